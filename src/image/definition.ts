@@ -1,0 +1,137 @@
+import { z } from 'zod';
+import { belowStorePathSchema, storePathSchema } from './store-path.ts';
+import { systemSchema } from './system.ts';
+
+/**
+ * The image definition: what `mkImage` in `nix/lib` evaluates to and the only thing that crosses from Nix to
+ * TypeScript. `npm run generate` writes it as JSON schema to `nix/schema/`.
+ */
+
+/** Raised when a field changes its meaning or goes away; the engine refuses versions it does not know. */
+export const SCHEMA_VERSION = 1;
+
+/** Layers an overlay file system and every registry accept: the kernel stacks 128, runtimes keep some for themselves. */
+export const LAYER_LIMIT = 120;
+
+const REPOSITORY_PART = '[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*';
+const absolutePath = z
+  .string()
+  .regex(/^\/(?:[^/\0]+(?:\/[^/\0]+)*)?$/, 'expected an absolute path without trailing slash')
+  .refine((path) => !path.split('/').some((part) => part === '.' || part === '..'), 'must not contain . or ..');
+const id = z.int().min(0).max(0xffff_fffe);
+const accountName = z.string().regex(/^[a-z_][a-z0-9_-]{0,31}\$?$/, 'expected a name that passwd can hold');
+// A colon or line end would end the field or the line of /etc/passwd.
+const accountText = z.string().regex(/^[^:\n\0]*$/, 'must not contain a colon or line end');
+const nanoseconds = z.int().nonnegative();
+
+const rootSchema = z
+  .strictObject({
+    drvPath: storePathSchema.endsWith('.drv').nullable(),
+    output: z.string().min(1).nullable(),
+    outPath: storePathSchema,
+  })
+  .describe('A store path the image needs, and the derivation output that makes it (null for sources).');
+
+const fileCommon = {
+  mode: z
+    .string()
+    .regex(/^[0-7]{3,4}$/, 'expected an octal mode such as 0644')
+    .nullable()
+    .default(null)
+    .describe('Octal mode; setuid, setgid and sticky bits are allowed here.'),
+  uid: id.default(0),
+  gid: id.default(0),
+};
+
+const capabilities = z
+  .string()
+  .nullable()
+  .default(null)
+  .describe('File capabilities in the text form of cap_from_text(3), such as cap_net_raw+ep.');
+
+const fileSchema = z.discriminatedUnion('type', [
+  z.strictObject({ type: z.literal('text'), text: z.string(), capabilities, ...fileCommon }),
+  z.strictObject({ type: z.literal('source'), source: belowStorePathSchema, capabilities, ...fileCommon }),
+  z.strictObject({ type: z.literal('directory'), ...fileCommon }),
+  z.strictObject({ type: z.literal('symlink'), target: z.string().min(1), uid: id.default(0), gid: id.default(0) }),
+]);
+
+const healthcheckSchema = z.strictObject({
+  Test: z.array(z.string()).optional(),
+  Interval: nanoseconds.optional(),
+  Timeout: nanoseconds.optional(),
+  StartPeriod: nanoseconds.optional(),
+  StartInterval: nanoseconds.optional(),
+  Retries: z.int().nonnegative().optional(),
+});
+
+const emptyObjects = (key: RegExp, what: string) => z.record(z.string().regex(key, what), z.strictObject({}));
+
+/** OCI image-spec, `config.md`, object `config`, with Docker's Healthcheck; dockerTools takes the same. */
+export const containerConfigSchema = z.strictObject({
+  Entrypoint: z.array(z.string()).nullable().optional(),
+  Cmd: z.array(z.string()).nullable().optional(),
+  Env: z.array(z.string().regex(/^[^=\0]+=[^\0]*$/, 'expected NAME=value')).optional(),
+  User: z.string().optional(),
+  WorkingDir: z.string().optional(),
+  Labels: z.record(z.string(), z.string()).optional(),
+  ExposedPorts: emptyObjects(/^\d{1,5}(\/(tcp|udp|sctp))?$/, 'expected a port such as 8080/tcp').optional(),
+  Volumes: emptyObjects(/^\//, 'expected an absolute path').optional(),
+  StopSignal: z.string().optional(),
+  Healthcheck: healthcheckSchema.optional(),
+});
+
+export const CODECS = ['gzip', 'zstd'] as const;
+
+export const definitionSchema = z
+  .strictObject({
+    schemaVersion: z.literal(SCHEMA_VERSION),
+    kind: z.literal('oci'),
+    name: z
+      .string()
+      .regex(
+        new RegExp(`^${REPOSITORY_PART}(/${REPOSITORY_PART})*$`),
+        'expected a repository name: lower-case letters, digits, and . _ - / between them',
+      )
+      .describe('Repository name of the image.'),
+    tag: z
+      .string()
+      .regex(/^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/, 'expected a tag: at most 128 letters, digits, . _ -')
+      .nullable()
+      .default(null),
+    system: systemSchema.nullable().default(null).describe('System whose programs the image holds.'),
+    roots: z.array(rootSchema),
+    copyToRoot: z.array(storePathSchema).default([]).describe('Store paths whose trees are merged into /.'),
+    rootFiles: z
+      .enum(['link', 'copy'])
+      .default('link')
+      .describe('How the merged root holds files: links into the store, or copies.'),
+    config: containerConfigSchema.prefault({}),
+    files: z.record(absolutePath, fileSchema).default({}),
+    users: z
+      .record(
+        accountName,
+        z.strictObject({ uid: id, gid: id, description: accountText, home: accountText, shell: accountText }),
+      )
+      .default({}),
+    groups: z.record(accountName, z.strictObject({ gid: id, members: z.array(accountName).default([]) })).default({}),
+    includeNixDB: z
+      .boolean()
+      .default(false)
+      .describe('Adds the Nix database of the closure, so that nix works inside.'),
+    fromImage: z
+      .string()
+      .min(1)
+      .nullable()
+      .default(null)
+      .describe('Base image: a reference with digest, or an archive in the store.'),
+    maxLayers: z.int().min(1).max(LAYER_LIMIT).default(40),
+    compression: z.enum(CODECS).default('gzip'),
+    annotations: z.record(z.string().min(1), z.string()).default({}),
+  })
+  .describe('An image definition, as mkImage evaluates to it.');
+
+export type Definition = z.infer<typeof definitionSchema>;
+export type DefinitionFile = z.infer<typeof fileSchema>;
+export type ContainerConfig = z.infer<typeof containerConfigSchema>;
+export type Root = z.infer<typeof rootSchema>;

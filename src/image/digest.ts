@@ -1,0 +1,22 @@
+import { createHash } from 'node:crypto';
+import { z } from 'zod';
+
+declare const brand: unique symbol;
+
+/** `sha256:` and 64 hexadecimal digits: the only algorithm that every registry knows. */
+export type Digest = string & { readonly [brand]: 'Digest' };
+
+const DIGEST = /^sha256:[0-9a-f]{64}$/;
+
+export const isDigest = (text: string): text is Digest => DIGEST.test(text);
+
+/** Accepts a digest at an edge: a manifest, a header, a reference. */
+export const digestSchema = z.custom<Digest>((value) => typeof value === 'string' && isDigest(value), {
+  message: 'expected sha256: and 64 hexadecimal digits',
+});
+
+export const digestOf = (bytes: Uint8Array): Digest =>
+  `sha256:${createHash('sha256').update(bytes).digest('hex')}` as Digest;
+
+/** The hexadecimal part, as layouts name their blobs. */
+export const digestHex = (digest: Digest): string => digest.slice('sha256:'.length);

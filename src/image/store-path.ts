@@ -1,0 +1,25 @@
+import { z } from 'zod';
+
+/** Nix's own alphabet: digits and lower-case letters without e, o, u and t. */
+const HASH = '[0-9abcdfghijklmnpqrsvwxyz]{32}';
+const NAME = '[0-9a-zA-Z+._?=-]{1,211}';
+const STORE_PATH = new RegExp(`^/nix/store/${HASH}-${NAME}$`);
+const BELOW_STORE_PATH = new RegExp(`^/nix/store/${HASH}-${NAME}(/.*)?$`);
+
+export const isStorePath = (text: string): boolean => STORE_PATH.test(text);
+
+export const storePathSchema = z.string().regex(STORE_PATH, 'expected a path such as /nix/store/<hash>-<name>');
+
+const hasNoEscape = (path: string): boolean => !path.split('/').some((part) => part === '..' || part === '.');
+
+/** A store path or something below it, without `..`. */
+export const belowStorePathSchema = z
+  .string()
+  .regex(BELOW_STORE_PATH, 'expected a path in /nix/store')
+  .refine(hasNoEscape, 'must not contain . or ..');
+
+/** `/nix/store/<hash>-<name>` of a path at or below it. */
+export const storePathOf = (path: string): string => path.split('/').slice(0, 4).join('/');
+
+/** The 32 characters that identify a store path. */
+export const storeHash = (path: string): string => path.slice('/nix/store/'.length, '/nix/store/'.length + 32);

@@ -1,0 +1,24 @@
+export interface ExecOptions {
+  readonly cwd?: string;
+  /** Added to the environment of this process. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** Written to standard input, which is closed afterwards. Without it standard input is empty. */
+  readonly input?: string | Uint8Array;
+  /** Called for each line of standard error as it comes, without its line end. */
+  readonly onStderrLine?: (line: string) => void;
+  /** Ends the child (SIGINT, then SIGKILL) when it fires. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface ExecResult {
+  readonly exitCode: number;
+  readonly stdout: string;
+  /** The last 256 KiB of standard error. */
+  readonly stderr: string;
+}
+
+/**
+ * Runs a program with an argument vector, never through a shell. A non-zero exit is a result, not an exception.
+ * Throws UserError `file` when the program cannot be started, `cancelled` when the signal fired.
+ */
+export type Exec = (program: string, args: readonly string[], options?: ExecOptions) => Promise<ExecResult>;

@@ -1,0 +1,19 @@
+/** A piece of long work that reports how far it is; `total` and `done` are in the same unit (bytes, layers). */
+export interface Progress {
+  /** Sets what is done so far. Cheap: the implementation decides how often to show it. */
+  update(done: number, detail?: string): void;
+  /** Ends the work; `text` replaces the live line. */
+  end(text?: string): void;
+}
+
+/** Where domain code writes what a person may want to read. Implementations live in `host/`. */
+export interface Log {
+  debug(text: string): void;
+  info(text: string): void;
+  warn(text: string): void;
+  /** Runs `work` under a foldable heading. */
+  group<T>(heading: string, work: () => Promise<T>): Promise<T>;
+  progress(label: string, total?: number): Progress;
+  /** Hides `value` in everything that is written from now on. Call it before the first use of a secret. */
+  mask(value: string): void;
+}
