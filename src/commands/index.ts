@@ -1,0 +1,4 @@
+import type { CommandLoaders } from '../host/command.ts';
+
+/** Every command. The imports are lazy, so that a command loads only what it needs. */
+export const commands: CommandLoaders = {};

@@ -1,0 +1,72 @@
+import { type Fields, fieldMeta, type InputsOf } from './fields.ts';
+import type { Host } from './host.ts';
+
+/** Name in camelCase and one sentence of description. */
+export type OutputDeclarations = Readonly<Record<string, string>>;
+
+/** What a command leaves; each face shows its part. */
+export interface CommandResult<O extends OutputDeclarations = OutputDeclarations> {
+  /** The outputs of the action's step; an empty text where there is nothing to say. */
+  readonly outputs: { readonly [K in keyof O]: string };
+  /** What `--json` prints. */
+  readonly data: unknown;
+  /** What a person sees on standard output. */
+  readonly text: string;
+  /** Markdown for the job summary. */
+  readonly summary?: string;
+}
+
+/** One command, from which its three faces are made: command line, action, and their documentation. */
+export interface Command<F extends Fields = Fields, O extends OutputDeclarations = OutputDeclarations> {
+  /** As it is typed: one lower-case word. */
+  readonly name: string;
+  /** One sentence with a full stop: the first line of help and the action's description. */
+  readonly summary: string;
+  /** More for help and the action's README: paragraphs in plain Markdown. */
+  readonly description?: string;
+  readonly inputs: F;
+  readonly outputs: O;
+  run(inputs: InputsOf<F>, host: Host): Promise<CommandResult<O>>;
+}
+
+/** Commands by name, each imported only when it is asked for. */
+export type CommandLoaders = Readonly<Record<string, () => Promise<Command>>>;
+
+/** Flags that every command has. */
+export const COMMON_FLAGS = ['json', 'verbose', 'help', 'version'] as const;
+const COMMON_SHORT = ['h'];
+
+const CAMEL_CASE = /^[a-z][a-zA-Z0-9]*$/;
+
+const checkNames = (command: Command): void => {
+  for (const name of [...Object.keys(command.inputs), ...Object.keys(command.outputs)]) {
+    if (!CAMEL_CASE.test(name)) throw new TypeError(`${command.name}: ${name} is not in camelCase`);
+  }
+  for (const flag of COMMON_FLAGS) {
+    if (flag in command.inputs) throw new TypeError(`${command.name}: --${flag} belongs to every command`);
+  }
+};
+
+const checkFields = (command: Command): void => {
+  const taken = new Set(COMMON_SHORT);
+  let rest: string | undefined;
+  for (const [name, field] of Object.entries(command.inputs)) {
+    const meta = fieldMeta(field);
+    if (meta.short !== undefined && (meta.short.length !== 1 || taken.has(meta.short))) {
+      throw new TypeError(`${command.name}: -${meta.short} of ${name} is taken or not one letter`);
+    }
+    if (meta.short !== undefined) taken.add(meta.short);
+    if (!meta.positional) continue;
+    if (rest !== undefined) throw new TypeError(`${command.name}: ${name} cannot come after ${rest}, which takes all`);
+    if (meta.repeatable) rest = name;
+  }
+};
+
+/** Declares a command. The types of `run` come from `inputs` and `outputs`. Throws (a bug) on clashing names. */
+export const defineCommand = <const F extends Fields, const O extends OutputDeclarations>(
+  command: Command<F, O>,
+): Command<F, O> => {
+  checkNames(command);
+  checkFields(command);
+  return command;
+};

@@ -1,0 +1,18 @@
+import type { Exec } from '../io/exec.ts';
+import type { Log } from '../io/log.ts';
+
+/** How a command meets the world. A command passes parts of it on; domain code never sees the whole. */
+export interface Host {
+  readonly kind: 'terminal' | 'runner';
+  readonly log: Log;
+  readonly exec: Exec;
+  /** Fires on Ctrl-C and when the job is cancelled. */
+  readonly signal: AbortSignal;
+  /** An environment variable; undefined when it is not set or empty. */
+  readonly env: (name: string) => string | undefined;
+  /** Absolute. */
+  readonly cwd: string;
+  readonly fetch: typeof globalThis.fetch;
+  /** A new empty folder of its own, only readable by this user; removed when the command has ended. */
+  tempDir(): Promise<string>;
+}
