@@ -16,7 +16,7 @@ export const LAYER_LIMIT = 120;
 const REPOSITORY_PART = '[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*';
 const absolutePath = z
   .string()
-  .regex(/^\/(?:[^/\0]+(?:\/[^/\0]+)*)?$/, 'expected an absolute path without trailing slash')
+  .regex(/^(?:\/[^/\0]+)+$/, 'expected an absolute path below / without trailing slash')
   .refine((path) => !path.split('/').some((part) => part === '.' || part === '..'), 'must not contain . or ..');
 const id = z.int().min(0).max(0xffff_fffe);
 const accountName = z.string().regex(/^[a-z_][a-z0-9_-]{0,31}\$?$/, 'expected a name that passwd can hold');

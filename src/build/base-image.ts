@@ -1,0 +1,94 @@
+import type { Descriptor } from '../image/descriptor.ts';
+import { type ImageConfig, imageConfigSchema } from '../image/image-config.ts';
+import { type ImageManifest, indexSchema, manifestSchema } from '../image/manifest.ts';
+import { isIndexType, isManifestType, MEDIA_TYPE } from '../image/media-type.ts';
+import { platformOf, platformText, type System } from '../image/system.ts';
+import { UserError } from '../io/error.ts';
+import { parseJson } from '../io/json.ts';
+import { collect } from '../io/stream.ts';
+import type { Repository, StoredManifest } from '../registry/repository.ts';
+
+/** An image to stand on. */
+export interface BaseImage {
+  readonly repository: Repository;
+  readonly config: ImageConfig;
+  readonly layers: readonly Descriptor[];
+}
+
+/** Far more than any config holds (the largest seen are under 1 MiB), so that a lying size cannot fill the memory. */
+const CONFIG_LIMIT = 8 * 1024 * 1024;
+
+/**
+ * Reads the image for `system` under `reference` (a digest or tag of `repository`). Throws UserError `reference` when
+ * there is none, `platforms` when it is for other platforms, `digest` and `registry` as the repository does.
+ */
+export async function readBase(repository: Repository, reference: string, system: System): Promise<BaseImage> {
+  const where = `fromImage ${repository.name}@${reference}`;
+  const stored = await repository.getManifest(reference);
+  if (!stored) {
+    throw new UserError('reference', `${where}: there is no such image`, {
+      hint: 'Check the digest; registries delete manifests that no tag names.',
+    });
+  }
+  const manifest = await manifestFor(repository, stored, system, where);
+  const config = parseJson(
+    await collect(repository.readBlob(manifest.config), CONFIG_LIMIT),
+    imageConfigSchema,
+    `${where}, its config`,
+  );
+  const platform = platformOf(system);
+  if (config.architecture !== platform.architecture || config.os !== platform.os) {
+    throw new UserError(
+      'platforms',
+      `${where} is for ${config.os}/${config.architecture}, the image for ${platformText(platform)}`,
+      {
+        hint: 'Name a base for each system, or an index that has both.',
+      },
+    );
+  }
+  if (config.rootfs.diff_ids.length !== manifest.layers.length) {
+    throw new UserError(
+      'digest',
+      `${where}: its config lists ${config.rootfs.diff_ids.length} layers, its manifest ${manifest.layers.length}`,
+      {
+        hint: 'The base is damaged; choose another.',
+      },
+    );
+  }
+  return { repository, config, layers: manifest.layers.map(ociLayer) };
+}
+
+async function manifestFor(
+  repository: Repository,
+  stored: StoredManifest,
+  system: System,
+  where: string,
+): Promise<ImageManifest> {
+  if (isManifestType(stored.mediaType)) return parseJson(stored.bytes, manifestSchema, where);
+  if (!isIndexType(stored.mediaType)) {
+    throw new UserError('reference', `${where} is a ${stored.mediaType}, not an image`, {
+      hint: 'Name an image or an index of images.',
+    });
+  }
+  const index = parseJson(stored.bytes, indexSchema, where);
+  const wanted = platformOf(system);
+  const child = index.manifests.find(
+    ({ platform }) => platform?.os === wanted.os && platform.architecture === wanted.architecture,
+  );
+  const manifest = child && (await repository.getManifest(child.digest));
+  if (!manifest || !isManifestType(manifest.mediaType)) {
+    const has = index.manifests.flatMap(({ platform }) => (platform ? [platformText(platform)] : []));
+    throw new UserError(
+      'platforms',
+      `${where} has nothing for ${platformText(wanted)}; it has ${has.join(', ') || 'no platform'}`,
+      {
+        hint: 'Choose a base that is made for this system.',
+      },
+    );
+  }
+  return parseJson(manifest.bytes, manifestSchema, where);
+}
+
+/** The same bytes under OCI's name: Docker's and OCI's media types may not be mixed in a manifest. */
+const ociLayer = (layer: Descriptor): Descriptor =>
+  layer.mediaType === MEDIA_TYPE.dockerLayerGzip ? { ...layer, mediaType: MEDIA_TYPE.layerGzip } : layer;

@@ -1,0 +1,163 @@
+import { layerAnnotations, recordOf, storePathsOf } from '../image/annotations.ts';
+import { canonicalJson } from '../image/canonical-json.ts';
+import type { Closure } from '../image/closure.ts';
+import type { Definition } from '../image/definition.ts';
+import type { Descriptor } from '../image/descriptor.ts';
+import { type Digest, digestOf } from '../image/digest.ts';
+import { type History, historyEntry, imageConfigBytes } from '../image/image-config.ts';
+import { type Layer, layerKey, rootLayer } from '../image/layer.ts';
+import { layerBudget, planLayers } from '../image/layer-plan.ts';
+import { manifestBytes } from '../image/manifest.ts';
+import { MEDIA_TYPE } from '../image/media-type.ts';
+import { assembleRoot } from '../image/root.ts';
+import { platformOf, type System } from '../image/system.ts';
+import { MODE } from '../image/tar-profile.ts';
+import type { Log } from '../io/log.ts';
+import { mapParallel } from '../io/parallel.ts';
+import { codecOf } from '../layer/codec.ts';
+import { rootLayerEntries, storeLayerEntries } from '../layer/entries.ts';
+import { nixDatabase } from '../layer/nix-database.ts';
+import { storeTree } from '../layer/store-tree.ts';
+import { tarStream } from '../layer/tar-stream.ts';
+import { copyBlob } from '../registry/copy.ts';
+import type { Repository, StoredManifest } from '../registry/repository.ts';
+import type { BaseImage } from './base-image.ts';
+import { pushLayer } from './push-layer.ts';
+
+/**
+ * Layers under way at once. One reads and hashes while the others wait for the compressor or the network; more than
+ * three only take memory.
+ */
+const LAYERS_AT_ONCE = 3;
+
+export interface ImageRequest {
+  readonly definition: Definition;
+  readonly system: System;
+  /** Every store path of the image, all of them in the local store. */
+  readonly closure: Closure;
+  readonly base: BaseImage | undefined;
+  /** Where the layers go. */
+  readonly repositories: readonly Repository[];
+  readonly tempDir: string;
+  readonly log: Log;
+  readonly signal: AbortSignal;
+}
+
+export interface BuiltImage {
+  readonly system: System;
+  readonly manifest: StoredManifest;
+  readonly config: { readonly descriptor: Descriptor; readonly bytes: Uint8Array };
+  readonly layers: readonly Descriptor[];
+  /** Bytes of all layers as tar, base included. */
+  readonly unpackedSize: number;
+}
+
+interface PushedLayer {
+  readonly descriptor: Descriptor;
+  readonly diffId: Digest;
+  readonly unpackedSize: number;
+  readonly history: History;
+}
+
+/**
+ * Makes the layers of one image for one system and stores them, its config and its manifest (by digest, under no
+ * tag) in every repository. Throws UserError for what the definition, the store or a repository does wrong.
+ */
+export async function buildImage(request: ImageRequest): Promise<BuiltImage> {
+  const { definition, base, repositories } = request;
+  const layers = plan(request);
+  const inherited = base ? await takeOver(base, request) : [];
+  const pushed = await pushLayers(layers, request);
+  const config = imageConfigBytes({
+    platform: platformOf(request.system),
+    config: definition.config,
+    diffIds: pushed.map((layer) => layer.diffId),
+    history: pushed.map((layer) => layer.history),
+    base: base?.config,
+  });
+  const configDescriptor = { mediaType: MEDIA_TYPE.config, digest: digestOf(config), size: config.length };
+  const descriptors = [...inherited, ...pushed.map((layer) => layer.descriptor)];
+  const bytes = manifestBytes(configDescriptor, descriptors, definition.annotations);
+  const manifest = { bytes, mediaType: MEDIA_TYPE.manifest, digest: digestOf(bytes) };
+  for (const repository of repositories) {
+    await repository.putBlob(configDescriptor, config);
+    await repository.putManifest(manifest);
+  }
+  return {
+    system: request.system,
+    manifest,
+    config: { descriptor: configDescriptor, bytes: config },
+    layers: descriptors,
+    unpackedSize: pushed.reduce((sum, layer) => sum + layer.unpackedSize, 0),
+  };
+}
+
+/** Store layers first, what is needed most at the bottom; the root layer on top, for it changes most. */
+function plan({ definition, closure, base }: ImageRequest): Layer[] {
+  const root = rootLayer(definition, closure);
+  const budget = layerBudget(definition.maxLayers, base?.layers.length ?? 0, root !== undefined);
+  const storeMode = definition.includeNixDB ? MODE.storeWithDatabase : MODE.store;
+  const store = planLayers(closure, budget).map((paths): Layer => ({ kind: 'store', paths, storeMode }));
+  return root ? [...store, root] : store;
+}
+
+async function takeOver(base: BaseImage, { repositories, log }: ImageRequest): Promise<Descriptor[]> {
+  log.info(`Taking over ${base.layers.length} layers of ${base.repository.name}`);
+  for (const repository of repositories) {
+    await mapParallel(base.layers, LAYERS_AT_ONCE, (layer) => copyBlob(layer, base.repository, repository));
+  }
+  return [...base.layers];
+}
+
+async function pushLayers(layers: readonly Layer[], request: ImageRequest): Promise<PushedLayer[]> {
+  const total = request.closure.reduce((sum, info) => sum + info.narSize, 0);
+  const progress = request.log.progress(`${request.system}: layers`, total);
+  let done = 0;
+  let pushedCount = 0;
+  // The largest first, so that none is left to run alone at the end.
+  const order = layers.map((layer, index) => ({ layer, index })).sort((a, b) => narSize(b.layer) - narSize(a.layer));
+  const pushed = await mapParallel(order, LAYERS_AT_ONCE, async ({ layer, index }) => {
+    const result = await pushOne(layer, request, (bytes) => {
+      done += bytes;
+      progress.update(done, `${pushedCount} of ${layers.length} layers`);
+    });
+    pushedCount += 1;
+    return { index, result };
+  });
+  progress.end();
+  return pushed.sort((a, b) => a.index - b.index).map(({ result }) => result);
+}
+
+const narSize = (layer: Layer): number => storePathsOf(layer).reduce((sum, info) => sum + info.narSize, 0);
+
+async function pushOne(layer: Layer, request: ImageRequest, onBytes: (count: number) => void): Promise<PushedLayer> {
+  const codec = codecOf(request.definition.compression);
+  const tar = counted(await layerTar(layer, request), onBytes);
+  const { diffId, unpackedSize, ...blob } = await pushLayer(tar, codec, request.repositories);
+  const record = recordOf(layer, layerKey(layer), { diffId, unpackedSize });
+  return {
+    descriptor: { ...blob, annotations: layerAnnotations(record) },
+    diffId,
+    unpackedSize,
+    history: historyEntry(describe(layer)),
+  };
+}
+
+async function layerTar(layer: Layer, { tempDir, signal }: ImageRequest): Promise<AsyncIterable<Uint8Array>> {
+  if (layer.kind === 'store') return tarStream(storeLayerEntries(layer, storeTree), signal);
+  const database = layer.database ? await nixDatabase(layer.database.closure, tempDir) : undefined;
+  return tarStream(rootLayerEntries(assembleRoot(layer, database, storeTree)), signal);
+}
+
+async function* counted(tar: AsyncIterable<Uint8Array>, onBytes: (count: number) => void): AsyncGenerator<Uint8Array> {
+  for await (const block of tar) {
+    onBytes(block.length);
+    yield block;
+  }
+}
+
+/** The words of a layer in the image's history. */
+const describe = (layer: Layer): string =>
+  layer.kind === 'store'
+    ? `store paths: ${canonicalJson(layer.paths.map((info) => info.path))}`
+    : 'root: merged packages, files and accounts';

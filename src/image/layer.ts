@@ -1,0 +1,94 @@
+import { createHash } from 'node:crypto';
+import { type AccountFiles, accountFiles } from './accounts.ts';
+import { canonicalJson, type Json } from './canonical-json.ts';
+import type { Closure, StorePathInfo } from './closure.ts';
+import type { Definition } from './definition.ts';
+import { TAR_PROFILE_VERSION } from './tar-profile.ts';
+
+/** Store paths as they are. */
+export interface StoreLayer {
+  readonly kind: 'store';
+  readonly paths: readonly StorePathInfo[];
+  /** Mode of /nix/store, which stands in every store layer. */
+  readonly storeMode: number;
+}
+
+/** Everything an image holds outside its store paths: merged root, files, accounts, Nix database. */
+export interface RootLayer {
+  readonly kind: 'root';
+  readonly copyToRoot: readonly StorePathInfo[];
+  readonly rootFiles: Definition['rootFiles'];
+  readonly files: Definition['files'];
+  /** Store paths that `files` takes content from. */
+  readonly sources: readonly StorePathInfo[];
+  readonly accounts: AccountFiles | undefined;
+  readonly database: NixDatabase | undefined;
+}
+
+export interface NixDatabase {
+  readonly closure: Closure;
+  /** Store paths that garbage collection inside the image must keep. */
+  readonly roots: readonly string[];
+}
+
+export type Layer = StoreLayer | RootLayer;
+
+/** The root layer of a definition; undefined when it has nothing outside the store. */
+export function rootLayer(definition: Definition, closure: Closure): RootLayer | undefined {
+  const infos = new Map(closure.map((info) => [info.path, info]));
+  const info = (path: string): StorePathInfo => {
+    const found = infos.get(path);
+    // The roots of a definition come from the same strings, so this is a bug, not bad input.
+    if (!found) throw new Error(`${path} is named by the definition but not in its closure`);
+    return found;
+  };
+  const files = Object.values(definition.files);
+  const sources = files.flatMap((file) =>
+    file.type === 'source' ? [file.source.split('/').slice(0, 4).join('/')] : [],
+  );
+  const accounts = accountFiles(definition.users, definition.groups);
+  if (definition.copyToRoot.length === 0 && files.length === 0 && !accounts && !definition.includeNixDB)
+    return undefined;
+  return {
+    kind: 'root',
+    copyToRoot: definition.copyToRoot.map(info),
+    rootFiles: definition.rootFiles,
+    files: definition.files,
+    sources: [...new Set(sources)].sort().map(info),
+    accounts,
+    database: definition.includeNixDB ? { closure, roots: definition.roots.map((root) => root.outPath) } : undefined,
+  };
+}
+
+/**
+ * Names a layer's content: the SHA-256 (hexadecimal) of the canonical JSON of its entries and the tar profile. Equal
+ * keys give equal tar bytes; the codec is no part of it. Computed from what Nix knows, so no path need be on disk.
+ */
+export function layerKey(layer: Layer): string {
+  const content = layer.kind === 'store' ? storeEntries(layer) : rootEntries(layer);
+  return createHash('sha256')
+    .update(canonicalJson({ profile: TAR_PROFILE_VERSION, ...content }))
+    .digest('hex');
+}
+
+const pathEntry = (info: StorePathInfo, mapping: string): Json => [info.path, info.narHash, info.narSize, mapping];
+
+const storeEntries = (layer: StoreLayer): { [key: string]: Json } => ({
+  entries: layer.paths.map((info) => pathEntry(info, 'store')),
+  storeMode: layer.storeMode,
+});
+
+const rootEntries = (layer: RootLayer): { [key: string]: Json } => ({
+  entries: [
+    ...layer.copyToRoot.map((info) => pathEntry(info, `root-${layer.rootFiles}`)),
+    ...layer.sources.map((info) => pathEntry(info, 'source')),
+  ],
+  files: layer.files,
+  accounts: layer.accounts ? { ...layer.accounts } : null,
+  database: layer.database
+    ? {
+        paths: layer.database.closure.map((info) => [info.path, info.narHash, info.narSize, [...info.references]]),
+        roots: [...layer.database.roots],
+      }
+    : null,
+});

@@ -1,0 +1,151 @@
+import { UserError } from '../io/error.ts';
+import { type ByteString, fromText } from './bytes.ts';
+import { emptyDirectory, type RootDirectory, type RootNode, resolveInRoot, rootPath } from './root-tree.ts';
+import { MODE } from './tar-profile.ts';
+import type { TreeDirectory, TreeFile, TreeNode, TreeSymlink } from './tree.ts';
+import { followInStore, type TreeSource } from './tree-source.ts';
+
+/** Names at the top of a store path that speak to Nix's builders and mean nothing in an image. */
+const LEFT_OUT = new Set<ByteString>(['nix-support', 'propagated-build-inputs']);
+
+interface Merging {
+  readonly files: 'link' | 'copy';
+  readonly source: TreeSource;
+  /** Links that packages bring, judged when the whole tree is known. */
+  readonly links: Map<RootNode, TreeSymlink>;
+  /** The packages' nodes behind the merged ones, for collisions. */
+  readonly behind: Map<RootNode, TreeNode>;
+}
+
+/**
+ * Merges the trees of store paths into one root. Directories merge; files become links into the store, or copies.
+ * A package's own relative link is kept where its target is in the merged tree, and leads into the store where it
+ * is not. Two packages may bring the same name if both bring the same thing. A link to a directory merges with a
+ * directory of another package (`sbin -> bin` beside `sbin/`).
+ *
+ * Throws UserError `definition` for a collision, naming both.
+ */
+export function mergeRoot(storePaths: readonly string[], files: 'link' | 'copy', source: TreeSource): RootDirectory {
+  const root = emptyDirectory('copyToRoot');
+  const merging: Merging = { files, source, links: new Map(), behind: new Map() };
+  for (const storePath of storePaths) {
+    const tree = source.read(fromText(storePath));
+    if (tree?.type !== 'directory') {
+      throw new UserError(
+        'definition',
+        `copyToRoot: ${storePath} is ${tree ? `a ${tree.type}` : 'not there'}, not a directory that can be merged into /`,
+        {
+          hint: 'List a package, or put a single file into the image with files."/path".source.',
+        },
+      );
+    }
+    const children = new Map([...tree.children].filter(([name]) => !LEFT_OUT.has(name)));
+    mergeDirectory(root, { ...tree, children }, [], storePath, merging);
+  }
+  settleLinks(root, root, [], merging);
+  return root;
+}
+
+function mergeDirectory(
+  into: RootDirectory,
+  from: TreeDirectory,
+  at: readonly ByteString[],
+  origin: string,
+  merging: Merging,
+): void {
+  for (const [name, node] of from.children) {
+    const present = into.children.get(name);
+    const path = [...at, name];
+    if (!present) {
+      into.children.set(name, addNode(node, path, origin, merging));
+    } else {
+      into.children.set(name, mergeNodes(present, node, path, origin, merging));
+    }
+  }
+}
+
+function addNode(node: TreeNode, at: readonly ByteString[], origin: string, merging: Merging): RootNode {
+  if (node.type === 'directory') {
+    const directory = emptyDirectory(origin);
+    mergeDirectory(directory, node, at, origin, merging);
+    return directory;
+  }
+  const made =
+    node.type === 'file'
+      ? rootFile(node, origin, merging.files)
+      : { type: 'symlink' as const, uid: 0, gid: 0, origin, target: node.target };
+  merging.behind.set(made, node);
+  if (node.type === 'symlink') merging.links.set(made, node);
+  return made;
+}
+
+const rootFile = (file: TreeFile, origin: string, files: 'link' | 'copy'): RootNode =>
+  files === 'link'
+    ? { type: 'symlink', uid: 0, gid: 0, origin, target: file.source }
+    : {
+        type: 'file',
+        mode: file.executable ? MODE.executable : MODE.file,
+        uid: 0,
+        gid: 0,
+        origin,
+        content: { kind: 'path', path: file.source, size: file.size },
+      };
+
+function mergeNodes(
+  present: RootNode,
+  node: TreeNode,
+  at: readonly ByteString[],
+  origin: string,
+  merging: Merging,
+): RootNode {
+  const before = merging.behind.get(present);
+  if (present.type !== 'directory' && before && sameThing(before, node, merging.source)) return present;
+  const left = present.type === 'directory' ? present : directoryBehind(present, at, merging);
+  const right = node.type === 'directory' ? node : linkedDirectory(node, merging.source);
+  if (!left || !right) throw collision(at, present, origin);
+  mergeDirectory(left, right, at, origin, merging);
+  return left;
+}
+
+const sameThing = (a: TreeNode, b: TreeNode, source: TreeSource): boolean =>
+  (a.type === 'file' &&
+    b.type === 'file' &&
+    a.executable === b.executable &&
+    a.size === b.size &&
+    source.sameContent(a, b)) ||
+  (a.type === 'symlink' && b.type === 'symlink' && a.target === b.target);
+
+/** Turns a link that was merged earlier into the directory it leads to, so that more can be merged into it. */
+function directoryBehind(present: RootNode, at: readonly ByteString[], merging: Merging): RootDirectory | undefined {
+  const link = merging.links.get(present);
+  const tree = link && linkedDirectory(link, merging.source);
+  if (!tree) return undefined;
+  const directory = emptyDirectory(present.origin);
+  mergeDirectory(directory, tree, at, present.origin, merging);
+  return directory;
+}
+
+/** The directory that a package's link leads to, inside its own store path or another. */
+function linkedDirectory(node: TreeNode, source: TreeSource): TreeDirectory | undefined {
+  const end = node.type === 'symlink' ? followInStore(node, source) : undefined;
+  return end?.type === 'directory' ? end : undefined;
+}
+
+/** Points relative links whose target did not come along at their original in the store, where it still holds. */
+function settleLinks(root: RootDirectory, directory: RootDirectory, at: readonly ByteString[], merging: Merging): void {
+  for (const [name, node] of directory.children) {
+    if (node.type === 'directory') settleLinks(root, node, [...at, name], merging);
+    const link = merging.links.get(node);
+    if (!link || link.target.startsWith('/') || resolveInRoot(root, at, link.target)) continue;
+    directory.children.set(name, { type: 'symlink', uid: 0, gid: 0, origin: node.origin, target: link.source });
+  }
+}
+
+const collision = (at: readonly ByteString[], present: RootNode, origin: string): UserError =>
+  new UserError(
+    'definition',
+    `copyToRoot: ${rootPath(at)} comes from ${present.origin} and, differently, from ${origin}`,
+    {
+      hint: `Leave one of the two out of copyToRoot; its programs still work by their store path (${origin}/bin/...).`,
+    },
+  );

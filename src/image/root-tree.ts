@@ -1,0 +1,92 @@
+import { type ByteString, toText } from './bytes.ts';
+import { MODE } from './tar-profile.ts';
+
+interface Owned {
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+  /** Who put it there, for messages: a store path, `files./etc/motd`, `users`. */
+  readonly origin: string;
+}
+
+export type Content =
+  | { readonly kind: 'bytes'; readonly bytes: Uint8Array }
+  | { readonly kind: 'path'; readonly path: ByteString; readonly size: number };
+
+export interface RootFile extends Owned {
+  readonly type: 'file';
+  readonly content: Content;
+  readonly xattrs?: ReadonlyMap<string, Uint8Array>;
+}
+
+export interface RootSymlink extends Omit<Owned, 'mode'> {
+  readonly type: 'symlink';
+  readonly target: ByteString;
+}
+
+export interface RootDirectory extends Owned {
+  readonly type: 'directory';
+  readonly children: Map<ByteString, RootNode>;
+}
+
+/** A tree of everything that an image holds outside its store layers, with owners and modes. */
+export type RootNode = RootFile | RootSymlink | RootDirectory;
+
+export const emptyDirectory = (origin: string): RootDirectory => ({
+  type: 'directory',
+  mode: MODE.rootDirectory,
+  uid: 0,
+  gid: 0,
+  origin,
+  children: new Map(),
+});
+
+/** Links followed on one path before it counts as a loop; the kernel's own limit. */
+const LINK_LIMIT = 40;
+
+/**
+ * Looks `path` up in the tree, following symlinks as a process inside the container would, with `from` (a list of
+ * names below the root) as the directory that relative paths start in. Undefined when it leads nowhere.
+ */
+export function resolveInRoot(
+  root: RootDirectory,
+  from: readonly ByteString[],
+  path: ByteString,
+): { readonly node: RootNode; readonly at: readonly ByteString[] } | undefined {
+  let at: ByteString[] = path.startsWith('/') ? [] : [...from];
+  const todo = path.split('/').reverse();
+  let links = 0;
+  for (let part = todo.pop(); part !== undefined; part = todo.pop()) {
+    if (part === '' || part === '.') continue;
+    if (part === '..') {
+      at = at.slice(0, -1);
+      continue;
+    }
+    const node = nodeAt(root, [...at, part]);
+    if (!node) return undefined;
+    if (node.type === 'symlink') {
+      links += 1;
+      if (links > LINK_LIMIT) return undefined;
+      if (node.target.startsWith('/')) at = [];
+      todo.push(...node.target.split('/').reverse());
+      continue;
+    }
+    at = [...at, part];
+  }
+  const node = nodeAt(root, at);
+  return node && { node, at };
+}
+
+/** The node at exactly these names, no link followed. */
+export function nodeAt(root: RootDirectory, names: readonly ByteString[]): RootNode | undefined {
+  let node: RootNode = root;
+  for (const name of names) {
+    const next: RootNode | undefined = node.type === 'directory' ? node.children.get(name) : undefined;
+    if (!next) return undefined;
+    node = next;
+  }
+  return node;
+}
+
+/** Path of a node for messages. */
+export const rootPath = (names: readonly ByteString[]): string => `/${names.map(toText).join('/')}`;

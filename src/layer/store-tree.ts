@@ -1,0 +1,54 @@
+import { lstatSync, readdirSync, readFileSync, readlinkSync, type Stats } from 'node:fs';
+import { type ByteString, fromBytes, toBytes, toText } from '../image/bytes.ts';
+import type { TreeFile, TreeNode } from '../image/tree.ts';
+import type { TreeSource } from '../image/tree-source.ts';
+import { UserError } from '../io/error.ts';
+
+/**
+ * Reads trees from the disk. Blocking calls: the metadata of a store path is listed faster this way than through
+ * the thread pool, and nothing else could go on without it.
+ */
+export const storeTree: TreeSource = { read: readTree, sameContent };
+
+/** The tree at a path, undefined when nothing is there. Throws UserError `file` for what an image cannot hold. */
+export function readTree(path: ByteString): TreeNode | undefined {
+  let stats: Stats | undefined;
+  try {
+    stats = lstatSync(toBytes(path), { throwIfNoEntry: false });
+    return stats && readNode(path, stats);
+  } catch (error) {
+    if (error instanceof UserError) throw error;
+    throw new UserError(
+      'file',
+      `cannot read ${toText(path)}: ${error instanceof Error ? error.message : String(error)}`,
+      {
+        hint: 'Check the store with `nix-store --verify --check-contents`.',
+        cause: error,
+      },
+    );
+  }
+}
+
+function readNode(path: ByteString, stats: Stats): TreeNode {
+  if (stats.isFile()) {
+    return { type: 'file', source: path, size: stats.size, executable: (stats.mode & 0o100) !== 0 };
+  }
+  if (stats.isSymbolicLink()) {
+    return { type: 'symlink', source: path, target: fromBytes(readlinkSync(toBytes(path), 'buffer')) };
+  }
+  if (stats.isDirectory()) {
+    const names = readdirSync(toBytes(path), 'buffer').map(fromBytes);
+    const children = names.map((name): [ByteString, TreeNode] => {
+      const child = `${path}/${name}`;
+      return [name, readNode(child, lstatSync(toBytes(child)))];
+    });
+    return { type: 'directory', source: path, children: new Map(children) };
+  }
+  throw new UserError('file', `${toText(path)} is neither file, directory nor symlink`, {
+    hint: 'Nix never puts such a thing into its store: check the store with `nix-store --verify`.',
+  });
+}
+
+function sameContent(a: TreeFile, b: TreeFile): boolean {
+  return readFileSync(toBytes(a.source)).equals(readFileSync(toBytes(b.source)));
+}

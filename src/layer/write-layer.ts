@@ -1,0 +1,46 @@
+import { createHash } from 'node:crypto';
+import type { Digest } from '../image/digest.ts';
+import type { Codec } from './codec.ts';
+
+/** What is known of a layer when its last byte is written; sizes in bytes. */
+export interface WrittenLayer {
+  readonly mediaType: string;
+  readonly digest: Digest;
+  readonly size: number;
+  readonly diffId: Digest;
+  readonly unpackedSize: number;
+}
+
+/**
+ * Passes a tar stream through hash, codec and hash to `sink`, once, with a bounded number of blocks in memory.
+ * Rejects with whatever the stream, the codec or the sink throws.
+ */
+export async function writeLayer(
+  tar: AsyncIterable<Uint8Array>,
+  codec: Codec,
+  sink: (chunk: Uint8Array) => Promise<void>,
+): Promise<WrittenLayer> {
+  const diffId = createHash('sha256');
+  const digest = createHash('sha256');
+  let unpackedSize = 0;
+  let size = 0;
+  async function* hashed(): AsyncGenerator<Uint8Array> {
+    for await (const block of tar) {
+      diffId.update(block);
+      unpackedSize += block.length;
+      yield block;
+    }
+  }
+  for await (const chunk of codec.compress(hashed())) {
+    digest.update(chunk);
+    size += chunk.length;
+    await sink(chunk);
+  }
+  return {
+    mediaType: codec.mediaType,
+    digest: `sha256:${digest.digest('hex')}` as Digest,
+    size,
+    diffId: `sha256:${diffId.digest('hex')}` as Digest,
+    unpackedSize,
+  };
+}
