@@ -1,0 +1,128 @@
+import { parseArgs } from 'node:util';
+import { UserError } from '../io/error.ts';
+import { COMMON_FLAGS, type Command } from './command.ts';
+import { type FieldMeta, type Fields, fieldMeta } from './fields.ts';
+import type { RawInputs, RawValue } from './inputs.ts';
+import { kebab, secretFileFlag } from './names.ts';
+import { didYouMean } from './nearest.ts';
+
+/** What the words after the command's name say; nothing is checked against the fields' schemas yet. */
+export interface Arguments {
+  readonly help: boolean;
+  readonly version: boolean;
+  readonly json: boolean;
+  readonly verbose: boolean;
+  readonly raw: RawInputs;
+  /** Files to read secrets from, by the input's name. */
+  readonly secretFiles: Readonly<Record<string, string>>;
+}
+
+interface Flag {
+  readonly type: 'string' | 'boolean';
+  readonly short?: string;
+  readonly multiple?: boolean;
+}
+
+/** The inputs that exist on the command line. */
+export const cliFields = (fields: Fields): (readonly [string, FieldMeta])[] =>
+  Object.entries(fields)
+    .map(([name, field]) => [name, fieldMeta(field)] as const)
+    .filter(([, meta]) => meta.faces !== 'action');
+
+const flagOf = (name: string, { kind, short, repeatable }: FieldMeta): [string, Flag] => {
+  if (kind === 'secret') return [secretFileFlag(name), { type: 'string' }];
+  const type = kind === 'flag' ? 'boolean' : 'string';
+  return [kebab(name), { type, multiple: repeatable, ...(short === undefined ? {} : { short }) }];
+};
+
+const flagsOf = (command: Command): Record<string, Flag> => {
+  const flags: Record<string, Flag> = {};
+  for (const name of COMMON_FLAGS) flags[name] = { type: 'boolean' };
+  flags.help = { type: 'boolean', short: 'h' };
+  for (const [name, meta] of cliFields(command.inputs)) {
+    if (meta.positional) continue;
+    const [flag, option] = flagOf(name, meta);
+    flags[flag] = option;
+  }
+  return flags;
+};
+
+const helpHint = (command: Command): string => `nix-images ${command.name} --help lists what it takes.`;
+
+const wrongUse = (command: Command, message: string): UserError =>
+  new UserError('input', message, { hint: helpHint(command) });
+
+/** What `parseArgs` would accept or report without a name: unknown flags, and single ones that are given twice. */
+const checkTokens = (command: Command, args: string[], flags: Record<string, Flag>): void => {
+  const { tokens } = parseArgs({ args, options: flags, strict: false, tokens: true, allowNegative: true });
+  const seen = new Set<string>();
+  for (const token of tokens) {
+    if (token.kind !== 'option') continue;
+    const flag = flags[token.name];
+    if (flag === undefined) {
+      const names = Object.keys(flags).map((name) => `--${name}`);
+      throw wrongUse(command, `unknown flag ${token.rawName}.${didYouMean(token.rawName, names)}`);
+    }
+    if (flag.type === 'string' && seen.has(token.name) && flag.multiple !== true) {
+      throw wrongUse(command, `--${token.name} is given twice, but takes one value`);
+    }
+    seen.add(token.name);
+  }
+};
+
+const parseStrictly = (command: Command, args: string[], flags: Record<string, Flag>) => {
+  try {
+    return parseArgs({ args, options: flags, strict: true, allowPositionals: true, allowNegative: true });
+  } catch (error) {
+    // parseArgs has told enough in its message (a flag without value, a value where none belongs).
+    if (error instanceof TypeError && 'code' in error && String(error.code).startsWith('ERR_PARSE_ARGS')) {
+      throw wrongUse(command, error.message.split('\n')[0] ?? error.message);
+    }
+    throw error;
+  }
+};
+
+/** Arguments without a flag, given to the positional inputs in order; a repeatable one takes the rest. */
+const takePositionals = (command: Command, words: readonly string[]): Record<string, RawValue> => {
+  const raw: Record<string, RawValue> = {};
+  let rest = [...words];
+  for (const [name, meta] of cliFields(command.inputs)) {
+    if (!meta.positional || rest.length === 0) continue;
+    raw[name] = meta.repeatable ? rest : rest[0];
+    rest = meta.repeatable ? [] : rest.slice(1);
+  }
+  if (rest.length > 0) throw wrongUse(command, `unexpected argument ${JSON.stringify(rest[0])}`);
+  return raw;
+};
+
+const asRaw = (value: unknown): RawValue => {
+  if (Array.isArray(value)) return value.map(String);
+  return value === undefined ? undefined : String(value);
+};
+
+const asksHelp = (args: readonly string[]): boolean => {
+  const end = args.indexOf('--');
+  return (end === -1 ? args : args.slice(0, end)).some((word) => word === '--help' || word === '-h');
+};
+
+const NOTHING: Arguments = { help: false, version: false, json: false, verbose: false, raw: {}, secretFiles: {} };
+
+/** Reads the words after the command's name. Throws UserError `input` that names the nearest known flag. */
+export const readArguments = (command: Command, words: readonly string[]): Arguments => {
+  // Someone who asks for help may well have the rest wrong.
+  if (asksHelp(words)) return { ...NOTHING, help: true };
+  const args = [...words];
+  const flags = flagsOf(command);
+  checkTokens(command, args, flags);
+  const { values, positionals } = parseStrictly(command, args, flags);
+  const raw = takePositionals(command, positionals);
+  const secretFiles: Record<string, string> = {};
+  for (const [name, meta] of cliFields(command.inputs)) {
+    if (meta.positional) continue;
+    const value = asRaw(values[flagOf(name, meta)[0]]);
+    if (meta.kind !== 'secret') raw[name] = value;
+    else if (typeof value === 'string') secretFiles[name] = value;
+  }
+  const common = { version: values.version === true, json: values.json === true };
+  return { ...NOTHING, ...common, verbose: values.verbose === true, raw, secretFiles };
+};

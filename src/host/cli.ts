@@ -1,0 +1,147 @@
+import { readFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { resolve } from 'node:path';
+import { UserError } from '../io/error.ts';
+import { type Arguments, cliFields, readArguments } from './argv.ts';
+import type { Command, CommandLoaders, CommandResult } from './command.ts';
+import { createExec } from './exec.ts';
+import { asUserError, describeFailure, EXIT } from './failure.ts';
+import { renderCommandHelp, renderProgramHelp } from './help.ts';
+import { parseInputs, type RawInputs } from './inputs.ts';
+import { createMask } from './mask.ts';
+import { cliSpelling, secretVariable } from './names.ts';
+import { didYouMean } from './nearest.ts';
+import { exitCodeOf, maskSecrets, runCommand } from './run-command.ts';
+import { DEFAULT_WIDTH } from './screen.ts';
+import { createTerminal, type Terminal, wantsColour } from './terminal.ts';
+import { VERSION } from './version.ts';
+import type { World } from './world.ts';
+
+const GENERAL_HINT = 'nix-images --help lists the commands.';
+
+const widthOf = (stream: { readonly columns?: number }): number => stream.columns ?? DEFAULT_WIDTH;
+
+const loadAll = async (loaders: CommandLoaders): Promise<Command[]> =>
+  await Promise.all(Object.values(loaders).map((load) => load()));
+
+const loadCommand = async (loaders: CommandLoaders, name: string): Promise<Command> => {
+  const load = Object.hasOwn(loaders, name) ? loaders[name] : undefined;
+  if (load !== undefined) return await load();
+  if (name.startsWith('-')) {
+    throw new UserError('input', `${name} stands before the command`, {
+      hint: 'Write the command first, then its flags.',
+    });
+  }
+  const guess = didYouMean(name, Object.keys(loaders));
+  throw new UserError('input', `unknown command ${JSON.stringify(name)}.${guess}`, { hint: GENERAL_HINT });
+};
+
+const readSecretFile = async (file: string, spelled: string): Promise<string> => {
+  try {
+    return await readFile(file, 'utf8');
+  } catch (error) {
+    throw new UserError('input', `${spelled}: cannot read ${file}`, { cause: error });
+  }
+};
+
+/** Adds the secrets: from the file that a flag names, else from the environment. */
+const withSecrets = async (command: Command, { raw, secretFiles }: Arguments, world: World): Promise<RawInputs> => {
+  const all = { ...raw };
+  for (const [name, meta] of cliFields(command.inputs)) {
+    if (meta.kind !== 'secret') continue;
+    const file = secretFiles[name];
+    const path = file === undefined ? undefined : resolve(world.cwd, file);
+    all[name] =
+      path === undefined ? world.env(secretVariable(name)) : await readSecretFile(path, cliSpelling(name, meta));
+  }
+  return all;
+};
+
+/** Writes and waits until the reader has it, so that the end of the process cuts nothing off. */
+const print = (world: World, text: string): Promise<void> =>
+  new Promise((done) => {
+    world.stdout.write(text.endsWith('\n') || text === '' ? text : `${text}\n`, () => done());
+  });
+
+const renderResult = (result: CommandResult, json: boolean): string =>
+  json ? JSON.stringify(result.data, null, 2) : result.text;
+
+interface Session {
+  readonly world: World;
+  readonly terminal: Terminal;
+  readonly mask: (text: string) => string;
+}
+
+const failWith = ({ terminal }: Session, error: unknown, code: number): number => {
+  terminal.close();
+  terminal.showFailure(describeFailure(error));
+  return code;
+};
+
+const execute = async (session: Session, command: Command, args: Arguments, raw: RawInputs): Promise<number> => {
+  const { world, terminal, mask } = session;
+  let inputs: ReturnType<typeof parseInputs>;
+  try {
+    inputs = parseInputs(command.inputs, raw, cliSpelling);
+  } catch (error) {
+    return failWith(session, error, error instanceof UserError ? EXIT.usage : EXIT.failed);
+  }
+  const { signal, env, cwd, fetch } = world;
+  const exec = createExec({ env: world.environment, signal });
+  const host = { kind: 'terminal', log: terminal.log, exec, signal, env, cwd, fetch } as const;
+  try {
+    const result = await runCommand(command, inputs, host, tmpdir());
+    terminal.close();
+    await print(world, mask(renderResult(result, args.json)));
+    return EXIT.done;
+  } catch (error) {
+    return failWith(session, error, exitCodeOf(error, signal));
+  }
+};
+
+const openSession = (world: World, verbose: boolean): Session => {
+  const mask = createMask();
+  const colour = wantsColour(world.stderr, world.env);
+  const terminal = createTerminal({ stderr: world.stderr, mask, now: world.now, colour, verbose });
+  return { world, terminal, mask: mask.apply };
+};
+
+const runNamed = async (
+  loaders: CommandLoaders,
+  name: string,
+  words: readonly string[],
+  world: World,
+): Promise<number> => {
+  const command = await loadCommand(loaders, name);
+  const args = readArguments(command, words);
+  if (args.help) await print(world, renderCommandHelp(command, widthOf(world.stdout)));
+  if (args.version) await print(world, `nix-images ${VERSION}`);
+  if (args.help || args.version) return EXIT.done;
+  const session = openSession(world, args.verbose);
+  const raw = await withSecrets(command, args, world);
+  maskSecrets(command.inputs, raw, session.terminal.log.mask);
+  return await execute(session, command, args, raw);
+};
+
+/** Runs the command line: `nix-images COMMAND ARGUMENTS`. Returns the exit code; never throws. */
+export const runCli = async (loaders: CommandLoaders, world: World): Promise<number> => {
+  const [name, ...words] = world.argv;
+  try {
+    if (name === undefined) {
+      world.stderr.write(renderProgramHelp(await loadAll(loaders), widthOf(world.stderr)));
+      return EXIT.usage;
+    }
+    if (name === '--help' || name === '-h') {
+      await print(world, renderProgramHelp(await loadAll(loaders), widthOf(world.stdout)));
+      return EXIT.done;
+    }
+    if (name === '--version') {
+      await print(world, `nix-images ${VERSION}`);
+      return EXIT.done;
+    }
+    return await runNamed(loaders, name, words, world);
+  } catch (error) {
+    const known = asUserError(error, world.signal);
+    return failWith(openSession(world, false), known, exitCodeOf(known, world.signal));
+  }
+};

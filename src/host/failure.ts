@@ -1,0 +1,98 @@
+import { type ErrorCode, UserError } from '../io/error.ts';
+
+/** A failure in the parts that every face shows. */
+export interface Failure {
+  /** False for a bug. */
+  readonly mendable: boolean;
+  readonly code: ErrorCode | undefined;
+  readonly message: string;
+  readonly hint: string | undefined;
+  /** What it came from, outermost first, one short line each. */
+  readonly causes: readonly string[];
+  /** Of a bug. */
+  readonly stack: string | undefined;
+}
+
+/** Exit codes of the command line. 130 is what shells give a program that Ctrl-C ended: 128 + SIGINT. */
+export const EXIT = { done: 0, failed: 1, usage: 2, interrupted: 130 } as const;
+
+export const REPORT_HINT =
+  'This is a bug in nix-images, not in your input. Please report it with the lines above and the command you ran.';
+
+/** Deeper causes tell nothing that a person could use. */
+const CAUSES = 5;
+const CAUSE_LENGTH = 300;
+
+/** What the file system refuses for reasons outside this program: a full disk, missing permission, limits. */
+const REFUSED: Readonly<Record<string, string>> = {
+  ENOSPC: 'Free some space on that disk and run the command again.',
+  EDQUOT: 'Your disk quota is used up: free some space and run the command again.',
+  EACCES: 'Check who owns the path and its permissions.',
+  EPERM: 'Check who owns the path and its permissions.',
+  EROFS: 'The file system is read-only: choose another place.',
+  EMFILE: 'Too many files are open: raise the limit (ulimit -n).',
+};
+
+const systemCode = (error: unknown): string | undefined =>
+  error instanceof Error && 'code' in error && 'syscall' in error ? String(error.code) : undefined;
+
+/** What was thrown, or the UserError it stands for: refusals of the file system and the abort of `signal`. */
+export const asUserError = (error: unknown, signal?: AbortSignal): unknown => {
+  if (error instanceof UserError) return error;
+  if (
+    signal?.aborted === true &&
+    (error === signal.reason || (error instanceof Error && error.name === 'AbortError'))
+  ) {
+    return new UserError('cancelled', 'stopped before it was done', { cause: error });
+  }
+  const hint = REFUSED[systemCode(error) ?? ''];
+  return hint === undefined ? error : new UserError('file', (error as Error).message, { hint });
+};
+
+const oneLine = (text: string): string => {
+  const line = text.trim().split('\n')[0] ?? '';
+  return line.length <= CAUSE_LENGTH ? line : `${line.slice(0, CAUSE_LENGTH)}…`;
+};
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
+const causesOf = (error: unknown): string[] => {
+  const causes: string[] = [];
+  let told = messageOf(error);
+  let current = error;
+  while (current instanceof Error && causes.length < CAUSES) {
+    // Connection attempts to several addresses fail together; the first tells as much as all.
+    current = current instanceof AggregateError && current.errors.length > 0 ? current.errors[0] : current.cause;
+    if (current === undefined || current === null) break;
+    const line = oneLine(messageOf(current));
+    if (line !== '' && !told.includes(line)) causes.push(line);
+    told += line;
+  }
+  return causes;
+};
+
+/** Takes apart whatever was thrown. */
+export const describeFailure = (error: unknown): Failure => {
+  const mendable = error instanceof UserError;
+  return {
+    mendable,
+    code: mendable ? error.code : undefined,
+    message: messageOf(error),
+    hint: mendable ? error.hint : REPORT_HINT,
+    causes: causesOf(error),
+    stack: mendable ? undefined : error instanceof Error ? error.stack : undefined,
+  };
+};
+
+/** Lines after the first are set in, so that they are seen to belong to it. */
+const labelled = (label: string, text: string): string[] => {
+  const [first = '', ...more] = text.split('\n');
+  return [`${label}: ${first}`, ...more.map((line) => `  ${line}`)];
+};
+
+/** As a terminal shows it; without colour. A bug shows its stack and asks to be reported. */
+export const renderFailure = ({ mendable, message, hint, causes, stack }: Failure): string[] => [
+  ...labelled(mendable ? 'error' : 'bug', mendable ? message : (stack ?? message)),
+  ...causes.flatMap((cause) => labelled('cause', cause)),
+  ...(hint === undefined ? [] : labelled('hint', hint)),
+];

@@ -1,0 +1,52 @@
+import type { Log } from '../io/log.ts';
+import type { Mask } from './mask.ts';
+import { printable } from './printable.ts';
+import { createProgressBoard, SPARSE } from './progress.ts';
+
+/** The part of `@actions/core` that is used here. */
+export type Toolkit = Pick<
+  typeof import('@actions/core'),
+  'debug' | 'info' | 'warning' | 'error' | 'startGroup' | 'endGroup' | 'setSecret' | 'setOutput'
+> & {
+  readonly summary: { addRaw(text: string, eol?: boolean): { write(): Promise<unknown> } };
+};
+
+/**
+ * A line that the runner does not take for a workflow command. Build logs and evaluation messages come from
+ * whoever wrote the code; without this they could set outputs or hide the rest of the log. The runner looks
+ * for `::` at the start of a line and for `##[` anywhere.
+ */
+export const withoutCommands = (line: string): string => line.replace(/^(\s*):(?=:)/, '$1: ').replaceAll('##[', '## [');
+
+/** The log of a workflow's step. */
+export const createRunnerLog = (toolkit: Toolkit, mask: Mask, now: () => number): Log => {
+  const clean = (text: string) => mask.apply(printable(text));
+  const info = (text: string) => {
+    for (const line of clean(text).split('\n')) toolkit.info(withoutCommands(line));
+  };
+  const board = createProgressBoard({ show: info, clear: () => {}, print: info }, { now, ...SPARSE });
+  let open = 0;
+  return {
+    debug: (text) => toolkit.debug(clean(text)),
+    info,
+    warn: (text) => toolkit.warning(clean(text)),
+    group: async (heading, work) => {
+      // The runner knows one level: an inner group would end the outer one.
+      if (open === 0) toolkit.startGroup(clean(heading));
+      else info(heading);
+      open += 1;
+      try {
+        return await work();
+      } finally {
+        open -= 1;
+        if (open === 0) toolkit.endGroup();
+      }
+    },
+    progress: (label, total) => board.start(label, total),
+    mask: (value) => {
+      if (value.trim() === '') return;
+      mask.add(value);
+      toolkit.setSecret(value);
+    },
+  };
+};

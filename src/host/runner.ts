@@ -1,0 +1,106 @@
+import { tmpdir } from 'node:os';
+import type { Log } from '../io/log.ts';
+import type { Command, CommandLoaders, CommandResult } from './command.ts';
+import { createExec } from './exec.ts';
+import { asUserError, describeFailure, EXIT } from './failure.ts';
+import { type Fields, fieldMeta } from './fields.ts';
+import { parseInputs, type RawInputs } from './inputs.ts';
+import { createMask, type Mask } from './mask.ts';
+import { actionSpelling, inputVariable, kebab } from './names.ts';
+import { printable } from './printable.ts';
+import { maskSecrets, runCommand } from './run-command.ts';
+import { createRunnerLog, type Toolkit } from './runner-log.ts';
+import type { World } from './world.ts';
+
+/** GitHub refuses a step's summary over 1 MiB; some room is left for the closing note. */
+const SUMMARY_LIMIT = 1024 * 1024 - 1024;
+
+const ACTION_WORD = '--action=';
+
+/**
+ * The command that an action's entry asks for. An entry is a stub that adds `--action=NAME` to argv and imports
+ * the program; on the command line, where GITHUB_ACTIONS is not set, the word means nothing.
+ */
+export const actionOf = ({ argv, env }: Pick<World, 'argv' | 'env'>): string | undefined => {
+  const word = argv[0];
+  if (env('GITHUB_ACTIONS') !== 'true' || word?.startsWith(ACTION_WORD) !== true) return undefined;
+  return word.slice(ACTION_WORD.length);
+};
+
+/** What the workflow wrote under `with:`; GitHub gives an empty text for what it left out. */
+export const readInputs = (fields: Fields, env: World['env']): RawInputs =>
+  Object.fromEntries(
+    Object.entries(fields)
+      .filter(([, field]) => fieldMeta(field).faces !== 'cli')
+      .map(([name]) => [name, env(inputVariable(name))]),
+  );
+
+/** Cuts a summary at a line end before GitHub refuses it. */
+export const fitSummary = (markdown: string): string => {
+  const bytes = Buffer.from(markdown);
+  if (bytes.length <= SUMMARY_LIMIT) return markdown;
+  const kept = bytes.subarray(0, SUMMARY_LIMIT).toString('utf8');
+  return `${kept.slice(0, kept.lastIndexOf('\n') + 1)}\n_The summary is cut here: GitHub takes 1 MiB._\n`;
+};
+
+const writeSummary = async (toolkit: Toolkit, markdown: string, log: Log): Promise<void> => {
+  try {
+    await toolkit.summary.addRaw(fitSummary(markdown), true).write();
+  } catch (error) {
+    // The work is done; a missing summary must not make it fail.
+    log.warn(`cannot write the job summary: ${error instanceof Error ? error.message : String(error)}`);
+  }
+};
+
+interface Step {
+  readonly toolkit: Toolkit;
+  readonly log: Log;
+  readonly mask: Mask;
+}
+
+const leave = async ({ toolkit, log, mask }: Step, result: CommandResult): Promise<void> => {
+  if (result.text !== '') log.info(result.text.trimEnd());
+  for (const [name, value] of Object.entries(result.outputs)) toolkit.setOutput(kebab(name), value);
+  if (result.summary !== undefined) await writeSummary(toolkit, mask.apply(result.summary), log);
+};
+
+const fail = ({ toolkit, log, mask }: Step, title: string, error: unknown): number => {
+  const { message, causes, hint, stack } = describeFailure(error);
+  if (stack !== undefined) log.info(stack);
+  const lines = [
+    message,
+    ...causes.map((cause) => `cause: ${cause}`),
+    ...(hint === undefined ? [] : [`hint: ${hint}`]),
+  ];
+  toolkit.error(mask.apply(printable(lines.join('\n'))), { title });
+  return EXIT.failed;
+};
+
+const execute = async (step: Step, command: Command, world: World): Promise<void> => {
+  const raw = readInputs(command.inputs, world.env);
+  maskSecrets(command.inputs, raw, step.log.mask);
+  const inputs = parseInputs(command.inputs, raw, actionSpelling);
+  const { signal, env, cwd, fetch } = world;
+  const exec = createExec({ env: world.environment, signal });
+  const host = { kind: 'runner', log: step.log, exec, signal, env, cwd, fetch } as const;
+  await leave(step, await runCommand(command, inputs, host, env('RUNNER_TEMP') ?? tmpdir()));
+};
+
+/** Runs the command `name` as a step of a workflow. Returns the exit code; never throws. */
+export const runAction = async (
+  loaders: CommandLoaders,
+  name: string,
+  world: World,
+  toolkit: Toolkit,
+): Promise<number> => {
+  const mask = createMask();
+  const step: Step = { toolkit, mask, log: createRunnerLog(toolkit, mask, world.now) };
+  try {
+    const load = Object.hasOwn(loaders, name) ? loaders[name] : undefined;
+    if (load === undefined) throw new TypeError(`the action's entry asks for the unknown command ${name}`);
+    await execute(step, await load(), world);
+    return EXIT.done;
+  } catch (error) {
+    return fail(step, `nix-images ${name}`, asUserError(error, world.signal));
+  }
+};

@@ -1,0 +1,50 @@
+import { runCli } from './cli.ts';
+import type { CommandLoaders } from './command.ts';
+import { EXIT } from './failure.ts';
+import { actionOf, runAction } from './runner.ts';
+import type { World } from './world.ts';
+
+/** Milliseconds after which a finished program ends even if a socket or a child is still open. */
+const LINGER = 5000;
+
+/** A signal that fires on Ctrl-C and on the runner's cancellation; a second one ends the program at once. */
+const watchInterrupts = (): AbortSignal => {
+  const controller = new AbortController();
+  const interrupt = (name: NodeJS.Signals) => {
+    if (controller.signal.aborted) process.exit(EXIT.interrupted);
+    process.stderr.write(`\n${name}: stopping; once more stops at once\n`);
+    controller.abort();
+  };
+  process.on('SIGINT', interrupt);
+  process.on('SIGTERM', interrupt);
+  return controller.signal;
+};
+
+const worldOfProcess = (): World => ({
+  argv: process.argv.slice(2),
+  cwd: process.cwd(),
+  environment: process.env,
+  env: (name) => process.env[name] || undefined,
+  stdout: process.stdout,
+  stderr: process.stderr,
+  now: () => performance.now(),
+  fetch: globalThis.fetch,
+  signal: watchInterrupts(),
+});
+
+const runFace = async (commands: CommandLoaders, world: World): Promise<number> => {
+  const action = actionOf(world);
+  if (action === undefined) return await runCli(commands, world);
+  // Loaded only here: it brings 400 kB of HTTP client that the command line has no use for.
+  return await runAction(commands, action, world, await import('@actions/core'));
+};
+
+/** Runs what argv or the action's entry asks for, and sets the exit code of the process. */
+export const start = async (commands: CommandLoaders): Promise<void> => {
+  // `nix-images inspect … | head` closes the pipe early: that is no failure, and nobody is left to tell.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) =>
+    process.exit(error.code === 'EPIPE' ? EXIT.done : EXIT.failed),
+  );
+  process.exitCode = await runFace(commands, worldOfProcess());
+  setTimeout(() => process.exit(), LINGER).unref();
+};

@@ -1,0 +1,24 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+
+/** Temporary folders that live as long as one run. */
+export interface TempDirs {
+  create(): Promise<string>;
+  /** Removes them all; a folder that cannot be removed is left behind, since the run's result stands already. */
+  remove(): Promise<void>;
+}
+
+export const createTempDirs = (parent: string): TempDirs => {
+  const made: string[] = [];
+  return {
+    create: async () => {
+      // mkdtemp gives mode 0700.
+      const folder = await mkdtemp(join(parent, 'nix-images-'));
+      made.push(folder);
+      return folder;
+    },
+    remove: async () => {
+      await Promise.allSettled(made.splice(0).map((folder) => rm(folder, { recursive: true, force: true })));
+    },
+  };
+};

@@ -1,0 +1,75 @@
+import type { Log } from '../io/log.ts';
+import { type Failure, renderFailure } from './failure.ts';
+import type { Mask } from './mask.ts';
+import { printable } from './printable.ts';
+import { createProgressBoard, LIVE, SPARSE } from './progress.ts';
+import { createScreen, type TextStream } from './screen.ts';
+
+export interface TerminalOptions {
+  /** Standard error: everything but results. */
+  readonly stderr: TextStream;
+  readonly mask: Mask;
+  /** Milliseconds, never going back. */
+  readonly now: () => number;
+  readonly colour: boolean;
+  /** Shows debug lines too. */
+  readonly verbose: boolean;
+}
+
+export interface Terminal {
+  readonly log: Log;
+  showFailure(failure: Failure): void;
+  /** Takes the live line away. */
+  close(): void;
+}
+
+// ECMA-48 select graphic rendition.
+const STYLE = { bold: '1', dim: '2', red: '31', yellow: '33', cyan: '36' } as const;
+
+const createPaint = (colour: boolean) => (style: keyof typeof STYLE, text: string) =>
+  colour ? `\u001b[${STYLE[style]}m${text}\u001b[0m` : text;
+
+/** Whether to colour: on a terminal, unless NO_COLOR is set and not empty (no-color.org) or TERM is `dumb`. */
+export const wantsColour = (stream: TextStream, env: (name: string) => string | undefined): boolean =>
+  stream.isTTY === true && env('NO_COLOR') === undefined && env('TERM') !== 'dumb';
+
+const LABEL = { error: 'red', bug: 'red', hint: 'cyan', cause: 'dim', warning: 'yellow' } as const;
+
+/** The log of the command line. */
+export const createTerminal = ({ stderr, mask, now, colour, verbose }: TerminalOptions): Terminal => {
+  const paint = createPaint(colour);
+  const screen = createScreen(stderr, mask);
+  const timing = stderr.isTTY === true ? LIVE : SPARSE;
+  const show = stderr.isTTY === true ? screen.live : screen.line;
+  const view = {
+    show: (text: string) => show(printable(text)),
+    clear: screen.clearLive,
+    print: (text: string) => screen.line(printable(text)),
+  };
+  const board = createProgressBoard(view, { now, ...timing });
+  // Masked before it is painted: a secret must not be cut in two by a colour.
+  const painted = (style: keyof typeof STYLE, text: string) => screen.line(paint(style, mask.apply(printable(text))));
+  const withLabel = (line: string) => {
+    const label = Object.keys(LABEL).find((word) => line.startsWith(`${word}: `)) as keyof typeof LABEL | undefined;
+    return label === undefined ? line : `${paint(LABEL[label], `${label}:`)}${line.slice(label.length + 1)}`;
+  };
+  return {
+    log: {
+      debug: (text) => {
+        if (verbose) painted('dim', text);
+      },
+      info: (text) => screen.line(printable(text)),
+      warn: (text) => screen.line(withLabel(`warning: ${mask.apply(printable(text))}`)),
+      group: async (heading, work) => {
+        painted('bold', heading);
+        return await work();
+      },
+      progress: (label, total) => board.start(label, total),
+      mask: (value) => mask.add(value),
+    },
+    showFailure: (failure) => {
+      for (const line of renderFailure(failure)) screen.line(withLabel(mask.apply(printable(line))));
+    },
+    close: screen.clearLive,
+  };
+};
