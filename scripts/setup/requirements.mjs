@@ -1,0 +1,96 @@
+// The programs that the demo and the tests call, and the Debian or Ubuntu packages that have them.
+import { accessSync, closeSync, constants, existsSync, openSync, readSync } from 'node:fs';
+import { binfmtReady } from './binfmt.mjs';
+import { craneReady } from './go-tools.mjs';
+import { findProgram } from './machine.mjs';
+
+const BOTH = ['demo', 'test'];
+const TEST = ['test'];
+
+/**
+ * @typedef {object} Requirement
+ * @property {string} name what to install where there is no apt
+ * @property {readonly string[]} packages alternatives: the first that apt has is installed
+ * @property {readonly string[]} modes
+ * @property {() => boolean} [present] unless the program `name` alone says so
+ */
+
+/** @type {readonly Requirement[]} */
+const REQUIREMENTS = [
+  { name: 'nix', packages: ['nix-bin'], modes: BOTH },
+  { name: 'git', packages: ['git'], modes: BOTH },
+  { name: 'dpkg-deb', packages: ['dpkg'], modes: BOTH },
+  { name: 'flock', packages: ['util-linux'], modes: BOTH },
+  { name: 'CA certificates', packages: ['ca-certificates'], modes: BOTH, present: haveCertificates },
+  { name: 'podman', packages: ['podman'], modes: BOTH },
+  // podman's default runtime fails where cgroups are of version 1 or mixed; this one does not.
+  { name: 'runc', packages: ['runc'], modes: BOTH },
+  // Ubuntu 22.04's podman is older than netavark.
+  { name: 'netavark', packages: ['netavark', 'containernetworking-plugins'], modes: BOTH, present: haveNetwork },
+  { name: 'iptables', packages: ['iptables'], modes: BOTH },
+  { name: 'busybox (static)', packages: ['busybox-static'], modes: BOTH, present: haveStaticBusybox },
+  // Debian 13 renamed it; either registers qemu with the F flag.
+  { name: 'qemu-user (static)', packages: ['qemu-user-static', 'qemu-user-binfmt'], modes: BOTH, present: binfmtReady },
+  { name: 'update-binfmts', packages: ['binfmt-support'], modes: BOTH, present: binfmtReady },
+  { name: 'skopeo', packages: ['skopeo'], modes: TEST },
+  { name: 'docker-registry', packages: ['docker-registry'], modes: TEST },
+  { name: 'patchelf', packages: ['patchelf'], modes: TEST },
+  { name: 'setcap', packages: ['libcap2-bin'], modes: TEST },
+  { name: 'go', packages: ['golang-go'], modes: TEST, present: craneReady },
+  // podman without root maps user ids and networks by helpers.
+  ...(process.getuid?.() === 0
+    ? []
+    : [
+        { name: 'newuidmap', packages: ['uidmap'], modes: BOTH },
+        { name: 'slirp4netns', packages: ['slirp4netns'], modes: BOTH },
+      ]),
+];
+
+/**
+ * What of `mode`'s requirements this machine lacks. Looks at files only, so it takes milliseconds.
+ * @param {string} mode
+ * @returns {Requirement[]}
+ */
+export function missingRequirements(mode) {
+  const present = (requirement) => requirement.present?.() ?? findProgram(requirement.name) !== undefined;
+  return REQUIREMENTS.filter((requirement) => requirement.modes.includes(mode) && !present(requirement));
+}
+
+function haveCertificates() {
+  const bundles = ['/etc/ssl/certs/ca-certificates.crt', '/etc/pki/tls/certs/ca-bundle.crt', '/etc/ssl/ca-bundle.pem'];
+  return bundles.some((file) => existsSync(file));
+}
+
+function haveNetwork() {
+  return (
+    findProgram('netavark') !== undefined || existsSync('/usr/lib/cni/bridge') || existsSync('/opt/cni/bin/bridge')
+  );
+}
+
+/** A static program names no loader in its first page, where linkers put that name. */
+function haveStaticBusybox() {
+  const file = findProgram('busybox');
+  if (file === undefined) return false;
+  const head = Buffer.alloc(4096);
+  const descriptor = openSync(file, 'r');
+  try {
+    readSync(descriptor, head, 0, head.length, 0);
+  } finally {
+    closeSync(descriptor);
+  }
+  return !/\/ld-(linux|musl)/.test(head.toString('latin1'));
+}
+
+/** Whether this user may write to the Nix store, directly or through the daemon. */
+export function nixStoreUsable() {
+  return ['/nix/var/nix/daemon-socket/socket', '/nix/var/nix/db'].some(writable) || process.getuid?.() === 0;
+}
+
+function writable(file) {
+  try {
+    accessSync(file, constants.W_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
