@@ -44,9 +44,15 @@ export const emptyDirectory = (origin: string): RootDirectory => ({
 /** Links followed on one path before it counts as a loop; the kernel's own limit. */
 const LINK_LIMIT = 40;
 
+/** What a merged file looks like: a link into the store, which no tree here holds but the image will. */
+const STORE = '/nix/store/';
+
+const isLast = (todo: readonly ByteString[]): boolean => todo.every((part) => part === '');
+
 /**
  * Looks `path` up in the tree, following symlinks as a process inside the container would, with `from` (a list of
- * names below the root) as the directory that relative paths start in. Undefined when it leads nowhere.
+ * names below the root) as the directory that relative paths start in. Ends at a link into the store, which stands for
+ * the file it leads to. Undefined when the path leads nowhere.
  */
 export function resolveInRoot(
   root: RootDirectory,
@@ -64,7 +70,7 @@ export function resolveInRoot(
     }
     const node = nodeAt(root, [...at, part]);
     if (!node) return undefined;
-    if (node.type === 'symlink') {
+    if (node.type === 'symlink' && !(isLast(todo) && node.target.startsWith(STORE))) {
       links += 1;
       if (links > LINK_LIMIT) return undefined;
       if (node.target.startsWith('/')) at = [];

@@ -1,0 +1,91 @@
+import type { Descriptor } from '../image/descriptor.ts';
+import { type Digest, digestOf } from '../image/digest.ts';
+import { indexBytes } from '../image/manifest.ts';
+import { MEDIA_TYPE } from '../image/media-type.ts';
+import { UserError } from '../io/error.ts';
+import type { Log } from '../io/log.ts';
+import { mapParallel } from '../io/parallel.ts';
+import { copyBlob } from '../registry/copy.ts';
+import type { Repository, StoredManifest } from '../registry/repository.ts';
+import { type Child, indexEntry } from './child.ts';
+
+/** Blobs copied or looked up at once for each destination: enough to hide the latency of a registry. */
+const BLOBS_AT_ONCE = 4;
+
+export interface Target {
+  readonly repository: Repository;
+  readonly tags: readonly string[];
+}
+
+export interface PublishedIndex {
+  readonly index: StoredManifest;
+  readonly children: readonly Child[];
+}
+
+/**
+ * Assembles the index over `children`, brings everything to every target, reads it back there, and only when all
+ * targets are right moves the tags. Throws UserError; then no tag has moved anywhere.
+ */
+export async function publishIndex(
+  children: readonly Child[],
+  targets: readonly Target[],
+  log: Log,
+): Promise<PublishedIndex> {
+  const index = assembleIndex(children);
+  const sent = new Map(children.map((child) => [child, child.bytesSent]));
+  for (const { repository } of targets) {
+    for (const child of children) {
+      const before = repository.bytesSent;
+      await bring(child, repository);
+      sent.set(child, (sent.get(child) ?? 0) + repository.bytesSent - before);
+    }
+    await repository.putManifest(index);
+    await readBack(index, children, repository);
+    log.info(`${repository.name}: ${index.digest} is there and reads back the same`);
+  }
+  for (const { repository, tags } of targets) {
+    for (const tag of tags) await repository.tag(tag, index);
+    await repository.close();
+  }
+  return { index, children: children.map((child) => ({ ...child, bytesSent: sent.get(child) ?? 0 })) };
+}
+
+/** The index's bytes depend on its children alone: whatever all of them are annotated with, it is too. */
+export function assembleIndex(children: readonly Child[]): StoredManifest {
+  const [first, ...others] = children.map((child) => child.parsed.annotations ?? {});
+  const shared = Object.entries(first ?? {}).filter(([key, value]) =>
+    others.every((annotations) => annotations[key] === value),
+  );
+  const bytes = indexBytes(children.map(indexEntry), Object.fromEntries(shared));
+  return { bytes, mediaType: MEDIA_TYPE.index, digest: digestOf(bytes) };
+}
+
+async function bring(child: Child, to: Repository): Promise<void> {
+  const { layerSource, manifestSource } = child;
+  if (layerSource) await mapParallel(child.parsed.layers, BLOBS_AT_ONCE, (layer) => copyBlob(layer, layerSource, to));
+  if (!manifestSource) return;
+  await copyBlob(child.parsed.config, manifestSource, to);
+  await to.putManifest(child.manifest);
+}
+
+/** Fetches manifests again and asks for every blob: what a client will do next must work. */
+async function readBack(index: StoredManifest, children: readonly Child[], repository: Repository): Promise<void> {
+  await expectManifest(index.digest, repository);
+  for (const child of children) await expectManifest(child.manifest.digest, repository);
+  const blobs = new Map<Digest, Descriptor>();
+  for (const child of children)
+    for (const blob of [child.parsed.config, ...child.parsed.layers]) blobs.set(blob.digest, blob);
+  await mapParallel([...blobs.values()], BLOBS_AT_ONCE, async (blob) => {
+    if (!(await repository.hasBlob(blob))) throw lost(`blob ${blob.digest}`, repository);
+  });
+}
+
+async function expectManifest(digest: Digest, repository: Repository): Promise<void> {
+  const found = await repository.getManifest(digest);
+  if (found?.digest !== digest) throw lost(`manifest ${digest}`, repository);
+}
+
+const lost = (what: string, repository: Repository): UserError =>
+  new UserError('registry', `${repository.name} accepted ${what} but does not have it`, {
+    hint: 'No tag was moved. Publish again; if it stays so, the registry loses data or is being cleaned while it is written to.',
+  });

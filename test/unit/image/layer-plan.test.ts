@@ -1,0 +1,90 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import type { StorePathInfo } from '../../../src/image/closure.ts';
+import { countDependents, layerBudget, planLayers } from '../../../src/image/layer-plan.ts';
+import { storePath } from './trees.ts';
+
+const MB = 1024 * 1024;
+const path = (name: string, narSize: number, references: string[] = []): StorePathInfo => ({
+  path: storePath(name),
+  narHash: 'sha256-',
+  narSize,
+  references: references.map((reference) => storePath(reference)),
+});
+
+/** A random closure: every path refers only to earlier ones, as Nix guarantees. */
+const closures = fc
+  .array(fc.record({ size: fc.nat(10 * MB), references: fc.array(fc.nat(200), { maxLength: 5 }) }), { maxLength: 60 })
+  .map((nodes) =>
+    nodes.map((node, at): StorePathInfo => {
+      const earlier = node.references.filter((reference) => reference < at);
+      return path(
+        `p${at}`,
+        node.size,
+        [...new Set(earlier)].map((reference) => `p${reference}`),
+      );
+    }),
+  );
+
+describe('planLayers', () => {
+  test('every path is in exactly one layer, within the budget, whatever the graph', () => {
+    fc.assert(
+      fc.property(closures, fc.integer({ min: 1, max: 50 }), (closure, budget) => {
+        const layers = planLayers(closure, budget);
+        expect(layers.length).toBeLessThanOrEqual(budget);
+        expect(
+          layers
+            .flat()
+            .map((info) => info.path)
+            .sort(),
+        ).toEqual(closure.map((info) => info.path).sort());
+        expect(layers.every((layer) => layer.length > 0)).toBe(true);
+      }),
+    );
+  });
+
+  test('does not depend on the order of the closure', () => {
+    fc.assert(
+      fc.property(closures, fc.integer({ min: 1, max: 20 }), (closure, budget) => {
+        expect(planLayers([...closure].reverse(), budget)).toEqual(planLayers(closure, budget));
+      }),
+    );
+  });
+
+  test('large and widely needed paths stand alone, the rest shares the last layer', () => {
+    const closure = [
+      path('glibc', 30 * MB),
+      path('openssl', 5 * MB, ['glibc']),
+      path('tiny', 10, ['glibc']),
+      path('app', 2 * MB, ['openssl', 'glibc']),
+    ];
+    const names = planLayers(closure, 3).map((layer) => layer.map((info) => info.path.slice(44)));
+    expect(names).toEqual([['glibc'], ['openssl'], ['app', 'tiny']]);
+  });
+
+  test('small paths do not take layers of their own when there is not room for all', () => {
+    const closure = [path('a', 10), path('b', 20), path('c', MB), path('d', 30)];
+    expect(planLayers(closure, 3).map((layer) => layer.length)).toEqual([1, 3]);
+  });
+});
+
+test('countDependents counts each path once, itself included', () => {
+  const closure = [path('a', 1, ['a']), path('b', 1, ['a']), path('c', 1, ['a', 'b'])];
+  expect([...countDependents(closure).values()]).toEqual([3, 2, 1]);
+});
+
+describe('layerBudget', () => {
+  test.each([
+    [40, 0, true, 39],
+    [40, 10, false, 30],
+    [120, 100, true, 19],
+  ])('maxLayers %i, base %i, root %s: %i', (maxLayers, base, root, budget) => {
+    expect(layerBudget(maxLayers, base, root)).toBe(budget);
+  });
+
+  test('refuses a base that takes all', () => {
+    expect(() => layerBudget(40, 39, true)).toThrow(
+      'maxLayers: 40 leaves no layer for the closure: the base has 39, the root takes 1',
+    );
+  });
+});

@@ -1,0 +1,106 @@
+import { describe, expect, test } from 'vitest';
+import { layerAnnotations, layerRecord } from '../../../src/image/annotations.ts';
+import { canonicalJson } from '../../../src/image/canonical-json.ts';
+import { type Digest, digestOf } from '../../../src/image/digest.ts';
+import { historyEntry, imageConfigBytes, imageConfigSchema } from '../../../src/image/image-config.ts';
+import { layerKey } from '../../../src/image/layer.ts';
+import { indexBytes } from '../../../src/image/manifest.ts';
+import { MEDIA_TYPE } from '../../../src/image/media-type.ts';
+import { storePath } from './trees.ts';
+
+const digest = (text: string): Digest => digestOf(Buffer.from(text));
+
+describe('canonicalJson', () => {
+  test('sorts keys, leaves undefined out, keeps the order of lists', () => {
+    expect(canonicalJson({ b: [2, 1], a: { d: null, c: undefined, é: true } })).toBe(
+      '{"a":{"d":null,"é":true},"b":[2,1]}',
+    );
+  });
+  test.each([0.5, 2 ** 53, Number.NaN])('refuses %d', (value) => {
+    expect(() => canonicalJson(value)).toThrow(RangeError);
+  });
+});
+
+describe('imageConfigBytes', () => {
+  const platform = { architecture: 'arm64', os: 'linux' };
+
+  test('is the same for equal input and has a fixed time', () => {
+    const input = {
+      platform,
+      config: { Cmd: ['x'], Entrypoint: null },
+      diffIds: [digest('a')],
+      history: [historyEntry('h')],
+      base: undefined,
+    };
+    const config = JSON.parse(imageConfigBytes(input).toString());
+    expect(imageConfigBytes(input)).toEqual(imageConfigBytes(structuredClone(input)));
+    expect(config.created).toBe('1970-01-01T00:00:01Z');
+    expect(config.config).toEqual({ Cmd: ['x'] });
+  });
+
+  test('takes of a base its layers, history and environment, overridden by name, and nothing else', () => {
+    const base = imageConfigSchema.parse({
+      architecture: 'arm64',
+      os: 'linux',
+      config: { Env: ['PATH=/bin', 'LANG=C'], Entrypoint: ['/base'], User: 'base' },
+      rootfs: { type: 'layers', diff_ids: [digest('base')] },
+      history: [{ created_by: 'base' }],
+    });
+    const input = {
+      platform,
+      config: { Env: ['PATH=/own', 'X=1'] },
+      diffIds: [digest('own')],
+      history: [historyEntry('own')],
+      base,
+    };
+    const config = JSON.parse(imageConfigBytes(input).toString());
+    expect(config.config).toEqual({ Env: ['PATH=/own', 'LANG=C', 'X=1'] });
+    expect(config.rootfs.diff_ids).toEqual([digest('base'), digest('own')]);
+    expect(config.history.map((entry: { created_by: string }) => entry.created_by)).toEqual(['base', 'nix-images']);
+  });
+});
+
+test('indexBytes sorts by platform, whatever order the children came in', () => {
+  const child = (architecture: string) => ({
+    mediaType: MEDIA_TYPE.manifest,
+    digest: digest(architecture),
+    size: 1,
+    platform: { architecture, os: 'linux' },
+  });
+  const bytes = indexBytes([child('arm64'), child('amd64')], { a: 'b' });
+  expect(indexBytes([child('amd64'), child('arm64')], { a: 'b' })).toEqual(bytes);
+  expect(JSON.parse(bytes.toString()).manifests[0].platform.architecture).toBe('amd64');
+});
+
+describe('layer annotations', () => {
+  const record = {
+    key: 'a'.repeat(64),
+    diffId: digest('x'),
+    unpackedSize: 12,
+    storeHashes: ['0'.repeat(32), '1'.repeat(32)],
+  };
+  const descriptor = { mediaType: MEDIA_TYPE.layerGzip, digest: digest('y'), size: 3 };
+
+  test('read back as they were written', () => {
+    expect(layerRecord({ ...descriptor, annotations: layerAnnotations(record) })).toEqual(record);
+  });
+  test.each([
+    ['none', undefined],
+    ['a key that is none', { ...layerAnnotations(record), 'io.nix-images.layer.key': 'x' }],
+    ['a diffID that is none', { ...layerAnnotations(record), 'io.nix-images.layer.diff-id': 'sha256:1' }],
+    ['a size that is none', { ...layerAnnotations(record), 'io.nix-images.layer.unpacked-size': 'many' }],
+  ])('%s: no record', (_name, annotations) => {
+    expect(layerRecord({ ...descriptor, ...(annotations ? { annotations } : {}) })).toBeUndefined();
+  });
+});
+
+describe('layerKey', () => {
+  const info = { path: storePath('a'), narHash: 'sha256-x', narSize: 1, references: [] };
+  const key = (change: object) => layerKey({ kind: 'store', storeMode: 0o755, paths: [{ ...info, ...change }] });
+  test.each([{ narHash: 'sha256-y' }, { narSize: 2 }, { path: storePath('b') }])('changes with %o', (change) => {
+    expect(key(change)).not.toBe(key({}));
+  });
+  test('does not change with what is no content', () => {
+    expect(key({ references: [storePath('z')] })).toBe(key({}));
+  });
+});

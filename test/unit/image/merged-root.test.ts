@@ -1,0 +1,149 @@
+import { describe, expect, test } from 'vitest';
+import { toText } from '../../../src/image/bytes.ts';
+import { mergeRoot } from '../../../src/image/merged-root.ts';
+import { rootNodeAt } from '../../../src/image/root.ts';
+import type { RootDirectory } from '../../../src/image/root-tree.ts';
+import { type Sketch, sketchSource, storePath } from './trees.ts';
+
+const A = storePath('a', 'a');
+const B = storePath('b', 'b');
+
+const merge = (packages: Record<string, Sketch>, files: 'link' | 'copy' = 'link'): RootDirectory =>
+  mergeRoot(Object.keys(packages), files, sketchSource(packages));
+
+const shown = (root: RootDirectory, path: string): string => {
+  const node = rootNodeAt(root, path);
+  return node?.type === 'symlink' ? `-> ${toText(node.target)}` : (node?.type ?? 'nothing');
+};
+
+describe('mergeRoot', () => {
+  const cases: { name: string; packages: Record<string, Sketch>; files?: 'link' | 'copy'; path: string; is: string }[] =
+    [
+      {
+        name: 'links a file into the store',
+        packages: { [A]: { dir: { bin: { dir: { x: { run: '1' } } } } } },
+        path: '/bin/x',
+        is: `-> ${A}/bin/x`,
+      },
+      {
+        name: 'copies a file on request',
+        packages: { [A]: { dir: { bin: { dir: { x: { run: '1' } } } } } },
+        files: 'copy',
+        path: '/bin/x',
+        is: 'file',
+      },
+      {
+        name: 'merges directories of two packages',
+        packages: { [A]: { dir: { lib: { dir: { a: '1' } } } }, [B]: { dir: { lib: { dir: { b: '2' } } } } },
+        path: '/lib/b',
+        is: `-> ${B}/lib/b`,
+      },
+      {
+        name: 'keeps a relative link whose target another package brings',
+        packages: {
+          [A]: { dir: { bin: { dir: { python3: { link: 'python3.11' } } } } },
+          [B]: { dir: { bin: { dir: { 'python3.11': { run: '' } } } } },
+        },
+        path: '/bin/python3',
+        is: '-> python3.11',
+      },
+      {
+        name: 'points a relative link at the store when its target did not come along',
+        packages: {
+          [A]: { dir: { bin: { dir: { x: { link: '../nix-support/x' } } }, 'nix-support': { dir: { x: '1' } } } },
+        },
+        path: '/bin/x',
+        is: `-> ${A}/bin/x`,
+      },
+      {
+        name: 'keeps an absolute link as it is',
+        packages: { [A]: { dir: { etc: { dir: { mtab: { link: '/proc/mounts' } } } } } },
+        path: '/etc/mtab',
+        is: '-> /proc/mounts',
+      },
+      {
+        name: 'leaves nix-support out',
+        packages: { [A]: { dir: { 'nix-support': { dir: { deps: '1' } } } } },
+        path: '/nix-support',
+        is: 'nothing',
+      },
+      {
+        name: 'takes the same content from two packages once',
+        packages: { [A]: { dir: { x: 'same' } }, [B]: { dir: { x: 'same' } } },
+        path: '/x',
+        is: `-> ${A}/x`,
+      },
+      {
+        name: 'takes the same link from two packages once',
+        packages: {
+          [A]: { dir: { sbin: { link: 'bin' }, bin: { dir: { a: '' } } } },
+          [B]: { dir: { sbin: { link: 'bin' }, bin: { dir: { b: '' } } } },
+        },
+        path: '/sbin',
+        is: '-> bin',
+      },
+      {
+        name: 'merges a link to a directory with a directory that comes later',
+        packages: {
+          [A]: { dir: { sbin: { link: 'bin' }, bin: { dir: { a: '' } } } },
+          [B]: { dir: { sbin: { dir: { b: '' } } } },
+        },
+        path: '/sbin/a',
+        is: `-> ${A}/bin/a`,
+      },
+      {
+        name: 'merges a directory with a link to a directory of another store path that comes later',
+        packages: {
+          [A]: { dir: { share: { dir: { a: '' } } } },
+          [B]: { dir: { share: { link: `${storePath('c', 'c')}/share` } } },
+          [storePath('c', 'c')]: { dir: { share: { dir: { c: '' } } } },
+        },
+        path: '/share/c',
+        is: `-> ${storePath('c', 'c')}/share/c`,
+      },
+    ];
+  test.each(cases)('$name', ({ packages, files, path, is }) => {
+    expect(shown(merge(packages, files), path)).toBe(is);
+  });
+
+  const collisions: { name: string; packages: Record<string, Sketch> }[] = [
+    {
+      name: 'two contents',
+      packages: { [A]: { dir: { etc: { dir: { x: '1' } } } }, [B]: { dir: { etc: { dir: { x: '2' } } } } },
+    },
+    {
+      name: 'an executable and a plain file',
+      packages: { [A]: { dir: { etc: { dir: { x: '1' } } } }, [B]: { dir: { etc: { dir: { x: { run: '1' } } } } } },
+    },
+    {
+      name: 'a file and a directory',
+      packages: { [A]: { dir: { etc: { dir: { x: '1' } } } }, [B]: { dir: { etc: { dir: { x: { dir: {} } } } } } },
+    },
+    {
+      name: 'two links',
+      packages: {
+        [A]: { dir: { etc: { dir: { x: { link: 'a' } } } } },
+        [B]: { dir: { etc: { dir: { x: { link: 'b' } } } } },
+      },
+    },
+    {
+      name: 'a link out of the store and a directory',
+      packages: {
+        [A]: { dir: { etc: { dir: { x: { link: '/etc' } } } } },
+        [B]: { dir: { etc: { dir: { x: { dir: {} } } } } },
+      },
+    },
+  ];
+  test.each(collisions)('refuses $name under one name, naming both packages', ({ packages }) => {
+    expect(() => merge(packages)).toThrow(`/etc/x comes from ${A} and, differently, from ${B}`);
+  });
+
+  test('refuses to merge a store path that is a file', () => {
+    expect(() => merge({ [A]: 'text' })).toThrow(`${A} is a file, not a directory`);
+  });
+
+  test('survives links that form a loop', () => {
+    const root = merge({ [A]: { dir: { x: { link: 'y' }, y: { link: 'x' } } } });
+    expect(shown(root, '/x')).toBe(`-> ${A}/x`);
+  });
+});
