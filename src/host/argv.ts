@@ -47,12 +47,13 @@ const flagsOf = (command: Command): Record<string, Flag> => {
   return flags;
 };
 
-const helpHint = (command: Command): string => `nix-images ${command.name} --help lists what it takes.`;
+/** The hint of every message about wrong use of `command`. */
+export const helpHint = (command: Command): string => `nix-images ${command.name} --help lists what it takes.`;
 
 const wrongUse = (command: Command, message: string): UserError =>
   new UserError('input', message, { hint: helpHint(command) });
 
-/** What `parseArgs` would accept or report without a name: unknown flags, and single ones that are given twice. */
+/** What `parseArgs` accepts (a single flag twice) or reports without help: unknown flags, values missing or too many. */
 const checkTokens = (command: Command, args: string[], flags: Record<string, Flag>): void => {
   const { tokens } = parseArgs({ args, options: flags, strict: false, tokens: true, allowNegative: true });
   const seen = new Set<string>();
@@ -67,6 +68,8 @@ const checkTokens = (command: Command, args: string[], flags: Record<string, Fla
       throw wrongUse(command, `--${token.name} is given twice, but takes one value`);
     }
     seen.add(token.name);
+    if (flag.type === 'string' && token.value === undefined) throw wrongUse(command, `--${token.name} needs a value`);
+    if (flag.type === 'boolean' && token.value !== undefined) throw wrongUse(command, `--${token.name} takes no value`);
   }
 };
 
@@ -74,7 +77,7 @@ const parseStrictly = (command: Command, args: string[], flags: Record<string, F
   try {
     return parseArgs({ args, options: flags, strict: true, allowPositionals: true, allowNegative: true });
   } catch (error) {
-    // parseArgs has told enough in its message (a flag without value, a value where none belongs).
+    // parseArgs has told enough in its first line: a value that looks like a flag.
     if (error instanceof TypeError && 'code' in error && String(error.code).startsWith('ERR_PARSE_ARGS')) {
       throw wrongUse(command, error.message.split('\n')[0] ?? error.message);
     }

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { resolve } from 'node:path';
 import { UserError } from '../io/error.ts';
-import { type Arguments, cliFields, readArguments } from './argv.ts';
+import { type Arguments, cliFields, helpHint, readArguments } from './argv.ts';
 import type { Command, CommandLoaders, CommandResult } from './command.ts';
 import { createExec } from './exec.ts';
 import { asUserError, describeFailure, EXIT } from './failure.ts';
@@ -82,7 +82,7 @@ const execute = async (session: Session, command: Command, args: Arguments, raw:
   const { world, terminal, mask } = session;
   let inputs: ReturnType<typeof parseInputs>;
   try {
-    inputs = parseInputs(command.inputs, raw, cliSpelling);
+    inputs = parseInputs(command.inputs, raw, { name: cliSpelling, hint: helpHint(command) });
   } catch (error) {
     return failWith(session, error, error instanceof UserError ? EXIT.usage : EXIT.failed);
   }

@@ -3,13 +3,10 @@ import { constants } from 'node:os';
 import { type ExecaError, execa } from 'execa';
 import { UserError } from '../io/error.ts';
 import type { Exec, ExecOptions } from '../io/exec.ts';
-import { createStderrReader } from './stderr-lines.ts';
+import { createStderrReader, createStdoutReader, STDOUT_LIMIT } from './child-output.ts';
 
 /** Milliseconds a child has to clean up between SIGINT and SIGKILL; GitHub's runner grants 7.5 s in all. */
 const GRACE = 5000;
-
-/** Characters of standard output. The largest known answer, the closure of a NixOS system as JSON, is under 100 MB. */
-export const STDOUT_LIMIT = 256 * 1024 * 1024;
 
 const INSTALL: Readonly<Record<string, string>> = {
   nix: 'Install Nix (https://nixos.org/download), or put its bin folder on PATH.',
@@ -48,6 +45,11 @@ const startError = async (program: string, cwd: string | undefined, error: Execa
 const signalExit = (signal: string | undefined): number =>
   128 + (constants.signals[signal as NodeJS.Signals] ?? constants.signals.SIGKILL);
 
+const tooMuch = (program: string): UserError =>
+  new UserError('file', `${program} wrote more than ${STDOUT_LIMIT / 1024 ** 2} MiB to standard output`, {
+    hint: 'No answer that large is expected: run the command by hand to see what it prints.',
+  });
+
 const start = (
   program: string,
   args: readonly string[],
@@ -62,9 +64,8 @@ const start = (
     extendEnv: false,
     reject: false,
     stripFinalNewline: false,
-    // Standard error is read here line by line and only its tail is kept.
-    buffer: { stdout: true, stderr: false },
-    maxBuffer: { stdout: STDOUT_LIMIT },
+    // Both are read here: standard error line by line, standard output with a limit in bytes.
+    buffer: false,
     cancelSignal: signal,
     killSignal: 'SIGINT',
     forceKillAfterDelay: GRACE,
@@ -77,24 +78,22 @@ export const createExec =
     const signal = options.signal === undefined ? runSignal : AbortSignal.any([runSignal, options.signal]);
     const cancelled = () => new UserError('cancelled', `${program} was stopped`, { cause: signal.reason });
     if (signal.aborted) throw cancelled();
-    const reader = createStderrReader(options.onStderrLine ?? (() => {}));
     const child = start(program, args, options, env, signal);
-    child.stderr.on('data', (chunk: Uint8Array) => reader.push(chunk));
+    const errors = createStderrReader(options.onStderrLine ?? (() => {}));
+    const output = createStdoutReader(() => child.kill());
+    child.stderr.on('data', errors.push);
+    child.stdout.on('data', output.push);
     child.nodeChildProcess.once('exit', () => {
-      if (!signal.aborted) return;
+      if (!signal.aborted && !output.overflown) return;
       // A grandchild may hold the pipes open long after the child is gone; nobody waits for its output now.
       child.stdout.destroy();
       child.stderr.destroy();
     });
-    const result = await child;
-    const stderr = reader.end();
+    const { exitCode, signal: endedBy, ...rest } = await child;
+    const stderr = errors.end();
     if (signal.aborted) throw cancelled();
-    if (result.isMaxBuffer) {
-      throw new UserError('file', `${program} wrote more than ${STDOUT_LIMIT / 1024 ** 2} MiB to standard output`, {
-        hint: 'No answer that large is expected: run the command by hand to see what it prints.',
-      });
-    }
-    if (result.exitCode !== undefined) return { exitCode: result.exitCode, stdout: result.stdout, stderr };
-    if (result.signal !== undefined) return { exitCode: signalExit(result.signal), stdout: result.stdout, stderr };
-    throw await startError(program, options.cwd, result as ExecaError);
+    if (output.overflown) throw tooMuch(program);
+    if (exitCode !== undefined) return { exitCode, stdout: output.text(), stderr };
+    if (endedBy !== undefined) return { exitCode: signalExit(endedBy), stdout: output.text(), stderr };
+    throw await startError(program, options.cwd, rest as ExecaError);
   };

@@ -8,8 +8,12 @@ export type RawValue = string | readonly string[] | undefined;
 
 export type RawInputs = Readonly<Record<string, RawValue>>;
 
-/** How the face at hand names an input in its messages. */
-export type Spelling = (name: string, meta: FieldMeta) => string;
+/** How the face at hand speaks of inputs. */
+export interface Spelling {
+  readonly name: (name: string, meta: FieldMeta) => string;
+  /** Where to read what the command takes. */
+  readonly hint: string;
+}
 
 const splitLines = (text: string): string[] =>
   text
@@ -30,8 +34,8 @@ const decode = (raw: RawValue, kind: FieldMeta['kind']): unknown => {
 };
 
 const quoteRaw = (raw: unknown): string => {
-  const text = Array.isArray(raw) ? undefined : raw;
-  return typeof text === 'string' && text !== '' ? `, not ${JSON.stringify(text)}` : '';
+  const shown = typeof raw === 'number' || (typeof raw === 'string' && raw !== '');
+  return shown ? `, not ${JSON.stringify(raw)}` : '';
 };
 
 const sayIssue = (issue: z.core.$ZodIssue, meta: FieldMeta, value: unknown): string => {
@@ -75,10 +79,10 @@ export const parseInputs = <F extends Fields>(fields: F, raw: RawInputs, spellin
   const values: Record<string, unknown> = {};
   const problems: string[] = [];
   for (const [name, field] of Object.entries(fields)) {
-    const parsed = parseField(field, raw[name], spelling(name, fieldMeta(field)));
+    const parsed = parseField(field, raw[name], spelling.name(name, fieldMeta(field)));
     if ('problem' in parsed) problems.push(parsed.problem);
     else values[name] = parsed.value;
   }
-  if (problems.length > 0) throw new UserError('input', problems.join('\n'));
+  if (problems.length > 0) throw new UserError('input', problems.join('\n'), { hint: spelling.hint });
   return values as InputsOf<F>;
 };

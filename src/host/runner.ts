@@ -15,6 +15,8 @@ import type { World } from './world.ts';
 /** GitHub refuses a step's summary over 1 MiB; some room is left for the closing note. */
 const SUMMARY_LIMIT = 1024 * 1024 - 1024;
 
+const ACTION_HINT = "The inputs are described in the action's README.md.";
+
 const ACTION_WORD = '--action=';
 
 /**
@@ -79,7 +81,7 @@ const fail = ({ toolkit, log, mask }: Step, title: string, error: unknown): numb
 const execute = async (step: Step, command: Command, world: World): Promise<void> => {
   const raw = readInputs(command.inputs, world.env);
   maskSecrets(command.inputs, raw, step.log.mask);
-  const inputs = parseInputs(command.inputs, raw, actionSpelling);
+  const inputs = parseInputs(command.inputs, raw, { name: actionSpelling, hint: ACTION_HINT });
   const { signal, env, cwd, fetch } = world;
   const exec = createExec({ env: world.environment, signal });
   const host = { kind: 'runner', log: step.log, exec, signal, env, cwd, fetch } as const;

@@ -37,3 +37,34 @@ export const createStderrReader = (onLine: (line: string) => void): StderrReader
     },
   };
 };
+
+/** Bytes of standard output. The largest known answer, the closure of a NixOS system as JSON, is under 100 MB. */
+export const STDOUT_LIMIT = 256 * 1024 * 1024;
+
+export interface StdoutReader {
+  push(chunk: Uint8Array): void;
+  readonly overflown: boolean;
+  text(): string;
+}
+
+/** Collects standard output; past `limit` bytes it drops everything and calls `onOverflow` once. */
+export const createStdoutReader = (onOverflow: () => void, limit = STDOUT_LIMIT): StdoutReader => {
+  let chunks: Uint8Array[] = [];
+  let size = 0;
+  return {
+    push: (chunk) => {
+      const before = size;
+      size += chunk.length;
+      if (size <= limit) chunks.push(chunk);
+      else if (before <= limit) {
+        chunks = [];
+        onOverflow();
+      }
+    },
+    get overflown() {
+      return size > limit;
+    },
+    // Decoded as a whole: a character may be cut in two by the end of a chunk.
+    text: () => Buffer.concat(chunks).toString('utf8'),
+  };
+};
