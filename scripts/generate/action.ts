@@ -1,0 +1,80 @@
+import type { Command } from '../../src/host/command.ts';
+import { type Field, type FieldMeta, fieldDescription, fieldMeta } from '../../src/host/fields.ts';
+import { kebab } from '../../src/host/names.ts';
+import { code, renderTable } from './markdown.ts';
+import { renderYaml, type Yaml } from './yaml.ts';
+
+/** The stub beside action.yml in the release tree, made when that tree is put together. `.mjs` whatever package.json says. */
+const ENTRY = 'main.mjs';
+
+/** First line of a generated action.yml; an action written by hand (a composite one) does not have it. */
+export const GENERATED_NOTE = '# Generated from the command by `npm run generate`. Do not edit.\n';
+
+/** Marketplace and logs list actions by this name. */
+const actionName = (command: Command): string => `nix-images ${command.name}`;
+
+const actionFields = (command: Command): (readonly [string, Field, FieldMeta])[] =>
+  Object.entries(command.inputs)
+    .map(([name, field]) => [name, field, fieldMeta(field)] as const)
+    .filter(([, , meta]) => meta.faces !== 'cli');
+
+const hints = (meta: FieldMeta): string[] => [
+  ...(meta.repeatable ? ['One a line.'] : []),
+  ...(meta.allowed === undefined ? [] : [`One of: ${meta.allowed.join(', ')}.`]),
+];
+
+const describeInput = (field: Field, meta: FieldMeta): string => [fieldDescription(field), ...hints(meta)].join(' ');
+
+const defaultOf = (meta: FieldMeta): string | undefined =>
+  meta.actionDefault ?? (meta.fallback.length > 0 ? meta.fallback.join('\n') : undefined);
+
+const inputEntry = (field: Field, meta: FieldMeta): Yaml => {
+  const fallback = defaultOf(meta);
+  return {
+    description: describeInput(field, meta),
+    required: meta.required && fallback === undefined,
+    ...(fallback === undefined ? {} : { default: fallback }),
+  };
+};
+
+/** `actions/NAME/action.yml`: GitHub's metadata syntax for JavaScript actions. */
+export const renderActionYaml = (command: Command): string => {
+  const inputs = actionFields(command).map(([name, field, meta]) => [kebab(name), inputEntry(field, meta)]);
+  const outputs = Object.entries(command.outputs).map(([name, description]) => [kebab(name), { description }]);
+  const sections = {
+    name: actionName(command),
+    description: command.summary,
+    ...(inputs.length === 0 ? {} : { inputs: Object.fromEntries(inputs) }),
+    ...(outputs.length === 0 ? {} : { outputs: Object.fromEntries(outputs) }),
+    runs: { using: 'node24', main: ENTRY },
+  };
+  return GENERATED_NOTE + renderYaml(sections);
+};
+
+const inputRow = (name: string, field: Field, meta: FieldMeta): string[] => {
+  const fallback = defaultOf(meta);
+  const shown = fallback === undefined ? '' : code(fallback.replaceAll('\n', ', '));
+  return [code(kebab(name)), describeInput(field, meta), meta.required && fallback === undefined ? 'required' : shown];
+};
+
+/** `actions/NAME/README.md`. */
+export const renderActionReadme = (command: Command): string => {
+  const inputs = actionFields(command).map(([name, field, meta]) => inputRow(name, field, meta));
+  const outputs = Object.entries(command.outputs).map(([name, description]) => [code(kebab(name)), description]);
+  const parts = [
+    '<!-- Generated from the command by `npm run generate`. Do not edit. -->',
+    `# ${actionName(command)}`,
+    command.summary,
+    command.description?.trim() ?? '',
+    ...(inputs.length === 0 ? [] : ['## Inputs', renderTable(['Input', 'What it is', 'Default'], inputs).trim()]),
+    ...(outputs.length === 0 ? [] : ['## Outputs', renderTable(['Output', 'What it is'], outputs).trim()]),
+  ];
+  return `${parts.filter((part) => part !== '').join('\n\n')}\n`;
+};
+
+/** The table of commands for the project's README. */
+export const renderCommandTable = (commands: readonly Command[]): string =>
+  renderTable(
+    ['Command', 'Action', 'What it does'],
+    commands.map(({ name, summary }) => [code(`nix-images ${name}`), `[${name}](actions/${name}/README.md)`, summary]),
+  );

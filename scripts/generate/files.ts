@@ -1,0 +1,23 @@
+import type { Command } from '../../src/host/command.ts';
+import { SCHEMA_VERSION } from '../../src/image/definition.ts';
+import { renderActionReadme, renderActionYaml, renderCommandTable } from './action.ts';
+import { renderCliPage } from './cli-page.ts';
+import { replaceGenerated } from './markdown.ts';
+import { renderDefinitionSchema } from './schema.ts';
+
+/** Files by their path from the project's root. */
+export type Files = Readonly<Record<string, string>>;
+
+/** Everything that is generated from the source. `readme` is README.md as it stands; undefined while there is none. */
+export const renderFiles = (commands: readonly Command[], readme: string | undefined): Files => {
+  const files: Record<string, string> = {
+    'docs/cli.md': renderCliPage(commands),
+    [`nix/schema/image-definition.v${SCHEMA_VERSION}.json`]: renderDefinitionSchema(),
+  };
+  for (const command of commands) {
+    files[`actions/${command.name}/action.yml`] = renderActionYaml(command);
+    files[`actions/${command.name}/README.md`] = renderActionReadme(command);
+  }
+  if (readme !== undefined) files['README.md'] = replaceGenerated(readme, 'commands', renderCommandTable(commands));
+  return files;
+};

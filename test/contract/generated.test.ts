@@ -1,0 +1,103 @@
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, expect, test } from 'vitest';
+import { renderActionReadme, renderActionYaml } from '../../scripts/generate/action.ts';
+import { renderJson } from '../../scripts/generate/json.ts';
+import { renderTable, replaceGenerated } from '../../scripts/generate/markdown.ts';
+import { compareTree } from '../../scripts/generate/tree.ts';
+import { commands } from '../../src/commands/index.ts';
+import { everything, testCommands } from '../unit/host/commands.ts';
+import { ROOT } from './source-files.ts';
+import { readYaml } from './yaml-subset.ts';
+
+const temporary: string[] = [];
+afterEach(async () => {
+  for (const folder of temporary.splice(0)) await rm(folder, { recursive: true });
+});
+
+test('what is generated from the source is up to date', async () => {
+  const { stale, orphans } = await compareTree(ROOT, commands);
+  const names = [...Object.keys(stale), ...orphans];
+  expect(names, `stale: ${names.join(', ')}; run npm run generate`).toEqual([]);
+});
+
+test('commands stand under their own names', async () => {
+  const loaded = await Promise.all(Object.entries(commands).map(async ([name, load]) => [name, (await load()).name]));
+  for (const [name, own] of loaded) expect(own).toBe(name);
+});
+
+test('stale and orphaned files are named, actions written by hand are left alone', async () => {
+  const root = await mkdtemp(join(tmpdir(), 'nix-images-generated-'));
+  temporary.push(root);
+  const write = async (path: string, text: string) => {
+    await mkdir(join(root, path, '..'), { recursive: true });
+    await writeFile(join(root, path), text);
+  };
+  await write('actions/everything/action.yml', renderActionYaml(everything));
+  await write('actions/everything/README.md', 'old');
+  await write('actions/gone/action.yml', renderActionYaml(everything));
+  await write('actions/by-hand/action.yml', 'name: by hand\n');
+  await write('README.md', '# A\n<!-- generated: commands -->\n<!-- /generated -->\n');
+  const { stale, orphans } = await compareTree(root, { everything: async () => everything });
+  expect(Object.keys(stale).sort()).toEqual([
+    'README.md',
+    'actions/everything/README.md',
+    'docs/cli.md',
+    'nix/schema/image-definition.v1.json',
+  ]);
+  expect(orphans).toEqual(['actions/gone']);
+  expect(stale['README.md']).toContain('| `nix-images everything` |');
+});
+
+test('an action.yml says what the declaration says', () => {
+  const action = readYaml(renderActionYaml(everything));
+  expect(action).toMatchObject({
+    name: 'nix-images everything',
+    description: 'Show what was given.',
+    inputs: {
+      installable: { description: 'What to build.', required: true },
+      to: { description: 'Where to.', required: false, default: 'oci:out' },
+      system: { description: 'System. One of: x86_64-linux, aarch64-linux.', required: false },
+      tag: { description: 'Tags. One a line.', required: false },
+      'dry-run': { default: 'false' },
+      'max-layers': { default: '40' },
+      'registry-token': { required: false },
+    },
+    outputs: { 'index-digest': { description: 'Digest of the index.' } },
+    runs: { using: 'node24', main: 'main.mjs' },
+  });
+});
+
+test('every action.yml names each input and output of its command, and has a table of them', async () => {
+  for (const load of Object.values({ ...testCommands, ...commands })) {
+    const command = await load();
+    const action = readYaml(renderActionYaml(command)) as Record<string, Record<string, unknown>>;
+    const names = [...Object.keys(action.inputs ?? {}), ...Object.keys(action.outputs ?? {})];
+    for (const name of names) expect(renderActionReadme(command)).toContain(`| \`${name}\` |`);
+  }
+});
+
+test.each([
+  [{ a: [1, 'b', null] }, '{\n  "a": [1, "b", null]\n}\n'],
+  [{ a: [], b: {}, c: undefined }, '{\n  "a": [],\n  "b": {}\n}\n'],
+  [[{ a: 1 }], '[\n  {\n    "a": 1\n  }\n]\n'],
+  [['x'.repeat(80), 'y'.repeat(80)], `[\n  "${'x'.repeat(80)}",\n  "${'y'.repeat(80)}"\n]\n`],
+])('JSON %# is laid out as the formatter does', (value, text) => {
+  expect(renderJson(value)).toBe(text);
+});
+
+test('a table cell cannot end its row', () => {
+  expect(renderTable(['A'], [['a|b\nc']])).toBe('| A |\n| --- |\n| a\\|b c |\n');
+});
+
+test.each([
+  ['no marker', 'no marker'],
+  ['a\n<!-- generated: x -->old<!-- /generated -->\nb', 'a\n<!-- generated: x -->\n\nnew\n\n<!-- /generated -->\nb'],
+])('markers are filled in %j', (page, expected) => {
+  expect(replaceGenerated(page, 'x', 'new\n')).toBe(expected);
+});
+
+test('a marker without end is an error', () => {
+  expect(() => replaceGenerated('<!-- generated: x -->', 'x', 'new')).toThrow('has no');
+});
