@@ -1,0 +1,5 @@
+# Entry point without flakes: `(import ./nix { }).lib.mkImage { … }`.
+{ }:
+{
+  lib = import ./lib;
+}

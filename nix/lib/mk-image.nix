@@ -1,0 +1,133 @@
+# From what a user writes to the image definition, schema version 1 (nix/schema/image-definition.v1.json).
+let
+  inherit (import ./check.nix) onlyKnown attrsOf plain isDerivationLike;
+  inherit (import ./roots.nix) rootsOf;
+  inherit (import ./files.nix) filesOf;
+  inherit (import ./accounts.nix) usersOf groupsOf;
+  inherit (import ./config.nix) configOf;
+
+  systems = [
+    "x86_64-linux"
+    "aarch64-linux"
+  ];
+
+  known = [
+    "name"
+    "tag"
+    "system"
+    "copyToRoot"
+    "rootFiles"
+    "config"
+    "files"
+    "users"
+    "groups"
+    "includeNixDB"
+    "fromImage"
+    "maxLayers"
+    "compression"
+    "annotations"
+  ];
+
+  hasPrefix = prefix: text: builtins.substring 0 (builtins.stringLength prefix) text == prefix;
+
+  toList = value: if builtins.isList value then value else [ value ];
+
+  inStore = hasPrefix "${builtins.storeDir}/";
+
+  # A tree for the image's root: whole store paths only, for the engine merges them as they are.
+  treeOf =
+    value:
+    let
+      path = "${value}";
+      whole = builtins.match "${builtins.storeDir}/[^/]+" (builtins.unsafeDiscardStringContext path) != null;
+    in
+    if !(builtins.isPath value || isDerivationLike value || builtins.isString value) then
+      throw "mkImage: copyToRoot: expected derivations, paths or strings, got a ${builtins.typeOf value}"
+    else if whole then
+      path
+    else
+      throw "mkImage: copyToRoot: '${path}' is no whole store path";
+
+  # Base images: `name@sha256:…`, or an archive in the store.
+  baseOf =
+    value:
+    let
+      text = "${value}";
+      pinned = builtins.match ".+@sha256:[0-9a-f]{64}" (builtins.unsafeDiscardStringContext text) != null;
+    in
+    if value == null then
+      null
+    else if inStore text || pinned then
+      text
+    else
+      throw "mkImage: fromImage: '${text}' has no digest; write it as name@sha256:…, or give an archive";
+
+  # What the programs run on, which is not what they are built on when they are cross-compiled.
+  systemOf = derivation: derivation.stdenv.hostPlatform.system or derivation.system or null;
+
+  inferSystem =
+    values:
+    let
+      found = builtins.filter (system: system != null) (map systemOf (builtins.filter builtins.isAttrs values));
+      system = builtins.head found;
+    in
+    if found == [ ] then
+      null
+    else if builtins.elem system systems then
+      system
+    else
+      throw "mkImage: packages of ${system} cannot run in an image; take those of ${builtins.concatStringsSep " or " systems}";
+
+  # Whole store paths that were written without context (as plain text) are needed as well.
+  plainRoots =
+    roots: paths:
+    let
+      storePathOf = path: builtins.head (builtins.match "(${builtins.storeDir}/[^/]+).*" path);
+      isKnown = path: builtins.any (root: root.outPath == path) roots;
+      wanted = map (path: storePathOf (builtins.unsafeDiscardStringContext path)) (builtins.filter inStore paths);
+      found = builtins.listToAttrs (map (name: { inherit name; value = null; }) wanted);
+    in
+    map (outPath: {
+      drvPath = null;
+      output = null;
+      inherit outPath;
+    }) (builtins.filter (path: !(isKnown path)) (builtins.attrNames found));
+in
+given:
+let
+  args = onlyKnown "mkImage" "argument" known (attrsOf "mkImage" given);
+  trees = toList (args.copyToRoot or [ ]);
+  fileSources = map (file: file.source or file) (
+    builtins.filter builtins.isAttrs (builtins.attrValues (args.files or { }))
+  );
+  image = {
+    schemaVersion = 1;
+    kind = "oci";
+    name = args.name or (throw "mkImage: 'name' is missing");
+    tag = args.tag or null;
+    system = args.system or (inferSystem (trees ++ fileSources));
+    copyToRoot = map treeOf trees;
+    rootFiles = args.rootFiles or "link";
+    config = configOf (args.config or { });
+    files = filesOf (args.files or { });
+    users = usersOf (args.users or { });
+    groups = groupsOf (args.groups or { });
+    includeNixDB = args.includeNixDB or false;
+    fromImage = baseOf (args.fromImage or null);
+    maxLayers = args.maxLayers or 40;
+    compression = args.compression or "gzip";
+    annotations = plain "mkImage: annotations" (args.annotations or { });
+  };
+  roots = rootsOf image;
+  sources = map (file: file.source) (builtins.filter (file: file.type == "source") (builtins.attrValues image.files));
+  base = if image.fromImage == null then [ ] else [ image.fromImage ];
+  text = builtins.unsafeDiscardStringContext;
+in
+# Text without context: what is needed stands in `roots`, and nothing that reads the value builds anything.
+# The roots stay out of the detour through JSON, which takes every set with an `outPath` for that path alone.
+builtins.fromJSON (text (builtins.toJSON image))
+// {
+  roots = map (root: builtins.mapAttrs (_: value: if value == null then null else text value) root) (
+    roots ++ plainRoots roots (image.copyToRoot ++ sources ++ base)
+  );
+}

@@ -1,0 +1,62 @@
+import { z } from 'zod';
+import { type Definition, definitionSchema } from '../image/definition.ts';
+import { UserError } from '../io/error.ts';
+
+/** Bytes of JSON that an evaluation may print: 10,000 roots take 3 MB, so more is a mistake or an attack. */
+const ANSWER_LIMIT = 64 * 1024 * 1024;
+
+/** Problems of a definition that are listed at most. */
+const ISSUES = 5;
+
+/** Reads what nix printed as JSON of a given form. Throws UserError `evaluation`. */
+export const parseAnswer = <T>(what: string, text: string, schema: z.ZodType<T>): T => {
+  if (text.length > ANSWER_LIMIT) {
+    throw new UserError('evaluation', `evaluating ${what} printed ${text.length} bytes, more than ${ANSWER_LIMIT}`);
+  }
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (cause) {
+    throw new UserError('evaluation', `evaluating ${what} printed no JSON: ${text.slice(0, 200)}`, { cause });
+  }
+  const parsed = schema.safeParse(json);
+  if (parsed.success) return parsed.data;
+  throw new UserError('evaluation', `evaluating ${what} printed another form of JSON: ${text.slice(0, 200)}`, {
+    cause: parsed.error,
+  });
+};
+
+const portableSchema = z.looseObject({ roots: z.array(z.looseObject({ path: z.string() })) });
+
+/** Roots cross the border with `path` for `outPath`, which JSON of Nix cannot hold. */
+const withOutPaths = (value: unknown): unknown => {
+  const parsed = portableSchema.safeParse(value);
+  if (!parsed.success) return value;
+  return { ...parsed.data, roots: parsed.data.roots.map(({ path, ...root }) => ({ ...root, outPath: path })) };
+};
+
+const placeText = (path: readonly PropertyKey[]): string =>
+  path.reduce<string>((text, key) => {
+    if (typeof key === 'number') return `${text}[${key}]`;
+    const name = String(key);
+    return /^[A-Za-z_]\w*$/.test(name) ? `${text}${text && '.'}${name}` : `${text}[${JSON.stringify(name)}]`;
+  }, '');
+
+const issueText = (issue: z.core.$ZodIssue): string => {
+  const place = placeText(issue.path);
+  return place ? `${place}: ${issue.message}` : issue.message;
+};
+
+/** Accepts a definition as Nix printed it. Throws UserError `definition` that names the fields. */
+export const parseDefinition = (what: string, value: unknown): Definition => {
+  const parsed = definitionSchema.safeParse(withOutPaths(value));
+  if (parsed.success) return parsed.data;
+  const { issues } = parsed.error;
+  const more = issues.length > ISSUES ? [`and ${issues.length - ISSUES} more`] : [];
+  const text = [...issues.slice(0, ISSUES).map(issueText), ...more].join('; ');
+  throw new UserError('definition', `${what} is no legal image definition: ${text}`, {
+    hint: 'docs/definition.md lists every argument of mkImage',
+    docs: 'definition.md',
+    cause: parsed.error,
+  });
+};

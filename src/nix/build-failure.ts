@@ -1,0 +1,119 @@
+import { UserError } from '../io/error.ts';
+import { nixMessage } from './failure.ts';
+
+/** What went wrong in a build, as told by `nix-store --realise`. */
+export type BuildFailure =
+  | { readonly kind: 'system'; readonly drvPath: string; readonly needed: string; readonly here: string }
+  | { readonly kind: 'hash'; readonly drvPath: string; readonly specified: string; readonly got: string }
+  | { readonly kind: 'builder'; readonly drvPath: string; readonly reason: string }
+  | { readonly kind: 'derivation'; readonly drvPath: string }
+  | { readonly kind: 'path'; readonly path: string }
+  | { readonly kind: 'other' };
+
+type Matcher = (stderr: string) => BuildFailure | undefined;
+
+const matcher =
+  (pattern: RegExp, make: (groups: Record<string, string>) => BuildFailure): Matcher =>
+  (stderr) => {
+    const groups = pattern.exec(stderr)?.groups;
+    return groups && make(groups);
+  };
+
+const system = ({ drv = '', needed = '', here = '' }: Record<string, string>): BuildFailure => ({
+  kind: 'system',
+  drvPath: drv,
+  needed,
+  here,
+});
+
+const builder = ({ drv = '', reason = '' }: Record<string, string>): BuildFailure => ({
+  kind: 'builder',
+  drvPath: drv,
+  reason: reason.replace(/\.$/, ''),
+});
+
+const derivation = ({ drv = '' }: Record<string, string>): BuildFailure => ({ kind: 'derivation', drvPath: drv });
+
+const path = ({ path: missing = '' }: Record<string, string>): BuildFailure => ({ kind: 'path', path: missing });
+
+// The cause comes before its consequences ("1 dependency failed") in every version, so the first match counts.
+const MATCHERS: readonly Matcher[] = [
+  // Up to 2.2x, then 2.3x.
+  matcher(
+    /a '(?<needed>[^']+)' with features .* is required to build '(?<drv>[^']+)', but I am a '(?<here>[^']+)'/,
+    system,
+  ),
+  matcher(
+    /Cannot build '(?<drv>[^']+)'\.\s+Reason: (?:platform mismatch|required (?:system|feature)[^\n]*)\s+Required system: '(?<needed>[^']+)'[^\n]*\s+Current system: '(?<here>[^']+)'/,
+    system,
+  ),
+  matcher(
+    /hash mismatch in fixed-output derivation '(?<drv>[^']+)':\s+specified:\s+(?<specified>\S+)\s+got:\s+(?<got>\S+)/,
+    ({ drv = '', specified = '', got = '' }) => ({ kind: 'hash', drvPath: drv, specified, got }),
+  ),
+  matcher(/builder for '(?<drv>[^']+)' (?<reason>failed[^\n;]*)/, builder),
+  matcher(/Cannot build '(?<drv>[^']+)'\.\s+Reason: (?!\d+ dependenc)(?<reason>[^\n]*)/, builder),
+  matcher(/cannot build missing derivation '(?<drv>[^']+)'|failed to obtain derivation of '(?<drv2>[^']+)'/, (groups) =>
+    derivation({ drv: groups.drv ?? groups.drv2 ?? '' }),
+  ),
+  matcher(/path '(?<path>[^']+)' is required, but there is no substituter/, path),
+  matcher(/path '(?<path>[^']+)' does not exist and cannot be created/, path),
+  matcher(/don't know how to build these paths[^\n]*:\s+(?<path>\/nix\/store\/\S+)/, path),
+];
+
+/** Finds out what `nix-store --realise` complained about. Pure. */
+export const parseBuildFailure = (stderr: string): BuildFailure => {
+  for (const match of MATCHERS) {
+    const failure = match(stderr);
+    if (failure) return failure;
+  }
+  return { kind: 'other' };
+};
+
+const NO_SPACE = /No space left on device/;
+
+const spaceHint = 'free some space (nix-collect-garbage), or build on a larger disk';
+
+const systemHint = (needed: string): string =>
+  `let this machine run programs of ${needed} (binfmt_misc with qemu-user, and extra-platforms = ${needed} in nix.conf), ` +
+  'name a remote builder in nix.conf, or build each system on a native runner with a matrix';
+
+/** `log` is the end of the failed builder's log. */
+export const buildError = (failure: BuildFailure, stderr: string, log: readonly string[]): UserError => {
+  const full = NO_SPACE.test(stderr) || log.some((line) => NO_SPACE.test(line));
+  const said = log.length > 0 ? `; the last lines of its log:\n${log.map((line) => `  ${line}`).join('\n')}` : '';
+  switch (failure.kind) {
+    case 'system':
+      return new UserError(
+        'system',
+        `${failure.drvPath} must be built on ${failure.needed}, and this machine builds for ${failure.here}`,
+        { hint: systemHint(failure.needed) },
+      );
+    case 'hash':
+      return new UserError(
+        'build',
+        `${failure.drvPath} made other content than its hash says: specified ${failure.specified}, got ${failure.got}`,
+        { hint: 'if the new content is right, write its hash into the expression' },
+      );
+    case 'builder':
+      return new UserError(full ? 'file' : 'build', `building ${failure.drvPath} failed: ${failure.reason}${said}`, {
+        hint: full ? spaceHint : `the whole log: nix-store --read-log ${failure.drvPath}`,
+      });
+    case 'derivation':
+      return new UserError('build', `${failure.drvPath} is no longer in the store, so it cannot be built`, {
+        hint: 'evaluate again; a garbage collection may have run in between',
+      });
+    case 'path':
+      return new UserError(
+        'build',
+        `${failure.path} is in no store that is known here, and nothing tells how to build it`,
+        {
+          hint: 'a path that stands as plain text in a definition must be in the store or at a substituter',
+        },
+      );
+    default:
+      return new UserError(full ? 'file' : 'build', `nix-store --realise failed: ${nixMessage(stderr)}`, {
+        ...(full && { hint: spaceHint }),
+      });
+  }
+};

@@ -1,0 +1,175 @@
+import type { Closure, StorePathInfo } from '../image/closure.ts';
+import { UserError } from '../io/error.ts';
+import { nixMessage } from './failure.ts';
+import type { Nix } from './nix.ts';
+import { parsePathInfo } from './path-info.ts';
+import { readSubstituters, type Substituter } from './settings.ts';
+import { pathInfoFlags } from './version.ts';
+
+export interface ReadClosure {
+  readonly closure: Closure;
+  /** Of the paths asked for, those that are neither here nor at a substituter that is believed; they are in no closure. */
+  readonly missing: readonly string[];
+}
+
+/** Paths in one command: at 300 bytes the longest, far below the 2 MiB that Linux allows for arguments. */
+const CHUNK = 2000;
+
+const chunks = <T>(items: readonly T[]): readonly (readonly T[])[] =>
+  Array.from({ length: Math.ceil(items.length / CHUNK) }, (_, index) =>
+    items.slice(index * CHUNK, (index + 1) * CHUNK),
+  );
+
+const UNTRUSTED = /path '([^']+)' is untrusted/g;
+
+type Infos = ReadonlyMap<string, StorePathInfo | null>;
+
+// Without this, asking a store about a path that it lacks would ask every substituter as well, to no end.
+const LOCAL_ANSWER = ['--option', 'substitute', 'false'];
+
+const pathInfo = async (nix: Nix, paths: readonly string[], flags: readonly string[]): Promise<Infos> => {
+  const found = new Map<string, StorePathInfo | null>();
+  for (const chunk of chunks(paths)) {
+    const args = ['path-info', '--json', ...pathInfoFlags(nix.version), ...LOCAL_ANSWER, ...flags, ...chunk];
+    const result = await nix.command(args);
+    if (result.exitCode !== 0) throw new UserError('evaluation', `nix path-info: ${nixMessage(result.stderr)}`);
+    for (const [path, info] of parsePathInfo(result.stdout)) found.set(path, info);
+  }
+  return found;
+};
+
+/** Those of `paths` that are valid in the store of this machine. */
+export const validPaths = async (nix: Nix, paths: readonly string[]): Promise<ReadonlySet<string>> => {
+  const valid = new Set(paths);
+  for (const chunk of chunks(paths)) {
+    const result = await nix.store(['--check-validity', '--print-invalid', ...chunk]);
+    if (result.exitCode !== 0) throw new UserError('evaluation', `the store: ${nixMessage(result.stderr)}`);
+    for (const line of result.stdout.split('\n')) valid.delete(line);
+  }
+  return valid;
+};
+
+/** Those of `paths` that carry a signature nix believes, or whose content proves them (content-addressed ones). */
+const believed = async (nix: Nix, url: string, paths: readonly string[]): Promise<ReadonlySet<string>> => {
+  const good = new Set(paths);
+  for (const chunk of chunks(paths)) {
+    const result = await nix.command(['store', 'verify', '--store', url, '--no-contents', ...chunk]);
+    if (result.exitCode === 0) continue;
+    const bad = [...result.stderr.matchAll(UNTRUSTED)].map((match) => match[1] ?? '');
+    // Failed without naming a path: nothing of this round is believed.
+    for (const path of bad.length > 0 ? bad : chunk) good.delete(path);
+  }
+  return good;
+};
+
+/** What one substituter knows and may be believed about `paths`, and where it has all of it about their closure. */
+const askSubstituter = async (
+  nix: Nix,
+  { url, trusted }: Substituter,
+  paths: readonly string[],
+): Promise<readonly StorePathInfo[]> => {
+  const flags = ['--store', url];
+  const infos = await pathInfo(nix, paths, flags);
+  const here = paths.filter((path) => infos.get(path));
+  if (here.length === 0) return [];
+  // Many caches hold whole closures; those that leave out what others have answer only for the paths themselves.
+  const closures = await pathInfo(nix, here, [...flags, '--recursive']).catch(() => infos);
+  const known = [...closures.values()].filter((info) => info !== null);
+  if (trusted) return known;
+  const good = await believed(
+    nix,
+    url,
+    known.map(({ path }) => path),
+  );
+  const doubted = known.filter(({ path }) => !good.has(path));
+  for (const { path } of doubted)
+    nix.log.warn(`${path} has no trusted signature at ${withoutSecrets(url)}; not believed`);
+  return known.filter(({ path }) => good.has(path));
+};
+
+/** A URL without user, password and query, for messages. */
+const withoutSecrets = (url: string): string => url.replace(/\/\/[^/@]*@/, '//').replace(/\?.*$/, '');
+
+/** Looks `paths` up at all substituters in turn. One that does not answer is skipped with a warning. */
+const askSubstituters = async (
+  nix: Nix,
+  substituters: readonly Substituter[],
+  paths: readonly string[],
+): Promise<readonly StorePathInfo[]> => {
+  const found: StorePathInfo[] = [];
+  let open = paths;
+  for (const substituter of substituters) {
+    if (open.length === 0) break;
+    try {
+      found.push(...(await askSubstituter(nix, substituter, open)));
+    } catch (error) {
+      if (error instanceof UserError && error.code === 'cancelled') throw error;
+      nix.log.warn(`substituter ${withoutSecrets(substituter.url)} is skipped: ${(error as Error).message}`);
+    }
+    const known = new Set(found.map(({ path }) => path));
+    open = open.filter((path) => !known.has(path));
+  }
+  return found;
+};
+
+/** Adds the closure of `paths`, which are valid on this machine. */
+const addLocal = async (nix: Nix, known: Map<string, StorePathInfo>, paths: readonly string[]): Promise<void> => {
+  if (paths.length === 0) return;
+  for (const info of (await pathInfo(nix, paths, ['--recursive'])).values()) {
+    if (info !== null) known.set(info.path, info);
+  }
+};
+
+/** References of known paths that are themselves not known. */
+const openReferences = (known: ReadonlyMap<string, StorePathInfo>): readonly string[] => {
+  const open = new Set([...known.values()].flatMap(({ references }) => references));
+  return [...open].filter((path) => !known.has(path));
+};
+
+/** What of `known` can be reached from `root`; undefined when something on the way is not known. */
+const closureOf = (known: ReadonlyMap<string, StorePathInfo>, root: string): ReadonlySet<string> | undefined => {
+  const reached = new Set([root]);
+  // A set yields what is added while it is walked.
+  for (const path of reached) {
+    const info = known.get(path);
+    if (info === undefined) return undefined;
+    for (const reference of info.references) reached.add(reference);
+  }
+  return reached;
+};
+
+/**
+ * The closure of `outPaths`: from this machine's store where they are valid, otherwise from the substituters, whose
+ * signatures are checked. Nothing is built or fetched. A path whose closure is not whole counts as missing.
+ * Throws UserError `evaluation` when nix fails, never because a substituter does.
+ */
+export const readClosure = async (nix: Nix, outPaths: readonly string[]): Promise<ReadClosure> => {
+  const known = new Map<string, StorePathInfo>();
+  let substituters: readonly Substituter[] | undefined;
+  const asked = new Set<string>();
+  let open: readonly string[] = [...new Set(outPaths)];
+  while (open.length > 0) {
+    for (const path of open) asked.add(path);
+    const valid = await validPaths(nix, open);
+    await addLocal(nix, known, [...valid]);
+    const elsewhere = open.filter((path) => !valid.has(path));
+    if (elsewhere.length > 0) {
+      substituters ??= await readSubstituters(nix);
+      for (const info of await askSubstituters(nix, substituters, elsewhere)) known.set(info.path, info);
+    }
+    open = openReferences(known).filter((path) => !asked.has(path));
+  }
+  return assemble(known, outPaths);
+};
+
+const assemble = (known: ReadonlyMap<string, StorePathInfo>, outPaths: readonly string[]): ReadClosure => {
+  const whole = new Set<string>();
+  const missing: string[] = [];
+  for (const root of new Set(outPaths)) {
+    const reached = closureOf(known, root);
+    if (reached === undefined) missing.push(root);
+    for (const path of reached ?? []) whole.add(path);
+  }
+  const closure = [...known.values()].filter(({ path }) => whole.has(path));
+  return { closure: closure.sort((a, b) => (a.path < b.path ? -1 : 1)), missing };
+};

@@ -1,0 +1,165 @@
+import type { Definition } from '../image/definition.ts';
+import { SYSTEMS, type System } from '../image/system.ts';
+import { UserError } from '../io/error.ts';
+import { settleRoots } from './ambiguous-roots.ts';
+import { parseAnswer, parseDefinition } from './answer.ts';
+import { evaluationFailure } from './failure.ts';
+import {
+  attributeText,
+  type FileInstallable,
+  type FlakeInstallable,
+  IMAGE_OUTPUTS,
+  type ImageOutput,
+  type Installable,
+  installableText,
+} from './installable.ts';
+import type { Nix } from './nix.ts';
+import { notAnImage, type Searched, unknownAttribute } from './not-image.ts';
+import { type Found, probeAnswerSchema, probeExpression, systemsAnswerSchema, systemsExpression } from './probe.ts';
+
+/** An image definition and where it was found. */
+export interface Evaluated {
+  readonly definition: Definition;
+  readonly system: System;
+  /** The attribute path, such as `nixImages.x86_64-linux.app`. */
+  readonly attribute: string;
+}
+
+/**
+ * `eval-cache` is off: an answer from the cache says nothing about whether the derivations that it names were
+ * written to the store, or are still there.
+ */
+const EVAL = ['eval', '--json', '--option', 'eval-cache', 'false'];
+
+// What nix says of an output that the flake does not have, in every version.
+const NO_OUTPUT = /does not provide attribute/;
+
+/** Applies a function to a flake's output; undefined when the flake has no such output. */
+const applyToOutput = async (
+  nix: Nix,
+  { flake }: FlakeInstallable,
+  output: ImageOutput,
+  expression: string,
+): Promise<string | undefined> => {
+  const flags = ['--no-write-lock-file', ...nix.nixArgs];
+  const result = await nix.command([...EVAL, ...flags, '--apply', expression, `${flake}#${output}`], streamed(nix));
+  if (result.exitCode === 0) return result.stdout;
+  if (NO_OUTPUT.test(result.stderr) && result.stderr.includes(`'${output}'`)) return undefined;
+  throw evaluationFailure(`${flake}#${output}`, result.stderr);
+};
+
+const applyToFile = async (nix: Nix, { file }: FileInstallable, expression: string): Promise<string> => {
+  // The empty path names the file's own value, which the expression walks and calls itself.
+  const result = await nix.command([...EVAL, ...nix.nixArgs, '--apply', expression, '--file', file, ''], streamed(nix));
+  if (result.exitCode === 0) return result.stdout;
+  throw evaluationFailure(`--file ${file}`, result.stderr);
+};
+
+const streamed = (nix: Nix) => ({ onStderrLine: (line: string) => nix.log.debug(line) });
+
+const agreeOnSystem = (what: string, system: System, definition: Definition): System => {
+  if (definition.system === null || definition.system === system) return system;
+  throw new UserError('definition', `${what} stands under ${system} but holds programs of ${definition.system}`, {
+    hint: `take its packages from the package set of ${system}, or leave 'system' out`,
+    docs: 'definition.md',
+  });
+};
+
+const finish = async (
+  nix: Nix,
+  attribute: readonly string[],
+  system: System,
+  found: Extract<Found, { found: 'definition' }>,
+): Promise<Evaluated> => {
+  const text = attributeText(attribute) || 'the image of the file';
+  const definition = parseDefinition(text, found.definition);
+  agreeOnSystem(text, system, definition);
+  return { definition: await settleRoots(nix, definition), system, attribute: attributeText(attribute) };
+};
+
+const inFlake = async (nix: Nix, installable: FlakeInstallable, system: System): Promise<Evaluated> => {
+  const what = installableText(installable);
+  const path = [system, ...installable.path];
+  const searched: Searched[] = [];
+  const absent: string[] = [];
+  for (const output of outputsOf(installable)) {
+    const expression = probeExpression({ system, path, perSystem: false });
+    const answer = await applyToOutput(nix, installable, output, expression);
+    if (answer === undefined) {
+      absent.push(output);
+      continue;
+    }
+    const found = parseAnswer(what, answer, probeAnswerSchema);
+    const attribute = [output, ...path];
+    if (found.found === 'definition') return finish(nix, attribute, system, found);
+    if (found.found !== 'nothing') throw notAnImage(what, attribute, found);
+    searched.push({ place: attribute, depth: found.depth + 1, names: found.names });
+  }
+  throw unknownAttribute(what, searched, absent);
+};
+
+const inFile = async (nix: Nix, installable: FileInstallable, system: System): Promise<Evaluated> => {
+  const what = installableText(installable);
+  const expression = probeExpression({ system, path: installable.path, perSystem: true });
+  const found = parseAnswer(what, await applyToFile(nix, installable, expression), probeAnswerSchema);
+  if (found.found === 'definition') return finish(nix, installable.path, system, found);
+  if (found.found !== 'nothing') throw notAnImage(what, installable.path, found);
+  throw unknownAttribute(what, [{ place: installable.path, depth: found.depth, names: found.names }]);
+};
+
+const outputsOf = ({ output }: FlakeInstallable): readonly ImageOutput[] => (output ? [output] : IMAGE_OUTPUTS);
+
+/**
+ * Evaluates the image that `installable` names for one system; builds nothing. In a flake `nixImages.<system>.NAME`
+ * goes before `packages.<system>.NAME`; in a file the attribute is a definition or a set of them by system.
+ * Throws UserError: `evaluation` (no such attribute, no image, nix failed), `definition` (does not fit the schema, or
+ * is of another system), `input` (the installable fixes another system).
+ */
+export const evaluateDefinition = async (nix: Nix, installable: Installable, system: System): Promise<Evaluated> => {
+  if (installable.kind === 'file') return inFile(nix, installable, system);
+  if (installable.system !== undefined && installable.system !== system) {
+    throw new UserError('input', `${installableText(installable)} is of ${installable.system}, not of ${system}`, {
+      hint: 'name the image without its system, as FLAKE#NAME, to have it for others',
+    });
+  }
+  return inFlake(nix, installable, system);
+};
+
+/** A file is asked once per system: it may be a function of the system, or hold a set by system. */
+const systemsOfFile = async (nix: Nix, installable: FileInstallable): Promise<readonly System[]> => {
+  const what = installableText(installable);
+  const systems: System[] = [];
+  for (const system of SYSTEMS) {
+    const expression = probeExpression({ system, path: installable.path, perSystem: true });
+    const found = parseAnswer(what, await applyToFile(nix, installable, expression), probeAnswerSchema);
+    if (found.found !== 'definition') continue;
+    const own = parseDefinition(what, found.definition).system;
+    if (own === null || own === system) systems.push(system);
+  }
+  return systems;
+};
+
+const systemsOfFlake = async (nix: Nix, installable: FlakeInstallable): Promise<readonly System[]> => {
+  for (const output of outputsOf(installable)) {
+    // A package counts only when it carries an image; programs often have the same name as their image.
+    const expression = systemsExpression(SYSTEMS, installable.path, output === 'packages');
+    const answer = await applyToOutput(nix, installable, output, expression);
+    const found = answer === undefined ? [] : parseAnswer(installableText(installable), answer, systemsAnswerSchema);
+    const systems = SYSTEMS.filter((system) => found.includes(system));
+    if (systems.length > 0) return systems;
+  }
+  return [];
+};
+
+/**
+ * The systems for which the image exists, in the order of `SYSTEMS`; never empty. The first output of a flake that
+ * has the name decides. Throws what `evaluateDefinition` throws when the name is nowhere.
+ */
+export const systemsOf = async (nix: Nix, installable: Installable): Promise<readonly System[]> => {
+  if (installable.kind === 'flake' && installable.system !== undefined) return [installable.system];
+  const systems =
+    installable.kind === 'file' ? await systemsOfFile(nix, installable) : await systemsOfFlake(nix, installable);
+  if (systems.length > 0) return systems;
+  const { system } = await evaluateDefinition(nix, installable, SYSTEMS[0]);
+  return [system];
+};

@@ -1,0 +1,44 @@
+import { UserError } from '../io/error.ts';
+
+/** Lines of a message that are shown; what is longer is a trace that slipped through. */
+const MESSAGE_LINES = 20;
+
+const isNoise = (line: string): boolean =>
+  /^\s*(…|at [/«]|\d+\||\|)/.test(line) ||
+  /\(use '--show-trace'|stack trace truncated/.test(line) ||
+  /^(warning|trace|evaluating|copying|fetching|unpacking|these \d+|this derivation)\b/.test(line.trim());
+
+const withoutIndent = (lines: readonly string[]): readonly string[] => lines.map((line) => line.trim());
+
+/**
+ * What nix itself says went wrong, from its standard error: the last `error:`, without traces, excerpts of source and
+ * warnings. Newer versions print an outer error first and the cause last, older ones the cause first.
+ */
+export const nixMessage = (stderr: string): string => {
+  const lines = stderr.trimEnd().split('\n');
+  const errors = lines.flatMap((line, index) => (/^\s*error: \S/.test(line) ? [index] : []));
+  const start = errors.at(-1) ?? Math.max(lines.length - MESSAGE_LINES, 0);
+  const said = withoutIndent(lines.slice(start).filter((line) => !isNoise(line))).filter((line) => line !== '');
+  return (
+    said
+      .slice(0, MESSAGE_LINES)
+      .join('\n')
+      .replace(/^error: /, '') || 'nix said nothing'
+  );
+};
+
+const UNREACHABLE =
+  /unable to download|Couldn't resolve host|Could not resolve host|Failed to connect|Failed to fetch git repository|cannot find flake|unable to fetch|unable to access/i;
+const NO_FLAKE = /getting status of '([^']+)'|path '([^']+)' does not exist|is not a flake|could not find a flake\.nix/;
+
+const hintFor = (stderr: string): string => {
+  if (UNREACHABLE.test(stderr)) {
+    return 'the flake or one of its inputs cannot be fetched: check the network and flake.lock, or pass --override-input';
+  }
+  if (NO_FLAKE.test(stderr)) return 'check the path of the flake or file (files that git does not track are invisible)';
+  return 'run the same with nix eval --show-trace to see where it comes from';
+};
+
+/** An evaluation that failed, with nix's own words. */
+export const evaluationFailure = (what: string, stderr: string): UserError =>
+  new UserError('evaluation', `evaluating ${what} failed: ${nixMessage(stderr)}`, { hint: hintFor(stderr) });

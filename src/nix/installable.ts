@@ -1,0 +1,97 @@
+import { isSystem, SYSTEMS, type System } from '../image/system.ts';
+import { UserError } from '../io/error.ts';
+
+/** Outputs of a flake that may hold images, in the order in which they are tried. */
+export const IMAGE_OUTPUTS = ['nixImages', 'packages'] as const;
+
+export type ImageOutput = (typeof IMAGE_OUTPUTS)[number];
+
+/** An image in a flake: `FLAKE#NAME`, or by its full path, which fixes output and system. */
+export interface FlakeInstallable {
+  readonly kind: 'flake';
+  readonly flake: string;
+  /** The parts of the name, `default` when none was given. */
+  readonly path: readonly string[];
+  readonly output: ImageOutput | undefined;
+  readonly system: System | undefined;
+}
+
+/** An image in a Nix file: `--file FILE -A ATTR`; an empty path is the file's own value. */
+export interface FileInstallable {
+  readonly kind: 'file';
+  readonly file: string;
+  readonly path: readonly string[];
+}
+
+export type Installable = FlakeInstallable | FileInstallable;
+
+const HINT = 'write it as FLAKE#NAME, for instance .#app or github:org/repo#app';
+
+const wrong = (text: string, why: string): UserError =>
+  new UserError('input', `installable ${JSON.stringify(text)}: ${why}`, { hint: HINT });
+
+/** Either a quoted part, where a backslash takes the next character as it is, or a bare one. */
+const PART = /"((?:[^"\\]|\\.)*)"|([^".]+)/y;
+
+/**
+ * Splits an attribute path at its dots; a part in double quotes may hold dots. Throws UserError `input`.
+ * An empty text is the empty path.
+ */
+export const parseAttributePath = (text: string): readonly string[] => {
+  const parts: string[] = [];
+  const part = new RegExp(PART);
+  while (part.lastIndex < text.length) {
+    const start = part.lastIndex;
+    const match = part.exec(text);
+    const end = part.lastIndex;
+    const isLast = end === text.length;
+    if (!match || (!isLast && (text[end] !== '.' || end + 1 === text.length))) {
+      throw wrong(text, `the attribute path is not legal at character ${start + 1}`);
+    }
+    parts.push(match[1]?.replace(/\\(.)/g, '$1') ?? match[2] ?? '');
+    part.lastIndex = isLast ? end : end + 1;
+  }
+  return parts;
+};
+
+/** An attribute path as Nix takes it, with quotes only where they are needed. */
+export const attributeText = (path: readonly string[]): string =>
+  path.map((part) => (/^[A-Za-z_][A-Za-z0-9_'-]*$/.test(part) ? part : JSON.stringify(part))).join('.');
+
+const fullPath = (text: string, parts: readonly string[]): Pick<FlakeInstallable, 'output' | 'system' | 'path'> => {
+  const output = IMAGE_OUTPUTS.find((name) => name === parts[0]);
+  const [, system = '', ...path] = parts;
+  if (output === undefined || parts.length < 2) return { output: undefined, system: undefined, path: parts };
+  if (!isSystem(system)) {
+    throw wrong(text, `images are built for ${SYSTEMS.join(' and ')}, not for ${JSON.stringify(system)}`);
+  }
+  return { output, system, path };
+};
+
+/** Reads `FLAKE#NAME`; without a name it is `default`. Throws UserError `input`. */
+export const parseInstallable = (text: string): FlakeInstallable => {
+  const hash = text.indexOf('#');
+  const flake = hash < 0 ? text : text.slice(0, hash);
+  const name = hash < 0 ? '' : text.slice(hash + 1);
+  if (flake.startsWith('-')) throw wrong(text, 'it starts like an option');
+  if (name.includes('^')) throw wrong(text, 'an image has no outputs to choose with ^');
+  // A control character could only come from a broken script, and would garble every message.
+  if (/\p{Cc}/u.test(text)) throw wrong(text, 'it holds a control character');
+  const found = fullPath(text, parseAttributePath(name));
+  return { kind: 'flake', flake: flake || '.', ...found, path: found.path.length > 0 ? found.path : ['default'] };
+};
+
+/** Reads `--file FILE` and `-A ATTR`. Throws UserError `input`. */
+export const fileInstallable = (file: string, attribute = ''): FileInstallable => {
+  if (file === '') throw new UserError('input', '--file names no file');
+  return { kind: 'file', file, path: parseAttributePath(attribute) };
+};
+
+/** The installable as a person would write it. */
+export const installableText = (installable: Installable): string => {
+  if (installable.kind === 'file') {
+    return `--file ${installable.file}${installable.path.length > 0 ? ` -A ${attributeText(installable.path)}` : ''}`;
+  }
+  const { flake, output, system, path } = installable;
+  return `${flake}#${attributeText([...(output && system ? [output, system] : []), ...path])}`;
+};

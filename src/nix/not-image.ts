@@ -1,0 +1,66 @@
+import { UserError } from '../io/error.ts';
+import { attributeText } from './installable.ts';
+import { nearestNames } from './nearest.ts';
+import type { Found } from './probe.ts';
+
+/** Names listed in a message at most. */
+const LISTED = 20;
+
+const listed = (names: readonly string[]): string =>
+  names.length > LISTED ? `${names.slice(0, LISTED).join(', ')} and ${names.length - LISTED} more` : names.join(', ');
+
+/** A place that was searched in vain: its attribute path, how far the search came, and what stands there. */
+export interface Searched {
+  readonly place: readonly string[];
+  readonly depth: number;
+  readonly names: readonly string[];
+}
+
+const searchedText = ({ place, depth, names }: Searched): string => {
+  const reached = attributeText(place.slice(0, depth)) || 'the file';
+  return names.length > 0 ? `${reached} has ${listed(names)}` : `${reached} has no attributes`;
+};
+
+/**
+ * The error for a name that is nowhere. `what` is the installable as it was written, `searched` the places that
+ * exist, `absent` the outputs that the flake does not have.
+ */
+export const unknownAttribute = (
+  what: string,
+  searched: readonly Searched[],
+  absent: readonly string[] = [],
+): UserError => {
+  const near = searched.flatMap(({ place, depth, names }) => nearestNames(place[depth] ?? '', names));
+  const meant = near.length > 0 ? `did you mean ${[...new Set(near)].join(' or ')}? ` : '';
+  const found = searched.map(searchedText);
+  const missing = absent.length > 0 ? [`there is no ${absent.join(' and no ')}`] : [];
+  return new UserError('evaluation', `${what}: no such image; ${[...found, ...missing].join('; ')}`, {
+    hint: `${meant}images are declared as nixImages.<system>.<name> = mkImage { … }`,
+    docs: 'definition.md',
+  });
+};
+
+const kindText = (found: Exclude<Found, { found: 'definition' | 'nothing' }>): string => {
+  if (found.found === 'derivation') return `the derivation ${found.name || '(without name)'}`;
+  if (found.found === 'value') return `a ${found.type}`;
+  return found.names.length > 0 ? `a set with ${listed(found.names)}` : 'an empty set';
+};
+
+const wrapHint = (found: Found, name: string): string => {
+  if (found.found === 'derivation') {
+    return `wrap it: nixImages.<system>.${name} = mkImage { name = "${name}"; copyToRoot = [ … ]; }`;
+  }
+  if (found.found === 'set') return 'name one of its attributes, or make it an image with mkImage { … }';
+  return 'images are made with mkImage { name = "…"; … }';
+};
+
+/** The error for an attribute that is there but is no image: says what it is and how to make it one. */
+export const notAnImage = (
+  what: string,
+  attribute: readonly string[],
+  found: Exclude<Found, { found: 'definition' | 'nothing' }>,
+): UserError =>
+  new UserError('evaluation', `${what}: ${attributeText(attribute) || 'the file'} is ${kindText(found)}, no image`, {
+    hint: wrapHint(found, attribute.at(-1) ?? 'app'),
+    docs: 'definition.md',
+  });

@@ -1,0 +1,80 @@
+import { z } from 'zod';
+import type { StorePathInfo } from '../image/closure.ts';
+import { isStorePath } from '../image/store-path.ts';
+import { UserError } from '../io/error.ts';
+import { toSri } from './nar-hash.ts';
+
+/**
+ * What `nix path-info --json` prints, in all its forms: a list (2.8, Lix), an object by full path (2.26, and
+ * `--json-format 1`), and an object of objects by base name (`--json-format 2`).
+ */
+
+const hashSchema = z.union([
+  z.string(),
+  z.object({ algorithm: z.literal('sha256'), hash: z.string() }).transform(({ hash }) => `sha256:${hash}`),
+]);
+
+const infoSchema = z.looseObject({
+  narHash: hashSchema,
+  narSize: z.int().nonnegative(),
+  references: z.array(z.string()),
+});
+
+const absentSchema = z.union([z.null(), z.looseObject({ valid: z.literal(false) })]);
+
+const entrySchema = z.union([absentSchema, infoSchema]);
+const listSchema = z.array(z.looseObject({ path: z.string() }));
+const baseNameSchema = z.object({ info: z.record(z.string(), z.unknown()), storeDir: z.string(), version: z.int() });
+const objectSchema = z.record(z.string(), z.unknown());
+
+const strange = (why: string, cause?: unknown): UserError =>
+  new UserError('evaluation', `nix path-info printed what is not understood: ${why}`, {
+    hint: 'this version of Nix may be newer than what is supported',
+    cause,
+  });
+
+const entriesOf = (json: unknown): readonly (readonly [string, unknown])[] => {
+  const list = listSchema.safeParse(json);
+  if (list.success) return list.data.map((entry) => [entry.path, entry] as const);
+  const byBaseName = baseNameSchema.safeParse(json);
+  if (byBaseName.success) return Object.entries(byBaseName.data.info);
+  const byPath = objectSchema.safeParse(json);
+  if (byPath.success) return Object.entries(byPath.data);
+  throw strange('neither a list nor an object');
+};
+
+const fullPath = (text: string): string => {
+  const path = text.startsWith('/') ? text : `/nix/store/${text}`;
+  if (!isStorePath(path)) throw strange(`${JSON.stringify(text.slice(0, 300))} is no store path of /nix/store`);
+  return path;
+};
+
+const infoOf = (path: string, entry: unknown): StorePathInfo | null => {
+  const parsed = entrySchema.safeParse(entry);
+  if (!parsed.success) throw strange(path, parsed.error);
+  const absent = absentSchema.safeParse(parsed.data);
+  if (absent.success) return null;
+  const { narHash, narSize, references } = infoSchema.parse(entry);
+  const sri = toSri(narHash);
+  if (sri === undefined) throw strange(`${path} has the NAR hash ${JSON.stringify(narHash)}`);
+  return { path, narHash: sri, narSize, references: references.map(fullPath).sort() };
+};
+
+/**
+ * Reads the output of `nix path-info --json`: what is known of each path, null where the store does not have it.
+ * Throws UserError `evaluation` on anything else.
+ */
+export const parsePathInfo = (output: string): ReadonlyMap<string, StorePathInfo | null> => {
+  let json: unknown;
+  try {
+    json = JSON.parse(output);
+  } catch (cause) {
+    throw strange(output.slice(0, 200), cause);
+  }
+  return new Map(
+    entriesOf(json).map(([name, entry]) => {
+      const path = fullPath(name);
+      return [path, infoOf(path, entry)] as const;
+    }),
+  );
+};

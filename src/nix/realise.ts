@@ -1,0 +1,60 @@
+import { join } from 'node:path';
+import type { Root } from '../image/definition.ts';
+import { UserError } from '../io/error.ts';
+import { buildError, parseBuildFailure } from './build-failure.ts';
+import { validPaths } from './closure.ts';
+import type { Nix } from './nix.ts';
+
+/** Lines of a failed builder's log that are shown. */
+const LOG_LINES = 25;
+
+/** Roots in one command, well below the 2 MiB that Linux allows for arguments. */
+const CHUNK = 2000;
+
+export interface RealiseOptions {
+  /** Folder that gets links to what was realised, as roots of the garbage collector; see `withGcRoots`. */
+  readonly gcRootDir: string;
+}
+
+/** A valid path needs no derivation, which may have been collected since. */
+const argumentOf = ({ drvPath, output, outPath }: Root, valid: ReadonlySet<string>): string =>
+  drvPath === null || output === null || valid.has(outPath) ? outPath : `${drvPath}!${output}`;
+
+/** The end of a builder's log, as nix kept it; empty when it did not. */
+const logOf = async (nix: Nix, drvPath: string): Promise<readonly string[]> => {
+  const result = await nix.store(['--read-log', drvPath]);
+  if (result.exitCode !== 0) return [];
+  return result.stdout.trimEnd().split('\n').slice(-LOG_LINES);
+};
+
+const failed = async (nix: Nix, stderr: string): Promise<UserError> => {
+  const failure = parseBuildFailure(stderr);
+  const log = failure.kind === 'builder' ? await logOf(nix, failure.drvPath) : [];
+  return buildError(failure, stderr, log);
+};
+
+const realiseChunk = async (nix: Nix, targets: readonly string[], link: string): Promise<void> => {
+  const args = ['--realise', ...targets, '--add-root', link, '--indirect', '--option', 'log-lines', String(LOG_LINES)];
+  const result = await nix.store(args, { onStderrLine: (line) => nix.log.info(line) });
+  if (result.exitCode !== 0) throw await failed(nix, result.stderr);
+};
+
+/**
+ * Makes every root valid in the store of this machine: taken from a substituter or built, and kept from the garbage
+ * collector by links in `gcRootDir`. The log of nix goes to `nix.log`. Throws UserError: `build`, `system` (not
+ * buildable here), `file` (disk full), `cancelled`.
+ */
+export const realise = async (nix: Nix, roots: readonly Root[], { gcRootDir }: RealiseOptions): Promise<void> => {
+  const paths = [...new Set(roots.map(({ outPath }) => outPath))];
+  const valid = await validPaths(nix, paths);
+  const targets = [...new Set(roots.map((root) => argumentOf(root, valid)))];
+  for (let start = 0; start < targets.length; start += CHUNK) {
+    await realiseChunk(nix, targets.slice(start, start + CHUNK), join(gcRootDir, `root-${start}`));
+  }
+  const now = await validPaths(nix, paths);
+  const lost = paths.find((path) => !now.has(path));
+  if (lost === undefined) return;
+  throw new UserError('build', `${lost} was not made by the derivations that the definition names for it`, {
+    hint: 'list its package in copyToRoot, or name it in a string of its own',
+  });
+};

@@ -1,0 +1,41 @@
+import { UserError } from '../io/error.ts';
+
+/** A Nix and what it calls itself. `major` and `minor` are those of the Nix release that it behaves like. */
+export interface NixVersion {
+  readonly implementation: 'nix' | 'lix' | 'determinate';
+  readonly major: number;
+  readonly minor: number;
+  /** As printed, for messages: `nix (Nix) 2.34.8`. */
+  readonly text: string;
+}
+
+const VERSION = /^nix \((.+?)\) (\d+)\.(\d+)/m;
+
+const implementationOf = (name: string): NixVersion['implementation'] => {
+  if (/^lix\b/i.test(name)) return 'lix';
+  return /^determinate\b/i.test(name) ? 'determinate' : 'nix';
+};
+
+/** Reads the output of `nix --version`. Throws UserError `evaluation` when it is no Nix. */
+export const parseNixVersion = (output: string): NixVersion => {
+  const match = VERSION.exec(output);
+  if (!match) {
+    throw new UserError('evaluation', `nix --version printed no version: ${output.trim().slice(0, 200)}`);
+  }
+  const [text, name = '', major, minor] = match;
+  const line = output.split('\n').find((candidate) => candidate.includes(text)) ?? text;
+  return { implementation: implementationOf(name), major: Number(major), minor: Number(minor), text: line.trim() };
+};
+
+const isAtLeast = (version: NixVersion, major: number, minor: number): boolean =>
+  version.major > major || (version.major === major && version.minor >= minor);
+
+/** Asks for the first JSON format by name where the version wants one named; older ones know no such flag. */
+export const pathInfoFlags = (version: NixVersion): readonly string[] =>
+  version.implementation !== 'lix' && isAtLeast(version, 2, 34) ? ['--json-format', '1'] : [];
+
+/** The commands that print the settings, the likelier one first: `show-config` became `config show` in 2.20. */
+export const settingsCommands = (version: NixVersion): readonly (readonly string[])[] => {
+  const commands = [['config', 'show'], ['show-config']];
+  return isAtLeast(version, 2, 20) ? commands : commands.reverse();
+};
