@@ -1,0 +1,189 @@
+import { z } from 'zod';
+import type { Descriptor } from '../image/descriptor.ts';
+import { type Digest, digestOf } from '../image/digest.ts';
+import { MEDIA_TYPE } from '../image/media-type.ts';
+import { UserError } from '../io/error.ts';
+import type { ArchiveIndex, Slice } from './archive-index.ts';
+import { DigestCheck, digestMismatch } from './digest-check.ts';
+import { readFileBlob, readSlice } from './file-blob.ts';
+import { MANIFEST_LIMIT } from './manifest.ts';
+import { type ReadableImages, ReadOnlyRepository } from './read-only-repository.ts';
+import { parseReference } from './reference.ts';
+import type { StoredManifest } from './repository.ts';
+
+const entrySchema = z.looseObject({
+  Config: z.string().min(1),
+  RepoTags: z.array(z.string()).nullish(),
+  Layers: z.array(z.string().min(1)),
+});
+const listSchema = z.array(entrySchema).min(1);
+const configSchema = z.looseObject({ rootfs: z.looseObject({ diff_ids: z.array(z.string()) }) });
+
+type Entry = z.infer<typeof entrySchema>;
+
+const parseJson = <T>(schema: z.ZodType<T>, bytes: Buffer, where: string): T => {
+  try {
+    return schema.parse(JSON.parse(bytes.toString('utf8')));
+  } catch (cause) {
+    throw new UserError('file', `${where} is not what docker save writes.`, {
+      hint: 'Check that the archive is whole and was made by docker save, podman save or dockerTools.',
+      cause,
+    });
+  }
+};
+
+const MAGIC: readonly (readonly [string, string])[] = [
+  ['1f8b', MEDIA_TYPE.layerGzip],
+  ['28b52ffd', MEDIA_TYPE.layerZstd],
+];
+
+/** The media type a layer's first bytes show. */
+const sniff = (start: Buffer): string =>
+  MAGIC.find(([magic]) => start.toString('hex').startsWith(magic))?.[1] ?? MEDIA_TYPE.layer;
+
+// podman adds a host to short names and docker leaves it out; both mean the same image.
+const isNamed = (repoTag: string, reference: string): boolean => {
+  if (repoTag === reference || repoTag.slice(repoTag.lastIndexOf(':') + 1) === reference) return true;
+  const full = (text: string): string | undefined => {
+    try {
+      return JSON.stringify(parseReference(text));
+    } catch {
+      // A name that docker would not take either cannot be meant.
+      return undefined;
+    }
+  };
+  return reference.includes(':') && full(repoTag) !== undefined && full(repoTag) === full(reference);
+};
+
+class DockerArchiveImages implements ReadableImages {
+  readonly name: string;
+  readonly #archive: ArchiveIndex;
+  readonly #entries: readonly Entry[];
+  readonly #slices = new Map<string, Slice>();
+  /** Layers are hashed once, when an image's manifest is first asked for. */
+  readonly #manifests = new Map<Entry, Promise<StoredManifest>>();
+
+  constructor(archive: ArchiveIndex, entries: readonly Entry[]) {
+    this.name = `docker-archive:${archive.path}`;
+    this.#archive = archive;
+    this.#entries = entries;
+  }
+
+  async hasBlob(descriptor: Descriptor): Promise<boolean> {
+    return this.#slices.get(descriptor.digest)?.size === descriptor.size;
+  }
+
+  async *readBlob(descriptor: Descriptor): AsyncGenerator<Uint8Array> {
+    const slice = this.#slices.get(descriptor.digest);
+    if (slice === undefined) {
+      throw new UserError('file', `${this.#archive.path} has no blob ${descriptor.digest}.`, {
+        hint: 'Read the manifest of the image first; it names the blobs.',
+      });
+    }
+    yield* readFileBlob(this.#archive.handle, this.#archive.path, slice.offset, slice.size, descriptor);
+  }
+
+  async getManifest(reference: string): Promise<StoredManifest | undefined> {
+    const named = this.#entries.filter(({ RepoTags }) => RepoTags?.some((tag) => isNamed(tag, reference)));
+    if (named.length > 1) throw this.#ambiguous();
+    if (named[0] !== undefined) return this.#manifest(named[0]);
+    if (!reference.startsWith('sha256:')) return undefined;
+    for (const entry of this.#entries) {
+      const manifest = await this.#manifest(entry);
+      if (manifest.digest === reference) return manifest;
+    }
+    return undefined;
+  }
+
+  async soleImage(): Promise<string> {
+    const [first, second] = this.#entries;
+    if (first === undefined || second !== undefined) throw this.#ambiguous();
+    return (await this.#manifest(first)).digest;
+  }
+
+  close(): Promise<void> {
+    return this.#archive.close();
+  }
+
+  #ambiguous(): UserError {
+    const names = this.#entries.flatMap(({ RepoTags }) => RepoTags ?? []);
+    return new UserError('reference', `${this.name} holds several images, so which one to take must be said.`, {
+      hint: `Add one of these names: ${names.join(', ')}.`,
+    });
+  }
+
+  #manifest(entry: Entry): Promise<StoredManifest> {
+    const known = this.#manifests.get(entry);
+    if (known !== undefined) return known;
+    const made = this.#make(entry);
+    this.#manifests.set(entry, made);
+    return made;
+  }
+
+  /** The manifest that the archive does not have: made of the config and the layers' own bytes. */
+  async #make({ Config, Layers }: Entry): Promise<StoredManifest> {
+    const config = await this.#archive.readSmall(Config, MANIFEST_LIMIT);
+    const { rootfs } = parseJson(configSchema, config, `${this.#archive.path} (${Config})`);
+    if (rootfs.diff_ids.length !== Layers.length) {
+      throw new UserError(
+        'file',
+        `${this.#archive.path} has ${Layers.length} layers, its config names ${rootfs.diff_ids.length}.`,
+        {
+          hint: 'The archive is damaged; make it again.',
+        },
+      );
+    }
+    const layers: Descriptor[] = [];
+    for (const [index, name] of Layers.entries()) layers.push(await this.#layer(name, rootfs.diff_ids[index] ?? ''));
+    const configDigest = digestOf(config);
+    this.#keep(configDigest, Config);
+    const content = {
+      schemaVersion: 2,
+      mediaType: MEDIA_TYPE.manifest,
+      config: { mediaType: MEDIA_TYPE.config, digest: configDigest, size: config.length },
+      layers,
+    };
+    const bytes = Buffer.from(JSON.stringify(content));
+    return { bytes, mediaType: MEDIA_TYPE.manifest, digest: digestOf(bytes) };
+  }
+
+  async #layer(name: string, diffId: string): Promise<Descriptor> {
+    const slice = this.#find(name);
+    const check = new DigestCheck();
+    let mediaType: string | undefined;
+    for await (const chunk of readSlice(this.#archive.handle, this.#archive.path, slice.offset, slice.size)) {
+      mediaType ??= sniff(Buffer.from(chunk.subarray(0, 4)));
+      check.update(chunk);
+    }
+    const descriptor = { mediaType: mediaType ?? MEDIA_TYPE.layer, digest: check.digest(), size: slice.size };
+    // Only a plain tar can be compared here; whoever unpacks the others sees their diffID.
+    if (descriptor.mediaType === MEDIA_TYPE.layer && descriptor.digest !== diffId) {
+      throw digestMismatch(
+        `${this.#archive.path} (${name})`,
+        { ...descriptor, digest: diffId as Digest },
+        descriptor.digest,
+      );
+    }
+    this.#keep(descriptor.digest, name);
+    return descriptor;
+  }
+
+  #keep(digest: Digest, name: string): void {
+    this.#slices.set(digest, this.#find(name));
+  }
+
+  #find(name: string): Slice {
+    const slice = this.#archive.find(name);
+    if (slice !== undefined) return slice;
+    throw new UserError('file', `${this.#archive.path} has no ${name}, which its manifest.json names.`, {
+      hint: 'The archive is damaged; make it again.',
+    });
+  }
+}
+
+/** Reads what docker save, podman save, skopeo or dockerTools wrote. Throws UserError `file` when it is none. */
+export const readDockerArchive = async (archive: ArchiveIndex): Promise<ReadOnlyRepository> => {
+  const bytes = await archive.readSmall('manifest.json', MANIFEST_LIMIT);
+  const entries = parseJson(listSchema, bytes, `${archive.path} (manifest.json)`);
+  return new ReadOnlyRepository(new DockerArchiveImages(archive, entries));
+};

@@ -1,0 +1,42 @@
+import { UserError } from '../io/error.ts';
+import { DOCKER_HUB } from './reference.ts';
+
+const isLoopback = (name: string): boolean =>
+  name === 'localhost' || name.endsWith('.localhost') || name === '[::1]' || /^127(?:\.\d{1,3}){3}$/.test(name);
+
+/** Whether plain http may be spoken to `host` (with port): loopback, or named by the user. */
+export const allowsPlainHttp = (host: string, plainHosts: readonly string[]): boolean => {
+  const name = host.replace(/:\d+$/, '');
+  return isLoopback(name) || plainHosts.includes(host) || plainHosts.includes(name);
+};
+
+/** `https://ghcr.io`, `http://localhost:5000`: where the registry of a reference's host answers. */
+export const originOf = (host: string, plainHosts: readonly string[]): string => {
+  // Docker Hub's name in references is not the name of its registry.
+  if (host === DOCKER_HUB) return 'https://registry-1.docker.io';
+  return `${allowsPlainHttp(host, plainHosts) ? 'http' : 'https'}://${host}`;
+};
+
+/** Without query, fragment and user: those may hold tokens and signatures. */
+export const redactUrl = (url: string | URL): string => {
+  const { origin, pathname } = new URL(url);
+  return `${origin}${pathname}`;
+};
+
+/**
+ * The URL a registry sent us to, from `base`. Throws UserError `registry` when it is none, or would leave https.
+ * A proxy that ends TLS often leaves http in a Location of the same host; that is mended, not followed.
+ */
+export const resolveLocation = (location: string, base: string | URL, plainHosts: readonly string[]): URL => {
+  const from = new URL(base);
+  const url = URL.canParse(location, from.href) ? new URL(location, from.href) : undefined;
+  if (url?.protocol === 'http:' && from.protocol === 'https:' && url.host === from.host) url.protocol = 'https:';
+  if (url?.protocol === 'https:' || (url?.protocol === 'http:' && allowsPlainHttp(url.host, plainHosts))) return url;
+  throw new UserError(
+    'registry',
+    `${from.host} sent us to ${url ? redactUrl(url) : 'something that is no URL'}, which is not https.`,
+    {
+      hint: 'Set the registry up to give out its public https address (behind a proxy: its configured external URL).',
+    },
+  );
+};

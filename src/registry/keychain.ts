@@ -1,0 +1,152 @@
+import { z } from 'zod';
+import { UserError } from '../io/error.ts';
+import type { Exec } from '../io/exec.ts';
+import type { Log } from '../io/log.ts';
+import { ANONYMOUS, type Credential, type Keychain } from './credential.ts';
+import { runHelper } from './credential-helper.ts';
+import { DOCKER_HUB } from './reference.ts';
+
+// docker login writes Docker Hub's credentials under this key, for reasons of history.
+const HUB_KEY = 'https://index.docker.io/v1/';
+
+const entrySchema = z.looseObject({
+  auth: z.string().optional(),
+  username: z.string().optional(),
+  password: z.string().optional(),
+  identitytoken: z.string().optional(),
+  registrytoken: z.string().optional(),
+});
+
+/** docker's `config.json` and podman's `auth.json`; both carry much else. */
+const configSchema = z.looseObject({
+  auths: z.record(z.string(), entrySchema).nullish(),
+  credHelpers: z.record(z.string(), z.string()).nullish(),
+  credsStore: z.string().nullish(),
+});
+
+type Config = z.infer<typeof configSchema>;
+type Entry = z.infer<typeof entrySchema>;
+
+const unreadable = (file: string, what: string, cause: unknown): UserError =>
+  new UserError('credentials', `${file} cannot be used: ${what}.`, {
+    hint: 'Repair the file, or remove it and log in again (docker login, podman login).',
+    cause,
+  });
+
+const parseConfig = (file: string, text: string): Config => {
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch {
+    // The parser's message quotes the text, which may be a secret.
+    throw unreadable(file, 'it is not JSON', undefined);
+  }
+  const result = configSchema.safeParse(json);
+  if (result.success) return result.data;
+  const issue = result.error.issues[0];
+  throw unreadable(file, `${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'unknown shape'}`, undefined);
+};
+
+/** The keys under which files hold a registry's credentials, the most telling first. */
+const keysOf = (host: string, repository: string): string[] => {
+  const parts = repository.split('/');
+  // podman's auth.json may name a namespace or one repository.
+  const paths = parts.map((_, index) => [host, ...parts.slice(0, parts.length - index)].join('/'));
+  return host === DOCKER_HUB
+    ? [...paths, HUB_KEY, 'index.docker.io', DOCKER_HUB, 'registry-1.docker.io']
+    : [...paths, host];
+};
+
+// Old docker versions wrote URLs such as https://ghcr.io/v1/.
+const bareKey = (key: string): string =>
+  key === HUB_KEY
+    ? key
+    : key
+        .replace(/^https?:\/\//, '')
+        .replace(/(\/v[12])?\/*$/, '')
+        .toLowerCase();
+
+const findKey = (record: Readonly<Record<string, unknown>> | null | undefined, keys: readonly string[]) => {
+  const found = Object.keys(record ?? {});
+  for (const key of keys) {
+    const exact = found.find((candidate) => candidate === key) ?? found.find((candidate) => bareKey(candidate) === key);
+    if (exact !== undefined) return exact;
+  }
+  return undefined;
+};
+
+const entryCredential = (key: string, entry: Entry, file: string, log: Log): Credential | undefined => {
+  for (const secret of [entry.auth, entry.password, entry.identitytoken, entry.registrytoken]) {
+    if (secret) log.mask(secret);
+  }
+  const origin = `the entry for ${key} in ${file}`;
+  if (entry.registrytoken) return { kind: 'bearer', token: entry.registrytoken, origin };
+  if (entry.identitytoken) return { kind: 'identity', token: entry.identitytoken, origin };
+  const plain = entry.auth ? Buffer.from(entry.auth, 'base64').toString('utf8') : undefined;
+  const colon = plain?.indexOf(':') ?? -1;
+  if (plain !== undefined && colon < 1)
+    throw unreadable(file, `auth of ${key} is not base64 of user:password`, undefined);
+  const username = plain?.slice(0, colon) ?? entry.username;
+  // docker pads old entries with zero bytes.
+  const password = plain?.slice(colon + 1).replace(/\0+$/, '') ?? entry.password;
+  // `docker login` with a store leaves an empty entry behind.
+  if (!username || password === undefined) return undefined;
+  if (password !== '') log.mask(password);
+  return { kind: 'basic', username, password, origin: `${origin}, user ${username}` };
+};
+
+export interface KeychainOptions {
+  /** Absolute paths, the first that knows a registry wins; those that do not exist are left out. */
+  readonly configFiles: readonly string[];
+  readonly exec: Exec;
+  readonly readFile: (path: string) => Promise<string>;
+  readonly log: Log;
+  readonly signal?: AbortSignal | undefined;
+}
+
+const readConfig = async (file: string, readFile: KeychainOptions['readFile']): Promise<Config | undefined> => {
+  let text: string;
+  try {
+    text = await readFile(file);
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
+    throw unreadable(file, `it cannot be read (${String(code ?? error)})`, error);
+  }
+  return parseConfig(file, text);
+};
+
+const findInFile = async (
+  file: string,
+  keys: readonly string[],
+  host: string,
+  options: KeychainOptions,
+): Promise<Credential | undefined> => {
+  const config = await readConfig(file, options.readFile);
+  if (config === undefined) return undefined;
+  const helperKey = findKey(config.credHelpers, keys);
+  const helper = (helperKey === undefined ? undefined : config.credHelpers?.[helperKey]) ?? config.credsStore;
+  if (helper) {
+    const server = helperKey ?? (host === DOCKER_HUB ? HUB_KEY : host);
+    const credential = await runHelper(helper, server, file, options);
+    if (credential !== undefined) return credential;
+  }
+  const key = findKey(config.auths, keys);
+  const entry = key === undefined ? undefined : config.auths?.[key];
+  return key === undefined || entry === undefined ? undefined : entryCredential(key, entry, file, options.log);
+};
+
+/**
+ * Credentials from docker's and podman's files and the credential helpers they name. Every secret is masked
+ * before it is handed out. Files are read anew for each registry, once per look-up.
+ */
+export const createKeychain = (options: KeychainOptions): Keychain => ({
+  find: async (host, repository) => {
+    const keys = keysOf(host, repository);
+    for (const file of options.configFiles) {
+      const credential = await findInFile(file, keys, host, options);
+      if (credential !== undefined) return credential;
+    }
+    return ANONYMOUS;
+  },
+});

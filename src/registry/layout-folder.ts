@@ -1,0 +1,168 @@
+import { randomBytes } from 'node:crypto';
+import { constants } from 'node:fs';
+import { type FileHandle, mkdir, open, readdir, realpath, rename, rm } from 'node:fs/promises';
+import { join, sep } from 'node:path';
+import { type Digest, digestHex } from '../image/digest.ts';
+import { UserError } from '../io/error.ts';
+import { isMissing, withFileErrors } from './file-error.ts';
+import {
+  checkLayoutMarker,
+  emptyLayoutIndex,
+  encodeLayoutIndex,
+  LAYOUT_MARKER,
+  type LayoutIndex,
+  parseLayoutIndex,
+} from './layout-index.ts';
+import { MANIFEST_LIMIT } from './manifest.ts';
+
+/** Name of a blob's file below the layout's folder. */
+export const blobName = (digest: Digest): string => `blobs/sha256/${digestHex(digest)}`;
+
+const escapes = (path: string): UserError =>
+  new UserError('file', `${path} leads out of its layout, or is no plain file.`, {
+    hint: 'The layout was tampered with, or made of links; make a plain copy of it from its source.',
+  });
+
+/** Opens a file of a folder that is not trusted: nothing outside of it, nothing but a plain file. */
+const openInside = async (root: string, name: string): Promise<FileHandle> => {
+  const inside = await realpath(root);
+  const path = await realpath(join(root, name));
+  if (!path.startsWith(inside + sep)) throw escapes(join(root, name));
+  // O_NONBLOCK, lest a named pipe holds us up before we can see that it is one.
+  const handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW);
+  if ((await handle.stat()).isFile()) return handle;
+  await handle.close();
+  throw escapes(path);
+};
+
+/** The files of an OCI image layout. Reading trusts nothing; writing is by temporary file and rename. */
+export class LayoutFolder {
+  readonly root: string;
+
+  constructor(root: string) {
+    this.root = root;
+  }
+
+  /** Makes the folder a layout unless it is one. Throws UserError `file` when it holds something else. */
+  async create(): Promise<void> {
+    await withFileErrors(this.root, 'written', async () => {
+      await mkdir(this.root, { recursive: true });
+      const names = (await readdir(this.root)).filter((name) => !isPartial(name));
+      if (names.length > 0 && !names.includes('oci-layout')) {
+        throw new UserError('file', `${this.root} is not empty and no OCI image layout.`, {
+          hint: 'Name an empty or new folder, or a layout.',
+        });
+      }
+      if (names.includes('oci-layout')) await this.check();
+      await mkdir(join(this.root, 'blobs', 'sha256'), { recursive: true });
+      await this.#checkBlobFolder();
+      if (!names.includes('index.json')) await this.writeIndex(emptyLayoutIndex());
+      // The marker last: a folder that has it has the rest too.
+      if (!names.includes('oci-layout')) await this.replace('oci-layout', Buffer.from(LAYOUT_MARKER));
+    });
+  }
+
+  /** Throws UserError `file` unless the folder is a layout. */
+  async check(): Promise<void> {
+    const text = await this.#readText('oci-layout').catch((error: unknown) => {
+      if (!(error instanceof UserError) || !isMissing(error.cause)) throw error;
+      throw new UserError('file', `${this.root} is no OCI image layout: it has no file oci-layout.`, {
+        hint: 'Check the path. A layout is a folder with oci-layout, index.json and blobs.',
+        cause: error,
+      });
+    });
+    checkLayoutMarker(text, join(this.root, 'oci-layout'));
+  }
+
+  async readIndex(): Promise<LayoutIndex> {
+    return parseLayoutIndex(await this.#readText('index.json'), join(this.root, 'index.json'));
+  }
+
+  writeIndex(index: LayoutIndex): Promise<void> {
+    return this.replace('index.json', encodeLayoutIndex(index));
+  }
+
+  /** Opens a blob for reading; undefined when it is not there. */
+  async openBlob(digest: Digest): Promise<FileHandle | undefined> {
+    const name = blobName(digest);
+    return withFileErrors(join(this.root, name), 'read', async () => {
+      try {
+        return await openInside(this.root, name);
+      } catch (error) {
+        if (isMissing(error)) return undefined;
+        throw error;
+      }
+    });
+  }
+
+  /** A new temporary file in the layout's own folder, so that a rename puts it in place. */
+  async openPartial(): Promise<{ readonly path: string; readonly handle: FileHandle }> {
+    const path = join(this.root, partialName());
+    const handle = await withFileErrors(path, 'written', () => open(path, 'wx+', 0o644));
+    return { path, handle };
+  }
+
+  /** Puts a finished temporary file in the place of a blob. */
+  async place(partial: string, digest: Digest): Promise<void> {
+    const path = join(this.root, blobName(digest));
+    await withFileErrors(path, 'written', () => rename(partial, path));
+  }
+
+  /** Writes a whole file in one step: whoever reads sees the old or the new one. */
+  async replace(name: string, bytes: Uint8Array): Promise<void> {
+    const { path, handle } = await this.openPartial();
+    await withFileErrors(join(this.root, name), 'written', async () => {
+      try {
+        await handle.writeFile(bytes);
+        await handle.sync();
+        await handle.close();
+        await rename(path, join(this.root, name));
+      } catch (error) {
+        await handle.close().catch(() => undefined);
+        await rm(path, { force: true });
+        throw error;
+      }
+    });
+  }
+
+  /** Makes renames durable. */
+  async sync(): Promise<void> {
+    for (const name of ['.', 'blobs/sha256']) {
+      await withFileErrors(join(this.root, name), 'written', async () => {
+        const handle = await open(join(this.root, name), constants.O_RDONLY | constants.O_DIRECTORY);
+        await handle.sync().finally(() => handle.close());
+      });
+    }
+  }
+
+  async #checkBlobFolder(): Promise<void> {
+    const inside = await realpath(this.root);
+    const blobs = await realpath(join(this.root, 'blobs', 'sha256'));
+    // A link here would make us write somewhere else.
+    if (blobs !== join(inside, 'blobs', 'sha256')) throw escapes(join(this.root, 'blobs', 'sha256'));
+  }
+
+  async #readText(name: string): Promise<string> {
+    const path = join(this.root, name);
+    return withFileErrors(path, 'read', async () => {
+      const handle = await openInside(this.root, name);
+      try {
+        const { size } = await handle.stat();
+        if (size > MANIFEST_LIMIT) {
+          throw new UserError('file', `${path} has ${size} bytes; more than 4 MiB are not read.`, {
+            hint: 'Split the layout.',
+          });
+        }
+        return await handle.readFile('utf8');
+      } finally {
+        await handle.close();
+      }
+    });
+  }
+}
+
+const PARTIAL = /^\.partial-[0-9a-f]{16}$/;
+
+const isPartial = (name: string): boolean => PARTIAL.test(name);
+
+const partialName = (): string => `.partial-${randomBytes(8).toString('hex')}`;

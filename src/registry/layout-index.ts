@@ -1,0 +1,75 @@
+import { z } from 'zod';
+import { type Descriptor, descriptorSchema } from '../image/descriptor.ts';
+import { MEDIA_TYPE } from '../image/media-type.ts';
+import { UserError } from '../io/error.ts';
+
+/** image-spec, `image-layout.md`. */
+export const LAYOUT_MARKER = '{"imageLayoutVersion":"1.0.0"}';
+
+export const REF_NAME = 'org.opencontainers.image.ref.name';
+
+const markerSchema = z.looseObject({ imageLayoutVersion: z.string().regex(/^1\./, 'expected version 1') });
+const indexSchema = z.looseObject({ schemaVersion: z.literal(2), manifests: z.array(descriptorSchema) });
+
+/** `index.json` of a layout: what it holds, by name. */
+export type LayoutIndex = z.infer<typeof indexSchema>;
+
+const parse = <T>(schema: z.ZodType<T>, text: string, where: string): T => {
+  const hint = 'It may be damaged, or no OCI image layout. Remove it or name another place.';
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (error) {
+    throw new UserError('file', `${where} is not JSON.`, { hint, cause: error });
+  }
+  const result = schema.safeParse(json);
+  if (result.success) return result.data;
+  throw new UserError('file', `${where} is not what a layout holds: ${z.prettifyError(result.error)}`, { hint });
+};
+
+/** Throws UserError `file` unless `text` is the `oci-layout` file of a version known here. */
+export const checkLayoutMarker = (text: string, where: string): void => {
+  parse(markerSchema, text, where);
+};
+
+export const parseLayoutIndex = (text: string, where: string): LayoutIndex => parse(indexSchema, text, where);
+
+export const emptyLayoutIndex = (): LayoutIndex => ({ schemaVersion: 2, mediaType: MEDIA_TYPE.index, manifests: [] });
+
+/** The entry's bytes as they are stored, with a line end so that a person may print the file. */
+export const encodeLayoutIndex = (index: LayoutIndex): Buffer => Buffer.from(`${JSON.stringify(index)}\n`);
+
+/** A copy where `name` means `descriptor`; other names and foreign fields stay. */
+export const withName = (
+  index: LayoutIndex,
+  name: string,
+  descriptor: Descriptor,
+  annotations: Readonly<Record<string, string>>,
+): LayoutIndex => {
+  const others = index.manifests.filter((entry) => entry.annotations?.[REF_NAME] !== name);
+  const entry = { ...descriptor, annotations: { ...annotations, [REF_NAME]: name } };
+  return { ...index, manifests: [...others, entry] };
+};
+
+/** The entry under a name or digest; undefined when there is none. */
+export const findEntry = (index: LayoutIndex, reference: string): Descriptor | undefined =>
+  index.manifests.find((entry) => entry.annotations?.[REF_NAME] === reference) ??
+  index.manifests.find((entry) => entry.digest === reference);
+
+/** Names under which images are kept, for messages. */
+export const namesIn = (index: LayoutIndex): string[] =>
+  index.manifests.flatMap((entry) => entry.annotations?.[REF_NAME] ?? []);
+
+/** What to read when no name was given: the only image. Throws UserError `reference` when there are none or several. */
+export const soleEntry = (index: LayoutIndex, where: string): Descriptor => {
+  const [first, second] = index.manifests;
+  if (first !== undefined && second === undefined) return first;
+  const names = namesIn(index);
+  throw new UserError(
+    'reference',
+    `${where} holds ${index.manifests.length} images, so which one to take must be said.`,
+    {
+      hint: names.length > 0 ? `Add one of these names: ${names.join(', ')}.` : 'Write an image into it first.',
+    },
+  );
+};

@@ -1,0 +1,195 @@
+import type { FileHandle } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Descriptor } from '../image/descriptor.ts';
+import { isDigest } from '../image/digest.ts';
+import { UserError } from '../io/error.ts';
+import { isRefName } from './destination.ts';
+import { checkBytes, DigestCheck } from './digest-check.ts';
+import { readFileBlob, writeAll } from './file-blob.ts';
+import { fileError, withFileErrors } from './file-error.ts';
+import { Gate } from './gate.ts';
+import { blobName, LayoutFolder } from './layout-folder.ts';
+import { findEntry, soleEntry, withName } from './layout-index.ts';
+import { descriptorOf, MANIFEST_LIMIT, readManifest } from './manifest.ts';
+import type { BlobWriter, Repository, StoredManifest } from './repository.ts';
+
+/** Throws UserError `reference` unless a layout can hold an image under `name`. */
+export const checkRefName = (name: string): void => {
+  if (isRefName(name)) return;
+  throw new UserError('reference', `The tag ${JSON.stringify(name)} is not legal.`, {
+    hint: 'Use letters and digits, with . _ - : @ + or / between them.',
+  });
+};
+
+/** An OCI image layout in a folder (image-spec, `image-layout.md`). */
+export class LayoutRepository implements Repository {
+  readonly name: string;
+  readonly #folder: LayoutFolder;
+  readonly #mode: 'read' | 'write';
+  readonly #writers = new Set<BlobWriter>();
+  /** index.json is read, changed and replaced by one at a time. */
+  readonly #indexGate = new Gate(1);
+  #ready: Promise<void> | undefined;
+  #bytesSent = 0;
+
+  constructor(path: string, mode: 'read' | 'write') {
+    this.name = `oci:${path}`;
+    this.#folder = new LayoutFolder(path);
+    this.#mode = mode;
+  }
+
+  get bytesSent(): number {
+    return this.#bytesSent;
+  }
+
+  async hasBlob(descriptor: Descriptor): Promise<boolean> {
+    await this.#prepare();
+    const handle = await this.#folder.openBlob(descriptor.digest);
+    if (handle === undefined) return false;
+    // A file of another size is a damaged blob: it is written anew.
+    return (await handle.stat().finally(() => handle.close())).size === descriptor.size;
+  }
+
+  async *readBlob(descriptor: Descriptor): AsyncGenerator<Uint8Array> {
+    await this.#prepare();
+    const path = join(this.#folder.root, blobName(descriptor.digest));
+    const handle = await this.#folder.openBlob(descriptor.digest);
+    if (handle === undefined) {
+      throw new UserError('file', `${path} is missing.`, { hint: 'The layout is not complete; make it again.' });
+    }
+    try {
+      yield* readFileBlob(handle, path, 0, (await handle.stat()).size, descriptor);
+    } finally {
+      await handle.close();
+    }
+  }
+
+  async putBlob(descriptor: Descriptor, bytes: Uint8Array): Promise<void> {
+    checkBytes(bytes, descriptor, 'The blob to write');
+    if (await this.hasBlob(descriptor)) return;
+    await this.#folder.replace(blobName(descriptor.digest), bytes);
+    this.#bytesSent += bytes.length;
+  }
+
+  async mountBlob(): Promise<boolean> {
+    return false;
+  }
+
+  async openBlob(): Promise<BlobWriter> {
+    await this.#prepare();
+    const { path, handle } = await this.#folder.openPartial();
+    const writer = new LayoutBlobWriter(this.#folder, path, handle, {
+      has: (descriptor) => this.hasBlob(descriptor),
+      stored: (bytes) => {
+        this.#bytesSent += bytes;
+      },
+      ended: () => this.#writers.delete(writer),
+    });
+    this.#writers.add(writer);
+    return writer;
+  }
+
+  async getManifest(reference: string): Promise<StoredManifest | undefined> {
+    await this.#prepare();
+    const entry = findEntry(await this.#folder.readIndex(), reference);
+    const digest = entry?.digest ?? (isDigest(reference) ? reference : undefined);
+    const handle = digest === undefined ? undefined : await this.#folder.openBlob(digest);
+    if (handle === undefined || digest === undefined) return undefined;
+    const path = join(this.#folder.root, blobName(digest));
+    try {
+      if ((await handle.stat()).size > MANIFEST_LIMIT) {
+        throw new UserError('file', `${path} is larger than a manifest may be (4 MiB).`, {
+          hint: 'Make the layout again.',
+        });
+      }
+      const bytes = await withFileErrors(path, 'read', () => handle.readFile());
+      return readManifest(bytes, { where: path, contentType: entry?.mediaType ?? null, reference: digest });
+    } finally {
+      await handle.close();
+    }
+  }
+
+  putManifest(manifest: StoredManifest): Promise<void> {
+    return this.putBlob(descriptorOf(manifest), manifest.bytes);
+  }
+
+  async tag(tag: string, manifest: StoredManifest, annotations: Readonly<Record<string, string>> = {}): Promise<void> {
+    checkRefName(tag);
+    await this.putManifest(manifest);
+    await this.#indexGate.run(async () => {
+      const index = await this.#folder.readIndex();
+      await this.#folder.writeIndex(withName(index, tag, descriptorOf(manifest), annotations));
+    });
+  }
+
+  /** Digest of the only image in the layout. Throws UserError `reference` when there are none or several. */
+  async soleImage(): Promise<string> {
+    await this.#prepare();
+    return soleEntry(await this.#folder.readIndex(), this.name).digest;
+  }
+
+  async close(): Promise<void> {
+    if (this.#mode === 'write' && this.#ready !== undefined) await this.#folder.sync();
+  }
+
+  async abandon(): Promise<void> {
+    await Promise.all([...this.#writers].map((writer) => writer.abort()));
+  }
+
+  #prepare(): Promise<void> {
+    this.#ready ??= this.#mode === 'write' ? this.#folder.create() : this.#folder.check();
+    return this.#ready;
+  }
+}
+
+interface WriterHooks {
+  readonly has: (descriptor: Descriptor) => Promise<boolean>;
+  readonly stored: (bytes: number) => void;
+  readonly ended: () => void;
+}
+
+class LayoutBlobWriter implements BlobWriter {
+  readonly #folder: LayoutFolder;
+  readonly #path: string;
+  readonly #handle: FileHandle;
+  readonly #hooks: WriterHooks;
+  readonly #check = new DigestCheck();
+
+  constructor(folder: LayoutFolder, path: string, handle: FileHandle, hooks: WriterHooks) {
+    this.#folder = folder;
+    this.#path = path;
+    this.#handle = handle;
+    this.#hooks = hooks;
+  }
+
+  async write(chunk: Uint8Array): Promise<void> {
+    const position = this.#check.size;
+    this.#check.update(chunk);
+    await withFileErrors(this.#path, 'written', () => writeAll(this.#handle, chunk, position));
+  }
+
+  async commit(descriptor: Descriptor): Promise<void> {
+    try {
+      this.#check.finish(descriptor, 'The blob to write');
+      if (await this.#hooks.has(descriptor)) return await this.abort();
+      await this.#handle.sync();
+      await this.#handle.close();
+      await this.#folder.place(this.#path, descriptor.digest);
+    } catch (error) {
+      await this.abort();
+      throw fileError(error, this.#path, 'written');
+    }
+    this.#hooks.stored(descriptor.size);
+    this.#hooks.ended();
+  }
+
+  async abort(): Promise<void> {
+    await this.#handle.close().catch(() => undefined);
+    await rm(this.#path, { force: true }).catch(() => undefined);
+    this.#hooks.ended();
+  }
+}
+
+export const openLayoutRepository = (path: string, mode: 'read' | 'write'): LayoutRepository =>
+  new LayoutRepository(path, mode);

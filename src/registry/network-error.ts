@@ -1,0 +1,51 @@
+import { UserError } from '../io/error.ts';
+
+// The innermost causes carry what happened; fetch itself only says "fetch failed".
+const DEPTH = 5;
+
+const causes = (error: unknown): Error[] => {
+  const chain: Error[] = [];
+  let at: unknown = error;
+  while (at instanceof Error && chain.length < DEPTH) {
+    chain.push(at);
+    at = at instanceof AggregateError ? at.errors[0] : at.cause;
+  }
+  return chain;
+};
+
+const codesOf = (error: unknown): string[] =>
+  causes(error).flatMap((cause) => ('code' in cause && typeof cause.code === 'string' ? [cause.code] : []));
+
+const LASTING =
+  /^(ENOTFOUND|CERT_|ERR_TLS_|ERR_SSL_|UNABLE_TO_|SELF_SIGNED|DEPTH_ZERO|HOSTNAME_MISMATCH|EPROTO|ERR_INVALID)/;
+
+const HINTS: readonly (readonly [RegExp, string])[] = [
+  [/^ENOTFOUND$/, 'No such host. Check the name of the registry.'],
+  [/^(ERR_SSL_|EPROTO)/, 'The host does not speak TLS. If it is a registry in plain http, name it as one.'],
+  [
+    /^(CERT_|ERR_TLS_|UNABLE_TO_|SELF_SIGNED|DEPTH_ZERO|HOSTNAME_MISMATCH)/,
+    'Its certificate is not trusted. Point NODE_EXTRA_CA_CERTS to the file of its certificate authority.',
+  ],
+  [/^ECONNREFUSED$/, 'Nothing listens there. Check host and port, and that the registry runs.'],
+];
+
+/** What happened, in one line and without addresses that hold secrets. */
+export const describeNetworkError = (error: unknown): string => {
+  const chain = causes(error);
+  const last = chain.at(-1);
+  const code = codesOf(error).at(-1);
+  const message = last?.message || (code ?? String(error));
+  return code === undefined || message.includes(code) ? message : `${message}, ${code}`;
+};
+
+/** Whether another try cannot help: a name that is unknown, a certificate that is not trusted. */
+export const isLastingNetworkError = (error: unknown): boolean => codesOf(error).some((code) => LASTING.test(code));
+
+/** The error a person sees when a registry could not be reached. `what` is the method and redacted URL. */
+export const networkFailure = (error: unknown, what: string, host: string): UserError => {
+  const hint = HINTS.find(([pattern]) => codesOf(error).some((code) => pattern.test(code)))?.[1];
+  return new UserError('registry', `${host} could not be reached: ${what}: ${describeNetworkError(error)}.`, {
+    hint: hint ?? 'Check the network, proxies and the registry’s state, and run again.',
+    cause: error,
+  });
+};

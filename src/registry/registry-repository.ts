@@ -1,0 +1,173 @@
+import type { Descriptor } from '../image/descriptor.ts';
+import { UserError } from '../io/error.ts';
+import { downloadBlob } from './blob-download.ts';
+import { RegistryBlobWriter } from './blob-upload.ts';
+import { checkBytes, digestMismatch } from './digest-check.ts';
+import { statusOf } from './failure.ts';
+import { MANIFEST_ACCEPT, MANIFEST_LIMIT, readManifest } from './manifest.ts';
+import { checkTag, type Reference } from './reference.ts';
+import { createRegistryApi, type RegistryApi, scopeOf } from './registry-api.ts';
+import type { BlobWriter, Repository, StoredManifest } from './repository.ts';
+import { drain } from './response-body.ts';
+import { type Clock, DEFAULT_RETRY, type RetryPolicy } from './retry.ts';
+import { Transport, type TransportOptions } from './transport.ts';
+import { requestMount, UploadSession } from './upload-session.ts';
+
+export interface RegistryOptions extends Omit<TransportOptions, 'retry' | 'timeout'> {
+  readonly reference: Reference;
+  /** Whether tokens are to allow writing. */
+  readonly mode: 'read' | 'write';
+  readonly retry?: RetryPolicy | undefined;
+  readonly timeout?: number | undefined;
+  readonly clock: Clock;
+}
+
+// Longer than a slow registry's cold start, shorter than a person's patience, in milliseconds.
+const TIMEOUT = 60_000;
+
+const apiOf = (options: RegistryOptions): RegistryApi => {
+  const { reference, mode, retry = DEFAULT_RETRY, timeout = TIMEOUT } = options;
+  const transport = new Transport(reference.host, reference.repository, { ...options, retry, timeout });
+  return createRegistryApi(transport, reference, mode === 'read' ? 'pull' : 'pull,push', { ...options, retry });
+};
+
+/** A repository in a registry (distribution-spec 1.1). */
+export class RegistryRepository implements Repository {
+  readonly name: string;
+  readonly host: string;
+  readonly path: string;
+  readonly #api: RegistryApi;
+  /** Blobs that are certainly there: sent, mounted or found in this session. */
+  readonly #known = new Set<string>();
+  readonly #writers = new Set<RegistryBlobWriter>();
+  #bytesSent = 0;
+
+  constructor(options: RegistryOptions) {
+    this.host = options.reference.host;
+    this.path = options.reference.repository;
+    this.name = `docker://${this.host}/${this.path}`;
+    this.#api = apiOf(options);
+  }
+
+  get bytesSent(): number {
+    return this.#bytesSent;
+  }
+
+  async hasBlob(descriptor: Descriptor): Promise<boolean> {
+    if (this.#known.has(descriptor.digest)) return true;
+    const url = `${this.#api.base}/blobs/${descriptor.digest}`;
+    const { response } = await this.#api.send({ method: 'HEAD', url, expect: [200, 404] });
+    await drain(response, this.#api.signal);
+    if (response.status === 200) this.#known.add(descriptor.digest);
+    return response.status === 200;
+  }
+
+  readBlob(descriptor: Descriptor): AsyncIterable<Uint8Array> {
+    return downloadBlob(this.#api, descriptor);
+  }
+
+  async putBlob(descriptor: Descriptor, bytes: Uint8Array): Promise<void> {
+    checkBytes(bytes, descriptor, 'The blob to send');
+    if (await this.hasBlob(descriptor)) return;
+    try {
+      await (await UploadSession.open(this.#api)).finish(descriptor.digest, bytes);
+    } catch (error) {
+      await this.#secondTry(descriptor, bytes, error);
+    }
+    this.#bytesSent += bytes.length;
+    this.#known.add(descriptor.digest);
+  }
+
+  async mountBlob(descriptor: Descriptor, source: Repository): Promise<boolean> {
+    if (!(source instanceof RegistryRepository) || source.host !== this.host) return false;
+    if (source.path === this.path) return this.hasBlob(descriptor);
+    const scopes = [...this.#api.scopes, scopeOf(source.path, 'pull')];
+    const answer = await requestMount(this.#api, descriptor.digest, source.path, scopes);
+    if (answer === 'mounted') this.#known.add(descriptor.digest);
+    else if (answer !== undefined) await UploadSession.resume(this.#api, answer).cancel();
+    return answer === 'mounted';
+  }
+
+  async openBlob(): Promise<BlobWriter> {
+    const writer = new RegistryBlobWriter(this.#api, {
+      has: (descriptor) => this.hasBlob(descriptor),
+      put: (descriptor, bytes) => this.putBlob(descriptor, bytes),
+      sent: (bytes) => {
+        this.#bytesSent += bytes;
+      },
+      stored: (descriptor) => {
+        this.#known.add(descriptor.digest);
+        this.#writers.delete(writer);
+      },
+    });
+    this.#writers.add(writer);
+    return writer;
+  }
+
+  async getManifest(reference: string): Promise<StoredManifest | undefined> {
+    const url = `${this.#api.base}/manifests/${reference}`;
+    const { response, body } = await this.#api.send({
+      method: 'GET',
+      url,
+      headers: { accept: MANIFEST_ACCEPT },
+      expect: [200, 404],
+      // One byte more than allowed tells a manifest that is too large from one that just fits.
+      bodyLimit: MANIFEST_LIMIT + 1,
+    });
+    if (body === undefined) {
+      await drain(response, this.#api.signal);
+      return undefined;
+    }
+    return readManifest(body, {
+      where: `${this.name} ${reference}`,
+      contentType: response.headers.get('content-type'),
+      reference,
+      claimed: response.headers.get('docker-content-digest'),
+    });
+  }
+
+  putManifest(manifest: StoredManifest): Promise<void> {
+    return this.#putManifest(manifest.digest, manifest);
+  }
+
+  tag(tag: string, manifest: StoredManifest): Promise<void> {
+    checkTag(tag);
+    return this.#putManifest(tag, manifest);
+  }
+
+  async close(): Promise<void> {
+    this.#writers.clear();
+  }
+
+  async abandon(): Promise<void> {
+    await Promise.all([...this.#writers].map((writer) => writer.abort()));
+    this.#writers.clear();
+  }
+
+  async #putManifest(reference: string, { bytes, mediaType, digest }: StoredManifest): Promise<void> {
+    const url = `${this.#api.base}/manifests/${reference}`;
+    const { response } = await this.#api.send({
+      method: 'PUT',
+      url,
+      headers: { 'content-type': mediaType },
+      body: bytes,
+      expect: [200, 201, 202],
+    });
+    await drain(response, this.#api.signal);
+    const stored = response.headers.get('docker-content-digest');
+    if (stored !== null && stored !== digest)
+      throw digestMismatch(url, { mediaType, digest, size: bytes.length }, stored);
+  }
+
+  /** After a failed upload: the blob may be there all the same, or the registry forgot the upload between POST and PUT. */
+  async #secondTry(descriptor: Descriptor, bytes: Uint8Array, error: unknown): Promise<void> {
+    if (error instanceof UserError && ['cancelled', 'credentials', 'digest'].includes(error.code)) throw error;
+    if (await this.hasBlob(descriptor).catch(() => false)) return;
+    if (![404, 416].includes(statusOf(error) ?? 0)) throw error;
+    this.#api.log.debug(`the upload of ${descriptor.digest} was lost; starting over`);
+    await (await UploadSession.open(this.#api)).finish(descriptor.digest, bytes);
+  }
+}
+
+/** Opens a repository in a registry; nothing is sent before the first use. */
+export const openRegistryRepository = (options: RegistryOptions): RegistryRepository => new RegistryRepository(options);

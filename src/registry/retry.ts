@@ -1,0 +1,81 @@
+import type { Log } from '../io/log.ts';
+
+/** What waiting needs from the world; a test gives a clock of its own. */
+export interface Clock {
+  /** Milliseconds since 1970. */
+  now(): number;
+  /** Resolves after `ms`; rejects when the signal fires. */
+  sleep(ms: number, signal?: AbortSignal): Promise<void>;
+  /** From 0 up to, not including, 1. */
+  random(): number;
+}
+
+export interface RetryPolicy {
+  /** Tries in all, the first included. */
+  readonly attempts: number;
+  /** Wait before the second try, in milliseconds; each further one doubles it. */
+  readonly baseDelay: number;
+  readonly maxDelay: number;
+  /** The most that a Retry-After is obeyed, in milliseconds. */
+  readonly maxRetryAfter: number;
+  /** No new try starts later than this after the first one, in milliseconds. */
+  readonly totalTime: number;
+}
+
+/**
+ * Seven tries wait 0.5 + 1 + 2 + 4 + 8 + 16 = 31.5 s at most without Retry-After: longer than a registry's
+ * restart behind a load balancer, shorter than a person's patience. Docker Hub and ECR ask for up to a minute.
+ */
+export const DEFAULT_RETRY: RetryPolicy = {
+  attempts: 7,
+  baseDelay: 500,
+  maxDelay: 30_000,
+  maxRetryAfter: 120_000,
+  totalTime: 600_000,
+};
+
+const RETRIABLE = new Set([408, 429, 500, 502, 503, 504]);
+
+/** Whether trying the same request again may help. */
+export const isRetriableStatus = (status: number): boolean => RETRIABLE.has(status);
+
+/** Retry-After (RFC 9110, 10.2.3) in milliseconds: seconds or a date; undefined when absent or unreadable. */
+export const parseRetryAfter = (header: string | null, now: number): number | undefined => {
+  if (header === null) return undefined;
+  const text = header.trim();
+  if (/^\d{1,9}$/.test(text)) return Number(text) * 1000;
+  // Date.parse takes much that is no HTTP date, such as "1.5"; those all start with a weekday.
+  const date = /^[A-Z][a-z]{2}/.test(text) ? Date.parse(text) : Number.NaN;
+  return Number.isNaN(date) ? undefined : Math.max(0, date - now);
+};
+
+/** Milliseconds before try number `attempt` + 1: exponential, with jitter of up to one half so that clients spread. */
+export const backoff = (policy: RetryPolicy, attempt: number, random: number, retryAfter?: number): number => {
+  if (retryAfter !== undefined) return Math.min(retryAfter, policy.maxRetryAfter);
+  const full = Math.min(policy.baseDelay * 2 ** (attempt - 1), policy.maxDelay);
+  return Math.round(full / 2 + (full / 2) * random);
+};
+
+/** One try's end: a value, or a reason to try again with the error that is thrown if there is no next try. */
+export type Outcome<T> =
+  | { readonly done: T }
+  | { readonly retry: string; readonly retryAfter?: number | undefined; readonly error: () => Promise<Error> | Error };
+
+/** Repeats `attempt` until it is done or the policy is used up; the last try's error is thrown then. */
+export const withRetry = async <T>(
+  attempt: (number: number) => Promise<Outcome<T>>,
+  { clock, log, policy, signal }: { clock: Clock; log: Log; policy: RetryPolicy; signal?: AbortSignal | undefined },
+): Promise<T> => {
+  const start = clock.now();
+  for (let number = 1; ; number += 1) {
+    const outcome = await attempt(number);
+    if ('done' in outcome) return outcome.done;
+    const delay = backoff(policy, number, clock.random(), outcome.retryAfter);
+    if (number >= policy.attempts || clock.now() - start + delay > policy.totalTime) throw await outcome.error();
+    const text = `${outcome.retry}; trying again in ${(delay / 1000).toFixed(1)} s (${number + 1} of ${policy.attempts})`;
+    // The first wait is everyday life on a network; from the second on a person wonders what is going on.
+    if (number === 1 && delay < 5_000) log.debug(text);
+    else log.warn(text);
+    await clock.sleep(delay, signal);
+  }
+};
