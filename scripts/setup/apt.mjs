@@ -22,18 +22,21 @@ export function installMissing(missing, log) {
   // Asked for before anything is fetched, so that a machine without root is told the one line that helps.
   asRoot(['apt-get', 'install', '-y', '--no-install-recommends', ...missing.map(({ packages }) => packages[0])]);
   log('packages: apt-get update');
-  if (!aptGet(['update', '-qq'])) log('packages: apt-get update failed in part; going on with what it has');
+  const update = aptGet(['update', '-qq']);
+  // Often a source that has nothing to do with the missing packages: installing them is what decides.
+  if (!update.ok) log(`packages: apt-get update failed in part: ${lastLines(update, 2)}`);
   const wanted = missing.map(({ packages }) => available(packages));
   log(`packages: installing ${wanted.join(' ')}`);
-  if (!aptGet(['install', '-y', '-qq', '--no-install-recommends', ...wanted])) {
-    throw new SetupError(`apt-get could not install ${wanted.join(' ')}; its messages are above`);
-  }
+  const install = aptGet(['install', '-y', '-qq', '--no-install-recommends', ...wanted]);
+  if (!install.ok) throw new SetupError(`apt-get could not install ${wanted.join(' ')}:\n${lastLines(install, 12)}`);
 }
 
 function aptGet(args) {
   const environment = ['env', 'DEBIAN_FRONTEND=noninteractive', 'NEEDRESTART_MODE=l', 'LC_ALL=C.UTF-8'];
-  return run(asRoot([...environment, 'apt-get', ...OPTIONS, ...args])).ok;
+  return run(asRoot([...environment, 'apt-get', ...OPTIONS, ...args]), { quiet: true });
 }
+
+const lastLines = ({ stdout, stderr }, count) => `${stdout}${stderr}`.trim().split('\n').slice(-count).join('\n');
 
 /** The first of `packages` that apt knows a version of; the first at all when it knows none, for apt's own message. */
 function available(packages) {

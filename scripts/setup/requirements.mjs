@@ -36,7 +36,7 @@ const REQUIREMENTS = [
   { name: 'docker-registry', packages: ['docker-registry'], modes: TEST },
   { name: 'patchelf', packages: ['patchelf'], modes: TEST },
   { name: 'setcap', packages: ['libcap2-bin'], modes: TEST },
-  { name: 'go', packages: ['golang-go'], modes: TEST, present: craneReady },
+  { name: 'go', packages: ['golang-go'], modes: TEST, present: () => craneReady() || findProgram('go') !== undefined },
   // podman without root maps user ids and networks by helpers.
   ...(process.getuid?.() === 0
     ? []

@@ -1,0 +1,2 @@
+/** Where crane lies once set-up has built it. */
+export function cranePath(): string;

@@ -1,0 +1,15 @@
+import { dirname, join } from 'node:path';
+import { expect, test } from 'vitest';
+import { cranePath, runProgram } from '../../support/tools.ts';
+
+const root = dirname(dirname(dirname(import.meta.dirname)));
+
+test('set-up refuses an unknown mode with what it knows', async () => {
+  const { exitCode, stderr } = await runProgram('node', [join(root, 'scripts/setup.mjs'), 'everything']);
+  expect({ exitCode, stderr }).toEqual({ exitCode: 2, stderr: 'setup: usage: node scripts/setup.mjs demo|test\n' });
+});
+
+test('set-up has built the crane that it pins', async () => {
+  const { exitCode, stdout } = await runProgram(cranePath(), ['version']);
+  expect({ exitCode, stdout: stdout.trim() }).toEqual({ exitCode: 0, stdout: 'v0.20.0' });
+});
