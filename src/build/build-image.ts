@@ -48,14 +48,11 @@ export interface BuiltImage {
   readonly manifest: StoredManifest;
   readonly config: { readonly descriptor: Descriptor; readonly bytes: Uint8Array };
   readonly layers: readonly Descriptor[];
-  /** Bytes of all layers as tar, base included. */
-  readonly unpackedSize: number;
 }
 
 interface PushedLayer {
   readonly descriptor: Descriptor;
   readonly diffId: Digest;
-  readonly unpackedSize: number;
   readonly history: History;
 }
 
@@ -88,7 +85,6 @@ export async function buildImage(request: ImageRequest): Promise<BuiltImage> {
     manifest,
     config: { descriptor: configDescriptor, bytes: config },
     layers: descriptors,
-    unpackedSize: pushed.reduce((sum, layer) => sum + layer.unpackedSize, 0),
   };
 }
 
@@ -138,7 +134,6 @@ async function pushOne(layer: Layer, request: ImageRequest, onBytes: (count: num
   return {
     descriptor: { ...blob, annotations: layerAnnotations(record) },
     diffId,
-    unpackedSize,
     history: historyEntry(describe(layer)),
   };
 }

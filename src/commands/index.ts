@@ -1,4 +1,7 @@
 import type { CommandLoaders } from '../host/command.ts';
 
 /** Every command. The imports are lazy, so that a command loads only what it needs. */
-export const commands: CommandLoaders = {};
+export const commands: CommandLoaders = {
+  build: () => import('./build.ts').then((module) => module.build),
+  publish: () => import('./publish.ts').then((module) => module.publish),
+};

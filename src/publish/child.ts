@@ -1,8 +1,12 @@
+import type { BuiltImage } from '../build/build-image.ts';
+import type { Handover } from '../handover/handover.ts';
 import { layerRecord } from '../image/annotations.ts';
 import type { Descriptor } from '../image/descriptor.ts';
 import { type ImageManifest, manifestSchema } from '../image/manifest.ts';
 import { platformOf, type System } from '../image/system.ts';
 import { parseJson } from '../io/json.ts';
+import { type Destination, parseDestination } from '../registry/destination.ts';
+import type { ImageSource } from '../registry/open.ts';
 import type { Repository, StoredManifest } from '../registry/repository.ts';
 
 /** One platform's image on its way into an index. */
@@ -10,17 +14,39 @@ export interface Child {
   readonly system: System;
   readonly manifest: StoredManifest;
   readonly parsed: ImageManifest;
-  /** Where it came from, for messages: a handover's folder, an installable. */
-  readonly origin: string;
-  /** Where manifest and config can be read; undefined when the destinations have everything already. */
-  readonly manifestSource: Repository | undefined;
-  /** Where the layers can be read. */
-  readonly layerSource: Repository | undefined;
+  /** Where what the destinations may lack can be read; undefined when it was built right into them. */
+  readonly source: { readonly layers: Repository; readonly rest: Repository } | undefined;
   /** Bytes sent for it so far, over all destinations. */
   readonly bytesSent: number;
 }
 
-export const parseManifest = (manifest: StoredManifest, what: string): ImageManifest =>
+/** A child that a build job handed over; `openForReading` reaches the registry that has its layers. */
+export async function handedChild(
+  handover: Handover,
+  openForReading: (destination: Destination) => Promise<ImageSource>,
+): Promise<Child> {
+  const { label, layout, manifest, folder } = handover;
+  const { destination } = label;
+  const layers = destination === null ? layout : (await openForReading(parseDestination(destination))).repository;
+  return {
+    system: label.system,
+    manifest,
+    parsed: parseManifest(manifest, folder),
+    source: { layers, rest: layout },
+    bytesSent: 0,
+  };
+}
+
+/** A child that was built right into the destinations. */
+export const builtChild = (image: BuiltImage, bytesSent: number): Child => ({
+  system: image.system,
+  manifest: image.manifest,
+  parsed: parseManifest(image.manifest, image.manifest.digest),
+  source: undefined,
+  bytesSent,
+});
+
+const parseManifest = (manifest: StoredManifest, what: string): ImageManifest =>
   parseJson(manifest.bytes, manifestSchema, what);
 
 /** The entry of a child in its index. */
@@ -32,16 +58,11 @@ export const indexEntry = (child: Child): Descriptor => ({
 });
 
 /** Bytes of all layers as they are sent. */
-export const compressedSize = (manifest: ImageManifest): number =>
-  manifest.layers.reduce((sum, layer) => sum + layer.size, 0);
+export const compressedSize = (layers: readonly Descriptor[]): number =>
+  layers.reduce((sum, layer) => sum + layer.size, 0);
 
 /** Bytes of all layers as tar; undefined when one of them (a base's) does not say. */
-export function unpackedSize(manifest: ImageManifest): number | undefined {
-  let sum = 0;
-  for (const layer of manifest.layers) {
-    const record = layerRecord(layer);
-    if (!record) return undefined;
-    sum += record.unpackedSize;
-  }
-  return sum;
+export function unpackedSize(layers: readonly Descriptor[]): number | undefined {
+  const sizes = layers.map((layer) => layerRecord(layer)?.unpackedSize);
+  return sizes.every((size) => size !== undefined) ? sizes.reduce((sum, size) => sum + size, 0) : undefined;
 }

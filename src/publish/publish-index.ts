@@ -8,14 +8,10 @@ import { mapParallel } from '../io/parallel.ts';
 import { copyBlob } from '../registry/copy.ts';
 import type { Repository, StoredManifest } from '../registry/repository.ts';
 import { type Child, indexEntry } from './child.ts';
+import type { Target } from './target.ts';
 
 /** Blobs copied or looked up at once for each destination: enough to hide the latency of a registry. */
 const BLOBS_AT_ONCE = 4;
-
-export interface Target {
-  readonly repository: Repository;
-  readonly tags: readonly string[];
-}
 
 export interface PublishedIndex {
   readonly index: StoredManifest;
@@ -61,10 +57,10 @@ export function assembleIndex(children: readonly Child[]): StoredManifest {
 }
 
 async function bring(child: Child, to: Repository): Promise<void> {
-  const { layerSource, manifestSource } = child;
-  if (layerSource) await mapParallel(child.parsed.layers, BLOBS_AT_ONCE, (layer) => copyBlob(layer, layerSource, to));
-  if (!manifestSource) return;
-  await copyBlob(child.parsed.config, manifestSource, to);
+  const { source, parsed } = child;
+  if (!source) return;
+  await mapParallel(parsed.layers, BLOBS_AT_ONCE, (layer) => copyBlob(layer, source.layers, to));
+  await copyBlob(parsed.config, source.rest, to);
   await to.putManifest(child.manifest);
 }
 

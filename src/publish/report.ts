@@ -1,6 +1,7 @@
 import { platformOf, platformText } from '../image/system.ts';
 import { type Child, compressedSize, unpackedSize } from './child.ts';
-import type { PublishedIndex, Target } from './publish-index.ts';
+import type { PublishedIndex } from './publish-index.ts';
+import type { Target } from './target.ts';
 
 const UNITS = ['B', 'kB', 'MB', 'GB', 'TB'];
 
@@ -13,12 +14,12 @@ export function sizeText(bytes: number): string {
 const HEADINGS = ['platform', 'digest', 'layers', 'compressed', 'unpacked', 'sent'];
 
 const row = (child: Child): string[] => {
-  const unpacked = unpackedSize(child.parsed);
+  const unpacked = unpackedSize(child.parsed.layers);
   return [
     platformText(platformOf(child.system)),
     child.manifest.digest,
     String(child.parsed.layers.length),
-    sizeText(compressedSize(child.parsed)),
+    sizeText(compressedSize(child.parsed.layers)),
     unpacked === undefined ? 'unknown' : sizeText(unpacked),
     sizeText(child.bytesSent),
   ];
@@ -72,8 +73,8 @@ export const publishData = (name: string, published: PublishedIndex, targets: re
     platform: platformText(platformOf(child.system)),
     digest: child.manifest.digest,
     layers: child.parsed.layers.length,
-    compressedSize: compressedSize(child.parsed),
-    unpackedSize: unpackedSize(child.parsed) ?? null,
+    compressedSize: compressedSize(child.parsed.layers),
+    unpackedSize: unpackedSize(child.parsed.layers) ?? null,
     bytesSent: child.bytesSent,
   })),
   destinations: targets.map(({ repository, tags }) => ({

@@ -1,0 +1,41 @@
+import { readFile } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Host } from '../host/host.ts';
+import type { Destination } from '../registry/destination.ts';
+import { createKeychain } from '../registry/keychain.ts';
+import { type ImageSource, openRepository, openSource, type RepositoryDeps } from '../registry/open.ts';
+import type { Reference } from '../registry/reference.ts';
+import type { Repository } from '../registry/repository.ts';
+import type { Clock } from '../registry/retry.ts';
+import { credentialFiles } from './credential-files.ts';
+
+/** Where images are read from and written to, with all that the host lends: network, credentials, log, cancellation. */
+export interface Places {
+  /** `imageName` names the image in a docker-archive whose destination does not. */
+  openForWriting(destination: Destination, imageName?: Reference): Repository;
+  openForReading(destination: Destination): Promise<ImageSource>;
+}
+
+const clock: Clock = {
+  now: Date.now,
+  sleep: (ms, signal) => sleep(ms, undefined, signal ? { signal } : {}),
+  random: Math.random,
+};
+
+/** `plainHttp` are the hosts that are spoken to without TLS, beside the loopback ones. */
+export async function placesOf(host: Host, plainHttp: readonly string[]): Promise<Places> {
+  const { exec, fetch, log, signal } = host;
+  const keychain = createKeychain({
+    configFiles: credentialFiles(host),
+    exec,
+    readFile: (path) => readFile(path, 'utf8'),
+    log,
+    signal,
+  });
+  const temporaryFolder = await host.tempDir();
+  const deps: RepositoryDeps = { fetch, keychain, log, clock, plainHosts: plainHttp, temporaryFolder, signal };
+  return {
+    openForWriting: (destination, imageName) => openRepository(destination, deps, imageName),
+    openForReading: (destination) => openSource(destination, deps),
+  };
+}

@@ -1,0 +1,140 @@
+import { resolve } from 'node:path';
+import { buildFromNix } from '../build/build-from-nix.ts';
+import { readHandovers } from '../handover/handover.ts';
+import { defineCommand } from '../host/command.ts';
+import { choices, flag, lines } from '../host/fields.ts';
+import type { Host } from '../host/host.ts';
+import { SYSTEMS, type System } from '../image/system.ts';
+import type { Installable } from '../nix/installable.ts';
+import type { Nix } from '../nix/nix.ts';
+import { builtChild, type Child, handedChild } from '../publish/child.ts';
+import { handoverPart, jobParts, type Part, soleImage } from '../publish/part.ts';
+import { checkPlatforms } from '../publish/platforms.ts';
+import { publishIndex } from '../publish/publish-index.ts';
+import { publishData, publishSummary, publishText, references } from '../publish/report.ts';
+import { checkRoom, chooseTags, type Target } from '../publish/target.ts';
+import { type Destination, parseDestination } from '../registry/destination.ts';
+import { parseReference } from '../registry/reference.ts';
+import { type Places, placesOf } from './places.ts';
+import { nixInputs, registryInputs } from './shared-inputs.ts';
+import { buildTools, installables, nixOf } from './wiring.ts';
+
+export const publish = defineCommand({
+  name: 'publish',
+  summary: 'Publish one image for all its systems as one multi-arch index.',
+  description:
+    'Takes what build jobs handed over, builds what they did not, checks that every system has its image, writes the ' +
+    'index to every destination, reads it back, and only then moves the tags.',
+  inputs: {
+    installable: lines({
+      description: 'The image, as `FLAKE#NAME`; what is not handed over of it is built here.',
+      placeholder: 'INSTALLABLE',
+      positional: true,
+    }),
+    from: lines({ description: 'Folder of a handover, or one that holds several.', placeholder: 'DIR' }),
+    to: lines({
+      description:
+        'Destination: `docker://REFERENCE` or a plain reference, `oci:DIR[:TAG]`, `oci-archive:FILE[:TAG]`, ' +
+        "`docker-archive:FILE[:REFERENCE]`. An OCI layout in a folder of the image's name unless given.",
+      placeholder: 'DEST',
+      parse: parseDestination,
+    }),
+    tag: lines({
+      description: "Tag to move at every destination; the definition's own, or `latest`, unless given.",
+      placeholder: 'TAG',
+      short: 't',
+    }),
+    system: choices(SYSTEMS, { description: 'System to publish; all that the image is defined for unless given.' }),
+    allowMissing: flag({ description: 'Publish although the image for a system is missing.' }),
+    ...nixInputs,
+    ...registryInputs,
+  },
+  outputs: {
+    digest: 'Digest of the index.',
+    references: 'Every reference that now means it, one a line.',
+  },
+  async run(inputs, host) {
+    const places = await placesOf(host, inputs.plainHttp);
+    // Only installables need Nix: a fan-in job that has all handovers runs without.
+    let opened: Promise<Nix> | undefined;
+    const nix = (): Promise<Nix> => (opened ??= nixOf(host, inputs.nixArg));
+    const parts = await collectParts(installables(inputs.installable, inputs.file, inputs.attr), inputs, host, nix);
+    const image = soleImage(parts);
+    const expected = inputs.system.length > 0 ? inputs.system : parts.flatMap((part) => part.systems);
+    checkPlatforms(parts, [...new Set(expected)], inputs.allowMissing);
+
+    const destinations = inputs.to.length > 0 ? inputs.to : [defaultDestination(image.name)];
+    checkRoom(destinations, parts.length);
+    const imageName = parseReference(image.name);
+    const targets = destinations.map((destination): Target => {
+      const tags = chooseTags(destination, inputs.tag, image.tag);
+      return { repository: places.openForWriting(inFolder(destination, host.cwd), imageName), tags };
+    });
+    try {
+      const published = await publishIndex(await childrenOf(parts, targets, host, places, nix), targets, host.log);
+      return {
+        outputs: { digest: published.index.digest, references: references(targets).join('\n') },
+        data: publishData(image.name, published, targets),
+        text: publishText(published, targets),
+        summary: publishSummary(image.name, published, targets),
+      };
+    } catch (error) {
+      await Promise.all(targets.map(({ repository }) => repository.abandon()));
+      throw error;
+    }
+  },
+});
+
+interface Wanted {
+  readonly from: readonly string[];
+  readonly system: readonly System[];
+}
+
+async function collectParts(
+  given: readonly Installable[],
+  wanted: Wanted,
+  host: Host,
+  nix: () => Promise<Nix>,
+): Promise<Part[]> {
+  const found = await Promise.all(wanted.from.map((folder) => readHandovers(resolve(host.cwd, folder))));
+  const handed = found
+    .flat()
+    .map(handoverPart)
+    .filter((part) => wanted.system.length === 0 || wanted.system.includes(part.system));
+  const systems = new Set(handed.map((part) => part.system));
+  const built: Part[] = [];
+  for (const installable of given) built.push(...(await jobParts(await nix(), installable, wanted.system, systems)));
+  return [...handed, ...built];
+}
+
+/** Builds one system after another: each keeps all cores busy by itself, and its bytes are counted apart. */
+async function childrenOf(
+  parts: readonly Part[],
+  targets: readonly Target[],
+  host: Host,
+  places: Places,
+  nix: () => Promise<Nix>,
+): Promise<Child[]> {
+  const repositories = targets.map((target) => target.repository);
+  const sent = (): number => repositories.reduce((sum, repository) => sum + repository.bytesSent, 0);
+  const children: Child[] = [];
+  for (const part of parts) {
+    if (part.kind === 'handover') {
+      children.push(await handedChild(part.handover, places.openForReading));
+    } else {
+      const before = sent();
+      const image = await buildFromNix({ ...part, repositories }, await buildTools(host, await nix(), places));
+      children.push(builtChild(image, sent() - before));
+    }
+  }
+  return children;
+}
+
+/** The last part of an image's name is a folder here: `oci:app`. */
+const defaultDestination = (name: string): Destination => ({
+  kind: 'oci',
+  path: name.slice(name.lastIndexOf('/') + 1),
+});
+
+const inFolder = (destination: Destination, cwd: string): Destination =>
+  destination.kind === 'registry' ? destination : { ...destination, path: resolve(cwd, destination.path) };

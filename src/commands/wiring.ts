@@ -1,0 +1,49 @@
+import type { BuildTools } from '../build/build-from-nix.ts';
+import type { Host } from '../host/host.ts';
+import { SYSTEMS, type System } from '../image/system.ts';
+import { UserError } from '../io/error.ts';
+import { fileInstallable, type Installable, parseInstallable } from '../nix/installable.ts';
+import { type Nix, openNix } from '../nix/nix.ts';
+import type { Places } from './places.ts';
+
+export const nixOf = (host: Host, nixArgs: readonly string[]): Promise<Nix> =>
+  openNix({ exec: host.exec, log: host.log, signal: host.signal, nixArgs });
+
+/** The installables that a command was given. Throws UserError `input` when flake and file are mixed. */
+export function installables(
+  given: readonly string[],
+  file: string | undefined,
+  attr: string | undefined,
+): Installable[] {
+  if (file !== undefined) {
+    if (given.length > 0) {
+      throw new UserError('input', `both ${given[0]} and --file ${file} are given`, {
+        hint: 'Name a flake or a file, not both.',
+      });
+    }
+    return [fileInstallable(file, attr)];
+  }
+  if (attr !== undefined) {
+    throw new UserError('input', '--attr is given without --file', {
+      hint: 'Write FLAKE#NAME, or --file FILE -A ATTR.',
+    });
+  }
+  return given.map(parseInstallable);
+}
+
+export const buildTools = async (host: Host, nix: Nix, places: Places): Promise<BuildTools> => ({
+  nix,
+  openForReading: places.openForReading,
+  tempDir: await host.tempDir(),
+  log: host.log,
+  signal: host.signal,
+});
+
+/** The system whose programs run on this machine without emulation. Throws UserError `input` where there is none. */
+export function systemHere(architecture: string = process.arch): System {
+  const system = { x64: SYSTEMS[0], arm64: SYSTEMS[1] }[architecture];
+  if (system) return system;
+  throw new UserError('input', `images are not built for this machine's architecture, ${architecture}`, {
+    hint: `Choose with --system: ${SYSTEMS.join(' or ')}.`,
+  });
+}

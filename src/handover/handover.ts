@@ -1,0 +1,87 @@
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { BuiltImage } from '../build/build-image.ts';
+import type { Descriptor } from '../image/descriptor.ts';
+import { UserError } from '../io/error.ts';
+import { openLayoutRepository } from '../registry/layout.ts';
+import { LayoutFolder } from '../registry/layout-folder.ts';
+import type { Repository, StoredManifest } from '../registry/repository.ts';
+import { type HandoverLabel, labelAnnotations, readLabel } from './label.ts';
+
+/** What a build job leaves for the fan-in: an OCI layout with a label. */
+export interface Handover {
+  readonly folder: string;
+  readonly label: HandoverLabel;
+  readonly manifest: StoredManifest;
+  /** The layout, which has manifest and config always, and the layers in mode `artifact`. */
+  readonly layout: Repository;
+}
+
+/**
+ * Completes a handover: config and manifest, and the label under the system's name. The layers must be where the
+ * label says already.
+ */
+export async function writeHandover(layout: Repository, image: BuiltImage, label: HandoverLabel): Promise<void> {
+  await layout.putBlob(image.config.descriptor, image.config.bytes);
+  await layout.tag(label.system, image.manifest, labelAnnotations(label));
+  await layout.close();
+}
+
+/**
+ * Finds the handovers in a folder: the folder itself, or its subfolders (as downloads of several artifacts give).
+ * Nothing in it is trusted: links are not followed, digests are checked. Throws UserError `handover`.
+ */
+export async function readHandovers(folder: string): Promise<Handover[]> {
+  const found = await Promise.all((await layoutFolders(folder)).map(readLayout));
+  const handovers = found.flat();
+  if (handovers.length > 0) return handovers;
+  throw new UserError('handover', `${folder} holds no handover`, {
+    hint: 'Name the folder that `nix-images build --out` made, or one that holds several of them.',
+  });
+}
+
+async function layoutFolders(folder: string): Promise<string[]> {
+  const entries = await readdir(folder, { withFileTypes: true }).catch((cause: unknown) => {
+    throw new UserError(
+      'handover',
+      `${folder} cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`,
+      {
+        hint: 'Name the folder that `nix-images build --out` made.',
+        cause,
+      },
+    );
+  });
+  if (entries.some((entry) => entry.name === 'oci-layout')) return [folder];
+  const link = entries.find((entry) => entry.isSymbolicLink());
+  if (link) throw escapes(join(folder, link.name));
+  return entries
+    .filter((entry) => entry.isDirectory())
+    .map((entry) => join(folder, entry.name))
+    .sort();
+}
+
+async function readLayout(folder: string): Promise<Handover[]> {
+  const files = new LayoutFolder(folder);
+  await files.check();
+  const layout = openLayoutRepository(folder, 'read');
+  const labelled = (await files.readIndex()).manifests.map((entry) => ({ entry, label: readLabel(entry, folder) }));
+  return Promise.all(labelled.flatMap(({ entry, label }) => (label ? [readEntry(folder, entry, label, layout)] : [])));
+}
+
+async function readEntry(
+  folder: string,
+  entry: Descriptor,
+  label: HandoverLabel,
+  layout: Repository,
+): Promise<Handover> {
+  const manifest = await layout.getManifest(entry.digest);
+  if (manifest) return { folder, label, manifest, layout };
+  throw new UserError('handover', `${folder}: its manifest ${entry.digest} is missing`, {
+    hint: 'Run the build job again.',
+  });
+}
+
+const escapes = (path: string): UserError =>
+  new UserError('handover', `${path} is a link: a handover holds none`, {
+    hint: 'The handover was tampered with or copied wrongly. Run the build job again.',
+  });

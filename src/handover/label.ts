@@ -1,0 +1,44 @@
+import { z } from 'zod';
+import { canonicalJson, type Json } from '../image/canonical-json.ts';
+import type { Descriptor } from '../image/descriptor.ts';
+import { systemSchema } from '../image/system.ts';
+import { UserError } from '../io/error.ts';
+
+/** The annotation on the manifest's entry in a handover's `index.json`, as JSON. */
+export const HANDOVER_ANNOTATION = 'io.nix-images.handover';
+
+/** What a handover says about itself, beside the manifest. */
+export const labelSchema = z.object({
+  version: z.literal(1),
+  name: z.string().min(1),
+  tag: z.string().nullable(),
+  system: systemSchema,
+  /** All systems the image is defined for, so that the fan-in notices when one did not arrive. */
+  systems: z.array(systemSchema),
+  /** Where the layers are: in this layout, or in the registry that `destination` names. */
+  mode: z.enum(['artifact', 'registry']),
+  destination: z.string().nullable(),
+});
+
+export type HandoverLabel = z.infer<typeof labelSchema>;
+
+export const labelAnnotations = (label: HandoverLabel): Record<string, string> => ({
+  [HANDOVER_ANNOTATION]: canonicalJson(label as unknown as Json),
+});
+
+/** The label of a layout's entry; undefined where it has none. Throws UserError `handover` when it is not legal. */
+export function readLabel(entry: Descriptor, where: string): HandoverLabel | undefined {
+  const text = entry.annotations?.[HANDOVER_ANNOTATION];
+  if (text === undefined) return undefined;
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (cause) {
+    throw new UserError('handover', `${where}: its label is not JSON`, { hint: 'Run the build job again.', cause });
+  }
+  const result = labelSchema.safeParse(value);
+  if (result.success) return result.data;
+  throw new UserError('handover', `${where}: its label is not legal: ${z.prettifyError(result.error)}`, {
+    hint: 'Build and publish with the same version of nix-images, and run the build job again.',
+  });
+}

@@ -1,0 +1,72 @@
+import type { Handover } from '../handover/handover.ts';
+import type { Definition } from '../image/definition.ts';
+import type { System } from '../image/system.ts';
+import { UserError } from '../io/error.ts';
+import { evaluateDefinition, systemsOf } from '../nix/evaluate.ts';
+import { type Installable, installableText } from '../nix/installable.ts';
+import type { Nix } from '../nix/nix.ts';
+
+interface Common {
+  readonly name: string;
+  readonly tag: string | null;
+  readonly system: System;
+  /** All systems the image is defined for. */
+  readonly systems: readonly System[];
+  /** Where it comes from, for messages. */
+  readonly origin: string;
+}
+
+/** One platform's image to publish: handed over by a build job, or still to be built here. */
+export type Part =
+  | (Common & { readonly kind: 'handover'; readonly handover: Handover })
+  | (Common & { readonly kind: 'job'; readonly definition: Definition });
+
+export const handoverPart = (handover: Handover): Part => ({
+  kind: 'handover',
+  name: handover.label.name,
+  tag: handover.label.tag,
+  system: handover.label.system,
+  systems: handover.label.systems,
+  origin: handover.folder,
+  handover,
+});
+
+/**
+ * What is to be built of an installable: every system it is defined for, or those of `wanted`, but for the ones in
+ * `handed`. Throws UserError `evaluation`, `definition` or `input` as Nix and the definition give reason to.
+ */
+export async function jobParts(
+  nix: Nix,
+  installable: Installable,
+  wanted: readonly System[],
+  handed: ReadonlySet<System>,
+): Promise<Part[]> {
+  const systems = await systemsOf(nix, installable);
+  const parts: Part[] = [];
+  for (const system of wanted.length > 0 ? wanted : systems) {
+    if (handed.has(system)) continue;
+    const { definition } = await evaluateDefinition(nix, installable, system);
+    const origin = `${installableText(installable)} (${system})`;
+    parts.push({ kind: 'job', name: definition.name, tag: definition.tag, system, systems, origin, definition });
+  }
+  return parts;
+}
+
+/** The one image that all parts belong to. Throws UserError `platforms` when they are of several, or there are none. */
+export function soleImage(parts: readonly Part[]): { readonly name: string; readonly tag: string | null } {
+  const [first, ...others] = parts;
+  if (!first) {
+    throw new UserError('platforms', 'there is no image to publish', {
+      hint: 'Name an installable such as .#app, or the folder of a handover with --from.',
+    });
+  }
+  const other = others.find((part) => part.name !== first.name);
+  if (!other) return first;
+  throw new UserError(
+    'platforms',
+    `two images: ${first.name} from ${first.origin} and ${other.name} from ${other.origin}`,
+    {
+      hint: 'Publish one image at a time: all that goes into one index must be the same image for different systems.',
+    },
+  );
+}

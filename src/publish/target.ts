@@ -1,0 +1,39 @@
+import { UserError } from '../io/error.ts';
+import { type Destination, formatDestination } from '../registry/destination.ts';
+import type { Repository } from '../registry/repository.ts';
+
+/** A place to publish to, and the tags to move there. */
+export interface Target {
+  readonly repository: Repository;
+  readonly tags: readonly string[];
+}
+
+/** Of an image that says nothing else; what clients pull when they are told nothing else. */
+const DEFAULT_TAG = 'latest';
+
+/**
+ * The tags to move at a destination: the one in its name and those asked for; where there are none, the
+ * definition's own, or `latest`. Throws UserError `reference` for a destination with a digest.
+ */
+export function chooseTags(destination: Destination, asked: readonly string[], own: string | null): string[] {
+  if (destination.kind === 'registry' && destination.reference.digest) {
+    throw new UserError('reference', `the destination names the digest ${destination.reference.digest}`, {
+      hint: 'A digest follows from the content: name a tag, or none.',
+    });
+  }
+  const named =
+    destination.kind === 'registry' || destination.kind === 'docker-archive'
+      ? destination.reference?.tag
+      : destination.tag;
+  const tags = [...(named ? [named] : []), ...asked];
+  return [...new Set(tags.length > 0 ? tags : [own ?? DEFAULT_TAG])];
+}
+
+/** Throws UserError `platforms` when a destination cannot hold that many platforms: better before the work than after. */
+export function checkRoom(destinations: readonly Destination[], platforms: number): void {
+  const archive = destinations.find((destination) => destination.kind === 'docker-archive');
+  if (!archive || platforms === 1) return;
+  throw new UserError('platforms', `${formatDestination(archive)} holds one platform, and there are ${platforms}`, {
+    hint: 'Choose one with --system, or write an oci-archive: instead.',
+  });
+}
