@@ -4,4 +4,5 @@ import type { CommandLoaders } from '../host/command.ts';
 export const commands: CommandLoaders = {
   build: () => import('./build.ts').then((module) => module.build),
   publish: () => import('./publish.ts').then((module) => module.publish),
+  inspect: () => import('./inspect.ts').then((module) => module.inspect),
 };

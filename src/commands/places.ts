@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Host } from '../host/host.ts';
 import type { Destination } from '../registry/destination.ts';
@@ -39,3 +40,7 @@ export async function placesOf(host: Host, plainHttp: readonly string[]): Promis
     openForReading: (destination) => openSource(destination, deps),
   };
 }
+
+/** The destination with its path made absolute: relative ones are meant from `cwd`. */
+export const inFolder = (destination: Destination, cwd: string): Destination =>
+  destination.kind === 'registry' ? destination : { ...destination, path: resolve(cwd, destination.path) };

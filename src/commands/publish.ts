@@ -15,7 +15,7 @@ import { publishData, publishSummary, publishText, references } from '../publish
 import { checkRoom, chooseTags, type Target } from '../publish/target.ts';
 import { type Destination, parseDestination } from '../registry/destination.ts';
 import { parseReference } from '../registry/reference.ts';
-import { type Places, placesOf } from './places.ts';
+import { inFolder, type Places, placesOf } from './places.ts';
 import { nixInputs, registryInputs } from './shared-inputs.ts';
 import { buildTools, installables, nixOf } from './wiring.ts';
 
@@ -135,6 +135,3 @@ const defaultDestination = (name: string): Destination => ({
   kind: 'oci',
   path: name.slice(name.lastIndexOf('/') + 1),
 });
-
-const inFolder = (destination: Destination, cwd: string): Destination =>
-  destination.kind === 'registry' ? destination : { ...destination, path: resolve(cwd, destination.path) };

@@ -1,0 +1,40 @@
+import { defineCommand } from '../host/command.ts';
+import { text } from '../host/fields.ts';
+import { inspectImage } from '../inspect/inspection.ts';
+import { inspectionText } from '../inspect/report.ts';
+import { parseDestination } from '../registry/destination.ts';
+import { inFolder, placesOf } from './places.ts';
+import { registryInputs } from './shared-inputs.ts';
+
+export const inspect = defineCommand({
+  name: 'inspect',
+  summary: 'Show an image: its platforms, layers and the store paths in them.',
+  description:
+    'Reads manifests and configs only, never layers. Works on images of other makers too, as far as they say what they hold.',
+  inputs: {
+    reference: text({
+      description:
+        'The image: `docker://REFERENCE` or a plain reference, `oci:DIR[:TAG]`, `oci-archive:FILE[:TAG]`, `docker-archive:FILE[:REFERENCE]`.',
+      placeholder: 'REF',
+      positional: true,
+      required: true,
+      parse: parseDestination,
+    }),
+    ...registryInputs,
+  },
+  outputs: { digest: 'Digest of the index or image.' },
+  async run(inputs, host) {
+    const places = await placesOf(host, inputs.plainHttp);
+    const { repository, reference } = await places.openForReading(inFolder(inputs.reference, host.cwd));
+    try {
+      const inspection = await inspectImage(repository, reference);
+      return {
+        outputs: { digest: inspection.digest },
+        data: { schemaVersion: 1, ...inspection },
+        text: inspectionText(inspection),
+      };
+    } finally {
+      await repository.close();
+    }
+  },
+});

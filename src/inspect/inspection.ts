@@ -1,0 +1,123 @@
+import { z } from 'zod';
+import { layerRecord } from '../image/annotations.ts';
+import type { Descriptor } from '../image/descriptor.ts';
+import { type History, type ImageConfig, imageConfigSchema } from '../image/image-config.ts';
+import { indexSchema, manifestSchema } from '../image/manifest.ts';
+import { isIndexType } from '../image/media-type.ts';
+import { isStorePath, storeHash, storePathSchema } from '../image/store-path.ts';
+import { platformText } from '../image/system.ts';
+import { UserError } from '../io/error.ts';
+import { parseJson } from '../io/json.ts';
+import { collect } from '../io/stream.ts';
+import type { Repository, StoredManifest } from '../registry/repository.ts';
+
+export interface InspectedLayer {
+  readonly digest: string;
+  readonly mediaType: string;
+  /** Bytes as sent. */
+  readonly size: number;
+  /** Bytes as tar; null where the layer's maker does not say. */
+  readonly unpackedSize: number | null;
+  readonly key: string | null;
+  readonly storePaths: readonly string[];
+  /** What the image's history says of the layer, where it holds no store paths. */
+  readonly comment: string | null;
+}
+
+export interface InspectedImage {
+  readonly platform: string;
+  readonly digest: string;
+  readonly config: unknown;
+  readonly layers: readonly InspectedLayer[];
+}
+
+export interface Inspection {
+  readonly reference: string;
+  readonly mediaType: string;
+  readonly digest: string;
+  readonly annotations: Readonly<Record<string, string>>;
+  readonly images: readonly InspectedImage[];
+}
+
+/** Far more than any config holds, so that a lying size cannot fill the memory. */
+const CONFIG_LIMIT = 8 * 1024 * 1024;
+
+/** Reads an index or a single image with everything that can be said of it without its layers. Throws UserError. */
+export async function inspectImage(repository: Repository, reference: string): Promise<Inspection> {
+  const stored = await manifestOf(repository, reference);
+  const where = `${repository.name} ${reference}`;
+  const common = { reference: where, mediaType: stored.mediaType, digest: stored.digest };
+  if (!isIndexType(stored.mediaType)) {
+    const image = await inspectOne(repository, stored, where);
+    return { ...common, annotations: image.annotations, images: [image.image] };
+  }
+  const index = parseJson(stored.bytes, indexSchema, where);
+  const images: InspectedImage[] = [];
+  // Attestations stand in an index too, for a platform that no machine has.
+  for (const child of index.manifests.filter(({ platform }) => platform?.os !== 'unknown')) {
+    images.push(
+      (await inspectOne(repository, await manifestOf(repository, child.digest), `${where}, ${child.digest}`)).image,
+    );
+  }
+  return { ...common, annotations: index.annotations ?? {}, images };
+}
+
+async function manifestOf(repository: Repository, reference: string): Promise<StoredManifest> {
+  const stored = await repository.getManifest(reference);
+  if (stored) return stored;
+  throw new UserError('reference', `${repository.name} has no image ${reference}`, {
+    hint: 'Check the name, and the tag or digest.',
+  });
+}
+
+async function inspectOne(repository: Repository, stored: StoredManifest, where: string) {
+  const manifest = parseJson(stored.bytes, manifestSchema, where);
+  const bytes = await collect(repository.readBlob(manifest.config), CONFIG_LIMIT);
+  const config = parseJson(bytes, imageConfigSchema, `${where}, its config`);
+  const history = layerHistory(config);
+  const image: InspectedImage = {
+    platform: platformText(config),
+    digest: stored.digest,
+    config: config.config ?? {},
+    layers: manifest.layers.map((layer, at) => inspectLayer(layer, history[at])),
+  };
+  return { image, annotations: manifest.annotations ?? {} };
+}
+
+/** History entries that made a layer, in the layers' order. */
+const layerHistory = (config: ImageConfig): History[] => (config.history ?? []).filter((entry) => !entry.empty_layer);
+
+function inspectLayer(layer: Descriptor, history: History | undefined): InspectedLayer {
+  const record = layerRecord(layer);
+  const named = historyPaths(history);
+  const hashes = new Set(record?.storeHashes ?? []);
+  // The annotation is what counts; the history only adds names to its hashes.
+  const storePaths = record ? named.filter((path) => hashes.has(storeHash(path))) : named;
+  return {
+    digest: layer.digest,
+    mediaType: layer.mediaType,
+    size: layer.size,
+    unpackedSize: record?.unpackedSize ?? null,
+    key: record?.key ?? null,
+    storePaths,
+    comment: storePaths.length === 0 ? (history?.comment ?? history?.created_by ?? null) : null,
+  };
+}
+
+const STORE_PATHS = /^store paths: (\[.*\])$/s;
+
+/** The store paths that a history entry lists: ours, and in the same words dockerTools'. */
+function historyPaths(history: History | undefined): string[] {
+  const [, list] = STORE_PATHS.exec(history?.comment ?? '') ?? [];
+  if (list === undefined) return [];
+  try {
+    // dockerTools prints a list as Python does, in single quotes, which no store path holds.
+    return z
+      .array(storePathSchema)
+      .parse(JSON.parse(list.replaceAll("'", '"')))
+      .filter(isStorePath);
+  } catch {
+    // Another maker's words: they are shown as they are.
+    return [];
+  }
+}
