@@ -1,0 +1,48 @@
+import type { Exchange } from './emulator.ts';
+
+/** Answers, unless a fault wants the answer lost. */
+export const answer = (
+  { response, request, fault }: Exchange,
+  status: number,
+  headers: Record<string, string | number> = {},
+  body?: Buffer | string,
+): void => {
+  if (fault?.kind === 'lose-answer') {
+    request.socket.destroy();
+    return;
+  }
+  const kept = Object.entries(headers).filter(([name]) => !(fault?.kind === 'no-location' && name === 'location'));
+  response.writeHead(status, Object.fromEntries(kept));
+  response.end(body);
+};
+
+/** distribution-spec, "Error codes". */
+export const refuse = (
+  exchange: Exchange,
+  status: number,
+  code: string,
+  message: string,
+  headers: Record<string, string> = {},
+): void => {
+  const body = JSON.stringify({ errors: [{ code, message }] });
+  answer(
+    exchange,
+    status,
+    { 'content-type': 'application/json', ...headers },
+    exchange.request.method === 'HEAD' ? undefined : body,
+  );
+};
+
+/** The request's body; a cut-upload fault stops it after some bytes and ends the connection. */
+export const readBody = async ({ request, fault }: Exchange): Promise<{ bytes: Buffer; isCut: boolean }> => {
+  const parts: Buffer[] = [];
+  let size = 0;
+  for await (const part of request as AsyncIterable<Buffer>) {
+    parts.push(part);
+    size += part.length;
+    if (fault?.kind === 'cut-upload' && size >= fault.after) {
+      return { bytes: Buffer.concat(parts).subarray(0, fault.after), isCut: true };
+    }
+  }
+  return { bytes: Buffer.concat(parts), isCut: false };
+};

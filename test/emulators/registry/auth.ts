@@ -1,0 +1,94 @@
+import { randomBytes } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
+
+export interface AuthOptions {
+  readonly scheme: 'none' | 'basic' | 'token';
+  readonly users?: Readonly<Record<string, string>>;
+  /** Refresh tokens that the token server takes. */
+  readonly identityTokens?: readonly string[];
+  /** Whether everybody may pull. */
+  readonly anonymousPull?: boolean;
+  /** Whether the token is called access_token. */
+  readonly accessTokenField?: boolean;
+  /** A realm other than the emulator's own. */
+  readonly realm?: string;
+}
+
+interface Grant {
+  readonly scopes: readonly string[];
+}
+
+export interface TokenAnswer {
+  readonly status: number;
+  readonly body: string;
+}
+
+const parseBasic = (header: string | undefined): [string, string] | undefined => {
+  const encoded = /^Basic (.+)$/.exec(header ?? '')?.[1];
+  if (encoded === undefined) return undefined;
+  const text = Buffer.from(encoded, 'base64').toString('utf8');
+  const colon = text.indexOf(':');
+  return [text.slice(0, colon), text.slice(colon + 1)];
+};
+
+/** The access rules of an emulated registry and its token server. */
+export class Authority {
+  readonly #options: AuthOptions;
+  readonly #grants = new Map<string, Grant>();
+
+  constructor(options: AuthOptions) {
+    this.#options = options;
+  }
+
+  revokeAll(): void {
+    this.#grants.clear();
+  }
+
+  /** Undefined when the request may go on, else the challenge to answer it with. */
+  challenge(request: IncomingMessage, host: string, repository: string, action: 'pull' | 'push'): string | undefined {
+    const { scheme, realm } = this.#options;
+    const header = request.headers.authorization;
+    if (scheme === 'none') return undefined;
+    if (scheme === 'basic') return this.#isUser(header) ? undefined : 'Basic realm="emulator, \\"strict\\""';
+    if (this.allows(header, repository, action)) return undefined;
+    const scope = `repository:${repository}:${action === 'push' ? 'pull,push' : 'pull'}`;
+    return `Bearer realm="${realm ?? `http://${host}/token`}",service="emulator",scope="${scope}"`;
+  }
+
+  allows(header: string | undefined, repository: string, action: 'pull' | 'push'): boolean {
+    if (this.#options.scheme !== 'token') return true;
+    const grant = this.#grants.get(/^Bearer (.+)$/.exec(header ?? '')?.[1] ?? '');
+    return (
+      grant?.scopes.some((scope) => {
+        const [, name, actions] = /^repository:(.+):([a-z,]+)$/.exec(scope) ?? [];
+        return name === repository && (actions ?? '').split(',').includes(action);
+      }) === true
+    );
+  }
+
+  /** The token server: GET with a user and a password or without, POST with a refresh token. */
+  token(request: IncomingMessage, url: URL, form: URLSearchParams | undefined): TokenAnswer {
+    const isRefresh = form?.get('grant_type') === 'refresh_token';
+    const isIdentified = isRefresh && (this.#options.identityTokens ?? []).includes(form.get('refresh_token') ?? '');
+    const isUser = this.#isUser(request.headers.authorization);
+    const isRefused = isRefresh ? !isIdentified : request.headers.authorization !== undefined && !isUser;
+    if (isRefused)
+      return { status: 401, body: JSON.stringify({ errors: [{ code: 'UNAUTHORIZED', message: 'wrong password' }] }) };
+    const wanted = isRefresh ? (form.get('scope') ?? '').split(' ') : url.searchParams.getAll('scope');
+    const scopes =
+      isUser || isIdentified
+        ? wanted
+        : this.#options.anonymousPull
+          ? wanted.map((scope) => scope.replace(/:[a-z,]+$/, ':pull'))
+          : [];
+    const token = randomBytes(12).toString('hex');
+    this.#grants.set(token, { scopes });
+    const field = this.#options.accessTokenField || isRefresh ? 'access_token' : 'token';
+    return { status: 200, body: JSON.stringify({ [field]: token, expires_in: 300 }) };
+  }
+
+  #isUser(header: string | undefined): boolean {
+    const [user, password] = parseBasic(header) ?? [];
+    return user !== undefined && this.#options.users?.[user] === password;
+  }
+}

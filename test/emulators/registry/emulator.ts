@@ -1,0 +1,91 @@
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type AuthOptions, Authority } from './auth.ts';
+import { type Fault, FaultPlan } from './faults.ts';
+import { handle } from './routes.ts';
+import { RegistryStore } from './store.ts';
+
+export interface EmulatorOptions {
+  readonly auth?: AuthOptions;
+  /** What a mount is answered: 201, or 202 with an upload. */
+  readonly mount?: 'mounted' | 'upload';
+  readonly location?: 'relative' | 'absolute';
+  /** OCI-Chunk-Min-Length, in bytes. */
+  readonly minimumChunk?: number;
+}
+
+export interface LoggedRequest {
+  readonly method: string;
+  readonly path: string;
+  readonly query: string;
+  readonly headers: IncomingMessage['headers'];
+  status: number;
+}
+
+/** One request on its way through the emulator. */
+export interface Exchange {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly url: URL;
+  readonly host: string;
+  readonly fault: Fault | undefined;
+  readonly store: RegistryStore;
+  readonly authority: Authority;
+  readonly options: EmulatorOptions;
+}
+
+export interface RegistryEmulator {
+  /** `127.0.0.1:PORT`. */
+  readonly host: string;
+  readonly store: RegistryStore;
+  readonly requests: readonly LoggedRequest[];
+  /** `METHOD path` of each request so far, for comparison. */
+  trace(): string[];
+  inject(fault: Fault): void;
+  stop(): Promise<void>;
+}
+
+/**
+ * An in-process registry that is stricter than most: it checks the order of chunks, stale upload URLs, digests and
+ * the presence of what a manifest names, and it fails on request.
+ */
+export const startEmulator = async (options: EmulatorOptions = {}): Promise<RegistryEmulator> => {
+  const store = new RegistryStore();
+  const authority = new Authority(options.auth ?? { scheme: 'none' });
+  const faults = new FaultPlan();
+  const requests: LoggedRequest[] = [];
+  const server = createServer(async (request, response) => {
+    const url = new URL(request.url ?? '/', `http://${host}`);
+    const method = request.method ?? '';
+    const entry = { method, path: url.pathname, query: url.search, headers: request.headers, status: 0 };
+    requests.push(entry);
+    response.on('close', () => {
+      entry.status = response.headersSent ? response.statusCode : 0;
+    });
+    const fault = faults.take(method, url.pathname);
+    if (fault?.kind === 'slow') await sleep(fault.milliseconds);
+    if (fault?.kind === 'revoke-tokens') authority.revokeAll();
+    if (fault?.kind === 'forget-uploads') store.uploads.clear();
+    try {
+      await handle({ request, response, url, host, fault, store, authority, options });
+    } catch {
+      // The client went away, or a fault ended the connection.
+      request.socket.destroy();
+    }
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const host = `127.0.0.1:${(server.address() as AddressInfo).port}`;
+  return {
+    host,
+    store,
+    requests,
+    trace: () => requests.map(({ method, path }) => `${method} ${path}`),
+    inject: (fault) => faults.add(fault),
+    stop: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+};

@@ -1,0 +1,114 @@
+import { answer, readBody, refuse } from './answer.ts';
+import type { Exchange } from './emulator.ts';
+import { type StoredBlob, sha256 } from './store.ts';
+import { handleUpload, openUpload } from './uploads.ts';
+
+const MANIFEST_TYPES = [
+  'application/vnd.oci.image.index.v1+json',
+  'application/vnd.oci.image.manifest.v1+json',
+  'application/vnd.docker.distribution.manifest.list.v2+json',
+  'application/vnd.docker.distribution.manifest.v2+json',
+];
+
+const sendStored = async (exchange: Exchange, { bytes, mediaType }: StoredBlob): Promise<void> => {
+  const { request, fault, response } = exchange;
+  const digest = fault?.kind === 'wrong-digest' ? `sha256:${'0'.repeat(64)}` : sha256(bytes);
+  const body = Buffer.from(bytes);
+  if (fault?.kind === 'corrupt') body[body.length - 1] = (body.at(-1) ?? 0) ^ 1;
+  const start = fault?.kind === 'ignore-range' ? undefined : /^bytes=(\d+)-$/.exec(request.headers.range ?? '')?.[1];
+  const part = body.subarray(Number(start ?? 0));
+  const headers = {
+    'content-type': mediaType,
+    'content-length': part.length,
+    'docker-content-digest': digest,
+    ...(start === undefined ? {} : { 'content-range': `bytes ${start}-${body.length - 1}/${body.length}` }),
+  };
+  const status = start === undefined ? 200 : 206;
+  if (request.method === 'HEAD') return answer(exchange, status, headers);
+  if (fault?.kind !== 'cut-download') return answer(exchange, status, headers, part);
+  response.writeHead(status, headers);
+  response.write(part.subarray(0, fault.after), () => setImmediate(() => request.socket.destroy()));
+};
+
+const handleBlob = async (exchange: Exchange, repository: string, digest: string): Promise<void> => {
+  const blob = exchange.store.blob(repository, digest);
+  if (exchange.request.method !== 'GET' && exchange.request.method !== 'HEAD')
+    return refuse(exchange, 405, 'UNSUPPORTED', 'no');
+  if (blob === undefined) return refuse(exchange, 404, 'BLOB_UNKNOWN', 'blob unknown to registry');
+  return sendStored(exchange, blob);
+};
+
+interface Content {
+  readonly mediaType?: string;
+  readonly config?: { readonly digest: string };
+  readonly layers?: readonly { readonly digest: string }[];
+  readonly manifests?: readonly { readonly digest: string }[];
+}
+
+const missingIn = ({ store }: Exchange, repository: string, content: Content): string | undefined => {
+  const blobs = [...(content.config ? [content.config] : []), ...(content.layers ?? [])];
+  const blob = blobs.find(({ digest }) => store.blob(repository, digest) === undefined);
+  const child = content.manifests?.find(({ digest }) => store.manifest(repository, digest) === undefined);
+  return blob?.digest ?? child?.digest;
+};
+
+const putManifest = async (exchange: Exchange, repository: string, reference: string): Promise<void> => {
+  const { bytes } = await readBody(exchange);
+  const mediaType = exchange.request.headers['content-type'] ?? '';
+  const content = JSON.parse(bytes.toString('utf8')) as Content;
+  if (!MANIFEST_TYPES.includes(mediaType) || (content.mediaType ?? mediaType) !== mediaType) {
+    return refuse(exchange, 400, 'MANIFEST_INVALID', `media type ${mediaType}`);
+  }
+  const digest = sha256(bytes);
+  if (reference.includes(':') && reference !== digest) return refuse(exchange, 400, 'DIGEST_INVALID', 'digest differs');
+  const missing = missingIn(exchange, repository, content);
+  if (missing !== undefined) return refuse(exchange, 404, 'MANIFEST_BLOB_UNKNOWN', `blob unknown: ${missing}`);
+  exchange.store.putManifest(repository, reference, bytes, mediaType);
+  const stated = exchange.fault?.kind === 'wrong-digest' ? `sha256:${'0'.repeat(64)}` : digest;
+  answer(exchange, 201, { location: `/v2/${repository}/manifests/${digest}`, 'docker-content-digest': stated });
+};
+
+const handleManifest = async (exchange: Exchange, repository: string, reference: string): Promise<void> => {
+  if (exchange.request.method === 'PUT') return putManifest(exchange, repository, reference);
+  const manifest = exchange.store.manifest(repository, reference);
+  if (manifest === undefined) return refuse(exchange, 404, 'MANIFEST_UNKNOWN', 'manifest unknown');
+  if (!(exchange.request.headers.accept ?? '').includes(manifest.mediaType))
+    return refuse(exchange, 406, 'MANIFEST_UNKNOWN', 'not acceptable');
+  return sendStored(exchange, manifest);
+};
+
+const handleToken = async (exchange: Exchange): Promise<void> => {
+  const { request, url, authority } = exchange;
+  const form =
+    request.method === 'POST' ? new URLSearchParams((await readBody(exchange)).bytes.toString('utf8')) : undefined;
+  const { status, body } = authority.token(request, url, form);
+  answer(exchange, status, { 'content-type': 'application/json' }, body);
+};
+
+/** Answers one request. */
+export const handle = async (exchange: Exchange): Promise<void> => {
+  const { request, url, host, fault, authority } = exchange;
+  if (fault?.kind === 'status') {
+    await readBody(exchange);
+    return answer(
+      exchange,
+      fault.status,
+      fault.headers ?? {},
+      request.method === 'HEAD' ? undefined : (fault.body ?? ''),
+    );
+  }
+  if (fault?.kind === 'redirect') return answer(exchange, fault.status ?? 307, { location: fault.to });
+  if (url.pathname === '/token') return handleToken(exchange);
+  const [, repository, kind, rest = ''] =
+    /^\/v2\/(.+?)\/(blobs\/uploads|blobs|manifests)\/(.*)$/.exec(url.pathname) ?? [];
+  if (repository === undefined) return refuse(exchange, 404, 'UNSUPPORTED', 'no such route');
+  const action = request.method === 'GET' || request.method === 'HEAD' ? 'pull' : 'push';
+  const challenge = authority.challenge(request, host, repository, kind === 'blobs/uploads' ? 'push' : action);
+  if (challenge !== undefined) {
+    await readBody(exchange);
+    return refuse(exchange, 401, 'UNAUTHORIZED', 'authentication required', { 'www-authenticate': challenge });
+  }
+  if (kind === 'manifests') return handleManifest(exchange, repository, rest);
+  if (kind === 'blobs') return handleBlob(exchange, repository, rest);
+  return rest === '' ? openUpload(exchange, repository) : handleUpload(exchange, repository, rest);
+};

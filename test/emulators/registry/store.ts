@@ -1,0 +1,55 @@
+import { createHash, randomUUID } from 'node:crypto';
+
+export const sha256 = (bytes: Uint8Array): string => `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
+
+export interface StoredBlob {
+  readonly bytes: Buffer;
+  readonly mediaType: string;
+}
+
+export interface Upload {
+  readonly id: string;
+  readonly repository: string;
+  parts: Buffer[];
+  size: number;
+  /** Changes with every step; a URL with an old one is refused, as distribution does. */
+  state: number;
+  /** Whether a chunk below the minimum came: then it must have been the last. */
+  isClosed: boolean;
+}
+
+/** What an emulated registry holds, by repository. */
+export class RegistryStore {
+  readonly #blobs = new Map<string, StoredBlob>();
+  readonly #manifests = new Map<string, StoredBlob>();
+  readonly uploads = new Map<string, Upload>();
+
+  blob(repository: string, digest: string): StoredBlob | undefined {
+    return this.#blobs.get(`${repository}@${digest}`);
+  }
+
+  putBlob(repository: string, bytes: Buffer): string {
+    const digest = sha256(bytes);
+    this.#blobs.set(`${repository}@${digest}`, { bytes, mediaType: 'application/octet-stream' });
+    return digest;
+  }
+
+  removeBlob(repository: string, digest: string): void {
+    this.#blobs.delete(`${repository}@${digest}`);
+  }
+
+  manifest(repository: string, reference: string): StoredBlob | undefined {
+    return this.#manifests.get(`${repository}@${reference}`);
+  }
+
+  putManifest(repository: string, reference: string, bytes: Buffer, mediaType: string): void {
+    this.#manifests.set(`${repository}@${sha256(bytes)}`, { bytes, mediaType });
+    this.#manifests.set(`${repository}@${reference}`, { bytes, mediaType });
+  }
+
+  openUpload(repository: string): Upload {
+    const upload = { id: randomUUID(), repository, parts: [], size: 0, state: 0, isClosed: false };
+    this.uploads.set(upload.id, upload);
+    return upload;
+  }
+}

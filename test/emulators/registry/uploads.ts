@@ -1,0 +1,106 @@
+import { answer, readBody, refuse } from './answer.ts';
+import type { Exchange } from './emulator.ts';
+import { sha256, type Upload } from './store.ts';
+
+const locationOf = ({ host, options }: Exchange, upload: Upload): string => {
+  const path = `/v2/${upload.repository}/blobs/uploads/${upload.id}?_state=${upload.state}`;
+  return options.location === 'absolute' ? `http://${host}${path}` : path;
+};
+
+const progress = (exchange: Exchange, upload: Upload, status: number): void => {
+  const minimum = exchange.options.minimumChunk;
+  answer(exchange, status, {
+    location: locationOf(exchange, upload),
+    range: `0-${Math.max(0, upload.size - 1)}`,
+    'content-length': 0,
+    ...(minimum === undefined ? {} : { 'oci-chunk-min-length': minimum }),
+  });
+};
+
+/** POST: opens an upload, or mounts a blob of another repository. */
+export const openUpload = async (exchange: Exchange, repository: string): Promise<void> => {
+  const { request, url, store, authority, options } = exchange;
+  if (request.method !== 'POST') return refuse(exchange, 405, 'UNSUPPORTED', 'POST opens an upload');
+  const [digest, from] = [url.searchParams.get('mount'), url.searchParams.get('from')];
+  const blob =
+    digest && from && authority.allows(request.headers.authorization, from, 'pull')
+      ? store.blob(from, digest)
+      : undefined;
+  if (blob !== undefined && options.mount !== 'upload') {
+    store.putBlob(repository, blob.bytes);
+    return answer(exchange, 201, { location: `/v2/${repository}/blobs/${digest}` });
+  }
+  progress(exchange, store.openUpload(repository), 202);
+};
+
+const add = (upload: Upload, bytes: Buffer): void => {
+  upload.parts.push(bytes);
+  upload.size += bytes.length;
+  upload.state += 1;
+};
+
+const patch = async (exchange: Exchange, upload: Upload): Promise<void> => {
+  const { request, options, fault } = exchange;
+  const { 'content-range': range, 'content-length': length, 'content-type': type } = request.headers;
+  const [, start, end] = /^(\d+)-(\d+)$/.exec(range ?? '') ?? [];
+  if (
+    type !== 'application/octet-stream' ||
+    length === undefined ||
+    Number(end) - Number(start) + 1 !== Number(length)
+  ) {
+    await readBody(exchange);
+    return refuse(
+      exchange,
+      400,
+      'BLOB_UPLOAD_INVALID',
+      'a chunk needs Content-Type, Content-Length and a Content-Range that fits',
+    );
+  }
+  if (Number(start) !== upload.size || upload.isClosed) {
+    await readBody(exchange);
+    return refuse(exchange, 416, 'BLOB_UPLOAD_INVALID', `chunk from ${start}, expected ${upload.size}`);
+  }
+  const { bytes, isCut } = await readBody(exchange);
+  if (isCut) {
+    if (fault?.kind === 'cut-upload' && fault.keep) add(upload, bytes);
+    request.socket.destroy();
+    return;
+  }
+  add(upload, bytes);
+  if (bytes.length < (options.minimumChunk ?? 0)) upload.isClosed = true;
+  // Without a new Location the old one has to stay good.
+  if (fault?.kind === 'no-location') upload.state -= 1;
+  progress(exchange, upload, 202);
+};
+
+const finish = async (exchange: Exchange, upload: Upload): Promise<void> => {
+  const { bytes, isCut } = await readBody(exchange);
+  if (isCut) return void exchange.request.socket.destroy();
+  const blob = Buffer.concat([...upload.parts, bytes]);
+  const digest = exchange.url.searchParams.get('digest');
+  if (digest !== sha256(blob))
+    return refuse(exchange, 400, 'DIGEST_INVALID', 'provided digest did not match uploaded content');
+  exchange.store.uploads.delete(upload.id);
+  exchange.store.putBlob(upload.repository, blob);
+  answer(exchange, 201, { location: `/v2/${upload.repository}/blobs/${digest}` });
+};
+
+/** The rest of an upload's life: status, chunks, end, cancellation. */
+export const handleUpload = async (exchange: Exchange, repository: string, id: string): Promise<void> => {
+  const { request, url, store } = exchange;
+  const upload = store.uploads.get(id);
+  if (upload === undefined || upload.repository !== repository) {
+    await readBody(exchange);
+    return refuse(exchange, 404, 'BLOB_UPLOAD_UNKNOWN', 'blob upload unknown to registry');
+  }
+  if (request.method === 'GET') return progress(exchange, upload, 204);
+  if (request.method !== 'DELETE' && url.searchParams.get('_state') !== String(upload.state)) {
+    await readBody(exchange);
+    return refuse(exchange, 416, 'BLOB_UPLOAD_INVALID', 'the URL of the upload is stale');
+  }
+  if (request.method === 'PATCH') return patch(exchange, upload);
+  if (request.method === 'PUT') return finish(exchange, upload);
+  if (request.method !== 'DELETE') return refuse(exchange, 405, 'UNSUPPORTED', 'no');
+  store.uploads.delete(id);
+  answer(exchange, 204);
+};

@@ -1,0 +1,64 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+
+export interface RunningRegistry {
+  /** `127.0.0.1:PORT`. */
+  readonly host: string;
+  stop(): Promise<void>;
+}
+
+export interface RegistryOptions {
+  /** Content of an htpasswd file with bcrypt hashes; without it everybody may do everything. */
+  readonly htpasswd?: string;
+}
+
+const configText = (folder: string, htpasswd: boolean): string =>
+  JSON.stringify({
+    version: '0.1',
+    // The address in use is read from this line.
+    log: { level: 'info', accesslog: { disabled: true } },
+    storage: { filesystem: { rootdirectory: join(folder, 'data') }, delete: { enabled: true } },
+    http: { addr: '127.0.0.1:0' },
+    ...(htpasswd ? { auth: { htpasswd: { realm: 'test', path: join(folder, 'htpasswd') } } } : {}),
+  });
+
+const waitForAddress = (child: ChildProcess): Promise<string> =>
+  new Promise((resolve, reject) => {
+    const seen: string[] = [];
+    child.on('error', (cause) =>
+      reject(new Error('docker-registry could not be started; npm test installs it', { cause })),
+    );
+    child.on('exit', (code) => reject(new Error(`docker-registry ended with ${code}: ${seen.join('\n')}`)));
+    for (const stream of [child.stdout, child.stderr]) {
+      if (stream === null) continue;
+      createInterface({ input: stream }).on('line', (line) => {
+        seen.push(line);
+        const host = /listening on (127\.0\.0\.1:\d+)/.exec(line)?.[1];
+        if (host !== undefined) resolve(host);
+      });
+    }
+  });
+
+/** Starts Debian's docker-registry (distribution 2.8) on a free loopback port, with storage of its own. */
+export const startRegistry = async ({ htpasswd }: RegistryOptions = {}): Promise<RunningRegistry> => {
+  const folder = await mkdtemp(join(tmpdir(), 'nix-images-registry-'));
+  await writeFile(join(folder, 'config.yml'), configText(folder, htpasswd !== undefined));
+  if (htpasswd !== undefined) await writeFile(join(folder, 'htpasswd'), htpasswd);
+  const child = spawn('docker-registry', ['serve', join(folder, 'config.yml')], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const ended = new Promise<void>((resolve) => child.once('close', () => resolve()));
+  const stop = async (): Promise<void> => {
+    child.kill('SIGTERM');
+    await ended;
+    await rm(folder, { recursive: true, force: true });
+  };
+  try {
+    return { host: await waitForAddress(child), stop };
+  } catch (error) {
+    child.kill('SIGKILL');
+    await rm(folder, { recursive: true, force: true });
+    throw error;
+  }
+};
