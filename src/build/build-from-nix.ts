@@ -1,8 +1,8 @@
 import type { Definition } from '../image/definition.ts';
 import type { System } from '../image/system.ts';
 import type { Log } from '../io/log.ts';
+import { withGcRoots } from '../nix/gc-roots.ts';
 import type { Nix } from '../nix/nix.ts';
-import { withGcRoots } from '../nix/realise.ts';
 import type { Destination } from '../registry/destination.ts';
 import type { ImageSource } from '../registry/open.ts';
 import type { Repository } from '../registry/repository.ts';
