@@ -43,11 +43,13 @@ function build(log) {
   const draft = mkdtempSync(join(directory, '.draft-'));
   try {
     // In the temporary place first: another run may be calling the program that this one replaces.
-    const { ok } = run([go, 'install', `${CRANE_MODULE}@${CRANE_VERSION}`], {
+    const install = run([go, 'install', `${CRANE_MODULE}@${CRANE_VERSION}`], {
+      quiet: true,
       env: { GOBIN: draft, GOFLAGS: '' },
       cwd: draft,
     });
-    if (!ok) throw new SetupError('go install failed; its messages are above');
+    if (!install.ok)
+      throw new SetupError(`go install failed:\n${install.stderr.trim().split('\n').slice(-12).join('\n')}`);
     renameSync(join(draft, 'crane'), cranePath());
   } finally {
     rmSync(draft, { recursive: true, force: true });

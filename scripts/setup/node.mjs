@@ -1,6 +1,6 @@
 // The dependencies from package-lock.json, and with them the Node that everything after set-up runs on.
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join, sep } from 'node:path';
 import { run, SetupError } from './machine.mjs';
 
@@ -37,6 +37,13 @@ export function ensureDependencies(root, log) {
   writeFileSync(stamp, lock);
 }
 
+/** npm 9 loses the link: two packages have a `node`, and it removes the other architecture's after it made the link. */
+function linkNode(modules) {
+  const name = `node-linux-${process.arch}`;
+  const link = join(modules, '.bin', 'node');
+  if (existsSync(join(modules, name)) && !existsSync(link)) symlinkSync(join('..', name, 'bin', 'node'), link);
+}
+
 /** npm as it was called; never by a Node inside `modules`, which npm ci takes away. */
 function npm(modules) {
   const script = process.env.npm_execpath;
@@ -54,6 +61,7 @@ function npm(modules) {
  */
 export function checkNode(root, log) {
   const own = join(root, 'node_modules', '.bin', 'node');
+  linkNode(join(root, 'node_modules'));
   // Where the packaged Node does not exist (another architecture), npm scripts get the first on PATH.
   const program = existsSync(own) ? own : 'node';
   const { ok, stdout } = run([program, '-p', 'process.version'], { quiet: true });
