@@ -4,7 +4,7 @@ import { execFile } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
@@ -27,10 +27,24 @@ const MACHINE = {
 /** Names that the one binary answers to by its argv[0]. */
 const COMMANDS = ['nix', 'nix-build', 'nix-channel', 'nix-copy-closure', 'nix-env', 'nix-instantiate', 'nix-store'];
 
-/** Where a suite's Nix lies once it is there. */
-export function nixVersionDir(suite) {
-  const cache = process.env.XDG_CACHE_HOME || join(homedir(), '.cache');
-  return join(cache, 'nix-images', 'nix', suite);
+function cacheDir() {
+  return join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'nix-images', 'nix');
+}
+
+/** Why the last attempt at a suite failed, for the titles of the tests that then cannot run. */
+const reasonFile = (suite) => join(cacheDir(), `${suite}.unavailable`);
+
+/**
+ * What is there now, without fetching anything.
+ * @returns {Array<{ suite: string, binDir: string } | { suite: string, reason: string }>}
+ */
+export function findNixVersions() {
+  return SUITES.map((suite) => {
+    const binDir = join(cacheDir(), suite, 'bin');
+    if (existsSync(join(binDir, 'nix'))) return { suite, binDir };
+    if (existsSync(reasonFile(suite))) return { suite, reason: readFileSync(reasonFile(suite), 'utf8') };
+    return { suite, reason: `Nix of Debian ${suite} is not unpacked; run node scripts/setup.mjs test` };
+  });
 }
 
 /**
@@ -43,29 +57,34 @@ export async function ensureNixVersions(log) {
 }
 
 async function ensureSuite(suite, log) {
-  const target = nixVersionDir(suite);
+  const target = join(cacheDir(), suite);
   const binDir = join(target, 'bin');
   try {
     if (await works(binDir)) return { suite, binDir };
-    const source = debianSource();
-    const parent = dirname(target);
-    await mkdir(parent, { recursive: true });
-    const work = await mkdtemp(join(parent, `.${suite}-`));
-    try {
-      log(`unpacking Nix of Debian ${suite} into ${target}`);
-      await unpack(suite, source, work, target);
-      await moveIntoPlace(join(work, 'tree'), target);
-    } finally {
-      await rm(work, { recursive: true, force: true });
-    }
-    if (await works(binDir)) return { suite, binDir };
-    // A tree that does not run would be taken for a finished one by nobody, but it would stay in the way.
-    await rm(target, { recursive: true, force: true });
-    return { suite, reason: `Nix of Debian ${suite} does not run on this machine` };
+    await mkdir(cacheDir(), { recursive: true });
+    await fetchSuite(suite, target, log);
+    if (!(await works(binDir))) throw new Error('it does not run on this machine');
+    await rm(reasonFile(suite), { force: true });
+    return { suite, binDir };
   } catch (error) {
     const reason = `Nix of Debian ${suite} cannot be had: ${firstLines(error)}`;
     log(reason);
+    // It would be taken for a finished one.
+    await rm(target, { recursive: true, force: true });
+    await writeFile(reasonFile(suite), reason).catch(() => undefined);
     return { suite, reason };
+  }
+}
+
+async function fetchSuite(suite, target, log) {
+  const source = debianSource();
+  const work = await mkdtemp(join(cacheDir(), `.${suite}-`));
+  try {
+    log(`unpacking Nix of Debian ${suite} into ${target}`);
+    await unpack(suite, source, work, target);
+    await moveIntoPlace(join(work, 'tree'), target);
+  } finally {
+    await rm(work, { recursive: true, force: true });
   }
 }
 

@@ -1,0 +1,149 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Root } from '../../../src/image/definition.ts';
+import { SYSTEMS } from '../../../src/image/system.ts';
+import { evaluateDefinition, systemsOf } from '../../../src/nix/evaluate.ts';
+import { fileInstallable, parseInstallable } from '../../../src/nix/installable.ts';
+import type { Nix } from '../../../src/nix/nix.ts';
+import { nixVersionsNotRun, nixVersionsUnderTest, openNixUnderTest } from '../../support/nix.ts';
+import { createNixFixture, type NixFixture } from './fixture.ts';
+
+for (const { suite, reason } of nixVersionsNotRun()) {
+  test(`not run with the Nix of ${suite}: ${reason}`, () => {
+    expect(reason).not.toBe('');
+  });
+}
+
+const X86 = 'x86_64-linux';
+
+const rootNames = (roots: readonly Root[]): readonly string[] =>
+  roots
+    .map(({ drvPath, output, outPath }) => `${outPath.slice(44)} ${drvPath?.slice(44) ?? '-'} ${output ?? '-'}`)
+    .sort();
+
+const ERRORS = [
+  ['#ap', /no such image; nixImages\.x86_64-linux has aborts, app,.*packages\.x86_64-linux has/, /did you mean app/],
+  ['#nowhere.deep', /no such image/, /nixImages\.<system>/],
+  ['#app.x.y', /app is|no such image/, /mkImage|nixImages/],
+  ['#python3', /packages\.x86_64-linux\.python3 is the derivation python3-3\.11, no image/, /wrap it: .*mkImage/],
+  ['#text', /nixImages\.x86_64-linux\.text is a string, no image/, /mkImage/],
+  ['#function', /is a function, no image/, /mkImage/],
+  ['#throws', /failed: the licence is not accepted$/, /--show-trace/],
+  ['#aborts', /failed: .*no way/, /--show-trace/],
+  ['#bad-name', /nixImages\.x86_64-linux\.bad-name is no legal image definition: name: expected a repository/, /docs/],
+  ['#bad-argument', /unknown argument 'copyToRot', did you mean 'copyToRoot'\?/, /--show-trace/],
+  ['#bad-field', /unknown field 'EntryPoint', did you mean 'Entrypoint'\?/, /--show-trace/],
+  ['#bad-base', /'debian:12' has no digest/, /--show-trace/],
+  ['#bad-file', /files\."\/x": expected exactly one of/, /--show-trace/],
+  ['#bad-function', /config\.Cmd: is a function/, /--show-trace/],
+  ['#bad-system', /packages of riscv64-linux cannot run in an image/, /--show-trace/],
+  ['#foreign', /stands under x86_64-linux but holds programs of aarch64-linux/, /package set/],
+  ['-nowhere#app', /failed: .*(No such file|does not exist)/, /check the path/],
+] as const;
+
+describe.each(nixVersionsUnderTest())('evaluation with $label', (version) => {
+  let fixture: NixFixture;
+  let nix: Nix;
+
+  beforeAll(async () => {
+    fixture = await createNixFixture();
+    nix = await openNixUnderTest(version);
+  });
+  afterAll(() => fixture.remove());
+
+  const evaluate = (name: string, system: (typeof SYSTEMS)[number] = X86) =>
+    evaluateDefinition(nix, parseInstallable(`${fixture.flake}${name}`), system);
+
+  test('reads an image of a flake for each system, and the same one from a file', async () => {
+    for (const system of SYSTEMS) {
+      const found = await evaluate('#app', system);
+      expect(found).toMatchObject({ system, attribute: `nixImages.${system}.app` });
+      expect(found.definition).toMatchObject({ name: 'team/app', tag: '1.0', system });
+      const file = await evaluateDefinition(nix, fileInstallable(fixture.file, 'app'), system);
+      expect(file).toEqual({ ...found, attribute: 'app' });
+    }
+  });
+
+  test('finds every root and its own derivation', async () => {
+    const { definition } = await evaluate('#app');
+    expect(rootNames(definition.roots)).toEqual([
+      'libc-2.0-dev libc-2.0.drv dev',
+      'python3-3.11 python3-3.11.drv out',
+      'rootfs - -',
+      'source source.drv out',
+      'source source.drv out',
+    ]);
+    for (const { drvPath, output, outPath } of definition.roots) {
+      if (drvPath === null || output === null) continue;
+      const { stdout } = await nix.store(['--query', '--binding', output, drvPath]);
+      expect(stdout.trim()).toBe(outPath);
+    }
+  });
+
+  test('fills in what was left out', async () => {
+    const { definition } = await evaluate('#app');
+    expect(definition.users).toEqual({
+      app: { uid: 1000, gid: 1000, description: '', home: '/', shell: '/bin/sh' },
+    });
+    expect(definition.config.Env).toContain('HOME=/tmp');
+    expect(definition.files['/bin/tool']).toMatchObject({ mode: '4755', capabilities: 'cap_net_raw+ep', uid: 0 });
+    expect(definition).toMatchObject({ maxLayers: 40, compression: 'gzip', rootFiles: 'link', includeNixDB: false });
+  });
+
+  test.each([
+    ['', 'nixImages.x86_64-linux.default'],
+    ['#', 'nixImages.x86_64-linux.default'],
+    ['#nixImages.x86_64-linux.app', 'nixImages.x86_64-linux.app'],
+    ['#packages.x86_64-linux.with-image', 'packages.x86_64-linux.with-image'],
+    ['#with-image', 'packages.x86_64-linux.with-image'],
+    ['#definition', 'packages.x86_64-linux.definition'],
+    ['#"dotted.name"', 'nixImages.x86_64-linux."dotted.name"'],
+  ])('FLAKE%s is %s', async (name, attribute) => {
+    expect((await evaluate(name)).attribute).toBe(attribute);
+  });
+
+  test.each([
+    ['#app', SYSTEMS],
+    ['#one-system', [X86]],
+    ['#with-image', SYSTEMS],
+    ['#nixImages.aarch64-linux.app', ['aarch64-linux']],
+  ])('systems of FLAKE%s', async (name, systems) => {
+    expect(await systemsOf(nix, parseInstallable(`${fixture.flake}${name}`))).toEqual(systems);
+  });
+
+  test.each([
+    ['app', SYSTEMS],
+    ['nested.set', [X86]],
+    ['fixed', ['aarch64-linux']],
+  ])('systems of --file -A %s', async (attribute, systems) => {
+    expect(await systemsOf(nix, fileInstallable(fixture.file, attribute))).toEqual(systems);
+  });
+
+  test.each(ERRORS)('FLAKE%s is refused', async (name, message, hint) => {
+    await expect(evaluate(name)).rejects.toMatchObject({
+      name: 'UserError',
+      message: expect.stringMatching(message),
+      hint: expect.stringMatching(hint),
+    });
+  });
+
+  test.each([
+    ['ap', /no such image; the file has app, fixed, nested,/],
+    ['nested.st', /no such image; nested has set/],
+    ['python3', /python3 is the derivation python3-3\.11, no image/],
+    ['nested', /nested is a set with set, no image/],
+  ])('--file -A %s is refused', async (attribute, message) => {
+    await expect(evaluateDefinition(nix, fileInstallable(fixture.file, attribute), X86)).rejects.toThrow(message);
+    await expect(systemsOf(nix, fileInstallable(fixture.file, attribute))).rejects.toThrow(message);
+  });
+
+  test('a content-addressed derivation is refused by its name', async () => {
+    const config = `${version.env.NIX_CONFIG}extra-experimental-features = ca-derivations\n`;
+    const withFeature = await openNixUnderTest(version, { env: { NIX_CONFIG: config } });
+    const floating = evaluateDefinition(withFeature, parseInstallable(`${fixture.flake}#floating`), X86);
+    await expect(floating).rejects.toThrow(/path of .*-floating\.drv is known only after it is built/);
+  });
+
+  test('a system that the installable does not fix is refused', async () => {
+    await expect(evaluate('#nixImages.aarch64-linux.app')).rejects.toMatchObject({ code: 'input' });
+  });
+});

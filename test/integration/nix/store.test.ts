@@ -1,0 +1,235 @@
+import { mkdir, readdir, readFile, readlink, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Definition, Root } from '../../../src/image/definition.ts';
+import { SYSTEMS } from '../../../src/image/system.ts';
+import { readClosure, validPaths } from '../../../src/nix/closure.ts';
+import { evaluateDefinition } from '../../../src/nix/evaluate.ts';
+import { withGcRoots } from '../../../src/nix/gc-roots.ts';
+import { parseInstallable } from '../../../src/nix/installable.ts';
+import type { Nix } from '../../../src/nix/nix.ts';
+import { realise } from '../../../src/nix/realise.ts';
+import {
+  nixVersionsNotRun,
+  nixVersionsUnderTest,
+  openNixUnderTest,
+  recordingLog,
+  TEST_NIX_CONFIG,
+} from '../../support/nix.ts';
+import { createNixFixture, type NixFixture } from './fixture.ts';
+
+for (const { suite, reason } of nixVersionsNotRun()) {
+  test(`not run with the Nix of ${suite}: ${reason}`, () => {
+    expect(reason).not.toBe('');
+  });
+}
+
+const X86 = 'x86_64-linux';
+
+const outPaths = ({ roots }: Definition): readonly string[] => roots.map(({ outPath }) => outPath);
+
+/** The root of a package of the fixture, whatever became of it. */
+const packageRoot = async (nix: Nix, fixture: NixFixture, name: string, salt: string): Promise<Root> => {
+  const system = name.startsWith('riscv') ? 'riscv64-linux' : X86;
+  const attribute = name.replace(/^riscv-/, '');
+  const expression = `((import ${fixture.dir}/packages.nix { salt = ${JSON.stringify(salt)}; }).packagesOf "${system}").${attribute}`;
+  const args = ['eval', '--impure', '--json', '--expr', `let p = ${expression}; in [ p.drvPath "\${p}" ]`];
+  const { stdout, stderr, exitCode } = await nix.command(args);
+  expect(exitCode, stderr).toBe(0);
+  const [drvPath, outPath] = JSON.parse(stdout) as [string, string];
+  return { drvPath, output: 'out', outPath };
+};
+
+/** Removes a path and what refers to it, such as the package's other output. */
+const forget = async (nix: Nix, path: string): Promise<void> => {
+  const { stdout } = await nix.store(['--query', '--referrers-closure', path]);
+  await nix.store(['--delete', ...stdout.split('\n').filter((line) => line !== '')]);
+};
+
+/** Paths that were never in this store: another `salt` for each run and each test. */
+const fresh = (): string => `${process.pid}-${Math.random()}`;
+
+describe.each(nixVersionsUnderTest())('the store with $label', (version) => {
+  let fixture: NixFixture;
+  let nix: Nix;
+
+  beforeAll(async () => {
+    fixture = await createNixFixture();
+    nix = await openNixUnderTest(version);
+  });
+  afterAll(() => fixture.remove());
+
+  test('builds an image for each system and reads its closure', async () => {
+    for (const system of SYSTEMS) {
+      const { definition } = await evaluateDefinition(nix, parseInstallable(`${fixture.flake}#app`), system);
+      await withGcRoots(async (gcRootDir) => {
+        await realise(nix, definition.roots, { gcRootDir });
+        const { closure, missing } = await readClosure(nix, outPaths(definition));
+        expect(missing).toEqual([]);
+        const paths = closure.map(({ path }) => path);
+        expect(paths).toEqual([...new Set(paths)].sort());
+        for (const { references } of closure) expect(paths).toEqual(expect.arrayContaining([...references]));
+        for (const path of outPaths(definition)) expect(paths).toContain(path);
+        const [main] = definition.copyToRoot;
+        expect(await readFile(join(main ?? '', 'deps'), 'utf8')).toContain(system);
+      });
+    }
+  });
+
+  test('says hashes and sizes as the store has them', async () => {
+    const root = await packageRoot(nix, fixture, 'python3', '');
+    await withGcRoots(async (gcRootDir) => {
+      await realise(nix, [root], { gcRootDir });
+      const { closure } = await readClosure(nix, [root.outPath]);
+      const { stdout } = await nix.store(['--query', '--hash', root.outPath]);
+      const { stdout: sri } = await nix.command(['hash', 'to-sri', '--type', 'sha256', stdout.trim()]);
+      const info = closure.find(({ path }) => path === root.outPath);
+      expect(info?.narHash).toBe(sri.trim());
+      const { stdout: size } = await nix.store(['--query', '--size', root.outPath]);
+      expect(info?.narSize).toBe(Number(size.trim()));
+    });
+  });
+
+  test('names what is valid nowhere', async () => {
+    const root = await packageRoot(nix, fixture, 'libc', fresh());
+    expect(await readClosure(nix, [root.outPath])).toEqual({ closure: [], missing: [root.outPath] });
+  });
+
+  test('keeps what it made from the garbage collector for as long as it is needed', async () => {
+    const root = await packageRoot(nix, fixture, 'libc', fresh());
+    const dir = await withGcRoots(async (gcRootDir) => {
+      await realise(nix, [root], { gcRootDir });
+      const links = await readdir(gcRootDir);
+      expect(await Promise.all(links.map((link) => readlink(join(gcRootDir, link))))).toEqual([root.outPath]);
+      const { exitCode } = await nix.store(['--delete', root.outPath]);
+      expect(exitCode).not.toBe(0);
+      return gcRootDir;
+    });
+    await expect(readdir(dir)).rejects.toThrow();
+    await forget(nix, root.outPath);
+    expect(await validPaths(nix, [root.outPath])).toEqual(new Set());
+  });
+
+  test('a build that fails names the derivation and ends with its log', async () => {
+    const root = await packageRoot(nix, fixture, 'aboveBroken', fresh());
+    const error = await withGcRoots((gcRootDir) => realise(nix, [root], { gcRootDir })).catch((caught) => caught);
+    expect(error).toMatchObject({ code: 'build' });
+    expect(error.message).toMatch(/^building \/nix\/store\/.*-broken\.drv failed: .*exit code 3/);
+    expect(error.message).toContain('line 30');
+    expect(error.message).toContain('line 6\n');
+    expect(error.message).not.toContain('line 5\n');
+  });
+
+  test.each([
+    [
+      'riscv-libc',
+      'system',
+      /-libc-2\.0\.drv must be built on riscv64-linux, and this machine builds for x86_64/,
+      /binfmt/,
+    ],
+    ['wrongHash', 'build', /-wrong-hash\.drv made other content than its hash says: specified sha256-A+=, got/, /hash/],
+    ['full', 'file', /-full\.drv failed: .*exit code 1.*No space left on device/s, /free some space/],
+  ])('realising %s fails with %s', async (name, code, message, hint) => {
+    const root = await packageRoot(nix, fixture, name, fresh());
+    await expect(withGcRoots((gcRootDir) => realise(nix, [root], { gcRootDir }))).rejects.toMatchObject({
+      code,
+      message: expect.stringMatching(message),
+      hint: expect.stringMatching(hint),
+    });
+  });
+
+  test('a path that nothing makes, and a derivation that is gone', async () => {
+    const known = await packageRoot(nix, fixture, 'libc', fresh());
+    const lost: Root = { drvPath: null, output: null, outPath: known.outPath };
+    await expect(withGcRoots((gcRootDir) => realise(nix, [lost], { gcRootDir }))).rejects.toThrow(
+      `${known.outPath} is in no store that is known here`,
+    );
+    await nix.store(['--delete', known.drvPath ?? '']);
+    await expect(withGcRoots((gcRootDir) => realise(nix, [known], { gcRootDir }))).rejects.toThrow(
+      `${known.drvPath} is no longer in the store`,
+    );
+  });
+
+  describe('with a binary cache', () => {
+    const KEY = 'test-key';
+    let cache: string;
+    let publicKey: string;
+
+    beforeAll(async () => {
+      cache = join(fixture.dir, 'cache');
+      const [secret, open] = [join(fixture.dir, 'secret'), join(fixture.dir, 'public')];
+      await nix.store(['--generate-binary-cache-key', KEY, secret, open]);
+      publicKey = (await readFile(open, 'utf8')).trim();
+    });
+
+    /** Builds something, copies it to a cache and removes it here. */
+    const onlyInCache = async (url: string): Promise<Root> => {
+      const root = await packageRoot(nix, fixture, 'python3', fresh());
+      const closure = await withGcRoots(async (gcRootDir) => {
+        await realise(nix, [root], { gcRootDir });
+        const { exitCode, stderr } = await nix.command(['copy', '--to', url, root.outPath]);
+        expect(exitCode, stderr).toBe(0);
+        return (await readClosure(nix, [root.outPath])).closure;
+      });
+      for (const { path } of closure) await forget(nix, path);
+      expect(await validPaths(nix, [root.outPath])).toEqual(new Set());
+      return root;
+    };
+
+    const withSettings = (lines: readonly string[], log = recordingLog()) =>
+      openNixUnderTest(version, { env: { NIX_CONFIG: `${TEST_NIX_CONFIG}${lines.join('\n')}\n` }, log });
+
+    const signedUrl = () => `file://${cache}?secret-key=${join(fixture.dir, 'secret')}`;
+
+    test('reads a closure of which nothing is here, and realises it from there', async () => {
+      const root = await onlyInCache(signedUrl());
+      const settings = [`substituters = file://${cache}`, `trusted-public-keys = ${publicKey}`];
+      const cached = await withSettings(settings);
+      const { closure, missing } = await readClosure(cached, [root.outPath]);
+      expect(missing).toEqual([]);
+      expect(closure.map(({ path }) => path.slice(44)).sort()).toEqual(['libc-2.0', 'python3-3.11']);
+      expect(await validPaths(cached, [root.outPath])).toEqual(new Set());
+      await withGcRoots((gcRootDir) => realise(cached, [{ ...root, drvPath: null, output: null }], { gcRootDir }));
+      expect(await readClosure(nix, [root.outPath])).toEqual({ closure, missing: [] });
+    });
+
+    test('does not believe what nobody it trusts has signed, unless it is told to', async () => {
+      const unsigned = join(fixture.dir, 'unsigned');
+      const root = await onlyInCache(`file://${unsigned}`);
+      const log = recordingLog();
+      const doubting = await withSettings(
+        [`substituters = file://${unsigned}`, `trusted-public-keys = ${publicKey}`],
+        log,
+      );
+      expect((await readClosure(doubting, [root.outPath])).missing).toEqual([root.outPath]);
+      expect(log.lines.join('\n')).toContain('has no trusted signature at file://');
+      const trusting = await withSettings([`substituters = file://${unsigned}?trusted=1`]);
+      expect((await readClosure(trusting, [root.outPath])).missing).toEqual([]);
+      const careless = await withSettings([`substituters = file://${unsigned}`, 'require-sigs = false']);
+      expect((await readClosure(careless, [root.outPath])).missing).toEqual([]);
+    });
+
+    test('puts a closure together from two caches, and goes on when a third is broken', async () => {
+      const root = await onlyInCache(signedUrl());
+      const halves = ['a', 'b'].map((half) => join(fixture.dir, `half-${half}`));
+      for (const half of halves) await mkdir(half, { recursive: true });
+      const { closure } = await readClosure(
+        await withSettings([`substituters = file://${cache}`, `trusted-public-keys = ${publicKey}`]),
+        [root.outPath],
+      );
+      for (const [index, { path }] of closure.entries()) {
+        const name = `${path.slice('/nix/store/'.length, '/nix/store/'.length + 32)}.narinfo`;
+        const narinfo = await readFile(join(cache, name), 'utf8');
+        await writeFile(join(halves[index % 2] ?? '', name), narinfo);
+      }
+      for (const half of halves) await writeFile(join(half, 'nix-cache-info'), 'StoreDir: /nix/store\n');
+      const broken = 'file:///dev/null/broken';
+      const urls = [broken, ...halves.map((half) => `file://${half}`)].join(' ');
+      const log = recordingLog();
+      const split = await withSettings([`substituters = ${urls}`, `trusted-public-keys = ${publicKey}`], log);
+      expect(await readClosure(split, [root.outPath])).toEqual({ closure, missing: [] });
+      expect(log.lines.join('\n')).toContain('substituter file:///dev/null/broken is skipped');
+      await rm(join(halves[1] ?? '', 'nix-cache-info'));
+    });
+  });
+});

@@ -1,0 +1,68 @@
+import { describe, expect, test } from 'vitest';
+import { z } from 'zod';
+import { parseAnswer, parseDefinition } from '../../../src/nix/answer.ts';
+import { nixString } from '../../../src/nix/probe.ts';
+import { parseSubstituters } from '../../../src/nix/settings.ts';
+
+const PATH = '/nix/store/8vckzajvwz7y9cizvnlcr84nxp5a56nn-app';
+const MINIMAL = { schemaVersion: 1, kind: 'oci', name: 'app', roots: [] };
+
+describe('a definition as nix prints it', () => {
+  test('gets its defaults, and its roots their paths', () => {
+    const definition = parseDefinition('app', { ...MINIMAL, roots: [{ drvPath: null, output: null, path: PATH }] });
+    expect(definition.roots).toEqual([{ drvPath: null, output: null, outPath: PATH }]);
+    expect(definition).toMatchObject({ tag: null, system: null, maxLayers: 40, files: {} });
+  });
+
+  test.each([
+    [{ name: 'App' }, /^nixImages\.app is no legal image definition: name: expected a repository name/],
+    [{ schemaVersion: 2 }, /schemaVersion: /],
+    [{ maxLayers: 500 }, /maxLayers: /],
+    [{ config: { Env: ['X=1', 'no'] } }, /config\.Env\[1\]: expected NAME=value/],
+    [{ files: { '/x/../y': { type: 'text', text: '' } } }, /files\["\/x\/\.\.\/y"\]: /],
+    [{ roots: [{ drvPath: null, output: null, path: '/etc' }] }, /roots\[0\]\.outPath: expected a path such as/],
+    [{ colour: 'red' }, /colour/],
+  ])('%j is refused', (change, message) => {
+    expect(() => parseDefinition('nixImages.app', { ...MINIMAL, ...change })).toThrow(message);
+  });
+});
+
+describe('an answer', () => {
+  test.each([
+    ['{', 'printed no JSON'],
+    ['3', 'printed another form of JSON'],
+  ])('%j is refused', (text, message) => {
+    expect(() => parseAnswer('.#app', text, z.string())).toThrow(message);
+  });
+});
+
+describe('text in a Nix expression', () => {
+  test.each([
+    ['app', '"app"'],
+    ['a"b', '"a\\"b"'],
+    ['a\\b', '"a\\\\b"'],
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: this is what Nix would fill in.
+    ['${x}', '"\\${x}"'],
+  ])('%s', (text, literal) => {
+    expect(nixString(text)).toBe(literal);
+  });
+});
+
+describe('substituters', () => {
+  const settings = (substituters: string[], more = {}) =>
+    JSON.stringify({ substituters: { value: substituters }, 'require-sigs': { value: true }, ...more });
+
+  test.each([
+    [settings(['https://a', 'https://b?priority=1&trusted=1']), [false, true]],
+    [settings(['https://a?trusted=true', 'daemon']), [true, false]],
+    [settings(['https://a'], { 'require-sigs': { value: false } }), [true]],
+    [settings(['https://a'], { substitute: { value: false } }), []],
+    [settings([]), []],
+  ])('%s', (output, trusted) => {
+    expect(parseSubstituters(output).map((substituter) => substituter.trusted)).toEqual(trusted);
+  });
+
+  test('settings that cannot be read are refused', () => {
+    expect(() => parseSubstituters('{}')).toThrow('settings of nix cannot be read');
+  });
+});

@@ -1,0 +1,113 @@
+import { describe, expect, test } from 'vitest';
+import { buildError, parseBuildFailure } from '../../../src/nix/build-failure.ts';
+import { evaluationFailure, nixMessage } from '../../../src/nix/failure.ts';
+import { editDistance, nearestNames } from '../../../src/nix/nearest.ts';
+
+describe('what nix says', () => {
+  test.each([
+    ['2.8', "warning: dirty\nerror: boo\n(use '--show-trace' to show detailed location information)\n", 'boo'],
+    [
+      '2.26',
+      `error:
+       … while calling the 'throw' builtin
+         at /nix/store/x-source/flake.nix:8:43:
+            7|   in {
+            8|     t = throw "boo";
+             |         ^
+            9|   };
+
+       error: boo
+`,
+      'boo',
+    ],
+    ['several lines', "error: flake 'x' has no 'y'\n       Did you mean z?\n", "flake 'x' has no 'y'\nDid you mean z?"],
+    ['no error', 'something\n', 'something'],
+    ['nothing', '', 'nix said nothing'],
+  ])('%s', (_name, stderr, message) => {
+    expect(nixMessage(stderr)).toBe(message);
+  });
+
+  test.each([
+    ["error: unable to download 'https://x': Couldn't resolve host name (6)", /cannot be fetched/],
+    ["error: getting status of '/x': No such file or directory", /check the path/],
+    ['error: boo', /--show-trace/],
+  ])('%s has a hint', (stderr, hint) => {
+    expect(evaluationFailure('.#x', stderr)).toMatchObject({ code: 'evaluation', hint: expect.stringMatching(hint) });
+  });
+});
+
+const DRV = '/nix/store/8vckzajvwz7y9cizvnlcr84nxp5a56nn-app.drv';
+const PATH = '/nix/store/8vckzajvwz7y9cizvnlcr84nxp5a56nn-app';
+
+describe('builds that fail', () => {
+  test.each([
+    [
+      'system, 2.8 and 2.26',
+      `error: a 'aarch64-linux' with features {} is required to build '${DRV}', but I am a 'x86_64-linux' with features {kvm}`,
+      { kind: 'system', drvPath: DRV, needed: 'aarch64-linux', here: 'x86_64-linux' },
+    ],
+    [
+      'system, 2.34',
+      `error: Cannot build '${DRV}'.\n       Reason: platform mismatch\n       Required system: 'aarch64-linux'\n       Current system: 'x86_64-linux'\n`,
+      { kind: 'system', drvPath: DRV, needed: 'aarch64-linux', here: 'x86_64-linux' },
+    ],
+    [
+      'hash',
+      `error: hash mismatch in fixed-output derivation '${DRV}':\n         specified: sha256-A=\n            got:    sha256-B=\n`,
+      { kind: 'hash', drvPath: DRV, specified: 'sha256-A=', got: 'sha256-B=' },
+    ],
+    [
+      'builder, 2.8',
+      `error: builder for '${DRV}' failed with exit code 3\nerror: 1 dependencies of derivation 'y' failed`,
+      { kind: 'builder', drvPath: DRV, reason: 'failed with exit code 3' },
+    ],
+    [
+      'builder, 2.26 with its log',
+      `error: builder for '${DRV}' failed with exit code 3;\n       last 25 log lines:\n       > x`,
+      { kind: 'builder', drvPath: DRV, reason: 'failed with exit code 3' },
+    ],
+    [
+      'builder, 2.34',
+      `error: Cannot build '/nix/store/y.drv'.\n       Reason: 1 dependency failed.\nerror: Cannot build '${DRV}'.\n       Reason: builder failed with exit code 3.\n`,
+      { kind: 'builder', drvPath: DRV, reason: 'builder failed with exit code 3' },
+    ],
+    ['derivation, 2.8', `error: cannot build missing derivation '${DRV}'`, { kind: 'derivation', drvPath: DRV }],
+    ['derivation, 2.34', `error: failed to obtain derivation of '${DRV}'`, { kind: 'derivation', drvPath: DRV }],
+    ['path, 2.8', `don't know how to build these paths:\n  ${PATH}\nerror: build failed`, { kind: 'path', path: PATH }],
+    [
+      'path, 2.34',
+      `error: path '${PATH}' is required, but there is no substituter that can build it`,
+      { kind: 'path', path: PATH },
+    ],
+    ['other', 'error: interrupted by the user', { kind: 'other' }],
+  ])('%s', (_name, stderr, failure) => {
+    expect(parseBuildFailure(stderr)).toEqual(failure);
+  });
+
+  test('a full disk is told from a broken build', () => {
+    const failure = parseBuildFailure(`error: builder for '${DRV}' failed with exit code 1`);
+    expect(buildError(failure, '', ['cp: No space left on device']).code).toBe('file');
+    expect(buildError(failure, '', ['cp: wrong']).code).toBe('build');
+  });
+});
+
+describe('nearest names', () => {
+  test.each([
+    ['', '', 0],
+    ['app', 'app', 0],
+    ['ap', 'app', 1],
+    ['kitten', 'sitting', 3],
+    ['', 'abc', 3],
+  ])('%j is %j away: %i', (a, b, distance) => {
+    expect(editDistance(a, b)).toBe(distance);
+  });
+
+  test.each([
+    ['pyhton', ['python', 'ruby', 'app'], ['python']],
+    ['Python', ['python'], ['python']],
+    ['web-server', ['webserver', 'web-servers', 'x'], ['webserver', 'web-servers']],
+    ['zzz', ['app'], []],
+  ])('%s of %j', (wrong, names, nearest) => {
+    expect(nearestNames(wrong, names)).toEqual(nearest);
+  });
+});
