@@ -2,6 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
+import { run } from './machine.mjs';
 
 const FOREIGN_SYSTEM = { x64: 'aarch64-linux', arm64: 'x86_64-linux' }[process.arch];
 
@@ -13,7 +14,7 @@ export function nixConfig() {
   const lines = process.env.NIX_CONFIG ? [process.env.NIX_CONFIG] : [];
   // `extra-` adds to the setting extra-platforms, which has a default of its own (i686-linux).
   if (FOREIGN_SYSTEM !== undefined) lines.push(`extra-extra-platforms = ${FOREIGN_SYSTEM}`);
-  if (!configured()) lines.push(...FRESH_INSTALL);
+  if (!configured()) lines.push(...FRESH_INSTALL, ...(namespacesWork() ? [] : ['sandbox = false']));
   return `${lines.join('\n')}\n`;
 }
 
@@ -34,4 +35,9 @@ function configured() {
   ];
   const buildUsers = existsSync('/etc/group') && /^nixbld:/m.test(readFileSync('/etc/group', 'utf8'));
   return process.getuid?.() !== 0 || buildUsers || files.some((file) => existsSync(file));
+}
+
+/** Without build users the sandbox needs user namespaces, which containers often forbid; Nix stops instead of going without. */
+function namespacesWork() {
+  return run(['unshare', '--user', '--mount', 'true'], { quiet: true }).ok;
 }

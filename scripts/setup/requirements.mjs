@@ -7,6 +7,10 @@ import { findProgram } from './machine.mjs';
 const BOTH = ['demo', 'test'];
 const TEST = ['test'];
 
+/** Names of the static qemu for the other architecture: Debian's until 12 and Ubuntu's, then Debian's. */
+const QEMU =
+  { x64: ['qemu-aarch64-static', 'qemu-aarch64'], arm64: ['qemu-x86_64-static', 'qemu-x86_64'] }[process.arch] ?? [];
+
 /**
  * @typedef {object} Requirement
  * @property {string} name what to install where there is no apt
@@ -30,8 +34,8 @@ const REQUIREMENTS = [
   { name: 'iptables', packages: ['iptables'], modes: BOTH },
   { name: 'busybox (static)', packages: ['busybox-static'], modes: BOTH, present: haveStaticBusybox },
   // Debian 13 renamed it; either registers qemu with the F flag.
-  { name: 'qemu-user (static)', packages: ['qemu-user-static', 'qemu-user-binfmt'], modes: BOTH, present: binfmtReady },
-  { name: 'update-binfmts', packages: ['binfmt-support'], modes: BOTH, present: binfmtReady },
+  { name: 'qemu-user (static)', packages: ['qemu-user-static', 'qemu-user-binfmt'], modes: BOTH, present: haveQemu },
+  { name: 'update-binfmts', packages: ['binfmt-support'], modes: BOTH, present: haveBinfmts },
   { name: 'skopeo', packages: ['skopeo'], modes: TEST },
   { name: 'docker-registry', packages: ['docker-registry'], modes: TEST },
   { name: 'patchelf', packages: ['patchelf'], modes: TEST },
@@ -65,6 +69,15 @@ function haveNetwork() {
   return (
     findProgram('netavark') !== undefined || existsSync('/usr/lib/cni/bridge') || existsSync('/opt/cni/bin/bridge')
   );
+}
+
+/** Registered by whoever (a container's host has qemu, not the container), or here to be registered. */
+function haveQemu() {
+  return binfmtReady() || QEMU.some((name) => findProgram(name) !== undefined);
+}
+
+function haveBinfmts() {
+  return binfmtReady() || findProgram('update-binfmts') !== undefined;
 }
 
 /** A static program names no loader in its first page, where linkers put that name. */
