@@ -60,7 +60,9 @@ const causesOf = (error: unknown): string[] => {
   const causes: string[] = [];
   let told = messageOf(error);
   let current = error;
-  while (current instanceof Error && causes.length < CAUSES) {
+  const seen = new Set<unknown>();
+  while (current instanceof Error && causes.length < CAUSES && !seen.has(current)) {
+    seen.add(current);
     // Connection attempts to several addresses fail together; the first tells as much as all.
     current = current instanceof AggregateError && current.errors.length > 0 ? current.errors[0] : current.cause;
     if (current === undefined || current === null) break;

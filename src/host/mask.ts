@@ -30,26 +30,3 @@ export const createMask = (): Mask => {
     apply: (text) => secrets.reduce((masked, secret) => masked.replaceAll(secret, MASKED), text),
   };
 };
-
-/** Writes whole lines only, so that a secret that arrives in pieces is seen in one piece when it is masked. */
-export interface LineWriter {
-  write(chunk: string): void;
-  /** Writes what is left of a line without end. */
-  flush(): void;
-}
-
-export const createLineWriter = (mask: Mask, sink: (text: string) => void): LineWriter => {
-  let rest = '';
-  return {
-    write: (chunk) => {
-      const text = rest + chunk;
-      const end = text.lastIndexOf('\n') + 1;
-      rest = text.slice(end);
-      if (end > 0) sink(mask.apply(text.slice(0, end)));
-    },
-    flush: () => {
-      if (rest !== '') sink(mask.apply(rest));
-      rest = '';
-    },
-  };
-};

@@ -12,15 +12,14 @@ const distance = (from: string, to: string): number => {
   return row.at(-1) ?? 0;
 };
 
-/** The candidate that a person most likely meant; undefined when none is near (a third of the letters may differ). */
+/** The candidate that a person most likely meant; undefined when none is near (it begins so, or a third of the letters differ). */
 export const nearest = (word: string, candidates: readonly string[]): string | undefined => {
-  const ranked = candidates
+  const begun = word.length >= 2 ? candidates.find((candidate) => candidate.startsWith(word)) : undefined;
+  if (begun !== undefined) return begun;
+  const [best] = candidates
     .map((candidate) => ({ candidate, edits: distance(word.toLowerCase(), candidate.toLowerCase()) }))
     .sort((a, b) => a.edits - b.edits);
-  const best = ranked[0];
-  if (best === undefined) return undefined;
-  const begun = word.length >= 2 && best.candidate.startsWith(word);
-  return begun || best.edits <= Math.max(1, Math.floor(word.length / 3)) ? best.candidate : undefined;
+  return best !== undefined && best.edits <= Math.max(1, Math.floor(word.length / 3)) ? best.candidate : undefined;
 };
 
 /** ` Did you mean X?`, or nothing. */
