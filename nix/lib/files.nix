@@ -31,28 +31,24 @@ let
     else
       throw "${where}.source: expected a derivation, a path or a string, got a ${builtins.typeOf source}";
 
-  forbid =
-    where: kind: names: file:
+  # `result`, unless the file has one of the fields that its kind cannot have.
+  without =
+    where: kind: names: file: result:
     let
       given = builtins.filter (name: file ? ${name}) names;
     in
-    if given == [ ] then file else throw "${where}: a ${kind} has no '${builtins.head given}'";
+    if given == [ ] then result else throw "${where}: a ${kind} has no '${builtins.head given}'";
 
   entry =
     where: file:
     let
       given = builtins.filter (kind: file ? ${kind} && !(kind == "directory" && !file.directory)) kinds;
-      kind = builtins.head given;
       owner = {
         uid = file.uid or 0;
         gid = file.gid or 0;
       };
-      mode = {
-        mode = modeOf where (file.mode or null);
-      };
-      capabilities = {
-        capabilities = file.capabilities or null;
-      };
+      mode.mode = modeOf where (file.mode or null);
+      capabilities.capabilities = file.capabilities or null;
       forms = {
         text = owner // mode // capabilities // {
           type = "text";
@@ -62,43 +58,17 @@ let
           type = "source";
           source = sourceOf where file.source;
         };
-        target = forbid where "symlink" [ "mode" "capabilities" ] file // owner // {
+        target = without where "symlink" [ "mode" "capabilities" ] file (owner // {
           type = "symlink";
           target = textOf "${where}.target" "${file.target}";
-        };
-        directory = forbid where "directory" [ "capabilities" ] file // owner // mode // { type = "directory"; };
+        });
+        directory = without where "directory" [ "capabilities" ] file (owner // mode // { type = "directory"; });
       };
-      form = forms.${kind};
     in
     if builtins.length given == 1 then
-      builtins.intersectAttrs (fields kind) form
+      forms.${builtins.head given}
     else
       throw "${where}: expected exactly one of ${builtins.concatStringsSep ", " kinds}";
-
-  fields =
-    kind:
-    {
-      type = null;
-      uid = null;
-      gid = null;
-    }
-    // (
-      {
-        text = {
-          text = null;
-          mode = null;
-          capabilities = null;
-        };
-        source = {
-          source = null;
-          mode = null;
-          capabilities = null;
-        };
-        target.target = null;
-        directory.mode = null;
-      }
-      .${kind}
-    );
 
   fileOf =
     path: file:

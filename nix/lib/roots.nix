@@ -7,7 +7,8 @@
 let
   # Nix's base 32 leaves out e, o, u and t.
   hashChars = "[0-9a-df-np-sv-z]";
-  storeName = "${hashChars}{32}-[0-9a-zA-Z+._?=-]+";
+  # The length is bounded because the regular expressions of Nix run out of stack on long matches.
+  storeName = "${hashChars}{32}-[0-9a-zA-Z+._?=-]{1,211}";
 
   hasPrefix = prefix: text: builtins.substring 0 (builtins.stringLength prefix) text == prefix;
 
@@ -69,7 +70,8 @@ let
       tokens = tokensOf text;
       outputs = outputsOf context;
       names = map (entry: entry.name) outputs;
-      loose = builtins.filter (token: !(builtins.elem (nameOf token) names)) tokens;
+      sources = map baseNameOf (builtins.attrNames context);
+      loose = builtins.filter (token: !(builtins.elem (nameOf token) names || builtins.elem token sources)) tokens;
       pathsOf =
         entry:
         let

@@ -79,6 +79,17 @@ describe.each(nixVersionsUnderTest())('evaluation with $label', (version) => {
     }
   });
 
+  test.each([
+    ['long', ['libc-2.0 libc-2.0.drv out']],
+    ['based', ['libc-2.0 libc-2.0.drv out']],
+    ['pinned', []],
+    ['drv', ['libc-2.0.drv - -']],
+    ['plain', ['libc-2.0 - -']],
+    ['sources', ['flake.nix - -', 'libc-2.0 libc-2.0.drv out', 'rootfs - -']],
+  ])('roots of %s', async (name, roots) => {
+    expect(rootNames((await evaluate(`#${name}`)).definition.roots)).toEqual(roots);
+  });
+
   test('fills in what was left out', async () => {
     const { definition } = await evaluate('#app');
     expect(definition.users).toEqual({

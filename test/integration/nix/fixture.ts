@@ -85,6 +85,13 @@ system: let p = packagesOf system; in {
   foreign = mkImage { name = "x"; copyToRoot = (packagesOf "aarch64-linux").libc; };
   text = "a text";
   function = x: x;
+  # A megabyte of text without a gap directly behind a store path.
+  long = mkImage { name = "x"; files."/x".text = "\${p.libc}-" + builtins.foldl' (text: _: text + text) "a" (builtins.genList (i: i) 20); };
+  based = mkImage { name = "x"; fromImage = "\${p.libc}/deps"; };
+  pinned = mkImage { name = "x"; fromImage = "docker.io/library/debian@sha256:\${builtins.hashString "sha256" "x"}"; };
+  drv = mkImage { name = "x"; config.Cmd = [ p.libc.drvPath ]; };
+  plain = mkImage { name = "x"; copyToRoot = builtins.unsafeDiscardStringContext "\${p.libc}"; };
+  sources = mkImage { name = "x"; files."/a" = ./flake.nix; files."/b" = p.libc; files."/c".source = "\${./rootfs}/etc"; };
   "dotted.name" = mkImage { name = "dotted"; };
 }
 `;
