@@ -50,6 +50,7 @@ const sendChunk = async (api: RegistryApi, session: UploadSession, chunk: Uint8A
       if (reply.response.ok) return;
       // 416: what arrived before is not what we think it is; the status below tells.
       const error = await api.transport.failure(reply, 'PATCH');
+      if (status === 404) throw lostUpload(session, 'the registry forgot it', error);
       if (!isRetriableStatus(status) && status !== 416) throw error;
       const retryAfter = parseRetryAfter(headers.get('retry-after'), api.clock.now());
       problem = { text: `was answered ${status}`, error: async () => error, retryAfter };

@@ -56,7 +56,7 @@ const errorCode = (status: number, codes: readonly string[]): ErrorCode => {
   return codes.includes('DIGEST_INVALID') || codes.includes('SIZE_INVALID') ? 'digest' : 'registry';
 };
 
-const printable = (text: string): string => text.replace(/[\p{Cc}\p{Cf}]+/gu, ' ').trim();
+const printable = (text: string): string => text.replace(/[\p{Cc}\p{Cf}\s]+/gu, ' ').trim();
 
 const explain = (body: string): { codes: string[]; text: string } => {
   try {
@@ -73,7 +73,6 @@ export interface FailureContext {
   readonly url: string | URL;
   /** Which credential was presented, in words. */
   readonly tried: string;
-  /** Of the repository, for hints. */
   readonly signal?: AbortSignal | undefined;
 }
 

@@ -2,13 +2,13 @@ import type { Exchange } from './emulator.ts';
 
 /** Answers, unless a fault wants the answer lost. */
 export const answer = (
-  { response, request, fault }: Exchange,
+  { response, socket, fault }: Exchange,
   status: number,
   headers: Record<string, string | number> = {},
   body?: Buffer | string,
 ): void => {
   if (fault?.kind === 'lose-answer') {
-    request.socket.destroy();
+    socket.destroy();
     return;
   }
   const kept = Object.entries(headers).filter(([name]) => !(fault?.kind === 'no-location' && name === 'location'));

@@ -1,5 +1,5 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type AuthOptions, Authority } from './auth.ts';
 import { type Fault, FaultPlan } from './faults.ts';
@@ -26,6 +26,8 @@ export interface LoggedRequest {
 /** One request on its way through the emulator. */
 export interface Exchange {
   readonly request: IncomingMessage;
+  /** Kept apart, since a request that ends early lets go of it. */
+  readonly socket: Socket;
   readonly response: ServerResponse;
   readonly url: URL;
   readonly host: string;
@@ -57,6 +59,7 @@ export const startEmulator = async (options: EmulatorOptions = {}): Promise<Regi
   const requests: LoggedRequest[] = [];
   const server = createServer(async (request, response) => {
     const url = new URL(request.url ?? '/', `http://${host}`);
+    const { socket } = request;
     const method = request.method ?? '';
     const entry = { method, path: url.pathname, query: url.search, headers: request.headers, status: 0 };
     requests.push(entry);
@@ -68,10 +71,10 @@ export const startEmulator = async (options: EmulatorOptions = {}): Promise<Regi
     if (fault?.kind === 'revoke-tokens') authority.revokeAll();
     if (fault?.kind === 'forget-uploads') store.uploads.clear();
     try {
-      await handle({ request, response, url, host, fault, store, authority, options });
+      await handle({ request, socket, response, url, host, fault, store, authority, options });
     } catch {
       // The client went away, or a fault ended the connection.
-      request.socket.destroy();
+      socket.destroy();
     }
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));

@@ -27,7 +27,7 @@ const sendStored = async (exchange: Exchange, { bytes, mediaType }: StoredBlob):
   if (request.method === 'HEAD') return answer(exchange, status, headers);
   if (fault?.kind !== 'cut-download') return answer(exchange, status, headers, part);
   response.writeHead(status, headers);
-  response.write(part.subarray(0, fault.after), () => setImmediate(() => request.socket.destroy()));
+  response.write(part.subarray(0, fault.after), () => setImmediate(() => exchange.socket.destroy()));
 };
 
 const handleBlob = async (exchange: Exchange, repository: string, digest: string): Promise<void> => {

@@ -63,7 +63,7 @@ const patch = async (exchange: Exchange, upload: Upload): Promise<void> => {
   const { bytes, isCut } = await readBody(exchange);
   if (isCut) {
     if (fault?.kind === 'cut-upload' && fault.keep) add(upload, bytes);
-    request.socket.destroy();
+    exchange.socket.destroy();
     return;
   }
   add(upload, bytes);
@@ -75,7 +75,7 @@ const patch = async (exchange: Exchange, upload: Upload): Promise<void> => {
 
 const finish = async (exchange: Exchange, upload: Upload): Promise<void> => {
   const { bytes, isCut } = await readBody(exchange);
-  if (isCut) return void exchange.request.socket.destroy();
+  if (isCut) return void exchange.socket.destroy();
   const blob = Buffer.concat([...upload.parts, bytes]);
   const digest = exchange.url.searchParams.get('digest');
   if (digest !== sha256(blob))
