@@ -1,0 +1,183 @@
+import { describe, expect, test } from 'vitest';
+import { createMask } from '../../../src/host/mask.ts';
+import { actionOf, fitSummary, readInputs, runAction } from '../../../src/host/runner.ts';
+import { createRunnerLog, type Toolkit, withoutCommands } from '../../../src/host/runner-log.ts';
+import type { World } from '../../../src/host/world.ts';
+import { everything, testCommands } from './commands.ts';
+
+/** Stands for `@actions/core` and writes down what it is told. */
+const createToolkit = (summaryError?: Error) => {
+  const calls: string[] = [];
+  const note =
+    (name: string) =>
+    (...values: unknown[]) =>
+      void calls.push(
+        [name, ...values.map((value) => (typeof value === 'string' ? value : JSON.stringify(value)))].join(' '),
+      );
+  const toolkit: Toolkit = {
+    debug: note('debug'),
+    info: note('info'),
+    warning: note('warning'),
+    error: note('error'),
+    startGroup: note('group'),
+    endGroup: note('endgroup'),
+    setSecret: note('secret'),
+    setOutput: note('output'),
+    summary: {
+      addRaw: (text) => ({
+        write: async () => {
+          if (summaryError !== undefined) throw summaryError;
+          note('summary')(text);
+        },
+      }),
+    },
+  };
+  return { calls, toolkit };
+};
+
+const worldWith = (variables: Record<string, string>): World => ({
+  argv: [],
+  cwd: '/',
+  environment: variables,
+  env: (name) => variables[name] || undefined,
+  stdout: { write: (_text, done) => done() },
+  stderr: { write: () => {} },
+  now: () => 0,
+  fetch: globalThis.fetch,
+  signal: new AbortController().signal,
+});
+
+const run = async (name: string, variables: Record<string, string>, summaryError?: Error) => {
+  const { calls, toolkit } = createToolkit(summaryError);
+  const exitCode = await runAction(testCommands, name, worldWith(variables), toolkit);
+  return { exitCode, calls };
+};
+
+describe('a step', () => {
+  test('masks first, then logs, sets outputs and writes the summary', async () => {
+    const variables = { INPUT_INSTALLABLE: '.#a', 'INPUT_REGISTRY-TOKEN': 'hunter2', 'INPUT_DRY-RUN': 'true' };
+    expect(await run('everything', variables)).toEqual({
+      exitCode: 0,
+      calls: [
+        'secret hunter2',
+        'debug details 6',
+        'info token ***',
+        'info built .#a',
+        'output index-digest sha256:abc',
+        'summary # built .#a\n',
+      ],
+    });
+  });
+
+  test('a summary that cannot be written does not fail it', async () => {
+    const { exitCode, calls } = await run('everything', { INPUT_INSTALLABLE: 'a' }, new Error('no file'));
+    expect([exitCode, calls.at(-1)]).toEqual([0, 'warning cannot write the job summary: no file']);
+  });
+
+  test.each<[string, string, Record<string, string>, string]>([
+    [
+      'a failure',
+      'failing',
+      { INPUT_HOW: 'mendable' },
+      'the registry refused\ncause: connection refused\ncause: port closed\nhint: Log in.',
+    ],
+    ['a wrong input', 'failing', {}, "input how is missing\nhint: The inputs are described in the action's README.md."],
+  ])('%s is one annotation', async (_name, name, variables, text) => {
+    const { exitCode, calls } = await run(name, variables);
+    expect([exitCode, calls]).toEqual([1, [`error ${text} {"title":"nix-images failing"}`]]);
+  });
+
+  test('a bug shows its stack in the log', async () => {
+    const { exitCode, calls } = await run('failing', { INPUT_HOW: 'bug' });
+    expect(exitCode).toBe(1);
+    expect(calls[0]).toBe('info TypeError: x is not a function');
+    expect(calls.at(-1)).toContain('Please report it');
+  });
+
+  test.each(['nothing', 'toString'])('the command %s does not exist', async (name) => {
+    expect((await run(name, {})).calls.at(-1)).toContain(`unknown command ${name}`);
+  });
+});
+
+test("inputs come from the runner's variables", () => {
+  const { env } = worldWith({ INPUT_TO: 'x', 'INPUT_MAX-LAYERS': '3', INPUT_TAG: '', INPUT_MAX_LAYERS: '4' });
+  const inputs = readInputs(everything.inputs, env);
+  expect(inputs).toMatchObject({ to: 'x', maxLayers: '3', tag: undefined });
+});
+
+test.each<[string[], Record<string, string>, string | undefined]>([
+  [['--action=build'], { GITHUB_ACTIONS: 'true' }, 'build'],
+  [['--action=build'], {}, undefined],
+  [['build'], { GITHUB_ACTIONS: 'true' }, undefined],
+  [[], { GITHUB_ACTIONS: 'true' }, undefined],
+])('argv %j with %j is the action %j', (argv, variables, expected) => {
+  expect(actionOf({ ...worldWith(variables), argv })).toBe(expected);
+});
+
+test.each([
+  ['::error::x', ': :error::x'],
+  ['  ::set-output name=a::b', '  : :set-output name=a::b'],
+  ['\u00a0::add-mask::x', '\u00a0: :add-mask::x'],
+  ['a ::b', 'a ::b'],
+  ['x ##[group]y', 'x ## [group]y'],
+  [': x', ': x'],
+])('a foreign line %j cannot command the runner', (line, expected) => {
+  expect(withoutCommands(line)).toBe(expected);
+});
+
+describe('the log of a step', () => {
+  const open = () => {
+    const clock = { time: 0 };
+    const { calls, toolkit } = createToolkit();
+    return { calls, clock, log: createRunnerLog(toolkit, createMask(), () => clock.time) };
+  };
+
+  test('checks every line of a text, whatever ends it', () => {
+    const { calls, log } = open();
+    log.info('a\n::b::\r::c::\u001b[31m');
+    expect(calls).toEqual(['info a', 'info : :b::', 'info : :c::']);
+  });
+
+  test('has one level of groups, closed even on failure', async () => {
+    const { calls, log } = open();
+    const work = log.group('outer', () =>
+      log.group('inner', async () => {
+        throw new Error('x');
+      }),
+    );
+    await expect(work).rejects.toThrow('x');
+    expect(calls).toEqual(['group outer', 'info inner', 'endgroup']);
+  });
+
+  test('reports progress every ten seconds', () => {
+    const { calls, clock, log } = open();
+    const progress = log.progress('push', 10);
+    for (let done = 1; done <= 10; done += 1) {
+      clock.time += 3000;
+      progress.update(done);
+    }
+    progress.end('pushed');
+    expect(calls).toEqual(['info push 40%', 'info push 80%', 'info pushed']);
+  });
+
+  test('does not mask nothing', () => {
+    const { calls, log } = open();
+    log.mask(' ');
+    log.info('a b');
+    expect(calls).toEqual(['info a b']);
+  });
+});
+
+test('a summary over 1 MiB is cut at a line end, and says so', () => {
+  const line = `${'ä'.repeat(500)}\n`;
+  const summary = fitSummary(line.repeat(2000));
+  expect(Buffer.byteLength(summary)).toBeLessThanOrEqual(1024 * 1024);
+  expect(
+    summary
+      .split('\n')
+      .slice(0, -3)
+      .every((text) => text === line.trim()),
+  ).toBe(true);
+  expect(summary).toContain('cut here');
+  expect(fitSummary('short')).toBe('short');
+});
