@@ -1,6 +1,6 @@
 import { copyFile, cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 /** The repository, whose `nix/` the fixtures import. */
@@ -100,7 +100,7 @@ const FLAKE = `
 {
   outputs = { self }: let
     inherit (import ./nix { }) lib;
-    inherit (import ./packages.nix { }) packagesOf;
+    inherit (import ./packages.nix { salt = import ./salt.nix; }) packagesOf;
     imagesOf = import ./images.nix { inherit packagesOf; inherit (lib) mkImage; };
     systems = f: { x86_64-linux = f "x86_64-linux"; aarch64-linux = f "aarch64-linux"; };
   in {
@@ -118,7 +118,7 @@ const FLAKE = `
 const FILE = `
 { system ? "none" }:
 let
-  inherit (import ./packages.nix { }) packagesOf;
+  inherit (import ./packages.nix { salt = import ./salt.nix; }) packagesOf;
   inherit ((import ./nix { }).lib) mkImage;
   imagesOf = import ./images.nix { inherit packagesOf mkImage; };
 in {
@@ -149,6 +149,8 @@ export const createNixFixture = async (): Promise<NixFixture> => {
   const texts = { 'packages.nix': PACKAGES, 'images.nix': IMAGES, 'flake.nix': FLAKE, 'default.nix': FILE };
   for (const [name, text] of Object.entries(texts)) await writeFile(join(dir, name), text);
   await writeFile(join(dir, 'rootfs', 'etc', 'hello'), 'hello\n');
+  // Store paths of its own, so that a test may remove them while another run builds its own.
+  await writeFile(join(dir, 'salt.nix'), JSON.stringify(basename(dir)));
   return {
     dir,
     flake: `path:${dir}`,

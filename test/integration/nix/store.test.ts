@@ -150,6 +150,20 @@ describe.each(nixVersionsUnderTest())('the store with $label', (version) => {
     );
   });
 
+  test('an image that was evaluated before can be built after its derivations were collected', async () => {
+    const installable = parseInstallable(`${fixture.flake}#default`);
+    const { definition } = await evaluateDefinition(nix, installable, X86);
+    const [root] = definition.roots;
+    await forget(nix, root?.outPath ?? '');
+    await forget(nix, root?.drvPath ?? '');
+    expect(await validPaths(nix, [root?.drvPath ?? ''])).toEqual(new Set());
+    const again = await evaluateDefinition(nix, installable, X86);
+    expect(again.definition).toEqual(definition);
+    expect(await validPaths(nix, [root?.drvPath ?? ''])).toEqual(new Set([root?.drvPath]));
+    await withGcRoots((gcRootDir) => realise(nix, again.definition.roots, { gcRootDir }));
+    expect((await readClosure(nix, outPaths(again.definition))).missing).toEqual([]);
+  });
+
   describe('with a binary cache', () => {
     const KEY = 'test-key';
     let cache: string;
