@@ -34,25 +34,25 @@ const EVAL = ['eval', '--json', '--option', 'eval-cache', 'false'];
 // What nix says of an output that the flake does not have, in every version.
 const NO_OUTPUT = /does not provide attribute/;
 
-/** Applies a function to a flake's output; undefined when the flake has no such output. */
+/** Applies a function to a flake's output; undefined when the flake has no such output. `path` is for messages. */
 const applyToOutput = async (
   nix: Nix,
   { flake }: FlakeInstallable,
-  output: ImageOutput,
+  [output, ...path]: readonly [ImageOutput, ...string[]],
   expression: string,
 ): Promise<string | undefined> => {
   const flags = ['--no-write-lock-file', ...nix.nixArgs];
   const result = await nix.command([...EVAL, ...flags, '--apply', expression, `${flake}#${output}`], streamed(nix));
   if (result.exitCode === 0) return result.stdout;
   if (NO_OUTPUT.test(result.stderr) && result.stderr.includes(`'${output}'`)) return undefined;
-  throw evaluationFailure(`${flake}#${output}`, result.stderr);
+  throw evaluationFailure(`${flake}#${attributeText([output, ...path])}`, result.stderr);
 };
 
-const applyToFile = async (nix: Nix, { file }: FileInstallable, expression: string): Promise<string> => {
+const applyToFile = async (nix: Nix, { file, path }: FileInstallable, expression: string): Promise<string> => {
   // The empty path names the file's own value, which the expression walks and calls itself.
   const result = await nix.command([...EVAL, ...nix.nixArgs, '--apply', expression, '--file', file, ''], streamed(nix));
   if (result.exitCode === 0) return result.stdout;
-  throw evaluationFailure(`--file ${file}`, result.stderr);
+  throw evaluationFailure(`--file ${file} ${attributeText(path)}`.trim(), result.stderr);
 };
 
 const streamed = (nix: Nix) => ({ onStderrLine: (line: string) => nix.log.debug(line) });
@@ -84,7 +84,7 @@ const inFlake = async (nix: Nix, installable: FlakeInstallable, system: System):
   const absent: string[] = [];
   for (const output of outputsOf(installable)) {
     const expression = probeExpression({ system, path, perSystem: false });
-    const answer = await applyToOutput(nix, installable, output, expression);
+    const answer = await applyToOutput(nix, installable, [output, ...path], expression);
     if (answer === undefined) {
       absent.push(output);
       continue;
@@ -95,7 +95,8 @@ const inFlake = async (nix: Nix, installable: FlakeInstallable, system: System):
     if (found.found !== 'nothing') throw notAnImage(what, attribute, found);
     searched.push({ place: attribute, depth: found.depth + 1, names: found.names });
   }
-  throw unknownAttribute(what, searched, absent);
+  const elsewhere = installable.system === undefined ? await systemsOfFlake(nix, installable).catch(() => []) : [];
+  throw unknownAttribute(`${what} for ${system}`, searched, { absent, elsewhere });
 };
 
 const inFile = async (nix: Nix, installable: FileInstallable, system: System): Promise<Evaluated> => {
@@ -143,7 +144,7 @@ const systemsOfFlake = async (nix: Nix, installable: FlakeInstallable): Promise<
   for (const output of outputsOf(installable)) {
     // A package counts only when it carries an image; programs often have the same name as their image.
     const expression = systemsExpression(SYSTEMS, installable.path, output === 'packages');
-    const answer = await applyToOutput(nix, installable, output, expression);
+    const answer = await applyToOutput(nix, installable, [output], expression);
     const found = answer === undefined ? [] : parseAnswer(installableText(installable), answer, systemsAnswerSchema);
     const systems = SYSTEMS.filter((system) => found.includes(system));
     if (systems.length > 0) return systems;

@@ -31,14 +31,16 @@ const UNREACHABLE =
   /unable to download|Couldn't resolve host|Could not resolve host|Failed to connect|Failed to fetch git repository|cannot find flake|unable to fetch|unable to access/i;
 const NO_FLAKE = /getting status of '([^']+)'|path '([^']+)' does not exist|is not a flake|could not find a flake\.nix/;
 
-const hintFor = (stderr: string): string => {
+const hintFor = (what: string, stderr: string): string => {
   if (UNREACHABLE.test(stderr)) {
     return 'the flake or one of its inputs cannot be fetched: check the network and flake.lock, or pass --override-input';
   }
   if (NO_FLAKE.test(stderr)) return 'check the path of the flake or file (files that git does not track are invisible)';
-  return 'run the same with nix eval --show-trace to see where it comes from';
+  return `to see where it comes from: nix eval --show-trace ${what}`;
 };
 
-/** An evaluation that failed, with nix's own words. */
+/** An evaluation that failed, with nix's own words. `what` is what `nix eval` would take. */
 export const evaluationFailure = (what: string, stderr: string): UserError =>
-  new UserError('evaluation', `evaluating ${what} failed: ${nixMessage(stderr)}`, { hint: hintFor(stderr) });
+  new UserError('evaluation', `evaluating ${what} failed: ${nixMessage(stderr)}`, {
+    hint: hintFor(what, stderr),
+  });

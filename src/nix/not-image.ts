@@ -21,20 +21,29 @@ const searchedText = ({ place, depth, names }: Searched): string => {
   return names.length > 0 ? `${reached} has ${listed(names)}` : `${reached} has no attributes`;
 };
 
+/** What else is known of a name that is nowhere. */
+export interface UnknownContext {
+  /** Outputs that the flake does not have. */
+  readonly absent?: readonly string[];
+  /** Other systems for which the image exists. */
+  readonly elsewhere?: readonly string[];
+}
+
 /**
  * The error for a name that is nowhere. `what` is the installable as it was written, `searched` the places that
- * exist, `absent` the outputs that the flake does not have.
+ * exist.
  */
 export const unknownAttribute = (
   what: string,
   searched: readonly Searched[],
-  absent: readonly string[] = [],
+  { absent = [], elsewhere = [] }: UnknownContext = {},
 ): UserError => {
   const near = searched.flatMap(({ place, depth, names }) => nearestNames(place[depth] ?? '', names));
   const meant = near.length > 0 ? `did you mean ${[...new Set(near)].join(' or ')}? ` : '';
-  const found = searched.map(searchedText);
+  const systems = elsewhere.length > 0 ? ` (there is one for ${elsewhere.join(' and ')})` : '';
   const missing = absent.length > 0 ? [`there is no ${absent.join(' and no ')}`] : [];
-  return new UserError('evaluation', `${what}: no such image; ${[...found, ...missing].join('; ')}`, {
+  const places = [...searched.map(searchedText), ...missing].join('; ');
+  return new UserError('evaluation', `${what}: no such image${systems}; ${places}`, {
     hint: `${meant}images are declared as nixImages.<system>.<name> = mkImage { … }`,
     docs: 'definition.md',
   });

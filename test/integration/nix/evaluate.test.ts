@@ -27,7 +27,11 @@ const ERRORS = [
   ['#python3', /packages\.x86_64-linux\.python3 is the derivation python3-3\.11, no image/, /wrap it: .*mkImage/],
   ['#text', /nixImages\.x86_64-linux\.text is a string, no image/, /mkImage/],
   ['#function', /is a function, no image/, /mkImage/],
-  ['#throws', /failed: the licence is not accepted$/, /--show-trace/],
+  [
+    '#throws',
+    /#nixImages\.x86_64-linux\.throws failed: the licence is not accepted$/,
+    /nix eval --show-trace path:.*throws/,
+  ],
   ['#aborts', /failed: .*no way/, /--show-trace/],
   ['#bad-name', /nixImages\.x86_64-linux\.bad-name is no legal image definition: name: expected a repository/, /docs/],
   ['#bad-argument', /unknown argument 'copyToRot', did you mean 'copyToRoot'\?/, /--show-trace/],
@@ -152,6 +156,12 @@ describe.each(nixVersionsUnderTest())('evaluation with $label', (version) => {
     const withFeature = await openNixUnderTest(version, { env: { NIX_CONFIG: config } });
     const floating = evaluateDefinition(withFeature, parseInstallable(`${fixture.flake}#floating`), X86);
     await expect(floating).rejects.toThrow(/path of .*-floating\.drv is known only after it is built/);
+  });
+
+  test('an image that only the other system has is said to be there', async () => {
+    await expect(evaluate('#one-system', 'aarch64-linux')).rejects.toThrow(
+      /#one-system for aarch64-linux: no such image \(there is one for x86_64-linux\); nixImages\.aarch64-linux has/,
+    );
   });
 
   test('a system that the installable does not fix is refused', async () => {
