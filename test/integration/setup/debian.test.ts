@@ -38,6 +38,8 @@ describe.each(SYSTEMS)('%s', (system) => {
     ].join('\n');
     const output = await succeed('env', '-i', `${python}/bin/python3`, '-c', program, 'a b', '');
     expect(JSON.parse(output)).toEqual([MACHINE[system], python, [[2]], 'e3b0c442', true, '42', ['a b', '']]);
+    // Running it as root has not written into the store.
+    await succeed('nix-store', '--verify-path', python);
   });
 
   test("python3's closure is its packages, and each refers to what it depends on", async () => {
