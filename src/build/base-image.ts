@@ -89,6 +89,15 @@ async function manifestFor(
   return parseJson(manifest.bytes, manifestSchema, where);
 }
 
+const OCI_NAME: Readonly<Record<string, string>> = {
+  [MEDIA_TYPE.dockerLayer]: MEDIA_TYPE.layer,
+  [MEDIA_TYPE.dockerLayerGzip]: MEDIA_TYPE.layerGzip,
+};
+
 /** The same bytes under OCI's name: Docker's and OCI's media types may not be mixed in a manifest. */
-const ociLayer = (layer: Descriptor): Descriptor =>
-  layer.mediaType === MEDIA_TYPE.dockerLayerGzip ? { ...layer, mediaType: MEDIA_TYPE.layerGzip } : layer;
+const ociLayer = ({ mediaType, digest, size, annotations }: Descriptor): Descriptor => ({
+  mediaType: OCI_NAME[mediaType] ?? mediaType,
+  digest,
+  size,
+  ...(annotations ? { annotations } : {}),
+});

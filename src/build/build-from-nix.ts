@@ -30,10 +30,11 @@ export function buildFromNix(job: BuildJob, tools: BuildTools): Promise<BuiltIma
   const { definition, system } = job;
   const { log, nix, tempDir, signal } = tools;
   return withGcRoots(async (gcRootDir) => {
-    const base = await openBase(definition, system, tools.openForReading);
     const closure = await log.group(`Realise ${definition.name} for ${system}`, () =>
       imageClosure(nix, definition, gcRootDir),
     );
+    // Only now: an archive in the store is there when it has been realised.
+    const base = await openBase(definition, system, tools.openForReading);
     return await log.group(`Make the layers of ${definition.name} for ${system}`, () =>
       buildImage({ ...job, closure, base, tempDir, log, signal }),
     );

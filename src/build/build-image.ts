@@ -12,6 +12,7 @@ import { MEDIA_TYPE } from '../image/media-type.ts';
 import { assembleRoot } from '../image/root.ts';
 import { platformOf, type System } from '../image/system.ts';
 import { MODE } from '../image/tar-profile.ts';
+import { UserError } from '../io/error.ts';
 import type { Log } from '../io/log.ts';
 import { mapParallel } from '../io/parallel.ts';
 import { codecOf } from '../layer/codec.ts';
@@ -97,12 +98,35 @@ function plan({ definition, closure, base }: ImageRequest): Layer[] {
   return root ? [...store, root] : store;
 }
 
-async function takeOver(base: BaseImage, { repositories, log }: ImageRequest): Promise<Descriptor[]> {
-  log.info(`Taking over ${base.layers.length} layers of ${base.repository.name}`);
-  for (const repository of repositories) {
-    await mapParallel(base.layers, LAYERS_AT_ONCE, (layer) => copyBlob(layer, base.repository, repository));
-  }
-  return [...base.layers];
+async function takeOver(base: BaseImage, request: ImageRequest): Promise<Descriptor[]> {
+  request.log.info(`Taking over ${base.layers.length} layers of ${base.repository.name}`);
+  return mapParallel(base.layers, LAYERS_AT_ONCE, (layer, at) =>
+    layer.mediaType === MEDIA_TYPE.layer ? compressed(layer, base, at, request) : copied(layer, base, request),
+  );
+}
+
+async function copied(layer: Descriptor, base: BaseImage, { repositories }: ImageRequest): Promise<Descriptor> {
+  for (const repository of repositories) await copyBlob(layer, base.repository, repository);
+  return layer;
+}
+
+/** Archives of dockerTools hold plain tars: sent as they are, every pull would pay for it. */
+async function compressed(layer: Descriptor, base: BaseImage, at: number, request: ImageRequest): Promise<Descriptor> {
+  const codec = codecOf(request.definition.compression);
+  const { mediaType, digest, size, diffId } = await pushLayer(
+    base.repository.readBlob(layer),
+    codec,
+    request.repositories,
+  );
+  const promised = base.config.rootfs.diff_ids[at];
+  if (diffId === promised) return { mediaType, digest, size };
+  throw new UserError(
+    'digest',
+    `${base.repository.name}: layer ${at + 1} is ${diffId}, but its config says ${promised}`,
+    {
+      hint: 'The base is damaged: make it again.',
+    },
+  );
 }
 
 async function pushLayers(layers: readonly Layer[], request: ImageRequest): Promise<PushedLayer[]> {

@@ -3,7 +3,7 @@ import type { System } from '../image/system.ts';
 import type { Destination } from '../registry/destination.ts';
 import type { ImageSource } from '../registry/open.ts';
 import { type BaseImage, readBase } from './base-image.ts';
-import { baseDestination } from './base-reference.ts';
+import { openBaseSource } from './base-source.ts';
 
 /** The base a definition stands on; undefined when it stands on nothing. Throws as readBase does. */
 export async function openBase(
@@ -12,6 +12,6 @@ export async function openBase(
   open: (destination: Destination) => Promise<ImageSource>,
 ): Promise<BaseImage | undefined> {
   if (definition.fromImage === null) return undefined;
-  const { repository, reference } = await open(baseDestination(definition.fromImage));
+  const { repository, reference } = await openBaseSource(definition.fromImage, open);
   return readBase(repository, reference, system);
 }
