@@ -3,8 +3,8 @@ import { UserError } from '../io/error.ts';
 import { DigestCheck, digestMismatch } from './digest-check.ts';
 import { describeNetworkError, networkFailure } from './network-error.ts';
 import type { RegistryApi } from './registry-api.ts';
-import { cancelled, readBody } from './response-body.ts';
-import { backoff } from './retry.ts';
+import { readBody } from './response-body.ts';
+import { backoff, sleep } from './retry.ts';
 
 const rangeStart = (header: string | null): number | undefined => {
   const start = /^bytes (\d+)-/.exec(header ?? '')?.[1];
@@ -53,9 +53,7 @@ export async function* downloadBlob(api: RegistryApi, descriptor: Descriptor): A
     if (failures >= api.retry.attempts) throw networkFailure(problem, `GET ${url}`, new URL(url).host);
     const delay = backoff(api.retry, failures, api.clock.random());
     api.log.debug(`GET ${url} was cut (${describeNetworkError(problem)}); going on at byte ${check.size}`);
-    await api.clock.sleep(delay, api.signal).catch((error: unknown) => {
-      throw cancelled(error);
-    });
+    await sleep(api.clock, delay, api.signal);
   }
   check.finish(descriptor, url);
 }

@@ -1,13 +1,13 @@
 import type { Descriptor } from '../image/descriptor.ts';
 import { UserError } from '../io/error.ts';
 import { ChunkBuffer } from './chunk-buffer.ts';
-import { checkBytes, digestMismatch } from './digest-check.ts';
+import { digestMismatch } from './digest-check.ts';
 import { redactUrl } from './endpoint.ts';
 import { describeNetworkError, networkFailure } from './network-error.ts';
 import type { RegistryApi } from './registry-api.ts';
 import type { BlobWriter } from './repository.ts';
 import { cancelled, drain } from './response-body.ts';
-import { backoff, isRetriableStatus, parseRetryAfter } from './retry.ts';
+import { backoff, isRetriableStatus, parseRetryAfter, sleep } from './retry.ts';
 import { UploadSession } from './upload-session.ts';
 
 /**
@@ -24,7 +24,10 @@ export interface UploadHooks {
   readonly put: (descriptor: Descriptor, bytes: Uint8Array) => Promise<void>;
   /** Called with the number of bytes that have reached the registry. */
   readonly sent: (bytes: number) => void;
+  /** The registry has the blob now. */
   readonly stored: (descriptor: Descriptor) => void;
+  /** The writer holds nothing any more. */
+  readonly ended: () => void;
 }
 
 const lostUpload = (session: UploadSession, what: string, cause?: unknown): UserError =>
@@ -66,11 +69,7 @@ const sendChunk = async (api: RegistryApi, session: UploadSession, chunk: Uint8A
     failures += 1;
     if (failures >= api.retry.attempts) throw await problem.error();
     api.log.debug(`PATCH ${redactUrl(session.url)} ${problem.text}; asking what arrived`);
-    await api.clock
-      .sleep(backoff(api.retry, failures, api.clock.random(), problem.retryAfter), api.signal)
-      .catch((error: unknown) => {
-        throw cancelled(error);
-      });
+    await sleep(api.clock, backoff(api.retry, failures, api.clock.random(), problem.retryAfter), api.signal);
     const received = await session.received();
     if (received === undefined) throw lostUpload(session, 'the registry forgot it', await problem.error());
     if (received < start || received > start + chunk.length) {
@@ -111,21 +110,16 @@ export class RegistryBlobWriter implements BlobWriter {
   }
 
   async commit(descriptor: Descriptor): Promise<void> {
-    const session = this.#session;
-    if (session === undefined) {
-      checkBytes(this.#buffer.bytes(), descriptor, 'The blob to send');
-      return this.#hooks.put(descriptor, this.#buffer.bytes());
-    }
     try {
-      if (this.#size !== descriptor.size) throw digestMismatch('The blob to send', descriptor, `${this.#size}`);
-      await this.#flush();
-      await this.#inFlight;
-      await this.#finish(session, descriptor);
+      if (this.#session === undefined) await this.#hooks.put(descriptor, this.#buffer.bytes());
+      else await this.#commitChunks(this.#session, descriptor);
     } catch (error) {
       await this.abort();
       throw error;
     }
+    this.#session = undefined;
     this.#hooks.stored(descriptor);
+    this.#hooks.ended();
   }
 
   async abort(): Promise<void> {
@@ -134,6 +128,14 @@ export class RegistryBlobWriter implements BlobWriter {
     this.#session = undefined;
     this.#buffer.clear();
     await session?.cancel();
+    this.#hooks.ended();
+  }
+
+  async #commitChunks(session: UploadSession, descriptor: Descriptor): Promise<void> {
+    if (this.#size !== descriptor.size) throw digestMismatch('The blob to send', descriptor, `${this.#size} bytes`);
+    await this.#flush();
+    await this.#inFlight;
+    await this.#finish(session, descriptor);
   }
 
   /** Sends the full buffer in the background and goes on with the other one: memory stays at two chunks. */

@@ -97,6 +97,8 @@ export class RegistryRepository implements Repository {
       },
       stored: (descriptor) => {
         this.#known.add(descriptor.digest);
+      },
+      ended: () => {
         this.#writers.delete(writer);
       },
     });

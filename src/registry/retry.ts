@@ -1,4 +1,5 @@
 import type { Log } from '../io/log.ts';
+import { cancelled } from './response-body.ts';
 
 /** What waiting needs from the world; a test gives a clock of its own. */
 export interface Clock {
@@ -56,6 +57,15 @@ export const backoff = (policy: RetryPolicy, attempt: number, random: number, re
   return Math.round(full / 2 + (full / 2) * random);
 };
 
+/** Waits; a signal that fires meanwhile ends it with UserError `cancelled`. */
+export const sleep = async (clock: Clock, ms: number, signal?: AbortSignal): Promise<void> => {
+  try {
+    await clock.sleep(ms, signal);
+  } catch (error) {
+    throw cancelled(error);
+  }
+};
+
 /** One try's end: a value, or a reason to try again with the error that is thrown if there is no next try. */
 export type Outcome<T> =
   | { readonly done: T }
@@ -76,6 +86,6 @@ export const withRetry = async <T>(
     // The first wait is everyday life on a network; from the second on a person wonders what is going on.
     if (number === 1 && delay < 5_000) log.debug(text);
     else log.warn(text);
-    await clock.sleep(delay, signal);
+    await sleep(clock, delay, signal);
   }
 };
