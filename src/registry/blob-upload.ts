@@ -146,7 +146,7 @@ export class RegistryBlobWriter implements BlobWriter {
     // After growing there is room again; only the last chunk, at commit, may be smaller.
     if (!this.#buffer.isFull && this.#buffer.length < this.#size - this.#offset) return;
     const full = this.#buffer;
-    this.#buffer = this.#spare ?? new ChunkBuffer(full.capacity);
+    this.#buffer = this.#spare ?? new ChunkBuffer(full.capacity, full.capacity);
     this.#spare = undefined;
     const start = this.#offset;
     this.#offset += full.length;
@@ -161,7 +161,7 @@ export class RegistryBlobWriter implements BlobWriter {
 
   /** Replaces the buffer by one that holds the smallest chunk the registry takes. */
   #grow({ minimumChunk }: UploadSession): void {
-    const wider = new ChunkBuffer(minimumChunk);
+    const wider = new ChunkBuffer(minimumChunk, minimumChunk);
     wider.append(this.#buffer.bytes());
     this.#buffer = wider;
     this.#spare = undefined;

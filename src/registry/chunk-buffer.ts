@@ -7,9 +7,10 @@ export class ChunkBuffer {
   #memory: Buffer;
   #length = 0;
 
-  constructor(capacity: number) {
+  /** `reserved` bytes are taken at once: all of them where it is known that the buffer will fill. */
+  constructor(capacity: number, reserved: number = FIRST_SIZE) {
     this.capacity = capacity;
-    this.#memory = Buffer.allocUnsafe(Math.min(FIRST_SIZE, capacity));
+    this.#memory = Buffer.allocUnsafe(Math.min(reserved, capacity));
   }
 
   get length(): number {

@@ -7,6 +7,8 @@ export type FaultKind =
       readonly headers?: Record<string, string>;
       readonly body?: string;
     }
+  /** Answers before the body came, and ends the connection: what proxies do with what is too large. */
+  | { readonly kind: 'early-status'; readonly status: number }
   /** Reads so many bytes of the request's body, then ends the connection; what was read is kept or lost. */
   | { readonly kind: 'cut-upload'; readonly after: number; readonly keep: boolean }
   /** Sends so many bytes of the body, then ends the connection. */

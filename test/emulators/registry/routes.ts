@@ -97,6 +97,7 @@ export const handle = async (exchange: Exchange): Promise<void> => {
       request.method === 'HEAD' ? undefined : (fault.body ?? ''),
     );
   }
+  if (fault?.kind === 'early-status') return answer(exchange, fault.status, { connection: 'close' }, 'early');
   if (fault?.kind === 'redirect') return answer(exchange, fault.status ?? 307, { location: fault.to });
   if (url.pathname === '/token') return handleToken(exchange);
   const [, repository, kind, rest = ''] =

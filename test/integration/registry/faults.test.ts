@@ -95,6 +95,11 @@ describe('large blobs', () => {
     ['when the answer to a chunk is lost', {}, { method: 'PATCH', path: UPLOAD, kind: 'lose-answer' }],
     ['after 429', {}, { method: 'PATCH', path: UPLOAD, kind: 'status', status: 429, headers: { 'retry-after': '1' } }],
     ['after 500, three times', {}, { method: 'PATCH', path: UPLOAD, kind: 'status', status: 500, times: 3 }],
+    [
+      'after an answer that came before the chunk was read',
+      {},
+      { method: 'PATCH', path: UPLOAD, kind: 'early-status', status: 503 },
+    ],
     ['after 416', {}, { method: 'PATCH', path: UPLOAD, kind: 'status', status: 416 }],
     ['when the last PUT fails once', {}, { method: 'PUT', path: UPLOAD, kind: 'status', status: 503 }],
     ['when the answer to the last PUT is lost', {}, { method: 'PUT', path: UPLOAD, kind: 'lose-answer' }],
@@ -127,6 +132,15 @@ describe('large blobs', () => {
     await expect(writeBlob(open(), large)).rejects.toMatchObject({
       code: 'registry',
       hint: expect.stringContaining('Run again'),
+    });
+  });
+
+  it('that a proxy finds too large fail with what it said', async () => {
+    const { emulator, open } = await start();
+    emulator.inject({ method: 'PATCH', path: UPLOAD, kind: 'early-status', status: 413, times: 99 });
+    await expect(writeBlob(open(), large)).rejects.toMatchObject({
+      code: 'registry',
+      message: expect.stringContaining('413'),
     });
   });
 
