@@ -44,17 +44,24 @@ async function podmanPrefix(): Promise<string> {
   return `CONTAINERS_CONF=${quote(file)} `;
 }
 
-await mkdir(join(root, 'out'), { recursive: true });
-log('python3 from Debian packages takes the place of nixpkgs');
-const nixpkgs = await debianPackages({ log });
-const destination = `oci:${layout}:latest`;
-const code = await publish(destination, nixpkgs);
-if (code === 0) {
+async function demo(): Promise<number> {
+  await mkdir(join(root, 'out'), { recursive: true });
+  log('python3 from Debian packages takes the place of nixpkgs');
+  const nixpkgs = await debianPackages({ log });
+  const destination = `oci:${layout}:latest`;
+  const code = await publish(destination, nixpkgs);
+  if (code !== 0) return code;
   const prefix = await podmanPrefix();
   console.log(`\nThe image is at ${destination}\nRun it:`);
   for (const platform of PLATFORMS) {
     const args = ['run', '--rm', '--platform', platform, destination, 'python3', '-c', PROGRAM];
     console.log(`${prefix}podman ${args.map(quote).join(' ')}`);
   }
+  return 0;
 }
-process.exitCode = code;
+
+process.exitCode = await demo().catch((error: unknown) => {
+  // What goes wrong here is apt's or the machine's doing; its text says more than a stack.
+  log(error instanceof Error ? error.message : String(error));
+  return 1;
+});
