@@ -11,11 +11,15 @@ import { backoff, isRetriableStatus, parseRetryAfter, sleep } from './retry.ts';
 import { UploadSession } from './upload-session.ts';
 
 /**
- * Up to here a blob is held back, so that its digest is known before the first byte is sent (and it need not be
- * sent at all if the registry has it); beyond, it goes out in chunks of this size. Large enough that round trips
- * do not count, and above the 5 MiB that registries on object stores want at least.
+ * Up to here a blob is held back, in bytes, so that its digest is known before the first byte is sent (and it need
+ * not be sent at all if the registry has it); beyond, it goes out in chunks.
  */
-export const CHUNK_SIZE = 16 * 1024 * 1024;
+const HELD_BACK = 16 * 1024 * 1024;
+/**
+ * Bytes of a chunk: large enough that round trips do not count and above the 5 MiB that registries on object stores
+ * want; no larger, because the HTTP client copies what it sends.
+ */
+const CHUNK_SIZE = 8 * 1024 * 1024;
 // A chunk has to fit into memory; no registry is known that asks for more than 10 MiB.
 const CHUNK_LIMIT = 256 * 1024 * 1024;
 
@@ -36,21 +40,28 @@ const lostUpload = (session: UploadSession, what: string, cause?: unknown): User
     cause,
   });
 
-/** Sends one chunk and, when the line breaks in the middle, only the rest of it. */
+/** Sends a buffer in chunks and, when the line breaks in the middle of one, only the rest of it. */
 const sendChunk = async (api: RegistryApi, session: UploadSession, chunk: Uint8Array, start: number): Promise<void> => {
   let done = 0;
   let failures = 0;
+  // Where chunks have to be larger, the last part of a buffer would be too small.
+  const limit = session.minimumChunk > CHUNK_SIZE ? chunk.length : CHUNK_SIZE;
   while (done < chunk.length) {
+    const part = chunk.subarray(done, done + limit);
     let problem: {
       readonly text: string;
       readonly error: () => Promise<Error>;
       readonly retryAfter?: number | undefined;
     };
     try {
-      const reply = await session.patch(chunk.subarray(done), start + done);
+      const reply = await session.patch(part, start + done);
       await drain(reply.response, api.signal);
       const { status, headers } = reply.response;
-      if (reply.response.ok) return;
+      if (reply.response.ok) {
+        done += part.length;
+        failures = 0;
+        continue;
+      }
       // 416: what arrived before is not what we think it is; the status below tells.
       const error = await api.transport.failure(reply, 'PATCH');
       if (status === 404) throw lostUpload(session, 'the registry forgot it', error);
@@ -87,7 +98,7 @@ const sendChunk = async (api: RegistryApi, session: UploadSession, chunk: Uint8A
 export class RegistryBlobWriter implements BlobWriter {
   readonly #api: RegistryApi;
   readonly #hooks: UploadHooks;
-  #buffer = new ChunkBuffer(CHUNK_SIZE);
+  #buffer = new ChunkBuffer(HELD_BACK);
   #spare: ChunkBuffer | undefined;
   #session: UploadSession | undefined;
   #inFlight: Promise<void> = Promise.resolve();
@@ -138,7 +149,7 @@ export class RegistryBlobWriter implements BlobWriter {
     await this.#finish(session, descriptor);
   }
 
-  /** Sends the full buffer in the background and goes on with the other one: memory stays at two chunks. */
+  /** Sends the full buffer in the background and goes on with the other one: two chunks of memory, and the HTTP client's copy. */
   async #flush(): Promise<void> {
     this.#session ??= await this.#open();
     await this.#inFlight;
@@ -146,14 +157,16 @@ export class RegistryBlobWriter implements BlobWriter {
     // After growing there is room again; only the last chunk, at commit, may be smaller.
     if (!this.#buffer.isFull && this.#buffer.length < this.#size - this.#offset) return;
     const full = this.#buffer;
-    this.#buffer = this.#spare ?? new ChunkBuffer(full.capacity, full.capacity);
+    const capacity = Math.max(CHUNK_SIZE, this.#session.minimumChunk);
+    this.#buffer = this.#spare ?? new ChunkBuffer(capacity, capacity);
     this.#spare = undefined;
     const start = this.#offset;
     this.#offset += full.length;
     this.#inFlight = sendChunk(this.#api, this.#session, full.bytes(), start).then(() => {
       this.#hooks.sent(full.length);
       full.clear();
-      this.#spare = full;
+      // The first buffer is larger than the others and not kept.
+      if (full.capacity === capacity) this.#spare = full;
     });
     // The next flush, commit or abort sees the failure; until then it is not unhandled.
     this.#inFlight.catch(() => undefined);
