@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { writeFile } from 'node:fs/promises';
+import { rename, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { debianPackages } from '../fixtures/debian/generate.ts';
@@ -37,9 +37,11 @@ export async function testImage(name: string, settings: Readonly<Record<string, 
   const all = Object.entries({ packages: await debianPackages(), ...settings });
   const set = all.map(([key, value]) => `${key} = ${JSON.stringify(value)};`).join(' ');
   const text = `{ system ? builtins.currentSystem }: import ${IMAGES} { inherit system; ${set} }\n`;
-  // Named by its content: tests that run at once write the same file.
+  // Named by its content, and put there whole: tests that run at once write the same file.
   const file = join(tmpdir(), `nix-images-test-${createHash('sha256').update(text).digest('hex').slice(0, 16)}.nix`);
-  await writeFile(file, text);
+  const partial = `${file}.${crypto.randomUUID()}`;
+  await writeFile(partial, text);
+  await rename(partial, file);
   return ['--file', file, '--attr', name];
 }
 

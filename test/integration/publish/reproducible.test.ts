@@ -1,0 +1,34 @@
+import { symlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { cliData, type Published, ROOT, testImage } from '../../support/cli.ts';
+import { runProgram, type TempDir, uniqueTempDir } from '../../support/tools.ts';
+
+let temp: TempDir;
+
+beforeAll(async () => {
+  temp = await uniqueTempDir('reproducible');
+});
+
+afterAll(async () => {
+  await temp?.remove();
+});
+
+test.each([
+  'small',
+  'smallZstd',
+  'python',
+])('%s: another clone, another folder, another day: the same index', async (name) => {
+  const clone = join(temp.path, `clone-${name}`);
+  const cloned = await runProgram('git', ['clone', '--quiet', ROOT, clone]);
+  expect(cloned.exitCode, cloned.stderr).toBe(0);
+  await symlink(join(ROOT, 'node_modules'), join(clone, 'node_modules'));
+  const publish = async (place: string, options: object): Promise<string> =>
+    (await cliData<Published>(['publish', ...(await testImage(name)), '--to', `oci:${temp.path}/${place}:v1`], options))
+      .digest;
+  const here = await publish(`here-${name}`, {});
+  expect(await publish(`again-${name}`, { env: { TZ: 'Asia/Tokyo', LANG: 'tr_TR.UTF-8', HOME: temp.path } })).toBe(
+    here,
+  );
+  expect(await publish(`there-${name}`, { root: clone, cwd: clone })).toBe(here);
+});
