@@ -1,4 +1,4 @@
-import { copyFile, mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -7,7 +7,7 @@ import { parseDestination } from '../../../src/registry/destination.ts';
 import { openRepository, openSource } from '../../../src/registry/open.ts';
 import { type RunningRegistry, startRegistry } from '../../support/registry.ts';
 import { runProgram, type TempDir, uniqueTempDir } from '../../support/tools.ts';
-import { blobOf, collect, noise, putImage, putIndex, randomName, testDeps, writeBlob } from './kit.ts';
+import { blobOf, collect, noise, putImage, putIndex, randomName, tarFile, testDeps, writeBlob } from './kit.ts';
 
 const MIB = 1024 * 1024;
 // Over the size up to which blobs are held back, so that chunks and archive slots are met.
@@ -139,6 +139,67 @@ describe('what skopeo writes', () => {
     expect(await readAll(`docker-archive:${at('packed')}`)).toBe(await readAll(`docker-archive:${at('plain.tar')}`));
     await writeFile(at('cut'), compress(await readFile(at('plain.tar'))).subarray(0, 5000));
     await expect(read(`docker-archive:${at('cut')}`)).rejects.toMatchObject({ code: 'file' });
+  });
+});
+
+describe('archives as dockerTools and docker save lay them out', () => {
+  const layer = Buffer.concat([tarFile('file', noise(5000, 'file')), Buffer.alloc(1024)]);
+  const config = JSON.stringify({
+    architecture: 'amd64',
+    os: 'linux',
+    rootfs: { type: 'layers', diff_ids: [blobOf(layer).digest, blobOf(layer).digest] },
+  });
+  const long = `${'deep/'.repeat(30)}layer.tar`;
+  const double = `${'deep/'.repeat(30)}double.tar`;
+
+  const make = async (format: string, change: (folder: string) => Promise<unknown> = async () => undefined) => {
+    const root = at('unpacked');
+    await mkdir(join(root, 'deep/'.repeat(30)), { recursive: true });
+    await writeFile(join(root, long), layer);
+    await symlink('../deep/layer.tar', join(root, double));
+    await writeFile(join(root, 'config.json'), config);
+    const entry = { Config: 'config.json', RepoTags: ['app:1'], Layers: [long, double] };
+    await writeFile(join(root, 'manifest.json'), JSON.stringify([entry]));
+    await change(root);
+    const { exitCode } = await runProgram('tar', [`--format=${format}`, '-cf', at('saved.tar'), '-C', root, '.']);
+    expect(exitCode).toBe(0);
+    return `docker-archive:${at('saved.tar')}`;
+  };
+
+  it.each(['gnu', 'pax', 'ustar'])('are read (%s, long names, linked layers)', async (format) => {
+    const { repository, reference } = await read(await make(format));
+    const manifest = await repository.getManifest(reference);
+    const { layers } = JSON.parse(Buffer.from(manifest?.bytes ?? '{}').toString('utf8'));
+    expect(layers).toEqual([blobOf(layer), blobOf(layer)]);
+    expect(await collect(repository.readBlob(layers[1]))).toEqual(layer);
+    for (const name of ['1', 'app:1', 'docker.io/library/app:1', manifest?.digest ?? '']) {
+      expect((await repository.getManifest(name))?.digest).toBe(manifest?.digest);
+    }
+    expect(await repository.getManifest('2')).toBeUndefined();
+    await repository.close();
+  });
+
+  it.each([
+    ['a layer that is not the one its config names', 'digest', (root: string) => writeFile(join(root, long), 'other')],
+    [
+      'a link out of it',
+      'file',
+      (root: string) => rm(join(root, long)).then(() => symlink('/etc/passwd', join(root, long))),
+    ],
+    ['a config that is no JSON', 'file', (root: string) => writeFile(join(root, 'config.json'), '{')],
+    ['a manifest.json of another shape', 'file', (root: string) => writeFile(join(root, 'manifest.json'), '{}')],
+  ])('with %s are refused', async (_name, code, change) => {
+    await expect(make('gnu', change).then(read)).rejects.toMatchObject({ code });
+  });
+
+  it('without a name are written and read by skopeo', async () => {
+    const repository = open(`docker-archive:${at('out.tar')}`);
+    const { manifest } = await putImage(repository, 'amd64');
+    await repository.tag('1', manifest);
+    await repository.close();
+    expect(JSON.parse(await skopeo('inspect', '--config', `docker-archive:${at('out.tar')}`)).architecture).toBe(
+      'amd64',
+    );
   });
 });
 
