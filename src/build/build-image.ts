@@ -51,6 +51,11 @@ export interface BuiltImage {
   readonly layers: readonly Descriptor[];
 }
 
+interface PreparedLayer {
+  readonly layer: Layer;
+  readonly tar: () => AsyncIterable<Uint8Array>;
+}
+
 interface PushedLayer {
   readonly descriptor: Descriptor;
   readonly diffId: Digest;
@@ -63,7 +68,8 @@ interface PushedLayer {
  */
 export async function buildImage(request: ImageRequest): Promise<BuiltImage> {
   const { definition, base, repositories } = request;
-  const layers = plan(request);
+  // Before anything is sent: a collision in the root is found here.
+  const layers = await Promise.all(plan(request).map((layer) => prepare(layer, request)));
   const inherited = base ? await takeOver(base, request) : [];
   const pushed = await pushLayers(layers, request);
   const config = imageConfigBytes({
@@ -129,31 +135,40 @@ async function compressed(layer: Descriptor, base: BaseImage, at: number, reques
   );
 }
 
-async function pushLayers(layers: readonly Layer[], request: ImageRequest): Promise<PushedLayer[]> {
-  const total = request.closure.reduce((sum, info) => sum + info.narSize, 0);
+async function pushLayers(layers: readonly PreparedLayer[], request: ImageRequest): Promise<PushedLayer[]> {
+  const total = layers.reduce((sum, { layer }) => sum + narSize(layer), 0);
   const progress = request.log.progress(`${request.system}: layers`, total);
   let done = 0;
-  let pushedCount = 0;
+  let finished = 0;
+  const onBytes = (count: number): void => {
+    done += count;
+    progress.update(done, `${finished} of ${layers.length} layers`);
+  };
   // The largest first, so that none is left to run alone at the end.
-  const order = layers.map((layer, index) => ({ layer, index })).sort((a, b) => narSize(b.layer) - narSize(a.layer));
-  const pushed = await mapParallel(order, LAYERS_AT_ONCE, async ({ layer, index }) => {
-    const result = await pushOne(layer, request, (bytes) => {
-      done += bytes;
-      progress.update(done, `${pushedCount} of ${layers.length} layers`);
+  const order = [...layers.keys()].sort((a, b) => narSize(layers[b]?.layer) - narSize(layers[a]?.layer));
+  const pushed = new Array<PushedLayer>(layers.length);
+  try {
+    await mapParallel(order, LAYERS_AT_ONCE, async (index) => {
+      const layer = layers[index];
+      if (layer) pushed[index] = await pushOne(layer, request, onBytes);
+      finished += 1;
     });
-    pushedCount += 1;
-    return { index, result };
-  });
-  progress.end();
-  return pushed.sort((a, b) => a.index - b.index).map(({ result }) => result);
+  } finally {
+    progress.end();
+  }
+  return pushed;
 }
 
-const narSize = (layer: Layer): number => storePathsOf(layer).reduce((sum, info) => sum + info.narSize, 0);
+const narSize = (layer: Layer | undefined): number =>
+  layer ? storePathsOf(layer).reduce((sum, info) => sum + info.narSize, 0) : 0;
 
-async function pushOne(layer: Layer, request: ImageRequest, onBytes: (count: number) => void): Promise<PushedLayer> {
+async function pushOne(
+  { layer, tar }: PreparedLayer,
+  request: ImageRequest,
+  onBytes: (count: number) => void,
+): Promise<PushedLayer> {
   const codec = codecOf(request.definition.compression);
-  const tar = counted(await layerTar(layer, request), onBytes);
-  const { diffId, unpackedSize, ...blob } = await pushLayer(tar, codec, request.repositories);
+  const { diffId, unpackedSize, ...blob } = await pushLayer(counted(tar(), onBytes), codec, request.repositories);
   const record = recordOf(layer, layerKey(layer), { diffId, unpackedSize });
   return {
     descriptor: { ...blob, annotations: layerAnnotations(record) },
@@ -162,10 +177,11 @@ async function pushOne(layer: Layer, request: ImageRequest, onBytes: (count: num
   };
 }
 
-async function layerTar(layer: Layer, { tempDir, signal }: ImageRequest): Promise<AsyncIterable<Uint8Array>> {
-  if (layer.kind === 'store') return tarStream(storeLayerEntries(layer, storeTree), signal);
+async function prepare(layer: Layer, { tempDir, signal }: ImageRequest): Promise<PreparedLayer> {
+  if (layer.kind === 'store') return { layer, tar: () => tarStream(storeLayerEntries(layer, storeTree), signal) };
   const database = layer.database ? await nixDatabase(layer.database.closure, tempDir) : undefined;
-  return tarStream(rootLayerEntries(assembleRoot(layer, database, storeTree)), signal);
+  const root = assembleRoot(layer, database, storeTree);
+  return { layer, tar: () => tarStream(rootLayerEntries(root), signal) };
 }
 
 async function* counted(tar: AsyncIterable<Uint8Array>, onBytes: (count: number) => void): AsyncGenerator<Uint8Array> {

@@ -14,7 +14,7 @@ import { publishIndex } from '../publish/publish-index.ts';
 import { publishData, publishSummary, publishText, references } from '../publish/report.ts';
 import { checkRoom, chooseTags, type Target } from '../publish/target.ts';
 import { type Destination, parseDestination } from '../registry/destination.ts';
-import { parseReference } from '../registry/reference.ts';
+import { parseReference, parseTag } from '../registry/reference.ts';
 import { inFolder, type Places, placesOf } from './places.ts';
 import { nixInputs, registryInputs } from './shared-inputs.ts';
 import { buildTools, installables, nixOf } from './wiring.ts';
@@ -43,6 +43,7 @@ export const publish = defineCommand({
       description: "Tag to move at every destination; the definition's own, or `latest`, unless given.",
       placeholder: 'TAG',
       short: 't',
+      parse: parseTag,
     }),
     system: choices(SYSTEMS, { description: 'System to publish; all that the image is defined for unless given.' }),
     allowMissing: flag({ description: 'Publish although the image for a system is missing.' }),

@@ -74,6 +74,12 @@ export const checkTag = (tag: string, value: string = tag): void => {
   );
 };
 
+/** The tag itself, once it is known to be legal. Throws UserError `reference`. */
+export const parseTag = (tag: string): string => {
+  checkTag(tag);
+  return tag;
+};
+
 const splitTag = (name: string): [string, string | undefined] => {
   const colon = name.lastIndexOf(':');
   return colon > name.lastIndexOf('/') ? [name.slice(0, colon), name.slice(colon + 1)] : [name, undefined];
