@@ -1,13 +1,12 @@
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Host } from '../host/host.ts';
+import { systemClock } from '../registry/clock.ts';
 import type { Destination } from '../registry/destination.ts';
 import { createKeychain } from '../registry/keychain.ts';
 import { type ImageSource, openRepository, openSource, type RepositoryDeps } from '../registry/open.ts';
 import type { Reference } from '../registry/reference.ts';
 import type { Repository } from '../registry/repository.ts';
-import type { Clock } from '../registry/retry.ts';
 import { credentialFiles } from './credential-files.ts';
 
 /** Where images are read from and written to, with all that the host lends: network, credentials, log, cancellation. */
@@ -16,12 +15,6 @@ export interface Places {
   openForWriting(destination: Destination, imageName?: Reference): Repository;
   openForReading(destination: Destination): Promise<ImageSource>;
 }
-
-const clock: Clock = {
-  now: Date.now,
-  sleep: (ms, signal) => sleep(ms, undefined, signal ? { signal } : {}),
-  random: Math.random,
-};
 
 /** `plainHttp` are the hosts that are spoken to without TLS, beside the loopback ones. */
 export async function placesOf(host: Host, plainHttp: readonly string[]): Promise<Places> {
@@ -34,7 +27,15 @@ export async function placesOf(host: Host, plainHttp: readonly string[]): Promis
     signal,
   });
   const temporaryFolder = await host.tempDir();
-  const deps: RepositoryDeps = { fetch, keychain, log, clock, plainHosts: plainHttp, temporaryFolder, signal };
+  const deps: RepositoryDeps = {
+    fetch,
+    keychain,
+    log,
+    clock: systemClock,
+    plainHosts: plainHttp,
+    temporaryFolder,
+    signal,
+  };
   return {
     openForWriting: (destination, imageName) => openRepository(destination, deps, imageName),
     openForReading: (destination) => openSource(destination, deps),

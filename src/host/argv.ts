@@ -1,10 +1,10 @@
 import { parseArgs } from 'node:util';
 import { UserError } from '../io/error.ts';
+import { didYouMean } from '../io/nearest.ts';
 import { COMMON_FLAGS, type Command } from './command.ts';
 import { type FieldMeta, type Fields, fieldMeta } from './fields.ts';
 import type { RawInputs, RawValue } from './inputs.ts';
 import { kebab, secretFileFlag } from './names.ts';
-import { didYouMean } from './nearest.ts';
 
 /** What the words after the command's name say; nothing is checked against the fields' schemas yet. */
 export interface Arguments {

@@ -1,7 +1,7 @@
 import type { z } from 'zod';
 import { UserError } from '../io/error.ts';
+import { didYouMean } from '../io/nearest.ts';
 import { type Field, type FieldMeta, type Fields, fieldMeta, type InputsOf } from './fields.ts';
-import { didYouMean } from './nearest.ts';
 
 /** What a face read for one input: text as it was written, several for repeated flags, undefined when not given. */
 export type RawValue = string | readonly string[] | undefined;

@@ -15,7 +15,14 @@ import {
 } from './installable.ts';
 import type { Nix } from './nix.ts';
 import { notAnImage, type Searched, unknownAttribute } from './not-image.ts';
-import { type Found, probeAnswerSchema, probeExpression, systemsAnswerSchema, systemsExpression } from './probe.ts';
+import {
+  type Found,
+  functionArguments,
+  probeAnswerSchema,
+  probeExpression,
+  systemsAnswerSchema,
+  systemsExpression,
+} from './probe.ts';
 
 /** An image definition and where it was found. */
 export interface Evaluated {
@@ -99,9 +106,12 @@ const inFlake = async (nix: Nix, installable: FlakeInstallable, system: System):
   throw unknownAttribute(`${what} for ${system}`, searched, { absent, elsewhere });
 };
 
+const fileExpression = (nix: Nix, { path }: FileInstallable, system: System): string =>
+  probeExpression({ system, path, perSystem: true, given: functionArguments(nix.nixArgs) });
+
 const inFile = async (nix: Nix, installable: FileInstallable, system: System): Promise<Evaluated> => {
   const what = installableText(installable);
-  const expression = probeExpression({ system, path: installable.path, perSystem: true });
+  const expression = fileExpression(nix, installable, system);
   const found = parseAnswer(what, await applyToFile(nix, installable, expression), probeAnswerSchema);
   if (found.found === 'definition') return finish(nix, installable.path, system, found);
   if (found.found !== 'nothing') throw notAnImage(what, installable.path, found);
@@ -131,7 +141,7 @@ const systemsOfFile = async (nix: Nix, installable: FileInstallable): Promise<re
   const what = installableText(installable);
   const systems: System[] = [];
   for (const system of SYSTEMS) {
-    const expression = probeExpression({ system, path: installable.path, perSystem: true });
+    const expression = fileExpression(nix, installable, system);
     const found = parseAnswer(what, await applyToFile(nix, installable, expression), probeAnswerSchema);
     if (found.found !== 'definition') continue;
     const own = parseDefinition(what, found.definition).system;

@@ -1,6 +1,6 @@
 import { UserError } from '../io/error.ts';
+import { nearestNames } from '../io/nearest.ts';
 import { attributeText } from './installable.ts';
-import { nearestNames } from './nearest.ts';
 import type { Found } from './probe.ts';
 
 /** Names listed in a message at most. */

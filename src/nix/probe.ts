@@ -32,7 +32,7 @@ export const systemsAnswerSchema = z.array(z.string());
 const PRELUDE = `
   call = v:
     if builtins.isFunction v && builtins.functionArgs v != { } then
-      v (builtins.intersectAttrs (builtins.functionArgs v) { inherit system; })
+      v (builtins.intersectAttrs (builtins.functionArgs v) (given // { inherit system; }))
     else
       v;
   isDerivation = v: builtins.isAttrs v && v.type or null == "derivation";
@@ -63,18 +63,33 @@ export interface ProbeOptions {
   readonly path: readonly string[];
   /** Whether an attribute set of systems at the end of the path is followed (files). */
   readonly perSystem: boolean;
+  /** Further arguments for functions with named arguments, as `functionArguments` writes them. */
+  readonly given?: string;
 }
 
 /** A function from an output or a file's value to what lies at `path`; its answer fits `probeAnswerSchema`. */
-export const probeExpression = ({ system, path, perSystem }: ProbeOptions): string =>
-  `top: let system = ${nixString(system)}; perSystem = ${perSystem};${PRELUDE}in walk 0 top ${nixList(path)}`;
+export const probeExpression = ({ system, path, perSystem, given = '{ }' }: ProbeOptions): string =>
+  `top: let system = ${nixString(system)}; perSystem = ${perSystem}; given = ${given};${PRELUDE}in walk 0 top ${nixList(path)}`;
+
+/**
+ * The `--arg NAME EXPRESSION` and `--argstr NAME TEXT` among a person's arguments for Nix, as an attribute set: Nix
+ * itself gives them to functions only on its own way along a path.
+ */
+export const functionArguments = (nixArgs: readonly string[]): string => {
+  const members = nixArgs.flatMap((flag, at) => {
+    const [name, value] = nixArgs.slice(at + 1, at + 3);
+    if ((flag !== '--arg' && flag !== '--argstr') || name === undefined || value === undefined) return [];
+    return [`${nixString(name)} = ${flag === '--arg' ? `(${value}\n)` : nixString(value)};`];
+  });
+  return `{ ${members.join(' ')} }`;
+};
 
 /** A function from a flake output to those of `systems` that hold an image of that name. */
 export const systemsExpression = (
   systems: readonly string[],
   path: readonly string[],
   mustBeImage: boolean,
-): string => `top: let system = ""; perSystem = false;${PRELUDE}
+): string => `top: let system = ""; perSystem = false; given = { };${PRELUDE}
   has = s:
     let found = walk 0 top ([ s ] ++ ${nixList(path)}); in
     ${mustBeImage ? 'found.found == "definition"' : 'exists top ([ s ] ++ path)'};

@@ -72,7 +72,7 @@ async function readBack(index: StoredManifest, children: readonly Child[], repos
   for (const child of children)
     for (const blob of [child.parsed.config, ...child.parsed.layers]) blobs.set(blob.digest, blob);
   await mapParallel([...blobs.values()], BLOBS_AT_ONCE, async (blob) => {
-    if (!(await repository.hasBlob(blob))) throw lost(`blob ${blob.digest}`, repository);
+    if (!(await repository.hasBlob(blob, { fresh: true }))) throw lost(`blob ${blob.digest}`, repository);
   });
 }
 

@@ -53,8 +53,8 @@ export class RegistryRepository implements Repository {
     return this.#bytesSent;
   }
 
-  async hasBlob(descriptor: Descriptor): Promise<boolean> {
-    if (this.#known.has(descriptor.digest)) return true;
+  async hasBlob(descriptor: Descriptor, options = { fresh: false }): Promise<boolean> {
+    if (this.#known.has(descriptor.digest) && !options.fresh) return true;
     const url = `${this.#api.base}/blobs/${descriptor.digest}`;
     const { response } = await this.#api.send({ method: 'HEAD', url, expect: [200, 404] });
     await drain(response, this.#api.signal);

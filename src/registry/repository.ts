@@ -27,7 +27,8 @@ export interface Repository {
   readonly name: string;
   /** Bytes of blobs that were really sent or written so far (not those found there or mounted). */
   readonly bytesSent: number;
-  hasBlob(descriptor: Descriptor): Promise<boolean>;
+  /** Whether a blob is there; `fresh` asks the place again although it said so, or took the blob, before. */
+  hasBlob(descriptor: Descriptor, options?: { readonly fresh: boolean }): Promise<boolean>;
   /** Reads a blob and checks size and digest on the way: the last step throws UserError `digest` if they differ. */
   readBlob(descriptor: Descriptor): AsyncIterable<Uint8Array>;
   /** Stores a small blob that is at hand, unless it is there already. */

@@ -1,6 +1,3 @@
-import { createHash } from 'node:crypto';
-import { rename, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { debianPackages } from '../fixtures/debian/generate.ts';
 import { TEST_NIX_CONFIG } from './nix.ts';
@@ -35,14 +32,8 @@ export async function cliData<T>(args: readonly string[], options: CliOptions = 
 /** Words that choose one of the test images: `--file … -A NAME`; `settings` are further arguments of the file there. */
 export async function testImage(name: string, settings: Readonly<Record<string, string>> = {}): Promise<string[]> {
   const all = Object.entries({ packages: await debianPackages(), ...settings });
-  const set = all.map(([key, value]) => `${key} = ${JSON.stringify(value)};`).join(' ');
-  const text = `{ system ? builtins.currentSystem }: import ${IMAGES} { inherit system; ${set} }\n`;
-  // Named by its content, and put there whole: tests that run at once write the same file.
-  const file = join(tmpdir(), `nix-images-test-${createHash('sha256').update(text).digest('hex').slice(0, 16)}.nix`);
-  const partial = `${file}.${crypto.randomUUID()}`;
-  await writeFile(partial, text);
-  await rename(partial, file);
-  return ['--file', file, '--attr', name];
+  const nixArgs = all.flatMap(([key, value]) => ['--argstr', key, value]);
+  return ['--file', IMAGES, '--attr', name, ...nixArgs.map((argument) => `--nix-arg=${argument}`)];
 }
 
 /** What `publish --json` prints, as far as tests look at it. */

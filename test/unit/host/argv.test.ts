@@ -3,7 +3,7 @@ import { readArguments } from '../../../src/host/argv.ts';
 import { defineCommand } from '../../../src/host/command.ts';
 import { flag, text } from '../../../src/host/fields.ts';
 import { renderCommandHelp, renderProgramHelp } from '../../../src/host/help.ts';
-import { nearest } from '../../../src/host/nearest.ts';
+import { nearestNames } from '../../../src/io/nearest.ts';
 import { everything } from './commands.ts';
 
 describe('reading arguments', () => {
@@ -114,5 +114,5 @@ test.each<[string, string | undefined]>([
   ['deploy', undefined],
   ['', undefined],
 ])('nearest to %j is %j', (word, expected) => {
-  expect(nearest(word, ['build', 'publish', 'inspect'])).toBe(expected);
+  expect(nearestNames(word, ['build', 'publish', 'inspect'])[0]).toBe(expected);
 });

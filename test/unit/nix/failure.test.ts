@@ -1,7 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { buildError, parseBuildFailure } from '../../../src/nix/build-failure.ts';
 import { evaluationFailure, nixMessage } from '../../../src/nix/failure.ts';
-import { editDistance, nearestNames } from '../../../src/nix/nearest.ts';
 
 describe('what nix says', () => {
   test.each([
@@ -88,26 +87,5 @@ describe('builds that fail', () => {
     const failure = parseBuildFailure(`error: builder for '${DRV}' failed with exit code 1`);
     expect(buildError(failure, '', ['cp: No space left on device']).code).toBe('file');
     expect(buildError(failure, '', ['cp: wrong']).code).toBe('build');
-  });
-});
-
-describe('nearest names', () => {
-  test.each([
-    ['', '', 0],
-    ['app', 'app', 0],
-    ['ap', 'app', 1],
-    ['kitten', 'sitting', 3],
-    ['', 'abc', 3],
-  ])('%j is %j away: %i', (a, b, distance) => {
-    expect(editDistance(a, b)).toBe(distance);
-  });
-
-  test.each([
-    ['pyhton', ['python', 'ruby', 'app'], ['python']],
-    ['Python', ['python'], ['python']],
-    ['web-server', ['webserver', 'web-servers', 'x'], ['webserver', 'web-servers']],
-    ['zzz', ['app'], []],
-  ])('%s of %j', (wrong, names, nearest) => {
-    expect(nearestNames(wrong, names)).toEqual(nearest);
   });
 });
