@@ -4,7 +4,7 @@ import { kebab } from '../../src/host/names.ts';
 import { code, renderTable } from './markdown.ts';
 import { renderYaml, type Yaml } from './yaml.ts';
 
-/** The stub beside action.yml in the release tree, made when that tree is put together. `.mjs` whatever package.json says. */
+/** The stub beside action.yml. `.mjs`, for a release has no package.json above it that says what `.js` is. */
 const ENTRY = 'main.mjs';
 
 /** First line of a generated action.yml; an action written by hand (a composite one) does not have it. */
@@ -37,19 +37,34 @@ const inputEntry = (field: Field, meta: FieldMeta): Yaml => {
   };
 };
 
+/** The section `inputs` of action.yml. */
+export const actionInputs = (command: Command): Readonly<Record<string, Yaml>> =>
+  Object.fromEntries(actionFields(command).map(([name, field, meta]) => [kebab(name), inputEntry(field, meta)]));
+
+/** The section `outputs` of action.yml. */
+export const actionOutputs = (command: Command): Readonly<Record<string, { readonly description: string }>> =>
+  Object.fromEntries(Object.entries(command.outputs).map(([name, description]) => [kebab(name), { description }]));
+
 /** `actions/NAME/action.yml`: GitHub's metadata syntax for JavaScript actions. */
 export const renderActionYaml = (command: Command): string => {
-  const inputs = actionFields(command).map(([name, field, meta]) => [kebab(name), inputEntry(field, meta)]);
-  const outputs = Object.entries(command.outputs).map(([name, description]) => [kebab(name), { description }]);
+  const inputs = actionInputs(command);
+  const outputs = actionOutputs(command);
   const sections = {
     name: actionName(command),
     description: command.summary,
-    ...(inputs.length === 0 ? {} : { inputs: Object.fromEntries(inputs) }),
-    ...(outputs.length === 0 ? {} : { outputs: Object.fromEntries(outputs) }),
+    ...(Object.keys(inputs).length === 0 ? {} : { inputs }),
+    ...(Object.keys(outputs).length === 0 ? {} : { outputs }),
     runs: { using: 'node24', main: ENTRY },
   };
   return GENERATED_NOTE + renderYaml(sections);
 };
+
+/**
+ * `actions/NAME/main.mjs`: the same file on main and in a release. A release has the program in `dist/`; on main,
+ * `actions/dist/` stands there and says that main is not for use.
+ */
+export const renderActionEntry = (command: Command): string =>
+  `${GENERATED_NOTE.replace('#', '//')}process.argv.splice(2, 0, '--action=${command.name}');\nawait import('../dist/index.js');\n`;
 
 const inputRow = (name: string, field: Field, meta: FieldMeta): string[] => {
   const fallback = defaultOf(meta);

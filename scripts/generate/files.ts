@@ -1,8 +1,9 @@
 import type { Command } from '../../src/host/command.ts';
 import { SCHEMA_VERSION } from '../../src/image/definition.ts';
-import { renderActionReadme, renderActionYaml, renderCommandTable } from './action.ts';
+import { renderActionEntry, renderActionReadme, renderActionYaml, renderCommandTable } from './action.ts';
 import { renderCliPage } from './cli-page.ts';
 import { replaceGenerated } from './markdown.ts';
+import { renderRootAction } from './root-action.ts';
 import { renderDefinitionSchema } from './schema.ts';
 
 /** Files by their path from the project's root. */
@@ -17,7 +18,10 @@ export const renderFiles = (commands: readonly Command[], readme: string | undef
   for (const command of commands) {
     files[`actions/${command.name}/action.yml`] = renderActionYaml(command);
     files[`actions/${command.name}/README.md`] = renderActionReadme(command);
+    files[`actions/${command.name}/main.mjs`] = renderActionEntry(command);
   }
+  const publish = commands.find(({ name }) => name === 'publish');
+  if (publish !== undefined) files['actions/root/action.yml'] = renderRootAction(publish);
   if (readme !== undefined) files['README.md'] = replaceGenerated(readme, 'commands', renderCommandTable(commands));
   return files;
 };

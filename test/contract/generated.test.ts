@@ -43,6 +43,7 @@ test('stale and orphaned files are named, actions written by hand are left alone
   expect(Object.keys(stale).sort()).toEqual([
     'README.md',
     'actions/everything/README.md',
+    'actions/everything/main.mjs',
     'docs/cli.md',
     'nix/schema/image-definition.v1.json',
   ]);

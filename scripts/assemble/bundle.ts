@@ -1,0 +1,94 @@
+import { mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { AssembleError } from './failure.ts';
+import { renderLicences } from './licences.ts';
+import { runProgram } from './program.ts';
+
+/** What Node 24, the oldest that runs a release, understands. */
+const TARGET = 'es2024';
+
+/** Programs for development; their presence would mean that the source imports what it should not. */
+const UNWANTED = ['typescript', 'vitest', '@biomejs/biome', '@vercel/ncc', 'fast-check'];
+
+interface Module {
+  readonly name?: string | undefined;
+  readonly modules?: readonly Module[] | undefined;
+}
+const MODULE: z.ZodType<Module> = z.lazy(() =>
+  z.object({ name: z.string().optional(), modules: z.array(MODULE).optional() }),
+);
+const STATS = z.object({ modules: z.array(MODULE) });
+
+const PACKAGE = /^(?:\.\.\/)+((?:.*\/)?node_modules\/(?:@[^/]+\/)?[^/ ]+)/;
+
+/** Folders, from the root, of the packages that webpack's list of modules names. */
+export const bundledPackages = (modules: readonly Module[]): string[] => {
+  const folders = new Set<string>();
+  const visit = ({ name, modules: inner }: Module): void => {
+    const folder = PACKAGE.exec(name ?? '')?.[1];
+    if (folder !== undefined) folders.add(folder);
+    inner?.forEach(visit);
+  };
+  modules.forEach(visit);
+  return [...folders].sort();
+};
+
+/** Types are erased and not checked: `npm test` has checked them. */
+const transpile = async (root: string, source: string, out: string): Promise<void> => {
+  const settings = {
+    extends: './tsconfig.json',
+    include: ['src'],
+    compilerOptions: { noEmit: false, noCheck: true, rootDir: '.', outDir: out },
+  };
+  const project = join(source, 'tsconfig.release.json');
+  await writeFile(project, JSON.stringify(settings));
+  await runProgram([process.execPath, join(root, 'node_modules/typescript/bin/tsc'), '--project', project], {
+    cwd: source,
+  });
+};
+
+/** The program reads its version from package.json, which would go into the bundle as it is. */
+const trimManifest = async (source: string, out: string): Promise<void> => {
+  const manifest = z.object({ name: z.string(), version: z.string() }).loose();
+  const { name, version } = manifest.parse(JSON.parse(await readFile(join(source, 'package.json'), 'utf8')));
+  await writeFile(join(out, 'package.json'), `${JSON.stringify({ name, version, type: 'module' })}\n`);
+};
+
+const checkFile = (name: string, text: string, root: string): void => {
+  // ncc's way to say that it has not found a module: nobody would notice before that line runs.
+  const lost = /eval\("require"\)\("([^"]+)"\)/.exec(text)?.[1];
+  if (lost !== undefined) throw new AssembleError(`${name} asks for ${lost}, which is not installed; run npm ci`);
+  if (text.includes(root)) throw new AssembleError(`${name} names ${root}: releases would differ by checkout`);
+};
+
+const checkPackages = (folders: readonly string[]): void => {
+  const found = UNWANTED.filter((name) => folders.some((folder) => folder.endsWith(`node_modules/${name}`)));
+  if (found.length > 0) throw new AssembleError(`the bundle has ${found.join(', ')} in it`);
+};
+
+/**
+ * Makes the program from the source in `source` into the folder `dist`, with the packages installed in `root`. `source` lies
+ * in a folder of `root`, always equally deep: names of modules are relative to it, and chunks are numbered by them.
+ * Throws AssembleError when something in the source cannot be bundled.
+ */
+export const bundle = async (root: string, source: string, dist: string): Promise<void> => {
+  const plain = join(source, 'out/js');
+  await mkdir(plain, { recursive: true });
+  await transpile(root, source, plain);
+  await trimManifest(source, plain);
+  const drafts = join(source, 'out/dist');
+  const stats = join(source, 'out/stats.json');
+  const ncc = [process.execPath, join(root, 'node_modules/@vercel/ncc/dist/ncc/cli.js')] as const;
+  const options = ['--out', drafts, '--stats-out', stats, '--target', TARGET, '--no-cache', '--quiet'];
+  await runProgram([...ncc, 'build', 'src/main.js', ...options], { cwd: plain });
+  const folders = bundledPackages(STATS.parse(JSON.parse(await readFile(stats, 'utf8'))).modules);
+  checkPackages(folders);
+  for (const name of await readdir(drafts, { recursive: true, withFileTypes: true })) {
+    if (!name.isFile()) continue;
+    const file = join(name.parentPath, name.name);
+    checkFile(name.name, await readFile(file, 'utf8'), root);
+  }
+  await writeFile(join(drafts, 'licenses.txt'), await renderLicences(folders.map((folder) => join(root, folder))));
+  await rename(drafts, dist);
+};

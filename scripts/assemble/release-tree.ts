@@ -1,0 +1,61 @@
+import { AssembleError } from './failure.ts';
+import type { TreeEntry } from './git.ts';
+
+/** Where the release takes a file of the source from, and where it puts it. */
+export interface Placement {
+  readonly from: TreeEntry;
+  readonly path: string;
+}
+
+/** Files at the top of the source that a release has too; those that are not there yet are no error. */
+const KEPT_FILES = new Set(['README.md', 'LICENSE', 'CHANGELOG.md', 'flake.nix', 'flake.lock']);
+
+/**
+ * Folders that a release has just as the source does. The workflows must be equal: GitHub refuses a token of Actions that
+ * pushes a commit with other ones.
+ */
+const KEPT_FOLDERS = ['nix/', '.github/workflows/'];
+
+const ROOT_ACTION = 'actions/root/action.yml';
+
+const isKept = (path: string): boolean =>
+  KEPT_FILES.has(path) || KEPT_FOLDERS.some((folder) => path.startsWith(folder));
+
+/** The actions of the source: folders below `actions/` with an action.yml, but for the one at the top of a release. */
+export const actionNames = (entries: readonly TreeEntry[]): string[] =>
+  entries
+    .filter(({ path }) => path !== ROOT_ACTION)
+    .map(({ path }) => /^actions\/([a-z][a-z0-9-]*)\/action\.yml$/.exec(path)?.[1])
+    .filter((name) => name !== undefined);
+
+const placeOf = (path: string, actions: ReadonlySet<string>): string | undefined => {
+  if (isKept(path)) return path;
+  if (path === ROOT_ACTION) return 'action.yml';
+  const [, name = '', rest = ''] = /^actions\/([^/]+)\/(.+)$/.exec(path) ?? [];
+  return actions.has(name) ? `${name}/${rest}` : undefined;
+};
+
+/**
+ * Which files of the source stand in a release, and where. Throws AssembleError for a link (runners copy a release file by
+ * file; one link that leads nowhere breaks every action in it) and for an action whose folder has a taken name.
+ */
+export const placeFiles = (entries: readonly TreeEntry[]): Placement[] => {
+  const actions = new Set(actionNames(entries));
+  if (actions.size === 0) throw new AssembleError('there is no action below actions/; is this the source?');
+  const placed = new Map<string, Placement>();
+  for (const from of entries) {
+    const path = placeOf(from.path, actions);
+    if (path === undefined) continue;
+    if (!from.mode.startsWith('100')) throw new AssembleError(`${from.path} is a link; a release has plain files only`);
+    const other = placed.get(path);
+    if (other !== undefined) throw new AssembleError(`${from.path} and ${other.from.path} would both be ${path}`);
+    placed.set(path, { from, path });
+  }
+  for (const taken of ['dist', 'nix']) {
+    if (actions.has(taken)) throw new AssembleError(`an action cannot be called ${taken}: a release has that folder`);
+  }
+  return [...placed.values()];
+};
+
+/** A page of the source as it reads in a release, where the actions lie at the top. */
+export const relocateLinks = (page: string): string => page.replaceAll('](actions/', '](');
