@@ -1,0 +1,133 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { ARTIFACT_SERVICE, artifactService } from './artifact-service.ts';
+import { ArtifactStore, type StoredArtifact } from './artifact-store.ts';
+import { blobRoute, serveBlob } from './blob-routes.ts';
+import { BlobStore } from './blob-store.ts';
+import { answer, type Exchange, readBody } from './exchange.ts';
+import { type Fault, FaultPlan, ROUTES, type Route } from './faults.ts';
+import { UrlSigner } from './signed-url.ts';
+import { type JobRun, TokenOffice } from './tokens.ts';
+import { type Services, serveTwirp, twirpRoute } from './twirp.ts';
+
+export interface ResultsOptions {
+  /** `OWNER/NAME` of the repository that runs the workflow. */
+  readonly repository?: string;
+  /** Faults from the start. */
+  readonly faults?: readonly Fault[];
+}
+
+export interface LoggedRequest {
+  /** A method of a service, an operation on a blob, or the path. */
+  readonly route: string;
+  readonly method: string;
+  readonly path: string;
+  /** Kind of the fault that hit it. */
+  readonly fault?: string;
+  /** 0 when no answer was sent. */
+  status: number;
+}
+
+export interface ResultsEmulator {
+  /** `http://127.0.0.1:PORT`. */
+  readonly url: string;
+  tokenFor(job: JobRun, lifetimeSeconds?: number): string;
+  /** What a runner sets for a JavaScript action in this job. */
+  environment(job: JobRun): Record<string, string>;
+  /** All artifacts, with what was uploaded. */
+  artifacts(): readonly (StoredArtifact & { readonly bytes: Buffer | undefined })[];
+  readonly faults: { add(fault: Fault): void };
+  readonly requests: readonly LoggedRequest[];
+  stop(): Promise<void>;
+}
+
+const isRoute = (name: string): name is Route => (ROUTES as readonly string[]).includes(name);
+
+const answerStatus = async (exchange: Exchange): Promise<boolean> => {
+  const { fault } = exchange;
+  if (fault?.kind !== 'status') return false;
+  await readBody(exchange);
+  const { status, body = '', headers = {} } = fault;
+  const type = typeof body === 'string' ? 'text/plain' : 'application/json';
+  answer(
+    exchange,
+    status,
+    { 'content-type': type, ...headers },
+    typeof body === 'string' ? body : JSON.stringify(body),
+  );
+  return true;
+};
+
+/** What a runner tells an action about the job; only what the results service's clients look at, and a little more. */
+const environmentOf = (url: string, token: string, repository: string, { run, job, attempt = 1 }: JobRun) => ({
+  GITHUB_ACTIONS: 'true',
+  // With the slash at its end, as on GitHub.
+  ACTIONS_RESULTS_URL: `${url}/`,
+  ACTIONS_RUNTIME_TOKEN: token,
+  GITHUB_SERVER_URL: 'https://github.com',
+  GITHUB_REPOSITORY: repository,
+  GITHUB_RUN_ID: String(run),
+  GITHUB_RUN_ATTEMPT: String(attempt),
+  GITHUB_JOB: job,
+  GITHUB_RETENTION_DAYS: '90',
+});
+
+/**
+ * Starts GitHub's results service in this process, on a free loopback port: artifacts, and the blob store that holds
+ * them. It refuses what the service refuses, and what nobody has ever seen the clients send.
+ */
+export const startResults = async (options: ResultsOptions = {}): Promise<ResultsEmulator> => {
+  const { repository = 'org/app' } = options;
+  const tokens = new TokenOffice();
+  const signer = new UrlSigner();
+  const blobs = new BlobStore();
+  const artifacts = new ArtifactStore();
+  const faults = new FaultPlan();
+  for (const fault of options.faults ?? []) faults.add(fault);
+  const services: Services = { [ARTIFACT_SERVICE]: artifactService({ artifacts, blobs, signer }) };
+  const requests: LoggedRequest[] = [];
+
+  const server = createServer(async (request, response) => {
+    const parsed = new URL(request.url ?? '/', url);
+    const onBlob = blobRoute(request.method, parsed);
+    const route = onBlob ?? twirpRoute(parsed.pathname)?.name ?? parsed.pathname;
+    const fault = isRoute(route) ? faults.take(route) : undefined;
+    const entry: LoggedRequest = {
+      route,
+      method: request.method ?? '',
+      path: parsed.pathname,
+      ...(fault ? { fault: fault.kind } : {}),
+      status: 0,
+    };
+    requests.push(entry);
+    response.on('close', () => {
+      entry.status = response.headersSent ? response.statusCode : 0;
+    });
+    const exchange: Exchange = { request, response, socket: request.socket, url: parsed, origin: url, fault };
+    try {
+      if (fault?.kind === 'slow') await sleep(fault.milliseconds);
+      if (await answerStatus(exchange)) return;
+      if (onBlob) await serveBlob(exchange, onBlob, blobs, signer);
+      else await serveTwirp(exchange, services, tokens);
+    } catch {
+      // The client went away, or a fault ended the connection.
+      exchange.socket.destroy();
+    }
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  return {
+    url,
+    tokenFor: (job, lifetimeSeconds) => tokens.issue(job, lifetimeSeconds),
+    environment: (job) => environmentOf(url, tokens.issue(job), repository, job),
+    artifacts: () => artifacts.all().map((artifact) => ({ ...artifact, bytes: blobs.get(artifact.path)?.bytes })),
+    faults,
+    requests,
+    stop: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+};
