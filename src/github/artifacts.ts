@@ -1,0 +1,59 @@
+import type { Log } from '../io/log.ts';
+import type { Clock } from '../registry/retry.ts';
+import type { ArtifactClient } from './artifact-client.ts';
+import { downloadArtifact } from './download-artifact.ts';
+import { type ArtifactInfo, listArtifacts } from './list-artifacts.ts';
+import { type Env, runtimeToken } from './runtime.ts';
+import type { ArtifactSession } from './session.ts';
+import { type UploadedArtifact, type UploadOptions, uploadArtifact } from './upload-artifact.ts';
+
+/** The artifacts of the workflow run that this job is part of. Each holds one file. */
+export interface Artifacts {
+  /** All that are complete, those of earlier attempts too. */
+  list(): Promise<readonly ArtifactInfo[]>;
+  /** Uploads one file under a name that the run does not have yet; the client may write lines of its own. */
+  upload(name: string, file: string, options: UploadOptions): Promise<UploadedArtifact>;
+  /** Downloads into `folder`, which is made when it is not there, and returns the path of the file. */
+  download(artifact: ArtifactInfo, folder: string): Promise<string>;
+}
+
+export interface ArtifactDeps {
+  /** Makes the client of @actions/artifact; called once, and only when it is needed. */
+  readonly load: () => Promise<ArtifactClient>;
+  readonly env: Env;
+  readonly log: Log;
+  readonly signal: AbortSignal;
+  readonly clock: Clock;
+  /** A new empty folder of its own. */
+  readonly tempDir: () => Promise<string>;
+}
+
+/**
+ * Opens the run's artifacts; nothing is asked or loaded before the first call. Every call throws UserError `handover`
+ * when there is no service or it refuses, and `cancelled` when the signal fires.
+ *
+ * The client writes to standard output by itself, through @actions/core: `Uploaded bytes N` and the like, debug lines,
+ * masks for signed URLs. That is right in a step, whose output is a log; transfers stand under a heading of ours, so
+ * that these lines fold away. It reads token and address from the process's environment, not from `env`.
+ */
+export function createArtifacts({ load, env, ...rest }: ArtifactDeps): Artifacts {
+  let opened: Promise<ArtifactSession> | undefined;
+  const open = async (): Promise<ArtifactSession> => {
+    rest.log.mask(runtimeToken(env));
+    return { ...rest, client: await load() };
+  };
+  const session = (): Promise<ArtifactSession> => (opened ??= open());
+  return {
+    list: async () => listArtifacts(await session()),
+    upload: async (name, file, options) => {
+      const ready = await session();
+      return rest.log.group(`Uploading the artifact ${name}`, () => uploadArtifact(ready, name, file, options));
+    },
+    download: async (artifact, folder) => {
+      const ready = await session();
+      return rest.log.group(`Downloading the artifact ${artifact.name}`, () =>
+        downloadArtifact(ready, artifact, folder),
+      );
+    },
+  };
+}

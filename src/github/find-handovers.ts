@@ -1,0 +1,44 @@
+import { SYSTEMS, type System } from '../image/system.ts';
+import { UserError } from '../io/error.ts';
+import { type NamedHandover, newestHandovers } from './handover-name.ts';
+
+/** Which handovers are looked for; what is left out is not asked. */
+export interface Wanted {
+  readonly image?: string | undefined;
+  readonly systems?: readonly System[];
+}
+
+/** More names than these help nobody. */
+const SHOWN_NAMES = 20;
+
+const nameList = (names: readonly string[]): string => {
+  const shown = [...names].sort().slice(0, SHOWN_NAMES).join(', ');
+  return names.length > SHOWN_NAMES ? `${shown} and ${names.length - SHOWN_NAMES} more` : shown;
+};
+
+const patterns = ({ image, systems = SYSTEMS }: Wanted): string[] =>
+  systems.map((system) => `handover-${image?.replaceAll('/', '~') ?? 'IMAGE'}-${system}-ATTEMPT.tar`);
+
+/**
+ * The newest handover for each image and system that is wanted. A system that is missing is for the caller to judge;
+ * throws UserError `handover` when there is none at all, with the names that were looked for and those that exist.
+ */
+export function findHandovers<A extends { readonly name: string; readonly id: number }>(
+  artifacts: readonly A[],
+  wanted: Wanted = {},
+): NamedHandover<A>[] {
+  const found = newestHandovers(artifacts).filter(
+    ({ image, system }) =>
+      (wanted.image === undefined || wanted.image === image) && (wanted.systems?.includes(system) ?? true),
+  );
+  if (found.length > 0) return found;
+  const looked = `none of this run's artifacts is a handover: looked for ${patterns(wanted).join(', ')}`;
+  const existing = artifacts.length === 0 ? 'the run has no artifacts' : `there are ${nameList(names(artifacts))}`;
+  throw new UserError('handover', `${looked}; ${existing}`, {
+    hint:
+      'See whether the build jobs ran and succeeded. Handovers are kept for a day: if they are gone, run all jobs ' +
+      'again, not only the failed ones.',
+  });
+}
+
+const names = (artifacts: readonly { readonly name: string }[]): string[] => artifacts.map(({ name }) => name);

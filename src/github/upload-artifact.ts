@@ -1,0 +1,101 @@
+import { constants } from 'node:fs';
+import { access, stat, symlink } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { type Digest, digestSchema } from '../image/digest.ts';
+import { UserError } from '../io/error.ts';
+import { artifactFailure, isLostConnection } from './artifact-failure.ts';
+import { isArtifactName } from './artifact-name.ts';
+import { digestOfFile } from './file-digest.ts';
+import { listArtifacts } from './list-artifacts.ts';
+import { patient } from './patience.ts';
+import type { ArtifactSession } from './session.ts';
+
+export interface UploadOptions {
+  /** Days until the service deletes it; at most what the repository allows. */
+  readonly retentionDays: number;
+}
+
+/** An artifact that was uploaded and is seen by the run's other jobs. */
+export interface UploadedArtifact {
+  readonly id: number;
+  readonly name: string;
+  /** Bytes of the file, which are the artifact's. */
+  readonly size: number;
+  readonly digest: Digest;
+}
+
+/**
+ * Uploads one file as it is (`skipArchive`), not as a zip of level 0. So the digest that the service keeps is the
+ * file's own, and what is downloaded is compared with it byte for byte; no zip of unknown making is ever unpacked, no
+ * path in it believed; nothing is copied or compressed again; and there is no zip64 question over 4 GiB. Both ways
+ * stream in blocks of 8 MiB, five at once (about 70 MB of memory, at most 390 GiB), so that nothing speaks for the zip.
+ * The price: the client takes the file's name for the artifact's, hence the link of that name.
+ */
+export async function uploadArtifact(
+  session: ArtifactSession,
+  name: string,
+  file: string,
+  options: UploadOptions,
+): Promise<UploadedArtifact> {
+  const doing = `upload the artifact ${name}`;
+  const size = await checkFile(name, file);
+  const folder = await session.tempDir();
+  const link = join(folder, name);
+  await symlink(resolve(file), link);
+  const upload = () =>
+    session.client.uploadArtifact(name, [link], folder, { retentionDays: options.retentionDays, skipArchive: true });
+  try {
+    const { id, size: sent, digest } = await patient(doing, session, upload, isBeforeTheName);
+    if (id === undefined || digest === undefined) throw new Error('the client did not say what it uploaded');
+    if (sent === size) return { id, name, size, digest: digestSchema.parse(`sha256:${digest}`) };
+  } catch (error) {
+    const arrived = isFinal(error) ? await findUploaded(session, name, file) : undefined;
+    if (arrived) return arrived;
+    throw artifactFailure(error, doing);
+  }
+  throw new UserError('handover', `${file} changed while it was uploaded as the artifact ${name}`, {
+    hint: 'Let nothing write to the handover after the build, and re-run the job.',
+  });
+}
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : '');
+
+/** Later than that a second try would be refused: the name is taken when the first call has arrived. */
+const isBeforeTheName = (error: unknown): boolean =>
+  isLostConnection(error) && messageOf(error).startsWith('Failed to CreateArtifact');
+
+const isFinal = (error: unknown): boolean => messageOf(error).startsWith('Failed to FinalizeArtifact');
+
+/** The artifact that the service has after all, although the answer to the last call was lost or spoilt. */
+async function findUploaded(
+  session: ArtifactSession,
+  name: string,
+  file: string,
+): Promise<UploadedArtifact | undefined> {
+  const found = (await listArtifacts(session)).find((artifact) => artifact.name === name);
+  if (!found?.digest || found.digest !== (await digestOfFile(file, session.signal))) return undefined;
+  session.log.info(`the service has the artifact ${name} all the same`);
+  return { id: found.id, name, size: found.size, digest: found.digest };
+}
+
+/** The file's size. The client must not meet a file that it cannot read: its streams would end the process. */
+async function checkFile(name: string, file: string): Promise<number> {
+  if (!isArtifactName(name)) {
+    throw new UserError('handover', `${JSON.stringify(name)} can be no artifact's name`, {
+      hint: 'It may have up to 255 bytes, and none of " : < > | * ? \\ / or control characters.',
+    });
+  }
+  try {
+    const found = await stat(file);
+    await access(file, constants.R_OK);
+    if (found.isFile() && found.size > 0) return found.size;
+  } catch (cause) {
+    throw new UserError('file', `${file} cannot be read, to be uploaded as the artifact ${name}`, {
+      hint: 'See whether the build left it, and who may read it.',
+      cause,
+    });
+  }
+  throw new UserError('file', `${file} is no file with bytes in it, to be uploaded as the artifact ${name}`, {
+    hint: 'An artifact is one file that is not empty.',
+  });
+}

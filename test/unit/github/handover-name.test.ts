@@ -1,0 +1,180 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { isArtifactName } from '../../../src/github/artifact-name.ts';
+import { findHandovers } from '../../../src/github/find-handovers.ts';
+import {
+  formatHandoverName,
+  type HandoverName,
+  newestHandovers,
+  parseHandoverName,
+} from '../../../src/github/handover-name.ts';
+import { SYSTEMS } from '../../../src/image/system.ts';
+
+const X86 = 'x86_64-linux';
+const ARM = 'aarch64-linux';
+
+const NAMES: [HandoverName, string][] = [
+  [{ image: 'app', system: X86, attempt: 1 }, 'handover-app-x86_64-linux-1.tar'],
+  [{ image: 'org/team/app', system: ARM, attempt: 12 }, 'handover-org~team~app-aarch64-linux-12.tar'],
+  [{ image: 'a.b_c__d--e', system: X86, attempt: 3 }, 'handover-a.b_c__d--e-x86_64-linux-3.tar'],
+  // An image that is called like a handover's end.
+  [{ image: 'app-x86_64-linux-2', system: ARM, attempt: 1 }, 'handover-app-x86_64-linux-2-aarch64-linux-1.tar'],
+  [{ image: 'handover-app', system: X86, attempt: 1 }, 'handover-handover-app-x86_64-linux-1.tar'],
+];
+
+test.each(NAMES)('%j is %s, and back', (name, text) => {
+  expect(formatHandoverName(name)).toBe(text);
+  expect(parseHandoverName(text)).toEqual(name);
+});
+
+test.each([
+  '',
+  'coverage',
+  'handover',
+  'handover-app-x86_64-linux-1',
+  'handover-app-x86_64-linux-1.tar.gz',
+  'handover-app-x86_64-linux-01.tar',
+  'handover-app-x86_64-linux-0.tar',
+  'handover-app-x86_64-linux-.tar',
+  'handover-app-riscv64-linux-1.tar',
+  'handover--x86_64-linux-1.tar',
+  'handover-App-x86_64-linux-1.tar',
+  'handover-..-x86_64-linux-1.tar',
+  'handover-~app-x86_64-linux-1.tar',
+  'handover-a~~b-x86_64-linux-1.tar',
+  'handover-a/b-x86_64-linux-1.tar',
+  'handover-app-x86_64-linux-1.tar\n',
+  'handover-app-x86_64-linux-9999999999.tar',
+  'xhandover-app-x86_64-linux-1.tar',
+])('%j is foreign', (text) => {
+  expect(parseHandoverName(text)).toBeUndefined();
+});
+
+const part = fc.stringMatching(/^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*$/, { size: 'small' });
+const handoverName = fc.record({
+  image: fc.array(part, { minLength: 1, maxLength: 4 }).map((parts) => parts.join('/')),
+  system: fc.constantFrom(...SYSTEMS),
+  attempt: fc.integer({ min: 1, max: 999_999_999 }),
+});
+
+describe('for all names', () => {
+  test('what is formatted may be an artifact, and parses to what it was', () => {
+    fc.assert(
+      fc.property(handoverName, (name) => {
+        fc.pre(name.image.length < 200);
+        const text = formatHandoverName(name);
+        expect(isArtifactName(text)).toBe(true);
+        expect(parseHandoverName(text)).toEqual(name);
+      }),
+    );
+  });
+
+  test('a text that parses is the one form of what it means', () => {
+    const almost = fc.stringMatching(/^handover-[a-z0-9~._-]{1,20}-(x86_64|aarch64)-linux-[0-9]{1,3}\.tar$/);
+    fc.assert(
+      fc.property(almost, (text) => {
+        const name = parseHandoverName(text);
+        if (name) expect(formatHandoverName(name)).toBe(text);
+      }),
+    );
+  });
+});
+
+test('a name that is too long says so', () => {
+  expect(() => formatHandoverName({ image: 'a'.repeat(240), system: X86, attempt: 1 })).toThrow(
+    expect.objectContaining({ code: 'handover', hint: expect.stringContaining('Shorten') }),
+  );
+});
+
+test.each([
+  ['app.tar', true],
+  ['a b ü', true],
+  ['', false],
+  ['.', false],
+  ['..', false],
+  ['a/b', false],
+  ['a\\b', false],
+  ['a:b', false],
+  ['a\nb', false],
+  ['a\0b', false],
+  ['ü'.repeat(128), false],
+])('%j may be an artifact: %s', (name, legal) => {
+  expect(isArtifactName(name)).toBe(legal);
+});
+
+const artifacts = (...names: string[]) => names.map((name, index) => ({ name, id: 10 + index }));
+
+describe('newestHandovers', () => {
+  test.each<[string, string[], [string, string, number, number][]]>([
+    ['nothing of nothing', [], []],
+    ['nothing of foreign ones', ['coverage', 'logs'], []],
+    [
+      'one for each image and system',
+      ['handover-b-x86_64-linux-1.tar', 'handover-a-x86_64-linux-1.tar', 'handover-a-aarch64-linux-1.tar'],
+      [
+        ['a', ARM, 1, 12],
+        ['a', X86, 1, 11],
+        ['b', X86, 1, 10],
+      ],
+    ],
+    [
+      'the newest attempt, by number and not by text, wherever it stands',
+      [
+        'handover-a-x86_64-linux-10.tar',
+        'handover-a-x86_64-linux-9.tar',
+        'handover-a-aarch64-linux-1.tar',
+        'handover-a-aarch64-linux-2.tar',
+      ],
+      [
+        ['a', ARM, 2, 13],
+        ['a', X86, 10, 10],
+      ],
+    ],
+    [
+      'the later of two with one name',
+      ['handover-a-x86_64-linux-1.tar', 'handover-a-x86_64-linux-1.tar'],
+      [['a', X86, 1, 11]],
+    ],
+  ])('gives %s', (_what, names, expected) => {
+    const found = newestHandovers(artifacts(...names));
+    expect(found.map(({ image, system, attempt, artifact }) => [image, system, attempt, artifact.id])).toEqual(
+      expected,
+    );
+  });
+});
+
+describe('findHandovers', () => {
+  const all = artifacts(
+    'handover-a-x86_64-linux-1.tar',
+    'handover-a-aarch64-linux-1.tar',
+    'handover-b~c-x86_64-linux-2.tar',
+  );
+
+  test.each([
+    [{}, 3],
+    [{ image: 'a' }, 2],
+    [{ image: 'b/c' }, 1],
+    [{ systems: [ARM] as const }, 1],
+    [{ image: 'b/c', systems: [X86, ARM] as const }, 1],
+  ])('%j finds %i', (wanted, count) => {
+    expect(findHandovers(all, wanted)).toHaveLength(count);
+  });
+
+  test.each([
+    [
+      artifacts(),
+      {},
+      /looked for handover-IMAGE-x86_64-linux-ATTEMPT\.tar, handover-IMAGE-aarch64-linux-ATTEMPT\.tar; the run has no artifacts$/,
+    ],
+    [
+      all,
+      { image: 'x/y', systems: [ARM] as const },
+      /looked for handover-x~y-aarch64-linux-ATTEMPT\.tar; there are handover-a-/,
+    ],
+    [artifacts(...Array.from({ length: 23 }, (_, n) => `log-${n}`)), {}, /log-0, .* and 3 more$/],
+  ])('none of %#: says what was looked for and what there is', (list, wanted, message) => {
+    expect(() => findHandovers(list, wanted)).toThrow(
+      expect.objectContaining({ code: 'handover', message: expect.stringMatching(message) }),
+    );
+  });
+});
