@@ -1,17 +1,23 @@
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { buildFromNix } from '../build/build-from-nix.ts';
 import type { BuiltImage } from '../build/build-image.ts';
+import type { Job } from '../github/job.ts';
 import { writeHandover } from '../handover/handover.ts';
 import type { HandoverLabel } from '../handover/label.ts';
+import { chooseMode, HANDOVER_CHOICES, type HandoverChoice, type HandoverMode } from '../handover/mode.ts';
 import { defineCommand } from '../host/command.ts';
-import { choice, path, text } from '../host/fields.ts';
+import { choice, flag, path, text } from '../host/fields.ts';
+import type { Host } from '../host/host.ts';
 import { platformOf, platformText, SYSTEMS } from '../image/system.ts';
 import { UserError } from '../io/error.ts';
+import { sizeText } from '../io/size.ts';
 import { evaluateDefinition, systemsOf } from '../nix/evaluate.ts';
 import { compressedSize } from '../publish/child.ts';
-import { sizeText } from '../publish/report.ts';
-import { formatDestination, parseDestination } from '../registry/destination.ts';
-import { placesOf } from './places.ts';
+import { markdownTable, PLATFORM_HEADINGS, platformRow } from '../publish/report.ts';
+import { type Destination, formatDestination, parseDestination } from '../registry/destination.ts';
+import { jobOf } from './github.ts';
+import { type HandingOver, handOverByArtifact, handOverInFolder } from './handing-over.ts';
+import { type Places, placesOf } from './places.ts';
 import { nixInputs, registryInputs } from './shared-inputs.ts';
 import { buildTools, installables, nixOf, systemHere } from './wiring.ts';
 
@@ -33,12 +39,27 @@ export const build = defineCommand({
       placeholder: 'DEST',
       parse: parseDestination,
     }),
-    out: path({ description: 'Folder for the handover; `handover/NAME-SYSTEM` unless given.', placeholder: 'DIR' }),
+    out: path({
+      description: 'Folder for the handover; `handover/NAME-SYSTEM` unless given.',
+      placeholder: 'DIR',
+      faces: 'cli',
+    }),
+    handover: choice(HANDOVER_CHOICES, {
+      description:
+        'How the layers get to publish: in an artifact of the run, through the registry that `to` names, or not at all. ' +
+        "`auto` takes the registry where there are credentials for it, and for a fork's pull request only builds and reports.",
+      default: 'auto',
+      faces: 'action',
+    }),
+    stagingTag: flag({
+      description:
+        'Keep the image under a tag of its own until it is published, where a registry soon removes what has none.',
+    }),
     ...nixInputs,
     ...registryInputs,
   },
   outputs: {
-    handover: 'Folder of the handover.',
+    handover: 'Folder, or name of the artifact, that holds the handover.',
     name: 'Name of the image.',
     system: 'System it is built for.',
     digest: "Digest of the image's manifest.",
@@ -54,35 +75,73 @@ export const build = defineCommand({
     const fixed = installable.kind === 'flake' ? installable.system : undefined;
     const system = inputs.system ?? fixed ?? systemHere();
     const { definition } = await evaluateDefinition(nix, installable, system);
+    const places = await placesOf(host, inputs);
+    const job = await jobOf(host);
+    const mode = await modeOf(inputs.handover, inputs.to, job, host, places);
+    const to = mode === 'registry' ? inputs.to : undefined;
     const label: HandoverLabel = {
       version: 1,
       name: definition.name,
       tag: definition.tag,
       system,
       systems: [...(await systemsOf(nix, installable))],
-      mode: inputs.to ? 'registry' : 'artifact',
-      destination: inputs.to ? formatDestination(inputs.to) : null,
+      mode: to ? 'registry' : 'artifact',
+      destination: to ? formatDestination(to) : null,
+      run: job ? { id: job.runId, attempt: job.attempt, job: job.job } : null,
     };
-    const folder = inputs.out ?? join('handover', `${definition.name.replaceAll('/', '-')}-${system}`);
-    const places = await placesOf(host, inputs.plainHttp);
-    const layout = places.openForWriting({ kind: 'oci', path: resolve(host.cwd, folder) });
-    const layers = inputs.to ? places.openForWriting(inputs.to) : layout;
+    const handover = await handingOver(label, mode, inputs.out, job, host, places);
+    const layers = to ? places.openForWriting(to) : handover.repository;
     try {
-      const job = { definition, system, repositories: [layers] };
-      const image = await buildFromNix(job, await buildTools(host, nix, places));
+      const task = { definition, system, repositories: [layers] };
+      const image = await buildFromNix(task, await buildTools(host, nix, places));
+      if (to && inputs.stagingTag) await layers.tag(stagingTag(label), image.manifest);
       await layers.close();
-      await writeHandover(layout, image, label);
-      return result(image, label, folder, layers.bytesSent);
+      await writeHandover(handover.repository, image, label);
+      return result(image, label, mode, await handover.deliver(), layers.bytesSent);
     } catch (error) {
-      await Promise.all([layers.abandon(), layout.abandon()]);
+      if (host.signal.aborted)
+        host.log.warn(`stopped; ${sizeText(layers.bytesSent)} are at ${layers.name}, under no tag`);
+      await Promise.all([layers.abandon(), handover.repository.abandon()]);
       throw error;
     }
   },
 });
 
-function result(image: BuiltImage, { name, system, mode }: HandoverLabel, handover: string, bytesSent: number) {
+/** On a person's machine naming a registry is the choice; on a runner the job's rights count too. */
+async function modeOf(
+  asked: HandoverChoice,
+  to: Destination | undefined,
+  job: Job | undefined,
+  host: Host,
+  places: Places,
+): Promise<HandoverMode> {
+  if (!job) return to ? 'registry' : 'artifact';
+  const hasCredentials = to !== undefined && (await places.hasCredentials(to));
+  const { mode, why } = chooseMode({ asked, hasDestination: to !== undefined, hasCredentials, isFork: job.isFork });
+  host.log.info(`handover: ${mode} (${why})`);
+  return mode;
+}
+
+function handingOver(
+  label: HandoverLabel,
+  mode: HandoverMode,
+  out: string | undefined,
+  job: Job | undefined,
+  host: Host,
+  places: Places,
+): HandingOver | Promise<HandingOver> {
+  if (job) return handOverByArtifact(label, mode, job, host, places);
+  return handOverInFolder(out ?? join('handover', `${label.name.replaceAll('/', '-')}-${label.system}`), host, places);
+}
+
+/** Named by run, so that two runs at once keep their images apart. */
+const stagingTag = ({ system, run }: HandoverLabel): string => `staging-${system}-${run?.id ?? 'local'}`;
+
+function result(image: BuiltImage, label: HandoverLabel, mode: HandoverMode, handover: string, bytesSent: number) {
+  const { name, system } = label;
   const { digest } = image.manifest;
   const size = compressedSize(image.layers);
+  const left = mode === 'none' ? 'not handed over' : `handover: ${handover}`;
   return {
     outputs: { handover, name, system, digest },
     data: {
@@ -97,6 +156,7 @@ function result(image: BuiltImage, { name, system, mode }: HandoverLabel, handov
       mode,
       bytesSent,
     },
-    text: `${name} for ${system}: ${digest}, ${image.layers.length} layers, ${sizeText(size)}\nhandover in ${handover}`,
+    text: `${name} for ${system}: ${digest}, ${image.layers.length} layers, ${sizeText(size)}\n${left}`,
+    summary: `### ${name} for ${system}\n\n${markdownTable(PLATFORM_HEADINGS, [platformRow(system, digest, image.layers, bytesSent)])}\n${left}\n`,
   };
 }

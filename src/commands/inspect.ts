@@ -24,7 +24,7 @@ export const inspect = defineCommand({
   },
   outputs: { digest: 'Digest of the index or image.' },
   async run(inputs, host) {
-    const places = await placesOf(host, inputs.plainHttp);
+    const places = await placesOf(host, inputs);
     const { repository, reference } = await places.openForReading(inFolder(inputs.reference, host.cwd));
     try {
       const inspection = await inspectImage(repository, reference);

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { Host } from '../host/host.ts';
 import { systemClock } from '../registry/clock.ts';
+import type { Keychain } from '../registry/credential.ts';
 import type { Destination } from '../registry/destination.ts';
 import { createKeychain } from '../registry/keychain.ts';
 import { type ImageSource, openRepository, openSource, type RepositoryDeps } from '../registry/open.ts';
@@ -14,31 +15,59 @@ export interface Places {
   /** `imageName` names the image in a docker-archive whose destination does not. */
   openForWriting(destination: Destination, imageName?: Reference): Repository;
   openForReading(destination: Destination): Promise<ImageSource>;
+  /** Whether there is anything but anonymous access to a registry; true for what is no registry. */
+  hasCredentials(destination: Destination): Promise<boolean>;
 }
 
-/** `plainHttp` are the hosts that are spoken to without TLS, beside the loopback ones. */
-export async function placesOf(host: Host, plainHttp: readonly string[]): Promise<Places> {
+/** What a command's inputs say about registries. */
+export interface RegistryInputs {
+  /** Hosts that are spoken to without TLS, beside the loopback ones. */
+  readonly plainHttp: readonly string[];
+  /** GitHub's token, for GitHub's own registry. */
+  readonly token: string | undefined;
+}
+
+const GITHUB_REGISTRY = 'ghcr.io';
+
+/** Falls back to the job's own token for GitHub's registry, so that a workflow there needs no login step. */
+const withGithubToken = (keychain: Keychain, { token }: RegistryInputs, host: Host): Keychain => ({
+  find: async (registry, repository) => {
+    const found = await keychain.find(registry, repository);
+    if (found.kind !== 'anonymous' || registry !== GITHUB_REGISTRY || !token) return found;
+    const username = host.env('GITHUB_ACTOR') ?? 'github';
+    return { kind: 'basic', username, password: token, origin: 'the input `token`' };
+  },
+});
+
+/** Opens the way to all places of images. */
+export async function placesOf(host: Host, inputs: RegistryInputs): Promise<Places> {
   const { exec, fetch, log, signal } = host;
-  const keychain = createKeychain({
+  const files = createKeychain({
     configFiles: credentialFiles(host),
     exec,
     readFile: (path) => readFile(path, 'utf8'),
     log,
     signal,
   });
+  const keychain = withGithubToken(files, inputs, host);
   const temporaryFolder = await host.tempDir();
   const deps: RepositoryDeps = {
     fetch,
     keychain,
     log,
     clock: systemClock,
-    plainHosts: plainHttp,
+    plainHosts: inputs.plainHttp,
     temporaryFolder,
     signal,
   };
   return {
     openForWriting: (destination, imageName) => openRepository(destination, deps, imageName),
     openForReading: (destination) => openSource(destination, deps),
+    hasCredentials: async (destination) => {
+      if (destination.kind !== 'registry') return true;
+      const { host: registry, repository } = destination.reference;
+      return (await keychain.find(registry, repository)).kind !== 'anonymous';
+    },
   };
 }
 

@@ -1,20 +1,20 @@
-import { resolve } from 'node:path';
 import { buildFromNix } from '../build/build-from-nix.ts';
-import { readHandovers } from '../handover/handover.ts';
 import { defineCommand } from '../host/command.ts';
-import { choices, flag, lines } from '../host/fields.ts';
+import { choices, flag, lines, text } from '../host/fields.ts';
 import type { Host } from '../host/host.ts';
 import { SYSTEMS, type System } from '../image/system.ts';
 import type { Installable } from '../nix/installable.ts';
 import type { Nix } from '../nix/nix.ts';
 import { builtChild, type Child, handedChild } from '../publish/child.ts';
-import { handoverPart, jobParts, type Part, soleImage } from '../publish/part.ts';
+import { jobParts, type Part, soleImage } from '../publish/part.ts';
 import { checkPlatforms } from '../publish/platforms.ts';
 import { publishIndex } from '../publish/publish-index.ts';
 import { publishData, publishSummary, publishText, references } from '../publish/report.ts';
 import { checkRoom, chooseTags, type Target } from '../publish/target.ts';
 import { type Destination, parseDestination } from '../registry/destination.ts';
 import { parseReference, parseTag } from '../registry/reference.ts';
+import { collectHandovers } from './collecting.ts';
+import { jobOf } from './github.ts';
 import { inFolder, type Places, placesOf } from './places.ts';
 import { nixInputs, registryInputs } from './shared-inputs.ts';
 import { buildTools, installables, nixOf } from './wiring.ts';
@@ -31,7 +31,16 @@ export const publish = defineCommand({
       placeholder: 'INSTALLABLE',
       positional: true,
     }),
-    from: lines({ description: 'Folder of a handover, or one that holds several.', placeholder: 'DIR' }),
+    from: lines({
+      description:
+        'Folder of a handover, or one that holds several. In a workflow, the artifacts of the run unless given.',
+      placeholder: 'DIR',
+    }),
+    image: text({
+      description: 'Name of the image to publish, where the run has handovers of several.',
+      placeholder: 'NAME',
+      faces: 'action',
+    }),
     to: lines({
       description:
         'Destination: `docker://REFERENCE` or a plain reference, `oci:DIR[:TAG]`, `oci-archive:FILE[:TAG]`, ' +
@@ -55,11 +64,15 @@ export const publish = defineCommand({
     references: 'Every reference that now means it, one a line.',
   },
   async run(inputs, host) {
-    const places = await placesOf(host, inputs.plainHttp);
+    const job = await jobOf(host);
+    if (job?.isFork) return notForForks();
+    const places = await placesOf(host, inputs);
     // Only installables need Nix: a fan-in job that has all handovers runs without.
     let opened: Promise<Nix> | undefined;
     const nix = (): Promise<Nix> => (opened ??= nixOf(host, inputs.nixArg));
-    const parts = await collectParts(installables(inputs.installable, inputs.file, inputs.attr), inputs, host, nix);
+    const given = installables(inputs.installable, inputs.file, inputs.attr);
+    const handed = await collectHandovers(inputs, given.length > 0, job, host);
+    const parts = [...handed, ...(await jobsLeft(given, inputs.system, handed, nix))];
     const image = soleImage(parts);
     const expected = inputs.system.length > 0 ? inputs.system : parts.flatMap((part) => part.systems);
     checkPlatforms(parts, [...new Set(expected)], inputs.allowMissing);
@@ -80,32 +93,32 @@ export const publish = defineCommand({
         summary: publishSummary(image.name, published, targets),
       };
     } catch (error) {
+      if (host.signal.aborted) host.log.warn('stopped; blobs that were sent stay where they are, for the next publish');
       await Promise.all(targets.map(({ repository }) => repository.abandon()));
       throw error;
     }
   },
 });
 
-interface Wanted {
-  readonly from: readonly string[];
-  readonly system: readonly System[];
-}
+/** What a stranger's pull request built stays in its run. */
+const notForForks = () => ({
+  outputs: { digest: '', references: '' },
+  data: null,
+  text: "Nothing is published for a fork's pull request.",
+  summary: "Nothing is published for a fork's pull request.\n",
+});
 
-async function collectParts(
+/** What is to be built of the installables: every system that was not handed over. */
+async function jobsLeft(
   given: readonly Installable[],
-  wanted: Wanted,
-  host: Host,
+  wanted: readonly System[],
+  handed: readonly Part[],
   nix: () => Promise<Nix>,
 ): Promise<Part[]> {
-  const found = await Promise.all(wanted.from.map((folder) => readHandovers(resolve(host.cwd, folder))));
-  const handed = found
-    .flat()
-    .map(handoverPart)
-    .filter((part) => wanted.system.length === 0 || wanted.system.includes(part.system));
   const systems = new Set(handed.map((part) => part.system));
-  const built: Part[] = [];
-  for (const installable of given) built.push(...(await jobParts(await nix(), installable, wanted.system, systems)));
-  return [...handed, ...built];
+  const parts: Part[] = [];
+  for (const installable of given) parts.push(...(await jobParts(await nix(), installable, wanted, systems)));
+  return parts;
 }
 
 /** Builds one system after another: each keeps all cores busy by itself, and its bytes are counted apart. */

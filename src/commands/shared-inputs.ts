@@ -1,4 +1,4 @@
-import { lines, path, text } from '../host/fields.ts';
+import { lines, path, secret, text } from '../host/fields.ts';
 
 /** Inputs of every command that evaluates with Nix. */
 export const nixInputs = {
@@ -19,5 +19,11 @@ export const registryInputs = {
   plainHttp: lines({
     description: 'Host of a registry that is spoken to without TLS; loopback addresses always are.',
     placeholder: 'HOST',
+  }),
+  token: secret({
+    description: "Token for ghcr.io, used where docker's and podman's files know no login for it.",
+    faces: 'action',
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: GitHub fills it in, not JavaScript.
+    actionDefault: '${{ github.token }}',
   }),
 } as const;

@@ -3,14 +3,14 @@ import { join } from 'node:path';
 import type { BuiltImage } from '../build/build-image.ts';
 import type { Descriptor } from '../image/descriptor.ts';
 import { UserError } from '../io/error.ts';
-import { openLayoutRepository } from '../registry/layout.ts';
-import { LayoutFolder } from '../registry/layout-folder.ts';
+import { openLayoutSource } from '../registry/layout-source.ts';
 import type { Repository, StoredManifest } from '../registry/repository.ts';
 import { type HandoverLabel, labelAnnotations, readLabel } from './label.ts';
 
 /** What a build job leaves for the fan-in: an OCI layout with a label. */
 export interface Handover {
-  readonly folder: string;
+  /** Folder or archive, for messages. */
+  readonly origin: string;
   readonly label: HandoverLabel;
   readonly manifest: StoredManifest;
   /** The layout, which has manifest and config always, and the layers in mode `artifact`. */
@@ -28,19 +28,19 @@ export async function writeHandover(layout: Repository, image: BuiltImage, label
 }
 
 /**
- * Finds the handovers in a folder: the folder itself, or its subfolders (as downloads of several artifacts give).
- * Nothing in it is trusted: links are not followed, digests are checked. Throws UserError `handover`.
+ * Finds the handovers in a folder: the folder itself, or the layouts and layout archives (`.tar`) in it, as downloads
+ * of several artifacts give. Nothing in it is trusted: links are not followed, digests are checked. Throws UserError
+ * `handover`.
  */
-export async function readHandovers(folder: string): Promise<Handover[]> {
-  const found = await Promise.all((await layoutFolders(folder)).map(readLayout));
-  const handovers = found.flat();
-  if (handovers.length > 0) return handovers;
+export async function readHandovers(folder: string, tempDir: string): Promise<Handover[]> {
+  const found = await Promise.all((await layoutsIn(folder)).map((layout) => readHandover(layout, tempDir)));
+  if (found.length > 0) return found.flat();
   throw new UserError('handover', `${folder} holds no handover`, {
     hint: 'Name the folder that `nix-images build --out` made, or one that holds several of them.',
   });
 }
 
-async function layoutFolders(folder: string): Promise<string[]> {
+async function layoutsIn(folder: string): Promise<string[]> {
   const entries = await readdir(folder, { withFileTypes: true }).catch((cause: unknown) => {
     throw new UserError(
       'handover',
@@ -54,29 +54,33 @@ async function layoutFolders(folder: string): Promise<string[]> {
   if (entries.some((entry) => entry.name === 'oci-layout')) return [folder];
   const link = entries.find((entry) => entry.isSymbolicLink());
   if (link) throw escapes(join(folder, link.name));
-  return entries
-    .filter((entry) => entry.isDirectory())
-    .map((entry) => join(folder, entry.name))
-    .sort();
+  const layouts = entries.filter((entry) => entry.isDirectory() || entry.name.endsWith('.tar'));
+  return layouts.map((entry) => join(folder, entry.name)).sort();
 }
 
-async function readLayout(folder: string): Promise<Handover[]> {
-  const files = new LayoutFolder(folder);
-  await files.check();
-  const layout = openLayoutRepository(folder, 'read');
-  const labelled = (await files.readIndex()).manifests.map((entry) => ({ entry, label: readLabel(entry, folder) }));
-  return Promise.all(labelled.flatMap(({ entry, label }) => (label ? [readEntry(folder, entry, label, layout)] : [])));
+/** The handovers in one layout or layout archive. Throws UserError `handover` when it has none, or its label is not legal. */
+export async function readHandover(path: string, tempDir: string): Promise<Handover[]> {
+  const { repository, entries } = await openLayoutSource(path, tempDir);
+  const labelled = entries.flatMap((entry) => {
+    const label = readLabel(entry, path);
+    return label ? [{ entry, label }] : [];
+  });
+  if (labelled.length > 0)
+    return Promise.all(labelled.map(({ entry, label }) => readEntry(path, entry, label, repository)));
+  throw new UserError('handover', `${path} is an OCI layout, but no handover`, {
+    hint: 'Only what `nix-images build` leaves can be published with --from.',
+  });
 }
 
 async function readEntry(
-  folder: string,
+  origin: string,
   entry: Descriptor,
   label: HandoverLabel,
   layout: Repository,
 ): Promise<Handover> {
   const manifest = await layout.getManifest(entry.digest);
-  if (manifest) return { folder, label, manifest, layout };
-  throw new UserError('handover', `${folder}: its manifest ${entry.digest} is missing`, {
+  if (manifest) return { origin, label, manifest, layout };
+  throw new UserError('handover', `${origin}: its manifest ${entry.digest} is missing`, {
     hint: 'Run the build job again.',
   });
 }

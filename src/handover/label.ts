@@ -18,6 +18,8 @@ export const labelSchema = z.object({
   /** Where the layers are: in this layout, or in the registry that `destination` names. */
   mode: z.enum(['artifact', 'registry']),
   destination: z.string().nullable(),
+  /** The workflow run it was made in; null on a person's machine. */
+  run: z.object({ id: z.string(), attempt: z.int().positive(), job: z.string() }).nullable(),
 });
 
 export type HandoverLabel = z.infer<typeof labelSchema>;

@@ -1,3 +1,4 @@
+import type { ArtifactClient } from '../github/artifact-client.ts';
 import type { Exec } from '../io/exec.ts';
 import type { Log } from '../io/log.ts';
 
@@ -15,4 +16,6 @@ export interface Host {
   readonly fetch: typeof globalThis.fetch;
   /** A new empty folder of its own, only readable by this user; removed when the command has ended. */
   tempDir(): Promise<string>;
+  /** The client of the run's artifacts; loaded when it is called, for few commands need it. */
+  loadArtifactClient(): Promise<ArtifactClient>;
 }

@@ -6,6 +6,11 @@ import type { Host } from './host.ts';
 import type { RawInputs } from './inputs.ts';
 import { createTempDirs } from './temp.ts';
 
+const loadArtifactClient: Host['loadArtifactClient'] = async () => {
+  const { DefaultArtifactClient } = await import('@actions/artifact');
+  return new DefaultArtifactClient();
+};
+
 /** Hides what was read for secret inputs, before anything checks or logs it. */
 export const maskSecrets = (fields: Fields, raw: RawInputs, mask: (value: string) => void): void => {
   for (const [name, field] of Object.entries(fields)) {
@@ -21,12 +26,12 @@ export const maskSecrets = (fields: Fields, raw: RawInputs, mask: (value: string
 export const runCommand = async (
   command: Command,
   inputs: InputsOf<Fields>,
-  host: Omit<Host, 'tempDir'>,
+  host: Omit<Host, 'tempDir' | 'loadArtifactClient'>,
   tempParent: string,
 ): Promise<CommandResult> => {
   const temp = createTempDirs(tempParent);
   try {
-    return await command.run(inputs, { ...host, tempDir: temp.create });
+    return await command.run(inputs, { ...host, tempDir: temp.create, loadArtifactClient });
   } catch (error) {
     throw asUserError(error, host.signal);
   } finally {

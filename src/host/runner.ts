@@ -2,7 +2,7 @@ import { tmpdir } from 'node:os';
 import type { Log } from '../io/log.ts';
 import type { Command, CommandLoaders, CommandResult } from './command.ts';
 import { createExec } from './exec.ts';
-import { asUserError, describeFailure, EXIT } from './failure.ts';
+import { asUserError, describeFailure, EXIT, type Failure } from './failure.ts';
 import { type Fields, fieldMeta } from './fields.ts';
 import { parseInputs, type RawInputs } from './inputs.ts';
 import { createMask, type Mask } from './mask.ts';
@@ -66,8 +66,19 @@ const leave = async ({ toolkit, log, mask }: Step, result: CommandResult): Promi
   if (result.summary !== undefined) await writeSummary(toolkit, mask.apply(result.summary), log);
 };
 
-const fail = ({ toolkit, log, mask }: Step, title: string, error: unknown): number => {
-  const { message, causes, hint, stack } = describeFailure(error);
+/** The failure as the job's summary shows it; texts of others stand in code blocks, where Markdown means nothing. */
+const failureSummary = (title: string, { message, hint }: Failure): string => {
+  const block = (text: string): string =>
+    text
+      .split('\n')
+      .map((line) => `    ${line}\n`)
+      .join('');
+  return `### ${title} failed\n\n${block(printable(message))}\n${hint === undefined ? '' : `What to do:\n\n${block(hint)}`}`;
+};
+
+const fail = async ({ toolkit, log, mask }: Step, title: string, error: unknown): Promise<number> => {
+  const failure = describeFailure(error);
+  const { message, causes, hint, stack } = failure;
   if (stack !== undefined) log.info(stack);
   const lines = [
     message,
@@ -75,6 +86,7 @@ const fail = ({ toolkit, log, mask }: Step, title: string, error: unknown): numb
     ...(hint === undefined ? [] : [`hint: ${hint}`]),
   ];
   toolkit.error(mask.apply(printable(lines.join('\n'))), { title });
+  await writeSummary(toolkit, mask.apply(failureSummary(title, failure)), log);
   return EXIT.failed;
 };
 
@@ -103,6 +115,6 @@ export const runAction = async (
     await execute(step, await load(), world);
     return EXIT.done;
   } catch (error) {
-    return fail(step, `nix-images ${name}`, asUserError(error, world.signal));
+    return await fail(step, `nix-images ${name}`, asUserError(error, world.signal));
   }
 };

@@ -1,4 +1,4 @@
-import { sizeText } from '../publish/report.ts';
+import { sizeText } from '../io/size.ts';
 import type { InspectedImage, InspectedLayer, Inspection } from './inspection.ts';
 
 /** Store paths shown of one layer; the rest is counted (`--json` has all). */

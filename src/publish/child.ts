@@ -16,6 +16,8 @@ export interface Child {
   readonly parsed: ImageManifest;
   /** Where what the destinations may lack can be read; undefined when it was built right into them. */
   readonly source: { readonly layers: Repository; readonly rest: Repository } | undefined;
+  /** The job of the workflow that built it, where that is known. */
+  readonly buildJob: string | undefined;
   /** Bytes sent for it so far, over all destinations. */
   readonly bytesSent: number;
 }
@@ -25,14 +27,15 @@ export async function handedChild(
   handover: Handover,
   openForReading: (destination: Destination) => Promise<ImageSource>,
 ): Promise<Child> {
-  const { label, layout, manifest, folder } = handover;
+  const { label, layout, manifest, origin } = handover;
   const { destination } = label;
   const layers = destination === null ? layout : (await openForReading(parseDestination(destination))).repository;
   return {
     system: label.system,
     manifest,
-    parsed: parseManifest(manifest, folder),
+    parsed: parseManifest(manifest, origin),
     source: { layers, rest: layout },
+    buildJob: label.run?.job,
     bytesSent: 0,
   };
 }
@@ -43,6 +46,7 @@ export const builtChild = (image: BuiltImage, bytesSent: number): Child => ({
   manifest: image.manifest,
   parsed: parseManifest(image.manifest, image.manifest.digest),
   source: undefined,
+  buildJob: undefined,
   bytesSent,
 });
 

@@ -27,7 +27,7 @@ export const handoverPart = (handover: Handover): Part => ({
   tag: handover.label.tag,
   system: handover.label.system,
   systems: handover.label.systems,
-  origin: handover.folder,
+  origin: handover.origin,
   handover,
 });
 
@@ -66,7 +66,7 @@ export function soleImage(parts: readonly Part[]): { readonly name: string; read
     'platforms',
     `two images: ${first.name} from ${first.origin} and ${other.name} from ${other.origin}`,
     {
-      hint: 'Publish one image at a time: all that goes into one index must be the same image for different systems.',
+      hint: 'Publish one image at a time: name it (in a workflow by the input `image`), or name its handovers with --from.',
     },
   );
 }

@@ -59,9 +59,21 @@ export function assembleIndex(children: readonly Child[]): StoredManifest {
 async function bring(child: Child, to: Repository): Promise<void> {
   const { source, parsed } = child;
   if (!source) return;
-  await mapParallel(parsed.layers, BLOBS_AT_ONCE, (layer) => copyBlob(layer, source.layers, to));
+  await mapParallel(parsed.layers, BLOBS_AT_ONCE, async (layer) => {
+    if (await to.hasBlob(layer)) return;
+    // Where the build job left it is where it is missing, or it went missing there.
+    if (source.layers.name === to.name || !(await source.layers.hasBlob(layer))) throw layersGone(child, source.layers);
+    await copyBlob(layer, source.layers, to);
+  });
   await copyBlob(parsed.config, source.rest, to);
   await to.putManifest(child.manifest);
+}
+
+function layersGone(child: Child, where: Repository): UserError {
+  const job = child.buildJob === undefined ? 'the build job' : `the build job \`${child.buildJob}\``;
+  return new UserError('handover', `${where.name} has lost layers of the image for ${child.system}`, {
+    hint: `Run ${job} for ${child.system} again, then this one. Registries that soon remove what no tag names keep it with \`staging-tag: true\`.`,
+  });
 }
 
 /** Fetches manifests again and asks for every blob: what a client will do next must work. */

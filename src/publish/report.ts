@@ -1,29 +1,32 @@
-import { platformOf, platformText } from '../image/system.ts';
+import type { Descriptor } from '../image/descriptor.ts';
+import { platformOf, platformText, type System } from '../image/system.ts';
+import { sizeText } from '../io/size.ts';
 import { type Child, compressedSize, unpackedSize } from './child.ts';
 import type { PublishedIndex } from './publish-index.ts';
 import type { Target } from './target.ts';
 
-const UNITS = ['B', 'kB', 'MB', 'GB', 'TB'];
+export const PLATFORM_HEADINGS = ['platform', 'digest', 'layers', 'compressed', 'unpacked', 'sent'];
 
-/** Bytes as people read them, in powers of 1000: `62.2 MB`. */
-export function sizeText(bytes: number): string {
-  const power = Math.min(Math.max(Math.floor(Math.log10(Math.max(bytes, 1)) / 3), 0), UNITS.length - 1);
-  return power === 0 ? `${bytes} B` : `${(bytes / 1000 ** power).toFixed(1)} ${UNITS[power]}`;
+/** What a table says of one platform's image; `bytesSent` over all destinations. */
+export function platformRow(
+  system: System,
+  digest: string,
+  layers: readonly Descriptor[],
+  bytesSent: number,
+): string[] {
+  const unpacked = unpackedSize(layers);
+  return [
+    platformText(platformOf(system)),
+    digest,
+    String(layers.length),
+    sizeText(compressedSize(layers)),
+    unpacked === undefined ? 'unknown' : sizeText(unpacked),
+    sizeText(bytesSent),
+  ];
 }
 
-const HEADINGS = ['platform', 'digest', 'layers', 'compressed', 'unpacked', 'sent'];
-
-const row = (child: Child): string[] => {
-  const unpacked = unpackedSize(child.parsed.layers);
-  return [
-    platformText(platformOf(child.system)),
-    child.manifest.digest,
-    String(child.parsed.layers.length),
-    sizeText(compressedSize(child.parsed.layers)),
-    unpacked === undefined ? 'unknown' : sizeText(unpacked),
-    sizeText(child.bytesSent),
-  ];
-};
+const row = (child: Child): string[] =>
+  platformRow(child.system, child.manifest.digest, child.parsed.layers, child.bytesSent);
 
 /** `docker://ghcr.io/org/app:v1`, for every tag of every target. */
 export const references = (targets: readonly Target[]): string[] =>
@@ -31,8 +34,8 @@ export const references = (targets: readonly Target[]): string[] =>
 
 /** What a person sees after a publish: a table of the platforms, the index and where it is. */
 export function publishText(published: PublishedIndex, targets: readonly Target[]): string {
-  const rows = [HEADINGS, ...published.children.map(row)];
-  const widths = HEADINGS.map((_, column) => Math.max(...rows.map((cells) => (cells[column] ?? '').length)));
+  const rows = [PLATFORM_HEADINGS, ...published.children.map(row)];
+  const widths = PLATFORM_HEADINGS.map((_, column) => Math.max(...rows.map((cells) => (cells[column] ?? '').length)));
   const table = rows.map((cells) =>
     cells
       .map((cell, column) => cell.padEnd(widths[column] ?? 0))
@@ -42,25 +45,26 @@ export function publishText(published: PublishedIndex, targets: readonly Target[
   return [...table, '', `index ${published.index.digest}`, ...references(targets)].join('\n');
 }
 
+const code = (text: string): string => `\`${text}\``;
+
+/** A Markdown table; digests in code type. */
+export function markdownTable(headings: readonly string[], rows: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |\n`;
+  const body = rows.map((cells) => cells.map((cell) => (cell.startsWith('sha256:') ? code(cell) : cell)));
+  return [headings, headings.map(() => '---'), ...body].map(line).join('');
+}
+
 /** The same as Markdown, for a job's summary. */
-export function publishSummary(name: string, published: PublishedIndex, targets: readonly Target[]): string {
-  const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
-  const code = (text: string): string => `\`${text}\``;
-  return [
+export const publishSummary = (name: string, published: PublishedIndex, targets: readonly Target[]): string =>
+  [
     `### ${name}`,
     '',
-    line(HEADINGS),
-    line(HEADINGS.map(() => '---')),
-    ...published.children
-      .map(row)
-      .map(([platform = '', digest = '', ...rest]) => line([platform, code(digest), ...rest])),
-    '',
+    markdownTable(PLATFORM_HEADINGS, published.children.map(row)),
     `Index ${code(published.index.digest)}`,
     '',
     ...references(targets).map((reference) => `- ${code(reference)}`),
     '',
   ].join('\n');
-}
 
 /** The same as data, for `--json`; sizes in bytes. */
 export const publishData = (name: string, published: PublishedIndex, targets: readonly Target[]) => ({

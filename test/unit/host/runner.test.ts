@@ -82,16 +82,18 @@ describe('a step', () => {
       'the registry refused\ncause: connection refused\ncause: port closed\nhint: Log in.',
     ],
     ['a wrong input', 'failing', {}, "input how is missing\nhint: The inputs are described in the action's README.md."],
-  ])('%s is one annotation', async (_name, name, variables, text) => {
+  ])('%s is one annotation, and stands in the summary', async (_name, name, variables, text) => {
     const { exitCode, calls } = await run(name, variables);
-    expect([exitCode, calls]).toEqual([1, [`error ${text} {"title":"nix-images failing"}`]]);
+    expect([exitCode, calls[0], calls.length]).toEqual([1, `error ${text} {"title":"nix-images failing"}`, 2]);
+    const [message = '', hint = ''] = [text.split('\n')[0], text.split('hint: ')[1]];
+    expect(calls[1]).toBe(`summary ### nix-images failing failed\n\n    ${message}\n\nWhat to do:\n\n    ${hint}\n`);
   });
 
   test('a bug shows its stack in the log', async () => {
     const { exitCode, calls } = await run('failing', { INPUT_HOW: 'bug' });
     expect(exitCode).toBe(1);
     expect(calls[0]).toBe('info TypeError: x is not a function');
-    expect(calls.at(-1)).toContain('Please report it');
+    expect(calls.at(-2)).toContain('Please report it');
   });
 
   test.each(['nothing', 'toString'])('the command %s does not exist', async (name) => {

@@ -1,0 +1,48 @@
+import { join, resolve } from 'node:path';
+import { formatHandoverName } from '../github/handover-name.ts';
+import type { Job } from '../github/job.ts';
+import type { HandoverLabel } from '../handover/label.ts';
+import type { HandoverMode } from '../handover/mode.ts';
+import type { Host } from '../host/host.ts';
+import type { Repository } from '../registry/repository.ts';
+import { artifactsOf } from './github.ts';
+import type { Places } from './places.ts';
+
+/** A handover that is being made. */
+export interface HandingOver {
+  /** The layout or archive that it is. */
+  readonly repository: Repository;
+  /** Brings it to where the fan-in finds it, once it is written; returns the place in words. */
+  deliver(): Promise<string>;
+}
+
+/**
+ * Days that GitHub keeps a handover: a day is enough for a re-run of failed jobs; a week where it is a few kilobytes,
+ * so that an old run can be published again.
+ */
+const RETENTION_DAYS = { artifact: 1, registry: 7 } as const;
+
+/** A folder on a person's machine. */
+export function handOverInFolder(folder: string, host: Host, places: Places): HandingOver {
+  const repository = places.openForWriting({ kind: 'oci', path: resolve(host.cwd, folder) });
+  return { repository, deliver: async () => folder };
+}
+
+/** An artifact of the workflow run: one archive, in which the layers are compressed already. */
+export async function handOverByArtifact(
+  label: HandoverLabel,
+  mode: HandoverMode,
+  job: Job,
+  host: Host,
+  places: Places,
+): Promise<HandingOver> {
+  const name = formatHandoverName({ image: label.name, system: label.system, attempt: job.attempt });
+  const file = join(await host.tempDir(), name);
+  const repository = places.openForWriting({ kind: 'oci-archive', path: file });
+  const deliver = async (): Promise<string> => {
+    if (mode === 'none') return '';
+    await artifactsOf(host).upload(name, file, { retentionDays: RETENTION_DAYS[mode] });
+    return name;
+  };
+  return { repository, deliver };
+}
