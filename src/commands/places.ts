@@ -29,13 +29,16 @@ export interface RegistryInputs {
 
 const GITHUB_REGISTRY = 'ghcr.io';
 
+/** Shown when the registry refuses it: the token is there always, the right only where the workflow gives it. */
+const TOKEN_ORIGIN = 'the input `token`, for which the job needs `permissions: { packages: write }`';
+
 /** Falls back to the job's own token for GitHub's registry, so that a workflow there needs no login step. */
 const withGithubToken = (keychain: Keychain, { token }: RegistryInputs, host: Host): Keychain => ({
   find: async (registry, repository) => {
     const found = await keychain.find(registry, repository);
     if (found.kind !== 'anonymous' || registry !== GITHUB_REGISTRY || !token) return found;
     const username = host.env('GITHUB_ACTOR') ?? 'github';
-    return { kind: 'basic', username, password: token, origin: 'the input `token`' };
+    return { kind: 'basic', username, password: token, origin: TOKEN_ORIGIN };
   },
 });
 

@@ -1,0 +1,41 @@
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Descriptor } from '../image/descriptor.ts';
+import { openArchive } from './archive-source.ts';
+import { withFileErrors } from './file-error.ts';
+import { openLayoutRepository } from './layout.ts';
+import { LayoutFolder } from './layout-folder.ts';
+import { parseLayoutIndex } from './layout-index.ts';
+import { MANIFEST_LIMIT } from './manifest.ts';
+import { readOciArchive } from './oci-archive.ts';
+import type { Repository } from './repository.ts';
+
+/** An OCI layout to read, with what its `index.json` lists. */
+export interface LayoutSource {
+  readonly repository: Repository;
+  readonly entries: readonly Descriptor[];
+}
+
+/**
+ * Opens an OCI layout, a folder or one in a tar file, trusting nothing in it. Throws UserError `file` when it is
+ * neither. `temporaryFolder` is where a compressed archive is unpacked.
+ */
+export async function openLayoutSource(path: string, temporaryFolder: string): Promise<LayoutSource> {
+  const { isDirectory } = await withFileErrors(path, 'read', async () => ({
+    isDirectory: (await stat(path)).isDirectory(),
+  }));
+  if (isDirectory) {
+    const folder = new LayoutFolder(path);
+    await folder.check();
+    return { repository: openLayoutRepository(path, 'read'), entries: (await folder.readIndex()).manifests };
+  }
+  const archive = await openArchive(path, temporaryFolder);
+  try {
+    const repository = await readOciArchive(archive);
+    const text = (await archive.readSmall('index.json', MANIFEST_LIMIT)).toString('utf8');
+    return { repository, entries: parseLayoutIndex(text, join(path, 'index.json')).manifests };
+  } catch (error) {
+    await archive.close();
+    throw error;
+  }
+}
