@@ -5,10 +5,11 @@ import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { installMissing } from './setup/apt.mjs';
 import { ensureBinfmt } from './setup/binfmt.mjs';
-import { ensureCrane } from './setup/go-tools.mjs';
+import { ensureGoTools } from './setup/go-tools.mjs';
 import { run, SetupError } from './setup/machine.mjs';
 import { ensureNixVersions } from './setup/nix-versions.mjs';
 import { checkNode, ensureDependencies } from './setup/node.mjs';
+import { ensureZizmor } from './setup/python-tools.mjs';
 import { missingRequirements, nixStoreUsable } from './setup/requirements.mjs';
 
 const MODES = ['demo', 'test'];
@@ -47,7 +48,8 @@ async function setUp(mode) {
   checkNix();
   ensureBinfmt(log);
   if (mode !== 'test') return;
-  ensureCrane(log);
+  ensureGoTools(log);
+  ensureZizmor(log);
   await ensureNixVersions(log);
 }
 

@@ -1,2 +1,6 @@
 /** Where crane lies once set-up has built it. */
 export function cranePath(): string;
+/** Where act lies once set-up has built it. */
+export function actPath(): string;
+/** Where actionlint lies once set-up has built it. */
+export function actionlintPath(): string;

@@ -1,56 +1,95 @@
 // Test tools that exist as Go modules only.
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { cacheDirectory, findProgram, run, SetupError } from './machine.mjs';
+import { goFor } from './go.mjs';
+import { cacheDirectory, run, SetupError } from './machine.mjs';
 
-/** The newest release that Debian 12's Go (1.19) and Ubuntu 22.04's (1.18) build. */
-const CRANE_VERSION = 'v0.20.0';
-const CRANE_MODULE = 'github.com/google/go-containerregistry/cmd/crane';
-const GO_MINOR = 18;
+/**
+ * @typedef {object} GoTool
+ * @property {string} name
+ * @property {string} module
+ * @property {string} program the package in the module that is the program; the module itself where it is empty
+ * @property {string} version
+ * @property {number} goMinor the oldest Go 1.x that builds it
+ */
+
+/** @type {readonly GoTool[]} */
+const TOOLS = [
+  // The newest release that Debian 12's Go (1.19) and Ubuntu 22.04's (1.18) build.
+  {
+    name: 'crane',
+    module: 'github.com/google/go-containerregistry',
+    program: '/cmd/crane',
+    version: 'v0.20.0',
+    goMinor: 18,
+  },
+  // Runs workflows on this machine.
+  { name: 'act', module: 'github.com/nektos/act', program: '', version: 'v0.2.89', goMinor: 25 },
+  {
+    name: 'actionlint',
+    module: 'github.com/rhysd/actionlint',
+    program: '/cmd/actionlint',
+    version: 'v1.7.12',
+    goMinor: 25,
+  },
+];
+
+/** @param {string} name */
+const pathOf = (name) => join(cacheDirectory(), 'bin', name);
 
 /** Where crane lies once it is there. */
-export function cranePath() {
-  return join(cacheDirectory(), 'bin', 'crane');
+export const cranePath = () => pathOf('crane');
+
+/** Where act lies once it is there. */
+export const actPath = () => pathOf('act');
+
+/** Where actionlint lies once it is there. */
+export const actionlintPath = () => pathOf('actionlint');
+
+/**
+ * Whether a tool is there in the wanted version: Go writes the module's version into the program.
+ * @param {GoTool} tool
+ */
+function ready({ name, module, version }) {
+  return existsSync(pathOf(name)) && readFileSync(pathOf(name)).includes(`mod\t${module}\t${version}\t`);
 }
 
-/** Whether crane is there in the wanted version: Go writes the module's version into the program. */
-export function craneReady() {
-  return existsSync(cranePath()) && readFileSync(cranePath()).includes(`go-containerregistry\t${CRANE_VERSION}\t`);
+/** Whether every tool is there. */
+export function goToolsReady() {
+  return TOOLS.every(ready);
 }
 
 /**
- * Builds crane into the cache unless it is there. Throws SetupError when Go is missing or too old, or the build fails.
+ * Builds into the cache what is not there. Throws SetupError when there is no Go, or a build fails.
  * @param {(line: string) => void} log
  */
-export function ensureCrane(log) {
-  if (!craneReady()) build(log);
-  log(`crane: ${CRANE_VERSION}`);
+export function ensureGoTools(log) {
+  for (const tool of TOOLS) {
+    if (!ready(tool)) build(tool, log);
+    log(`${tool.name}: ${tool.version}`);
+  }
 }
 
-function build(log) {
-  const go = findProgram('go') ?? ['/usr/local/go/bin/go'].find((file) => existsSync(file));
-  const version = go === undefined ? '' : run([go, 'version'], { quiet: true }).stdout;
-  const [, major, minor] = /go(\d+)\.(\d+)/.exec(version) ?? [];
-  if (go === undefined || (Number(major) === 1 && Number(minor) < GO_MINOR)) {
-    const found = go === undefined ? 'there is none on PATH' : `${go} is ${version.trim()}`;
-    throw new SetupError(
-      `Go 1.${GO_MINOR} or newer is needed to build crane; ${found}. Install it (Debian: golang-go).`,
-    );
-  }
-  log(`crane: go install ${CRANE_MODULE}@${CRANE_VERSION}`);
+/**
+ * @param {GoTool} tool
+ * @param {(line: string) => void} log
+ */
+function build({ name, module, program, version, goMinor }, log) {
+  const { go, env } = goFor(name, goMinor, log);
+  log(`${name}: go install ${module}${program}@${version}`);
   const directory = join(cacheDirectory(), 'bin');
   mkdirSync(directory, { recursive: true });
   const draft = mkdtempSync(join(directory, '.draft-'));
   try {
     // In the temporary place first: another run may be calling the program that this one replaces.
-    const install = run([go, 'install', `${CRANE_MODULE}@${CRANE_VERSION}`], {
+    const install = run([go, 'install', `${module}${program}@${version}`], {
       quiet: true,
-      env: { GOBIN: draft, GOFLAGS: '' },
+      env: { ...env, GOBIN: draft, GOFLAGS: '' },
       cwd: draft,
     });
     if (!install.ok)
       throw new SetupError(`go install failed:\n${install.stderr.trim().split('\n').slice(-12).join('\n')}`);
-    renameSync(join(draft, 'crane'), cranePath());
+    renameSync(join(draft, name), pathOf(name));
   } finally {
     rmSync(draft, { recursive: true, force: true });
   }

@@ -1,8 +1,9 @@
 // The programs that the demo and the tests call, and the Debian or Ubuntu packages that have them.
 import { accessSync, closeSync, constants, existsSync, openSync, readSync } from 'node:fs';
 import { binfmtReady } from './binfmt.mjs';
-import { craneReady } from './go-tools.mjs';
+import { goToolsReady } from './go-tools.mjs';
 import { findProgram } from './machine.mjs';
+import { zizmorPossible } from './python-tools.mjs';
 
 const BOTH = ['demo', 'test'];
 const TEST = ['test'];
@@ -40,7 +41,13 @@ const REQUIREMENTS = [
   { name: 'docker-registry', packages: ['docker-registry'], modes: TEST },
   { name: 'patchelf', packages: ['patchelf'], modes: TEST },
   { name: 'setcap', packages: ['libcap2-bin'], modes: TEST },
-  { name: 'go', packages: ['golang-go'], modes: TEST, present: () => craneReady() || findProgram('go') !== undefined },
+  {
+    name: 'go',
+    packages: ['golang-go'],
+    modes: TEST,
+    present: () => goToolsReady() || findProgram('go') !== undefined,
+  },
+  { name: 'python3 with venv', packages: ['python3-venv'], modes: TEST, present: zizmorPossible },
   // podman without root maps user ids and networks by helpers.
   ...(process.getuid?.() === 0
     ? []
