@@ -1,4 +1,5 @@
 import type { Log } from '../io/log.ts';
+import { systemClock } from '../registry/clock.ts';
 import type { Clock } from '../registry/retry.ts';
 import type { ArtifactClient } from './artifact-client.ts';
 import { downloadArtifact } from './download-artifact.ts';
@@ -19,13 +20,14 @@ export interface Artifacts {
 
 export interface ArtifactDeps {
   /** Makes the client of @actions/artifact; called once, and only when it is needed. */
-  readonly load: () => Promise<ArtifactClient>;
+  readonly loadClient: () => Promise<ArtifactClient>;
   readonly env: Env;
   readonly log: Log;
   readonly signal: AbortSignal;
-  readonly clock: Clock;
   /** A new empty folder of its own. */
   readonly tempDir: () => Promise<string>;
+  /** The machine's own unless given. */
+  readonly clock?: Clock;
 }
 
 /**
@@ -36,11 +38,11 @@ export interface ArtifactDeps {
  * masks for signed URLs. That is right in a step, whose output is a log; transfers stand under a heading of ours, so
  * that these lines fold away. It reads token and address from the process's environment, not from `env`.
  */
-export function createArtifacts({ load, env, ...rest }: ArtifactDeps): Artifacts {
+export function createArtifacts({ loadClient, env, clock = systemClock, ...rest }: ArtifactDeps): Artifacts {
   let opened: Promise<ArtifactSession> | undefined;
   const open = async (): Promise<ArtifactSession> => {
     rest.log.mask(runtimeToken(env));
-    return { ...rest, client: await load() };
+    return { ...rest, clock, client: await loadClient() };
   };
   const session = (): Promise<ArtifactSession> => (opened ??= open());
   return {

@@ -1,7 +1,6 @@
 import { expect, test } from 'vitest';
 import { createArtifacts } from '../../../src/github/artifacts.ts';
 import { runtimeToken } from '../../../src/github/runtime.ts';
-import { systemClock } from '../../../src/registry/clock.ts';
 import { memoryLog } from '../../integration/registry/kit.ts';
 
 const JOB = { GITHUB_ACTIONS: 'true', ACTIONS_RUNTIME_TOKEN: 'token', ACTIONS_RESULTS_URL: 'https://results.test/' };
@@ -24,16 +23,15 @@ test.each<[string, Record<string, string>, RegExp, RegExp]>([
   ['another server', { ...JOB, GITHUB_SERVER_URL: 'https://git.acme.test' }, /git\.acme\.test has no/, /registry/],
   ['no address of a server', { ...JOB, GITHUB_SERVER_URL: 'acme' }, /acme has no/, /registry/],
 ])('%s has none, and the error says why', async (_what, variables, message, hint) => {
-  const load = () => Promise.reject(new Error('must not be loaded'));
-  const tempDir = load;
+  const loadClient = () => Promise.reject(new Error('must not be loaded'));
+  const tempDir = loadClient;
   const signal = AbortSignal.timeout(60_000);
   const artifacts = createArtifacts({
-    load,
+    loadClient,
     tempDir,
     env: env(variables),
     log: memoryLog(),
     signal,
-    clock: systemClock,
   });
   await expect(artifacts.list()).rejects.toMatchObject({
     code: 'handover',
