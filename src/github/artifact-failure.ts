@@ -103,6 +103,15 @@ const failureOf = (error: unknown): Failure => {
 /** Whether a call never got its answer; the client does not try such calls again by itself. */
 export const isLostConnection = (error: unknown): boolean => connectionCode(failureOf(error).message) !== undefined;
 
+/** Whether the transfer to the storage failed, when the artifact's name was taken already. */
+export function isBrokenTransfer(error: unknown): boolean {
+  const { message, status } = failureOf(error);
+  return status !== undefined || /^(?:Unable to make request: |Upload progress stalled)/.test(message);
+}
+
+/** Whether the name is taken. */
+export const isNameTaken = (error: unknown): boolean => failureOf(error).message.includes('(409)');
+
 /** What the client threw, as UserError `handover`; a UserError stays what it is. */
 export function artifactFailure(error: unknown, doing: Doing): UserError {
   if (error instanceof UserError) return error;

@@ -9,7 +9,12 @@ export interface HandoverName {
   readonly system: System;
   /** Attempt of the workflow run whose job uploaded it, from 1 on. */
   readonly attempt: number;
+  /** Which upload of this attempt it is, 1 to 9, for a name is lost when its upload breaks off; 1 unless given. */
+  readonly upload?: number;
 }
+
+/** Uploads that one attempt can name. */
+const MOST_UPLOADS = 9;
 
 /**
  * Stands for `/`, which artifact names may not hold. It is in no image name, it needs no escape in a URL, and no shell
@@ -21,14 +26,17 @@ const SLASH = '~';
 const PART = '[a-z0-9]+(?:(?:\\.|_|__|-+)[a-z0-9]+)*';
 
 // Read from its end: system and attempt are known words, so that whatever is left is the image, whatever it looks like.
-const NAME = new RegExp(`^handover-(${PART}(?:${SLASH}${PART})*)-([a-z0-9_]+-linux)-([1-9]\\d{0,8})\\.tar$`);
+const NAME = new RegExp(
+  `^handover-(${PART}(?:${SLASH}${PART})*)-([a-z0-9_]+-linux)-([1-9]\\d{0,8})(?:\\.([2-${MOST_UPLOADS}]))?\\.tar$`,
+);
 
 /**
  * Name of the artifact that hands over `image` for `system`. It holds the attempt, since names are taken for all
  * attempts of a run: a job that runs again would be refused. Throws UserError `handover` when it were too long.
  */
-export function formatHandoverName({ image, system, attempt }: HandoverName): string {
-  const name = `handover-${image.replaceAll('/', SLASH)}-${system}-${attempt}.tar`;
+export function formatHandoverName({ image, system, attempt, upload = 1 }: HandoverName): string {
+  const count = upload === 1 ? attempt : `${attempt}.${upload}`;
+  const name = `handover-${image.replaceAll('/', SLASH)}-${system}-${count}.tar`;
   if (isArtifactName(name)) return name;
   throw new UserError('handover', `${JSON.stringify(name)} can be no artifact's name`, {
     hint: "Shorten the image's name: the artifact's name, which holds it, may have 255 characters.",
@@ -37,31 +45,37 @@ export function formatHandoverName({ image, system, attempt }: HandoverName): st
 
 /** The reverse of formatHandoverName; undefined for names that it does not make. */
 export function parseHandoverName(name: string): HandoverName | undefined {
-  const [, image, system, attempt] = NAME.exec(name) ?? [];
+  const [, image, system, attempt, upload] = NAME.exec(name) ?? [];
   if (image === undefined || system === undefined || !isSystem(system)) return undefined;
-  return { image: image.replaceAll(SLASH, '/'), system, attempt: Number(attempt) };
+  const first = { image: image.replaceAll(SLASH, '/'), system, attempt: Number(attempt) };
+  return upload === undefined ? first : { ...first, upload: Number(upload) };
 }
+
+/** Names for `upload` in artifacts.ts to fall back on, when an upload under the first breaks off. */
+export const spareHandoverNames = (name: HandoverName): string[] =>
+  [2, 3].map((upload) => formatHandoverName({ ...name, upload }));
 
 /** A handover's artifact and what its name says. */
 export interface NamedHandover<A> extends HandoverName {
   readonly artifact: A;
 }
 
-/**
- * For each image and system the artifact of the newest attempt, sorted by image and system. Names are unique within a
- * run; should the service list one twice all the same, the later one (larger id) wins.
- */
-export function newestHandovers<A extends { readonly name: string; readonly id: number }>(
-  artifacts: readonly A[],
-): NamedHandover<A>[] {
+type Listed = { readonly name: string; readonly id: number };
+
+/** Negative when `a` is older than `b`. Should the service list a name twice, the later one (larger id) is newer. */
+const compareAge = <A extends Listed>(a: NamedHandover<A>, b: NamedHandover<A>): number =>
+  a.attempt - b.attempt || (a.upload ?? 1) - (b.upload ?? 1) || a.artifact.id - b.artifact.id;
+
+/** For each image and system the artifact of the newest attempt, and of its last upload; sorted by image and system. */
+export function newestHandovers<A extends Listed>(artifacts: readonly A[]): NamedHandover<A>[] {
   const newest = new Map<string, NamedHandover<A>>();
   for (const artifact of artifacts) {
     const name = parseHandoverName(artifact.name);
     if (!name) continue;
+    const handover = { ...name, artifact };
     const key = `${name.image} ${name.system}`;
     const other = newest.get(key);
-    const older = other && (other.attempt - name.attempt || other.artifact.id - artifact.id);
-    if (older === undefined || older < 0) newest.set(key, { ...name, artifact });
+    if (!other || compareAge(other, handover) < 0) newest.set(key, handover);
   }
   return [...newest.entries()].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, handover]) => handover);
 }

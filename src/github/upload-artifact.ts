@@ -3,7 +3,7 @@ import { access, stat, symlink } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { type Digest, digestSchema } from '../image/digest.ts';
 import { UserError } from '../io/error.ts';
-import { artifactFailure, isLostConnection } from './artifact-failure.ts';
+import { artifactFailure, isBrokenTransfer, isLostConnection, isNameTaken } from './artifact-failure.ts';
 import { isArtifactName } from './artifact-name.ts';
 import { digestOfFile } from './file-digest.ts';
 import { listArtifacts } from './list-artifacts.ts';
@@ -13,6 +13,11 @@ import type { ArtifactSession } from './session.ts';
 export interface UploadOptions {
   /** Days until the service deletes it; at most what the repository allows. */
   readonly retentionDays: number;
+  /**
+   * Names to upload under when the transfer breaks off. The service knows no second transfer for a name, and the
+   * client none for a block that was answered 429 or 502, for a URL that expired, or after four tries.
+   */
+  readonly spareNames?: readonly string[];
 }
 
 /** An artifact that was uploaded and is seen by the run's other jobs. */
@@ -35,28 +40,62 @@ export async function uploadArtifact(
   session: ArtifactSession,
   name: string,
   file: string,
-  options: UploadOptions,
+  { retentionDays, spareNames = [] }: UploadOptions,
 ): Promise<UploadedArtifact> {
-  const doing = `upload the artifact ${name}`;
   const size = await checkFile(name, file);
+  const spare = spareNames.values();
+  for (let now = name; ; ) {
+    try {
+      return await uploadAs(session, now, { path: file, size }, retentionDays);
+    } catch (error) {
+      const failure = artifactFailure(error, `upload the artifact ${now}`);
+      const next = isBrokenTransfer(error) || error instanceof LostName ? spare.next().value : undefined;
+      if (next === undefined) throw failure;
+      session.log.warn(`${failure.message}; uploading it again, as ${next}`);
+      now = next;
+    }
+  }
+}
+
+interface LocalFile {
+  readonly path: string;
+  /** Bytes. */
+  readonly size: number;
+}
+
+/** Uploads under one name. Throws what the client throws. */
+async function uploadAs(
+  session: ArtifactSession,
+  name: string,
+  file: LocalFile,
+  retentionDays: number,
+): Promise<UploadedArtifact> {
   const folder = await session.tempDir();
   const link = join(folder, name);
-  await symlink(resolve(file), link);
-  const upload = () =>
-    session.client.uploadArtifact(name, [link], folder, { retentionDays: options.retentionDays, skipArchive: true });
+  await symlink(resolve(file.path), link);
+  const upload = () => session.client.uploadArtifact(name, [link], folder, { retentionDays, skipArchive: true });
+  let wasLost = false;
+  const isWorthIt = (error: unknown): boolean => {
+    const isLost = isBeforeTheName(error);
+    wasLost ||= isLost;
+    return isLost;
+  };
   try {
-    const { id, size: sent, digest } = await patient(doing, session, upload, isBeforeTheName);
+    const { id, size, digest } = await patient(`upload the artifact ${name}`, session, upload, isWorthIt);
     if (id === undefined || digest === undefined) throw new Error('the client did not say what it uploaded');
-    if (sent === size) return { id, name, size, digest: digestSchema.parse(`sha256:${digest}`) };
+    if (size === file.size) return { id, name, size, digest: digestSchema.parse(`sha256:${digest}`) };
   } catch (error) {
-    const arrived = isFinal(error) ? await findUploaded(session, name, file) : undefined;
+    const arrived = isFinal(error) ? await findUploaded(session, name, file.path) : undefined;
     if (arrived) return arrived;
-    throw artifactFailure(error, doing);
+    throw wasLost && isNameTaken(error) ? new LostName(messageOf(error), { cause: error }) : error;
   }
-  throw new UserError('handover', `${file} changed while it was uploaded as the artifact ${name}`, {
+  throw new UserError('handover', `${file.path} changed while it was uploaded as the artifact ${name}`, {
     hint: 'Let nothing write to the handover after the build, and re-run the job.',
   });
 }
+
+/** The name is taken, by a call of ours whose answer was lost. */
+class LostName extends Error {}
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : '');
 

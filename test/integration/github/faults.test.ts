@@ -115,6 +115,37 @@ describe('uploads that fail', () => {
   });
 });
 
+describe('uploads that go on under another name', () => {
+  const SPARE = ['handover-app-x86_64-linux-1.2.tar', 'handover-app-x86_64-linux-1.3.tar'];
+
+  test.each<[string, Fault]>([
+    ['429 for a block', status('PutBlock', 429, 1)],
+    ['502 for the list of blocks', status('PutBlockList', 502, 1)],
+    ['500 for longer than the client tries', status('PutBlockList', 500, 4)],
+    ['an expired URL', { kind: 'expired', route: 'CreateArtifact' }],
+    ['a name whose answer is lost', { kind: 'lose-answer', route: 'CreateArtifact' }],
+  ])('%s', async (_what, fault) => {
+    const { results, artifacts, log } = await scene();
+    results.faults.add(fault);
+    const uploaded = await artifacts.upload(NAME, file.path, { retentionDays: 1, spareNames: SPARE });
+    expect(uploaded).toMatchObject({ name: SPARE[0], digest: file.digest });
+    expect((await artifacts.list()).map(({ name }) => name)).toEqual([SPARE[0]]);
+    expect(log.lines.at(-1)).toMatch(
+      /^cannot upload the artifact .*; uploading it again, as handover-app-.*-1\.2\.tar$/,
+    );
+  });
+
+  test('but not because another job has the name, and not for ever', async () => {
+    const { results, artifacts } = await scene();
+    const options = { retentionDays: 1, spareNames: SPARE };
+    await artifacts.upload(NAME, file.path, options);
+    await expect(artifacts.upload(NAME, file.path, options)).rejects.toThrow('has an artifact of this name already');
+    results.faults.add({ kind: 'expired', route: 'CreateArtifact', times: ALWAYS });
+    await expect(artifacts.upload('other.tar', file.path, options)).rejects.toThrow(`${SPARE[1]}: the storage refused`);
+    expect(results.artifacts().filter(({ final }) => final)).toHaveLength(1);
+  });
+});
+
 describe('lists', () => {
   test('a lost connection is tried again, twice', async () => {
     const { results, artifacts, log } = await scene();

@@ -7,6 +7,7 @@ import {
   type HandoverName,
   newestHandovers,
   parseHandoverName,
+  spareHandoverNames,
 } from '../../../src/github/handover-name.ts';
 import { SYSTEMS } from '../../../src/image/system.ts';
 
@@ -17,6 +18,7 @@ const NAMES: [HandoverName, string][] = [
   [{ image: 'app', system: X86, attempt: 1 }, 'handover-app-x86_64-linux-1.tar'],
   [{ image: 'org/team/app', system: ARM, attempt: 12 }, 'handover-org~team~app-aarch64-linux-12.tar'],
   [{ image: 'a.b_c__d--e', system: X86, attempt: 3 }, 'handover-a.b_c__d--e-x86_64-linux-3.tar'],
+  [{ image: 'app', system: X86, attempt: 2, upload: 3 }, 'handover-app-x86_64-linux-2.3.tar'],
   // An image that is called like a handover's end.
   [{ image: 'app-x86_64-linux-2', system: ARM, attempt: 1 }, 'handover-app-x86_64-linux-2-aarch64-linux-1.tar'],
   [{ image: 'handover-app', system: X86, attempt: 1 }, 'handover-handover-app-x86_64-linux-1.tar'],
@@ -36,6 +38,8 @@ test.each([
   'handover-app-x86_64-linux-01.tar',
   'handover-app-x86_64-linux-0.tar',
   'handover-app-x86_64-linux-.tar',
+  'handover-app-x86_64-linux-1.1.tar',
+  'handover-app-x86_64-linux-1.10.tar',
   'handover-app-riscv64-linux-1.tar',
   'handover--x86_64-linux-1.tar',
   'handover-App-x86_64-linux-1.tar',
@@ -51,11 +55,15 @@ test.each([
 });
 
 const part = fc.stringMatching(/^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*$/, { size: 'small' });
-const handoverName = fc.record({
-  image: fc.array(part, { minLength: 1, maxLength: 4 }).map((parts) => parts.join('/')),
-  system: fc.constantFrom(...SYSTEMS),
-  attempt: fc.integer({ min: 1, max: 999_999_999 }),
-});
+const handoverName = fc.record(
+  {
+    image: fc.array(part, { minLength: 1, maxLength: 4 }).map((parts) => parts.join('/')),
+    system: fc.constantFrom(...SYSTEMS),
+    attempt: fc.integer({ min: 1, max: 999_999_999 }),
+    upload: fc.integer({ min: 2, max: 9 }),
+  },
+  { requiredKeys: ['image', 'system', 'attempt'] },
+);
 
 describe('for all names', () => {
   test('what is formatted may be an artifact, and parses to what it was', () => {
@@ -70,7 +78,7 @@ describe('for all names', () => {
   });
 
   test('a text that parses is the one form of what it means', () => {
-    const almost = fc.stringMatching(/^handover-[a-z0-9~._-]{1,20}-(x86_64|aarch64)-linux-[0-9]{1,3}\.tar$/);
+    const almost = fc.stringMatching(/^handover-[a-z0-9~._-]{1,20}-(x86_64|aarch64)-linux-[0-9]{1,3}(\.[0-9])?\.tar$/);
     fc.assert(
       fc.property(almost, (text) => {
         const name = parseHandoverName(text);
@@ -78,6 +86,11 @@ describe('for all names', () => {
       }),
     );
   });
+});
+
+test('spare names are those of further uploads', () => {
+  const spare = spareHandoverNames({ image: 'o/a', system: ARM, attempt: 4 });
+  expect(spare).toEqual(['handover-o~a-aarch64-linux-4.2.tar', 'handover-o~a-aarch64-linux-4.3.tar']);
 });
 
 test('a name that is too long says so', () => {
@@ -129,6 +142,16 @@ describe('newestHandovers', () => {
         ['a', ARM, 2, 13],
         ['a', X86, 10, 10],
       ],
+    ],
+    [
+      'the last upload of the newest attempt',
+      [
+        'handover-a-x86_64-linux-1.3.tar',
+        'handover-a-x86_64-linux-2.2.tar',
+        'handover-a-x86_64-linux-2.tar',
+        'handover-a-x86_64-linux-1.tar',
+      ],
+      [['a', X86, 2, 11]],
     ],
     [
       'the later of two with one name',
