@@ -95,7 +95,7 @@ export const build = defineCommand({
       const task = { definition, system, repositories: [layers] };
       const image = await buildFromNix(task, await buildTools(host, nix, places));
       if (to && inputs.stagingTag) await layers.tag(stagingTag(label), image.manifest);
-      await layers.close();
+      if (to) await layers.close();
       await writeHandover(handover.repository, image, label);
       return result(image, label, mode, await handover.deliver(), layers.bytesSent);
     } catch (error) {

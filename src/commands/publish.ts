@@ -72,7 +72,7 @@ export const publish = defineCommand({
     const nix = (): Promise<Nix> => (opened ??= nixOf(host, inputs.nixArg));
     const given = installables(inputs.installable, inputs.file, inputs.attr);
     const handed = await collectHandovers(inputs, given.length > 0, job, host);
-    const parts = [...handed, ...(await jobsLeft(given, inputs.system, handed, nix))];
+    const parts = inOrder([...handed, ...(await jobsLeft(given, inputs.system, handed, nix))]);
     const image = soleImage(parts);
     const expected = inputs.system.length > 0 ? inputs.system : parts.flatMap((part) => part.systems);
     checkPlatforms(parts, [...new Set(expected)], inputs.allowMissing);
@@ -107,6 +107,10 @@ const notForForks = () => ({
   text: "Nothing is published for a fork's pull request.",
   summary: "Nothing is published for a fork's pull request.\n",
 });
+
+/** One order everywhere, whatever came first. */
+const inOrder = (parts: readonly Part[]): Part[] =>
+  [...parts].sort((a, b) => SYSTEMS.indexOf(a.system) - SYSTEMS.indexOf(b.system));
 
 /** What is to be built of the installables: every system that was not handed over. */
 async function jobsLeft(

@@ -1,0 +1,75 @@
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { ResultsEmulator } from '../emulators/results/emulator.ts';
+import type { JobRun } from '../emulators/results/tokens.ts';
+import { ROOT } from './cli.ts';
+import { TEST_NIX_CONFIG } from './nix.ts';
+import { runProgram } from './tools.ts';
+
+/** What a step left. */
+export interface StepResult {
+  readonly exitCode: number;
+  /** The step's log, workflow commands and all. */
+  readonly log: string;
+  readonly outputs: Readonly<Record<string, string>>;
+  readonly summary: string;
+}
+
+export interface Step {
+  readonly results: ResultsEmulator;
+  readonly job: JobRun;
+  /** A folder that may be written to. */
+  readonly temp: string;
+  /** What stands under `with:`. */
+  readonly with: Readonly<Record<string, string>>;
+  readonly event?: unknown;
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+/** Runs an action from source as a runner would: inputs, tokens and files in the environment. */
+export async function runStep(
+  action: string,
+  { results, job, temp, with: inputs, event = {}, env = {} }: Step,
+): Promise<StepResult> {
+  const folder = join(temp, crypto.randomUUID());
+  await mkdir(join(folder, 'temp'), { recursive: true });
+  const files = {
+    GITHUB_OUTPUT: join(folder, 'output'),
+    GITHUB_STEP_SUMMARY: join(folder, 'summary'),
+    GITHUB_EVENT_PATH: join(folder, 'event.json'),
+  };
+  for (const file of Object.values(files)) await writeFile(file, '');
+  await writeFile(files.GITHUB_EVENT_PATH, JSON.stringify(event));
+  const variables = Object.fromEntries(
+    Object.entries(inputs).map(([name, value]) => [`INPUT_${name.toUpperCase()}`, value]),
+  );
+  const { exitCode, stdout, stderr } = await runProgram(
+    process.execPath,
+    [join(ROOT, 'src/main.ts'), `--action=${action}`],
+    {
+      cwd: folder,
+      env: {
+        NIX_CONFIG: TEST_NIX_CONFIG,
+        DOCKER_CONFIG: '/nonexistent',
+        RUNNER_TEMP: join(folder, 'temp'),
+        ...results.environment(job),
+        ...files,
+        ...variables,
+        ...env,
+      },
+    },
+  );
+  const read = (file: string): Promise<string> => readFile(file, 'utf8');
+  return {
+    exitCode,
+    log: stdout + stderr,
+    outputs: parseOutputs(await read(files.GITHUB_OUTPUT)),
+    summary: await read(files.GITHUB_STEP_SUMMARY),
+  };
+}
+
+/** `NAME<<DELIMITER`, lines, `DELIMITER`: GitHub's file format for outputs. */
+function parseOutputs(text: string): Record<string, string> {
+  const found = text.matchAll(/^([^\n]+?)<<(\S+)\n([\s\S]*?)\n?\2$/gm);
+  return Object.fromEntries([...found].map(([, name = '', , value = '']) => [name, value]));
+}
