@@ -10,7 +10,7 @@ import { jobParts, type Part, soleImage } from '../publish/part.ts';
 import { checkPlatforms } from '../publish/platforms.ts';
 import { publishIndex } from '../publish/publish-index.ts';
 import { publishData, publishSummary, publishText, references } from '../publish/report.ts';
-import { checkRoom, chooseTags, type Target } from '../publish/target.ts';
+import { checkRoom, chooseTags, mergeTargets, type Target } from '../publish/target.ts';
 import { type Destination, parseDestination } from '../registry/destination.ts';
 import { parseReference, parseTag } from '../registry/reference.ts';
 import { collectHandovers } from './collecting.ts';
@@ -80,10 +80,14 @@ export const publish = defineCommand({
     const destinations = inputs.to.length > 0 ? inputs.to : [defaultDestination(image.name)];
     checkRoom(destinations, parts.length);
     const imageName = parseReference(image.name);
-    const targets = destinations.map((destination): Target => {
-      const tags = chooseTags(destination, inputs.tag, image.tag);
-      return { repository: places.openForWriting(inFolder(destination, host.cwd), imageName), tags };
-    });
+    const targets = mergeTargets(
+      destinations.map(
+        (destination): Target => ({
+          repository: places.openForWriting(inFolder(destination, host.cwd), imageName),
+          tags: chooseTags(destination, inputs.tag, image.tag),
+        }),
+      ),
+    );
     try {
       const published = await publishIndex(await childrenOf(parts, targets, host, places, nix), targets, host.log);
       return {

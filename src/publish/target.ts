@@ -37,3 +37,14 @@ export function checkRoom(destinations: readonly Destination[], platforms: numbe
     hint: 'Choose one with --system, or write an oci-archive: instead.',
   });
 }
+
+/** Targets in one place become one, with the tags of all: what goes there is sent once. */
+export function mergeTargets(targets: readonly Target[]): Target[] {
+  const byName = new Map<string, Target>();
+  for (const target of targets) {
+    const { repository } = byName.get(target.repository.name) ?? target;
+    const tags = [...(byName.get(repository.name)?.tags ?? []), ...target.tags];
+    byName.set(repository.name, { repository, tags: [...new Set(tags)] });
+  }
+  return [...byName.values()];
+}

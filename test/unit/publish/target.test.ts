@@ -1,0 +1,37 @@
+import { describe, expect, test } from 'vitest';
+import { checkRoom, chooseTags, mergeTargets } from '../../../src/publish/target.ts';
+import { parseDestination } from '../../../src/registry/destination.ts';
+import { openLayoutRepository } from '../../../src/registry/layout.ts';
+
+describe('chooseTags', () => {
+  test.each<[string, string[], string | null, string[]]>([
+    ['ghcr.io/org/app', [], null, ['latest']],
+    ['ghcr.io/org/app', [], 'v7', ['v7']],
+    ['ghcr.io/org/app', ['a', 'b'], 'v7', ['a', 'b']],
+    ['ghcr.io/org/app:x', ['a', 'x'], 'v7', ['x', 'a']],
+    ['oci:out:x', [], 'v7', ['x']],
+    ['docker-archive:out.tar:app:x', [], 'v7', ['x']],
+    ['docker-archive:out.tar', [], 'v7', ['v7']],
+  ])('%s with %j, the definition says %s: %j', (destination, asked, own, tags) => {
+    expect(chooseTags(parseDestination(destination), asked, own)).toEqual(tags);
+  });
+});
+
+test('targets in one place become one', () => {
+  const target = (path: string, ...tags: string[]) => ({ repository: openLayoutRepository(path, 'write'), tags });
+  const merged = mergeTargets([target('a', '1', '2'), target('b', '1'), target('a', '2', '3')]);
+  expect(merged.map(({ repository, tags }) => [repository.name, tags])).toEqual([
+    ['oci:a', ['1', '2', '3']],
+    ['oci:b', ['1']],
+  ]);
+});
+
+test.each([
+  ['docker-archive:a.tar', 1, true],
+  ['docker-archive:a.tar', 2, false],
+  ['oci-archive:a.tar', 2, true],
+])('%s has room for %i platforms: %s', (destination, platforms, fits) => {
+  const check = expect(() => checkRoom([parseDestination(destination)], platforms));
+  if (fits) check.not.toThrow();
+  else check.toThrow('holds one platform, and there are 2');
+});
