@@ -30,11 +30,12 @@ export interface UploadedArtifact {
 }
 
 /**
- * Uploads one file as it is (`skipArchive`), not as a zip of level 0. So the digest that the service keeps is the
- * file's own, and what is downloaded is compared with it byte for byte; no zip of unknown making is ever unpacked, no
- * path in it believed; nothing is copied or compressed again; and there is no zip64 question over 4 GiB. Both ways
- * stream in blocks of 8 MiB, five at once (about 70 MB of memory, at most 390 GiB), so that nothing speaks for the zip.
- * The price: the client takes the file's name for the artifact's, hence the link of that name.
+ * Uploads one file as it is (`skipArchive`), not in a zip of level 0. So the digest that the service keeps is the
+ * file's own, and what comes down is compared with it as a whole; no zip is ever unpacked and no path in one believed.
+ * Nothing is framed and checksummed a second time (400 MB: 1.1 s of CPU to send instead of 2.2 s, 4.0 s instead of
+ * 5.6 s to receive). Both ways stream in blocks of 8 MiB, five at once: memory is bounded (some 150 MB above what the
+ * program takes; 90 MB with a zip), and so is the size by Azure's 50,000 blocks, at 390 GiB.
+ * The price: the client takes the file's name for the artifact's and ignores the one it is given, hence the link.
  */
 export async function uploadArtifact(
   session: ArtifactSession,

@@ -1,5 +1,10 @@
 import { expect, test } from 'vitest';
-import { artifactFailure, isLostConnection } from '../../../src/github/artifact-failure.ts';
+import {
+  artifactFailure,
+  isBrokenTransfer,
+  isLostConnection,
+  isNameTaken,
+} from '../../../src/github/artifact-failure.ts';
 import { UserError } from '../../../src/io/error.ts';
 
 const restError = (statusCode: number, message: string): Error => Object.assign(new Error(message), { statusCode });
@@ -80,4 +85,18 @@ test.each([
   ['x', false],
 ])('%j is a lost connection: %s', (message, expected) => {
   expect(isLostConnection(new Error(message))).toBe(expected);
+});
+
+test.each<[unknown, boolean, boolean]>([
+  [restError(429, 'slow down'), true, false],
+  [restError(403, 'expired'), true, false],
+  [new Error('Unable to make request: ECONNRESET\nIf'), true, false],
+  [new Error('Upload progress stalled.'), true, false],
+  [new Error('Failed to CreateArtifact: Unable to make request: ECONNRESET\nIf'), false, false],
+  [refused('(409) Conflict: an artifact with this name already exists on the workflow run'), false, true],
+  [refused('(403) Forbidden: x'), false, false],
+  [new TypeError('bug'), false, false],
+])('%s: a broken transfer %s, a taken name %s', (error, isBroken, isTaken) => {
+  expect(isBrokenTransfer(error)).toBe(isBroken);
+  expect(isNameTaken(error)).toBe(isTaken);
 });
