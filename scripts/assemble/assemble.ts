@@ -4,7 +4,7 @@ import { bundle } from './bundle.ts';
 import { AssembleError } from './failure.ts';
 import { createGit, type Git, type TreeEntry } from './git.ts';
 import { checkInstalled } from './installed.ts';
-import { placeFiles, relocateLinks } from './release-tree.ts';
+import { hasLinks, placeFiles, relocateLinks } from './release-tree.ts';
 
 const PLAIN_FILE = '100644';
 
@@ -19,14 +19,13 @@ const storeFolder = async (git: Git, folder: string, prefix: string): Promise<Tr
   return names.map((name, at) => ({ mode: PLAIN_FILE, object: objects[at] ?? '', path: `${prefix}${name}` }));
 };
 
-/** Pages whose links change, stored anew. */
+/** Stores the pages whose links change anew. */
 const relocatePages = async (git: Git, source: string, entries: readonly TreeEntry[]): Promise<TreeEntry[]> => {
-  const page = entries.find(({ path }) => path === 'README.md');
-  if (page === undefined) return [...entries];
-  const file = join(source, 'README.md');
-  await writeFile(file, relocateLinks(await readFile(file, 'utf8')));
-  const [object = ''] = await git.store([file]);
-  return entries.map((entry) => (entry === page ? { ...entry, object } : entry));
+  const pages = entries.filter(({ path }) => hasLinks(path));
+  const files = pages.map(({ path }) => join(source, path));
+  for (const file of files) await writeFile(file, relocateLinks(await readFile(file, 'utf8')));
+  const objects = await git.store(files);
+  return entries.map((entry) => ({ ...entry, object: objects[pages.indexOf(entry)] ?? entry.object }));
 };
 
 const releaseTree = async (git: Git, root: string, scratch: string, tree: string): Promise<string> => {

@@ -9,7 +9,13 @@ import { runProgram } from './program.ts';
 const TARGET = 'es2024';
 
 /** Programs for development; their presence would mean that the source imports what it should not. */
-const UNWANTED = ['typescript', 'vitest', '@biomejs/biome', '@vercel/ncc', 'fast-check'];
+const UNWANTED = ['typescript', 'vitest', '@biomejs/biome', 'fast-check'];
+
+/** What packages try to load and do without: colours of debug's lines, Kerberos for proxies. */
+const OPTIONAL = ['supports-color', 'kerberos'];
+
+/** ncc's stand-ins, such as the one for a module that is not installed. */
+const STAND_IN = '/@vercel/ncc/';
 
 interface Module {
   readonly name?: string | undefined;
@@ -27,7 +33,7 @@ export const bundledPackages = (modules: readonly Module[]): string[] => {
   const folders = new Set<string>();
   const visit = ({ name, modules: inner }: Module): void => {
     const folder = PACKAGE.exec(name ?? '')?.[1];
-    if (folder !== undefined) folders.add(folder);
+    if (folder !== undefined && name?.includes(STAND_IN) === false) folders.add(folder);
     inner?.forEach(visit);
   };
   modules.forEach(visit);
@@ -57,8 +63,11 @@ const trimManifest = async (source: string, out: string): Promise<void> => {
 
 const checkFile = (name: string, text: string, root: string): void => {
   // ncc's way to say that it has not found a module: nobody would notice before that line runs.
-  const lost = /eval\("require"\)\("([^"]+)"\)/.exec(text)?.[1];
-  if (lost !== undefined) throw new AssembleError(`${name} asks for ${lost}, which is not installed; run npm ci`);
+  for (const [, lost = ''] of text.matchAll(/eval\("require"\)\("([^"]+)"\)/g)) {
+    if (OPTIONAL.includes(lost)) continue;
+    const advice = 'Run npm ci; or, where a package does without it, add it to OPTIONAL in scripts/assemble/bundle.ts';
+    throw new AssembleError(`${name} asks for ${lost}, which is not installed. ${advice}`);
+  }
   if (text.includes(root)) throw new AssembleError(`${name} names ${root}: releases would differ by checkout`);
 };
 

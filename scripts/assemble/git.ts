@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { AssembleError } from './failure.ts';
 import { runProgram } from './program.ts';
 
 /** A file as git keeps it: mode, object, path. */
@@ -41,7 +42,13 @@ export const createGit = (root: string, scratch: string): Git => {
   const line = async (args: readonly string[], more?: { input?: string; env?: Record<string, string> }) =>
     (await git(args, more)).trim();
   return {
-    commitOf: (ref) => line(['rev-parse', '--verify', '--end-of-options', `${ref}^{commit}`]),
+    commitOf: async (ref) => {
+      try {
+        return await line(['rev-parse', '--verify', '--end-of-options', `${ref}^{commit}`]);
+      } catch (error) {
+        throw new AssembleError(`${ref} names no commit of ${root}`, { cause: error });
+      }
+    },
     treeOf: (commit) => line(['rev-parse', '--verify', `${commit}^{tree}`]),
     snapshot: async () => {
       await git(['read-tree', 'HEAD']);
@@ -58,6 +65,7 @@ export const createGit = (root: string, scratch: string): Git => {
       await git(['checkout-index', '--all', `--prefix=${folder}/`]);
     },
     store: async (files) => {
+      if (files.length === 0) return [];
       const input = files.map((file) => `${file}\n`).join('');
       return (await line(['hash-object', '-w', '--no-filters', '--stdin-paths'], { input })).split('\n');
     },

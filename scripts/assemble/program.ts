@@ -23,5 +23,5 @@ export const runProgram = async (argv: readonly [string, ...string[]], options: 
   const stdout = Buffer.concat(texts.stdout).toString('utf8');
   if (code === 0) return stdout;
   const said = `${Buffer.concat(texts.stderr).toString('utf8')}${stdout}`.trim();
-  throw new AssembleError(`${argv.slice(0, 3).join(' ')} failed in ${options.cwd} (${code}):\n${said}`);
+  throw new AssembleError(`${argv.join(' ')} failed in ${options.cwd} (${code}):\n${said}`);
 };

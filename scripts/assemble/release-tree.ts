@@ -11,10 +11,10 @@ export interface Placement {
 const KEPT_FILES = new Set(['README.md', 'LICENSE', 'CHANGELOG.md', 'flake.nix', 'flake.lock']);
 
 /**
- * Folders that a release has just as the source does. The workflows must be equal: GitHub refuses a token of Actions that
- * pushes a commit with other ones.
+ * Folders that a release has just as the source does; README.md leads to docs/. The workflows must be equal: GitHub refuses a
+ * token of Actions that pushes a commit with other ones.
  */
-const KEPT_FOLDERS = ['nix/', '.github/workflows/'];
+const KEPT_FOLDERS = ['nix/', 'docs/', '.github/workflows/'];
 
 const ROOT_ACTION = 'actions/root/action.yml';
 
@@ -51,11 +51,14 @@ export const placeFiles = (entries: readonly TreeEntry[]): Placement[] => {
     if (other !== undefined) throw new AssembleError(`${from.path} and ${other.from.path} would both be ${path}`);
     placed.set(path, { from, path });
   }
-  for (const taken of ['dist', 'nix']) {
+  for (const taken of ['dist', 'nix', 'docs']) {
     if (actions.has(taken)) throw new AssembleError(`an action cannot be called ${taken}: a release has that folder`);
   }
   return [...placed.values()];
 };
 
+/** Pages that people read in a release, with links to the actions' pages. */
+export const hasLinks = (path: string): boolean => path === 'README.md' || /^docs\/.*\.md$/.test(path);
+
 /** A page of the source as it reads in a release, where the actions lie at the top. */
-export const relocateLinks = (page: string): string => page.replaceAll('](actions/', '](');
+export const relocateLinks = (page: string): string => page.replaceAll(/\]\(((?:\.\.\/)*)actions\//g, ']($1');

@@ -1,0 +1,60 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { ROOT } from '../../support/cli.ts';
+import type { TempDir } from '../../support/tools.ts';
+import { actions, releaseTree, runStep } from './release.ts';
+
+let tree: TempDir;
+beforeAll(async () => {
+  tree = await releaseTree();
+});
+afterAll(() => tree?.remove());
+
+const names = await actions();
+
+test('the actions that are promised are there', () => {
+  expect(names).toEqual(expect.arrayContaining(['build', 'inspect', 'publish']));
+});
+
+describe.each(names)('the action %s of a release', (name) => {
+  test('says what it misses, as an annotation, with a hint and without a stack', async () => {
+    const { exitCode, stdout, stderr, output } = await runStep(join(tree.path, name, 'main.mjs'));
+    expect({ exitCode, stderr, output }).toEqual({ exitCode: 1, stderr: '', output: '' });
+    expect(stdout).toContain(`::error title=nix-images ${name}::`);
+    expect(stdout).toContain('%0Ahint: ');
+    expect(stdout).not.toMatch(/^ {4}at /m);
+  });
+
+  test('runs on the Node that its action.yml asks for', async () => {
+    const text = await readFile(join(tree.path, name, 'action.yml'), 'utf8');
+    expect(text).toContain(`using: "node${process.versions.node.split('.')[0]}"`);
+    expect(text).toContain('main: "main.mjs"');
+  });
+});
+
+test('an action takes its inputs and says what is wrong with one', async () => {
+  const { exitCode, stdout } = await runStep(join(tree.path, 'inspect/main.mjs'), {
+    reference: 'oci:/nonexistent:latest',
+  });
+  expect(exitCode).toBe(1);
+  expect(stdout).toContain('/nonexistent');
+});
+
+describe.each([...names, undefined])('main used as the action %s', (name) => {
+  const script = name === undefined ? 'actions/dist/index.js' : `actions/${name}/main.mjs`;
+
+  test('refuses, and says which reference to use', async () => {
+    const { exitCode, stdout } = await runStep(join(ROOT, script));
+    const reference = name === undefined ? 'org/nix-images@v1' : `org/nix-images/${name}@v1`;
+    expect(exitCode).toBe(1);
+    expect(stdout).toMatch(/^::error title=nix-images::.*has the source and not the program\./);
+    expect(stdout).toContain(`Use ${reference}, or @next`);
+  });
+});
+
+test("main's own action.yml leads to the refusal", async () => {
+  expect(await readFile(join(ROOT, 'action.yml'), 'utf8')).toMatch(
+    /^ {2}using: node24\n {2}main: actions\/dist\/index.js$/m,
+  );
+});

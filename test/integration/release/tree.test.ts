@@ -1,0 +1,123 @@
+import { readFile, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { ROOT } from '../../support/cli.ts';
+import { runProgram, type TempDir, uniqueTempDir } from '../../support/tools.ts';
+import { actions, assemble, git, listFiles, releaseTree, runAssemble } from './release.ts';
+
+/** GitHub's runners fetch a release before every job that uses it. */
+const ARCHIVE_LIMIT = 3_000_000;
+
+let tree: TempDir;
+let head: string;
+let commit: string;
+
+beforeAll(async () => {
+  head = await git('rev-parse', 'HEAD');
+  [tree, commit] = await Promise.all([releaseTree(), assemble(['--commit', '--ref', head])]);
+});
+
+afterAll(() => tree?.remove());
+
+const pathsOf = async (treeish: string): Promise<string[]> =>
+  (await git('ls-tree', '-r', '--name-only', treeish)).split('\n');
+
+test('a second assembly gives the same commit', async () => {
+  expect(await assemble(['--commit', '--ref', head])).toBe(commit);
+});
+
+test('the commit stands on its source, by the same people at the same time', async () => {
+  const show = (id: string) => git('show', '--no-patch', '--date=raw', '--format=%cn %ce %cd', id);
+  expect(await git('show', '--no-patch', '--format=%P', commit)).toBe(head);
+  expect(await show(commit)).toBe(await show(head));
+});
+
+test('the workflows are those of the source', async () => {
+  const workflows = (id: string) => git('rev-parse', `${id}:.github/workflows`);
+  expect(await workflows(commit)).toBe(await workflows(head));
+});
+
+test('the commit has nothing of the source but what users need', async () => {
+  const tops = new Set((await pathsOf(commit)).map((path) => path.split('/')[0]));
+  for (const left of ['src', 'actions', 'test', 'scripts', 'workflows', 'package.json', 'node_modules', '.ci']) {
+    expect(tops).not.toContain(left);
+  }
+});
+
+test('no file of a release is a link', async () => {
+  const modes = (await git('ls-tree', '-r', commit)).split('\n').map((line) => line.split(' ')[0]);
+  expect(modes.filter((mode) => mode !== '100644' && mode !== '100755')).toEqual([]);
+});
+
+test('the files of a release', async () => {
+  const files = await listFiles(tree.path);
+  const expected = (await actions()).flatMap((name) => [`${name}/README.md`, `${name}/action.yml`, `${name}/main.mjs`]);
+  const others = files.filter((path) => !/^(nix|docs|\.github\/workflows)\/|^dist\/\d+\.index\.js$/.test(path));
+  const top = ['CHANGELOG.md', 'LICENSE', 'README.md', 'action.yml', 'flake.lock', 'flake.nix'];
+  const dist = ['dist/index.js', 'dist/licenses.txt', 'dist/package.json'];
+  expect(others).toEqual([...top, ...dist, ...expected].sort());
+  expect(files).toContain('nix/default.nix');
+  expect(files).toContain('.github/workflows/images.yml');
+});
+
+test('the action at the top is the composite one, and uses its sibling at the same commit', async () => {
+  const text = await readFile(join(tree.path, 'action.yml'), 'utf8');
+  expect(text).toContain('using: "composite"');
+  expect(text).toContain('uses: "$/publish"');
+});
+
+test('links of the pages lead to files of the release', async () => {
+  const page = await readFile(join(tree.path, 'README.md'), 'utf8');
+  const links = [...page.matchAll(/\]\(((?:docs|build|publish|inspect|actions)\/[^)#]+)/g)].map(
+    ([, link = '']) => link,
+  );
+  expect(links).toContain('build/README.md');
+  for (const link of links) await stat(join(tree.path, link));
+});
+
+test('a release is small, as runners fetch it', async ({ annotate }) => {
+  await using folder = await uniqueTempDir('archive');
+  const archive = join(folder.path, 'tree.tar.gz');
+  await runProgram('tar', ['-czf', archive, '-C', tree.path, '.']);
+  const { size } = await stat(archive);
+  await annotate(`${size} bytes as tar.gz`);
+  expect(size).toBeLessThan(ARCHIVE_LIMIT);
+});
+
+test('the licences of what is bundled are there, those of development tools are not', async () => {
+  const licences = await readFile(join(tree.path, 'dist/licenses.txt'), 'utf8');
+  const names = [...licences.matchAll(/^-{80}\n(\S+) /gm)].map(([, name]) => name);
+  expect(names).toEqual(expect.arrayContaining(['@actions/core', 'execa', 'undici', 'zod']));
+  for (const tool of ['typescript', 'vitest', '@biomejs/biome', '@vercel/ncc']) expect(names).not.toContain(tool);
+});
+
+test('no file of the bundle names this machine', async () => {
+  const files = (await listFiles(tree.path)).filter((path) => path.startsWith('dist/'));
+  for (const path of files) expect(await readFile(join(tree.path, path), 'utf8')).not.toContain(ROOT);
+});
+
+test('the program in a release runs as a command line too', async () => {
+  const { version } = JSON.parse(await readFile(join(ROOT, 'package.json'), 'utf8')) as { version: string };
+  const env = { GITHUB_ACTIONS: undefined };
+  const { stdout } = await runProgram(process.execPath, [join(tree.path, 'dist/index.js'), '--version'], { env });
+  expect(stdout.trim()).toBe(`nix-images ${version}`);
+});
+
+test.each([
+  [[], 'usage:'],
+  [['--out', '/tmp/x', '--commit'], 'usage:'],
+  [['--commit', '--branch', 'x'], "Unknown option '--branch'"],
+  [['--commit', '--ref', 'no-such-branch'], 'no-such-branch'],
+])('assemble %j is refused with what is wrong', async (args, message) => {
+  const { exitCode, stderr } = await runAssemble(args);
+  expect(exitCode).toBe(1);
+  expect(stderr).toContain(message);
+  expect(stderr).not.toContain('    at ');
+});
+
+test('assemble overwrites nothing', async () => {
+  await using folder = await uniqueTempDir('taken');
+  await writeFile(join(folder.path, 'mine'), '');
+  const { exitCode, stderr } = await runAssemble(['--out', folder.path]);
+  expect({ exitCode, stderr }).toEqual({ exitCode: 1, stderr: `assemble: ${folder.path} is not empty\n` });
+});
