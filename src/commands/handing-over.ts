@@ -1,5 +1,5 @@
 import { join, resolve } from 'node:path';
-import { formatHandoverName } from '../github/handover-name.ts';
+import { formatHandoverName, spareHandoverNames } from '../github/handover-name.ts';
 import type { Job } from '../github/job.ts';
 import type { HandoverLabel } from '../handover/label.ts';
 import type { HandoverMode } from '../handover/mode.ts';
@@ -36,13 +36,14 @@ export async function handOverByArtifact(
   host: Host,
   places: Places,
 ): Promise<HandingOver> {
-  const name = formatHandoverName({ image: label.name, system: label.system, attempt: job.attempt });
+  const named = { image: label.name, system: label.system, attempt: job.attempt };
+  const name = formatHandoverName(named);
   const file = join(await host.tempDir(), name);
   const repository = places.openForWriting({ kind: 'oci-archive', path: file });
   const deliver = async (): Promise<string> => {
     if (mode === 'none') return '';
-    await artifactsOf(host).upload(name, file, { retentionDays: RETENTION_DAYS[mode] });
-    return name;
+    const options = { retentionDays: RETENTION_DAYS[mode], spareNames: spareHandoverNames(named) };
+    return (await artifactsOf(host).upload(name, file, options)).name;
   };
   return { repository, deliver };
 }
