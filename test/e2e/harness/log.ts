@@ -1,0 +1,90 @@
+import { z } from 'zod';
+
+/** A line of `act --json`, as far as tests look at it. */
+const LINE = z.object({
+  msg: z.string(),
+  level: z.string().optional(),
+  job: z.string().optional(),
+  jobID: z.string().optional(),
+  matrix: z.record(z.string(), z.unknown()).nullish(),
+  stage: z.string().optional(),
+  step: z.string().optional(),
+  stepResult: z.string().optional(),
+  jobResult: z.string().optional(),
+  raw_output: z.boolean().optional(),
+  command: z.string().optional(),
+  content: z.string().optional(),
+  arg: z.string().optional(),
+  kvPairs: z.record(z.string(), z.string()).nullish(),
+});
+type Line = z.infer<typeof LINE>;
+
+/** `::error::`, `::warning::` or `::notice::`. */
+export interface Annotation {
+  readonly level: string;
+  readonly title: string | undefined;
+  readonly text: string;
+}
+
+export interface StepRun {
+  readonly name: string;
+  /** `Pre`, `Main` or `Post`. */
+  readonly stage: string;
+  readonly result: string;
+}
+
+/** One job of a run; a matrix has several of the same id. */
+export interface JobRun {
+  readonly id: string;
+  readonly matrix: Readonly<Record<string, unknown>>;
+  /** `success`, `failure`, …; undefined when the job did not come to an end. */
+  readonly result: string | undefined;
+  readonly steps: readonly StepRun[];
+  /** What the steps printed, workflow commands left out. */
+  readonly output: string;
+  readonly annotations: readonly Annotation[];
+  /** The job's summary, as the steps wrote it. */
+  readonly summary: string;
+}
+
+const ANNOTATIONS = ['error', 'warning', 'notice'];
+
+const readLine = (text: string): Line | undefined => {
+  if (!text.startsWith('{')) return undefined;
+  const parsed = LINE.safeParse(JSON.parse(text));
+  return parsed.success ? parsed.data : undefined;
+};
+
+const annotationOf = ({ command = '', arg = '', kvPairs }: Line): Annotation[] =>
+  ANNOTATIONS.includes(command) ? [{ level: command, title: kvPairs?.title, text: arg }] : [];
+
+const jobOf = (lines: readonly Line[]): JobRun => ({
+  id: lines[0]?.jobID ?? '',
+  matrix: lines.find(({ matrix }) => matrix !== undefined && matrix !== null)?.matrix ?? {},
+  result: lines.findLast(({ jobResult }) => jobResult !== undefined)?.jobResult,
+  steps: lines
+    .filter(({ stepResult, stage }) => stepResult !== undefined && stage !== undefined)
+    .map(({ step = '', stage = '', stepResult = '' }) => ({ name: step, stage, result: stepResult })),
+  output: lines
+    .filter((line) => line.raw_output === true)
+    .map(({ msg }) => msg)
+    .join(''),
+  annotations: lines.flatMap(annotationOf),
+  summary: lines
+    .filter(({ command }) => command === 'summary')
+    .map(({ content = '' }) => content)
+    .join(''),
+});
+
+/** The jobs in the output of `act --json`, in the order in which they began. */
+export const readJobs = (output: string): JobRun[] => {
+  const jobs = new Map<string, Line[]>();
+  for (const text of output.split('\n')) {
+    const line = readLine(text);
+    if (line?.job === undefined || line.jobID === undefined) continue;
+    const lines = jobs.get(line.job) ?? [];
+    lines.push(line);
+    jobs.set(line.job, lines);
+  }
+  return [...jobs.values()].map(jobOf);
+};
