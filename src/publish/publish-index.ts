@@ -61,8 +61,11 @@ async function bring(child: Child, to: Repository): Promise<void> {
   if (!source) return;
   await mapParallel(parsed.layers, BLOBS_AT_ONCE, async (layer) => {
     if (await to.hasBlob(layer)) return;
-    // Where the build job left it is where it is missing, or it went missing there.
-    if (source.layers.name === to.name || !(await source.layers.hasBlob(layer))) throw layersGone(child, source.layers);
+    // Layers that a build job left in a registry are missing there when they are missing here.
+    const isElsewhere = source.layers !== source.rest;
+    if (isElsewhere && (source.layers.name === to.name || !(await source.layers.hasBlob(layer)))) {
+      throw layersGone(child, source.layers);
+    }
     await copyBlob(layer, source.layers, to);
   });
   await copyBlob(parsed.config, source.rest, to);
