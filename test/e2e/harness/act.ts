@@ -22,7 +22,7 @@ export interface WorkflowOptions {
   readonly event?: string;
   /** What GitHub says about the event. */
   readonly payload?: Readonly<Record<string, unknown>>;
-  /** In the environment of every step, for instance the results service's address. Visible in the process list: no real secrets. */
+  /** In the environment of every step, for instance the results service's address. */
   readonly env?: Readonly<Record<string, string>>;
   /** Runs this job alone (and those that it needs). */
   readonly job?: string;
@@ -40,6 +40,12 @@ export interface WorkflowRun {
 
 const flags = (name: string, values: readonly string[]): string[] => values.flatMap((value) => [name, value]);
 
+/** Steps have act's own environment, but for what a runner sets: that act sets too, unless it is told by `--env`. */
+const runnerVariables = (env: Readonly<Record<string, string>>): string[] =>
+  Object.entries(env)
+    .filter(([name]) => /^(GITHUB|ACTIONS|RUNNER)_/.test(name))
+    .map(([name, value]) => `${name}=${value}`);
+
 const argumentsOf = (options: WorkflowOptions, scratch: string): string[] => {
   const { library, workflow, event = 'push', env = {}, job, matrix = {} } = options;
   const repositories = [...library.repositories].map(([reference, folder]) => `${reference}=${folder}`);
@@ -52,10 +58,7 @@ const argumentsOf = (options: WorkflowOptions, scratch: string): string[] => {
       RUNNERS.map((label) => `${label}=-self-hosted`),
     ),
     ...flags('--local-repository', repositories),
-    ...flags(
-      '--env',
-      Object.entries(env).map(([name, value]) => `${name}=${value}`),
-    ),
+    ...flags('--env', runnerVariables(env)),
     // Its servers speak older protocols than the clients, on fixed ports.
     ...['--no-cache-server', '--action-offline-mode', '--action-cache-path', join(scratch, 'work')],
     ...(job === undefined ? [] : ['--job', job]),
@@ -80,6 +83,7 @@ export async function runWorkflow(options: WorkflowOptions): Promise<WorkflowRun
   await mkdir(join(folder.path, 'settings/act'), { recursive: true });
   await writeFile(join(folder.path, 'settings/act/actrc'), '');
   const env = {
+    ...options.env,
     XDG_CONFIG_HOME: join(folder.path, 'settings'),
     // act runs whatever node is first on PATH, not the one that action.yml asks for.
     PATH: `${dirname(process.execPath)}${delimiter}${process.env.PATH ?? ''}`,

@@ -37,8 +37,8 @@ export interface StepRun {
 export interface JobRun {
   readonly id: string;
   readonly matrix: Readonly<Record<string, unknown>>;
-  /** `success`, `failure`, …; undefined when the job did not come to an end. */
-  readonly result: string | undefined;
+  /** Undefined when the job did not come to an end, as one that is skipped. */
+  readonly result: 'success' | 'failure' | undefined;
   readonly steps: readonly StepRun[];
   /** What the steps printed, workflow commands left out. */
   readonly output: string;
@@ -58,10 +58,16 @@ const readLine = (text: string): Line | undefined => {
 const annotationOf = ({ command = '', arg = '', kvPairs }: Line): Annotation[] =>
   ANNOTATIONS.includes(command) ? [{ level: command, title: kvPairs?.title, text: arg }] : [];
 
+/** From the steps: act gives all jobs of a matrix one result. (So `continue-on-error` counts as a failure here.) */
+const resultOf = (lines: readonly Line[]): JobRun['result'] => {
+  if (!lines.some(({ jobResult }) => jobResult !== undefined)) return undefined;
+  return lines.some(({ stepResult }) => stepResult === 'failure') ? 'failure' : 'success';
+};
+
 const jobOf = (lines: readonly Line[]): JobRun => ({
   id: lines[0]?.jobID ?? '',
   matrix: lines.find(({ matrix }) => matrix !== undefined && matrix !== null)?.matrix ?? {},
-  result: lines.findLast(({ jobResult }) => jobResult !== undefined)?.jobResult,
+  result: resultOf(lines),
   steps: lines
     .filter(({ stepResult, stage }) => stepResult !== undefined && stage !== undefined)
     .map(({ step = '', stage = '', stepResult = '' }) => ({ name: step, stage, result: stepResult })),
