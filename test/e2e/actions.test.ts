@@ -1,6 +1,6 @@
 import { cp } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { releaseTree } from '../integration/release/release.ts';
 import { ROOT } from '../support/cli.ts';
 import { type TempDir, uniqueTempDir } from '../support/tools.ts';
@@ -9,6 +9,9 @@ import { forkPullRequest } from './harness/events.ts';
 import { writeEmptyImage } from './harness/layout.ts';
 import { createLibrary, foreignActions, type Library, nameSiblings } from './harness/library.ts';
 import { commitAll } from './harness/repository.ts';
+
+// An assembly takes seconds; beside other tests, many.
+vi.setConfig({ testTimeout: 300_000 });
 
 const INSPECT = `on: [push, pull_request]
 jobs:

@@ -1,9 +1,12 @@
 import { readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { ROOT } from '../../support/cli.ts';
 import { runProgram, type TempDir, uniqueTempDir } from '../../support/tools.ts';
 import { actions, assemble, git, listFiles, releaseTree, runAssemble } from './release.ts';
+
+// An assembly takes seconds; beside other tests, many.
+vi.setConfig({ testTimeout: 300_000 });
 
 /** GitHub's runners fetch a release before every job that uses it. */
 const ARCHIVE_LIMIT = 3_000_000;
