@@ -1,5 +1,5 @@
-// Makes a fresh Debian 12+ or Ubuntu 22.04+ machine ready: node scripts/setup.mjs demo|test
-// npm runs it before `npm run demo` and `npm test`. It runs before any dependency is there, on whatever Node (18 or newer)
+// Makes a fresh Debian 12+ or Ubuntu 22.04+ machine ready: node scripts/setup.mjs demo|test|bench
+// npm runs it before `npm run demo`, `npm test` and `npm run bench`. It runs before any dependency is there, on whatever Node (18 or newer)
 // the machine has, so it is plain JavaScript; what is in place already is only looked at, which takes well under a second.
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -12,7 +12,7 @@ import { checkNode, ensureDependencies } from './setup/node.mjs';
 import { ensureZizmor } from './setup/python-tools.mjs';
 import { missingRequirements, nixStoreUsable } from './setup/requirements.mjs';
 
-const MODES = ['demo', 'test'];
+const MODES = ['demo', 'test', 'bench'];
 
 /** The oldest Nix that is tested; an older one may work. */
 const NIX_MINOR = 8;
@@ -46,9 +46,10 @@ async function setUp(mode) {
   checkNode(root, log);
   ensurePackages(mode);
   checkNix();
-  ensureBinfmt(log);
-  if (mode !== 'test') return;
+  if (mode !== 'bench') ensureBinfmt(log);
+  if (mode === 'demo') return;
   ensureGoTools(log);
+  if (mode === 'bench') return;
   ensureZizmor(log);
   await ensureNixVersions(log);
 }

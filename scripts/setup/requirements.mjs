@@ -1,12 +1,15 @@
-// The programs that the demo and the tests call, and the Debian or Ubuntu packages that have them.
+// The programs that the demo, the tests and the benchmark call, and the Debian or Ubuntu packages that have them.
 import { accessSync, closeSync, constants, existsSync, openSync, readSync } from 'node:fs';
 import { binfmtReady } from './binfmt.mjs';
 import { goToolsReady } from './go-tools.mjs';
 import { findProgram } from './machine.mjs';
 import { zizmorPossible } from './python-tools.mjs';
 
+const ALL = ['demo', 'test', 'bench'];
 const BOTH = ['demo', 'test'];
 const TEST = ['test'];
+const WITH_PEERS = ['test', 'bench'];
+const BENCH = ['bench'];
 
 /** Names of the static qemu for the other architecture: Debian's until 12 and Ubuntu's, then Debian's. */
 const QEMU =
@@ -22,11 +25,11 @@ const QEMU =
 
 /** @type {readonly Requirement[]} */
 const REQUIREMENTS = [
-  { name: 'nix', packages: ['nix-bin'], modes: BOTH },
-  { name: 'git', packages: ['git'], modes: BOTH },
-  { name: 'dpkg-deb', packages: ['dpkg'], modes: BOTH },
-  { name: 'flock', packages: ['util-linux'], modes: BOTH },
-  { name: 'CA certificates', packages: ['ca-certificates'], modes: BOTH, present: haveCertificates },
+  { name: 'nix', packages: ['nix-bin'], modes: ALL },
+  { name: 'git', packages: ['git'], modes: ALL },
+  { name: 'dpkg-deb', packages: ['dpkg'], modes: ALL },
+  { name: 'flock', packages: ['util-linux'], modes: ALL },
+  { name: 'CA certificates', packages: ['ca-certificates'], modes: ALL, present: haveCertificates },
   { name: 'podman', packages: ['podman'], modes: BOTH },
   // podman's default runtime fails where cgroups are of version 1 or mixed; this one does not.
   { name: 'runc', packages: ['runc'], modes: BOTH },
@@ -37,16 +40,23 @@ const REQUIREMENTS = [
   // Debian 13 renamed it; either registers qemu with the F flag.
   { name: 'qemu-user (static)', packages: ['qemu-user-static', 'qemu-user-binfmt'], modes: BOTH, present: haveQemu },
   { name: 'update-binfmts', packages: ['binfmt-support'], modes: BOTH, present: haveBinfmts },
-  { name: 'skopeo', packages: ['skopeo'], modes: TEST },
-  { name: 'docker-registry', packages: ['docker-registry'], modes: TEST },
+  { name: 'skopeo', packages: ['skopeo'], modes: WITH_PEERS },
+  { name: 'docker-registry', packages: ['docker-registry'], modes: WITH_PEERS },
   { name: 'patchelf', packages: ['patchelf'], modes: TEST },
   { name: 'setcap', packages: ['libcap2-bin'], modes: TEST },
   {
     name: 'go',
     packages: ['golang-go'],
-    modes: TEST,
+    modes: WITH_PEERS,
     present: () => goToolsReady() || findProgram('go') !== undefined,
   },
+  { name: 'time', packages: ['time'], modes: BENCH },
+  { name: 'igzip', packages: ['isal'], modes: BENCH },
+  { name: 'pigz', packages: ['pigz'], modes: BENCH },
+  { name: 'zstd', packages: ['zstd'], modes: BENCH },
+  { name: 'openssl', packages: ['openssl'], modes: BENCH },
+  { name: 'buildah', packages: ['buildah'], modes: BENCH },
+  { name: 'umoci', packages: ['umoci'], modes: BENCH },
   { name: 'python3 with venv', packages: ['python3-venv'], modes: TEST, present: zizmorPossible },
   // podman without root maps user ids and networks by helpers.
   ...(process.getuid?.() === 0

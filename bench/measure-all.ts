@@ -1,0 +1,163 @@
+import { execFile } from 'node:child_process';
+import { mkdir, mkdtemp, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { nixConfig } from '../scripts/setup/nix-config.mjs';
+import { layerRecord } from '../src/image/annotations.ts';
+import { CASES } from './cases.ts';
+import { FIXTURES, STATES, type StateName } from './fixture/fixture.ts';
+import { imageArguments } from './fixture/image-file.ts';
+import { fetchPackages } from './fixture/packages.ts';
+import { type Realised, realise } from './fixture/realise.ts';
+import { systemOfMachine } from './fixture/system-of-machine.ts';
+import { archiveCommand, type MadeInputs, makeInputs, tarCommand } from './inputs/inputs.ts';
+import { load, thisMachine } from './machine.ts';
+import { timed } from './measure/timed.ts';
+import { measureBounds } from './measure-bounds.ts';
+import { measureEvaluation } from './measure-evaluation.ts';
+import { measureFloors } from './measure-floors.ts';
+import type { Measurement } from './measurement.ts';
+import type { Options } from './options.ts';
+import type { Result } from './result.ts';
+import { createRunner } from './runner.ts';
+import { measureLayersPass } from './steps/measure-steps.ts';
+import { allSubjects } from './subjects/all.ts';
+import type { Subject } from './subjects/subject.ts';
+import { inTurns } from './turns.ts';
+import { versionsOf } from './versions.ts';
+
+const run = promisify(execFile);
+
+type Log = (line: string) => void;
+
+interface Version extends Realised {
+  readonly inputs: MadeInputs;
+}
+
+/**
+ * Makes what is missing in `work`, and then measures. `save` gets the result after each case, so that a run that is broken off
+ * leaves what it found.
+ */
+export async function measureAll(
+  options: Options,
+  work: string,
+  log: Log,
+  save: (result: Result) => Promise<unknown>,
+): Promise<Result> {
+  await mkdir(work, { recursive: true });
+  const env = { NIX_CONFIG: nixConfig() };
+  const subjects = (await allSubjects(work, log)).filter(({ name }) => isChosen(name, options.subjects));
+  const versions = await makeVersions(options, work, env, log);
+  const { base } = versions;
+  await makeArchives(subjects, base.inputs, log);
+  const scratch = await mkdtemp(join(work, 'scratch-'));
+  try {
+    const loadBefore = load();
+    log(`load: ${loadBefore}`);
+    const place = { inputs: base.inputs, closure: base.closure, scratch };
+    const start = { base, subjects, loadBefore, options };
+    let result: Result = {
+      ...(await circumstances(start)),
+      evaluation: await measureEvaluation(base.inputs.nixWords, options.runs, env, scratch),
+      layersPass: await measureLayersPass(place),
+      floors: options.bounds ? await measureFloors(place, env, log) : {},
+      bounds: options.bounds ? await measureBounds(base.inputs.list, options.runs, scratch, log) : [],
+      measurements: [],
+      failures: [],
+    };
+    const runner = createRunner(scratch, env);
+    for (const situation of CASES.filter(({ name }) => options.cases.includes(name))) {
+      const inputs = versions[situation.state].inputs;
+      const here = subjects.filter((subject) => subject.cases.includes(situation.name));
+      for (const { thing: subject, round } of inTurns(here, options.runs, ({ once }) => once)) {
+        const outcome = await runner.run(subject, situation, round, inputs, base.inputs).catch(asMessage);
+        result = withOutcome(result, { case: situation.name, subject: subject.name }, outcome);
+        const took = typeof outcome === 'string' ? outcome : `${outcome.wallSeconds.toFixed(2)} s`;
+        log(`${situation.name}, ${subject.name}, ${round + 1}: ${took}`);
+      }
+      await save(result);
+    }
+    return result;
+  } finally {
+    await rm(scratch, { recursive: true, force: true });
+  }
+}
+
+const asMessage = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
+const withOutcome = (
+  result: Result,
+  where: { case: string; subject: string },
+  outcome: Measurement | string,
+): Result =>
+  typeof outcome === 'string'
+    ? { ...result, failures: [...result.failures, { ...where, message: outcome }] }
+    : { ...result, measurements: [...result.measurements, outcome] };
+
+const isChosen = (name: string, words: readonly string[]): boolean =>
+  words.length === 0 || words.some((word) => name.includes(word));
+
+async function makeVersions(
+  { fixture }: Options,
+  work: string,
+  env: Readonly<Record<string, string>>,
+  log: Log,
+): Promise<Record<StateName, Version>> {
+  const packages = await fetchPackages(FIXTURES[fixture], systemOfMachine(), work, log);
+  const pool = join(work, fixture, 'pool');
+  const made: Partial<Record<StateName, Version>> = {};
+  for (const state of STATES) {
+    const folder = join(work, fixture, state);
+    await mkdir(folder, { recursive: true });
+    const nixWords = imageArguments(fixture, packages, state);
+    log(`${fixture}, ${state}: realising, and making the layers that peers start from`);
+    const realised = await realise(nixWords, folder, { ...process.env, ...env });
+    made[state] = { ...realised, inputs: await makeInputs({ folder, pool, nixWords, realised, env }) };
+  }
+  return made as Record<StateName, Version>;
+}
+
+/** The forms that only some peers need, of the one version that those are run with. */
+async function makeArchives(subjects: readonly Subject[], inputs: MadeInputs, log: Log): Promise<void> {
+  const forms = { archive: archiveCommand(inputs), tar: tarCommand(inputs.list, inputs.tar) };
+  for (const [form, command] of Object.entries(forms) as ['archive' | 'tar', (typeof forms)['tar']][]) {
+    if (!subjects.some(({ input }) => input === form) || (await exists(inputs[form]))) continue;
+    log(`making ${inputs[form]}`);
+    await timed(command, join(inputs[form], '..')).catch(async (error: unknown) => {
+      await rm(inputs[form], { force: true });
+      throw error;
+    });
+  }
+}
+
+const exists = async (file: string): Promise<boolean> => (await stat(file).catch(() => undefined)) !== undefined;
+
+async function circumstances({
+  base,
+  subjects,
+  loadBefore,
+  options,
+}: {
+  base: Version;
+  subjects: readonly Subject[];
+  loadBefore: number;
+  options: Options;
+}): Promise<Omit<Result, 'evaluation' | 'layersPass' | 'floors' | 'bounds' | 'measurements' | 'failures'>> {
+  const { layers } = base.inputs.layout.manifest;
+  const root = join(import.meta.dirname, '..');
+  return {
+    schemaVersion: 1,
+    date: new Date().toISOString(),
+    machine: await thisMachine(),
+    versions: await versionsOf(subjects),
+    commit: (await run('git', ['describe', '--always', '--dirty'], { cwd: root })).stdout.trim(),
+    loadBefore,
+    fixture: {
+      name: options.fixture,
+      paths: base.closure.length,
+      layers: layers.length,
+      unpackedBytes: layers.reduce((sum, layer) => sum + (layerRecord(layer)?.unpackedSize ?? 0), 0),
+    },
+    runs: options.runs,
+  };
+}

@@ -1,0 +1,66 @@
+import { parseArgs } from 'node:util';
+import { CASE_NAMES, type CaseName } from './cases.ts';
+import { FIXTURES, type FixtureName } from './fixture/fixture.ts';
+
+export interface Options {
+  readonly fixture: FixtureName;
+  readonly cases: readonly CaseName[];
+  /** Parts of names, any of which chooses a subject; all when empty. */
+  readonly subjects: readonly string[];
+  readonly runs: number;
+  /** Whether bounds and the floor are measured as well. */
+  readonly bounds: boolean;
+  /** Whether docs/benchmarks.md is written anew from the result. */
+  readonly docs: boolean;
+  /** A result to render again instead of measuring. */
+  readonly render: string | undefined;
+}
+
+export const USAGE = `usage: npm run bench -- [OPTIONS]
+
+  --fixture small|large   the closure that is published; large unless told
+  --cases A,B             of ${CASE_NAMES.join(', ')}
+  --subjects A,B          those whose name holds one of the words, such as nix-images,skopeo
+  --runs N                how often each runs; 3 unless told
+  --no-bounds             leave out the bounds and the two-core floor
+  --quick                 the small closure, once: whether everything works
+  --docs                  write docs/benchmarks.md from the result
+  --render FILE           print an earlier result again, and measure nothing
+`;
+
+const isFixture = (name: string): name is FixtureName => Object.hasOwn(FIXTURES, name);
+const isCase = (name: string): name is CaseName => (CASE_NAMES as readonly string[]).includes(name);
+const listed = (text: string | undefined): string[] => (text ?? '').split(',').filter(Boolean);
+
+/** Reads the words of the command line. Throws Error with the allowed values when one is none of them. */
+export function parseOptions(words: readonly string[]): Options {
+  const { values } = parseArgs({
+    args: [...words],
+    options: {
+      fixture: { type: 'string' },
+      cases: { type: 'string' },
+      subjects: { type: 'string' },
+      runs: { type: 'string' },
+      'no-bounds': { type: 'boolean', default: false },
+      quick: { type: 'boolean', default: false },
+      docs: { type: 'boolean', default: false },
+      render: { type: 'string' },
+    },
+  });
+  const fixture = values.fixture ?? (values.quick ? 'small' : 'large');
+  if (!isFixture(fixture)) throw new Error(`--fixture: ${fixture} is none of ${Object.keys(FIXTURES).join(', ')}`);
+  const runs = Number(values.runs ?? (values.quick ? 1 : 3));
+  if (!Number.isInteger(runs) || runs < 1) throw new Error(`--runs: ${values.runs} is no number of runs`);
+  const cases = listed(values.cases);
+  const unknown = cases.find((name) => !isCase(name));
+  if (unknown !== undefined) throw new Error(`--cases: ${unknown} is none of ${CASE_NAMES.join(', ')}`);
+  return {
+    fixture,
+    cases: cases.length > 0 ? cases.filter(isCase) : CASE_NAMES,
+    subjects: listed(values.subjects),
+    runs,
+    bounds: !values['no-bounds'],
+    docs: values.docs,
+    render: values.render,
+  };
+}

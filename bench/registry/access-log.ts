@@ -1,0 +1,7 @@
+/** Requests in distribution's access log (Apache's combined format), those of `ownAgent` apart. */
+export function countRequests(log: string, ownAgent: string): number {
+  const lines = log
+    .split('\n')
+    .filter((line) => /"(?:GET|HEAD|POST|PATCH|PUT|DELETE) \S+ HTTP\/[\d.]+" \d{3} /.test(line));
+  return lines.filter((line) => !line.endsWith(`"${ownAgent}"`)).length;
+}

@@ -1,0 +1,39 @@
+import { indexSchema, manifestSchema } from '../../src/image/manifest.ts';
+
+/** How our own requests name themselves, so that they count for nobody. */
+export const AGENT = 'nix-images-bench';
+
+/** What was published, as far as anyone who pulls sees it. */
+export interface Output {
+  readonly layers: number;
+  /** Sum of the layers as stored. */
+  readonly bytes: number;
+  readonly mediaTypes: readonly string[];
+}
+
+const ACCEPTED = [
+  'application/vnd.oci.image.index.v1+json',
+  'application/vnd.oci.image.manifest.v1+json',
+  'application/vnd.docker.distribution.manifest.list.v2+json',
+  'application/vnd.docker.distribution.manifest.v2+json',
+].join(', ');
+
+/** Looks at an image on a loopback registry; of an index, at its first image. Throws when it is not there. */
+export async function readOutput(host: string, repository: string, reference: string): Promise<Output> {
+  const url = `http://${host}/v2/${repository}/manifests/${reference}`;
+  const response = await fetch(url, { headers: { accept: ACCEPTED, 'user-agent': AGENT } });
+  if (!response.ok) throw new Error(`GET ${url}: ${response.status} ${await response.text()}`);
+  const body: unknown = await response.json();
+  const index = indexSchema.safeParse(body);
+  if (index.success) {
+    const [first] = index.data.manifests;
+    if (first === undefined) throw new Error(`${url} is an index of nothing`);
+    return readOutput(host, repository, first.digest);
+  }
+  const manifest = manifestSchema.parse(body);
+  return {
+    layers: manifest.layers.length,
+    bytes: manifest.layers.reduce((sum, layer) => sum + layer.size, 0),
+    mediaTypes: [...new Set(manifest.layers.map((layer) => layer.mediaType))],
+  };
+}

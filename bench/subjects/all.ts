@@ -1,0 +1,50 @@
+import { execFile } from 'node:child_process';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { CODECS } from '../../src/image/definition.ts';
+import { cranePath } from '../../test/support/tools.ts';
+import { buildah } from './buildah.ts';
+import { crane } from './crane.ts';
+import { newerSkopeo, versionIn } from './newer-skopeo.ts';
+import { own } from './own.ts';
+import { type Skopeo, skopeo } from './skopeo.ts';
+import type { Subject } from './subject.ts';
+import { umoci } from './umoci.ts';
+
+const run = promisify(execFile);
+
+const MAIN = join(import.meta.dirname, '../../src/main.ts');
+
+const versionOf = async (program: string, ...args: string[]): Promise<string> =>
+  versionIn((await run(program, args)).stdout);
+
+/** Everybody who takes part, ours first. `folder` keeps what has to be fetched. */
+export async function allSubjects(folder: string, log: (line: string) => void): Promise<Subject[]> {
+  const older: Skopeo = { version: await versionOf('skopeo', '--version'), words: ['skopeo'] };
+  const newer = await newerSkopeo(join(folder, 'skopeo'), log).catch((error: unknown) => {
+    log(`there is no newer skopeo to be had: ${error instanceof Error ? error.message : String(error)}`);
+    return undefined;
+  });
+  const skopeos = [older, ...(newer ? [newer] : [])];
+  return [
+    ...(await ownSubjects()),
+    ...skopeos.flatMap((one) => [skopeo(one, 'layers', 'gzip'), skopeo(one, 'layers', 'zstd')]),
+    ...skopeos.flatMap((one) => [skopeo(one, 'archive', 'gzip'), skopeo(one, 'archive', 'zstd')]),
+    crane(cranePath(), await versionOf(cranePath(), 'version')),
+    buildah(await versionOf('buildah', '--version')),
+    umoci(await versionOf('umoci', '--version')),
+  ];
+}
+
+/** Each codec that the definition knows; and the same without taking layers over, where there is a flag for that. */
+async function ownSubjects(): Promise<Subject[]> {
+  const help = (await run(process.execPath, [MAIN, 'publish', '--help'])).stdout;
+  const version = await versionOf(process.execPath, MAIN, '--version');
+  return CODECS.flatMap((compression) => {
+    // All but zstd are ways to make gzip.
+    const codec = compression === 'zstd' ? 'zstd' : 'gzip';
+    const usual = own(compression, codec, version);
+    if (!/--no-reuse\b/.test(help)) return [usual];
+    return [usual, own(compression, codec, version, `nix-images ${compression} --no-reuse`, ['--no-reuse'])];
+  });
+}

@@ -1,0 +1,41 @@
+import { join } from 'node:path';
+import { CASE_NAMES } from '../cases.ts';
+import { IMAGE_FILE } from '../fixture/image-file.ts';
+import { systemOfMachine } from '../fixture/system-of-machine.ts';
+import type { Subject } from './subject.ts';
+
+const MAIN = join(import.meta.dirname, '../../src/main.ts');
+
+/** What a user would type, from source. `flags` are further ones. */
+export const own = (
+  compression: string,
+  codec: Subject['codec'],
+  version: string,
+  name = `nix-images ${compression}`,
+  flags: readonly string[] = [],
+): Subject => ({
+  name,
+  kind: 'own',
+  codec,
+  version,
+  once: false,
+  cases: flags.length > 0 ? CASE_NAMES.filter((caseName) => caseName !== 'cold') : CASE_NAMES,
+  input: 'store',
+  commands: ({ inputs, reference }) => [
+    { program: process.execPath, args: publishWords(inputs.nixWords, compression, `docker://${reference}`, flags) },
+  ],
+});
+
+/** Words for Node that publish the image to `destination`. */
+export const publishWords = (
+  nixWords: readonly string[],
+  compression: string,
+  destination: string,
+  flags: readonly string[] = [],
+): readonly string[] => [
+  MAIN,
+  'publish',
+  ...['--file', IMAGE_FILE, '--attr', 'image', '--system', systemOfMachine(), '--to', destination],
+  ...[...nixWords, '--argstr', 'compression', compression].map((word) => `--nix-arg=${word}`),
+  ...flags,
+];

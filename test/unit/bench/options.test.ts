@@ -1,0 +1,37 @@
+import { describe, expect, test } from 'vitest';
+import { CASE_NAMES } from '../../../bench/cases.ts';
+import { parseOptions } from '../../../bench/options.ts';
+
+const usual = {
+  fixture: 'large',
+  cases: CASE_NAMES,
+  subjects: [],
+  runs: 3,
+  bounds: true,
+  docs: false,
+  render: undefined,
+};
+
+describe('parseOptions', () => {
+  test.each([
+    [[], {}],
+    [['--quick'], { fixture: 'small', runs: 1 }],
+    [['--quick', '--fixture', 'large', '--runs', '2'], { runs: 2 }],
+    [['--cases', 'cold,leaf'], { cases: ['cold', 'leaf'] }],
+    [['--subjects', 'nix-images,crane', '--no-bounds'], { subjects: ['nix-images', 'crane'], bounds: false }],
+    [['--docs', '--render', 'a.json'], { docs: true, render: 'a.json' }],
+  ])('%j', (words, expected) => {
+    expect(parseOptions(words)).toEqual({ ...usual, ...expected });
+  });
+
+  test.each([
+    [['--fixture', 'huge'], 'huge is none of small, large'],
+    [['--fixture', 'toString'], 'toString is none of small, large'],
+    [['--cases', 'cold,warm'], 'warm is none of cold, unchanged'],
+    [['--runs', '0'], '0 is no number of runs'],
+    [['--runs', 'many'], 'many is no number of runs'],
+    [['--speed'], '--speed'],
+  ])('%j is refused', (words, message) => {
+    expect(() => parseOptions(words)).toThrow(message);
+  });
+});
