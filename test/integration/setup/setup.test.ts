@@ -6,7 +6,10 @@ const root = dirname(dirname(dirname(import.meta.dirname)));
 
 test('set-up refuses an unknown mode with what it knows', async () => {
   const { exitCode, stderr } = await runProgram('node', [join(root, 'scripts/setup.mjs'), 'everything']);
-  expect({ exitCode, stderr }).toEqual({ exitCode: 2, stderr: 'setup: usage: node scripts/setup.mjs demo|test|bench\n' });
+  expect({ exitCode, stderr }).toEqual({
+    exitCode: 2,
+    stderr: 'setup: usage: node scripts/setup.mjs demo|test|bench\n',
+  });
 });
 
 test('set-up has built the crane that it pins', async () => {
