@@ -16,7 +16,7 @@ const log = (line: string): void => console.error(`bench: ${line}`);
 const save = async (result: Result): Promise<string> => {
   await mkdir(RESULTS, { recursive: true });
   const file = join(RESULTS, `${result.date.slice(0, 10)}-${result.machine.codename}-${result.fixture.name}.json`);
-  await writeFile(file, `${JSON.stringify(result, null, 1)}\n`);
+  await writeFile(file, `${JSON.stringify(result, null, 2)}\n`);
   return file;
 };
 
