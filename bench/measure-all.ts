@@ -5,6 +5,7 @@ import { promisify } from 'node:util';
 import { nixConfig } from '../scripts/setup/nix-config.mjs';
 import { layerRecord } from '../src/image/annotations.ts';
 import { CASES } from './cases.ts';
+import { evaluationCommand } from './fixture/evaluation.ts';
 import { FIXTURES, STATES, type StateName } from './fixture/fixture.ts';
 import { imageArguments } from './fixture/image-file.ts';
 import { fetchPackages } from './fixture/packages.ts';
@@ -12,9 +13,9 @@ import { type Realised, realise } from './fixture/realise.ts';
 import { systemOfMachine } from './fixture/system-of-machine.ts';
 import { archiveCommand, type MadeInputs, makeInputs, tarCommand } from './inputs/inputs.ts';
 import { load, thisMachine } from './machine.ts';
+import { repeated } from './measure/repeated.ts';
 import { timed } from './measure/timed.ts';
 import { measureBounds } from './measure-bounds.ts';
-import { measureEvaluation } from './measure-evaluation.ts';
 import { measureFloors } from './measure-floors.ts';
 import type { Measurement } from './measurement.ts';
 import type { Options } from './options.ts';
@@ -58,8 +59,8 @@ export async function measureAll(
     const start = { base, subjects, loadBefore, options };
     let result: Result = {
       ...(await circumstances(start)),
-      evaluation: await measureEvaluation(base.inputs.nixWords, options.runs, env, scratch),
-      layersPass: await measureLayersPass(place),
+      evaluation: await repeated(evaluationCommand(base.inputs.nixWords, env), options.runs, scratch),
+      layersPass: await measureLayersPass(place, options.runs),
       floors: options.bounds ? await measureFloors(place, env, log) : {},
       bounds: options.bounds ? await measureBounds(base.inputs.list, options.runs, scratch, log) : [],
       measurements: [],

@@ -5,6 +5,7 @@ import type { MadeInputs } from '../inputs/inputs.ts';
 import { tarCommand } from '../inputs/inputs.ts';
 import { type LayoutImage, openLayout } from '../inputs/layout.ts';
 import { piped } from '../measure/pipeline.ts';
+import { repeated } from '../measure/repeated.ts';
 import { timed } from '../measure/timed.ts';
 import type { Usage } from '../measure/usage.ts';
 import { startRegistry } from '../registry/registry.ts';
@@ -23,10 +24,11 @@ const runStep = (scratch: string, ...args: string[]): Promise<Usage> =>
 
 /**
  * Making the layers without compressing them, in one process: what nix2container does when it builds an image, before
- * anything is pushed.
+ * anything is pushed. Median of `runs`.
  */
-export async function measureLayersPass({ inputs, closure, scratch }: StepPlace): Promise<Usage> {
-  return runStep(scratch, 'layers', await writeList(inputs, closure, scratch));
+export async function measureLayersPass({ inputs, closure, scratch }: StepPlace, runs: number): Promise<Usage> {
+  const args = [STEP, 'layers', await writeList(inputs, closure, scratch)];
+  return repeated({ program: process.execPath, args }, runs, scratch);
 }
 
 /** CPU of each step alone. `compressed` is our own image in a layout, with the codec in question. */

@@ -29,6 +29,9 @@ export async function allSubjects(folder: string, log: (line: string) => void): 
   return [
     ...(await ownSubjects()),
     ...skopeos.flatMap((one) => [skopeo(one, 'layers', 'gzip'), skopeo(one, 'layers', 'zstd')]),
+    // Nobody has to know of it, but who does can have it as fast as ours by default.
+    skopeo(newer ?? older, 'layers', 'gzip', 1),
+    skopeo(newer ?? older, 'layers', 'zstd', 1),
     ...skopeos.flatMap((one) => [skopeo(one, 'archive', 'gzip'), skopeo(one, 'archive', 'zstd')]),
     crane(cranePath(), await versionOf(cranePath(), 'version')),
     buildah(await versionOf('buildah', '--version')),

@@ -13,14 +13,15 @@ const OWN_CACHE = { _CONTAINERS_ROOTLESS_UID: '1000' };
 
 /**
  * `skopeo copy` to a registry, from uncompressed layers (which nix2container's skopeo makes on the way, so that this is less
- * than its whole work) or from the archive that dockerTools makes.
+ * than its whole work) or from the archive that dockerTools makes. `level` is skopeo's own unless told.
  */
 export const skopeo = (
   { version, words: [program, ...words] }: Skopeo,
   from: 'layers' | 'archive',
   codec: Subject['codec'],
+  level?: number,
 ): Subject => ({
-  name: `skopeo ${version}, ${from}, ${codec}`,
+  name: `skopeo ${version}, ${from}, ${codec}${level === undefined ? '' : ` -${level}`}`,
   kind: 'peer',
   codec,
   version: `skopeo ${version}`,
@@ -31,7 +32,8 @@ export const skopeo = (
     const source = from === 'layers' ? `dir:${inputs.layers}` : `docker-archive:${inputs.archive}`;
     // Only OCI manifests can name zstd.
     const format = codec === 'zstd' ? ['--format', 'oci', '--dest-compress-format', 'zstd'] : [];
-    const flags = ['--insecure-policy', 'copy', '--quiet', '--dest-tls-verify=false', ...format];
+    const levelled = level === undefined ? [] : ['--dest-compress-level', String(level)];
+    const flags = ['--insecure-policy', 'copy', '--quiet', '--dest-tls-verify=false', ...format, ...levelled];
     return [{ program, args: [...words, ...flags, source, `docker://${reference}`], env: OWN_CACHE }];
   },
 });
