@@ -1,4 +1,4 @@
-import { type ByteString, fromText } from '../image/bytes.ts';
+import { type ByteString, fromText, toText } from '../image/bytes.ts';
 import type { StoreLayer } from '../image/layer.ts';
 import type { RootDirectory, RootNode } from '../image/root-tree.ts';
 import { MODE } from '../image/tar-profile.ts';
@@ -9,7 +9,13 @@ import type { TarEntry } from './tar-entry.ts';
 
 const OWNER = { uid: 0, gid: 0 } as const;
 
-/** The members of a store layer. Each path is listed when its turn comes, so memory does not grow with the layer. */
+/** OCI image-spec, layer.md, "Whiteouts": in a layer such a name deletes what is below, and is never unpacked itself. */
+const WHITEOUT = '.wh.';
+
+/**
+ * The members of a store layer. Each path is listed when its turn comes, so memory does not grow with the layer. Throws
+ * UserError `file` for a path that is gone, `definition` for a name that no layer can hold.
+ */
 export function* storeLayerEntries(layer: StoreLayer, source: TreeSource): Generator<TarEntry> {
   yield { type: 'directory', path: 'nix', mode: MODE.rootDirectory, ...OWNER };
   yield { type: 'directory', path: 'nix/store', mode: layer.storeMode, ...OWNER };
@@ -32,13 +38,16 @@ function* treeEntries(node: TreeNode, path: ByteString): Generator<TarEntry> {
     yield { type: 'file', path, mode, ...OWNER, content: { kind: 'path', path: node.source, size: node.size } };
   } else {
     yield { type: 'directory', path, mode: MODE.directory, ...OWNER };
-    for (const [name, child] of sortedChildren(node.children)) yield* treeEntries(child, `${path}/${name}`);
+    for (const [name, child] of sortedChildren(node.children)) yield* treeEntries(child, member(path, name));
   }
 }
 
-/** The members of a root layer; / itself has no entry, for it belongs to whoever unpacks. */
+/**
+ * The members of a root layer; / itself has no entry, for it belongs to whoever unpacks. Throws UserError `definition`
+ * for a name that no layer can hold.
+ */
 export function* rootLayerEntries(root: RootDirectory): Generator<TarEntry> {
-  for (const [name, child] of sortedChildren(root.children)) yield* rootEntries(child, name);
+  for (const [name, child] of sortedChildren(root.children)) yield* rootEntries(child, member('', name));
 }
 
 function* rootEntries(node: RootNode, path: ByteString): Generator<TarEntry> {
@@ -56,6 +65,15 @@ function* rootEntries(node: RootNode, path: ByteString): Generator<TarEntry> {
     };
   } else {
     yield { type: 'directory', path, mode: node.mode, ...owner };
-    for (const [name, child] of sortedChildren(node.children)) yield* rootEntries(child, `${path}/${name}`);
+    for (const [name, child] of sortedChildren(node.children)) yield* rootEntries(child, member(path, name));
   }
+}
+
+/** The path of what is called `name` in the directory `path`. */
+function member(path: ByteString, name: ByteString): ByteString {
+  const full = path === '' ? name : `${path}/${name}`;
+  if (!name.startsWith(WHITEOUT)) return full;
+  throw new UserError('definition', `/${toText(full)}: a layer cannot hold a file whose name begins with ${WHITEOUT}`, {
+    hint: 'OCI layers use such names to delete files of lower layers: rename it, or leave it out of the package.',
+  });
 }
