@@ -1,5 +1,7 @@
 import { UserError } from '../io/error.ts';
 import { type Destination, formatDestination } from '../registry/destination.ts';
+import { checkRefName } from '../registry/layout.ts';
+import { checkTag } from '../registry/reference.ts';
 import type { Repository } from '../registry/repository.ts';
 
 /** A place to publish to, and the tags to move there. */
@@ -13,7 +15,8 @@ const DEFAULT_TAG = 'latest';
 
 /**
  * The tags to move at a destination: the one in its name and those asked for; where there are none, the
- * definition's own, or `latest`. Throws UserError `reference` for a destination with a digest.
+ * definition's own, or `latest`. Throws UserError `reference` for a destination with a digest, and for a tag that is not
+ * legal there (layouts and registries differ): before the work, and before another destination's tag has moved.
  */
 export function chooseTags(destination: Destination, asked: readonly string[], own: string | null): string[] {
   if (destination.kind === 'registry' && destination.reference.digest) {
@@ -25,8 +28,11 @@ export function chooseTags(destination: Destination, asked: readonly string[], o
     destination.kind === 'registry' || destination.kind === 'docker-archive'
       ? destination.reference?.tag
       : destination.tag;
-  const tags = [...(named ? [named] : []), ...asked];
-  return [...new Set(tags.length > 0 ? tags : [own ?? DEFAULT_TAG])];
+  const given = [...(named ? [named] : []), ...asked];
+  const tags = [...new Set(given.length > 0 ? given : [own ?? DEFAULT_TAG])];
+  const isLayout = destination.kind === 'oci' || destination.kind === 'oci-archive';
+  for (const tag of tags) isLayout ? checkRefName(tag) : checkTag(tag);
+  return tags;
 }
 
 /** Throws UserError `platforms` when a destination cannot hold that many platforms: better before the work than after. */

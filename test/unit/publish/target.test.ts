@@ -15,6 +15,15 @@ describe('chooseTags', () => {
   ])('%s with %j, the definition says %s: %j', (destination, asked, own, tags) => {
     expect(chooseTags(parseDestination(destination), asked, own)).toEqual(tags);
   });
+
+  test.each<[string, string | null]>([
+    ['oci:out', 'v1..2'],
+    ['oci-archive:out.tar', '_x'],
+    ['ghcr.io/org/app', '../../other/manifests/x'],
+    ['docker-archive:out.tar', 'a b'],
+  ])('%s refuses the tag %s', (destination, own) => {
+    expect(() => chooseTags(parseDestination(destination), [], own)).toThrow('is not legal');
+  });
 });
 
 test('targets in one place become one', () => {
