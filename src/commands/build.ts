@@ -14,7 +14,7 @@ import { sizeText } from '../io/size.ts';
 import { evaluateDefinition, systemsOf } from '../nix/evaluate.ts';
 import { compressedSize } from '../publish/child.ts';
 import { markdownTable, PLATFORM_HEADINGS, platformRow } from '../publish/report.ts';
-import { type Destination, formatDestination, parseDestination } from '../registry/destination.ts';
+import { type Destination, formatDestination, parseRegistryDestination } from '../registry/destination.ts';
 import { jobOf } from './github.ts';
 import { type HandingOver, handOverByArtifact, handOverInFolder } from './handing-over.ts';
 import { type Places, placesOf } from './places.ts';
@@ -37,7 +37,7 @@ export const build = defineCommand({
     to: text({
       description: 'Registry that gets the layers now, such as `ghcr.io/org/app`.',
       placeholder: 'DEST',
-      parse: parseDestination,
+      parse: parseRegistryDestination,
     }),
     out: path({
       description: 'Folder for the handover; `handover/NAME-SYSTEM` unless given.',

@@ -1,26 +1,42 @@
 import { z } from 'zod';
 import { canonicalJson, type Json } from '../image/canonical-json.ts';
+import { imageNameSchema, tagSchema } from '../image/definition.ts';
 import type { Descriptor } from '../image/descriptor.ts';
 import { systemSchema } from '../image/system.ts';
 import { UserError } from '../io/error.ts';
+import { parseRegistryDestination } from '../registry/destination.ts';
 
 /** The annotation on the manifest's entry in a handover's `index.json`, as JSON. */
-export const HANDOVER_ANNOTATION = 'io.nix-images.handover';
+const HANDOVER_ANNOTATION = 'io.nix-images.handover';
 
-/** What a handover says about itself, beside the manifest. */
-export const labelSchema = z.object({
-  version: z.literal(1),
-  name: z.string().min(1),
-  tag: z.string().nullable(),
-  system: systemSchema,
-  /** All systems the image is defined for, so that the fan-in notices when one did not arrive. */
-  systems: z.array(systemSchema),
-  /** Where the layers are: in this layout, or in the registry that `destination` names. */
-  mode: z.enum(['artifact', 'registry']),
-  destination: z.string().nullable(),
-  /** The workflow run it was made in; null on a person's machine. */
-  run: z.object({ id: z.string(), attempt: z.int().positive(), job: z.string() }).nullable(),
-});
+const isRegistry = (text: string): boolean => {
+  try {
+    parseRegistryDestination(text);
+    return true;
+  } catch {
+    return false;
+  }
+};
+
+/** What a handover says about itself, beside the manifest. Nothing in it may name a place on the machine that reads it. */
+const labelSchema = z
+  .object({
+    version: z.literal(1),
+    name: imageNameSchema,
+    tag: tagSchema.nullable(),
+    system: systemSchema,
+    /** All systems the image is defined for, so that the fan-in notices when one did not arrive. */
+    systems: z.array(systemSchema),
+    /** Where the layers are: in this layout, or in the registry that `destination` names. */
+    mode: z.enum(['artifact', 'registry']),
+    destination: z.string().refine(isRegistry, 'expected a registry').nullable(),
+    /** The workflow run it was made in; null on a person's machine. */
+    run: z.object({ id: z.string(), attempt: z.int().positive(), job: z.string() }).nullable(),
+  })
+  .refine(({ mode, destination }) => (mode === 'registry') === (destination !== null), {
+    message: 'a destination belongs to mode registry, and to it alone',
+    path: ['destination'],
+  });
 
 export type HandoverLabel = z.infer<typeof labelSchema>;
 

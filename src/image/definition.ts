@@ -14,6 +14,18 @@ export const SCHEMA_VERSION = 1;
 export const LAYER_LIMIT = 120;
 
 const REPOSITORY_PART = '[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*';
+/** Name of an image: a repository without host (distribution-spec, "Pulling manifests"). */
+export const imageNameSchema = z
+  .string()
+  .regex(
+    new RegExp(`^${REPOSITORY_PART}(/${REPOSITORY_PART})*$`),
+    'expected a repository name: lower-case letters, digits, and . _ - / between them',
+  );
+
+export const tagSchema = z
+  .string()
+  .regex(/^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/, 'expected a tag: at most 128 letters, digits, . _ -');
+
 const absolutePath = z
   .string()
   .regex(/^(?:\/[^/\0]+)+$/, 'expected an absolute path below / without trailing slash')
@@ -87,18 +99,8 @@ export const definitionSchema = z
   .strictObject({
     schemaVersion: z.literal(SCHEMA_VERSION),
     kind: z.literal('oci'),
-    name: z
-      .string()
-      .regex(
-        new RegExp(`^${REPOSITORY_PART}(/${REPOSITORY_PART})*$`),
-        'expected a repository name: lower-case letters, digits, and . _ - / between them',
-      )
-      .describe('Repository name of the image.'),
-    tag: z
-      .string()
-      .regex(/^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/, 'expected a tag: at most 128 letters, digits, . _ -')
-      .nullable()
-      .default(null),
+    name: imageNameSchema.describe('Repository name of the image.'),
+    tag: tagSchema.nullable().default(null),
     system: systemSchema.nullable().default(null).describe('System whose programs the image holds.'),
     roots: z.array(rootSchema),
     copyToRoot: z.array(storePathSchema).default([]).describe('Store paths whose trees are merged into /.'),

@@ -77,6 +77,13 @@ export const parseDestination = (value: string): Destination => {
   return { kind: 'registry', reference: parseReference(value) };
 };
 
+/** Parses where in a registry an image goes. Throws UserError `reference`, for layouts and archives too. */
+export const parseRegistryDestination = (value: string): Destination & { kind: 'registry' } => {
+  const destination = parseDestination(value);
+  if (destination.kind === 'registry') return destination;
+  throw illegal(value, 'it is no registry', 'Write docker://REFERENCE or a plain reference, such as ghcr.io/org/app.');
+};
+
 /** As a person writes it; `parseDestination` reads it back. */
 export const formatDestination = (destination: Destination): string => {
   if (destination.kind === 'registry') return `docker://${formatReference(destination.reference)}`;
