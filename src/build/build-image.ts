@@ -15,11 +15,12 @@ import { MODE } from '../image/tar-profile.ts';
 import { UserError } from '../io/error.ts';
 import type { Log } from '../io/log.ts';
 import { mapParallel } from '../io/parallel.ts';
+import { inBlocks } from '../layer/blocks.ts';
 import { codecOf } from '../layer/codec.ts';
 import { rootLayerEntries, storeLayerEntries } from '../layer/entries.ts';
 import { nixDatabase } from '../layer/nix-database.ts';
 import { storeTree } from '../layer/store-tree.ts';
-import { tarStream } from '../layer/tar-stream.ts';
+import { STREAM_BLOCK, tarStream } from '../layer/tar-stream.ts';
 import { copyBlob } from '../registry/copy.ts';
 import type { Repository, StoredManifest } from '../registry/repository.ts';
 import type { BaseImage } from './base-image.ts';
@@ -120,7 +121,7 @@ async function copied(layer: Descriptor, base: BaseImage, { repositories }: Imag
 async function compressed(layer: Descriptor, base: BaseImage, at: number, request: ImageRequest): Promise<Descriptor> {
   const codec = codecOf(request.definition.compression);
   const { mediaType, digest, size, diffId } = await pushLayer(
-    base.repository.readBlob(layer),
+    inBlocks(base.repository.readBlob(layer), STREAM_BLOCK),
     codec,
     request.repositories,
   );

@@ -1,7 +1,10 @@
 import { constants, crc32, deflateRaw, zstdCompress } from 'node:zlib';
 import { MEDIA_TYPE } from '../image/media-type.ts';
 
-/** Turns a stream of blocks into compressed bytes. Equal blocks give equal bytes on one version of Node. */
+/**
+ * Turns a stream of blocks into compressed bytes. Equal blocks give equal bytes on one version of Node; the same bytes in
+ * other blocks do not. Blocks belong to the codec: they must not be written to again.
+ */
 export interface Codec {
   readonly name: 'gzip' | 'zstd';
   readonly mediaType: string;
