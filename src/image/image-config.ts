@@ -53,14 +53,25 @@ export function imageConfigBytes(input: ConfigInput): Buffer {
     created: CREATED,
     config: { ...withoutNull(input.config), ...(env.length > 0 ? { Env: env } : {}) },
     rootfs: { type: 'layers', diff_ids: [...(input.base?.rootfs.diff_ids ?? []), ...input.diffIds] },
-    history: [...(input.base?.history ?? []), ...input.history] as Json,
+    history: [...baseHistory(input.base), ...input.history] as Json,
   };
   return Buffer.from(canonicalJson(config));
 }
 
+/**
+ * History is optional, and where it stands it must match the layers one to one (config.md): a base that has none, or another
+ * number, would shift what is said of the layers above it.
+ */
+function baseHistory(base: ImageConfig | undefined): readonly History[] {
+  const history = base?.history ?? [];
+  const layers = base?.rootfs.diff_ids ?? [];
+  if (history.filter((entry) => !entry.empty_layer).length === layers.length) return history;
+  return layers.map(() => ({ created: CREATED, created_by: 'base image' }));
+}
+
 /** Later entries win by name and keep the place of the first. */
 function mergeEnvironment(base: readonly string[], own: readonly string[]): string[] {
-  const byName = new Map([...base, ...own].map((entry) => [entry.slice(0, entry.indexOf('=')), entry]));
+  const byName = new Map([...base, ...own].map((entry) => [entry.split('=', 1)[0], entry]));
   return [...byName.values()];
 }
 

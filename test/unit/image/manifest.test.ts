@@ -38,6 +38,28 @@ describe('imageConfigBytes', () => {
     expect(config.config).toEqual({ Cmd: ['x'] });
   });
 
+  test.each<[string, { empty_layer?: boolean }[] | undefined]>([
+    ['none', undefined],
+    ['too few', [{}]],
+    ['too many', [{}, {}, {}]],
+    ['only empty layers', [{ empty_layer: true }, { empty_layer: true }]],
+  ])('gives every layer of a base an entry when its history has %s', (_name, history) => {
+    const rootfs = { type: 'layers', diff_ids: [digest('1'), digest('2')] };
+    const base = imageConfigSchema.parse({ architecture: 'arm64', os: 'linux', rootfs, history });
+    const input = { platform, config: {}, diffIds: [digest('own')], history: [historyEntry('own')], base };
+    const entries = JSON.parse(imageConfigBytes(input).toString()).history;
+    expect(entries).toHaveLength(3);
+    expect(entries[2]).toEqual(historyEntry('own'));
+  });
+
+  test('keeps variables of a base that have no value apart', () => {
+    const rootfs = { type: 'layers', diff_ids: [] };
+    const config = { Env: ['FOO', 'FO=1', 'FOX'] };
+    const base = imageConfigSchema.parse({ architecture: 'arm64', os: 'linux', config, rootfs });
+    const input = { platform, config: {}, diffIds: [], history: [], base };
+    expect(JSON.parse(imageConfigBytes(input).toString()).config.Env).toEqual(['FOO', 'FO=1', 'FOX']);
+  });
+
   test('takes of a base its layers, history and environment, overridden by name, and nothing else', () => {
     const base = imageConfigSchema.parse({
       architecture: 'arm64',
