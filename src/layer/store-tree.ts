@@ -1,4 +1,4 @@
-import { lstatSync, readdirSync, readFileSync, readlinkSync, type Stats } from 'node:fs';
+import { closeSync, lstatSync, openSync, readdirSync, readlinkSync, readSync, type Stats } from 'node:fs';
 import { type ByteString, fromBytes, toBytes, toText } from '../image/bytes.ts';
 import type { TreeFile, TreeNode } from '../image/tree.ts';
 import type { TreeSource } from '../image/tree-source.ts';
@@ -12,10 +12,15 @@ export const storeTree: TreeSource = { read: readTree, sameContent };
 
 /** The tree at a path, undefined when nothing is there. Throws UserError `file` for what an image cannot hold. */
 export function readTree(path: ByteString): TreeNode | undefined {
-  let stats: Stats | undefined;
-  try {
-    stats = lstatSync(toBytes(path), { throwIfNoEntry: false });
+  return attempt(path, () => {
+    const stats = lstatSync(toBytes(path), { throwIfNoEntry: false });
     return stats && readNode(path, stats);
+  });
+}
+
+function attempt<T>(path: ByteString, read: () => T): T {
+  try {
+    return read();
   } catch (error) {
     if (error instanceof UserError) throw error;
     throw new UserError(
@@ -49,6 +54,38 @@ function readNode(path: ByteString, stats: Stats): TreeNode {
   });
 }
 
+/** Bytes compared at a time, so that two large files do not fill the memory. */
+const COMPARED = 256 * 1024;
+
 function sameContent(a: TreeFile, b: TreeFile): boolean {
-  return readFileSync(toBytes(a.source)).equals(readFileSync(toBytes(b.source)));
+  return a.size === b.size && withFile(a, (left) => withFile(b, (right) => sameBytes(left, right)));
+}
+
+function withFile<T>(file: TreeFile, use: (descriptor: number) => T): T {
+  return attempt(file.source, () => {
+    const descriptor = openSync(toBytes(file.source), 'r');
+    try {
+      return use(descriptor);
+    } finally {
+      closeSync(descriptor);
+    }
+  });
+}
+
+function sameBytes(left: number, right: number): boolean {
+  const [a, b] = [Buffer.allocUnsafe(COMPARED), Buffer.allocUnsafe(COMPARED)];
+  for (;;) {
+    const count = readFull(left, a);
+    if (readFull(right, b) !== count || a.compare(b, 0, count, 0, count) !== 0) return false;
+    if (count < COMPARED) return true;
+  }
+}
+
+/** Fills the buffer unless the file ends before; returns the bytes read. */
+function readFull(descriptor: number, into: Buffer): number {
+  let used = 0;
+  for (let read = -1; read !== 0 && used < into.length; used += read) {
+    read = readSync(descriptor, into, used, into.length - used, null);
+  }
+  return used;
 }
