@@ -44,6 +44,29 @@ export function checkRoom(destinations: readonly Destination[], platforms: numbe
   });
 }
 
+/**
+ * Throws UserError `input` when two destinations would write the same archive under different names or formats: the last
+ * one would win.
+ */
+export function checkFiles(destinations: readonly Destination[]): void {
+  const byPath = new Map<string, Destination>();
+  for (const destination of destinations) {
+    if (destination.kind !== 'oci-archive' && destination.kind !== 'docker-archive') continue;
+    const other = byPath.get(destination.path);
+    if (other && archiveName(other) !== archiveName(destination)) {
+      throw new UserError('input', `${formatDestination(other)} and ${formatDestination(destination)} are one file`, {
+        hint: 'Name a file for each.',
+      });
+    }
+    byPath.set(destination.path, destination);
+  }
+}
+
+const archiveName = (destination: Destination): string => {
+  const reference = destination.kind === 'docker-archive' ? destination.reference : undefined;
+  return [destination.kind, reference?.host, reference?.repository].join(' ');
+};
+
 /** Targets in one place become one, with the tags of all: what goes there is sent once. */
 export function mergeTargets(targets: readonly Target[]): Target[] {
   const byName = new Map<string, Target>();

@@ -18,6 +18,8 @@ export interface ArchiveState {
 /** What sets one kind of archive apart from another. */
 export interface ArchiveFormat {
   readonly kind: 'oci-archive' | 'docker-archive';
+  /** What stands between the file and the tag in a reference; undefined where nothing does. */
+  readonly imageName?: string | undefined;
   /** Whether manifests are kept as blobs. */
   readonly keepsManifests: boolean;
   /** Throws UserError when the tag or what it is to name does not go into this kind. */
@@ -42,7 +44,7 @@ export class ArchiveRepository implements Repository {
   #blobs: ArchiveBlobs | undefined;
 
   constructor(path: string, format: ArchiveFormat) {
-    this.name = `${format.kind}:${path}`;
+    this.name = [format.kind, path, ...(format.imageName ? [format.imageName] : [])].join(':');
     this.#path = path;
     this.#format = format;
   }

@@ -63,6 +63,7 @@ const manifestJson = (state: ArchiveState, name: Reference | undefined): Buffer 
 
 const formatFor = (name: Reference | undefined): ArchiveFormat => ({
   kind: 'docker-archive',
+  imageName: name && familiarReference({ host: name.host, repository: name.repository }),
   keepsManifests: false,
   checkTag: (tag, manifest, state) => {
     if (tag.includes(':')) parseReference(tag);

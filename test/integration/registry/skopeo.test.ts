@@ -51,6 +51,7 @@ describe('what we write', () => {
   it('docker-archive is read by skopeo under its name', async () => {
     const destination = `docker-archive:${at('out.tar')}:app:1`;
     const repository = open(destination);
+    expect(`${repository.name}:1`).toBe(destination);
     const { manifest, layer } = await putImage(repository, 'amd64', LARGE);
     await repository.tag('1', manifest);
     await repository.close();

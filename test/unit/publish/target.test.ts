@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { checkRoom, chooseTags, mergeTargets } from '../../../src/publish/target.ts';
+import { checkFiles, checkRoom, chooseTags, mergeTargets } from '../../../src/publish/target.ts';
 import { parseDestination } from '../../../src/registry/destination.ts';
 import { openLayoutRepository } from '../../../src/registry/layout.ts';
 
@@ -43,4 +43,16 @@ test.each([
   const check = expect(() => checkRoom([parseDestination(destination)], platforms));
   if (fits) check.not.toThrow();
   else check.toThrow('holds one platform, and there are 2');
+});
+
+test.each([
+  [['oci-archive:a.tar:1', 'oci-archive:a.tar:2'], true],
+  [['docker-archive:a.tar:app:1', 'docker-archive:a.tar:app:2'], true],
+  [['docker-archive:a.tar:app:1', 'docker-archive:a.tar:other:1'], false],
+  [['docker-archive:a.tar', 'oci-archive:a.tar'], false],
+  [['oci-archive:a.tar', 'oci-archive:b.tar'], true],
+])('%j can be written together: %s', (destinations, fits) => {
+  const check = expect(() => checkFiles(destinations.map(parseDestination)));
+  if (fits) check.not.toThrow();
+  else check.toThrow('are one file');
 });
