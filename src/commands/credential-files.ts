@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import type { Host } from '../host/host.ts';
 
 /**
- * Where docker and podman keep credentials, most telling first: REGISTRY_AUTH_FILE and podman's own file
- * (containers-auth.json(5)), then docker's config.json.
+ * Where docker and podman keep credentials, in the order they are asked: REGISTRY_AUTH_FILE, docker's config.json, then
+ * podman's own files (containers-auth.json(5)).
  */
 export function credentialFiles(host: Host): string[] {
   const runtime = host.env('XDG_RUNTIME_DIR');
