@@ -125,10 +125,11 @@ function directoryBehind(present: RootNode, at: readonly ByteString[], merging: 
   return directory;
 }
 
-/** The directory that a package's link leads to, inside its own store path or another. */
+/** The directory that a package's link leads to, inside its own store path or another; none that holds the link itself. */
 function linkedDirectory(node: TreeNode, source: TreeSource): TreeDirectory | undefined {
   const end = node.type === 'symlink' ? followInStore(node, source) : undefined;
-  return end?.type === 'directory' ? end : undefined;
+  // `X11 -> .` written out would never end.
+  return end?.type === 'directory' && !node.source.startsWith(`${end.source}/`) ? end : undefined;
 }
 
 /** Points relative links whose target did not come along at their original in the store, where it still holds. */

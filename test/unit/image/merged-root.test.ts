@@ -108,6 +108,13 @@ describe('mergeRoot', () => {
 
   const collisions: { name: string; packages: Record<string, Sketch> }[] = [
     {
+      name: 'two links to the directory they are in',
+      packages: {
+        [A]: { dir: { etc: { dir: { x: { link: '.' } } } } },
+        [B]: { dir: { etc: { dir: { x: { link: '../etc' } } } } },
+      },
+    },
+    {
       name: 'two contents',
       packages: { [A]: { dir: { etc: { dir: { x: '1' } } } }, [B]: { dir: { etc: { dir: { x: '2' } } } } },
     },
