@@ -99,7 +99,7 @@ export async function buildImage(request: ImageRequest): Promise<BuiltImage> {
 /** Store layers first, what is needed most at the bottom; the root layer on top, for it changes most. */
 function plan({ definition, closure, base }: ImageRequest): Layer[] {
   const root = rootLayer(definition, closure);
-  const budget = layerBudget(definition.maxLayers, base?.layers.length ?? 0, root !== undefined);
+  const budget = layerBudget(definition.maxLayers, base?.layers.length ?? 0, root !== undefined, closure.length);
   const storeMode = definition.includeNixDB ? MODE.storeWithDatabase : MODE.store;
   const store = planLayers(closure, budget).map((paths): Layer => ({ kind: 'store', paths, storeMode }));
   return root ? [...store, root] : store;

@@ -4,21 +4,22 @@ import type { Closure, StorePathInfo } from './closure.ts';
 import { LAYER_LIMIT } from './definition.ts';
 
 /**
- * Below this many bytes a path does not earn a layer of its own: a request costs about as much as sending it.
+ * Below this many bytes a path does not earn a layer of its own where there are more paths than layers: a request costs
+ * about as much as sending it.
  */
 const WORTH_A_LAYER = 64 * 1024;
 
 /**
  * How many layers the store paths may take: what `maxLayers` leaves beside the base's layers and the root layer.
- * Throws UserError `definition` when that is less than one although there are paths.
+ * Throws UserError `definition` when that is less than nothing, or nothing although there are `paths`.
  */
-export function layerBudget(maxLayers: number, baseLayers: number, hasRoot: boolean): number {
+export function layerBudget(maxLayers: number, baseLayers: number, hasRoot: boolean, paths: number): number {
   const others = baseLayers + (hasRoot ? 1 : 0);
   const budget = Math.min(maxLayers, LAYER_LIMIT) - others;
-  if (budget >= 1) return budget;
+  if (budget >= Math.min(paths, 1)) return budget;
   throw new UserError(
     'definition',
-    `maxLayers: ${maxLayers} leaves no layer for the closure: the base has ${baseLayers}${hasRoot ? ', the root takes 1' : ''}`,
+    `maxLayers: ${maxLayers} leaves too few layers: the base has ${baseLayers}${hasRoot ? ', the root takes 1' : ''}${paths > 0 ? ', the closure needs 1' : ''}`,
     { hint: `Raise maxLayers (at most ${LAYER_LIMIT}, base included) or use a base with fewer layers.` },
   );
 }

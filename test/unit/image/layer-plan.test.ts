@@ -75,16 +75,19 @@ test('countDependents counts each path once, itself included', () => {
 
 describe('layerBudget', () => {
   test.each([
-    [40, 0, true, 39],
-    [40, 10, false, 30],
-    [120, 100, true, 19],
-  ])('maxLayers %i, base %i, root %s: %i', (maxLayers, base, root, budget) => {
-    expect(layerBudget(maxLayers, base, root)).toBe(budget);
+    [40, 0, true, 9, 39],
+    [40, 10, false, 9, 30],
+    [120, 100, true, 9, 19],
+    [40, 39, true, 0, 0],
+    [40, 40, false, 0, 0],
+  ])('maxLayers %i, base %i, root %s, %i paths: %i', (maxLayers, base, root, paths, budget) => {
+    expect(layerBudget(maxLayers, base, root, paths)).toBe(budget);
   });
 
   test('refuses a base that takes all', () => {
-    expect(() => layerBudget(40, 39, true)).toThrow(
-      'maxLayers: 40 leaves no layer for the closure: the base has 39, the root takes 1',
+    expect(() => layerBudget(40, 39, true, 1)).toThrow(
+      'maxLayers: 40 leaves too few layers: the base has 39, the root takes 1, the closure needs 1',
     );
+    expect(() => layerBudget(40, 40, true, 0)).toThrow('the base has 40, the root takes 1');
   });
 });
