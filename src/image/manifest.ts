@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { canonicalJson, type Json } from './canonical-json.ts';
-import { type Descriptor, descriptorSchema, platformSchema } from './descriptor.ts';
+import { type Descriptor, descriptorSchema } from './descriptor.ts';
 import { MEDIA_TYPE } from './media-type.ts';
 
 /** OCI image-spec, manifest.md; Docker's schema 2 has the same members. */
@@ -16,7 +16,7 @@ export const manifestSchema = z.looseObject({
 export const indexSchema = z.looseObject({
   schemaVersion: z.literal(2),
   mediaType: z.string().optional(),
-  manifests: z.array(descriptorSchema.extend({ platform: platformSchema.optional() })),
+  manifests: z.array(descriptorSchema),
   annotations: z.record(z.string(), z.string()).optional(),
 });
 

@@ -2,6 +2,7 @@ import type { Descriptor } from '../image/descriptor.ts';
 import { isIndexType, isManifestType } from '../image/media-type.ts';
 import { UserError } from '../io/error.ts';
 import { mapParallel } from '../io/parallel.ts';
+import { collect } from '../io/stream.ts';
 import { parseManifest } from './manifest.ts';
 import type { Repository, StoredManifest } from './repository.ts';
 
@@ -14,12 +15,6 @@ const PARALLEL = 4;
 const SMALL = 1024 * 1024;
 // Indexes of indexes are rare; deeper ones are an attack.
 const DEPTH_LIMIT = 4;
-
-const collect = async (chunks: AsyncIterable<Uint8Array>): Promise<Buffer> => {
-  const parts: Uint8Array[] = [];
-  for await (const chunk of chunks) parts.push(chunk);
-  return Buffer.concat(parts);
-};
 
 const stream = async (descriptor: Descriptor, from: Repository, to: Repository): Promise<void> => {
   const writer = await to.openBlob();
@@ -36,7 +31,7 @@ const stream = async (descriptor: Descriptor, from: Repository, to: Repository):
 export const copyBlob = async (descriptor: Descriptor, from: Repository, to: Repository): Promise<CopyOutcome> => {
   if (await to.hasBlob(descriptor)) return 'present';
   if (await to.mountBlob(descriptor, from)) return 'mounted';
-  if (descriptor.size <= SMALL) await to.putBlob(descriptor, await collect(from.readBlob(descriptor)));
+  if (descriptor.size <= SMALL) await to.putBlob(descriptor, await collect(from.readBlob(descriptor), SMALL));
   else await stream(descriptor, from, to);
   return 'copied';
 };

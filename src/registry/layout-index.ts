@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { type Descriptor, descriptorSchema } from '../image/descriptor.ts';
+import type { Descriptor } from '../image/descriptor.ts';
+import { type ImageIndex, indexSchema } from '../image/manifest.ts';
 import { MEDIA_TYPE } from '../image/media-type.ts';
 import { UserError } from '../io/error.ts';
 
@@ -9,10 +10,9 @@ export const LAYOUT_MARKER = '{"imageLayoutVersion":"1.0.0"}';
 export const REF_NAME = 'org.opencontainers.image.ref.name';
 
 const markerSchema = z.looseObject({ imageLayoutVersion: z.string().regex(/^1\./, 'expected version 1') });
-const indexSchema = z.looseObject({ schemaVersion: z.literal(2), manifests: z.array(descriptorSchema) });
 
 /** `index.json` of a layout: what it holds, by name. */
-export type LayoutIndex = z.infer<typeof indexSchema>;
+export type LayoutIndex = ImageIndex;
 
 const parse = <T>(schema: z.ZodType<T>, text: string, where: string): T => {
   const hint = 'It may be damaged, or no OCI image layout. Remove it or name another place.';

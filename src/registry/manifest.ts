@@ -1,6 +1,7 @@
 import { z } from 'zod';
-import { type Descriptor, descriptorSchema } from '../image/descriptor.ts';
+import type { Descriptor } from '../image/descriptor.ts';
 import { digestOf, isDigest } from '../image/digest.ts';
+import { indexSchema, manifestSchema } from '../image/manifest.ts';
 import { isIndexType, isManifestType, MEDIA_TYPE } from '../image/media-type.ts';
 import { UserError } from '../io/error.ts';
 import { digestMismatch } from './digest-check.ts';
@@ -18,8 +19,6 @@ export const MANIFEST_ACCEPT = [
 ].join(', ');
 
 const envelopeSchema = z.looseObject({ schemaVersion: z.int(), mediaType: z.string().optional() });
-const imageSchema = z.looseObject({ config: descriptorSchema, layers: z.array(descriptorSchema) });
-const indexSchema = z.looseObject({ manifests: z.array(descriptorSchema) });
 
 /** A manifest's references, as far as moving it needs them. */
 export type ManifestContent =
@@ -43,7 +42,7 @@ const parseJson = (bytes: Uint8Array, where: string): unknown => {
 // Without a mediaType the shape tells: OCI made the field optional.
 const guessType = (json: unknown): string | undefined => {
   if (indexSchema.safeParse(json).success) return MEDIA_TYPE.index;
-  return imageSchema.safeParse(json).success ? MEDIA_TYPE.manifest : undefined;
+  return manifestSchema.safeParse(json).success ? MEDIA_TYPE.manifest : undefined;
 };
 
 /**
@@ -88,16 +87,17 @@ export const readManifest = (
 /** What a manifest refers to. Throws UserError `registry` when its shape is not that of its type. */
 export const parseManifest = (manifest: StoredManifest): ManifestContent => {
   const json = parseJson(manifest.bytes, manifest.digest);
-  const isIndex = isIndexType(manifest.mediaType);
-  const result = isIndex ? indexSchema.safeParse(json) : imageSchema.safeParse(json);
-  if (!result.success)
-    throw unusable(
-      manifest.digest,
-      `it is no ${isIndex ? 'index' : 'image manifest'}: ${z.prettifyError(result.error)}`,
-    );
-  return 'manifests' in result.data
-    ? { kind: 'index', manifests: result.data.manifests as Descriptor[] }
-    : { kind: 'image', config: result.data.config as Descriptor, layers: result.data.layers as Descriptor[] };
+  if (isIndexType(manifest.mediaType)) {
+    return { kind: 'index', manifests: checked(json, indexSchema, manifest, 'index').manifests };
+  }
+  const { config, layers } = checked(json, manifestSchema, manifest, 'image manifest');
+  return { kind: 'image', config, layers };
+};
+
+const checked = <T>(json: unknown, schema: z.ZodType<T>, { digest }: StoredManifest, what: string): T => {
+  const result = schema.safeParse(json);
+  if (result.success) return result.data;
+  throw unusable(digest, `it is no ${what}: ${z.prettifyError(result.error)}`);
 };
 
 /** The descriptor that names a manifest. */
