@@ -5,14 +5,13 @@ import type { Layer } from './layer.ts';
 import { storeHash } from './store-path.ts';
 
 /** Annotations of the project's own; reverse-DNS as the OCI image-spec asks (annotations.md). */
-export const ANNOTATION = {
+const ANNOTATION = {
   /** Names a layer's content whatever its codec: see layerKey. */
   layerKey: 'io.nix-images.layer.key',
   diffId: 'io.nix-images.layer.diff-id',
   unpackedSize: 'io.nix-images.layer.unpacked-size',
   /** The 32-character hashes of the layer's store paths, joined by spaces. */
   storeHashes: 'io.nix-images.layer.store-hashes',
-  refName: 'org.opencontainers.image.ref.name',
 } as const;
 
 export interface LayerRecord {

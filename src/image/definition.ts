@@ -80,7 +80,7 @@ const healthcheckSchema = z.strictObject({
 const emptyObjects = (key: RegExp, what: string) => z.record(z.string().regex(key, what), z.strictObject({}));
 
 /** OCI image-spec, `config.md`, object `config`, with Docker's Healthcheck; dockerTools takes the same. */
-export const containerConfigSchema = z.strictObject({
+const containerConfigSchema = z.strictObject({
   Entrypoint: z.array(z.string()).nullable().optional(),
   Cmd: z.array(z.string()).nullable().optional(),
   Env: z.array(z.string().regex(/^[^=\0]+=[^\0]*$/, 'expected NAME=value')).optional(),
@@ -93,7 +93,7 @@ export const containerConfigSchema = z.strictObject({
   Healthcheck: healthcheckSchema.optional(),
 });
 
-export const CODECS = ['gzip', 'zstd'] as const;
+const CODECS = ['gzip', 'zstd'] as const;
 
 export const definitionSchema = z
   .strictObject({

@@ -3,6 +3,7 @@ import { type AccountFiles, accountFiles } from './accounts.ts';
 import { canonicalJson, type Json } from './canonical-json.ts';
 import type { Closure, StorePathInfo } from './closure.ts';
 import type { Definition } from './definition.ts';
+import { storePathOf } from './store-path.ts';
 import { TAR_PROFILE_VERSION } from './tar-profile.ts';
 
 /** Store paths as they are. */
@@ -43,9 +44,7 @@ export function rootLayer(definition: Definition, closure: Closure): RootLayer |
     return found;
   };
   const files = Object.values(definition.files);
-  const sources = files.flatMap((file) =>
-    file.type === 'source' ? [file.source.split('/').slice(0, 4).join('/')] : [],
-  );
+  const sources = files.flatMap((file) => (file.type === 'source' ? [storePathOf(file.source)] : []));
   const accounts = accountFiles(definition.users, definition.groups);
   if (definition.copyToRoot.length === 0 && files.length === 0 && !accounts && !definition.includeNixDB)
     return undefined;

@@ -4,7 +4,7 @@ import { capabilityAttribute } from './capabilities.ts';
 import type { DefinitionFile } from './definition.ts';
 import type { RootLayer } from './layer.ts';
 import { mergeRoot } from './merged-root.ts';
-import { emptyDirectory, nodeAt, type RootDirectory, type RootNode, resolveInRoot, rootPath } from './root-tree.ts';
+import { emptyDirectory, type RootDirectory, type RootNode, resolveInRoot, rootPath } from './root-tree.ts';
 import { MODE } from './tar-profile.ts';
 import type { TreeNode } from './tree.ts';
 import { followInStore, type TreeSource } from './tree-source.ts';
@@ -181,7 +181,3 @@ const collision = (path: string, present: RootNode, node: RootNode): UserError =
       hint: 'Leave one of the two out, or give one another path.',
     },
   );
-
-/** For tests and messages: the node at an absolute path, no link followed. */
-export const rootNodeAt = (root: RootDirectory, path: string): RootNode | undefined =>
-  nodeAt(root, path.split('/').filter(Boolean).map(fromText));

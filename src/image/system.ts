@@ -18,12 +18,6 @@ export const isSystem = (text: string): text is System => (SYSTEMS as readonly s
 
 export const platformOf = (system: System): OciPlatform => PLATFORM[system];
 
-/** The system whose images run on `platform`; undefined for platforms that Nix images are not built for. */
-export const systemOf = (platform: OciPlatform): System | undefined =>
-  SYSTEMS.find(
-    (system) => PLATFORM[system].os === platform.os && PLATFORM[system].architecture === platform.architecture,
-  );
-
 /** `linux/amd64`, as docker and podman spell it. */
 export const platformText = (platform: OciPlatform): string =>
   [platform.os, platform.architecture, ...(platform.variant ? [platform.variant] : [])].join('/');

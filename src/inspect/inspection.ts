@@ -4,7 +4,7 @@ import type { Descriptor } from '../image/descriptor.ts';
 import { type History, type ImageConfig, imageConfigSchema } from '../image/image-config.ts';
 import { indexSchema, manifestSchema } from '../image/manifest.ts';
 import { isIndexType } from '../image/media-type.ts';
-import { isStorePath, storeHash, storePathSchema } from '../image/store-path.ts';
+import { storeHash, storePathSchema } from '../image/store-path.ts';
 import { platformText } from '../image/system.ts';
 import { UserError } from '../io/error.ts';
 import { parseJson } from '../io/json.ts';
@@ -112,10 +112,7 @@ function historyPaths(history: History | undefined): string[] {
   if (list === undefined) return [];
   try {
     // dockerTools prints a list as Python does, in single quotes, which no store path holds.
-    return z
-      .array(storePathSchema)
-      .parse(JSON.parse(list.replaceAll("'", '"')))
-      .filter(isStorePath);
+    return z.array(storePathSchema).parse(JSON.parse(list.replaceAll("'", '"')));
   } catch {
     // Another maker's words: they are shown as they are.
     return [];

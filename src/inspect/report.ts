@@ -6,7 +6,7 @@ const PATHS_SHOWN = 8;
 
 /** An inspection as a person reads it: the reference, then each platform with its layers and their store paths. */
 export function inspectionText(inspection: Inspection): string {
-  const head = [inspection.reference, `${inspection.mediaType}`, inspection.digest];
+  const head = [inspection.reference, inspection.mediaType, inspection.digest];
   const annotations = Object.entries(inspection.annotations).map(([key, value]) => `  ${key}: ${value}`);
   return [...head, ...annotations, ...inspection.images.flatMap(imageLines)].map(printable).join('\n');
 }

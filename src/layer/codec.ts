@@ -30,7 +30,7 @@ const DEFLATE_WINDOW = 32 * 1024;
  * gzip (RFC 1952) as one member, its blocks deflated in parallel: each ends byte-aligned (sync flush) and starts with
  * the 32 KiB before it as dictionary, so the result is an ordinary stream that any client reads.
  */
-export const gzipCodec: Codec = {
+const gzipCodec: Codec = {
   name: 'gzip',
   mediaType: MEDIA_TYPE.layerGzip,
   async *compress(blocks) {
@@ -56,12 +56,13 @@ export const gzipCodec: Codec = {
 };
 
 /** zstd (RFC 8878), a frame for each block: frames follow one another freely, and clients read them as one. */
-export const zstdCodec: Codec = {
+const zstdCodec: Codec = {
   name: 'zstd',
   mediaType: MEDIA_TYPE.layerZstd,
   compress: (blocks) => inOrder(blocks, zstdBlock),
 };
 
+/** The codec of that name. */
 export const codecOf = (name: Codec['name']): Codec => (name === 'gzip' ? gzipCodec : zstdCodec);
 
 const deflateBlock = (block: Uint8Array, dictionary: Uint8Array | undefined): Promise<Buffer> =>

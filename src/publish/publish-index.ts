@@ -47,7 +47,7 @@ export async function publishIndex(
 }
 
 /** The index's bytes depend on its children alone: whatever all of them are annotated with, it is too. */
-export function assembleIndex(children: readonly Child[]): StoredManifest {
+function assembleIndex(children: readonly Child[]): StoredManifest {
   const [first, ...others] = children.map((child) => child.parsed.annotations ?? {});
   const shared = Object.entries(first ?? {}).filter(([key, value]) =>
     others.every((annotations) => annotations[key] === value),

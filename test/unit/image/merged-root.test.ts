@@ -1,9 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { toText } from '../../../src/image/bytes.ts';
 import { mergeRoot } from '../../../src/image/merged-root.ts';
-import { rootNodeAt } from '../../../src/image/root.ts';
 import type { RootDirectory } from '../../../src/image/root-tree.ts';
-import { type Sketch, sketchSource, storePath } from './trees.ts';
+import { rootNodeAt, type Sketch, sketchSource, storePath } from './trees.ts';
 
 const A = storePath('a', 'a');
 const B = storePath('b', 'b');

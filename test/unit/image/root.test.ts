@@ -3,9 +3,9 @@ import { accountFiles } from '../../../src/image/accounts.ts';
 import { toText } from '../../../src/image/bytes.ts';
 import { type DefinitionFile, definitionSchema } from '../../../src/image/definition.ts';
 import type { RootLayer } from '../../../src/image/layer.ts';
-import { assembleRoot, rootNodeAt } from '../../../src/image/root.ts';
+import { assembleRoot } from '../../../src/image/root.ts';
 import type { RootDirectory } from '../../../src/image/root-tree.ts';
-import { type Sketch, sketchSource, storePath } from './trees.ts';
+import { rootNodeAt, type Sketch, sketchSource, storePath } from './trees.ts';
 
 const A = storePath('a', 'a');
 const info = (path: string) => ({ path, narHash: 'sha256-', narSize: 1, references: [] });

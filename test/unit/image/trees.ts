@@ -1,4 +1,5 @@
 import { type ByteString, fromText } from '../../../src/image/bytes.ts';
+import { nodeAt, type RootDirectory, type RootNode } from '../../../src/image/root-tree.ts';
 import type { TreeNode } from '../../../src/image/tree.ts';
 import type { TreeSource } from '../../../src/image/tree-source.ts';
 
@@ -45,3 +46,7 @@ export function sketchSource(packages: Readonly<Record<string, Sketch>>): TreeSo
 
 /** A legal store path for a name. */
 export const storePath = (name: string, digit = '0'): string => `/nix/store/${digit.repeat(32)}-${name}`;
+
+/** The node at an absolute path, no link followed. */
+export const rootNodeAt = (root: RootDirectory, path: string): RootNode | undefined =>
+  nodeAt(root, path.split('/').filter(Boolean).map(fromText));
