@@ -10,7 +10,7 @@ import { jobParts, type Part, soleImage } from '../publish/part.ts';
 import { checkPlatforms } from '../publish/platforms.ts';
 import { publishIndex } from '../publish/publish-index.ts';
 import { publishData, publishSummary, publishText, references } from '../publish/report.ts';
-import { checkFiles, checkRoom, chooseTags, mergeTargets, type Target } from '../publish/target.ts';
+import { checkFiles, checkRoom, chooseTags, filesFirst, mergeTargets, type Target } from '../publish/target.ts';
 import { type Destination, parseDestination } from '../registry/destination.ts';
 import { parseReference, parseTag } from '../registry/reference.ts';
 import { collectHandovers } from './collecting.ts';
@@ -77,9 +77,8 @@ export const publish = defineCommand({
     const expected = inputs.system.length > 0 ? inputs.system : parts.flatMap((part) => part.systems);
     checkPlatforms(parts, [...new Set(expected)], inputs.allowMissing);
 
-    const destinations = (inputs.to.length > 0 ? inputs.to : [defaultDestination(image.name)]).map((destination) =>
-      inFolder(destination, host.cwd),
-    );
+    const asked = inputs.to.length > 0 ? inputs.to : [defaultDestination(image.name)];
+    const destinations = filesFirst(asked).map((destination) => inFolder(destination, host.cwd));
     checkRoom(destinations, parts.length);
     checkFiles(destinations);
     const imageName = parseReference(image.name);

@@ -20,7 +20,9 @@ export interface PublishedIndex {
 
 /**
  * Assembles the index over `children`, brings everything to every target, reads it back there, and only when all
- * targets are right moves the tags. Throws UserError; then no tag has moved anywhere.
+ * targets are right moves the tags: in the targets' order, so those that appear at their place only at `close` (archives)
+ * belong first. Throws UserError: up to the read-back no tag has moved anywhere; where a tag itself is refused, those
+ * before it have.
  */
 export async function publishIndex(
   children: readonly Child[],

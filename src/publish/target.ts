@@ -45,6 +45,15 @@ export function checkRoom(destinations: readonly Destination[], platforms: numbe
 }
 
 /**
+ * Files before registries, otherwise in the order given: a disk that is full must be noticed before a tag has moved that
+ * others pull.
+ */
+export const filesFirst = (destinations: readonly Destination[]): Destination[] => [
+  ...destinations.filter(({ kind }) => kind !== 'registry'),
+  ...destinations.filter(({ kind }) => kind === 'registry'),
+];
+
+/**
  * Throws UserError `input` when two destinations would write the same archive under different names or formats: the last
  * one would win.
  */

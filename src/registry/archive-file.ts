@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { type FileHandle, open, rename, rm } from 'node:fs/promises';
+import { type FileHandle, open, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { UserError } from '../io/error.ts';
 import { BLOCK, encodeHeader, paddingOf } from './archive-header.ts';
 import type { Slice } from './archive-index.ts';
 import { writeAll } from './file-blob.ts';
@@ -30,7 +31,12 @@ export class ArchiveFile {
     this.handle = handle;
   }
 
+  /** Begins an archive. Throws UserError `file` where none can be. */
   static async create(path: string): Promise<ArchiveFile> {
+    // The rename would find it out too, but only when all is written and tags have moved elsewhere.
+    if ((await stat(path).catch(() => undefined))?.isDirectory()) {
+      throw new UserError('file', `${path} could not be written: it is a folder.`, { hint: 'Name a file in it.' });
+    }
     const partial = `${path}.partial-${randomBytes(6).toString('hex')}`;
     return new ArchiveFile(path, partial, await withFileErrors(path, 'written', () => open(partial, 'wx+', 0o644)));
   }

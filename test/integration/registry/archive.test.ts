@@ -123,6 +123,15 @@ describe('archives', () => {
     });
   });
 
+  it('a folder in its place is told before anything is written', async () => {
+    await mkdir(at('out.tar'));
+    await expect(open(`oci-archive:${at('out.tar')}`).openBlob()).rejects.toMatchObject({
+      code: 'file',
+      message: expect.stringContaining('it is a folder'),
+    });
+    expect(await readdir(at())).toEqual(['out.tar']);
+  });
+
   it('a folder that is missing is named', async () => {
     await expect(open(`oci-archive:${at('no/out.tar')}`).openBlob()).rejects.toMatchObject({
       code: 'file',

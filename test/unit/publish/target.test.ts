@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { checkFiles, checkRoom, chooseTags, mergeTargets } from '../../../src/publish/target.ts';
-import { parseDestination } from '../../../src/registry/destination.ts';
+import { checkFiles, checkRoom, chooseTags, filesFirst, mergeTargets } from '../../../src/publish/target.ts';
+import { formatDestination, parseDestination } from '../../../src/registry/destination.ts';
 import { openLayoutRepository } from '../../../src/registry/layout.ts';
 
 describe('chooseTags', () => {
@@ -24,6 +24,12 @@ describe('chooseTags', () => {
   ])('%s refuses the tag %s', (destination, own) => {
     expect(() => chooseTags(parseDestination(destination), [], own)).toThrow('is not legal');
   });
+});
+
+test('registries come last', () => {
+  const given = ['ghcr.io/a', 'oci:b', 'ghcr.io/c', 'oci-archive:d'];
+  const ordered = filesFirst(given.map(parseDestination)).map(formatDestination);
+  expect(ordered).toEqual(['oci:b', 'oci-archive:d', 'docker://ghcr.io/a', 'docker://ghcr.io/c']);
 });
 
 test('targets in one place become one', () => {
