@@ -1,11 +1,11 @@
 import type { Descriptor } from '../image/descriptor.ts';
-import { type ImageConfig, imageConfigSchema } from '../image/image-config.ts';
+import type { ImageConfig } from '../image/image-config.ts';
 import { type ImageManifest, indexSchema, manifestSchema } from '../image/manifest.ts';
 import { isIndexType, isManifestType, MEDIA_TYPE } from '../image/media-type.ts';
 import { platformOf, platformText, type System } from '../image/system.ts';
 import { UserError } from '../io/error.ts';
 import { parseJson } from '../io/json.ts';
-import { collect } from '../io/stream.ts';
+import { readConfig } from '../registry/read-config.ts';
 import type { Repository, StoredManifest } from '../registry/repository.ts';
 
 /** An image to stand on. */
@@ -14,9 +14,6 @@ export interface BaseImage {
   readonly config: ImageConfig;
   readonly layers: readonly Descriptor[];
 }
-
-/** Far more than any config holds (the largest seen are under 1 MiB), so that a lying size cannot fill the memory. */
-const CONFIG_LIMIT = 8 * 1024 * 1024;
 
 /**
  * Reads the image for `system` under `reference` (a digest or tag of `repository`). Throws UserError `reference` when
@@ -31,11 +28,7 @@ export async function readBase(repository: Repository, reference: string, system
     });
   }
   const manifest = await manifestFor(repository, stored, system, where);
-  const config = parseJson(
-    await collect(repository.readBlob(manifest.config), CONFIG_LIMIT),
-    imageConfigSchema,
-    `${where}, its config`,
-  );
+  const config = await readConfig(repository, manifest.config, where);
   const platform = platformOf(system);
   if (config.architecture !== platform.architecture || config.os !== platform.os) {
     throw new UserError(

@@ -1,14 +1,14 @@
 import { z } from 'zod';
 import { layerRecord } from '../image/annotations.ts';
 import type { Descriptor } from '../image/descriptor.ts';
-import { type History, type ImageConfig, imageConfigSchema } from '../image/image-config.ts';
+import type { History, ImageConfig } from '../image/image-config.ts';
 import { indexSchema, manifestSchema } from '../image/manifest.ts';
 import { isIndexType } from '../image/media-type.ts';
 import { storeHash, storePathSchema } from '../image/store-path.ts';
 import { platformText } from '../image/system.ts';
 import { UserError } from '../io/error.ts';
 import { parseJson } from '../io/json.ts';
-import { collect } from '../io/stream.ts';
+import { readConfig } from '../registry/read-config.ts';
 import type { Repository, StoredManifest } from '../registry/repository.ts';
 
 export interface InspectedLayer {
@@ -38,9 +38,6 @@ export interface Inspection {
   readonly annotations: Readonly<Record<string, string>>;
   readonly images: readonly InspectedImage[];
 }
-
-/** Far more than any config holds, so that a lying size cannot fill the memory. */
-const CONFIG_LIMIT = 8 * 1024 * 1024;
 
 /** Reads an index or a single image with everything that can be said of it without its layers. Throws UserError. */
 export async function inspectImage(repository: Repository, reference: string): Promise<Inspection> {
@@ -72,8 +69,7 @@ async function manifestOf(repository: Repository, reference: string): Promise<St
 
 async function inspectOne(repository: Repository, stored: StoredManifest, where: string) {
   const manifest = parseJson(stored.bytes, manifestSchema, where);
-  const bytes = await collect(repository.readBlob(manifest.config), CONFIG_LIMIT);
-  const config = parseJson(bytes, imageConfigSchema, `${where}, its config`);
+  const config = await readConfig(repository, manifest.config, where);
   const history = layerHistory(config);
   const image: InspectedImage = {
     platform: platformText(config),
