@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { layerRecord } from '../image/annotations.ts';
 import type { Descriptor } from '../image/descriptor.ts';
+import { isDigest } from '../image/digest.ts';
 import type { History, ImageConfig } from '../image/image-config.ts';
 import { indexSchema, manifestSchema } from '../image/manifest.ts';
 import { isIndexType } from '../image/media-type.ts';
@@ -32,6 +33,7 @@ export interface InspectedImage {
 }
 
 export interface Inspection {
+  /** What `inspect` takes, with the tag or digest that was read. */
   readonly reference: string;
   readonly mediaType: string;
   readonly digest: string;
@@ -42,7 +44,7 @@ export interface Inspection {
 /** Reads an index or a single image with everything that can be said of it without its layers. Throws UserError. */
 export async function inspectImage(repository: Repository, reference: string): Promise<Inspection> {
   const stored = await manifestOf(repository, reference);
-  const where = `${repository.name} ${reference}`;
+  const where = referenceText(repository.name, reference);
   const common = { reference: where, mediaType: stored.mediaType, digest: stored.digest };
   if (!isIndexType(stored.mediaType)) {
     const image = await inspectOne(repository, stored, where);
@@ -57,6 +59,12 @@ export async function inspectImage(repository: Repository, reference: string): P
     );
   }
   return { ...common, annotations: index.annotations ?? {}, images };
+}
+
+/** As a person writes it: in a layout or archive, the only image has no name. */
+function referenceText(name: string, reference: string): string {
+  if (!isDigest(reference)) return `${name}:${reference}`;
+  return name.startsWith('docker://') ? `${name}@${reference}` : name;
 }
 
 async function manifestOf(repository: Repository, reference: string): Promise<StoredManifest> {

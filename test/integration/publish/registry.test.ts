@@ -131,7 +131,7 @@ describe('publish to files', () => {
     for (const place of [`oci:${layout}:v1`, `oci-archive:${archive}:v1`, `docker://${registry.host}/lab/all:v1`]) {
       const inspected = JSON.parse(await succeed('skopeo', ['inspect', '--tls-verify=false', place]));
       expect(inspected.Digest, place).toBe(digest);
-      expect((await cliData<{ digest: string }>(['inspect', place])).digest).toBe(digest);
+      expect(await cliData(['inspect', place])).toMatchObject({ digest, reference: place });
     }
     const { stdout, stderr } = await podman.run(['run', '--rm', '--tls-verify=false', `${registry.host}/lab/all:v1`]);
     expect(stdout.trim(), stderr).toBe('Hello, world!');
