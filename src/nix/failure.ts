@@ -31,7 +31,14 @@ const UNREACHABLE =
   /unable to download|Couldn't resolve host|Could not resolve host|Failed to connect|Failed to fetch git repository|cannot find flake|unable to fetch|unable to access/i;
 const NO_FLAKE = /getting status of '([^']+)'|path '([^']+)' does not exist|is not a flake|could not find a flake\.nix/;
 
+/** A flake named by one word is no folder to nix, even where a folder of that name is at hand. */
+const REGISTRY_NAME = /^([A-Za-z][\w-]*)(?=#|$)/;
+
 const hintFor = (what: string, stderr: string): string => {
+  const [name] = REGISTRY_NAME.exec(what) ?? [];
+  if (name !== undefined && UNREACHABLE.test(stderr)) {
+    return `nix looks ${name} up in its flake registries; the folder of that name is written ./${name}`;
+  }
   if (UNREACHABLE.test(stderr)) {
     return 'the flake or one of its inputs cannot be fetched: check the network and flake.lock, or pass --override-input';
   }

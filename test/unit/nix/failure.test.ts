@@ -27,6 +27,16 @@ describe('what nix says', () => {
   });
 
   test.each([
+    ['app#x', /\.\/app$/],
+    ['./app#x', /cannot be fetched/],
+    ['github:org/app#x', /cannot be fetched/],
+    ['--file app x', /cannot be fetched/],
+  ])('%s that cannot be found has a hint', (what, hint) => {
+    const said = "error: unable to download 'https://x': Couldn't resolve host name (6)";
+    expect(evaluationFailure(what, said)).toMatchObject({ hint: expect.stringMatching(hint) });
+  });
+
+  test.each([
     ["error: unable to download 'https://x': Couldn't resolve host name (6)", /cannot be fetched/],
     ["error: getting status of '/x': No such file or directory", /check the path/],
     ['error: boo', /--show-trace/],
