@@ -69,6 +69,12 @@ const checkTokens = (command: Command, args: string[], flags: Record<string, Fla
     }
     seen.add(token.name);
     if (flag.type === 'string' && token.value === undefined) throw wrongUse(command, `--${token.name} needs a value`);
+    if (flag.type === 'string' && token.inlineValue === false && /^-./.test(token.value ?? '')) {
+      throw wrongUse(
+        command,
+        `${token.rawName} needs a value; one that begins with a dash is written --${token.name}=${token.value}`,
+      );
+    }
     if (flag.type === 'boolean' && token.value !== undefined) throw wrongUse(command, `--${token.name} takes no value`);
   }
 };
@@ -77,7 +83,7 @@ const parseStrictly = (command: Command, args: string[], flags: Record<string, F
   try {
     return parseArgs({ args, options: flags, strict: true, allowPositionals: true, allowNegative: true });
   } catch (error) {
-    // parseArgs has told enough in its first line: a value that looks like a flag.
+    // What checkTokens does not name; parseArgs tells enough in its first line.
     if (error instanceof TypeError && 'code' in error && String(error.code).startsWith('ERR_PARSE_ARGS')) {
       throw wrongUse(command, error.message.split('\n')[0] ?? error.message);
     }

@@ -40,7 +40,11 @@ describe('reading arguments', () => {
     ['twice', ['--to', 'a', '--to', 'b'], '--to is given twice, but takes one value'],
     ['no value', ['--to'], '--to needs a value'],
     ['too much value', ['--dry-run=yes'], '--dry-run takes no value'],
-    ['a flag as value', ['--to', '--tag', 'x'], "Option '--to' argument is ambiguous."],
+    [
+      'a flag as value',
+      ['--to', '--tag', 'x'],
+      '--to needs a value; one that begins with a dash is written --to=--tag',
+    ],
   ])('%s is wrong use', (_name, words, message) => {
     expect(() => readArguments(everything, words)).toThrow(
       expect.objectContaining({ code: 'input', message, hint: 'nix-images everything --help lists what it takes.' }),
