@@ -30,6 +30,8 @@ const absolutePath = z
   .string()
   .regex(/^(?:\/[^/\0]+)+$/, 'expected an absolute path below / without trailing slash')
   .refine((path) => !path.split('/').some((part) => part === '.' || part === '..'), 'must not contain . or ..');
+// Go's tar reader, which most clients use, refuses a member whose names hold a zero byte.
+const linkTarget = z.string().regex(/^[^\0]+$/, 'expected a path');
 const id = z.int().min(0).max(0xffff_fffe);
 const accountName = z.string().regex(/^[a-z_][a-z0-9_-]{0,31}\$?$/, 'expected a name that passwd can hold');
 // A colon or line end would end the field or the line of /etc/passwd.
@@ -65,7 +67,7 @@ const fileSchema = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('text'), text: z.string(), capabilities, ...fileCommon }),
   z.strictObject({ type: z.literal('source'), source: belowStorePathSchema, capabilities, ...fileCommon }),
   z.strictObject({ type: z.literal('directory'), ...fileCommon }),
-  z.strictObject({ type: z.literal('symlink'), target: z.string().min(1), uid: id.default(0), gid: id.default(0) }),
+  z.strictObject({ type: z.literal('symlink'), target: linkTarget, uid: id.default(0), gid: id.default(0) }),
 ]);
 
 const healthcheckSchema = z.strictObject({
