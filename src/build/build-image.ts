@@ -112,8 +112,8 @@ async function takeOver(base: BaseImage, request: ImageRequest): Promise<Descrip
   );
 }
 
-async function copied(layer: Descriptor, base: BaseImage, { repositories }: ImageRequest): Promise<Descriptor> {
-  for (const repository of repositories) await copyBlob(layer, base.repository, repository);
+async function copied(layer: Descriptor, base: BaseImage, { repositories, signal }: ImageRequest): Promise<Descriptor> {
+  for (const repository of repositories) await copyBlob(layer, base.repository, repository, signal);
   return layer;
 }
 

@@ -91,7 +91,7 @@ export const publish = defineCommand({
       ),
     );
     try {
-      const published = await publishIndex(await childrenOf(parts, targets, host, places, nix), targets, host.log);
+      const published = await publishIndex(await childrenOf(parts, targets, host, places, nix), targets, host);
       return {
         outputs: { digest: published.index.digest, references: references(targets).join('\n') },
         data: publishData(image.name, published, targets),

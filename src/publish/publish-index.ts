@@ -27,20 +27,22 @@ export interface PublishedIndex {
 export async function publishIndex(
   children: readonly Child[],
   targets: readonly Target[],
-  log: Log,
+  { log, signal }: { readonly log: Log; readonly signal: AbortSignal },
 ): Promise<PublishedIndex> {
   const index = assembleIndex(children);
   const sent = new Map(children.map((child) => [child, child.bytesSent]));
   for (const { repository } of targets) {
     for (const child of children) {
       const before = repository.bytesSent;
-      await bring(child, repository);
+      await bring(child, repository, signal);
       sent.set(child, (sent.get(child) ?? 0) + repository.bytesSent - before);
     }
     await repository.putManifest(index);
     await readBack(index, children, repository);
     log.info(`${repository.name}: ${index.digest} is there and reads back the same`);
   }
+  // Layouts and archives know no signal: without this, Ctrl-C before the last step would not keep a tag from moving.
+  signal.throwIfAborted();
   for (const { repository, tags } of targets) {
     for (const tag of tags) await repository.tag(tag, index);
     await repository.close();
@@ -58,7 +60,7 @@ function assembleIndex(children: readonly Child[]): StoredManifest {
   return { bytes, mediaType: MEDIA_TYPE.index, digest: digestOf(bytes) };
 }
 
-async function bring(child: Child, to: Repository): Promise<void> {
+async function bring(child: Child, to: Repository, signal: AbortSignal): Promise<void> {
   const { source, parsed } = child;
   if (!source) return;
   await mapParallel(parsed.layers, BLOBS_AT_ONCE, async (layer) => {
@@ -68,9 +70,9 @@ async function bring(child: Child, to: Repository): Promise<void> {
     if (isElsewhere && (source.layers.name === to.name || !(await source.layers.hasBlob(layer)))) {
       throw layersGone(child, source.layers);
     }
-    await copyBlob(layer, source.layers, to);
+    await copyBlob(layer, source.layers, to, signal);
   });
-  await copyBlob(parsed.config, source.rest, to);
+  await copyBlob(parsed.config, source.rest, to, signal);
   await to.putManifest(child.manifest);
 }
 

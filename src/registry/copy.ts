@@ -16,10 +16,18 @@ const SMALL = 1024 * 1024;
 // Indexes of indexes are rare; deeper ones are an attack.
 const DEPTH_LIMIT = 4;
 
-const stream = async (descriptor: Descriptor, from: Repository, to: Repository): Promise<void> => {
+const stream = async (
+  descriptor: Descriptor,
+  from: Repository,
+  to: Repository,
+  signal: AbortSignal | undefined,
+): Promise<void> => {
   const writer = await to.openBlob();
   try {
-    for await (const chunk of from.readBlob(descriptor)) await writer.write(chunk);
+    for await (const chunk of from.readBlob(descriptor)) {
+      signal?.throwIfAborted();
+      await writer.write(chunk);
+    }
   } catch (error) {
     await writer.abort();
     throw error;
@@ -27,12 +35,18 @@ const stream = async (descriptor: Descriptor, from: Repository, to: Repository):
   await writer.commit(descriptor);
 };
 
-/** Brings one blob from one repository to another, by the cheapest way there is. */
-export const copyBlob = async (descriptor: Descriptor, from: Repository, to: Repository): Promise<CopyOutcome> => {
+/** Brings one blob from one repository to another, by the cheapest way there is; stops when `signal` fires. */
+export const copyBlob = async (
+  descriptor: Descriptor,
+  from: Repository,
+  to: Repository,
+  signal?: AbortSignal,
+): Promise<CopyOutcome> => {
+  signal?.throwIfAborted();
   if (await to.hasBlob(descriptor)) return 'present';
   if (await to.mountBlob(descriptor, from)) return 'mounted';
   if (descriptor.size <= SMALL) await to.putBlob(descriptor, await collect(from.readBlob(descriptor), SMALL));
-  else await stream(descriptor, from, to);
+  else await stream(descriptor, from, to, signal);
   return 'copied';
 };
 
