@@ -9,6 +9,9 @@ import type { Inputs } from '../subjects/subject.ts';
 import { type LayoutImage, openLayout } from './layout.ts';
 import { uncompressedLayers } from './uncompressed.ts';
 
+/** What groups paths into layers: with another one, peers must get other layers. */
+const PLAN = join(import.meta.dirname, '../../src/image/layer-plan.ts');
+
 /** Where the inputs of one version lie. */
 export interface InputPlace {
   /** Folder of the version. */
@@ -37,7 +40,10 @@ export async function makeInputs(place: InputPlace): Promise<MadeInputs> {
   const layers = join(folder, 'layers');
   const list = join(folder, 'closure.list');
   const stamp = join(folder, 'stamp');
-  const key = createHash('sha256').update(realised.closure.join('\n')).update(nixWords.join('\n')).digest('hex');
+  const key = createHash('sha256')
+    .update(realised.closure.join('\n'))
+    .update(await readFile(PLAN))
+    .digest('hex');
   if ((await readFile(stamp, 'utf8').catch(() => '')) !== key) {
     for (const old of [oci, layers, stamp, join(folder, 'archive.tar'), join(folder, 'closure.tar')])
       await rm(old, { recursive: true, force: true });

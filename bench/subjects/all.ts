@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { CODECS } from '../../src/image/definition.ts';
+import { definitionSchema } from '../../src/image/definition.ts';
 import { cranePath } from '../../test/support/tools.ts';
 import { buildah } from './buildah.ts';
 import { crane } from './crane.ts';
@@ -43,7 +43,7 @@ export async function allSubjects(folder: string, log: (line: string) => void): 
 async function ownSubjects(): Promise<Subject[]> {
   const help = (await run(process.execPath, [MAIN, 'publish', '--help'])).stdout;
   const version = await versionOf(process.execPath, MAIN, '--version');
-  return CODECS.flatMap((compression) => {
+  return definitionSchema.shape.compression.unwrap().options.flatMap((compression) => {
     // All but zstd are ways to make gzip.
     const codec = compression === 'zstd' ? 'zstd' : 'gzip';
     const usual = own(compression, codec, version);
