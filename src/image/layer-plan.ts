@@ -2,12 +2,19 @@ import { UserError } from '../io/error.ts';
 import { compareBytes } from './bytes.ts';
 import type { Closure, StorePathInfo } from './closure.ts';
 import { LAYER_LIMIT } from './definition.ts';
+import { storeHash } from './store-path.ts';
 
 /**
  * Below this many bytes a path does not earn a layer of its own where there are more paths than layers: a request costs
  * about as much as sending it.
  */
 const WORTH_A_LAYER = 64 * 1024;
+
+/**
+ * One layer in so many is a shared one: a change of a small path then sends a small part of all small paths again, and
+ * still most layers are left for the large ones.
+ */
+const SHARED_ONE_IN = 5;
 
 /**
  * How many layers the store paths may take: what `maxLayers` leaves beside the base's layers and the root layer.
@@ -25,28 +32,93 @@ export function layerBudget(maxLayers: number, baseLayers: number, hasRoot: bool
 }
 
 /**
- * Groups a closure into at most `budget` layers: paths that are large and that many others need stand alone, the rest
- * share one layer. A pure function of the graph. Layers are ordered from what is needed most to what is needed
- * least, paths in a layer by bytes.
+ * Groups a closure into at most `budget` layers; every path is in exactly one. A pure function of the graph and of
+ * `previous`, the store hashes of the layers of the image before, in their order.
+ *
+ * Layers of the image before whose paths are all still there stay as they were, so that they need not be sent again.
+ * What is new, and what is left of layers that lost a path, is planned afresh in the room that remains: large paths
+ * that many others need stand alone, the rest shares layers with its like. Kept layers come first, in their old order.
  */
-export function planLayers(closure: Closure, budget: number): StorePathInfo[][] {
+export function planLayers(
+  closure: Closure,
+  budget: number,
+  previous: readonly (readonly string[])[] = [],
+): StorePathInfo[][] {
   if (closure.length === 0) return [];
-  if (closure.length <= budget) return byWeight(closure).map((info) => [info]);
-  const ranked = byWeight(closure).filter((info) => info.narSize >= WORTH_A_LAYER);
-  const alone = ranked.slice(0, budget - 1);
+  const kept = keptLayers(closure, previous);
+  const fresh = withoutPaths(closure, kept);
+  const room = roomFor(kept, fresh, budget);
+  const staying = kept.filter((layer) => !room.givenUp.has(layer));
+  return [...staying, ...planFresh(closure, withoutPaths(closure, staying), budget - staying.length)];
+}
+
+function keptLayers(closure: Closure, previous: readonly (readonly string[])[]): StorePathInfo[][] {
+  const byHash = new Map(closure.map((info) => [storeHash(info.path), info]));
+  const layers: StorePathInfo[][] = [];
+  for (const hashes of previous) {
+    const paths = hashes.flatMap((hash) => byHash.get(hash) ?? []);
+    // A path that two old layers claim stays with the first.
+    if (hashes.length === 0 || paths.length !== hashes.length) continue;
+    for (const hash of hashes) byHash.delete(hash);
+    layers.push(paths);
+  }
+  return layers;
+}
+
+function withoutPaths(closure: Closure, layers: readonly (readonly StorePathInfo[])[]): StorePathInfo[] {
+  const taken = new Set(layers.flat());
+  return closure.filter((info) => !taken.has(info));
+}
+
+/** Old layers that must be planned anew because all would be more than the budget: the smallest, which cost least to send. */
+function roomFor(
+  kept: readonly StorePathInfo[][],
+  fresh: readonly StorePathInfo[],
+  budget: number,
+): { readonly givenUp: ReadonlySet<StorePathInfo[]> } {
+  const excess = kept.length + (fresh.length > 0 ? 1 : 0) - budget;
+  if (excess <= 0) return { givenUp: new Set() };
+  // One more than the excess, for what is given up needs a layer itself.
+  const smallest = [...kept].sort((a, b) => bytesOf(a) - bytesOf(b));
+  return { givenUp: new Set(smallest.slice(0, fresh.length > 0 ? excess : excess + 1)) };
+}
+
+const bytesOf = (layer: readonly StorePathInfo[]): number => layer.reduce((sum, info) => sum + info.narSize, 0);
+
+function planFresh(closure: Closure, fresh: readonly StorePathInfo[], budget: number): StorePathInfo[][] {
+  if (fresh.length === 0) return [];
+  const dependents = countDependents(closure);
+  const weight = (info: StorePathInfo): number => info.narSize * (dependents.get(info.path) ?? 1);
+  const ranked = [...fresh].sort((a, b) => weight(b) - weight(a) || compareBytes(a.path, b.path));
+  if (ranked.length <= budget) return ranked.map((info) => [info]);
+  const shared = Math.max(1, Math.floor(budget / SHARED_ONE_IN));
+  const alone = ranked.filter((info) => info.narSize >= WORTH_A_LAYER).slice(0, budget - shared);
   const taken = new Set(alone);
-  const rest = closure.filter((info) => !taken.has(info)).sort((a, b) => compareBytes(a.path, b.path));
-  return [...alone.map((info) => [info]), ...(rest.length > 0 ? [rest] : [])];
+  const rest = ranked.filter((info) => !taken.has(info));
+  return [...alone.map((info) => [info]), ...shareLayers(rest, Math.min(shared, budget - alone.length), dependents)];
 }
 
 /**
- * Most worthy of a layer first: bytes times the number of paths that need them, which is what is not sent again when
- * something else changes, times how likely it is shared with other images.
+ * Splits paths into `count` layers of about equal bytes. What many paths need changes seldom and what few need often,
+ * so paths that are needed about equally stand together.
  */
-function byWeight(closure: Closure): StorePathInfo[] {
-  const dependents = countDependents(closure);
-  const weight = (info: StorePathInfo): number => info.narSize * (dependents.get(info.path) ?? 1);
-  return [...closure].sort((a, b) => weight(b) - weight(a) || compareBytes(a.path, b.path));
+function shareLayers(
+  paths: readonly StorePathInfo[],
+  count: number,
+  dependents: ReadonlyMap<string, number>,
+): StorePathInfo[][] {
+  const needed = (info: StorePathInfo): number => dependents.get(info.path) ?? 1;
+  const sorted = [...paths].sort((a, b) => needed(b) - needed(a) || compareBytes(a.path, b.path));
+  const share = bytesOf(sorted) / count;
+  const layers: StorePathInfo[][] = [];
+  let bytes = 0;
+  for (const info of sorted) {
+    const index = share === 0 ? 0 : Math.min(count - 1, Math.floor(bytes / share));
+    (layers[index] ??= []).push(info);
+    bytes += info.narSize;
+  }
+  // By bytes inside a layer, so that its key does not depend on how often its paths are needed. Holes are large paths' doing.
+  return layers.filter(Boolean).map((layer) => layer.sort((a, b) => compareBytes(a.path, b.path)));
 }
 
 /** For each path, how many paths of the closure need it directly or through others, itself included. */

@@ -1,15 +1,17 @@
+import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { StorePathInfo } from '../../../src/image/closure.ts';
 import { countDependents, layerBudget, planLayers } from '../../../src/image/layer-plan.ts';
-import { storePath } from './trees.ts';
+import { storeHash } from '../../../src/image/store-path.ts';
 
 const MB = 1024 * 1024;
+const named = (name: string): string => `/nix/store/${createHash('md5').update(name).digest('hex')}-${name}`;
 const path = (name: string, narSize: number, references: string[] = []): StorePathInfo => ({
-  path: storePath(name),
+  path: named(name),
   narHash: 'sha256-',
   narSize,
-  references: references.map((reference) => storePath(reference)),
+  references: references.map(named),
 });
 
 /** A random closure: every path refers only to earlier ones, as Nix guarantees. */
@@ -65,6 +67,77 @@ describe('planLayers', () => {
   test('small paths do not take layers of their own when there is not room for all', () => {
     const closure = [path('a', 10), path('b', 20), path('c', MB), path('d', 30)];
     expect(planLayers(closure, 3).map((layer) => layer.length)).toEqual([1, 3]);
+  });
+});
+
+describe('planLayers after an image before', () => {
+  const hashes = (layers: readonly (readonly StorePathInfo[])[]): string[][] =>
+    layers.map((layer) => layer.map((info) => storeHash(info.path)));
+  const keys = (layers: readonly (readonly StorePathInfo[])[]): string[] =>
+    layers.map((layer) => layer.map((info) => info.path).join(' '));
+  /** Another version of one path, and of every path that needs it, as Nix rebuilds them. */
+  const changed = (closure: readonly StorePathInfo[], which: number): StorePathInfo[] => {
+    const renamed = new Map<string, string>();
+    return closure.map((info, at) => {
+      const references = info.references.map((reference) => renamed.get(reference) ?? reference);
+      if (at !== which && references.every((reference, index) => reference === info.references[index])) return info;
+      const path = info.path.replace(
+        /^\/nix\/store\/.{32}/,
+        (start) =>
+          `/nix/store/${createHash('md5')
+            .update(start + info.path)
+            .digest('hex')}`,
+      );
+      renamed.set(info.path, path);
+      return { ...info, path, references };
+    });
+  };
+
+  test('the same closure gives the same layers in the same order', () => {
+    fc.assert(
+      fc.property(closures, fc.integer({ min: 1, max: 50 }), (closure, budget) => {
+        const before = planLayers(closure, budget);
+        expect(planLayers(closure, budget, hashes(before))).toEqual(before);
+      }),
+    );
+  });
+
+  test('whatever came before, every path is in one layer and the budget holds', () => {
+    fc.assert(
+      fc.property(
+        closures,
+        closures,
+        fc.integer({ min: 1, max: 50 }),
+        fc.integer({ min: 1, max: 50 }),
+        (closure, other, budget, earlier) => {
+          const before = hashes([...planLayers(other, earlier), ...planLayers(closure, earlier)]);
+          const layers = planLayers(closure, budget, before);
+          expect(layers.length).toBeLessThanOrEqual(budget);
+          expect(
+            layers
+              .flat()
+              .map((info) => info.path)
+              .sort(),
+          ).toEqual(closure.map((info) => info.path).sort());
+        },
+      ),
+    );
+  });
+
+  test('a layer without a changed path is kept, so a change moves only the layers it touches', () => {
+    fc.assert(
+      fc.property(closures, fc.nat(), fc.integer({ min: 3, max: 50 }), (closure, seed, budget) => {
+        fc.pre(closure.length > 0);
+        const before = planLayers(closure, budget);
+        const next = changed(closure, seed % closure.length);
+        const after = planLayers(next, budget, hashes(before));
+        const present = new Set(next.map((info) => info.path));
+        const untouched = before.filter((layer) => layer.every((info) => present.has(info.path)));
+        // One untouched layer may have to make room for what is new, where every layer was touched but by size.
+        const lost = keys(untouched).filter((key) => !keys(after).includes(key));
+        expect(lost.length).toBeLessThanOrEqual(1);
+      }),
+    );
   });
 });
 
