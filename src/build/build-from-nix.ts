@@ -7,14 +7,19 @@ import type { Destination } from '../registry/destination.ts';
 import type { ImageSource } from '../registry/open.ts';
 import type { Repository } from '../registry/repository.ts';
 import { type BuiltImage, buildImage } from './build-image.ts';
-import { imageClosure } from './image-closure.ts';
+import { fetchBase, fetchPaths, imageClosure } from './image-closure.ts';
+import type { Journal } from './journal.ts';
 import { openBase } from './open-base.ts';
+import type { ReadPrevious } from './previous-image.ts';
 
 export interface BuildJob {
   readonly definition: Definition;
   readonly system: System;
   /** Where layers, config and manifest go. */
   readonly repositories: readonly Repository[];
+  readonly readPrevious: ReadPrevious;
+  readonly journal: Journal;
+  readonly recompress: boolean;
 }
 
 export interface BuildTools {
@@ -25,18 +30,26 @@ export interface BuildTools {
   readonly signal: AbortSignal;
 }
 
-/** One build job: realises a definition for one system and stores its image, kept from garbage collection meanwhile. */
+/** One build job: a definition for one system, from Nix into the repositories; nothing is collected meanwhile. */
 export function buildFromNix(job: BuildJob, tools: BuildTools): Promise<BuiltImage> {
   const { definition, system } = job;
-  const { log, nix, tempDir, signal } = tools;
+  const { log, nix } = tools;
   return withGcRoots(async (gcRootDir) => {
-    const closure = await log.group(`Realise ${definition.name} for ${system}`, () =>
-      imageClosure(nix, definition, gcRootDir),
-    );
-    // Only now: an archive in the store is there when it has been realised.
+    // The registry answers while Nix works.
+    const reading = job.readPrevious(system);
+    reading.catch(() => undefined);
+    const closure = await log.group(`Realise ${definition.name} for ${system}`, async () => {
+      await fetchBase(nix, definition, gcRootDir);
+      return imageClosure(nix, definition, gcRootDir);
+    });
     const base = await openBase(definition, system, tools.openForReading);
-    return await log.group(`Make the layers of ${definition.name} for ${system}`, () =>
-      buildImage({ ...job, closure, base, tempDir, log, signal }),
-    );
+    const fetch = (paths: readonly string[]): Promise<void> => fetchPaths(nix, definition, paths, gcRootDir);
+    try {
+      return await log.group(`Make the layers of ${definition.name} for ${system}`, async () =>
+        buildImage({ ...job, ...tools, closure, base, fetch, previous: await reading }),
+      );
+    } finally {
+      await base?.repository.close();
+    }
   });
 }

@@ -1,48 +1,28 @@
-import { layerAnnotations, recordOf, storePathsOf } from '../image/annotations.ts';
-import { canonicalJson } from '../image/canonical-json.ts';
 import type { Closure } from '../image/closure.ts';
 import type { Definition } from '../image/definition.ts';
 import type { Descriptor } from '../image/descriptor.ts';
-import { type Digest, digestOf } from '../image/digest.ts';
-import { type History, historyEntry, imageConfigBytes } from '../image/image-config.ts';
-import { type Layer, layerKey, rootLayer } from '../image/layer.ts';
+import { digestOf } from '../image/digest.ts';
+import { imageConfigBytes } from '../image/image-config.ts';
+import { type Layer, rootLayer } from '../image/layer.ts';
 import { layerBudget, planLayers } from '../image/layer-plan.ts';
 import { manifestBytes } from '../image/manifest.ts';
 import { MEDIA_TYPE } from '../image/media-type.ts';
-import { assembleRoot } from '../image/root.ts';
 import { platformOf, type System } from '../image/system.ts';
 import { MODE } from '../image/tar-profile.ts';
-import { UserError } from '../io/error.ts';
-import type { Log } from '../io/log.ts';
-import { mapParallel } from '../io/parallel.ts';
-import { inBlocks } from '../layer/blocks.ts';
 import { codecOf } from '../layer/codec.ts';
-import { rootLayerEntries, storeLayerEntries } from '../layer/entries.ts';
-import { nixDatabase } from '../layer/nix-database.ts';
-import { storeTree } from '../layer/store-tree.ts';
-import { STREAM_BLOCK, tarStream } from '../layer/tar-stream.ts';
-import { copyBlob } from '../registry/copy.ts';
+import { isMissingBlob } from '../registry/failure.ts';
 import type { Repository, StoredManifest } from '../registry/repository.ts';
 import type { BaseImage } from './base-image.ts';
-import { pushLayer } from './push-layer.ts';
+import { takeOverBase } from './base-layers.ts';
+import { type LayerTools, type MadeLayer, makeLayers } from './made-layers.ts';
+import type { Previous } from './previous-image.ts';
 
-/**
- * Layers under way at once. One reads and hashes while the others wait for the compressor or the network; more than
- * three only take memory.
- */
-const LAYERS_AT_ONCE = 3;
-
-export interface ImageRequest {
+export interface ImageRequest extends Omit<LayerTools, 'codec'> {
   readonly definition: Definition;
   readonly system: System;
-  /** Every store path of the image, all of them in the local store. */
+  /** Every store path of the image; they need not be on this machine. */
   readonly closure: Closure;
   readonly base: BaseImage | undefined;
-  /** Where the layers go. */
-  readonly repositories: readonly Repository[];
-  readonly tempDir: string;
-  readonly log: Log;
-  readonly signal: AbortSignal;
 }
 
 export interface BuiltImage {
@@ -52,148 +32,91 @@ export interface BuiltImage {
   readonly layers: readonly Descriptor[];
 }
 
-interface PreparedLayer {
-  readonly layer: Layer;
-  readonly tar: () => AsyncIterable<Uint8Array>;
-}
-
-interface PushedLayer {
-  readonly descriptor: Descriptor;
-  readonly diffId: Digest;
-  readonly history: History;
-}
-
 /**
- * Makes the layers of one image for one system and stores them, its config and its manifest (by digest, under no
- * tag) in every repository. Throws UserError for what the definition, the store or a repository does wrong.
+ * Makes the image of one definition for one system: layers, config and manifest are in every repository afterwards
+ * (by digest, under no tag). Throws UserError for what the definition, the store or a repository does wrong.
  */
 export async function buildImage(request: ImageRequest): Promise<BuiltImage> {
-  const { definition, base, repositories } = request;
-  // Before anything is sent: a collision in the root is found here.
-  const layers = await Promise.all(plan(request).map((layer) => prepare(layer, request)));
-  const inherited = base ? await takeOver(base, request) : [];
-  const pushed = await pushLayers(layers, request);
-  const config = imageConfigBytes({
-    platform: platformOf(request.system),
-    config: definition.config,
-    diffIds: pushed.map((layer) => layer.diffId),
-    history: pushed.map((layer) => layer.history),
-    base: base?.config,
-  });
-  const configDescriptor = { mediaType: MEDIA_TYPE.config, digest: digestOf(config), size: config.length };
-  const descriptors = [...inherited, ...pushed.map((layer) => layer.descriptor)];
-  const bytes = manifestBytes(configDescriptor, descriptors, definition.annotations);
-  const manifest = { bytes, mediaType: MEDIA_TYPE.manifest, digest: digestOf(bytes) };
-  for (const repository of repositories) {
-    await repository.putBlob(configDescriptor, config);
-    await repository.putManifest(manifest);
-  }
-  return {
-    system: request.system,
-    manifest,
-    config: { descriptor: configDescriptor, bytes: config },
-    layers: descriptors,
-  };
+  const { definition, base, repositories, system } = request;
+  const codec = codecOf(definition.compression);
+  const layers = plan(request);
+  const inherited = base ? await takeOverBase(base, codec, repositories, request.signal) : [];
+  const made = await makeLayers(layers, system, { ...request, codec });
+  const image = assemble(request, inherited, made);
+  const lacking = await store(image, request);
+  if (!lacking) return image;
+  // Layers that were believed to be there are not: look at each, and make what is gone.
+  request.log.warn(`${lacking.name} lacks layers that an image there names; making them again`);
+  return buildImage({ ...request, previous: await confirmed(request.previous, made, repositories) });
 }
 
-/** Store layers first, what is needed most at the bottom; the root layer on top, for it changes most. */
-function plan({ definition, closure, base }: ImageRequest): Layer[] {
+/** Store layers first, the root layer on top, for it changes most. */
+function plan({ definition, closure, base, previous }: ImageRequest): Layer[] {
   const root = rootLayer(definition, closure);
   const budget = layerBudget(definition.maxLayers, base?.layers.length ?? 0, root !== undefined, closure.length);
   const storeMode = definition.includeNixDB ? MODE.storeWithDatabase : MODE.store;
-  const store = planLayers(closure, budget).map((paths): Layer => ({ kind: 'store', paths, storeMode }));
+  const groups = planLayers(closure, budget, previous.groups);
+  const store = groups.map((paths): Layer => ({ kind: 'store', paths, storeMode }));
   return root ? [...store, root] : store;
 }
 
-async function takeOver(base: BaseImage, request: ImageRequest): Promise<Descriptor[]> {
-  request.log.info(`Taking over ${base.layers.length} layers of ${base.repository.name}`);
-  return mapParallel(base.layers, LAYERS_AT_ONCE, (layer, at) =>
-    layer.mediaType === MEDIA_TYPE.layer ? compressed(layer, base, at, request) : copied(layer, base, request),
-  );
-}
-
-async function copied(layer: Descriptor, base: BaseImage, { repositories, signal }: ImageRequest): Promise<Descriptor> {
-  for (const repository of repositories) await copyBlob(layer, base.repository, repository, signal);
-  return layer;
-}
-
-/** Archives of dockerTools hold plain tars: sent as they are, every pull would pay for it. */
-async function compressed(layer: Descriptor, base: BaseImage, at: number, request: ImageRequest): Promise<Descriptor> {
-  const codec = codecOf(request.definition.compression);
-  const { mediaType, digest, size, diffId } = await pushLayer(
-    inBlocks(base.repository.readBlob(layer), STREAM_BLOCK),
-    codec,
-    request.repositories,
-  );
-  const promised = base.config.rootfs.diff_ids[at];
-  if (diffId === promised) return { mediaType, digest, size };
-  throw new UserError(
-    'digest',
-    `${base.repository.name}: layer ${at + 1} is ${diffId}, but its config says ${promised}`,
-    {
-      hint: 'The base is damaged: make it again.',
-    },
-  );
-}
-
-async function pushLayers(layers: readonly PreparedLayer[], request: ImageRequest): Promise<PushedLayer[]> {
-  const total = layers.reduce((sum, { layer }) => sum + narSize(layer), 0);
-  const progress = request.log.progress(`${request.system}: layers`, total);
-  let done = 0;
-  let finished = 0;
-  const onBytes = (count: number): void => {
-    done += count;
-    progress.update(done, `${finished} of ${layers.length} layers`);
-  };
-  // The largest first, so that none is left to run alone at the end.
-  const order = [...layers.keys()].sort((a, b) => narSize(layers[b]?.layer) - narSize(layers[a]?.layer));
-  const pushed = new Array<PushedLayer>(layers.length);
-  try {
-    await mapParallel(order, LAYERS_AT_ONCE, async (index) => {
-      const layer = layers[index];
-      if (layer) pushed[index] = await pushOne(layer, request, onBytes);
-      finished += 1;
-    });
-  } finally {
-    progress.end();
-  }
-  return pushed;
-}
-
-const narSize = (layer: Layer | undefined): number =>
-  layer ? storePathsOf(layer).reduce((sum, info) => sum + info.narSize, 0) : 0;
-
-async function pushOne(
-  { layer, tar }: PreparedLayer,
-  request: ImageRequest,
-  onBytes: (count: number) => void,
-): Promise<PushedLayer> {
-  const codec = codecOf(request.definition.compression);
-  const { diffId, unpackedSize, ...blob } = await pushLayer(counted(tar(), onBytes), codec, request.repositories);
-  const record = recordOf(layer, layerKey(layer), { diffId, unpackedSize });
+function assemble(
+  { definition, system, base }: ImageRequest,
+  inherited: readonly Descriptor[],
+  made: readonly MadeLayer[],
+): BuiltImage {
+  const bytes = imageConfigBytes({
+    platform: platformOf(system),
+    config: definition.config,
+    diffIds: made.map((layer) => layer.diffId),
+    history: made.map((layer) => layer.history),
+    base: base?.config,
+  });
+  const config = { descriptor: { mediaType: MEDIA_TYPE.config, digest: digestOf(bytes), size: bytes.length }, bytes };
+  const layers = [...inherited, ...made.map((layer) => layer.descriptor)];
+  const manifest = manifestBytes(config.descriptor, layers, definition.annotations);
   return {
-    descriptor: { ...blob, annotations: layerAnnotations(record) },
-    diffId,
-    history: historyEntry(describe(layer)),
+    system,
+    manifest: { bytes: manifest, mediaType: MEDIA_TYPE.manifest, digest: digestOf(manifest) },
+    config,
+    layers,
   };
 }
 
-async function prepare(layer: Layer, { tempDir, signal }: ImageRequest): Promise<PreparedLayer> {
-  if (layer.kind === 'store') return { layer, tar: () => tarStream(storeLayerEntries(layer, storeTree), signal) };
-  const database = layer.database ? await nixDatabase(layer.database.closure, tempDir) : undefined;
-  const root = assembleRoot(layer, database, storeTree);
-  return { layer, tar: () => tarStream(rootLayerEntries(root), signal) };
-}
-
-async function* counted(tar: AsyncIterable<Uint8Array>, onBytes: (count: number) => void): AsyncGenerator<Uint8Array> {
-  for await (const block of tar) {
-    onBytes(block.length);
-    yield block;
+/** Stores config and manifest; returns the first repository that lacks a blob of it. */
+async function store(
+  { manifest, config }: BuiltImage,
+  { repositories, previous }: ImageRequest,
+): Promise<Repository | undefined> {
+  for (const repository of repositories) {
+    if (previous.has(repository, manifest.digest)) continue;
+    await repository.putBlob(config.descriptor, config.bytes);
+    try {
+      await repository.putManifest(manifest);
+    } catch (error) {
+      if (previous.layers.size > 0 && isMissingBlob(error)) return repository;
+      throw error;
+    }
   }
+  return undefined;
 }
 
-/** The words of a layer in the image's history. */
-const describe = (layer: Layer): string =>
-  layer.kind === 'store'
-    ? `store paths: ${canonicalJson(layer.paths.map((info) => info.path))}`
-    : 'root: merged packages, files and accounts';
+/** What came before, without the layers that a repository does not have after all. */
+async function confirmed(
+  previous: Previous,
+  made: readonly MadeLayer[],
+  repositories: readonly Repository[],
+): Promise<Previous> {
+  const gone = new Set<string>();
+  await Promise.all(
+    made.map(async ({ descriptor }) => {
+      const there = await Promise.all(
+        repositories.map((repository) => repository.hasBlob(descriptor, { fresh: true })),
+      );
+      if (!there.every(Boolean)) gone.add(descriptor.digest);
+    }),
+  );
+  const layers = new Map([...previous.layers].filter(([, { descriptor }]) => !gone.has(descriptor.digest)));
+  // Nothing is gone, so whatever the registry means will not be mended by trying again.
+  return { ...previous, layers: gone.size > 0 ? layers : new Map(), has: () => false };
+}

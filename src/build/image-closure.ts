@@ -2,21 +2,56 @@ import type { Closure } from '../image/closure.ts';
 import type { Definition } from '../image/definition.ts';
 import { storePathOf } from '../image/store-path.ts';
 import { UserError } from '../io/error.ts';
-import { readClosure } from '../nix/closure.ts';
+import { readClosure, validPaths } from '../nix/closure.ts';
 import type { Nix } from '../nix/nix.ts';
 import { realise } from '../nix/realise.ts';
 
 /**
- * Builds or substitutes every root of a definition and returns the closure of those that stand in the image: all but
- * a base image's archive. Throws UserError `build` or `system` as Nix does.
+ * The closure of a definition's roots, those of a base image's archive left out. What Nix knows of, here or in a
+ * substituter, is only asked about; what is valid nowhere is built. Throws UserError `build` or `system` as Nix does.
  */
 export async function imageClosure(nix: Nix, definition: Definition, gcRootDir: string): Promise<Closure> {
-  await realise(nix, definition.roots, { gcRootDir });
-  const base = definition.fromImage?.startsWith('/nix/store/') ? storePathOf(definition.fromImage) : undefined;
+  const base = baseOf(definition);
   const paths = definition.roots.map((root) => root.outPath).filter((path) => path !== base);
-  const { closure, missing } = await readClosure(nix, paths);
-  if (missing.length === 0) return closure;
-  throw new UserError('build', `${missing.join(', ')} should have been built, but Nix does not know it`, {
+  const known = await readClosure(nix, paths);
+  if (known.missing.length === 0) return known.closure;
+  const missing = new Set(known.missing);
+  await realise(
+    nix,
+    definition.roots.filter((root) => missing.has(root.outPath)),
+    { gcRootDir },
+  );
+  const { closure, missing: lost } = await readClosure(nix, paths);
+  if (lost.length === 0) return closure;
+  throw new UserError('build', `${lost.join(', ')} should have been built, but Nix does not know it`, {
     hint: 'Was garbage collected meanwhile? Run the command again.',
   });
+}
+
+const baseOf = ({ fromImage }: Definition): string | undefined =>
+  fromImage?.startsWith('/nix/store/') ? storePathOf(fromImage) : undefined;
+
+/** Makes the archive of a base valid on this machine, if the definition stands on one in the store. */
+export async function fetchBase(nix: Nix, definition: Definition, gcRootDir: string): Promise<void> {
+  const base = baseOf(definition);
+  const roots = definition.roots.filter((root) => root.outPath === base);
+  if (roots.length > 0) await realise(nix, roots, { gcRootDir });
+}
+
+/**
+ * Makes paths of a definition's closure valid on this machine, by substitution or, for its roots, by building, and
+ * keeps them from the garbage collector: the roots that are there keep what they need, the rest is kept by itself.
+ */
+export async function fetchPaths(
+  nix: Nix,
+  definition: Definition,
+  paths: readonly string[],
+  gcRootDir: string,
+): Promise<void> {
+  const roots = new Map(definition.roots.map((root) => [root.outPath, root]));
+  const valid = await validPaths(nix, [...new Set([...paths, ...roots.keys()])]);
+  const wanted = paths.filter((path) => !valid.has(path));
+  const keepers = [...roots.keys()].filter((path) => valid.has(path));
+  const all = [...keepers, ...wanted].map((outPath) => roots.get(outPath) ?? { drvPath: null, output: null, outPath });
+  if (all.length > 0) await realise(nix, all, { gcRootDir });
 }

@@ -14,11 +14,13 @@ import { sizeText } from '../io/size.ts';
 import { evaluateDefinition, systemsOf } from '../nix/evaluate.ts';
 import { compressedSize } from '../publish/child.ts';
 import { markdownTable, PLATFORM_HEADINGS, platformRow } from '../publish/report.ts';
+import { chooseTags } from '../publish/target.ts';
 import { type Destination, formatDestination, parseRegistryDestination } from '../registry/destination.ts';
 import { jobOf } from './github.ts';
 import { type HandingOver, handOverByArtifact, handOverInFolder } from './handing-over.ts';
 import { type Places, placesOf } from './places.ts';
-import { nixInputs, registryInputs } from './shared-inputs.ts';
+import { reuseOf } from './reuse.ts';
+import { nixInputs, registryInputs, reuseInputs } from './shared-inputs.ts';
 import { buildTools, installables, nixOf, systemHere } from './wiring.ts';
 
 export const build = defineCommand({
@@ -55,6 +57,7 @@ export const build = defineCommand({
       description:
         'Keep the image under a tag of its own until it is published, where a registry soon removes what has none.',
     }),
+    ...reuseInputs,
     ...nixInputs,
     ...registryInputs,
   },
@@ -92,11 +95,15 @@ export const build = defineCommand({
     const handover = await handingOver(label, mode, inputs.out, job, host, places);
     const layers = to ? places.openForWriting(to) : handover.repository;
     try {
-      const task = { definition, system, repositories: [layers] };
+      // The fan-in will move these tags; what is under them now is what was published before.
+      const before = to ? [{ repository: layers, tags: chooseTags(to, [], definition.tag) }] : [];
+      const reuse = await reuseOf(inputs, before, places, host);
+      const task = { definition, system, repositories: [layers], ...reuse };
       const image = await buildFromNix(task, await buildTools(host, nix, places));
       if (to && inputs.stagingTag) await layers.tag(stagingTag(label), image.manifest);
       if (to) await layers.close();
       await writeHandover(handover.repository, image, label);
+      await reuse.journal.clear();
       return result(image, label, mode, await handover.deliver(), layers.bytesSent);
     } catch (error) {
       if (host.signal.aborted)

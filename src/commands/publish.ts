@@ -16,7 +16,8 @@ import { parseReference, parseTag } from '../registry/reference.ts';
 import { collectHandovers } from './collecting.ts';
 import { jobOf } from './github.ts';
 import { inFolder, type Places, placesOf } from './places.ts';
-import { nixInputs, registryInputs } from './shared-inputs.ts';
+import { type Reuse, reuseOf } from './reuse.ts';
+import { nixInputs, registryInputs, reuseInputs } from './shared-inputs.ts';
 import { buildTools, installables, nixOf } from './wiring.ts';
 
 export const publish = defineCommand({
@@ -56,6 +57,7 @@ export const publish = defineCommand({
     }),
     system: choices(SYSTEMS, { description: 'System to publish; all that the image is defined for unless given.' }),
     allowMissing: flag({ description: 'Publish although the image for a system is missing.' }),
+    ...reuseInputs,
     ...nixInputs,
     ...registryInputs,
   },
@@ -91,7 +93,10 @@ export const publish = defineCommand({
       ),
     );
     try {
-      const published = await publishIndex(await childrenOf(parts, targets, host, places, nix), targets, host);
+      const reuse = await reuseOf(inputs, targets, places, host);
+      const children = await childrenOf(parts, targets, reuse, host, places, nix);
+      const published = await publishIndex(children, targets, host);
+      await reuse.journal.clear();
       return {
         outputs: { digest: published.index.digest, references: references(targets).join('\n') },
         data: publishData(image.name, published, targets),
@@ -135,6 +140,7 @@ async function jobsLeft(
 async function childrenOf(
   parts: readonly Part[],
   targets: readonly Target[],
+  reuse: Reuse,
   host: Host,
   places: Places,
   nix: () => Promise<Nix>,
@@ -147,7 +153,10 @@ async function childrenOf(
       children.push(await handedChild(part.handover, places.openForReading));
     } else {
       const before = sent();
-      const image = await buildFromNix({ ...part, repositories }, await buildTools(host, await nix(), places));
+      const image = await buildFromNix(
+        { ...part, ...reuse, repositories },
+        await buildTools(host, await nix(), places),
+      );
       children.push(builtChild(image, sent() - before));
     }
   }

@@ -1,4 +1,5 @@
-import { lines, path, secret, text } from '../host/fields.ts';
+import { flag, lines, path, secret, text } from '../host/fields.ts';
+import { parseDestination } from '../registry/destination.ts';
 
 /** Inputs of every command that evaluates with Nix. */
 export const nixInputs = {
@@ -25,5 +26,22 @@ export const registryInputs = {
     faces: 'action',
     // biome-ignore lint/suspicious/noTemplateCurlyInString: GitHub fills it in, not JavaScript.
     actionDefault: '${{ github.token }}',
+  }),
+} as const;
+
+/** Inputs of every command that makes layers. */
+export const reuseInputs = {
+  reuse: flag({
+    description:
+      'Take over layers of the image under the tag that is about to be moved, where they hold the same content, without reading or sending them.',
+    default: true,
+  }),
+  reuseFrom: lines({
+    description: 'Further image whose layers may be taken over. Name none that a pull request may write.',
+    placeholder: 'REF',
+    parse: parseDestination,
+  }),
+  recompress: flag({
+    description: 'Make all layers again, but keep their plan and check that their content is the same.',
   }),
 } as const;

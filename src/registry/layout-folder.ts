@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
-import { type FileHandle, mkdir, open, readdir, realpath, rename, rm } from 'node:fs/promises';
+import { access, type FileHandle, mkdir, open, readdir, realpath, rename, rm } from 'node:fs/promises';
 import { join, sep } from 'node:path';
 import { type Digest, digestHex } from '../image/digest.ts';
 import { UserError } from '../io/error.ts';
@@ -60,6 +60,14 @@ export class LayoutFolder {
       // The marker last: a folder that has it has the rest too.
       if (!names.includes('oci-layout')) await this.replace('oci-layout', Buffer.from(LAYOUT_MARKER));
     });
+  }
+
+  /** Whether there is anything at its place. */
+  exists(): Promise<boolean> {
+    return access(this.root).then(
+      () => true,
+      () => false,
+    );
   }
 
   /** Throws UserError `file` unless the folder is a layout. */

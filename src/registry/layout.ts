@@ -44,7 +44,7 @@ export class LayoutRepository implements Repository {
   }
 
   async hasBlob(descriptor: Descriptor): Promise<boolean> {
-    await this.#prepare();
+    if (!(await this.#isThere())) return false;
     const handle = await this.#folder.openBlob(descriptor.digest);
     if (handle === undefined) return false;
     // A file of another size is a damaged blob: it is written anew.
@@ -67,6 +67,7 @@ export class LayoutRepository implements Repository {
 
   async putBlob(descriptor: Descriptor, bytes: Uint8Array): Promise<void> {
     checkBytes(bytes, descriptor, 'The blob to write');
+    await this.#prepare();
     if (await this.hasBlob(descriptor)) return;
     await this.#folder.replace(blobName(descriptor.digest), bytes);
     this.#bytesSent += bytes.length;
@@ -91,7 +92,7 @@ export class LayoutRepository implements Repository {
   }
 
   async getManifest(reference: string): Promise<StoredManifest | undefined> {
-    await this.#prepare();
+    if (!(await this.#isThere())) return undefined;
     const entry = findEntry(await this.#folder.readIndex(), reference);
     const digest = entry?.digest ?? (isDigest(reference) ? reference : undefined);
     const handle = digest === undefined ? undefined : await this.#folder.openBlob(digest);
@@ -135,6 +136,13 @@ export class LayoutRepository implements Repository {
 
   async abandon(): Promise<void> {
     await Promise.all([...this.#writers].map((writer) => writer.abort()));
+  }
+
+  /** Looking makes nothing: a layout to be written appears with the first thing in it. */
+  async #isThere(): Promise<boolean> {
+    if (this.#mode === 'write' && this.#ready === undefined && !(await this.#folder.exists())) return false;
+    await this.#prepare();
+    return true;
   }
 
   #prepare(): Promise<void> {

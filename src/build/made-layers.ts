@@ -1,0 +1,177 @@
+import { type LayerRecord, layerAnnotations, recordOf, storePathsOf } from '../image/annotations.ts';
+import { canonicalJson } from '../image/canonical-json.ts';
+import type { Descriptor } from '../image/descriptor.ts';
+import type { Digest } from '../image/digest.ts';
+import { type History, historyEntry } from '../image/image-config.ts';
+import { type Layer, layerKey } from '../image/layer.ts';
+import { UserError } from '../io/error.ts';
+import type { Log } from '../io/log.ts';
+import { mapParallel } from '../io/parallel.ts';
+import type { Codec } from '../layer/codec.ts';
+import { copyBlob } from '../registry/copy.ts';
+import type { Repository } from '../registry/repository.ts';
+import type { Journal } from './journal.ts';
+import { type LayerTar, layerTar } from './layer-tar.ts';
+import type { Previous, PreviousLayer } from './previous-image.ts';
+import { pushLayer } from './push-layer.ts';
+
+/**
+ * Layers under way at once. One reads and hashes while the others wait for the compressor or the network; more than
+ * three only take memory.
+ */
+const LAYERS_AT_ONCE = 3;
+
+/** Look-ups and copies of layers that are taken over; they only wait. */
+const LOOKUPS_AT_ONCE = 16;
+
+/** A layer that every repository has. */
+export interface MadeLayer {
+  readonly descriptor: Descriptor;
+  readonly diffId: Digest;
+  readonly history: History;
+}
+
+export interface LayerTools {
+  readonly codec: Codec;
+  readonly repositories: readonly Repository[];
+  readonly previous: Previous;
+  readonly journal: Journal;
+  /** Whether layers of the image before are made again although they could be taken over. */
+  readonly recompress: boolean;
+  /** Makes store paths valid in the local store, before they are read. */
+  readonly fetch: (paths: readonly string[]) => Promise<void>;
+  readonly tempDir: string;
+  readonly log: Log;
+  readonly signal: AbortSignal;
+}
+
+/** Sees to it that every repository has every layer: taken over where one of the same content is known, made otherwise. */
+export async function makeLayers(layers: readonly Layer[], label: string, tools: LayerTools): Promise<MadeLayer[]> {
+  const keys = layers.map(layerKey);
+  const made = await mapParallel(layers, LOOKUPS_AT_ONCE, (layer, at) => takeOver(layer, keys[at] ?? '', tools));
+  const todo = [...layers.keys()].filter((at) => made[at] === undefined);
+  if (made.length > todo.length)
+    tools.log.info(`${label}: ${made.length - todo.length} of ${made.length} layers are there already`);
+  if (todo.length > 0) {
+    const missing = todo.flatMap((at) => layers[at] ?? []);
+    await tools.fetch(missing.flatMap(pathsRead));
+    const built = await pushAll(missing, label, tools);
+    todo.forEach((at, index) => {
+      made[at] = built[index];
+    });
+  }
+  return made.filter((layer) => layer !== undefined);
+}
+
+/** Store paths that must be on the disk for a layer to be written. */
+const pathsRead = (layer: Layer): string[] =>
+  (layer.kind === 'store' ? layer.paths : [...layer.copyToRoot, ...layer.sources]).map((info) => info.path);
+
+async function takeOver(layer: Layer, key: string, tools: LayerTools): Promise<MadeLayer | undefined> {
+  if (tools.recompress) return undefined;
+  const found = tools.previous.layers.get(key) ?? (await tools.journal.find(key));
+  // Another codec is another promise to clients: whoever asks for gzip must not get the zstd of the week before.
+  if (!found || found.descriptor.mediaType !== tools.codec.mediaType) return undefined;
+  for (const repository of tools.repositories) {
+    if (!(await bring(found, repository, tools.signal))) return undefined;
+  }
+  return madeOf(layer, found.descriptor, recordOf(layer, key, found.record));
+}
+
+/** The blob of a live manifest in the same repository is there; all others are asked for, mounted or copied. */
+async function bring(found: PreviousLayer, to: Repository, signal: AbortSignal): Promise<boolean> {
+  if (found.repository === to) return true;
+  try {
+    await copyBlob(found.descriptor, found.repository, to, signal);
+    return true;
+  } catch (error) {
+    if (error instanceof UserError && error.code !== 'cancelled') return false;
+    throw error;
+  }
+}
+
+async function pushAll(layers: readonly Layer[], label: string, tools: LayerTools): Promise<MadeLayer[]> {
+  // Before anything is sent: a collision in the root is found here.
+  const tars = await Promise.all(layers.map((layer) => layerTar(layer, tools.tempDir, tools.signal)));
+  const progress = tools.log.progress(
+    `${label}: layers`,
+    layers.reduce((sum, layer) => sum + narSize(layer), 0),
+  );
+  let done = 0;
+  let finished = 0;
+  const onBytes = (count: number): void => {
+    done += count;
+    progress.update(done, `${finished} of ${layers.length} layers`);
+  };
+  // The largest first, so that none is left to run alone at the end.
+  const order = [...layers.keys()].sort((a, b) => narSize(layers[b]) - narSize(layers[a]));
+  const made = new Array<MadeLayer>(layers.length);
+  try {
+    await mapParallel(order, LAYERS_AT_ONCE, async (at) => {
+      const [layer, tar] = [layers[at], tars[at]];
+      if (layer && tar) made[at] = await pushOne(layer, tar, onBytes, tools);
+      finished += 1;
+    });
+  } finally {
+    progress.end();
+  }
+  return made;
+}
+
+const narSize = (layer: Layer | undefined): number =>
+  layer ? storePathsOf(layer).reduce((sum, info) => sum + info.narSize, 0) : 0;
+
+async function pushOne(
+  layer: Layer,
+  tar: LayerTar,
+  onBytes: (count: number) => void,
+  tools: LayerTools,
+): Promise<MadeLayer> {
+  const written = await pushLayer(counted(tar(), onBytes), tools.codec, tools.repositories);
+  const key = layerKey(layer);
+  const record = recordOf(layer, key, written);
+  checkSame(layer, record, tools.previous.layers.get(key));
+  const { mediaType, digest, size } = written;
+  const descriptor = { mediaType, digest, size, annotations: layerAnnotations(record) };
+  await tools.journal.add({ descriptor, record });
+  return madeOf(layer, descriptor, record);
+}
+
+/** What has one key must have one content, or layers could not be taken over unread. */
+function checkSame(layer: Layer, record: LayerRecord, before: PreviousLayer | undefined): void {
+  if (!before || before.record.diffId === record.diffId) return;
+  const paths = pathsRead(layer).join(', ') || 'files of the image';
+  throw new UserError(
+    'digest',
+    `a layer of the same content as in ${before.repository.name} came out otherwise: ${record.diffId} here, ${before.record.diffId} there (${paths})`,
+    {
+      hint:
+        'Most likely a store path was changed after it was built: compare with `nix-store --verify-path`, on the ' +
+        'machine that published before too. If the image there is not to be trusted, publish once with --no-reuse.',
+    },
+  );
+}
+
+const madeOf = (layer: Layer, descriptor: Descriptor, record: LayerRecord): MadeLayer => ({
+  descriptor: {
+    mediaType: descriptor.mediaType,
+    digest: descriptor.digest,
+    size: descriptor.size,
+    annotations: layerAnnotations(record),
+  },
+  diffId: record.diffId,
+  history: historyEntry(describe(layer)),
+});
+
+async function* counted(tar: AsyncIterable<Uint8Array>, onBytes: (count: number) => void): AsyncGenerator<Uint8Array> {
+  for await (const block of tar) {
+    onBytes(block.length);
+    yield block;
+  }
+}
+
+/** The words of a layer in the image's history. */
+const describe = (layer: Layer): string =>
+  layer.kind === 'store'
+    ? `store paths: ${canonicalJson(layer.paths.map((info) => info.path))}`
+    : 'root: merged packages, files and accounts';

@@ -1,0 +1,108 @@
+import { type LayerRecord, layerRecord } from '../image/annotations.ts';
+import type { Descriptor } from '../image/descriptor.ts';
+import type { Digest } from '../image/digest.ts';
+import { indexSchema, manifestSchema } from '../image/manifest.ts';
+import { isIndexType, isManifestType } from '../image/media-type.ts';
+import { platformOf, platformText, type System } from '../image/system.ts';
+import { UserError } from '../io/error.ts';
+import { parseJson } from '../io/json.ts';
+import type { Log } from '../io/log.ts';
+import type { ImageSource } from '../registry/open.ts';
+import type { Repository, StoredManifest } from '../registry/repository.ts';
+
+/** A layer of an image that was published before, and what it says of its content. */
+export interface PreviousLayer {
+  readonly descriptor: Descriptor;
+  readonly record: LayerRecord;
+  readonly repository: Repository;
+}
+
+/** What a new image may take over. */
+export interface Previous {
+  /** By layer key. */
+  readonly layers: ReadonlyMap<string, PreviousLayer>;
+  /** Store hashes of the layers of the image whose plan is to be kept, in their order. */
+  readonly groups: readonly (readonly string[])[];
+  /** Whether a repository surely has a manifest, with all that it names. */
+  has(repository: Repository, manifest: Digest): boolean;
+}
+
+export const NOTHING_PREVIOUS: Previous = { layers: new Map(), groups: [], has: () => false };
+
+/** Reads the images before for one system; see previousImages. */
+export type ReadPrevious = (system: System) => Promise<Previous>;
+
+/**
+ * The images whose layers may be taken over, first the one whose plan is kept. Only references that the workflow
+ * names belong here, never one that a pull request may write. An index is fetched once for all systems. What is not
+ * there, is of another maker, or cannot be read is left out: any doubt means build.
+ */
+export function previousImages(sources: readonly ImageSource[], log: Log): ReadPrevious {
+  const fetched = new Map<ImageSource, Promise<StoredManifest | undefined>>();
+  const fetchOnce = (source: ImageSource): Promise<StoredManifest | undefined> => {
+    const known = fetched.get(source) ?? source.repository.getManifest(source.reference);
+    fetched.set(source, known);
+    return known;
+  };
+  return async (system) => {
+    const images = await Promise.all(sources.map((source) => readOne(source, system, fetchOnce, log)));
+    return combine(images.filter((image) => image !== undefined));
+  };
+}
+
+interface OneImage {
+  readonly repository: Repository;
+  readonly digest: Digest;
+  readonly layers: readonly PreviousLayer[];
+}
+
+async function readOne(
+  source: ImageSource,
+  system: System,
+  fetchOnce: (source: ImageSource) => Promise<StoredManifest | undefined>,
+  log: Log,
+): Promise<OneImage | undefined> {
+  const { repository, reference } = source;
+  try {
+    const stored = await fetchOnce(source);
+    const manifest = stored && (await manifestFor(stored, repository, system));
+    if (!manifest) return undefined;
+    const { layers } = parseJson(manifest.bytes, manifestSchema, `${repository.name} ${reference}`);
+    const known = layers.flatMap((descriptor): PreviousLayer[] => {
+      const record = layerRecord(descriptor);
+      return record ? [{ descriptor, record, repository }] : [];
+    });
+    return { repository, digest: manifest.digest, layers: known };
+  } catch (error) {
+    if (error instanceof UserError && error.code === 'cancelled') throw error;
+    log.info(
+      `taking nothing over from ${repository.name} ${reference}: ${error instanceof Error ? error.message : String(error)}`,
+    );
+    return undefined;
+  }
+}
+
+async function manifestFor(
+  stored: StoredManifest,
+  repository: Repository,
+  system: System,
+): Promise<StoredManifest | undefined> {
+  if (!isIndexType(stored.mediaType)) return isManifestType(stored.mediaType) ? stored : undefined;
+  const { manifests } = parseJson(stored.bytes, indexSchema, repository.name);
+  const wanted = platformText(platformOf(system));
+  const child = manifests.find(({ platform }) => platform && platformText(platform) === wanted);
+  return child && (await repository.getManifest(child.digest));
+}
+
+function combine(images: readonly OneImage[]): Previous {
+  const layers = new Map<string, PreviousLayer>();
+  for (const layer of images.flatMap((image) => image.layers)) {
+    if (!layers.has(layer.record.key)) layers.set(layer.record.key, layer);
+  }
+  const [planned] = images.filter((image) => image.layers.length > 0);
+  return {
+    layers,
+    groups: planned?.layers.map(({ record }) => record.storeHashes).filter((hashes) => hashes.length > 0) ?? [],
+    has: (repository, manifest) => images.some((image) => image.repository === repository && image.digest === manifest),
+  };
+}

@@ -1,0 +1,45 @@
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { type Journal, NO_JOURNAL, openJournal } from '../build/journal.ts';
+import { NOTHING_PREVIOUS, previousImages, type ReadPrevious } from '../build/previous-image.ts';
+import type { Host } from '../host/host.ts';
+import type { Target } from '../publish/target.ts';
+import type { Destination } from '../registry/destination.ts';
+import { inFolder, type Places } from './places.ts';
+
+/** What a command's inputs say about layers of images before. */
+export interface ReuseInputs {
+  readonly reuse: boolean;
+  readonly reuseFrom: readonly Destination[];
+  readonly recompress: boolean;
+}
+
+export interface Reuse {
+  readonly readPrevious: ReadPrevious;
+  readonly journal: Journal;
+  readonly recompress: boolean;
+}
+
+/**
+ * Where layers may be taken over from: the tags that are about to be moved, whose writers could as well write the new
+ * image, and what the workflow names. Nothing else is ever read.
+ */
+export async function reuseOf(
+  inputs: ReuseInputs,
+  targets: readonly Target[],
+  places: Places,
+  host: Host,
+): Promise<Reuse> {
+  const { reuse, recompress } = inputs;
+  if (!reuse) return { readPrevious: async () => NOTHING_PREVIOUS, journal: NO_JOURNAL, recompress };
+  const named = await Promise.all(inputs.reuseFrom.map((place) => places.openForReading(inFolder(place, host.cwd))));
+  const own = targets.flatMap(({ repository, tags }) => tags.map((reference) => ({ repository, reference })));
+  const repositories = targets.map((target) => target.repository);
+  // A runner's disk is gone with the job.
+  const journal = host.kind === 'runner' ? NO_JOURNAL : await openJournal(journalFolder(host), repositories, host.log);
+  return { readPrevious: previousImages([...own, ...named], host.log), journal, recompress };
+}
+
+/** XDG Base Directory Specification: state that survives restarts but is not worth a backup. */
+const journalFolder = (host: Host): string =>
+  join(host.env('XDG_STATE_HOME') ?? join(homedir(), '.local', 'state'), 'nix-images', 'journal');
