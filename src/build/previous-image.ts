@@ -8,6 +8,7 @@ import { UserError } from '../io/error.ts';
 import { parseJson } from '../io/json.ts';
 import type { Log } from '../io/log.ts';
 import type { ImageSource } from '../registry/open.ts';
+import { readConfig } from '../registry/read-config.ts';
 import type { Repository, StoredManifest } from '../registry/repository.ts';
 
 /** A layer of an image that was published before, and what it says of its content. */
@@ -67,12 +68,7 @@ async function readOne(
     const stored = await fetchOnce(source);
     const manifest = stored && (await manifestFor(stored, repository, system));
     if (!manifest) return undefined;
-    const { layers } = parseJson(manifest.bytes, manifestSchema, `${repository.name} ${reference}`);
-    const known = layers.flatMap((descriptor): PreviousLayer[] => {
-      const record = layerRecord(descriptor);
-      return record ? [{ descriptor, record, repository }] : [];
-    });
-    return { repository, digest: manifest.digest, layers: known };
+    return { repository, digest: manifest.digest, layers: await knownLayers(manifest, repository) };
   } catch (error) {
     if (error instanceof UserError && error.code === 'cancelled') throw error;
     log.info(
@@ -80,6 +76,17 @@ async function readOne(
     );
     return undefined;
   }
+}
+
+/** The layers whose annotations agree with what clients of that image check: the diffIDs of its config. */
+async function knownLayers(manifest: StoredManifest, repository: Repository): Promise<PreviousLayer[]> {
+  const { config, layers } = parseJson(manifest.bytes, manifestSchema, `${repository.name} ${manifest.digest}`);
+  const annotated = layers.map((descriptor) => ({ descriptor, record: layerRecord(descriptor) }));
+  if (!annotated.some(({ record }) => record)) return [];
+  const { rootfs } = await readConfig(repository, config, `${repository.name} ${config.digest}`);
+  return annotated.flatMap(({ descriptor, record }, at) =>
+    record && record.diffId === rootfs.diff_ids[at] ? [{ descriptor, record, repository }] : [],
+  );
 }
 
 async function manifestFor(

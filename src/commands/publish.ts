@@ -1,4 +1,5 @@
 import { buildFromNix } from '../build/build-from-nix.ts';
+import { NO_JOURNAL } from '../build/journal.ts';
 import { defineCommand } from '../host/command.ts';
 import { choices, flag, lines, text } from '../host/fields.ts';
 import type { Host } from '../host/host.ts';
@@ -8,7 +9,7 @@ import type { Nix } from '../nix/nix.ts';
 import { builtChild, type Child, handedChild } from '../publish/child.ts';
 import { jobParts, type Part, soleImage } from '../publish/part.ts';
 import { checkPlatforms } from '../publish/platforms.ts';
-import { publishIndex } from '../publish/publish-index.ts';
+import { LostError, type PublishedIndex, publishIndex } from '../publish/publish-index.ts';
 import { publishData, publishSummary, publishText, references } from '../publish/report.ts';
 import { checkFiles, checkRoom, chooseTags, filesFirst, mergeTargets, type Target } from '../publish/target.ts';
 import { type Destination, parseDestination } from '../registry/destination.ts';
@@ -94,8 +95,14 @@ export const publish = defineCommand({
     );
     try {
       const reuse = await reuseOf(inputs, targets, places, host);
-      const children = await childrenOf(parts, targets, reuse, host, places, nix);
-      const published = await publishIndex(children, targets, host);
+      const publishWith = async (how: Reuse): Promise<PublishedIndex> =>
+        publishIndex(await childrenOf(parts, targets, how, host, places, nix), targets, host);
+      const published = await publishWith(reuse).catch((error: unknown) => {
+        if (!(error instanceof LostError)) throw error;
+        // A blob behind a live manifest is gone: nothing is believed any more, everything is made and asked for.
+        host.log.warn(`${error.message}; making all layers again`);
+        return publishWith({ ...reuse, journal: NO_JOURNAL, recompress: true });
+      });
       await reuse.journal.clear();
       return {
         outputs: { digest: published.index.digest, references: references(targets).join('\n') },

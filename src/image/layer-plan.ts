@@ -110,15 +110,14 @@ function shareLayers(
   const needed = (info: StorePathInfo): number => dependents.get(info.path) ?? 1;
   const sorted = [...paths].sort((a, b) => needed(b) - needed(a) || compareBytes(a.path, b.path));
   const share = bytesOf(sorted) / count;
-  const layers: StorePathInfo[][] = [];
+  const layers = Array.from({ length: count }, (): StorePathInfo[] => []);
   let bytes = 0;
   for (const info of sorted) {
-    const index = share === 0 ? 0 : Math.min(count - 1, Math.floor(bytes / share));
-    (layers[index] ??= []).push(info);
+    layers[share === 0 ? 0 : Math.min(count - 1, Math.floor(bytes / share))]?.push(info);
     bytes += info.narSize;
   }
-  // By bytes inside a layer, so that its key does not depend on how often its paths are needed. Holes are large paths' doing.
-  return layers.filter(Boolean).map((layer) => layer.sort((a, b) => compareBytes(a.path, b.path)));
+  // By bytes inside a layer, so that its key does not depend on how often its paths are needed.
+  return layers.filter((layer) => layer.length > 0).map((layer) => layer.sort((a, b) => compareBytes(a.path, b.path)));
 }
 
 /** For each path, how many paths of the closure need it directly or through others, itself included. */

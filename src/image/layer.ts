@@ -22,6 +22,8 @@ export interface RootLayer {
   readonly files: Definition['files'];
   /** Store paths that `files` takes content from. */
   readonly sources: readonly StorePathInfo[];
+  /** Everything those refer to: a link in one may lead to content of another, which is then content of this layer. */
+  readonly linked: Closure;
   readonly accounts: AccountFiles | undefined;
   readonly database: NixDatabase | undefined;
 }
@@ -54,9 +56,22 @@ export function rootLayer(definition: Definition, closure: Closure): RootLayer |
     rootFiles: definition.rootFiles,
     files: definition.files,
     sources: [...new Set(sources)].sort().map(info),
+    linked: reachableFrom([...definition.copyToRoot, ...sources], infos),
     accounts,
     database: definition.includeNixDB ? { closure, roots: definition.roots.map((root) => root.outPath) } : undefined,
   };
+}
+
+function reachableFrom(paths: readonly string[], infos: ReadonlyMap<string, StorePathInfo>): Closure {
+  const found = new Map<string, StorePathInfo>();
+  const todo = [...paths];
+  for (let path = todo.pop(); path !== undefined; path = todo.pop()) {
+    const info = infos.get(path);
+    if (!info || found.has(path)) continue;
+    found.set(path, info);
+    todo.push(...info.references);
+  }
+  return [...found.values()].sort((a, b) => (a.path < b.path ? -1 : 1));
 }
 
 /**
@@ -81,6 +96,7 @@ const rootEntries = (layer: RootLayer): { [key: string]: Json } => ({
   entries: [
     ...layer.copyToRoot.map((info) => pathEntry(info, `root-${layer.rootFiles}`)),
     ...layer.sources.map((info) => pathEntry(info, 'source')),
+    ...layer.linked.map((info) => pathEntry(info, 'linked')),
   ],
   files: layer.files,
   accounts: layer.accounts ? { ...layer.accounts } : null,

@@ -91,16 +91,20 @@ async function readBack(index: StoredManifest, children: readonly Child[], repos
   for (const child of children)
     for (const blob of [child.parsed.config, ...child.parsed.layers]) blobs.set(blob.digest, blob);
   await mapParallel([...blobs.values()], BLOBS_AT_ONCE, async (blob) => {
-    if (!(await repository.hasBlob(blob, { fresh: true }))) throw lost(`blob ${blob.digest}`, repository);
+    if (!(await repository.hasBlob(blob, { fresh: true }))) throw new LostError(`blob ${blob.digest}`, repository);
   });
 }
 
 async function expectManifest(digest: Digest, repository: Repository): Promise<void> {
   const found = await repository.getManifest(digest);
-  if (found?.digest !== digest) throw lost(`manifest ${digest}`, repository);
+  if (found?.digest !== digest) throw new LostError(`manifest ${digest}`, repository);
 }
 
-const lost = (what: string, repository: Repository): UserError =>
-  new UserError('registry', `${repository.name} accepted ${what} but does not have it`, {
-    hint: 'No tag was moved. Publish again; if it stays so, the registry loses data or is being cleaned while it is written to.',
-  });
+/** A destination that took something and does not have it. */
+export class LostError extends UserError {
+  constructor(what: string, repository: Repository) {
+    super('registry', `${repository.name} accepted ${what} but does not have it, or not in that size`, {
+      hint: 'No tag was moved. Publish again with --no-reuse; if it stays so, the registry loses data or is being cleaned while it is written to.',
+    });
+  }
+}

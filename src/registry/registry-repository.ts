@@ -58,8 +58,11 @@ export class RegistryRepository implements Repository {
     const url = `${this.#api.base}/blobs/${descriptor.digest}`;
     const { response } = await this.#api.send({ method: 'HEAD', url, expect: [200, 404] });
     await drain(response, this.#api.signal);
-    if (response.status === 200) this.#known.add(descriptor.digest);
-    return response.status === 200;
+    const size = response.headers.get('content-length');
+    const isThere = response.status === 200 && (size === null || Number(size) === descriptor.size);
+    if (isThere) this.#known.add(descriptor.digest);
+    else this.#known.delete(descriptor.digest);
+    return isThere;
   }
 
   readBlob(descriptor: Descriptor): AsyncIterable<Uint8Array> {

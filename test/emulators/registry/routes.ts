@@ -100,6 +100,8 @@ export const handle = async (exchange: Exchange): Promise<void> => {
   if (fault?.kind === 'early-status') return answer(exchange, fault.status, { connection: 'close' }, 'early');
   if (fault?.kind === 'redirect') return answer(exchange, fault.status ?? 307, { location: fault.to });
   if (url.pathname === '/token') return handleToken(exchange);
+  // "Determining Support": what clients ask first.
+  if (url.pathname === '/v2/') return answer(exchange, 200, { 'content-type': 'application/json' }, '{}');
   const [, repository, kind, rest = ''] =
     /^\/v2\/(.+?)\/(blobs\/uploads|blobs|manifests)\/(.*)$/.exec(url.pathname) ?? [];
   if (repository === undefined) return refuse(exchange, 404, 'UNSUPPORTED', 'no such route');

@@ -24,6 +24,7 @@ function assemble(
     rootFiles: 'link',
     files: filesOf(files),
     sources: [],
+    linked: [],
     accounts: users,
     database: undefined,
   };
