@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdir, mkdtemp, rm, stat } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { nixConfig } from '../scripts/setup/nix-config.mjs';
@@ -31,6 +31,8 @@ const run = promisify(execFile);
 
 type Log = (line: string) => void;
 
+const SCRATCH = 'scratch-';
+
 interface Version extends Realised {
   readonly inputs: MadeInputs;
 }
@@ -46,12 +48,13 @@ export async function measureAll(
   save: (result: Result) => Promise<unknown>,
 ): Promise<Result> {
   await mkdir(work, { recursive: true });
+  await removeScratch(work);
   const env = { NIX_CONFIG: nixConfig() };
   const subjects = (await allSubjects(work, log)).filter(({ name }) => isChosen(name, options.subjects));
   const versions = await makeVersions(options, work, env, log);
   const { base } = versions;
   await makeArchives(subjects, base.inputs, log);
-  const scratch = await mkdtemp(join(work, 'scratch-'));
+  const scratch = await mkdtemp(join(work, SCRATCH));
   try {
     const loadBefore = load();
     log(`load: ${loadBefore}`);
@@ -128,6 +131,13 @@ async function makeArchives(subjects: readonly Subject[], inputs: MadeInputs, lo
       await rm(inputs[form], { force: true });
       throw error;
     });
+  }
+}
+
+/** What runs that were broken off have left. Two at once would spoil each other's figures, so none of it is in use. */
+async function removeScratch(work: string): Promise<void> {
+  for (const name of await readdir(work)) {
+    if (name.startsWith(SCRATCH)) await rm(join(work, name), { recursive: true, force: true });
   }
 }
 
