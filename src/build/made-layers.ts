@@ -7,7 +7,9 @@ import { type Layer, layerKey } from '../image/layer.ts';
 import { UserError } from '../io/error.ts';
 import type { Log } from '../io/log.ts';
 import { mapParallel } from '../io/parallel.ts';
+import { BlockPool } from '../layer/block-pool.ts';
 import type { Codec } from '../layer/codec.ts';
+import { STREAM_BLOCK } from '../layer/tar-stream.ts';
 import { copyBlob } from '../registry/copy.ts';
 import type { Repository } from '../registry/repository.ts';
 import type { Journal } from './journal.ts';
@@ -127,7 +129,10 @@ async function pushOne(
   onBytes: (count: number) => void,
   tools: LayerTools,
 ): Promise<MadeLayer> {
-  const written = await pushLayer(counted(tar(), onBytes), tools.codec, tools.repositories);
+  const pool = new BlockPool(STREAM_BLOCK);
+  const written = await pushLayer(counted(tar(pool), onBytes), tools.codec, tools.repositories, (block) =>
+    pool.give(block),
+  );
   const key = layerKey(layer);
   const record = recordOf(layer, key, written);
   checkSame(layer, record, tools.previous.layers.get(key));

@@ -1,4 +1,4 @@
-import type { Codec } from '../layer/codec.ts';
+import type { Codec, Release } from '../layer/codec.ts';
 import { type WrittenLayer, writeLayer } from '../layer/write-layer.ts';
 import type { BlobWriter, Repository } from '../registry/repository.ts';
 
@@ -10,13 +10,19 @@ export async function pushLayer(
   tar: AsyncIterable<Uint8Array>,
   codec: Codec,
   repositories: readonly Repository[],
+  release?: Release,
 ): Promise<WrittenLayer> {
   const writers: BlobWriter[] = [];
   try {
     for (const repository of repositories) writers.push(await repository.openBlob());
-    const written = await writeLayer(tar, codec, async (chunk) => {
-      await settled(writers.map((writer) => writer.write(chunk)));
-    });
+    const written = await writeLayer(
+      tar,
+      codec,
+      async (chunk) => {
+        await settled(writers.map((writer) => writer.write(chunk)));
+      },
+      release,
+    );
     const { mediaType, digest, size } = written;
     await settled(writers.map((writer) => writer.commit({ mediaType, digest, size })));
     return written;

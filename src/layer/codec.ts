@@ -3,12 +3,18 @@ import { MEDIA_TYPE } from '../image/media-type.ts';
 
 /**
  * Turns a stream of blocks into compressed bytes. Equal blocks give equal bytes on one version of Node; the same bytes in
- * other blocks do not. Blocks belong to the codec: they must not be written to again.
+ * other blocks do not. A block belongs to the codec until `release` gets it.
  */
+/** Gets back a block that is not needed any more. */
+export type Release = (block: Uint8Array) => void;
+
+const keep: Release = () => {};
+
 export interface Codec {
   readonly name: 'gzip' | 'zstd';
   readonly mediaType: string;
-  compress(blocks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array>;
+  /** `release` gets each block when it is not needed any more. */
+  compress(blocks: AsyncIterable<Uint8Array>, release?: Release): AsyncGenerator<Uint8Array>;
 }
 
 /**
@@ -23,6 +29,12 @@ const GZIP_LEVEL = 1;
 /** zstd's own default; level 1 is a third faster and a tenth larger. */
 const ZSTD_LEVEL = 3;
 
+/**
+ * Bytes that zlib and zstd write before they come back to the main thread. Node's default of 16 KiB takes twenty round
+ * trips for a block; this one takes one or two, and costs memory only while a block is under way.
+ */
+const OUTPUT_CHUNK = 512 * 1024;
+
 /** How far back deflate can look (RFC 1951, section 2). */
 const DEFLATE_WINDOW = 32 * 1024;
 
@@ -33,7 +45,7 @@ const DEFLATE_WINDOW = 32 * 1024;
 const gzipCodec: Codec = {
   name: 'gzip',
   mediaType: MEDIA_TYPE.layerGzip,
-  async *compress(blocks) {
+  async *compress(blocks, release = keep) {
     let crc = 0;
     let length = 0;
     let dictionary: Uint8Array | undefined;
@@ -43,8 +55,9 @@ const gzipCodec: Codec = {
       crc = crc32(block, crc);
       length = (length + block.length) % 2 ** 32;
       const deflated = deflateBlock(block, dictionary);
-      dictionary = block.subarray(-DEFLATE_WINDOW);
-      return deflated;
+      // A copy, for the block itself is used again.
+      dictionary = Buffer.from(block.subarray(-DEFLATE_WINDOW));
+      return deflated.finally(() => release(block));
     });
     const trailer = Buffer.alloc(10);
     // An empty last block, then checksum and length.
@@ -59,7 +72,7 @@ const gzipCodec: Codec = {
 const zstdCodec: Codec = {
   name: 'zstd',
   mediaType: MEDIA_TYPE.layerZstd,
-  compress: (blocks) => inOrder(blocks, zstdBlock),
+  compress: (blocks, release = keep) => inOrder(blocks, (block) => zstdBlock(block).finally(() => release(block))),
 };
 
 /** The codec of that name. */
@@ -73,6 +86,7 @@ const deflateBlock = (block: Uint8Array, dictionary: Uint8Array | undefined): Pr
       windowBits: 15,
       memLevel: 8,
       finishFlush: constants.Z_SYNC_FLUSH,
+      chunkSize: OUTPUT_CHUNK,
       ...(dictionary ? { dictionary } : {}),
     };
     deflateRaw(block, options, (error, deflated) => (error ? reject(error) : resolve(deflated)));
@@ -81,7 +95,9 @@ const deflateBlock = (block: Uint8Array, dictionary: Uint8Array | undefined): Pr
 const zstdBlock = (block: Uint8Array): Promise<Buffer> =>
   new Promise((resolve, reject) => {
     const params = { [constants.ZSTD_c_compressionLevel]: ZSTD_LEVEL };
-    zstdCompress(block, { params }, (error, frame) => (error ? reject(error) : resolve(frame)));
+    zstdCompress(block, { params, chunkSize: OUTPUT_CHUNK }, (error, frame) =>
+      error ? reject(error) : resolve(frame),
+    );
   });
 
 /** Runs `work` on up to IN_FLIGHT blocks at once and yields the results in the blocks' order. */

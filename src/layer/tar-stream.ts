@@ -2,6 +2,7 @@ import { closeSync, openSync, readSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { type ByteString, toBytes, toText } from '../image/bytes.ts';
 import { UserError } from '../io/error.ts';
+import { BlockPool } from './block-pool.ts';
 import type { TarEntry } from './tar-entry.ts';
 import { contentSize, padding, TAR_BLOCK, tarHeader } from './tar-header.ts';
 
@@ -18,11 +19,15 @@ const BLOCKING_READ = 128 * 1024;
 const TRAILER = 2 * TAR_BLOCK;
 
 /**
- * The bytes of a tar as blocks of exactly 1 MiB (the last one shorter), each a buffer of its own. Content is read
- * straight into the block it stands in. Throws UserError `file` when a file cannot be read or changed its size.
+ * The bytes of a tar as blocks of exactly 1 MiB (the last one shorter), taken from `pool`. Content is read straight into
+ * the block it stands in. Throws UserError `file` when a file cannot be read or changed its size.
  */
-export async function* tarStream(entries: Iterable<TarEntry>, signal?: AbortSignal): AsyncGenerator<Buffer> {
-  let block = Buffer.allocUnsafe(STREAM_BLOCK);
+export async function* tarStream(
+  entries: Iterable<TarEntry>,
+  signal?: AbortSignal,
+  pool: BlockPool = new BlockPool(STREAM_BLOCK),
+): AsyncGenerator<Buffer> {
+  let block = pool.take();
   let used = 0;
   const full: Buffer[] = [];
   const space = (): Buffer => block.subarray(used);
@@ -30,7 +35,7 @@ export async function* tarStream(entries: Iterable<TarEntry>, signal?: AbortSign
     used += count;
     if (used < STREAM_BLOCK) return;
     full.push(block);
-    block = Buffer.allocUnsafe(STREAM_BLOCK);
+    block = pool.take();
     used = 0;
   };
   const put = (bytes: Uint8Array): void => {

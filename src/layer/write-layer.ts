@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Digest } from '../image/digest.ts';
-import type { Codec } from './codec.ts';
+import type { Codec, Release } from './codec.ts';
 
 /** What is known of a layer when its last byte is written; sizes in bytes. */
 export interface WrittenLayer {
@@ -13,12 +13,13 @@ export interface WrittenLayer {
 
 /**
  * Passes a tar stream through hash, codec and hash to `sink`, once, with a bounded number of blocks in memory.
- * Rejects with whatever the stream, the codec or the sink throws.
+ * `release` gets each block of `tar` back. Rejects with whatever the stream, the codec or the sink throws.
  */
 export async function writeLayer(
   tar: AsyncIterable<Uint8Array>,
   codec: Codec,
   sink: (chunk: Uint8Array) => Promise<void>,
+  release?: Release,
 ): Promise<WrittenLayer> {
   const diffId = createHash('sha256');
   const digest = createHash('sha256');
@@ -31,7 +32,7 @@ export async function writeLayer(
       yield block;
     }
   }
-  for await (const chunk of codec.compress(hashed())) {
+  for await (const chunk of codec.compress(hashed(), release)) {
     digest.update(chunk);
     size += chunk.length;
     await sink(chunk);

@@ -41,9 +41,10 @@ export async function jobParts(
   wanted: readonly System[],
   handed: ReadonlySet<System>,
 ): Promise<Part[]> {
-  const systems = await systemsOf(nix, installable);
+  // Whoever names systems expects these and no others, so nothing else need evaluate.
+  const systems = wanted.length > 0 ? wanted : await systemsOf(nix, installable);
   const parts: Part[] = [];
-  for (const system of wanted.length > 0 ? wanted : systems) {
+  for (const system of systems) {
     if (handed.has(system)) continue;
     const { definition } = await evaluateDefinition(nix, installable, system);
     const origin = `${installableText(installable)} (${system})`;

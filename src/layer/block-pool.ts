@@ -1,0 +1,20 @@
+/** Buffers of one size that are used again: a layer goes through a handful of them, whatever its size. */
+export class BlockPool {
+  readonly #size: number;
+  readonly #free: Buffer[] = [];
+
+  /** `size` in bytes. */
+  constructor(size: number) {
+    this.#size = size;
+  }
+
+  /** A buffer of the pool's size, with whatever was in it. */
+  take(): Buffer {
+    return this.#free.pop() ?? Buffer.allocUnsafeSlow(this.#size);
+  }
+
+  /** Takes a buffer back that nobody looks at any more; one of another size (the last of a stream) is left alone. */
+  give(block: Uint8Array): void {
+    if (block.length === this.#size && Buffer.isBuffer(block)) this.#free.push(block);
+  }
+}
