@@ -50,9 +50,10 @@ function withPrimaryGroups(users: Users, groups: Groups): Groups {
   const all: Groups = { ...groups };
   const gids = new Set(Object.values(groups).map((group) => group.gid));
   for (const [name, user] of Object.entries(users)) {
-    if (gids.has(user.gid) || all[name]) continue;
+    if (gids.has(user.gid)) continue;
     gids.add(user.gid);
-    all[name] = { gid: user.gid, members: [] };
+    // The user's own name, unless a stated group of that name has another number.
+    all[all[name] ? `${name}-${user.gid}` : name] = { gid: user.gid, members: [] };
   }
   return all;
 }

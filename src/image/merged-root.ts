@@ -8,6 +8,18 @@ import { followInStore, type TreeSource } from './tree-source.ts';
 /** Names at the top of a store path that speak to Nix's builders and mean nothing in an image. */
 const LEFT_OUT = new Set<ByteString>(['nix-support', 'propagated-build-inputs']);
 
+/** Folders in one another; Linux takes paths of 4096 bytes, and packages nest a tenth as deep. */
+const DEPTH_LIMIT = 200;
+
+const endless = (at: readonly ByteString[], first: string, second: string): UserError =>
+  new UserError(
+    'definition',
+    `copyToRoot: ${rootPath(at.slice(0, 4))} and what is below it has no end: links of ${first} and ${second} lead into one another`,
+    {
+      hint: 'Leave one of the two out of copyToRoot.',
+    },
+  );
+
 interface Merging {
   readonly files: 'link' | 'copy';
   readonly source: TreeSource;
@@ -53,6 +65,7 @@ function mergeDirectory(
   origin: string,
   merging: Merging,
 ): void {
+  if (at.length > DEPTH_LIMIT) throw endless(at, into.origin, origin);
   for (const [name, node] of from.children) {
     const present = into.children.get(name);
     const path = [...at, name];

@@ -148,6 +148,13 @@ describe('mergeRoot', () => {
     expect(() => merge({ [A]: 'text' })).toThrow(`${A} is a file, not a directory`);
   });
 
+  test('refuses packages whose links lead into one another without end', () => {
+    const mutual = (end: string): Sketch => ({
+      dir: { d: { dir: { p: { link: `../e${end}` } } }, e: { dir: { p: { link: `../d${end}` } } } },
+    });
+    expect(() => merge({ [A]: mutual(''), [B]: mutual('/.') })).toThrow(/\/d\/p\/p\/p and what is below it has no end/);
+  });
+
   test('survives links that form a loop', () => {
     const root = merge({ [A]: { dir: { x: { link: 'y' }, y: { link: 'x' } } } });
     expect(shown(root, '/x')).toBe(`-> ${A}/x`);

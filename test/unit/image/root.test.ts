@@ -133,6 +133,14 @@ describe('accountFiles', () => {
     expect(accountFiles({}, {})).toBeUndefined();
   });
 
+  test('gives a primary group another name where the user has a group of his name with another number', () => {
+    const files = accountFiles(
+      { app: { uid: 1000, gid: 1000, description: '', home: '/', shell: '/bin/sh' } },
+      { app: { gid: 7, members: [] } },
+    );
+    expect(files?.group).toContain('app:x:7:\napp-1000:x:1000:\n');
+  });
+
   test('leaves a stated root alone', () => {
     const files = accountFiles({ admin: { uid: 0, gid: 0, description: '', home: '/', shell: '/bin/sh' } }, {});
     expect(files?.passwd.split('\n')[0]).toBe('admin:x:0:0::/:/bin/sh');
