@@ -19,6 +19,9 @@ const codesOf = (error: unknown): string[] =>
 const LASTING =
   /^(ENOTFOUND|CERT_|ERR_TLS_|ERR_SSL_|UNABLE_TO_|SELF_SIGNED|DEPTH_ZERO|HOSTNAME_MISMATCH|EPROTO|ERR_INVALID)/;
 
+/** What fetch says, without a code, of ports that belong to other protocols (https://fetch.spec.whatwg.org/#port-blocking). */
+const BLOCKED_PORT = 'bad port';
+
 const HINTS: readonly (readonly [RegExp, string])[] = [
   [/^ENOTFOUND$/, 'No such host. Check the name of the registry.'],
   [/^(ERR_SSL_|EPROTO)/, 'The host does not speak TLS. If it is a registry in plain http, name it as one.'],
@@ -39,7 +42,8 @@ export const describeNetworkError = (error: unknown): string => {
 };
 
 /** Whether another try cannot help: a name that is unknown, a certificate that is not trusted. */
-export const isLastingNetworkError = (error: unknown): boolean => codesOf(error).some((code) => LASTING.test(code));
+export const isLastingNetworkError = (error: unknown): boolean =>
+  codesOf(error).some((code) => LASTING.test(code)) || causes(error).some(({ message }) => message === BLOCKED_PORT);
 
 /** The error a person sees when a registry could not be reached. `what` is the method and redacted URL. */
 export const networkFailure = (error: unknown, what: string, host: string): UserError => {

@@ -2,27 +2,22 @@ import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { cliData, type Published, testImage } from '../../support/cli.ts';
+import { type Lab, openLab } from '../../support/lab.ts';
 import { TEST_NIX_CONFIG } from '../../support/nix.ts';
-import { type Podman, preparePodman } from '../../support/podman.ts';
-import { type RunningRegistry, startRegistry } from '../../support/registry.ts';
 import { describeTree, withRootfs } from '../../support/rootfs.ts';
-import { runProgram, type TempDir, uniqueTempDir } from '../../support/tools.ts';
+import { runProgram } from '../../support/tools.ts';
 
-let registry: RunningRegistry;
-let podman: Podman;
-let temp: TempDir;
+let lab: Lab;
+let registry: Lab['registry'];
+let podman: Lab['podman'];
+let temp: Lab['temp'];
 
 beforeAll(async () => {
-  registry = await startRegistry();
-  podman = await preparePodman();
-  temp = await uniqueTempDir('content');
+  lab = await openLab('content');
+  ({ registry, podman, temp } = lab);
 });
 
-afterAll(async () => {
-  await registry?.stop();
-  await podman?.remove();
-  await temp?.remove();
-});
+afterAll(() => lab?.close());
 
 const publish = (image: readonly string[], name: string, more: readonly string[] = []): Promise<Published> =>
   cliData(['publish', ...image, '--to', `${registry.host}/${name}`, ...more]);

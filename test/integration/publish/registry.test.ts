@@ -1,25 +1,20 @@
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { cliData, type Published, testImage } from '../../support/cli.ts';
-import { type Podman, preparePodman } from '../../support/podman.ts';
-import { type RunningRegistry, startRegistry } from '../../support/registry.ts';
-import { cranePath, runProgram, type TempDir, uniqueTempDir } from '../../support/tools.ts';
+import { type Lab, openLab } from '../../support/lab.ts';
+import { cranePath, runProgram } from '../../support/tools.ts';
 
-let registry: RunningRegistry;
-let podman: Podman;
-let temp: TempDir;
+let lab: Lab;
+let registry: Lab['registry'];
+let podman: Lab['podman'];
+let temp: Lab['temp'];
 
 beforeAll(async () => {
-  registry = await startRegistry();
-  podman = await preparePodman();
-  temp = await uniqueTempDir('publish');
+  lab = await openLab('publish');
+  ({ registry, podman, temp } = lab);
 });
 
-afterAll(async () => {
-  await registry?.stop();
-  await podman?.remove();
-  await temp?.remove();
-});
+afterAll(() => lab?.close());
 
 const succeed = async (program: string, args: readonly string[], env = {}): Promise<string> => {
   const { exitCode, stdout, stderr } = await runProgram(program, args, { env });
