@@ -26,6 +26,11 @@ const LAYERS_AT_ONCE = 3;
 /** Look-ups and copies of layers that are taken over; they only wait. */
 const LOOKUPS_AT_ONCE = 16;
 
+interface KeyedLayer {
+  readonly layer: Layer;
+  readonly key: string;
+}
+
 /** A layer that every repository has. */
 export interface MadeLayer {
   readonly descriptor: Descriptor;
@@ -49,14 +54,14 @@ export interface LayerTools {
 
 /** Sees to it that every repository has every layer: taken over where one of the same content is known, made otherwise. */
 export async function makeLayers(layers: readonly Layer[], label: string, tools: LayerTools): Promise<MadeLayer[]> {
-  const keys = layers.map(layerKey);
-  const made = await mapParallel(layers, LOOKUPS_AT_ONCE, (layer, at) => takeOver(layer, keys[at] ?? '', tools));
+  const keyed = layers.map((layer): KeyedLayer => ({ layer, key: layerKey(layer) }));
+  const made = await mapParallel(keyed, LOOKUPS_AT_ONCE, (layer) => takeOver(layer, tools));
   const todo = [...layers.keys()].filter((at) => made[at] === undefined);
   if (made.length > todo.length)
     tools.log.info(`${label}: ${made.length - todo.length} of ${made.length} layers are there already`);
   if (todo.length > 0) {
-    const missing = todo.flatMap((at) => layers[at] ?? []);
-    await tools.fetch(missing.flatMap(pathsRead));
+    const missing = todo.flatMap((at) => keyed[at] ?? []);
+    await tools.fetch(missing.flatMap(({ layer }) => pathsRead(layer)));
     const built = await pushAll(missing, label, tools);
     todo.forEach((at, index) => {
       made[at] = built[index];
@@ -69,7 +74,7 @@ export async function makeLayers(layers: readonly Layer[], label: string, tools:
 const pathsRead = (layer: Layer): string[] =>
   (layer.kind === 'store' ? layer.paths : [...layer.copyToRoot, ...layer.sources]).map((info) => info.path);
 
-async function takeOver(layer: Layer, key: string, tools: LayerTools): Promise<MadeLayer | undefined> {
+async function takeOver({ layer, key }: KeyedLayer, tools: LayerTools): Promise<MadeLayer | undefined> {
   if (tools.recompress) return undefined;
   const found = tools.previous.layers.get(key) ?? (await tools.journal.find(key));
   // Another codec is another promise to clients: whoever asks for gzip must not get the zstd of the week before.
@@ -92,12 +97,12 @@ async function bring(found: PreviousLayer, to: Repository, signal: AbortSignal):
   }
 }
 
-async function pushAll(layers: readonly Layer[], label: string, tools: LayerTools): Promise<MadeLayer[]> {
-  // Before anything is sent: a collision in the root is found here.
-  const tars = await Promise.all(layers.map((layer) => layerTar(layer, tools.tempDir, tools.signal)));
+async function pushAll(layers: readonly KeyedLayer[], label: string, tools: LayerTools): Promise<MadeLayer[]> {
+  // Before any of them is sent: a collision in the root is found here.
+  const tars = await Promise.all(layers.map(({ layer }) => layerTar(layer, tools.tempDir, tools.signal)));
   const progress = tools.log.progress(
     `${label}: layers`,
-    layers.reduce((sum, layer) => sum + narSize(layer), 0),
+    layers.reduce((sum, { layer }) => sum + narSize(layer), 0),
   );
   let done = 0;
   let finished = 0;
@@ -106,7 +111,7 @@ async function pushAll(layers: readonly Layer[], label: string, tools: LayerTool
     progress.update(done, `${finished} of ${layers.length} layers`);
   };
   // The largest first, so that none is left to run alone at the end.
-  const order = [...layers.keys()].sort((a, b) => narSize(layers[b]) - narSize(layers[a]));
+  const order = [...layers.keys()].sort((a, b) => narSize(layers[b]?.layer) - narSize(layers[a]?.layer));
   const made = new Array<MadeLayer>(layers.length);
   try {
     await mapParallel(order, LAYERS_AT_ONCE, async (at) => {
@@ -124,7 +129,7 @@ const narSize = (layer: Layer | undefined): number =>
   layer ? storePathsOf(layer).reduce((sum, info) => sum + info.narSize, 0) : 0;
 
 async function pushOne(
-  layer: Layer,
+  { layer, key }: KeyedLayer,
   tar: LayerTar,
   onBytes: (count: number) => void,
   tools: LayerTools,
@@ -133,7 +138,6 @@ async function pushOne(
   const written = await pushLayer(counted(tar(pool), onBytes), tools.codec, tools.repositories, (block) =>
     pool.give(block),
   );
-  const key = layerKey(layer);
   const record = recordOf(layer, key, written);
   checkSame(layer, record, tools.previous.layers.get(key));
   const { mediaType, digest, size } = written;

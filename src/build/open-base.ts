@@ -1,17 +1,46 @@
+import { stat } from 'node:fs/promises';
 import type { Definition } from '../image/definition.ts';
 import type { System } from '../image/system.ts';
-import type { Destination } from '../registry/destination.ts';
+import { UserError } from '../io/error.ts';
+import { type Destination, formatDestination, parseDestination } from '../registry/destination.ts';
 import type { ImageSource } from '../registry/open.ts';
 import { type BaseImage, readBase } from './base-image.ts';
-import { openBaseSource } from './base-source.ts';
+
+type Open = (destination: Destination) => Promise<ImageSource>;
 
 /** The base a definition stands on; undefined when it stands on nothing. Throws as readBase does. */
-export async function openBase(
-  definition: Definition,
-  system: System,
-  open: (destination: Destination) => Promise<ImageSource>,
-): Promise<BaseImage | undefined> {
+export async function openBase(definition: Definition, system: System, open: Open): Promise<BaseImage | undefined> {
   if (definition.fromImage === null) return undefined;
   const { repository, reference } = await openBaseSource(definition.fromImage, open);
   return readBase(repository, reference, system);
+}
+
+/**
+ * Opens what a definition's `fromImage` names: an image of a registry by digest (a tag would make another image of the
+ * same definition tomorrow), or an archive or layout in the store. Throws UserError `definition`, `reference`, `file`.
+ */
+async function openBaseSource(fromImage: string, open: Open): Promise<ImageSource> {
+  if (fromImage.startsWith('/nix/store/')) return openInStore(fromImage, open);
+  const destination = parseDestination(fromImage);
+  if (destination.kind === 'registry' && destination.reference.digest) return open(destination);
+  if (destination.kind !== 'registry') {
+    throw new UserError('definition', `fromImage: ${fromImage} is not in the Nix store`, {
+      hint: 'Name the file as a Nix path, so that it becomes part of the definition.',
+    });
+  }
+  throw new UserError('definition', `fromImage: ${fromImage} names no digest`, {
+    hint: `nix-images inspect ${formatDestination(destination)} prints the digest; write it as NAME@sha256:...`,
+  });
+}
+
+async function openInStore(path: string, open: Open): Promise<ImageSource> {
+  if ((await stat(path)).isDirectory()) return open({ kind: 'oci', path });
+  try {
+    return await open({ kind: 'docker-archive', path });
+  } catch (asDocker) {
+    // skopeo and podman write the other kind; what dockerTools makes decides which error is shown.
+    return await open({ kind: 'oci-archive', path }).catch(() => {
+      throw asDocker;
+    });
+  }
 }

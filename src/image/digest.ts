@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, type Hash } from 'node:crypto';
 import { z } from 'zod';
 
 declare const brand: unique symbol;
@@ -15,8 +15,10 @@ export const digestSchema = z.custom<Digest>((value) => typeof value === 'string
   message: 'expected sha256: and 64 hexadecimal digits',
 });
 
-export const digestOf = (bytes: Uint8Array): Digest =>
-  `sha256:${createHash('sha256').update(bytes).digest('hex')}` as Digest;
+/** Ends a SHA-256 hash. */
+export const endDigest = (hash: Hash): Digest => `sha256:${hash.digest('hex')}` as Digest;
+
+export const digestOf = (bytes: Uint8Array): Digest => endDigest(createHash('sha256').update(bytes));
 
 /** The hexadecimal part, as layouts name their blobs. */
 export const digestHex = (digest: Digest): string => digest.slice('sha256:'.length);

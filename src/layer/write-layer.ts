@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { Digest } from '../image/digest.ts';
+import { type Digest, endDigest } from '../image/digest.ts';
 import type { Codec, Release } from './codec.ts';
 
 /** What is known of a layer when its last byte is written; sizes in bytes. */
@@ -39,9 +39,9 @@ export async function writeLayer(
   }
   return {
     mediaType: codec.mediaType,
-    digest: `sha256:${digest.digest('hex')}` as Digest,
+    digest: endDigest(digest),
     size,
-    diffId: `sha256:${diffId.digest('hex')}` as Digest,
+    diffId: endDigest(diffId),
     unpackedSize,
   };
 }

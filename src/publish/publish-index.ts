@@ -64,17 +64,17 @@ async function bring(child: Child, to: Repository, signal: AbortSignal): Promise
   const { source, parsed } = child;
   if (!source) return;
   await mapParallel(parsed.layers, BLOBS_AT_ONCE, async (layer) => {
-    if (await to.hasBlob(layer)) return;
-    // Layers that a build job left in a registry are missing there when they are missing here.
-    const isElsewhere = source.layers !== source.rest;
-    if (isElsewhere && (source.layers.name === to.name || !(await source.layers.hasBlob(layer)))) {
+    if (source.layers !== source.rest && (await isGone(layer, source.layers, to)))
       throw layersGone(child, source.layers);
-    }
     await copyBlob(layer, source.layers, to, signal);
   });
   await copyBlob(parsed.config, source.rest, to, signal);
   await to.putManifest(child.manifest);
 }
+
+/** Whether a layer that a build job left in a registry is neither there nor here. */
+const isGone = async (layer: Descriptor, left: Repository, to: Repository): Promise<boolean> =>
+  !(await to.hasBlob(layer)) && (left.name === to.name || !(await left.hasBlob(layer)));
 
 function layersGone(child: Child, where: Repository): UserError {
   const job = child.buildJob === undefined ? 'the build job' : `the build job \`${child.buildJob}\``;

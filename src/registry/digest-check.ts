@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Descriptor } from '../image/descriptor.ts';
-import { type Digest, digestOf } from '../image/digest.ts';
+import { type Digest, digestOf, endDigest } from '../image/digest.ts';
 import { UserError } from '../io/error.ts';
 
 /** The error for bytes that are not what their descriptor promised; `where` names the place they came from. */
@@ -25,7 +25,7 @@ export class DigestCheck {
 
   /** Ends the check and returns what the bytes' digest is. */
   digest(): Digest {
-    return `sha256:${this.#hash.digest('hex')}` as Digest;
+    return endDigest(this.#hash);
   }
 
   /** Ends the check. Throws UserError `digest` when size or digest differ from the descriptor's. */
