@@ -18,7 +18,7 @@ async function* readFrom(api: RegistryApi, url: string, offset: number): AsyncGe
   const start = response.status === 206 ? (rangeStart(response.headers.get('content-range')) ?? offset) : 0;
   if (start > offset) throw new Error(`asked for bytes from ${offset} on, got those from ${start} on`);
   let skip = offset - start;
-  for await (const chunk of readBody(response, api.signal)) {
+  for await (const chunk of readBody(response, api.signal, api.timeout)) {
     const left = Math.min(skip, chunk.length);
     skip -= left;
     if (left < chunk.length) yield left > 0 ? chunk.subarray(left) : chunk;

@@ -44,6 +44,7 @@ const lostUpload = (session: UploadSession, what: string, cause?: unknown): User
 const sendChunk = async (api: RegistryApi, session: UploadSession, chunk: Uint8Array, start: number): Promise<void> => {
   let done = 0;
   let failures = 0;
+  let stuckSince = 0;
   // Where chunks have to be larger, the last part of a buffer would be too small.
   const limit = session.minimumChunk > CHUNK_SIZE ? chunk.length : CHUNK_SIZE;
   while (done < chunk.length) {
@@ -55,9 +56,9 @@ const sendChunk = async (api: RegistryApi, session: UploadSession, chunk: Uint8A
     };
     try {
       const reply = await session.patch(part, start + done);
-      await drain(reply.response, api.signal);
       const { status, headers } = reply.response;
       if (reply.response.ok) {
+        await drain(reply.response, api.signal);
         done += part.length;
         failures = 0;
         continue;
@@ -78,7 +79,10 @@ const sendChunk = async (api: RegistryApi, session: UploadSession, chunk: Uint8A
       };
     }
     failures += 1;
-    if (failures >= api.retry.attempts) throw await problem.error();
+    if (failures === 1) stuckSince = api.clock.now();
+    // A registry that answers questions but takes no bytes costs the whole time-out with each try.
+    const isTooLong = api.clock.now() - stuckSince > api.retry.totalTime;
+    if (failures >= api.retry.attempts || isTooLong) throw await problem.error();
     api.log.debug(`PATCH ${redactUrl(session.url)} ${problem.text}; asking what arrived`);
     await sleep(api.clock, backoff(api.retry, failures, api.clock.random(), problem.retryAfter), api.signal);
     const received = await session.received();
@@ -89,7 +93,8 @@ const sendChunk = async (api: RegistryApi, session: UploadSession, chunk: Uint8A
         `the registry has ${received} bytes, between ${start} and ${start + chunk.length} were sent`,
       );
     }
-    if (received - start > done) failures = 1;
+    // Bytes that arrived are progress: the count starts anew.
+    if (received - start > done) [failures, stuckSince] = [1, api.clock.now()];
     done = received - start;
   }
 };

@@ -49,6 +49,13 @@ const STATUS_HINTS: Readonly<Record<number, string>> = {
   429: HINTS.TOOMANYREQUESTS ?? '',
 };
 
+// Registries pass on what their storage said, mostly with status 500; 507 is WebDAV's (RFC 4918, 11.5).
+const isFull = (status: number, said: string): boolean =>
+  status === 507 || (status >= 400 && /no space left|ENOSPC|disk (is )?full|quota (exceeded|has been)/i.test(said));
+
+const FULL_HINT =
+  'The place where the registry keeps blobs is full, or a quota is used up. Make room there and run again; what has arrived is not sent again.';
+
 const SERVER_HINT = 'The registry itself failed. Look at its status page or log, and run again.';
 
 const errorCode = (status: number, codes: readonly string[]): ErrorCode => {
@@ -84,8 +91,11 @@ export const failureOf = async (response: Response, context: FailureContext): Pr
   const said = printable(text).slice(0, BODY_LIMIT);
   const message = `${context.method} ${redactUrl(context.url)} was answered ${status}${said ? `: ${said}` : ''}`;
   const code = errorCode(status, codes);
-  const hint =
-    codes.map((name) => HINTS[name]).find(Boolean) ?? STATUS_HINTS[status] ?? (status >= 500 ? SERVER_HINT : undefined);
+  const hint = isFull(status, said)
+    ? FULL_HINT
+    : (codes.map((name) => HINTS[name]).find(Boolean) ??
+      STATUS_HINTS[status] ??
+      (status >= 500 ? SERVER_HINT : undefined));
   const tried = code === 'credentials' ? ` Credentials tried: ${context.tried}.` : '';
   return new UserError(code, `${message}.${tried}`, {
     ...(hint === undefined ? {} : { hint }),

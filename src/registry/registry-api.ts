@@ -12,6 +12,8 @@ export interface RegistryApi {
   readonly scopes: readonly string[];
   readonly clock: Clock;
   readonly retry: RetryPolicy;
+  /** Milliseconds without a byte after which a registry is taken for dead. */
+  readonly timeout: number;
   readonly log: Log;
   readonly plainHosts: readonly string[];
   readonly signal?: AbortSignal | undefined;
@@ -26,7 +28,7 @@ export const createRegistryApi = (
   transport: Transport,
   { repository }: Reference,
   actions: 'pull' | 'pull,push',
-  options: Pick<RegistryApi, 'clock' | 'retry' | 'log' | 'plainHosts' | 'signal'>,
+  options: Pick<RegistryApi, 'clock' | 'retry' | 'timeout' | 'log' | 'plainHosts' | 'signal'>,
 ): RegistryApi => {
   const scopes = [scopeOf(repository, actions)];
   return {

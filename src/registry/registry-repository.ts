@@ -8,7 +8,7 @@ import { MANIFEST_ACCEPT, MANIFEST_LIMIT, readManifest } from './manifest.ts';
 import { checkTag, type Reference } from './reference.ts';
 import { createRegistryApi, type RegistryApi, scopeOf } from './registry-api.ts';
 import type { BlobWriter, Repository, StoredManifest } from './repository.ts';
-import { drain } from './response-body.ts';
+import { drain, IDLE_TIME } from './response-body.ts';
 import { type Clock, DEFAULT_RETRY, type RetryPolicy } from './retry.ts';
 import { Transport, type TransportOptions } from './transport.ts';
 import { requestMount, UploadSession } from './upload-session.ts';
@@ -22,13 +22,14 @@ export interface RegistryOptions extends Omit<TransportOptions, 'retry' | 'timeo
   readonly clock: Clock;
 }
 
-// Longer than a slow registry's cold start, shorter than a person's patience, in milliseconds.
-const TIMEOUT = 60_000;
-
 const apiOf = (options: RegistryOptions): RegistryApi => {
-  const { reference, mode, retry = DEFAULT_RETRY, timeout = TIMEOUT } = options;
+  const { reference, mode, retry = DEFAULT_RETRY, timeout = IDLE_TIME } = options;
   const transport = new Transport(reference.host, reference.repository, { ...options, retry, timeout });
-  return createRegistryApi(transport, reference, mode === 'read' ? 'pull' : 'pull,push', { ...options, retry });
+  return createRegistryApi(transport, reference, mode === 'read' ? 'pull' : 'pull,push', {
+    ...options,
+    retry,
+    timeout,
+  });
 };
 
 /** A repository in a registry (distribution-spec 1.1). */

@@ -1,7 +1,13 @@
 import { UserError } from '../io/error.ts';
 
-// A server that sends nothing for this long is taken for dead, in milliseconds.
-const IDLE_TIME = 60_000;
+/**
+ * A server that sends nothing for this long is taken for dead, in milliseconds: longer than a slow registry's cold start,
+ * shorter than a person's patience.
+ */
+export const IDLE_TIME = 60_000;
+
+// Small answers take no longer than so many idle times, however steadily they trickle: 4 MiB at 35 KiB/s.
+const IDLE_TIMES_IN_ALL = 2;
 
 /** The user's own stop, as the error that is shown. */
 export const cancelled = (cause?: unknown): UserError => new UserError('cancelled', 'Cancelled.', { cause });
@@ -45,14 +51,24 @@ export async function* readBody(
   }
 }
 
-/** At most `limit` bytes of the body; what follows is not read. */
-export const readCapped = async (response: Response, limit: number, signal?: AbortSignal): Promise<Buffer> => {
+/**
+ * At most `limit` bytes of the body; what follows is not read. Throws as `readBody` does, and when all of it takes longer
+ * than twice `idleTime` (milliseconds).
+ */
+export const readCapped = async (
+  response: Response,
+  limit: number,
+  signal?: AbortSignal,
+  idleTime: number = IDLE_TIME,
+): Promise<Buffer> => {
   const chunks: Uint8Array[] = [];
   let size = 0;
-  for await (const chunk of readBody(response, signal)) {
+  const latest = performance.now() + IDLE_TIMES_IN_ALL * idleTime;
+  for await (const chunk of readBody(response, signal, idleTime)) {
     chunks.push(chunk);
     size += chunk.length;
     if (size >= limit) break;
+    if (performance.now() > latest) throw new Error(`no end came within ${(IDLE_TIMES_IN_ALL * idleTime) / 1000} s`);
   }
   return Buffer.concat(chunks).subarray(0, limit);
 };

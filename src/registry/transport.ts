@@ -20,7 +20,7 @@ export interface TransportOptions {
   /** Hosts (with or without port) beside loopback that are spoken to in plain http. */
   readonly plainHosts: readonly string[];
   readonly signal?: AbortSignal | undefined;
-  /** Milliseconds for the connection and the reply's headers; requests with a body get more by its size. */
+  /** Milliseconds for the connection and the reply's headers (requests with a body get more by its size), and between bytes. */
   readonly timeout: number;
 }
 
@@ -91,7 +91,8 @@ export class Transport {
     const reply = await this.#repeat(request.method, request.url, async () => {
       const answer = await this.exchange(request);
       if (request.bodyLimit === undefined || !answer.response.ok) return answer;
-      return { ...answer, body: await readCapped(answer.response, request.bodyLimit, this.#options.signal) };
+      const { signal, timeout } = this.#options;
+      return { ...answer, body: await readCapped(answer.response, request.bodyLimit, signal, timeout) };
     });
     if (request.expect.includes(reply.response.status)) return reply;
     throw await this.failure(reply, request.method);

@@ -1,4 +1,15 @@
+import type { ServerResponse } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Exchange } from './emulator.ts';
+
+const trickle = async (response: ServerResponse, body: Buffer, milliseconds: number): Promise<void> => {
+  for (const byte of body) {
+    if (response.destroyed) return;
+    response.write(Buffer.of(byte));
+    await sleep(milliseconds);
+  }
+  response.end();
+};
 
 /** Answers, unless a fault wants the answer lost. */
 export const answer = (
@@ -13,7 +24,8 @@ export const answer = (
   }
   const kept = Object.entries(headers).filter(([name]) => !(fault?.kind === 'no-location' && name === 'location'));
   response.writeHead(status, Object.fromEntries(kept));
-  response.end(body);
+  if (fault?.kind === 'trickle' && body !== undefined) trickle(response, Buffer.from(body), fault.milliseconds);
+  else response.end(body);
 };
 
 /** distribution-spec, "Error codes". */

@@ -13,6 +13,8 @@ export interface EmulatorOptions {
   readonly location?: 'relative' | 'absolute';
   /** OCI-Chunk-Min-Length, in bytes. */
   readonly minimumChunk?: number;
+  /** Whether manifests are taken whatever they name, as some registries do. */
+  readonly takesAnyManifest?: boolean;
 }
 
 export interface LoggedRequest {
@@ -45,6 +47,8 @@ export interface RegistryEmulator {
   /** `METHOD path` of each request so far, for comparison. */
   trace(): string[];
   inject(fault: Fault): void;
+  /** Ends all faults. */
+  mend(): void;
   stop(): Promise<void>;
 }
 
@@ -67,6 +71,8 @@ export const startEmulator = async (options: EmulatorOptions = {}): Promise<Regi
       entry.status = response.headersSent ? response.statusCode : 0;
     });
     const fault = faults.take(method, url.pathname);
+    // The client, or the end of the server, closes the connection.
+    if (fault?.kind === 'silent') return;
     if (fault?.kind === 'slow') await sleep(fault.milliseconds);
     if (fault?.kind === 'revoke-tokens') authority.revokeAll();
     if (fault?.kind === 'forget-uploads') store.uploads.clear();
@@ -85,6 +91,7 @@ export const startEmulator = async (options: EmulatorOptions = {}): Promise<Regi
     requests,
     trace: () => requests.map(({ method, path }) => `${method} ${path}`),
     inject: (fault) => faults.add(fault),
+    mend: () => faults.clear(),
     stop: () =>
       new Promise((resolve) => {
         server.close(() => resolve());

@@ -16,6 +16,10 @@ export type FaultKind =
   /** Does what was asked and ends the connection without an answer. */
   | { readonly kind: 'lose-answer' }
   | { readonly kind: 'slow'; readonly milliseconds: number }
+  /** Takes the request and never says anything. */
+  | { readonly kind: 'silent' }
+  /** Sends the answer's body byte by byte, so many milliseconds apart. */
+  | { readonly kind: 'trickle'; readonly milliseconds: number }
   /** Says another digest in Docker-Content-Digest. */
   | { readonly kind: 'wrong-digest' }
   /** Changes the body's last byte. */
@@ -47,6 +51,11 @@ export class FaultPlan {
 
   add(fault: Fault): void {
     this.#faults.push({ fault, skip: fault.skip ?? 0, times: fault.times ?? 1 });
+  }
+
+  /** What was wrong is mended: no fault is still to come. */
+  clear(): void {
+    this.#faults = [];
   }
 
   /** The fault for a request, if there is one; using it counts. */
