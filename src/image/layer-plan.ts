@@ -49,7 +49,11 @@ export function planLayers(
   const fresh = withoutPaths(closure, kept);
   const room = roomFor(kept, fresh, budget);
   const staying = kept.filter((layer) => !room.givenUp.has(layer));
-  return [...staying, ...planFresh(closure, withoutPaths(closure, staying), budget - staying.length)];
+  // What changed gets as many shared layers as are gone: with fewer, small paths would end up in one layer that every
+  // change touches, and stay there.
+  const shared = Math.floor(budget / SHARED_ONE_IN) - staying.filter((layer) => layer.length > 1).length;
+  const rest = withoutPaths(closure, staying);
+  return [...staying, ...planFresh(closure, rest, budget - staying.length, Math.max(1, shared))];
 }
 
 function keptLayers(closure: Closure, previous: readonly (readonly string[])[]): StorePathInfo[][] {
@@ -85,13 +89,19 @@ function roomFor(
 
 const bytesOf = (layer: readonly StorePathInfo[]): number => layer.reduce((sum, info) => sum + info.narSize, 0);
 
-function planFresh(closure: Closure, fresh: readonly StorePathInfo[], budget: number): StorePathInfo[][] {
+/** Plans paths into at most `budget` layers, of which `wanted` are shared ones where they cannot all stand alone. */
+function planFresh(
+  closure: Closure,
+  fresh: readonly StorePathInfo[],
+  budget: number,
+  wanted: number,
+): StorePathInfo[][] {
   if (fresh.length === 0) return [];
   const dependents = countDependents(closure);
   const weight = (info: StorePathInfo): number => info.narSize * (dependents.get(info.path) ?? 1);
   const ranked = [...fresh].sort((a, b) => weight(b) - weight(a) || compareBytes(a.path, b.path));
   if (ranked.length <= budget) return ranked.map((info) => [info]);
-  const shared = Math.max(1, Math.floor(budget / SHARED_ONE_IN));
+  const shared = Math.min(wanted, budget);
   const alone = ranked.filter((info) => info.narSize >= WORTH_A_LAYER).slice(0, budget - shared);
   const taken = new Set(alone);
   const rest = ranked.filter((info) => !taken.has(info));
