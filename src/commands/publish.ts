@@ -11,14 +11,16 @@ import { jobParts, type Part, soleImage } from '../publish/part.ts';
 import { checkPlatforms } from '../publish/platforms.ts';
 import { LostError, type PublishedIndex, publishIndex } from '../publish/publish-index.ts';
 import { publishData, publishSummary, publishText, references } from '../publish/report.ts';
+import { parseTagLine } from '../publish/tag-rules.ts';
 import { checkFiles, checkRoom, chooseTags, filesFirst, mergeTargets, type Target } from '../publish/target.ts';
 import { type Destination, parseDestination } from '../registry/destination.ts';
-import { parseReference, parseTag } from '../registry/reference.ts';
+import { parseReference } from '../registry/reference.ts';
 import { collectHandovers } from './collecting.ts';
 import { jobOf } from './github.ts';
 import { inFolder, type Places, placesOf } from './places.ts';
 import { type Reuse, reuseOf } from './reuse.ts';
 import { nixInputs, registryInputs, reuseInputs } from './shared-inputs.ts';
+import { tagsOfRun } from './tags.ts';
 import { buildTools, installables, nixOf } from './wiring.ts';
 
 export const publish = defineCommand({
@@ -51,10 +53,12 @@ export const publish = defineCommand({
       parse: parseDestination,
     }),
     tag: lines({
-      description: "Tag to move at every destination; the definition's own, or `latest`, unless given.",
+      description:
+        'Tag to move at every destination, or a rule that makes one from the event of a workflow run, such as ' +
+        "`type=ref,event=branch` (docs/tags.md). The definition's own tag, or `latest`, unless given.",
       placeholder: 'TAG',
       short: 't',
-      parse: parseTag,
+      parse: parseTagLine,
     }),
     system: choices(SYSTEMS, { description: 'System to publish; all that the image is defined for unless given.' }),
     allowMissing: flag({ description: 'Publish although the image for a system is missing.' }),
@@ -68,7 +72,9 @@ export const publish = defineCommand({
   },
   async run(inputs, host) {
     const job = await jobOf(host);
-    if (job?.isFork) return notForForks();
+    if (job?.isFork) return nothing("Nothing is published for a fork's pull request.");
+    const tags = await tagsOfRun(inputs.tag, host);
+    if (tags?.length === 0) return nothing('Nothing is published: no rule of `tag` applies to this run.');
     const places = await placesOf(host, inputs);
     // Only installables need Nix: a fan-in job that has all handovers runs without.
     let opened: Promise<Nix> | undefined;
@@ -89,7 +95,7 @@ export const publish = defineCommand({
       destinations.map(
         (destination): Target => ({
           repository: places.openForWriting(destination, imageName),
-          tags: chooseTags(destination, inputs.tag, image.tag),
+          tags: chooseTags(destination, tags ?? [], image.tag),
         }),
       ),
     );
@@ -118,12 +124,12 @@ export const publish = defineCommand({
   },
 });
 
-/** What a stranger's pull request built stays in its run. */
-const notForForks = () => ({
+/** The end of a run that has nothing to publish, such as a stranger's pull request. */
+const nothing = (why: string) => ({
   outputs: { digest: '', references: '' },
   data: null,
-  text: "Nothing is published for a fork's pull request.",
-  summary: "Nothing is published for a fork's pull request.\n",
+  text: why,
+  summary: `${why}\n`,
 });
 
 /** One order everywhere, whatever came first. */

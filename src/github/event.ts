@@ -1,0 +1,83 @@
+import { z } from 'zod';
+import { UserError } from '../io/error.ts';
+import type { Env } from './runtime.ts';
+
+/** What the run was started by, as far as it matters here. */
+export interface RunEvent {
+  /** `push`, `pull_request`, `schedule`, … */
+  readonly name: string;
+  /** In full: `refs/heads/main`, `refs/tags/v1.2.3`, `refs/pull/7/merge`. */
+  readonly ref: string;
+  /** Of a pull request, GitHub's merge of it into its base. */
+  readonly commit: string;
+  /** Branch that a pull request is meant for. */
+  readonly base: string | undefined;
+  /** Undefined where the payload does not say it. */
+  readonly defaultBranch: string | undefined;
+}
+
+export interface EventSource {
+  readonly env: Env;
+  readonly readFile: (path: string) => Promise<string>;
+}
+
+/** Of the event's payload, which whoever opens a pull request writes in part. */
+const payloadSchema = z.looseObject({
+  repository: z.looseObject({ full_name: z.string(), default_branch: z.string().min(1).optional() }).optional(),
+  pull_request: z
+    .looseObject({ head: z.looseObject({ repo: z.looseObject({ full_name: z.string() }).nullable() }) })
+    .optional(),
+});
+
+export type EventPayload = z.infer<typeof payloadSchema>;
+
+/** Reads the event's payload; empty where the runner wrote none. Throws UserError `input` that names the field that is not as expected. */
+export async function readPayload({ env, readFile }: EventSource): Promise<EventPayload> {
+  const path = env('GITHUB_EVENT_PATH');
+  return path === undefined ? {} : parsePayload(path, await readFile(path));
+}
+
+/** Reads the event from the runner's environment (docs.github.com, "Default environment variables"). Throws UserError `input`. */
+export async function readEvent(source: EventSource): Promise<RunEvent> {
+  const name = required(source.env, 'GITHUB_EVENT_NAME');
+  const ref = required(source.env, 'GITHUB_REF');
+  const payload = await readPayload(source);
+  return {
+    name,
+    ref,
+    commit: required(source.env, 'GITHUB_SHA'),
+    base: source.env('GITHUB_BASE_REF'),
+    // A schedule's payload has no repository, but a schedule runs on the default branch only.
+    defaultBranch: payload.repository?.default_branch ?? (name === 'schedule' ? branchOf(ref) : undefined),
+  };
+}
+
+/** The branch that a ref is, if it is one. */
+export const branchOf = (ref: string): string | undefined => /^refs\/heads\/(.+)$/.exec(ref)?.[1];
+
+/** Throws UserError `input` unless the runner set the variable. */
+export function required(env: Env, name: string): string {
+  const value = env(name);
+  if (value !== undefined) return value;
+  throw new UserError('input', `${name} is not set`, {
+    hint: 'Actions run on a runner of GitHub Actions only; elsewhere use the command line.',
+  });
+}
+
+function parsePayload(path: string, text: string): EventPayload {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (cause) {
+    throw damaged(path, 'it is not JSON', cause);
+  }
+  const result = payloadSchema.safeParse(value);
+  if (result.success) return result.data;
+  throw damaged(path, z.prettifyError(result.error));
+}
+
+const damaged = (path: string, why: string, cause?: unknown): UserError =>
+  new UserError('input', `the event's payload in ${path} cannot be read: ${why}`, {
+    hint: 'GITHUB_EVENT_PATH must name the file that the runner wrote.',
+    cause,
+  });

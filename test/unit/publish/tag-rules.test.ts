@@ -1,0 +1,132 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import type { RunEvent } from '../../../src/github/event.ts';
+import { parseTagLine, tagsOf } from '../../../src/publish/tag-rules.ts';
+import { isTag } from '../../../src/registry/reference.ts';
+
+const COMMIT = '860c1904a1ce19322e91ac35af1ab07466440c37';
+const NOW = new Date('2026-03-26T04:05:06Z');
+
+const event = (ref: string, more: Partial<RunEvent> = {}): RunEvent => ({
+  name: 'push',
+  ref,
+  commit: COMMIT,
+  base: undefined,
+  defaultBranch: 'main',
+  ...more,
+});
+
+const MAIN = event('refs/heads/main');
+const BRANCH = event('refs/heads/fix/the thing#7');
+const RELEASE = event('refs/tags/v1.2.3');
+const BETA = event('refs/tags/v2.0.8-beta.67');
+const REQUEST = event('refs/pull/7/merge', { name: 'pull_request', base: 'main' });
+const NIGHT = event('refs/heads/main', { name: 'schedule' });
+
+const tags = (lines: string, of: RunEvent | undefined): string[] =>
+  tagsOf(lines.split('\n').map(parseTagLine), of && { event: of, now: NOW });
+
+describe('a rule gives', () => {
+  test.each<[string, RunEvent, string[]]>([
+    ['v1', MAIN, ['v1']],
+    ['type=ref,event=branch', MAIN, ['main']],
+    ['type=ref,event=branch', BRANCH, ['fix-the-thing-7']],
+    ['type=ref,event=branch', RELEASE, []],
+    ['type=ref,event=branch', REQUEST, []],
+    ['type=ref,event=branch', NIGHT, ['main']],
+    ['type=ref,event=branch,prefix=b-,suffix=-x', MAIN, ['b-main-x']],
+    ['type=ref,event=tag', RELEASE, ['v1.2.3', 'latest']],
+    ['type=ref,event=tag', MAIN, []],
+    ['type=ref,event=pr', REQUEST, ['pr-7']],
+    ['type=ref,event=pr,prefix=', REQUEST, ['7']],
+    ['type=ref,event=pr', MAIN, []],
+    ['type=semver,pattern={{version}}', RELEASE, ['1.2.3', 'latest']],
+    ['type=semver,pattern={{raw}}', RELEASE, ['v1.2.3', 'latest']],
+    ['type=semver,pattern={{major}}.{{minor}}', RELEASE, ['1.2', 'latest']],
+    ['type=semver,pattern=v{{major}}', RELEASE, ['v1', 'latest']],
+    ['type=semver,pattern={{version}}', BETA, ['2.0.8-beta.67']],
+    ['type=semver,pattern={{raw}}', BETA, ['v2.0.8-beta.67']],
+    ['type=semver,pattern={{major}}.{{minor}}', BETA, ['2.0.8-beta.67']],
+    ['type=semver,pattern={{version}}', MAIN, []],
+    ['type=semver,pattern={{version}}', event('refs/tags/nightly'), []],
+    ['type=semver,pattern={{version}}', event('refs/tags/v1.2'), []],
+    ['type=semver,pattern={{version}}', event('refs/tags/1.2.3+linux.5'), ['1.2.3', 'latest']],
+    ['type=semver,pattern={{major}},value=v3.4.5', MAIN, ['3', 'latest']],
+    ['type=sha', MAIN, ['sha-860c190']],
+    ['type=sha,format=long', MAIN, [`sha-${COMMIT}`]],
+    ['type=sha,prefix=,suffix=-{{branch}}', MAIN, ['860c190-main']],
+    ['type=schedule', NIGHT, ['nightly']],
+    ["type=schedule,pattern={{date 'YYYYMMDD'}}", NIGHT, ['20260326']],
+    ["type=schedule,pattern={{date 'YYYY-MM-DD, HH:mm:ss'}}", NIGHT, ['2026-03-26-04-05-06']],
+    ['type=schedule', MAIN, []],
+    ['type=raw,value=latest,enable={{is_default_branch}}', MAIN, ['latest']],
+    ['type=raw,value=latest,enable={{is_default_branch}}', BRANCH, []],
+    ['type=raw,value=latest,enable=false', MAIN, []],
+    ['type=raw,value={{base_ref}}-{{sha}}', REQUEST, ['main-860c190']],
+    ["type=raw, value=v-{{tag}}-{{date 'DD'}}", RELEASE, ['v-v1.2.3-26']],
+    ['type=semver,pattern={{version}}\nlatest=false', RELEASE, ['1.2.3']],
+    ['type=ref,event=branch\nlatest=true', MAIN, ['main', 'latest']],
+    ['type=ref,event=tag\nlatest=true', MAIN, []],
+    ['type=raw,value=main\nmain\ntype=ref,event=branch', MAIN, ['main']],
+  ])('%s of %o: %j', (line, of, expected) => {
+    expect(tags(line, of)).toEqual(expected);
+  });
+});
+
+describe('a line is refused', () => {
+  test.each([
+    ['type=edge', 'type edge', 'Use one of: ref, semver, sha, schedule, raw.'],
+    ['type=semvar,pattern=x', 'type semvar', 'Did you mean semver?'],
+    ['event=branch', 'no type', 'type='],
+    ['type=ref', 'no event', ',event=branch|tag|pr'],
+    ['type=ref,event=push', 'event=push', 'event is one of: branch, tag, pr.'],
+    ['type=sha,format=medium', 'format=medium', 'short, long'],
+    ['type=semver', 'no pattern', ',pattern='],
+    ['type=raw,value=', 'no value', ',value='],
+    ['type=raw,value=a,priority=3', 'the key priority', 'type=raw has: value, enable, prefix, suffix.'],
+    ['type=raw,value=a,value=b', 'value twice', 'Leave one'],
+    ['type=raw,a', 'the part a', 'key=value'],
+    ['latest=maybe', 'latest=maybe', 'auto, true, false'],
+    ['a tag', 'is not legal', '128'],
+  ])('%s: %s', (line, message, hint) => {
+    expect(() => parseTagLine(line)).toThrow(
+      expect.objectContaining({ message: expect.stringContaining(message), hint: expect.stringContaining(hint) }),
+    );
+  });
+});
+
+describe('a rule cannot be followed', () => {
+  test.each<[string, RunEvent | undefined, string]>([
+    ['type=sha', undefined, 'needs the event of a workflow run'],
+    [
+      'type=raw,value=x,enable={{is_default_branch}}',
+      event('refs/heads/main', { defaultBranch: undefined }),
+      'repository.default_branch',
+    ],
+    ['type=raw,value=x,enable=yes', MAIN, 'enable=yes'],
+    ['type=semver,pattern={{mayor}}', RELEASE, '{{mayor}}'],
+    ['type=semver,pattern={{major', RELEASE, '{{major'],
+    ["type=schedule,pattern={{date 'ddd'}}", NIGHT, "date format 'ddd'"],
+    ['type=schedule,pattern={{date}}', NIGHT, 'date format (none)'],
+    ['type=ref,event=branch', event('refs/heads/版'), 'is not legal'],
+    ['type=ref,event=branch', event(`refs/heads/${'x'.repeat(129)}`), 'is not legal'],
+  ])('%s', (line, of, message) => {
+    expect(() => tags(line, of)).toThrow(message);
+  });
+});
+
+test('whatever a branch is called, its tag is legal or refused', () => {
+  fc.assert(
+    fc.property(fc.string({ minLength: 1, unit: 'grapheme' }), (name) => {
+      const all = ((): string[] => {
+        try {
+          return tags('type=ref,event=branch,prefix=b', event(`refs/heads/${name}`));
+        } catch (error) {
+          expect(error).toMatchObject({ code: 'reference' });
+          return [];
+        }
+      })();
+      expect(all.every(isTag)).toBe(true);
+    }),
+  );
+});
