@@ -23,6 +23,7 @@ export class RegistryStore {
   readonly #blobs = new Map<string, StoredBlob>();
   readonly #manifests = new Map<string, StoredBlob>();
   readonly uploads = new Map<string, Upload>();
+  #toForget = { digest: '', times: 0 };
 
   blob(repository: string, digest: string): StoredBlob | undefined {
     return this.#blobs.get(`${repository}@${digest}`);
@@ -30,8 +31,26 @@ export class RegistryStore {
 
   putBlob(repository: string, bytes: Buffer): string {
     const digest = sha256(bytes);
+    if (this.#forgets(digest)) return digest;
     this.#blobs.set(`${repository}@${digest}`, { bytes, mediaType: 'application/octet-stream' });
     return digest;
+  }
+
+  /** Loses the next blobs that come in: that of a digest, or all where it is empty. */
+  forgetNext(digest: string, times: number = 1): void {
+    this.#toForget = { digest, times };
+  }
+
+  #forgets(digest: string): boolean {
+    if (this.#toForget.times === 0 || ![digest, ''].includes(this.#toForget.digest)) return false;
+    this.#toForget.times -= 1;
+    return true;
+  }
+
+  /** Keeps all but the last byte of a blob, as a disk that was full may. */
+  damageBlob(repository: string, digest: string): void {
+    const blob = this.blob(repository, digest);
+    if (blob) this.#blobs.set(`${repository}@${digest}`, { ...blob, bytes: blob.bytes.subarray(0, -1) });
   }
 
   removeBlob(repository: string, digest: string): void {
