@@ -3,6 +3,7 @@ import { constants } from 'node:os';
 import { type ExecaError, execa } from 'execa';
 import { UserError } from '../io/error.ts';
 import type { Exec, ExecOptions } from '../io/exec.ts';
+import { feed, isBlocks } from './child-input.ts';
 import { createStderrReader, createStdoutReader, STDOUT_LIMIT } from './child-output.ts';
 
 /** Milliseconds a child has to clean up between SIGINT and SIGKILL; GitHub's runner grants 7.5 s in all. */
@@ -11,6 +12,8 @@ const GRACE = 5000;
 const INSTALL: Readonly<Record<string, string>> = {
   nix: 'Install Nix (https://nixos.org/download), or put its bin folder on PATH.',
   qemu: 'Install QEMU from your distribution, or put it on PATH.',
+  igzip: 'Install isal (Debian, Ubuntu) or isa-l (nixpkgs), or take compression = "gzip", which needs no program.',
+  pigz: 'Install pigz (Debian, Ubuntu, nixpkgs), or take compression = "gzip", which needs no program.',
 };
 
 const installHint = (program: string): string => {
@@ -50,6 +53,14 @@ const tooMuch = (program: string): UserError =>
     hint: 'No answer that large is expected: run the command by hand to see what it prints.',
   });
 
+const stdinOf = (input: ExecOptions['input']) => {
+  if (input === undefined) return { stdin: 'ignore' as const };
+  return isBlocks(input) ? { stdin: 'pipe' as const } : { input };
+};
+
+const unread = (program: string, stderr: string): UserError =>
+  new UserError('file', `${program} ended before it had read all of its input${stderr && `: ${stderr.trim()}`}`);
+
 const start = (
   program: string,
   args: readonly string[],
@@ -59,7 +70,7 @@ const start = (
 ) =>
   execa(program, args, {
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
-    ...(options.input === undefined ? { stdin: 'ignore' as const } : { input: options.input }),
+    ...stdinOf(options.input),
     env: { ...env, ...options.env },
     extendEnv: false,
     reject: false,
@@ -70,6 +81,36 @@ const start = (
     killSignal: 'SIGINT',
     forceKillAfterDelay: GRACE,
   });
+
+type Child = ReturnType<typeof start>;
+
+/** Has `read` read standard output. Unread output must not keep the child waiting. */
+const handOver = async (child: Child, read: NonNullable<ExecOptions['onStdout']>): Promise<void> => {
+  // execa lets output flow away that nobody has begun to read by the next tick, unless it is paused.
+  child.stdout.pause();
+  try {
+    await read(child.stdout);
+  } finally {
+    child.stdout.destroy();
+  }
+};
+
+/** Moves what is streamed in and out, and ends the child when what writes or reads on our side throws. Never rejects. */
+const streaming = async (child: Child, { input, onStdout }: ExecOptions) => {
+  const orEnd = <T>(work: Promise<T>): Promise<T> =>
+    work.catch((error: unknown) => {
+      child.kill();
+      throw error;
+    });
+  const [fed, read] = await Promise.allSettled([
+    isBlocks(input) && child.stdin ? orEnd(feed(input, child.stdin)) : true,
+    onStdout && orEnd(handOver(child, onStdout)),
+  ]);
+  return {
+    failure: [fed, read].find((end) => end.status === 'rejected'),
+    tookAll: fed.status === 'fulfilled' && fed.value,
+  };
+};
 
 /** Runs programs with `env` as their environment, and ends those still running when `signal` fires. */
 export const createExec =
@@ -82,7 +123,8 @@ export const createExec =
     const errors = createStderrReader(options.onStderrLine ?? (() => {}));
     const output = createStdoutReader(() => child.kill());
     child.stderr.on('data', errors.push);
-    child.stdout.on('data', output.push);
+    if (!options.onStdout) child.stdout.on('data', output.push);
+    const streams = streaming(child, options);
     child.nodeChildProcess.once('exit', () => {
       if (!signal.aborted && !output.overflown) return;
       // A grandchild may hold the pipes open long after the child is gone; nobody waits for its output now.
@@ -90,10 +132,14 @@ export const createExec =
       child.stderr.destroy();
     });
     const { exitCode, signal: endedBy, ...rest } = await child;
+    const { failure, tookAll } = await streams;
     const stderr = errors.end();
     if (signal.aborted) throw cancelled();
     if (output.overflown) throw tooMuch(program);
-    if (exitCode !== undefined) return { exitCode, stdout: output.text(), stderr };
-    if (endedBy !== undefined) return { exitCode: signalExit(endedBy), stdout: output.text(), stderr };
-    throw await startError(program, options.cwd, rest as ExecaError);
+    const code = exitCode ?? (endedBy === undefined ? undefined : signalExit(endedBy));
+    // A program that never ran has no output to be judged.
+    if (code === undefined) throw await startError(program, options.cwd, rest as ExecaError);
+    if (failure) throw failure.reason;
+    if (code === 0 && !tookAll) throw unread(program, stderr);
+    return { exitCode: code, stdout: output.text(), stderr };
   };

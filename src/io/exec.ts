@@ -2,8 +2,11 @@ export interface ExecOptions {
   readonly cwd?: string;
   /** Added to the environment of this process. */
   readonly env?: Readonly<Record<string, string>>;
-  /** Written to standard input, which is closed afterwards. Without it standard input is empty. */
-  readonly input?: string | Uint8Array;
+  /**
+   * Written to standard input, which is closed afterwards. Without it standard input is empty. Of blocks, the next is asked
+   * for once the one before is written, so a block may be used again from then on.
+   */
+  readonly input?: string | Uint8Array | AsyncIterable<Uint8Array>;
   /** Called for each line of standard error as it comes, without its line end. */
   readonly onStderrLine?: (line: string) => void;
   /** Ends the child (SIGINT, then SIGKILL) when it fires. */
@@ -19,6 +22,7 @@ export interface ExecResult {
 
 /**
  * Runs a program with an argument vector, never through a shell. A non-zero exit is a result, not an exception.
- * Throws UserError `file` when the program cannot be started, `cancelled` when the signal fired.
+ * Throws UserError `file` when the program cannot be started or ends well without having read all blocks, `cancelled` when
+ * the signal fired, and whatever `input` and `onStdout` throw.
  */
 export type Exec = (program: string, args: readonly string[], options?: ExecOptions) => Promise<ExecResult>;
