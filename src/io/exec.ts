@@ -7,6 +7,11 @@ export interface ExecOptions {
    * for once the one before is written, so a block may be used again from then on.
    */
   readonly input?: string | Uint8Array | AsyncIterable<Uint8Array>;
+  /**
+   * Reads standard output as it comes; the child waits for it, and `ExecResult.stdout` is empty. When it throws, the
+   * child is ended and the call throws the same; what it leaves unread is dropped.
+   */
+  readonly onStdout?: (stdout: AsyncIterable<Uint8Array>) => Promise<void>;
   /** Called for each line of standard error as it comes, without its line end. */
   readonly onStderrLine?: (line: string) => void;
   /** Ends the child (SIGINT, then SIGKILL) when it fires. */
