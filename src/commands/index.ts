@@ -4,5 +4,6 @@ import type { CommandLoaders } from '../host/command.ts';
 export const commands: CommandLoaders = {
   build: () => import('./build.ts').then((module) => module.build),
   publish: () => import('./publish.ts').then((module) => module.publish),
+  machine: () => import('./machine.ts').then((module) => module.machine),
   inspect: () => import('./inspect.ts').then((module) => module.inspect),
 };

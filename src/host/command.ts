@@ -8,6 +8,8 @@ export type OutputDeclarations = Readonly<Record<string, string>>;
 export interface CommandResult<O extends OutputDeclarations = OutputDeclarations> {
   /** The outputs of the action's step; an empty text where there is nothing to say. */
   readonly outputs: { readonly [K in keyof O]: string };
+  /** Variables for the workflow's steps after this one; the command line sets none. */
+  readonly environment?: Readonly<Record<string, string>>;
   /** What `--json` prints. */
   readonly data: unknown;
   /** What a person sees on standard output. */

@@ -63,6 +63,7 @@ interface Step {
 const leave = async ({ toolkit, log, mask }: Step, result: CommandResult): Promise<void> => {
   if (result.text !== '') log.info(result.text.trimEnd());
   for (const [name, value] of Object.entries(result.outputs)) toolkit.setOutput(kebab(name), value);
+  for (const [name, value] of Object.entries(result.environment ?? {})) toolkit.exportVariable(name, value);
   if (result.summary !== undefined) await writeSummary(toolkit, mask.apply(result.summary), log);
 };
 

@@ -19,7 +19,9 @@ test('the actions that are promised are there', () => {
 
 describe.each(names)('the action %s of a release', (name) => {
   test('says what it misses, as an annotation, with a hint and without a stack', async () => {
-    const { exitCode, stdout, stderr, output } = await runStep(join(tree.path, name, 'main.mjs'));
+    // Without inputs, `machine` has nothing to complain of.
+    const inputs: Record<string, string> = name === 'machine' ? { 'free-space': 'much' } : {};
+    const { exitCode, stdout, stderr, output } = await runStep(join(tree.path, name, 'main.mjs'), inputs);
     expect({ exitCode, stderr, output }).toEqual({ exitCode: 1, stderr: '', output: '' });
     expect(stdout).toContain(`::error title=nix-images ${name}::`);
     expect(stdout).toContain('%0Ahint: ');

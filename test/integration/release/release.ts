@@ -37,11 +37,14 @@ export async function git(...args: string[]): Promise<string> {
   return stdout.trim();
 }
 
-/** Names of the source's actions. */
+/** Actions that are made of others' steps. */
+export const COMPOSITES = ['setup'];
+
+/** Names of the source's actions that run the program. */
 export async function actions(): Promise<string[]> {
   const entries = await readdir(join(ROOT, 'actions'), { withFileTypes: true });
   const names = entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
-  return names.filter((name) => !['root', 'dist'].includes(name)).sort();
+  return names.filter((name) => !['root', 'dist', ...COMPOSITES].includes(name)).sort();
 }
 
 /** What a runner gives to a step: inputs under `with:`, and files for what the step leaves. */

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { ROOT } from '../../support/cli.ts';
 import { runProgram, type TempDir, uniqueTempDir } from '../../support/tools.ts';
-import { actions, assemble, git, listFiles, releaseTree, runAssemble } from './release.ts';
+import { actions, assemble, COMPOSITES, git, listFiles, releaseTree, runAssemble } from './release.ts';
 
 // An assembly takes seconds; beside other tests, many.
 vi.setConfig({ testTimeout: 300_000 });
@@ -54,7 +54,8 @@ test('no file of a release is a link', async () => {
 
 test('the files of a release', async () => {
   const files = await listFiles(tree.path);
-  const expected = (await actions()).flatMap((name) => [`${name}/README.md`, `${name}/action.yml`, `${name}/main.mjs`]);
+  const programs = (await actions()).flatMap((name) => [`${name}/README.md`, `${name}/action.yml`, `${name}/main.mjs`]);
+  const expected = [...programs, ...COMPOSITES.flatMap((name) => [`${name}/README.md`, `${name}/action.yml`])];
   const others = files.filter((path) => !/^(nix|docs|\.github\/workflows)\/|^dist\/\d+\.index\.js$/.test(path));
   const top = ['CHANGELOG.md', 'LICENSE', 'README.md', 'action.yml', 'flake.lock', 'flake.nix'];
   const dist = ['dist/index.js', 'dist/licenses.txt', 'dist/package.json'];

@@ -6,7 +6,7 @@ import { zizmorPath } from '../../../scripts/setup/python-tools.mjs';
 import { readYaml } from '../../contract/yaml-subset.ts';
 import { ROOT } from '../../support/cli.ts';
 import { runProgram, uniqueTempDir } from '../../support/tools.ts';
-import { actions } from './release.ts';
+import { actions, COMPOSITES } from './release.ts';
 
 const yamlBelow = async (folder: string): Promise<string[]> =>
   (await readdir(join(ROOT, folder))).filter((name) => name.endsWith('.yml')).map((name) => `${folder}/${name}`);
@@ -17,7 +17,7 @@ const workflows = [...(await yamlBelow('workflows')), ...(await yamlBelow('.gith
 const metadata = [
   'action.yml',
   'actions/root/action.yml',
-  ...(await actions()).map((name) => `actions/${name}/action.yml`),
+  ...[...(await actions()), ...COMPOSITES].map((name) => `actions/${name}/action.yml`),
 ];
 
 /** Those that others call. */
@@ -53,7 +53,7 @@ test('zizmor has nothing to say, in its pedantic mood', async () => {
 
 test('third-party actions are pinned by commit, one version of each', async () => {
   const pins = new Map<string, Set<string>>();
-  for (const path of workflows) {
+  for (const path of [...workflows, ...metadata]) {
     for (const [, name = '', pin = ''] of (await read(path)).matchAll(/uses: ([\w-]+\/[\w./-]+)@(.*)$/gm)) {
       if (name.startsWith('org/nix-images')) continue;
       expect(pin, `${path}: ${name}`).toMatch(/^[0-9a-f]{40} # v\d+\.\d+\.\d+$/);

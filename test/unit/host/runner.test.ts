@@ -23,6 +23,7 @@ const createToolkit = (summaryError?: Error) => {
     endGroup: note('endgroup'),
     setSecret: note('secret'),
     setOutput: note('output'),
+    exportVariable: note('variable'),
     summary: {
       addRaw: (text) => ({
         write: async () => {

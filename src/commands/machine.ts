@@ -1,0 +1,95 @@
+import { userInfo } from 'node:os';
+import { defineCommand } from '../host/command.ts';
+import { choices, integer } from '../host/fields.ts';
+import type { Host } from '../host/host.ts';
+import { platformOf, SYSTEMS, type System } from '../image/system.ts';
+import { UserError } from '../io/error.ts';
+import { sizeText } from '../io/size.ts';
+import { freeBytes, makeRoom, PREINSTALLED } from '../machine/disk-space.ts';
+import { isEmulated } from '../machine/emulation.ts';
+import { isTrusted, lackingLines, type NixSettings, readNixSettings } from '../machine/nix-config.ts';
+import { openNix } from '../nix/nix.ts';
+import { systemHere } from './wiring.ts';
+
+const STORE = '/nix/store';
+const GIB = 2 ** 30;
+
+export const machine = defineCommand({
+  name: 'machine',
+  summary: 'Say whether this machine is ready to build images, and what it lacks.',
+  description:
+    'Looks for Nix, its settings, emulation and free disk space. In a workflow it also sets `NIX_CONFIG` for the steps after ' +
+    "it, and on GitHub's own runners removes preinstalled software where there is too little space. The action `setup` " +
+    'does the rest of what it says. On the command line nothing is changed.',
+  inputs: {
+    emulate: choices(SYSTEMS, { description: 'System of another kind whose programs are to run here, by emulation.' }),
+    freeSpace: integer({
+      description: `Gibibytes that should be free for ${STORE}.`,
+      default: 10,
+      min: 0,
+      placeholder: 'GIB',
+    }),
+  },
+  outputs: {
+    nix: '`present` or `absent`.',
+    emulate: "Platforms that are still to be registered, as docker's actions name them: `arm64`.",
+    nixConfig: 'Lines of nix.conf that are lacking, one a line.',
+    freeBytes: `Bytes that are free for ${STORE}.`,
+  },
+  async run(inputs, host) {
+    const emulated = inputs.emulate.filter((system) => system !== systemHere());
+    const settings = await settingsHere(host);
+    const lines = lackingLines(settings, emulated);
+    if (settings && lines.length > 0) warnUnlessTrusted(settings, host);
+    const unregistered: System[] = [];
+    for (const system of emulated) if (!(await isEmulated(system))) unregistered.push(system);
+    const room = await makeRoom(
+      { folder: STORE, wanted: inputs.freeSpace * GIB, candidates: isThrowaway(host) ? PREINSTALLED : [] },
+      { exec: host.exec, log: host.log, free: freeBytes, asRoot: process.getuid?.() === 0 ? [] : ['sudo', '-n'] },
+    );
+    const nix = settings ? 'present' : 'absent';
+    const emulate = unregistered.map((system) => platformOf(system).architecture).join(',');
+    const nixConfig = lines.join('\n');
+    return {
+      outputs: { nix, emulate, nixConfig, freeBytes: String(room) },
+      // What is set already stays; an installation that is still to come reads the lines itself.
+      ...(settings && lines.length > 0
+        ? { environment: { NIX_CONFIG: [host.env('NIX_CONFIG') ?? '', ...lines, ''].join('\n').trimStart() } }
+        : {}),
+      data: { schemaVersion: 1, nix, emulate: unregistered, nixConfig: lines, freeBytes: room },
+      text: [
+        `nix: ${nix}`,
+        `nix.conf: ${lines.length === 0 ? 'nothing is lacking' : `lacks\n  ${lines.join('\n  ')}`}`,
+        ...(emulated.length > 0 ? [`emulation: ${emulate === '' ? 'ready' : `to be registered: ${emulate}`}`] : []),
+        `free for ${STORE}: ${sizeText(room)}`,
+      ].join('\n'),
+    };
+  },
+});
+
+/** GitHub's own runners live for one job. */
+const isThrowaway = (host: Host): boolean =>
+  host.kind === 'runner' && host.env('RUNNER_ENVIRONMENT') === 'github-hosted';
+
+/** Undefined where there is no Nix. */
+async function settingsHere(host: Host): Promise<NixSettings | undefined> {
+  try {
+    const nix = await openNix({ exec: host.exec, log: host.log, signal: host.signal });
+    return await readNixSettings(nix, host.exec);
+  } catch (error) {
+    if (error instanceof UserError && error.code === 'evaluation' && isNotThere(error.cause)) return undefined;
+    throw error;
+  }
+}
+
+/** Only what cannot be started is absent: a Nix that is broken must not be installed over. */
+const isNotThere = (cause: unknown): boolean => cause instanceof UserError && cause.code === 'file';
+
+/** A daemon takes settings from trusted users only; without a daemon, and as root, everything counts. */
+function warnUnlessTrusted(settings: NixSettings, { log }: Host): void {
+  const user = userInfo().username;
+  if (process.getuid?.() === 0 || isTrusted(settings, user, [])) return;
+  log.warn(
+    `if a daemon builds here, it heeds settings of trusted users only: trusted-users in its nix.conf lacks ${user}`,
+  );
+}

@@ -1,0 +1,30 @@
+import { expect, test } from 'vitest';
+import { isTrusted, lackingLines, parseSettings } from '../../../src/machine/nix-config.ts';
+
+const READY = `cores = 2
+experimental-features = flakes nix-command
+extra-platforms = i686-linux aarch64-linux
+max-jobs = 8
+trusted-users = root @wheel
+`;
+
+test.each([
+  ['nothing where all is there', READY, []],
+  ['features', READY.replace('flakes ', ''), ['extra-experimental-features = flakes']],
+  ['jobs', READY.replace('= 8', '= 1'), ['max-jobs = auto']],
+  ['an emulated platform', READY.replace(' aarch64-linux', ''), ['extra-extra-platforms = aarch64-linux']],
+])('%s', (_name, text, expected) => {
+  expect(lackingLines(parseSettings(text), ['aarch64-linux'])).toEqual(expected);
+});
+
+test('everything for an installation that is still to come', () => {
+  expect(lackingLines(undefined, [])).toEqual(['extra-experimental-features = nix-command flakes', 'max-jobs = auto']);
+});
+
+test.each([
+  ['root', [], true],
+  ['runner', [], false],
+  ['runner', ['adm', 'wheel'], true],
+])('%s in %j is trusted: %j', (user, groups, expected) => {
+  expect(isTrusted(parseSettings(READY), user, groups)).toBe(expected);
+});
