@@ -36,11 +36,12 @@ export function layerAnnotations(record: LayerRecord): Record<string, string> {
 /** The record in a descriptor's annotations; undefined where it is missing or not legal (another maker's layer). */
 export function layerRecord(descriptor: Descriptor): LayerRecord | undefined {
   const { [ANNOTATION.layerKey]: key, [ANNOTATION.diffId]: diffId, ...rest } = descriptor.annotations ?? {};
-  const unpackedSize = Number(rest[ANNOTATION.unpackedSize]);
-  if (!key || !/^[0-9a-f]{64}$/.test(key) || !diffId || !isDigest(diffId) || !Number.isSafeInteger(unpackedSize))
+  const unpackedSize = rest[ANNOTATION.unpackedSize] ?? '';
+  // Fifteen digits are a safe integer.
+  if (!key || !/^[0-9a-f]{64}$/.test(key) || !diffId || !isDigest(diffId) || !/^\d{1,15}$/.test(unpackedSize))
     return undefined;
   const storeHashes = (rest[ANNOTATION.storeHashes] ?? '').split(' ').filter((hash) => /^[0-9a-z]{32}$/.test(hash));
-  return { key, diffId, unpackedSize, storeHashes };
+  return { key, diffId, unpackedSize: Number(unpackedSize), storeHashes };
 }
 
 export const recordOf = (
