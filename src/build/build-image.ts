@@ -3,6 +3,7 @@ import type { Definition } from '../image/definition.ts';
 import type { Descriptor } from '../image/descriptor.ts';
 import { digestOf } from '../image/digest.ts';
 import { imageConfigBytes } from '../image/image-config.ts';
+import { definitionKey, keyAnnotation } from '../image/image-key.ts';
 import { type Layer, rootLayer } from '../image/layer.ts';
 import { layerBudget, planLayers } from '../image/layer-plan.ts';
 import { manifestBytes } from '../image/manifest.ts';
@@ -74,7 +75,8 @@ function assemble(
   });
   const config = { descriptor: { mediaType: MEDIA_TYPE.config, digest: digestOf(bytes), size: bytes.length }, bytes };
   const layers = [...inherited, ...made.map((layer) => layer.descriptor)];
-  const manifest = manifestBytes(config.descriptor, layers, definition.annotations);
+  const annotations = { ...definition.annotations, ...keyAnnotation(definitionKey(definition, system)) };
+  const manifest = manifestBytes(config.descriptor, layers, annotations);
   return {
     system,
     manifest: { bytes: manifest, mediaType: MEDIA_TYPE.manifest, digest: digestOf(manifest) },

@@ -2,6 +2,7 @@ import type { BuiltImage } from '../build/build-image.ts';
 import type { Handover } from '../handover/handover.ts';
 import { layerRecord } from '../image/annotations.ts';
 import type { Descriptor } from '../image/descriptor.ts';
+import { annotatedKey, keyAnnotation } from '../image/image-key.ts';
 import { type ImageManifest, manifestSchema } from '../image/manifest.ts';
 import { platformOf, type System } from '../image/system.ts';
 import { parseJson } from '../io/json.ts';
@@ -53,13 +54,17 @@ export const builtChild = (image: BuiltImage, bytesSent: number): Child => ({
 const parseManifest = (manifest: StoredManifest, what: string): ImageManifest =>
   parseJson(manifest.bytes, manifestSchema, what);
 
-/** The entry of a child in its index. */
-export const indexEntry = (child: Child): Descriptor => ({
-  mediaType: child.manifest.mediaType,
-  digest: child.manifest.digest,
-  size: child.manifest.bytes.length,
-  platform: platformOf(child.system),
-});
+/** The entry of a child in its index; it repeats the child's key, so that one request tells those of all systems. */
+export function indexEntry({ manifest, parsed, system }: Child): Descriptor {
+  const key = annotatedKey(parsed);
+  return {
+    mediaType: manifest.mediaType,
+    digest: manifest.digest,
+    size: manifest.bytes.length,
+    platform: platformOf(system),
+    ...(key === undefined ? {} : { annotations: keyAnnotation(key) }),
+  };
+}
 
 /** Bytes of all layers as they are sent. */
 export const compressedSize = (layers: readonly Descriptor[]): number =>
