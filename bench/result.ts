@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { FIXTURES, type FixtureName } from './fixture/fixture.ts';
 import { machineSchema } from './machine.ts';
 import { measurementSchema } from './measurement.ts';
+import { OWN_CODECS } from './subjects/own.ts';
 
 const usageSchema = z.strictObject({
   wallSeconds: z.number(),
@@ -40,7 +41,7 @@ export const resultSchema = z.strictObject({
   evaluation: usageSchema,
   /** Making the layers without compressing them, in one process. */
   layersPass: usageSchema,
-  floors: z.partialRecord(z.enum(['gzip', 'zstd']), stepsSchema),
+  floors: z.partialRecord(z.enum(OWN_CODECS), stepsSchema),
   bounds: z.array(
     z.strictObject({
       name: z.string(),

@@ -9,6 +9,7 @@ import { repeated } from '../measure/repeated.ts';
 import { timed } from '../measure/timed.ts';
 import type { Usage } from '../measure/usage.ts';
 import { startRegistry } from '../registry/registry.ts';
+import type { OwnCodec } from '../subjects/own.ts';
 import { layerList } from './layer-list.ts';
 
 const STEP = join(import.meta.dirname, 'step.ts');
@@ -32,7 +33,7 @@ export async function measureLayersPass({ inputs, closure, scratch }: StepPlace,
 }
 
 /** CPU of each step alone. `compressed` is our own image in a layout, with the codec in question. */
-export async function measureSteps(place: StepPlace, codec: 'gzip' | 'zstd', compressed: string): Promise<Steps> {
+export async function measureSteps(place: StepPlace, codec: OwnCodec, compressed: string): Promise<Steps> {
   const { inputs, closure, scratch } = place;
   const plain = await writeFiles(scratch, plainFiles(inputs));
   const packed = await writeFiles(scratch, blobFiles(await openLayout(compressed)));

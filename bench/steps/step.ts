@@ -1,8 +1,11 @@
 // One step of a publish alone, for its CPU to be measured from outside: node step.ts STEP ARGUMENT…
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { createExec } from '../../src/host/exec.ts';
+import { compressionSchema } from '../../src/image/compression.ts';
 import { codecOf } from '../../src/layer/codec.ts';
 import { storeLayerEntries } from '../../src/layer/entries.ts';
+import { externalCodec, isProgram } from '../../src/layer/external-codec.ts';
 import { storeTree } from '../../src/layer/store-tree.ts';
 import { tarStream } from '../../src/layer/tar-stream.ts';
 import { readBlocks } from './blocks.ts';
@@ -37,9 +40,12 @@ const STEPS: Readonly<Record<string, Step>> = {
   sha256: async (list = '') => {
     for (const file of files(list)) await hashed(readBlocks(file));
   },
-  compress: async (codec = '', list = '') => {
-    if (codec !== 'gzip' && codec !== 'zstd') throw new Error(`no such codec: ${codec}`);
-    for (const file of files(list)) await drained(codecOf(codec).compress(readBlocks(file)));
+  compress: async (compression = '', list = '') => {
+    const { name, level } = compressionSchema.parse(compression);
+    const { signal } = new AbortController();
+    const exec = createExec({ env: process.env, signal });
+    const codec = isProgram(name) ? externalCodec(name, level, { exec, signal }) : codecOf(name);
+    for (const file of files(list)) await drained(codec.compress(readBlocks(file)));
   },
   send: async (repository = '', list = '') => {
     for (const file of files(list)) await sendFile(repository, file);

@@ -1,12 +1,11 @@
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { definitionSchema } from '../../src/image/definition.ts';
 import { cranePath } from '../../test/support/tools.ts';
 import { buildah } from './buildah.ts';
 import { crane } from './crane.ts';
 import { newerSkopeo, versionIn } from './newer-skopeo.ts';
-import { own } from './own.ts';
+import { formatOf, OWN_CODECS, own } from './own.ts';
 import { type Skopeo, skopeo } from './skopeo.ts';
 import type { Subject } from './subject.ts';
 import { umoci } from './umoci.ts';
@@ -39,13 +38,12 @@ export async function allSubjects(folder: string, log: (line: string) => void): 
   ];
 }
 
-/** Each codec that the definition knows; and the same without taking layers over, where there is a flag for that. */
+/** Each codec that is measured; and the same without taking layers over, where there is a flag for that. */
 async function ownSubjects(): Promise<Subject[]> {
   const help = (await run(process.execPath, [MAIN, 'publish', '--help'])).stdout;
   const version = await versionOf(process.execPath, MAIN, '--version');
-  return definitionSchema.shape.compression.unwrap().options.flatMap((compression) => {
-    // All but zstd are ways to make gzip.
-    const codec = compression === 'zstd' ? 'zstd' : 'gzip';
+  return OWN_CODECS.flatMap((compression) => {
+    const codec = formatOf(compression);
     const usual = own(compression, codec, version);
     if (!/--no-reuse\b/.test(help)) return [usual];
     return [usual, own(compression, codec, version, `nix-images ${compression} --no-reuse`, ['--no-reuse'])];

@@ -6,6 +6,14 @@ import type { Subject } from './subject.ts';
 
 const MAIN = join(import.meta.dirname, '../../src/main.ts');
 
+/** Values of `compression` that are measured; pigz stands among the bounds. */
+export const OWN_CODECS = ['gzip', 'igzip', 'zstd', 'zstd:1'] as const;
+
+export type OwnCodec = (typeof OWN_CODECS)[number];
+
+/** What a client sees of it: all but zstd are ways to make gzip. */
+export const formatOf = (compression: OwnCodec): Subject['codec'] => (compression.startsWith('zstd') ? 'zstd' : 'gzip');
+
 /** What a user would type, from source. `flags` are further ones. */
 export const own = (
   compression: string,

@@ -5,6 +5,7 @@ let
   inherit (import ./files.nix) filesOf;
   inherit (import ./accounts.nix) usersOf groupsOf;
   inherit (import ./config.nix) configOf;
+  inherit (import ./compression.nix) compressionOf;
 
   systems = [
     "x86_64-linux"
@@ -115,7 +116,7 @@ let
     includeNixDB = args.includeNixDB or false;
     fromImage = baseOf (args.fromImage or null);
     maxLayers = args.maxLayers or 40;
-    compression = args.compression or "gzip";
+    compression = compressionOf (args.compression or "gzip");
     annotations = plain "mkImage: annotations" (args.annotations or { });
   };
   roots = rootsOf image;

@@ -1,5 +1,6 @@
 import type { Definition } from '../image/definition.ts';
 import type { System } from '../image/system.ts';
+import type { Exec } from '../io/exec.ts';
 import type { Log } from '../io/log.ts';
 import { withGcRoots } from '../nix/gc-roots.ts';
 import type { Nix } from '../nix/nix.ts';
@@ -24,6 +25,7 @@ export interface BuildJob {
 
 export interface BuildTools {
   readonly nix: Nix;
+  readonly exec: Exec;
   readonly openForReading: (destination: Destination) => Promise<ImageSource>;
   readonly tempDir: string;
   readonly log: Log;

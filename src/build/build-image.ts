@@ -10,7 +10,9 @@ import { manifestBytes } from '../image/manifest.ts';
 import { MEDIA_TYPE } from '../image/media-type.ts';
 import { platformOf, type System } from '../image/system.ts';
 import { MODE } from '../image/tar-profile.ts';
+import type { Exec } from '../io/exec.ts';
 import { codecOf } from '../layer/codec.ts';
+import { externalCodec, isProgram } from '../layer/external-codec.ts';
 import { isMissingBlob } from '../registry/failure.ts';
 import type { Repository, StoredManifest } from '../registry/repository.ts';
 import type { BaseImage } from './base-image.ts';
@@ -24,6 +26,7 @@ export interface ImageRequest extends Omit<LayerTools, 'codec'> {
   /** Every store path of the image; they need not be on this machine. */
   readonly closure: Closure;
   readonly base: BaseImage | undefined;
+  readonly exec: Exec;
 }
 
 export interface BuiltImage {
@@ -39,7 +42,8 @@ export interface BuiltImage {
  */
 export async function buildImage(request: ImageRequest): Promise<BuiltImage> {
   const { definition, base, repositories, system } = request;
-  const codec = codecOf(definition.compression);
+  const { name, level } = definition.compression;
+  const codec = isProgram(name) ? externalCodec(name, level, request) : codecOf(name);
   const layers = plan(request);
   const inherited = base ? await takeOverBase(base, codec, repositories, request.signal) : [];
   const made = await makeLayers(layers, system, { ...request, codec });

@@ -33,6 +33,7 @@ export function installables(
 
 export const buildTools = async (host: Host, nix: Nix, places: Places): Promise<BuildTools> => ({
   nix,
+  exec: host.exec,
   openForReading: places.openForReading,
   tempDir: await host.tempDir(),
   log: host.log,

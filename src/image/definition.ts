@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { compressionSchema } from './compression.ts';
 import { belowStorePathSchema, storePathSchema } from './store-path.ts';
 import { systemSchema } from './system.ts';
 
@@ -95,8 +96,6 @@ const containerConfigSchema = z.strictObject({
   Healthcheck: healthcheckSchema.optional(),
 });
 
-const CODECS = ['gzip', 'zstd'] as const;
-
 export const definitionSchema = z
   .strictObject({
     schemaVersion: z.literal(SCHEMA_VERSION),
@@ -130,7 +129,7 @@ export const definitionSchema = z
       .default(null)
       .describe('Base image: a reference with digest, or an archive in the store.'),
     maxLayers: z.int().min(1).max(LAYER_LIMIT).default(40),
-    compression: z.enum(CODECS).default('gzip'),
+    compression: compressionSchema.prefault('gzip'),
     annotations: z.record(z.string().min(1), z.string()).default({}),
   })
   .describe('An image definition, as mkImage evaluates to it.');

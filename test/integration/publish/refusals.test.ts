@@ -51,6 +51,12 @@ describe('publish refuses, and writes nothing', () => {
       says: ['riscv64-linux', /binfmt|remote builder|matrix/],
       exit: 1,
     },
+    {
+      name: 'a codec that there is none of',
+      image: 'bzipped',
+      says: ["compression: 'bzip2:9' is no codec", 'gzip:1 to gzip:9'],
+      exit: 1,
+    },
     { name: 'a definition that does not fit the schema', image: 'wrong', says: ['maxLayers', '120'], exit: 1 },
     {
       name: 'two packages with the same file',
