@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { CODECS } from '../../../src/image/compression.ts';
 import type { Root } from '../../../src/image/definition.ts';
 import { SYSTEMS } from '../../../src/image/system.ts';
 import { evaluateDefinition, systemsOf } from '../../../src/nix/evaluate.ts';
@@ -101,7 +102,8 @@ describe.each(nixVersionsUnderTest())('evaluation with $label', (version) => {
     });
     expect(definition.config.Env).toContain('HOME=/tmp');
     expect(definition.files['/bin/tool']).toMatchObject({ mode: '4755', capabilities: 'cap_net_raw+ep', uid: 0 });
-    expect(definition).toMatchObject({ maxLayers: 40, compression: 'gzip', rootFiles: 'link', includeNixDB: false });
+    expect(definition).toMatchObject({ maxLayers: 40, rootFiles: 'link', includeNixDB: false });
+    expect(definition.compression).toEqual({ name: 'gzip', level: CODECS.gzip.usual });
   });
 
   test.each([
