@@ -36,9 +36,20 @@
         };
       });
 
-      templates.default = {
-        path = ./nix/templates/default;
-        description = "An image for both systems";
+      templates = rec {
+        default = container;
+        container = {
+          path = ./nix/templates/container;
+          description = "One image for both systems, and the workflow that publishes it";
+        };
+        multi-image = {
+          path = ./nix/templates/multi-image;
+          description = "Several images, each in a file of its own, and the workflow that publishes what changed";
+        };
+        environment = {
+          path = ./nix/templates/environment;
+          description = "A shell with tools of one's own as an image, and the workflow that publishes it";
+        };
       };
     };
 }

@@ -1,16 +1,21 @@
+# One image for both systems. `nix-images publish .#hello --to oci:out` builds it here.
 {
   inputs.nixpkgs.url = "github:NixOS/nixpkgs/nixos-26.05";
-  inputs.nix-images.url = "github:org/nix-images";
+  inputs.nix-images.url = "github:org/nix-images/v1";
   inputs.nix-images.inputs.nixpkgs.follows = "nixpkgs";
 
   outputs =
     { nixpkgs, nix-images, ... }:
     {
       nixImages = nixpkgs.lib.genAttrs [ "x86_64-linux" "aarch64-linux" ] (
-        system: with nixpkgs.legacyPackages.${system}; {
-          default = nix-images.lib.mkImage {
+        system:
+        let
+          pkgs = nixpkgs.legacyPackages.${system};
+        in
+        {
+          hello = nix-images.lib.mkImage {
             name = "hello";
-            copyToRoot = [ hello ];
+            copyToRoot = [ pkgs.hello ];
             config.Cmd = [ "/bin/hello" ];
           };
         }

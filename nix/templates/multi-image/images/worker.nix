@@ -1,0 +1,7 @@
+# Does one thing and ends.
+{ pkgs }:
+{
+  name = "worker";
+  copyToRoot = [ pkgs.hello ];
+  config.Cmd = [ "/bin/hello" ];
+}

@@ -1,0 +1,77 @@
+import { copyFile, cp, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { SYSTEMS } from '../../../src/image/system.ts';
+import { parseInstallable } from '../../../src/nix/installable.ts';
+import { nixVersionsUnderTest, openNixUnderTest, TEST_NIX_CONFIG } from '../../support/nix.ts';
+import { runProgram, type TempDir, uniqueTempDir } from '../../support/tools.ts';
+import { evaluateDefinition, REPOSITORY } from './fixture.ts';
+
+/** Stands in for nixpkgs: names that the templates use, and nothing that could be built. */
+const NIXPKGS = `{
+  outputs = { self }: rec {
+    lib.genAttrs = names: f: builtins.listToAttrs (map (name: { inherit name; value = f name; }) names);
+    legacyPackages = lib.genAttrs [ "x86_64-linux" "aarch64-linux" ] (system:
+      lib.genAttrs [ "bashInteractive" "cacert" "coreutils" "git" "hello" "python3" ]
+        (name: derivation { inherit name system; builder = "/none"; }));
+  };
+}`;
+
+const TEMPLATES = {
+  container: ['hello'],
+  'multi-image': ['web', 'worker'],
+  environment: ['environment'],
+};
+
+const WORKFLOW = '.github/workflows/images.yml';
+
+let temp: TempDir;
+let nixpkgs: string;
+let own: string;
+
+beforeAll(async () => {
+  temp = await uniqueTempDir('templates');
+  nixpkgs = join(temp.path, 'nixpkgs');
+  own = join(temp.path, 'own');
+  for (const folder of [nixpkgs, own]) await mkdir(folder);
+  await writeFile(join(nixpkgs, 'flake.nix'), NIXPKGS);
+  for (const file of ['flake.nix', 'flake.lock']) await copyFile(join(REPOSITORY, file), join(own, file));
+  await cp(join(REPOSITORY, 'nix'), join(own, 'nix'), { recursive: true });
+});
+afterAll(() => temp?.remove());
+
+describe.each(nixVersionsUnderTest())('nix flake init with $label', (version) => {
+  test.each([
+    ...Object.entries(TEMPLATES),
+    ['', TEMPLATES.container] as const,
+  ])('of the template %j gives a flake whose images evaluate, and its workflow', async (name, images) => {
+    await using folder = await uniqueTempDir('template');
+    const words = ['--extra-experimental-features', 'nix-command flakes', 'flake', 'init', '--template'];
+    const template = `path:${own}${name === '' ? '' : `#${name}`}`;
+    const env = { ...version.env, NIX_CONFIG: TEST_NIX_CONFIG };
+    const { exitCode, stderr } = await runProgram('nix', [...words, template], { cwd: folder.path, env });
+    expect(exitCode, stderr).toBe(0);
+    expect(await readFile(join(folder.path, WORKFLOW), 'utf8')).toContain(
+      'org/nix-images/.github/workflows/images.yml@v1',
+    );
+    const inputs = { nixpkgs, 'nix-images': own };
+    const overrides = Object.entries(inputs).flatMap(([input, path]) => ['--override-input', input, `path:${path}`]);
+    const nix = await openNixUnderTest(version, { nixArgs: overrides });
+    for (const image of images) {
+      for (const system of SYSTEMS) {
+        const { definition } = await evaluateDefinition(nix, parseInstallable(`path:${folder.path}#${image}`), system);
+        expect(definition).toMatchObject({ name: image, system });
+      }
+    }
+  });
+});
+
+test('every template is listed, and all have the workflow that README.md shows', async () => {
+  expect((await readdir(join(REPOSITORY, 'nix/templates'))).sort()).toEqual(Object.keys(TEMPLATES).sort());
+  const readme = await readFile(join(REPOSITORY, 'README.md'), 'utf8');
+  for (const name of Object.keys(TEMPLATES)) {
+    const text = await readFile(join(REPOSITORY, 'nix/templates', name, WORKFLOW), 'utf8');
+    expect(readme, name).toContain(`\`\`\`yaml\n${text}\`\`\``);
+    expect(text.split('\n').length).toBeLessThanOrEqual(26);
+  }
+});
