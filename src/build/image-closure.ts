@@ -2,7 +2,7 @@ import type { Closure } from '../image/closure.ts';
 import type { Definition } from '../image/definition.ts';
 import { storePathOf } from '../image/store-path.ts';
 import { UserError } from '../io/error.ts';
-import { readClosure, validPaths } from '../nix/closure.ts';
+import { type ReadClosure, readClosure, validPaths } from '../nix/closure.ts';
 import type { Nix } from '../nix/nix.ts';
 import { realise } from '../nix/realise.ts';
 
@@ -11,19 +11,24 @@ import { realise } from '../nix/realise.ts';
  * substituter, is only asked about; what is valid nowhere is built. Throws UserError `build` or `system` as Nix does.
  */
 export async function imageClosure(nix: Nix, definition: Definition, gcRootDir: string): Promise<Closure> {
+  return (await readImageClosure(nix, definition, gcRootDir)).closure;
+}
+
+/** As `imageClosure`, with the substituters that have what this machine lacks. */
+export async function readImageClosure(nix: Nix, definition: Definition, gcRootDir: string): Promise<ReadClosure> {
   const base = baseOf(definition);
   const paths = definition.roots.map((root) => root.outPath).filter((path) => path !== base);
   const known = await readClosure(nix, paths);
-  if (known.missing.length === 0) return known.closure;
+  if (known.missing.length === 0) return known;
   const missing = new Set(known.missing);
   await realise(
     nix,
     definition.roots.filter((root) => missing.has(root.outPath)),
     { gcRootDir },
   );
-  const { closure, missing: lost } = await readClosure(nix, paths);
-  if (lost.length === 0) return closure;
-  throw new UserError('build', `${lost.join(', ')} should have been built, but Nix does not know it`, {
+  const now = await readClosure(nix, paths);
+  if (now.missing.length === 0) return now;
+  throw new UserError('build', `${now.missing.join(', ')} should have been built, but Nix does not know it`, {
     hint: 'Was garbage collected meanwhile? Run the command again.',
   });
 }

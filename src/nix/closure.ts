@@ -3,13 +3,15 @@ import { UserError } from '../io/error.ts';
 import { nixMessage } from './failure.ts';
 import type { Nix } from './nix.ts';
 import { parsePathInfo } from './path-info.ts';
-import { readSubstituters, type Substituter } from './settings.ts';
+import { readSubstituters, type Substituter, withoutSecrets } from './settings.ts';
 import { pathInfoFlags } from './version.ts';
 
 export interface ReadClosure {
   readonly closure: Closure;
   /** Of the paths asked for, those that are neither here nor at a substituter that is believed; they are in no closure. */
   readonly missing: readonly string[];
+  /** URL of the substituter that answered, for each path that is not in the store of this machine. */
+  readonly caches: ReadonlyMap<string, string>;
 }
 
 /** Paths in one command: at 300 bytes the longest, far below the 2 MiB that Linux allows for arguments. */
@@ -87,26 +89,30 @@ const askSubstituter = async (
   return known.filter(({ path }) => good.has(path));
 };
 
-/** A URL without user, password and query, for messages. */
-const withoutSecrets = (url: string): string => url.replace(/\/\/[^/@]*@/, '//').replace(/\?.*$/, '');
+interface Answer {
+  readonly info: StorePathInfo;
+  /** URL of the substituter that gave it. */
+  readonly url: string;
+}
 
 /** Looks `paths` up at all substituters in turn. One that does not answer is skipped with a warning. */
 const askSubstituters = async (
   nix: Nix,
   substituters: readonly Substituter[],
   paths: readonly string[],
-): Promise<readonly StorePathInfo[]> => {
-  const found: StorePathInfo[] = [];
+): Promise<readonly Answer[]> => {
+  const found: Answer[] = [];
   let open = paths;
   for (const substituter of substituters) {
     if (open.length === 0) break;
     try {
-      found.push(...(await askSubstituter(nix, substituter, open)));
+      const infos = await askSubstituter(nix, substituter, open);
+      found.push(...infos.map((info) => ({ info, url: substituter.url })));
     } catch (error) {
       if (error instanceof UserError && error.code === 'cancelled') throw error;
       nix.log.warn(`substituter ${withoutSecrets(substituter.url)} is skipped: ${(error as Error).message}`);
     }
-    const known = new Set(found.map(({ path }) => path));
+    const known = new Set(found.map(({ info }) => info.path));
     open = open.filter((path) => !known.has(path));
   }
   return found;
@@ -145,6 +151,7 @@ const closureOf = (known: ReadonlyMap<string, StorePathInfo>, root: string): Rea
  */
 export const readClosure = async (nix: Nix, outPaths: readonly string[]): Promise<ReadClosure> => {
   const known = new Map<string, StorePathInfo>();
+  const caches = new Map<string, string>();
   let substituters: readonly Substituter[] | undefined;
   const asked = new Set<string>();
   let open: readonly string[] = [...new Set(outPaths)];
@@ -155,14 +162,25 @@ export const readClosure = async (nix: Nix, outPaths: readonly string[]): Promis
     const elsewhere = open.filter((path) => !valid.has(path));
     if (elsewhere.length > 0) {
       substituters ??= await readSubstituters(nix);
-      for (const info of await askSubstituters(nix, substituters, elsewhere)) known.set(info.path, info);
+      const answers = await askSubstituters(nix, substituters, elsewhere);
+      // A substituter's closure has more than was asked for. What of it is here is read here, so this store's word counts.
+      const more = answers.map(({ info }) => info.path).filter((path) => !asked.has(path) && !known.has(path));
+      await addLocal(nix, known, [...(await validPaths(nix, more))]);
+      for (const { info, url } of answers) {
+        if (known.has(info.path)) continue;
+        known.set(info.path, info);
+        caches.set(info.path, url);
+      }
     }
     open = openReferences(known).filter((path) => !asked.has(path));
   }
-  return assemble(known, outPaths);
+  return { ...assemble(known, outPaths), caches };
 };
 
-const assemble = (known: ReadonlyMap<string, StorePathInfo>, outPaths: readonly string[]): ReadClosure => {
+const assemble = (
+  known: ReadonlyMap<string, StorePathInfo>,
+  outPaths: readonly string[],
+): Omit<ReadClosure, 'caches'> => {
   const whole = new Set<string>();
   const missing: string[] = [];
   for (const root of new Set(outPaths)) {

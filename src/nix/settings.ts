@@ -11,6 +11,9 @@ export interface Substituter {
   readonly trusted: boolean;
 }
 
+/** A URL without user, password and query, for messages. */
+export const withoutSecrets = (url: string): string => url.replace(/\/\/[^/@]*@/, '//').replace(/\?.*$/, '');
+
 const settingSchema = <T extends z.ZodType>(value: T) => z.looseObject({ value });
 
 const settingsSchema = z.looseObject({
