@@ -5,16 +5,30 @@ import { renderYaml } from './yaml.ts';
 const NOTE =
   '# Generated from the command publish by `npm run generate`. Do not edit. Stands at the top of a release as action.yml.\n';
 
-/** Indented below `steps:`; the list is the one shape that renderYaml does not know. */
-const renderStep = (names: readonly string[]): string => {
-  const inputs = Object.fromEntries(names.map((name) => [name, `\${{ inputs.${name} }}`]));
-  const text = renderYaml({ id: 'publish', uses: '$/publish', with: inputs }, '      ');
-  return text.replace(/^ {6}/, '    - ');
+/** Inputs of the action `setup`, as its action.yml has them; other systems are built by emulation unless told otherwise. */
+const SETUP_INPUTS = {
+  emulate: {
+    description: 'System of another kind that is built by emulation; empty where remote builders do it. One a line.',
+    required: false,
+    default: 'x86_64-linux\naarch64-linux',
+  },
+  'free-space': {
+    description: "Gibibytes that should be free for /nix/store; GitHub's own runners lose software that no build needs.",
+    required: false,
+    default: '10',
+  },
 };
 
+const handedOn = (names: readonly string[]) =>
+  Object.fromEntries(names.map((name) => [name, `\${{ inputs.${name} }}`]));
+
+/** Indented below `steps:`; the list is the one shape that renderYaml does not know. */
+const renderStep = (step: Parameters<typeof renderYaml>[0]): string =>
+  renderYaml(step, '      ').replace(/^ {6}/, '    - ');
+
 /**
- * `actions/root/action.yml`: what `uses: org/nix-images@v1` is, a composite action that hands everything to `publish`,
- * which builds what no build job has handed over. So one step on one machine is the whole job.
+ * `actions/root/action.yml`: what `uses: org/nix-images@v1` is, a composite action that makes the machine ready and hands
+ * the rest to `publish`, which builds what no build job has handed over. So one step on one machine is the whole job.
  */
 export const renderRootAction = (publish: Command): string => {
   const inputs = actionInputs(publish);
@@ -22,6 +36,15 @@ export const renderRootAction = (publish: Command): string => {
     name,
     { ...output, value: `\${{ steps.publish.outputs.${name} }}` },
   ]);
-  const head = { name: 'nix-images', description: publish.summary, inputs, outputs: Object.fromEntries(outputs) };
-  return `${NOTE}${renderYaml(head)}runs:\n  using: "composite"\n  steps:\n${renderStep(Object.keys(inputs))}`;
+  const head = {
+    name: 'nix-images',
+    description: publish.summary,
+    inputs: { ...inputs, ...SETUP_INPUTS },
+    outputs: Object.fromEntries(outputs),
+  };
+  const steps = [
+    { uses: '$/setup', with: handedOn(Object.keys(SETUP_INPUTS)) },
+    { id: 'publish', uses: '$/publish', with: handedOn(Object.keys(inputs)) },
+  ];
+  return `${NOTE}${renderYaml(head)}runs:\n  using: "composite"\n  steps:\n${steps.map(renderStep).join('')}`;
 };
