@@ -7,25 +7,29 @@ import { createInterface } from 'node:readline';
 export interface RunningRegistry {
   /** `127.0.0.1:PORT`. */
   readonly host: string;
+  /** What it was asked, one line a request; only with `countRequests`. */
+  requests(): readonly string[];
   stop(): Promise<void>;
 }
 
 export interface RegistryOptions {
   /** Content of an htpasswd file with bcrypt hashes; without it everybody may do everything. */
   readonly htpasswd?: string;
+  /** Keeps a line of each request. */
+  readonly countRequests?: boolean;
 }
 
-const configText = (folder: string, htpasswd: boolean): string =>
+const configText = (folder: string, htpasswd: boolean, countRequests: boolean): string =>
   JSON.stringify({
     version: '0.1',
     // The address in use is read from this line.
-    log: { level: 'info', accesslog: { disabled: true } },
+    log: { level: 'info', accesslog: { disabled: !countRequests } },
     storage: { filesystem: { rootdirectory: join(folder, 'data') }, delete: { enabled: true } },
     http: { addr: '127.0.0.1:0' },
     ...(htpasswd ? { auth: { htpasswd: { realm: 'test', path: join(folder, 'htpasswd') } } } : {}),
   });
 
-const waitForAddress = (child: ChildProcess): Promise<string> =>
+const waitForAddress = (child: ChildProcess, requests: string[]): Promise<string> =>
   new Promise((resolve, reject) => {
     const seen: string[] = [];
     child.on('error', (cause) =>
@@ -35,7 +39,9 @@ const waitForAddress = (child: ChildProcess): Promise<string> =>
     for (const stream of [child.stdout, child.stderr]) {
       if (stream === null) continue;
       createInterface({ input: stream }).on('line', (line) => {
-        seen.push(line);
+        // The access log, in the form that web servers have written since Apache.
+        if (/"[A-Z]+ \/v2\//.test(line)) requests.push(line);
+        else seen.push(line);
         const host = /listening on (127\.0\.0\.1:\d+)/.exec(line)?.[1];
         if (host !== undefined) resolve(host);
       });
@@ -43,9 +49,12 @@ const waitForAddress = (child: ChildProcess): Promise<string> =>
   });
 
 /** Starts Debian's docker-registry (distribution 2.8) on a free loopback port, with storage of its own. */
-export const startRegistry = async ({ htpasswd }: RegistryOptions = {}): Promise<RunningRegistry> => {
+export const startRegistry = async ({
+  htpasswd,
+  countRequests = false,
+}: RegistryOptions = {}): Promise<RunningRegistry> => {
   const folder = await mkdtemp(join(tmpdir(), 'nix-images-registry-'));
-  await writeFile(join(folder, 'config.yml'), configText(folder, htpasswd !== undefined));
+  await writeFile(join(folder, 'config.yml'), configText(folder, htpasswd !== undefined, countRequests));
   if (htpasswd !== undefined) await writeFile(join(folder, 'htpasswd'), htpasswd);
   const child = spawn('docker-registry', ['serve', join(folder, 'config.yml')], { stdio: ['ignore', 'pipe', 'pipe'] });
   const ended = new Promise<void>((resolve) => child.once('close', () => resolve()));
@@ -54,8 +63,9 @@ export const startRegistry = async ({ htpasswd }: RegistryOptions = {}): Promise
     await ended;
     await rm(folder, { recursive: true, force: true });
   };
+  const requests: string[] = [];
   try {
-    return { host: await waitForAddress(child), stop };
+    return { host: await waitForAddress(child, requests), requests: () => requests, stop };
   } catch (error) {
     child.kill('SIGKILL');
     await rm(folder, { recursive: true, force: true });
