@@ -24,6 +24,8 @@ export interface WorkflowOptions {
   readonly payload?: Readonly<Record<string, unknown>>;
   /** In the environment of every step, for instance the results service's address. */
   readonly env?: Readonly<Record<string, string>>;
+  /** Folder of programs that come before this machine's own. */
+  readonly programs?: string;
   /** Runs this job alone (and those that it needs). */
   readonly job?: string;
   /** Runs these jobs of a matrix alone. */
@@ -86,7 +88,7 @@ export async function runWorkflow(options: WorkflowOptions): Promise<WorkflowRun
     ...options.env,
     XDG_CONFIG_HOME: join(folder.path, 'settings'),
     // act runs whatever node is first on PATH, not the one that action.yml asks for.
-    PATH: `${dirname(process.execPath)}${delimiter}${process.env.PATH ?? ''}`,
+    PATH: [dirname(process.execPath), options.programs, process.env.PATH].filter((part) => part).join(delimiter),
     // Vitest's own mark would make programs think that they are under test.
     NODE_ENV: undefined,
     VITEST: undefined,

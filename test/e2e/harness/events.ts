@@ -1,11 +1,17 @@
 import { CONSUMER } from './act.ts';
 
+/** What GitHub says about a push to the default branch. */
+export const pushToMain = (): Readonly<Record<string, unknown>> => ({
+  ref: 'refs/heads/main',
+  repository: { full_name: CONSUMER, default_branch: 'main', fork: false },
+});
+
 /** What GitHub says about a pull request from a fork, as far as actions look at it. */
 export const forkPullRequest = (number = 7): Readonly<Record<string, unknown>> => ({
   action: 'opened',
   // At the top too: act makes GITHUB_REF from it.
   number,
-  repository: { full_name: CONSUMER, fork: false },
+  repository: { full_name: CONSUMER, default_branch: 'main', fork: false },
   pull_request: {
     number,
     head: { ref: 'change', repo: { full_name: 'stranger/consumer', fork: true } },
