@@ -8,35 +8,52 @@ import { parseJson } from '../io/json.ts';
 import { readConfig } from '../registry/read-config.ts';
 import type { Repository, StoredManifest } from '../registry/repository.ts';
 
-/** An image to stand on. */
+/** An image to stand on, or to publish as it is. */
 export interface BaseImage {
   readonly repository: Repository;
+  readonly manifest: ImageManifest;
   readonly config: ImageConfig;
   readonly layers: readonly Descriptor[];
 }
+
+/** How messages speak of an image that is read. */
+interface Words {
+  readonly where: string;
+  /** What to do about an image for another platform. */
+  readonly hint: string;
+}
+
+/** Reads the base image for `system` under `reference` (a digest or tag of `repository`). Throws as readImage does. */
+export const readBase = (repository: Repository, reference: string, system: System): Promise<BaseImage> =>
+  readImage(repository, reference, system, {
+    where: `fromImage ${repository.name}@${reference}`,
+    hint: 'Name a base for each system, or an index that has both.',
+  });
 
 /**
  * Reads the image for `system` under `reference` (a digest or tag of `repository`). Throws UserError `reference` when
  * there is none, `platforms` when it is for other platforms, `digest` and `registry` as the repository does.
  */
-export async function readBase(repository: Repository, reference: string, system: System): Promise<BaseImage> {
-  const where = `fromImage ${repository.name}@${reference}`;
+export async function readImage(
+  repository: Repository,
+  reference: string,
+  system: System,
+  { where, hint }: Words,
+): Promise<BaseImage> {
   const stored = await repository.getManifest(reference);
   if (!stored) {
     throw new UserError('reference', `${where}: there is no such image`, {
       hint: 'Check the digest; registries delete manifests that no tag names.',
     });
   }
-  const manifest = await manifestFor(repository, stored, system, where);
+  const manifest = await manifestFor(repository, stored, system, { where, hint });
   const config = await readConfig(repository, manifest.config, where);
   const platform = platformOf(system);
   if (config.architecture !== platform.architecture || config.os !== platform.os) {
     throw new UserError(
       'platforms',
-      `${where} is for ${config.os}/${config.architecture}, the image for ${platformText(platform)}`,
-      {
-        hint: 'Name a base for each system, or an index that has both.',
-      },
+      `${where} is for ${config.os}/${config.architecture}, not for ${platformText(platform)}`,
+      { hint },
     );
   }
   if (config.rootfs.diff_ids.length !== manifest.layers.length) {
@@ -44,18 +61,18 @@ export async function readBase(repository: Repository, reference: string, system
       'digest',
       `${where}: its config lists ${config.rootfs.diff_ids.length} layers, its manifest ${manifest.layers.length}`,
       {
-        hint: 'The base is damaged; choose another.',
+        hint: 'The image is damaged; make it again, or choose another.',
       },
     );
   }
-  return { repository, config, layers: manifest.layers.map(ociLayer) };
+  return { repository, manifest, config, layers: manifest.layers.map(ociLayer) };
 }
 
 async function manifestFor(
   repository: Repository,
   stored: StoredManifest,
   system: System,
-  where: string,
+  { where, hint }: Words,
 ): Promise<ImageManifest> {
   if (isManifestType(stored.mediaType)) return parseJson(stored.bytes, manifestSchema, where);
   if (!isIndexType(stored.mediaType)) {
@@ -74,9 +91,7 @@ async function manifestFor(
     throw new UserError(
       'platforms',
       `${where} has nothing for ${platformText(wanted)}; it has ${has.join(', ') || 'no platform'}`,
-      {
-        hint: 'Choose a base that is made for this system.',
-      },
+      { hint },
     );
   }
   return parseJson(manifest.bytes, manifestSchema, where);

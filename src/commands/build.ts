@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { buildFromNix } from '../build/build-from-nix.ts';
 import type { BuiltImage } from '../build/build-image.ts';
+import { buildForeign } from '../foreign/build-foreign.ts';
 import type { Job } from '../github/job.ts';
 import { writeHandover } from '../handover/handover.ts';
 import type { HandoverLabel } from '../handover/label.ts';
@@ -11,7 +12,7 @@ import type { Host } from '../host/host.ts';
 import { platformOf, platformText, SYSTEMS } from '../image/system.ts';
 import { UserError } from '../io/error.ts';
 import { sizeText } from '../io/size.ts';
-import { evaluateDefinition, systemsOf } from '../nix/evaluate.ts';
+import { evaluateImage, systemsOf } from '../nix/evaluate.ts';
 import { compressedSize } from '../publish/child.ts';
 import { markdownTable, PLATFORM_HEADINGS, platformRow } from '../publish/report.ts';
 import { chooseTags } from '../publish/target.ts';
@@ -77,15 +78,16 @@ export const build = defineCommand({
     const nix = await nixOf(host, inputs.nixArg);
     const fixed = installable.kind === 'flake' ? installable.system : undefined;
     const system = inputs.system ?? fixed ?? systemHere();
-    const { definition } = await evaluateDefinition(nix, installable, system);
+    const evaluated = await evaluateImage(nix, installable, system);
+    const { name, tag } = evaluated.kind === 'foreign' ? evaluated.foreign : evaluated.definition;
     const places = await placesOf(host, inputs);
     const job = await jobOf(host);
     const mode = await modeOf(inputs.handover, inputs.to, job, host, places);
     const to = mode === 'registry' ? inputs.to : undefined;
     const label: HandoverLabel = {
       version: 1,
-      name: definition.name,
-      tag: definition.tag,
+      name,
+      tag,
       system,
       systems: [...(await systemsOf(nix, installable))],
       mode: to ? 'registry' : 'artifact',
@@ -96,10 +98,11 @@ export const build = defineCommand({
     const layers = to ? places.openForWriting(to) : handover.repository;
     try {
       // The fan-in will move these tags; what is under them now is what was published before.
-      const before = to ? [{ repository: layers, tags: chooseTags(to, [], definition.tag) }] : [];
+      const before = to ? [{ repository: layers, tags: chooseTags(to, [], tag) }] : [];
       const reuse = await reuseOf(inputs, before, places, host);
-      const task = { definition, system, repositories: [layers], ...reuse };
-      const image = await buildFromNix(task, await buildTools(host, nix, places));
+      const task = { ...evaluated, repositories: [layers], ...reuse };
+      const tools = await buildTools(host, nix, places);
+      const image = task.kind === 'foreign' ? await buildForeign(task, tools) : await buildFromNix(task, tools);
       if (to && inputs.stagingTag) await layers.tag(stagingTag(label), image.manifest);
       if (to) await layers.close();
       await writeHandover(handover.repository, image, label);

@@ -1,5 +1,6 @@
 import { buildFromNix } from '../build/build-from-nix.ts';
 import { NO_JOURNAL } from '../build/journal.ts';
+import { buildForeign } from '../foreign/build-foreign.ts';
 import { defineCommand } from '../host/command.ts';
 import { choices, flag, lines, text } from '../host/fields.ts';
 import type { Host } from '../host/host.ts';
@@ -166,10 +167,11 @@ async function childrenOf(
       children.push(await handedChild(part.handover, places.openForReading));
     } else {
       const before = sent();
-      const image = await buildFromNix(
-        { ...part, ...reuse, repositories },
-        await buildTools(host, await nix(), places),
-      );
+      const tools = await buildTools(host, await nix(), places);
+      const image =
+        part.kind === 'foreign'
+          ? await buildForeign({ ...part, ...reuse, repositories }, tools)
+          : await buildFromNix({ ...part, ...reuse, repositories }, tools);
       children.push(builtChild(image, sent() - before));
     }
   }

@@ -4,6 +4,7 @@ import { UserError } from '../io/error.ts';
 import { settleRoots } from './ambiguous-roots.ts';
 import { parseAnswer, parseDefinition } from './answer.ts';
 import { evaluationFailure } from './failure.ts';
+import { type Foreign, parseForeign } from './foreign.ts';
 import {
   attributeText,
   type FileInstallable,
@@ -24,13 +25,16 @@ import {
   systemsExpression,
 } from './probe.ts';
 
-/** An image definition and where it was found. */
-export interface Evaluated {
-  readonly definition: Definition;
+interface Place {
   readonly system: System;
   /** The attribute path, such as `nixImages.x86_64-linux.app`. */
   readonly attribute: string;
 }
+
+/** An image and where it was found: a definition, or a derivation that makes an image with another tool. */
+export type Evaluated =
+  | (Place & { readonly kind: 'definition'; readonly definition: Definition })
+  | (Place & { readonly kind: 'foreign'; readonly foreign: Foreign });
 
 /**
  * `eval-cache` is off: an answer from the cache says nothing about whether the derivations that it names were
@@ -72,16 +76,19 @@ const agreeOnSystem = (what: string, system: System, definition: Definition): Sy
   });
 };
 
-const finish = async (
-  nix: Nix,
-  attribute: readonly string[],
-  system: System,
-  found: Extract<Found, { found: 'definition' }>,
-): Promise<Evaluated> => {
-  const text = attributeText(attribute) || 'the image of the file';
+type FoundImage = Extract<Found, { found: 'definition' | 'foreign' }>;
+
+const isImage = (found: Found): found is FoundImage => found.found === 'definition' || found.found === 'foreign';
+
+const finish = async (nix: Nix, path: readonly string[], system: System, found: FoundImage): Promise<Evaluated> => {
+  const text = attributeText(path) || 'the image of the file';
+  const attribute = attributeText(path);
+  if (found.found === 'foreign') {
+    return { kind: 'foreign', foreign: parseForeign(text, found.foreign, path.at(-1) ?? ''), system, attribute };
+  }
   const definition = parseDefinition(text, found.definition);
   agreeOnSystem(text, system, definition);
-  return { definition: await settleRoots(nix, definition), system, attribute: attributeText(attribute) };
+  return { kind: 'definition', definition: await settleRoots(nix, definition), system, attribute };
 };
 
 const inFlake = async (nix: Nix, installable: FlakeInstallable, system: System): Promise<Evaluated> => {
@@ -90,15 +97,15 @@ const inFlake = async (nix: Nix, installable: FlakeInstallable, system: System):
   const searched: Searched[] = [];
   const absent: string[] = [];
   for (const output of outputsOf(installable)) {
-    const expression = probeExpression({ system, path, perSystem: false });
+    const expression = probeExpression({ output, system, path, perSystem: false });
     const answer = await applyToOutput(nix, installable, [output, ...path], expression);
     if (answer === undefined) {
-      absent.push(output);
+      if (!isOptional(output)) absent.push(output);
       continue;
     }
     const found = parseAnswer(what, answer, probeAnswerSchema);
     const attribute = [output, ...path];
-    if (found.found === 'definition') return finish(nix, attribute, system, found);
+    if (isImage(found)) return finish(nix, attribute, system, found);
     if (found.found !== 'nothing') throw notAnImage(what, attribute, found);
     searched.push({ place: attribute, depth: found.depth + 1, names: found.names });
   }
@@ -107,26 +114,29 @@ const inFlake = async (nix: Nix, installable: FlakeInstallable, system: System):
 };
 
 const fileExpression = (nix: Nix, { path }: FileInstallable, system: System): string =>
-  probeExpression({ system, path, perSystem: true, given: functionArguments(nix.nixArgs) });
+  probeExpression({ output: path[0] ?? '', system, path, perSystem: true, given: functionArguments(nix.nixArgs) });
 
 const inFile = async (nix: Nix, installable: FileInstallable, system: System): Promise<Evaluated> => {
   const what = installableText(installable);
   const expression = fileExpression(nix, installable, system);
   const found = parseAnswer(what, await applyToFile(nix, installable, expression), probeAnswerSchema);
-  if (found.found === 'definition') return finish(nix, installable.path, system, found);
+  if (isImage(found)) return finish(nix, installable.path, system, found);
   if (found.found !== 'nothing') throw notAnImage(what, installable.path, found);
   throw unknownAttribute(what, [{ place: installable.path, depth: found.depth, names: found.names }]);
 };
+
+/** Outputs that few flakes have; that they are missing explains nothing. */
+const isOptional = (output: ImageOutput): boolean => output !== 'nixImages' && output !== 'packages';
 
 const outputsOf = ({ output }: FlakeInstallable): readonly ImageOutput[] => (output ? [output] : IMAGE_OUTPUTS);
 
 /**
  * Evaluates the image that `installable` names for one system; builds nothing. In a flake `nixImages.<system>.NAME`
- * goes before `packages.<system>.NAME`; in a file the attribute is a definition or a set of them by system.
+ * goes before the same name in `IMAGE_OUTPUTS` that follow; in a file the attribute is a definition or a set of them by system.
  * Throws UserError: `evaluation` (no such attribute, no image, nix failed), `definition` (does not fit the schema, or
  * is of another system), `input` (the installable fixes another system).
  */
-export const evaluateDefinition = async (nix: Nix, installable: Installable, system: System): Promise<Evaluated> => {
+export const evaluateImage = async (nix: Nix, installable: Installable, system: System): Promise<Evaluated> => {
   if (installable.kind === 'file') return inFile(nix, installable, system);
   if (installable.system !== undefined && installable.system !== system) {
     throw new UserError('input', `${installableText(installable)} is of ${installable.system}, not of ${system}`, {
@@ -143,8 +153,9 @@ const systemsOfFile = async (nix: Nix, installable: FileInstallable): Promise<re
   for (const system of SYSTEMS) {
     const expression = fileExpression(nix, installable, system);
     const found = parseAnswer(what, await applyToFile(nix, installable, expression), probeAnswerSchema);
-    if (found.found !== 'definition') continue;
-    const own = parseDefinition(what, found.definition).system;
+    if (!isImage(found)) continue;
+    // Another tool's image is what its derivation is, unless the expression was asked for the system.
+    const own = found.found === 'foreign' ? found.foreign.system : parseDefinition(what, found.definition).system;
     if (own === null || own === system) systems.push(system);
   }
   return systems;
@@ -152,8 +163,7 @@ const systemsOfFile = async (nix: Nix, installable: FileInstallable): Promise<re
 
 const systemsOfFlake = async (nix: Nix, installable: FlakeInstallable): Promise<readonly System[]> => {
   for (const output of outputsOf(installable)) {
-    // A package counts only when it carries an image; programs often have the same name as their image.
-    const expression = systemsExpression(SYSTEMS, installable.path, output === 'packages');
+    const expression = systemsExpression(SYSTEMS, installable.path, output);
     const answer = await applyToOutput(nix, installable, [output], expression);
     const found = answer === undefined ? [] : parseAnswer(installableText(installable), answer, systemsAnswerSchema);
     const systems = SYSTEMS.filter((system) => found.includes(system));
@@ -164,13 +174,13 @@ const systemsOfFlake = async (nix: Nix, installable: FlakeInstallable): Promise<
 
 /**
  * The systems for which the image exists, in the order of `SYSTEMS`; never empty. The first output of a flake that
- * has the name decides. Throws what `evaluateDefinition` throws when the name is nowhere.
+ * has the name decides. Throws what `evaluateImage` throws when the name is nowhere.
  */
 export const systemsOf = async (nix: Nix, installable: Installable): Promise<readonly System[]> => {
   if (installable.kind === 'flake' && installable.system !== undefined) return [installable.system];
   const systems =
     installable.kind === 'file' ? await systemsOfFile(nix, installable) : await systemsOfFlake(nix, installable);
   if (systems.length > 0) return systems;
-  const { system } = await evaluateDefinition(nix, installable, SYSTEMS[0]);
+  const { system } = await evaluateImage(nix, installable, SYSTEMS[0]);
   return [system];
 };

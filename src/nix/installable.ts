@@ -1,8 +1,9 @@
 import { isSystem, SYSTEMS, type System } from '../image/system.ts';
 import { UserError } from '../io/error.ts';
+import { NAMED_OUTPUTS } from './recognise.ts';
 
 /** Outputs of a flake that may hold images, in the order in which they are tried. */
-export const IMAGE_OUTPUTS = ['nixImages', 'packages'] as const;
+export const IMAGE_OUTPUTS = ['nixImages', ...NAMED_OUTPUTS, 'packages'] as const;
 
 export type ImageOutput = (typeof IMAGE_OUTPUTS)[number];
 

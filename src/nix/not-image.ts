@@ -49,13 +49,18 @@ export const unknownAttribute = (
   });
 };
 
-const kindText = (found: Exclude<Found, { found: 'definition' | 'nothing' }>): string => {
-  if (found.found === 'derivation') return `the derivation ${found.name || '(without name)'}`;
-  if (found.found === 'value') return `a ${found.type}`;
-  return found.names.length > 0 ? `a set with ${listed(found.names)}` : 'an empty set';
+/** What is there and is no container image. */
+type Other = Exclude<Found, { found: 'definition' | 'foreign' | 'nothing' }>;
+
+const kindText = (found: Other): string => {
+  if (found.found === 'disk') return `the disk image ${found.name || '(without name)'}, no container image`;
+  if (found.found === 'derivation') return `the derivation ${found.name || '(without name)'}, no image`;
+  if (found.found === 'value') return `a ${found.type}, no image`;
+  return `${found.names.length > 0 ? `a set with ${listed(found.names)}` : 'an empty set'}, no image`;
 };
 
-const wrapHint = (found: Found, name: string): string => {
+const wrapHint = (found: Other, name: string): string => {
+  if (found.found === 'disk') return 'registries take container images only';
   if (found.found === 'derivation') {
     return `wrap it: nixImages.<system>.${name} = mkImage { name = "${name}"; copyToRoot = [ … ]; }`;
   }
@@ -64,12 +69,8 @@ const wrapHint = (found: Found, name: string): string => {
 };
 
 /** The error for an attribute that is there but is no image: says what it is and how to make it one. */
-export const notAnImage = (
-  what: string,
-  attribute: readonly string[],
-  found: Exclude<Found, { found: 'definition' | 'nothing' }>,
-): UserError =>
-  new UserError('evaluation', `${what}: ${attributeText(attribute) || 'the file'} is ${kindText(found)}, no image`, {
+export const notAnImage = (what: string, attribute: readonly string[], found: Other): UserError =>
+  new UserError('evaluation', `${what}: ${attributeText(attribute) || 'the file'} is ${kindText(found)}`, {
     hint: wrapHint(found, attribute.at(-1) ?? 'app'),
     docs: 'definition.md',
   });

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { foreignAnswerSchema, RECOGNISE } from './recognise.ts';
 
 /**
  * The expression that `nix eval --apply` runs on a flake output or on a file's value: it walks an attribute path
@@ -8,11 +9,14 @@ import { z } from 'zod';
 /** A Nix string literal of any text. */
 export const nixString = (text: string): string => `"${text.replace(/["\\$]/g, '\\$&')}"`;
 
-const nixList = (parts: readonly string[]): string => `[ ${parts.map(nixString).join(' ')} ]`;
+/** A Nix list of string literals. */
+export const nixList = (parts: readonly string[]): string => `[ ${parts.map(nixString).join(' ')} ]`;
 
 /** What lies where a name points, as the expression prints it. */
 const foundSchema = z.discriminatedUnion('found', [
   z.object({ found: z.literal('definition'), definition: z.unknown() }),
+  z.object({ found: z.literal('foreign'), foreign: foreignAnswerSchema }),
+  z.object({ found: z.literal('disk'), name: z.string() }),
   z.object({ found: z.literal('derivation'), name: z.string() }),
   z.object({ found: z.literal('set'), names: z.array(z.string()) }),
   z.object({ found: z.literal('value'), type: z.string() }),
@@ -29,15 +33,12 @@ export const systemsAnswerSchema = z.array(z.string());
 
 // `outPath` makes Nix print the whole set as that path, so roots cross the border with `path` instead.
 // A function with named arguments is called with the ones we know, as nix-build does on its way along a path.
-const PRELUDE = `
+const PRELUDE = `${RECOGNISE}
   call = v:
     if builtins.isFunction v && builtins.functionArgs v != { } then
       v (builtins.intersectAttrs (builtins.functionArgs v) (given // { inherit system; }))
     else
       v;
-  isDerivation = v: builtins.isAttrs v && v.type or null == "derivation";
-  isDefinition = v: builtins.isAttrs v && v ? schemaVersion && v ? kind;
-  imageOf = v: if isDefinition v then v else if isDerivation v && v ? nixImage then v.nixImage else null;
   root = r: if builtins.isAttrs r && r ? outPath then removeAttrs r [ "outPath" ] // { path = r.outPath; } else r;
   portable = d: if builtins.isList (d.roots or null) then d // { roots = map root d.roots; } else d;
   describe = v:
@@ -45,9 +46,11 @@ const PRELUDE = `
     else if builtins.isAttrs v then { found = "set"; names = builtins.attrNames v; }
     else { found = "value"; type = if builtins.isFunction v then "function" else builtins.typeOf v; };
   arrive = v:
-    let image = imageOf v; in
-    if image != null && isDefinition image then { found = "definition"; definition = portable image; }
-    else if image != null then describe image
+    let kind = kindUnder output v; in
+    if kind == "definition" then { found = "definition"; definition = portable (definitionOf v); }
+    else if kind == "disk" then { found = "disk"; name = textOf (v.name or null); }
+    else if kind != null then { found = "foreign"; foreign = foreignOf kind v; }
+    else if isDerivation v && v ? nixImage then describe v.nixImage
     else if builtins.isAttrs v && !(isDerivation v) && perSystem && v ? \${system} then arrive v.\${system}
     else describe v;
   walk = depth: v: path:
@@ -59,6 +62,8 @@ const PRELUDE = `
 `;
 
 export interface ProbeOptions {
+  /** The output that is searched: its name may say what a derivation is. */
+  readonly output: string;
   readonly system: string;
   readonly path: readonly string[];
   /** Whether an attribute set of systems at the end of the path is followed (files). */
@@ -68,8 +73,8 @@ export interface ProbeOptions {
 }
 
 /** A function from an output or a file's value to what lies at `path`; its answer fits `probeAnswerSchema`. */
-export const probeExpression = ({ system, path, perSystem, given = '{ }' }: ProbeOptions): string =>
-  `top: let system = ${nixString(system)}; perSystem = ${perSystem}; given = ${given};${PRELUDE}in walk 0 top ${nixList(path)}`;
+export const probeExpression = ({ output, system, path, perSystem, given = '{ }' }: ProbeOptions): string =>
+  `top: let output = ${nixString(output)}; system = ${nixString(system)}; perSystem = ${perSystem}; given = ${given};${PRELUDE}in walk 0 top ${nixList(path)}`;
 
 /**
  * The `--arg NAME EXPRESSION` and `--argstr NAME TEXT` among a person's arguments for Nix, as an attribute set: Nix
@@ -84,15 +89,18 @@ export const functionArguments = (nixArgs: readonly string[]): string => {
   return `{ ${members.join(' ')} }`;
 };
 
-/** A function from a flake output to those of `systems` that hold an image of that name. */
+/**
+ * A function from a flake output to those of `systems` that hold an image of that name; a package counts only when it is
+ * one, for programs often have the same name as their image.
+ */
 export const systemsExpression = (
   systems: readonly string[],
   path: readonly string[],
-  mustBeImage: boolean,
-): string => `top: let system = ""; perSystem = false; given = { };${PRELUDE}
+  output: string,
+): string => `top: let output = ${nixString(output)}; system = ""; perSystem = false; given = { };${PRELUDE}
   has = s:
     let found = walk 0 top ([ s ] ++ ${nixList(path)}); in
-    ${mustBeImage ? 'found.found == "definition"' : 'exists top ([ s ] ++ path)'};
+    ${output === 'packages' ? 'found.found == "definition" || found.found == "foreign"' : 'exists top ([ s ] ++ path)'};
   path = ${nixList(path)};
   exists = v: parts:
     parts == [ ] || builtins.isAttrs v && v ? \${builtins.head parts} && exists v.\${builtins.head parts} (builtins.tail parts);

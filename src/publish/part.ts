@@ -2,7 +2,8 @@ import type { Handover } from '../handover/handover.ts';
 import type { Definition } from '../image/definition.ts';
 import type { System } from '../image/system.ts';
 import { UserError } from '../io/error.ts';
-import { evaluateDefinition, systemsOf } from '../nix/evaluate.ts';
+import { evaluateImage, systemsOf } from '../nix/evaluate.ts';
+import type { Foreign } from '../nix/foreign.ts';
 import { type Installable, installableText } from '../nix/installable.ts';
 import type { Nix } from '../nix/nix.ts';
 
@@ -19,7 +20,8 @@ interface Common {
 /** One platform's image to publish: handed over by a build job, or still to be built here. */
 export type Part =
   | (Common & { readonly kind: 'handover'; readonly handover: Handover })
-  | (Common & { readonly kind: 'job'; readonly definition: Definition });
+  | (Common & { readonly kind: 'job'; readonly definition: Definition })
+  | (Common & { readonly kind: 'foreign'; readonly foreign: Foreign });
 
 export const handoverPart = (handover: Handover): Part => ({
   kind: 'handover',
@@ -46,9 +48,15 @@ export async function jobParts(
   const parts: Part[] = [];
   for (const system of systems) {
     if (handed.has(system)) continue;
-    const { definition } = await evaluateDefinition(nix, installable, system);
-    const origin = `${installableText(installable)} (${system})`;
-    parts.push({ kind: 'job', name: definition.name, tag: definition.tag, system, systems, origin, definition });
+    const evaluated = await evaluateImage(nix, installable, system);
+    const common = { system, systems, origin: `${installableText(installable)} (${system})` };
+    if (evaluated.kind === 'foreign') {
+      const { foreign } = evaluated;
+      parts.push({ ...common, kind: 'foreign', name: foreign.name, tag: foreign.tag, foreign });
+    } else {
+      const { definition } = evaluated;
+      parts.push({ ...common, kind: 'job', name: definition.name, tag: definition.tag, definition });
+    }
   }
   return parts;
 }

@@ -28,7 +28,7 @@ const positionedSink = (handle: FileHandle): Writable => {
 };
 
 /** A file of its own that has no name any more: it goes with the last who holds it open, even after a crash. */
-const openNameless = async (folder: string): Promise<FileHandle> => {
+export const openNameless = async (folder: string): Promise<FileHandle> => {
   const path = join(folder, `nix-images-${randomBytes(8).toString('hex')}.tar`);
   try {
     const handle = await open(path, 'wx+', 0o600);
@@ -70,12 +70,16 @@ const unpack = async (
  * Opens a tar for reading, plain or compressed as a whole with gzip or zstd. A compressed one is unpacked into
  * `temporaryFolder`, since blobs are read in any order. Throws UserError `file`.
  */
-export const openArchive = async (
+export const openArchive = async (path: string, temporaryFolder: string, signal?: AbortSignal): Promise<ArchiveIndex> =>
+  archiveOver(path, await openPlainFile(path), temporaryFolder, signal);
+
+/** The same of a file that is open, which is taken over. `path` names it in messages. */
+export const archiveOver = async (
   path: string,
+  file: FileHandle,
   temporaryFolder: string,
   signal?: AbortSignal,
 ): Promise<ArchiveIndex> => {
-  const file = await openPlainFile(path);
   const start = Buffer.alloc(4);
   await file.read(start, 0, 4, 0);
   const decompressor = decompressorFor(start);

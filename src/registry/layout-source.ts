@@ -1,6 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Descriptor } from '../image/descriptor.ts';
+import type { ArchiveIndex } from './archive-index.ts';
 import { openArchive } from './archive-source.ts';
 import { withFileErrors } from './file-error.ts';
 import { openLayoutRepository } from './layout.ts';
@@ -31,11 +32,16 @@ export async function openLayoutSource(path: string, temporaryFolder: string): P
   }
   const archive = await openArchive(path, temporaryFolder);
   try {
-    const repository = await readOciArchive(archive);
-    const text = (await archive.readSmall('index.json', MANIFEST_LIMIT)).toString('utf8');
-    return { repository, entries: parseLayoutIndex(text, join(path, 'index.json')).manifests };
+    return await layoutInArchive(archive);
   } catch (error) {
     await archive.close();
     throw error;
   }
+}
+
+/** The layout in an archive that is open. Throws UserError `file` when there is none. */
+export async function layoutInArchive(archive: ArchiveIndex): Promise<LayoutSource> {
+  const repository = await readOciArchive(archive);
+  const text = (await archive.readSmall('index.json', MANIFEST_LIMIT)).toString('utf8');
+  return { repository, entries: parseLayoutIndex(text, join(archive.path, 'index.json')).manifests };
 }

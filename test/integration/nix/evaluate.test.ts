@@ -2,11 +2,11 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { CODECS } from '../../../src/image/compression.ts';
 import type { Root } from '../../../src/image/definition.ts';
 import { SYSTEMS } from '../../../src/image/system.ts';
-import { evaluateDefinition, systemsOf } from '../../../src/nix/evaluate.ts';
+import { systemsOf } from '../../../src/nix/evaluate.ts';
 import { fileInstallable, parseInstallable } from '../../../src/nix/installable.ts';
 import type { Nix } from '../../../src/nix/nix.ts';
 import { nixVersionsNotRun, nixVersionsUnderTest, openNixUnderTest } from '../../support/nix.ts';
-import { createNixFixture, type NixFixture } from './fixture.ts';
+import { createNixFixture, evaluateDefinition, type NixFixture } from './fixture.ts';
 
 for (const { suite, reason } of nixVersionsNotRun()) {
   test(`not run with the Nix of ${suite}: ${reason}`, () => {

@@ -2,6 +2,7 @@ import { copyFile, cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { type Evaluated, evaluateImage } from '../../../src/nix/evaluate.ts';
 
 /** The repository, whose `nix/` the fixtures import. */
 export const REPOSITORY = fileURLToPath(new URL('../../..', import.meta.url)).replace(/\/$/, '');
@@ -158,3 +159,12 @@ export const createNixFixture = async (): Promise<NixFixture> => {
     remove: () => rm(dir, { recursive: true, force: true }),
   };
 };
+
+/** The definition that `installable` names; fails where it names another tool's image. */
+export const evaluateDefinition = async (...given: Parameters<typeof evaluateImage>): Promise<EvaluatedDefinition> => {
+  const evaluated = await evaluateImage(...given);
+  if (evaluated.kind !== 'definition') throw new Error(`${evaluated.attribute} is no definition`);
+  return evaluated;
+};
+
+type EvaluatedDefinition = Extract<Evaluated, { kind: 'definition' }>;

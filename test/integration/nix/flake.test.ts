@@ -4,10 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { SYSTEMS } from '../../../src/image/system.ts';
-import { evaluateDefinition, systemsOf } from '../../../src/nix/evaluate.ts';
+import { systemsOf } from '../../../src/nix/evaluate.ts';
 import { fileInstallable, parseInstallable } from '../../../src/nix/installable.ts';
 import { nixVersionsNotRun, nixVersionsUnderTest, openNixUnderTest, TEST_NIX_CONFIG } from '../../support/nix.ts';
-import { REPOSITORY } from './fixture.ts';
+import { evaluateDefinition, REPOSITORY } from './fixture.ts';
 
 for (const { suite, reason } of nixVersionsNotRun()) {
   test(`not run with the Nix of ${suite}: ${reason}`, () => {
@@ -21,7 +21,7 @@ const NIXPKGS = `{
     lib.genAttrs = names: f: builtins.listToAttrs (map (name: { inherit name; value = f name; }) names);
     legacyPackages = lib.genAttrs [ "x86_64-linux" "aarch64-linux" ] (system:
       let package = name: derivation { inherit name system; builder = "/none"; };
-      in { python3 = package "python3-3.13"; hello = package "hello-2.12"; });
+      in { python3 = package "python3-3.13"; });
   };
 }`;
 
@@ -78,23 +78,6 @@ describe.each(nixVersionsUnderTest())("the repository's own flake with $label", 
     ]);
     expect(exitCode, stderr).toBe(0);
     expect(JSON.parse(stdout)).toBe('x');
-  });
-
-  test('has a template that evaluates', async () => {
-    const overrides = [
-      '--override-input',
-      'nixpkgs',
-      `path:${nixpkgs}`,
-      '--override-input',
-      'nix-images',
-      `path:${own}`,
-    ];
-    const nix = await openNixUnderTest(version, { nixArgs: overrides });
-    const installable = parseInstallable(`path:${join(own, 'nix', 'templates', 'default')}`);
-    for (const system of SYSTEMS) {
-      const { definition } = await evaluateDefinition(nix, installable, system);
-      expect(definition).toMatchObject({ name: 'hello', system });
-    }
   });
 
   test('says that an input cannot be reached', async () => {

@@ -4,7 +4,6 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Definition, Root } from '../../../src/image/definition.ts';
 import { SYSTEMS } from '../../../src/image/system.ts';
 import { readClosure, validPaths } from '../../../src/nix/closure.ts';
-import { evaluateDefinition } from '../../../src/nix/evaluate.ts';
 import { withGcRoots } from '../../../src/nix/gc-roots.ts';
 import { parseInstallable } from '../../../src/nix/installable.ts';
 import type { Nix } from '../../../src/nix/nix.ts';
@@ -16,7 +15,7 @@ import {
   recordingLog,
   TEST_NIX_CONFIG,
 } from '../../support/nix.ts';
-import { createNixFixture, type NixFixture } from './fixture.ts';
+import { createNixFixture, evaluateDefinition, type NixFixture } from './fixture.ts';
 
 for (const { suite, reason } of nixVersionsNotRun()) {
   test(`not run with the Nix of ${suite}: ${reason}`, () => {

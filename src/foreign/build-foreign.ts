@@ -1,0 +1,128 @@
+import type { BuildTools } from '../build/build-from-nix.ts';
+import type { BuiltImage } from '../build/build-image.ts';
+import { type Journal, NO_JOURNAL } from '../build/journal.ts';
+import { NOTHING_PREVIOUS, type Previous, type ReadPrevious } from '../build/previous-image.ts';
+import { digestOf } from '../image/digest.ts';
+import { foreignKey, keyAnnotation } from '../image/image-key.ts';
+import { manifestBytes } from '../image/manifest.ts';
+import { MEDIA_TYPE } from '../image/media-type.ts';
+import type { System } from '../image/system.ts';
+import { codecOf } from '../layer/codec.ts';
+import type { Foreign } from '../nix/foreign.ts';
+import { withGcRoots } from '../nix/gc-roots.ts';
+import { realise } from '../nix/realise.ts';
+import { isMissingBlob } from '../registry/failure.ts';
+import type { Repository } from '../registry/repository.ts';
+import { type BringTools, type BroughtLayer, bringLayers } from './bring-layers.ts';
+import type { ForeignImage } from './foreign-image.ts';
+import { openImageFile } from './image-file.ts';
+import { openLayerList } from './layer-list.ts';
+import { openStream } from './stream-script.ts';
+
+export interface ForeignJob {
+  readonly foreign: Foreign;
+  readonly system: System;
+  /** Where layers, config and manifest go. */
+  readonly repositories: readonly Repository[];
+  readonly readPrevious: ReadPrevious;
+  readonly journal: Journal;
+  readonly recompress: boolean;
+}
+
+/**
+ * One build job of an image that another tool has laid out: its derivation is realised, and layers, config and manifest
+ * are in every repository afterwards (by digest, under no tag). The config stays as its maker wrote it. Throws UserError:
+ * `build` and `system` as Nix does, `file` for what holds no image, `digest` for layers that are not what the config says,
+ * `platforms` for an image of another platform, `reference` where several images are and none is meant.
+ */
+export function buildForeign(job: ForeignJob, tools: BuildTools): Promise<BuiltImage> {
+  const { foreign, system } = job;
+  const { log, nix } = tools;
+  return withGcRoots(async (gcRootDir) => {
+    // The registry answers while Nix works.
+    const reading = job.readPrevious(system);
+    reading.catch(() => undefined);
+    if (foreign.registry !== null)
+      log.info(
+        `${foreign.name}: the registry ${foreign.registry} in its imageName is left out; --to says where it goes`,
+      );
+    const image = await log.group(`Realise ${foreign.name} for ${system}`, async () => {
+      await realise(nix, [foreign], { gcRootDir });
+      return openImage(job, tools);
+    });
+    try {
+      return await log.group(`Bring the layers of ${foreign.name} for ${system}`, async () =>
+        bringImage(image, job, tools, await reading),
+      );
+    } finally {
+      await image.close();
+    }
+  });
+}
+
+const openImage = ({ foreign, system }: ForeignJob, tools: BuildTools): Promise<ForeignImage> => {
+  switch (foreign.kind) {
+    case 'archive':
+      return openImageFile(foreign, system, tools.tempDir, tools.signal);
+    case 'stream':
+      return openStream(foreign, system, tools);
+    case 'nix2container':
+      return openLayerList(foreign, system);
+  }
+};
+
+async function bringImage(
+  image: ForeignImage,
+  job: ForeignJob,
+  tools: BuildTools,
+  previous: Previous,
+): Promise<BuiltImage> {
+  const { repositories, journal, recompress, system, foreign } = job;
+  const bring: BringTools = {
+    codec: codecOf('gzip'),
+    repositories,
+    previous,
+    journal,
+    recompress,
+    signal: tools.signal,
+  };
+  const layers = await bringLayers(image.layers, bring);
+  const takenOver = layers.filter((layer) => layer.takenOver).length;
+  if (takenOver > 0) tools.log.info(`${system}: ${takenOver} of ${layers.length} layers are there already`);
+  const built = assemble(image, layers, system, foreign);
+  try {
+    await store(built, repositories, previous);
+    return built;
+  } catch (error) {
+    if (takenOver === 0 || !isMissingBlob(error)) throw error;
+    // Layers that were believed to be there are not.
+    tools.log.warn(`${foreign.name}: a repository lacks layers that an image there names; sending them again`);
+    return bringImage(image, { ...job, journal: NO_JOURNAL }, tools, NOTHING_PREVIOUS);
+  }
+}
+
+function assemble(image: ForeignImage, brought: readonly BroughtLayer[], system: System, foreign: Foreign): BuiltImage {
+  const bytes = image.config(brought.map((layer) => layer.diffId));
+  const config = { descriptor: { mediaType: MEDIA_TYPE.config, digest: digestOf(bytes), size: bytes.length }, bytes };
+  const layers = brought.map((layer) => layer.descriptor);
+  const annotations = { ...image.annotations, ...keyAnnotation(foreignKey(foreign, system)) };
+  const manifest = manifestBytes(config.descriptor, layers, annotations);
+  return {
+    system,
+    manifest: { bytes: manifest, mediaType: MEDIA_TYPE.manifest, digest: digestOf(manifest) },
+    config,
+    layers,
+  };
+}
+
+async function store(
+  { manifest, config }: BuiltImage,
+  repositories: readonly Repository[],
+  previous: Previous,
+): Promise<void> {
+  for (const repository of repositories) {
+    if (previous.has(repository, manifest.digest)) continue;
+    await repository.putBlob(config.descriptor, config.bytes);
+    await repository.putManifest(manifest);
+  }
+}

@@ -1,0 +1,156 @@
+import { realpath, stat } from 'node:fs/promises';
+import { type BaseImage, readImage } from '../build/base-image.ts';
+import type { Descriptor } from '../image/descriptor.ts';
+import { platformOf, platformText, type System } from '../image/system.ts';
+import { UserError } from '../io/error.ts';
+import { collect } from '../io/stream.ts';
+import type { Foreign } from '../nix/foreign.ts';
+import type { ArchiveIndex } from '../registry/archive-index.ts';
+import { openArchive } from '../registry/archive-source.ts';
+import { readDockerArchive } from '../registry/docker-archive-reader.ts';
+import { withFileErrors } from '../registry/file-error.ts';
+import { namesIn, REF_NAME } from '../registry/layout-index.ts';
+import { type LayoutSource, layoutInArchive, openLayoutSource } from '../registry/layout-source.ts';
+import type { Repository } from '../registry/repository.ts';
+import type { ForeignImage } from './foreign-image.ts';
+
+const STORE = '/nix/store/';
+
+/** Bytes of a config, far above any seen. */
+const CONFIG_LIMIT = 8 * 1024 * 1024;
+
+/** An image in an opened place: the repository, and the tag or digest under which it stands there. */
+interface Found {
+  readonly repository: Repository;
+  readonly reference: string;
+  /** Whether blobs were hashed when they were found: layouts only name digests. */
+  readonly hashed: boolean;
+}
+
+/**
+ * A path that an image's maker names, with links followed. Throws UserError `file` when they lead out of the store: only
+ * what is in it was checked by Nix, and nothing else of this machine may get into an image.
+ */
+export const pathInStore = async (path: string): Promise<string> => {
+  const real = await withFileErrors(path, 'read', () => realpath(path));
+  if (real.startsWith(STORE) && path.startsWith(STORE)) return real;
+  throw new UserError('file', `${path} leads to ${real}, which is not in the Nix store`, {
+    hint: 'Only content of the store can be in an image.',
+  });
+};
+
+/** Opens what a derivation made: an archive of docker's or OCI's kind, packed or not, or the folder of an OCI layout. */
+export const openImageFile = async (
+  foreign: Foreign,
+  system: System,
+  tempDir: string,
+  signal: AbortSignal,
+): Promise<ForeignImage> => {
+  const path = await pathInStore(foreign.outPath);
+  if ((await stat(path)).isDirectory()) {
+    return imageOf(inLayout(await openLayoutSource(path, tempDir), path, foreign, system), path, system);
+  }
+  return openImageArchive(await openArchive(path, tempDir, signal), foreign, system);
+};
+
+/** Opens the image in an archive, which is closed with it, or when this throws. */
+export const openImageArchive = async (
+  archive: ArchiveIndex,
+  foreign: Foreign,
+  system: System,
+): Promise<ForeignImage> => {
+  try {
+    return await imageOf(await inArchive(archive, foreign, system), archive.path, system);
+  } catch (error) {
+    await archive.close().catch(() => undefined);
+    throw error;
+  }
+};
+
+const inArchive = async (archive: ArchiveIndex, foreign: Foreign, system: System): Promise<Found> => {
+  if (archive.find('manifest.json')) return inDockerArchive(await readDockerArchive(archive), foreign);
+  if (archive.find('oci-layout')) return inLayout(await layoutInArchive(archive), archive.path, foreign, system);
+  throw new UserError('file', `${archive.path} holds no image: it has neither manifest.json nor oci-layout`, {
+    hint: 'An image is an archive as docker save writes it, or an OCI layout.',
+  });
+};
+
+/** Docker's archives may hold several images; the one that the derivation names is meant then. */
+const inDockerArchive = async (
+  repository: Awaited<ReturnType<typeof readDockerArchive>>,
+  { name, registry, tag }: Foreign,
+): Promise<Found> => {
+  const full = `${registry === null ? '' : `${registry}/`}${name}:${tag ?? 'latest'}`;
+  const named = await repository.getManifest(full);
+  const reference = named?.digest ?? (await repository.soleImage().catch(unclear(full)));
+  return { repository, reference, hashed: true };
+};
+
+const unclear =
+  (name: string) =>
+  (cause: unknown): never => {
+    if (!(cause instanceof UserError) || cause.code !== 'reference') throw cause;
+    throw new UserError('reference', `${cause.message} None of them is ${name}.`, {
+      hint: 'Make an archive with one image in it, or give the derivation the imageName and imageTag of the one that is meant.',
+      cause,
+    });
+  };
+
+/** The only entry of a layout's index, or the only one for the platform, or the one under the image's tag. */
+const inLayout = (
+  { repository, entries }: LayoutSource,
+  where: string,
+  { name, tag }: Foreign,
+  system: System,
+): Found => {
+  const wanted = platformText(platformOf(system));
+  const forPlatform = entries.filter(({ platform }) => platform && platformText(platform) === wanted);
+  const named = entries.filter(({ annotations }) => isNamed(annotations?.[REF_NAME], name, tag));
+  const found = [entries, forPlatform, named].find(
+    (candidates) => new Set(candidates.map(({ digest }) => digest)).size === 1,
+  );
+  const entry = found?.[0];
+  if (entry) return { repository, reference: entry.digest, hashed: false };
+  throw new UserError('reference', `${where} holds ${entries.length} images, and which one is meant is not clear`, {
+    hint: `Make a layout with one image or index in it, or give the derivation an imageTag; ${namesText(entries)}`,
+  });
+};
+
+const isNamed = (refName: string | undefined, name: string, tag: string | null): boolean =>
+  refName !== undefined && (refName === (tag ?? 'latest') || refName === `${name}:${tag ?? 'latest'}`);
+
+const namesText = (entries: readonly Descriptor[]): string =>
+  `its names are ${namesIn({ schemaVersion: 2, manifests: [...entries] }).join(', ') || 'missing'}.`;
+
+const imageOf = async (
+  { repository, reference, hashed }: Found,
+  where: string,
+  system: System,
+): Promise<ForeignImage> => {
+  try {
+    const image = await readImage(repository, reference, system, {
+      where,
+      hint: `Make it of the packages of ${system}; dockerTools and nix2container write their own architecture into it.`,
+    });
+    const config = await collect(repository.readBlob(image.manifest.config), CONFIG_LIMIT);
+    return {
+      name: where,
+      layers: layersOf(image, hashed, where),
+      annotations: image.manifest.annotations ?? {},
+      config: () => config,
+      close: () => repository.close(),
+    };
+  } catch (error) {
+    await repository.abandon();
+    throw error;
+  }
+};
+
+const layersOf = ({ repository, layers, config }: BaseImage, hashed: boolean, where: string): ForeignImage['layers'] =>
+  layers.flatMap((descriptor, at) => {
+    // readImage has found as many diffIDs as layers.
+    const diffId = config.rootfs.diff_ids[at];
+    if (diffId === undefined) return [];
+    const read = () => repository.readBlob(descriptor);
+    return [{ name: `${where}: layer ${at + 1}`, diffId, isFixed: true, descriptor, hashed, read }];
+  });

@@ -1,0 +1,70 @@
+import { createHash } from 'node:crypto';
+import { type Digest, endDigest } from '../image/digest.ts';
+import { UserError } from '../io/error.ts';
+import type { WrittenLayer } from '../layer/write-layer.ts';
+import type { BlobWriter, Repository } from '../registry/repository.ts';
+import { type Encoding, MEDIA_TYPES } from './encoding.ts';
+import type { ForeignLayer } from './foreign-image.ts';
+import { unpackedDigest } from './unpacked-digest.ts';
+
+/**
+ * Sends a packed layer as it is, in one pass, to those repositories that lack it, unpacking it beside to learn its diffID.
+ * Nothing is kept of a layer that turns out to be damaged or another than promised. Throws UserError `digest` or `file`.
+ */
+export async function sendPacked(
+  layer: ForeignLayer,
+  encoding: Exclude<Encoding, 'tar'>,
+  repositories: readonly Repository[],
+  signal: AbortSignal,
+): Promise<WrittenLayer> {
+  const writers: BlobWriter[] = [];
+  const hash = createHash('sha256');
+  const unpacked = unpackedDigest(encoding);
+  let size = 0;
+  try {
+    for (const repository of repositories) {
+      const there =
+        layer.descriptor && (await repository.hasBlob({ ...layer.descriptor, mediaType: MEDIA_TYPES[encoding] }));
+      if (!there) writers.push(await repository.openBlob());
+    }
+    for await (const chunk of layer.read()) {
+      signal.throwIfAborted();
+      hash.update(chunk);
+      size += chunk.length;
+      await unpacked.write(chunk).catch(damaged(layer, encoding));
+      await settled(writers.map((writer) => writer.write(chunk)));
+    }
+    const { diffId, unpackedSize } = await unpacked.end().catch(damaged(layer, encoding));
+    const written = { mediaType: MEDIA_TYPES[encoding], digest: endDigest(hash), size, diffId, unpackedSize };
+    checkDiffId(layer, diffId);
+    await settled(writers.map((writer) => writer.commit(written)));
+    return written;
+  } catch (error) {
+    await Promise.all(writers.map((writer) => writer.abort()));
+    throw error;
+  }
+}
+
+/** Throws UserError `digest` unless the layer is what its image's config says, where that cannot be changed. */
+export function checkDiffId(layer: ForeignLayer, diffId: Digest): void {
+  if (diffId === layer.diffId || !layer.isFixed) return;
+  throw new UserError('digest', `${layer.name} is ${diffId}, but the image's config says ${layer.diffId}`, {
+    hint: 'The image is damaged or its maker is broken: build it again.',
+  });
+}
+
+const damaged =
+  (layer: ForeignLayer, encoding: Encoding) =>
+  (cause: unknown): never => {
+    throw new UserError(
+      'file',
+      `${layer.name} cannot be unpacked as ${encoding}: ${cause instanceof Error ? cause.message : String(cause)}`,
+      { hint: 'The layer is damaged or cut off: build the image again.', cause },
+    );
+  };
+
+/** Like Promise.all, but waits for all to end before it rejects: no writer is still busy when it is aborted. */
+async function settled(promises: readonly Promise<void>[]): Promise<void> {
+  const results = await Promise.allSettled(promises);
+  for (const result of results) if (result.status === 'rejected') throw result.reason;
+}

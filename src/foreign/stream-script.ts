@@ -1,0 +1,83 @@
+import { constants } from 'node:fs';
+import { access } from 'node:fs/promises';
+import type { System } from '../image/system.ts';
+import { UserError } from '../io/error.ts';
+import type { Exec } from '../io/exec.ts';
+import type { Foreign } from '../nix/foreign.ts';
+import { archiveOver, openNameless } from '../registry/archive-source.ts';
+import { writeAll } from '../registry/file-blob.ts';
+import { withFileErrors } from '../registry/file-error.ts';
+import type { ForeignImage } from './foreign-image.ts';
+import { openImageArchive, pathInStore } from './image-file.ts';
+
+/** Lines of what a script said that are shown. */
+const SAID_LINES = 20;
+
+export interface StreamTools {
+  readonly exec: Exec;
+  readonly tempDir: string;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Runs the program that a derivation made, which prints an archive, and opens that. It is kept in a file without name,
+ * for layers are read in another order than they come and more than once; so the disk must hold one image. Throws
+ * UserError `system` when the program is none for this machine, `build` when it fails, `file` when it prints no archive.
+ */
+export const openStream = async (
+  foreign: Foreign,
+  system: System,
+  { exec, tempDir, signal }: StreamTools,
+): Promise<ForeignImage> => {
+  const program = await pathInStore(foreign.outPath);
+  await access(program, constants.X_OK).catch((cause: unknown) => {
+    throw new UserError('file', `${program} is no program, though its derivation says that it streams an image`, {
+      hint: 'The output of streamLayeredImage is an executable file.',
+      cause,
+    });
+  });
+  const name = `the output of ${program}`;
+  const file = await openNameless(tempDir);
+  try {
+    let size = 0;
+    const { exitCode, stderr } = await exec(program, [], {
+      signal,
+      onStdout: async (chunks) => {
+        for await (const chunk of chunks) {
+          await withFileErrors(`${tempDir} (for ${name})`, 'written', () => writeAll(file, chunk, size));
+          size += chunk.length;
+        }
+      },
+    });
+    if (exitCode !== 0) throw failed(program, exitCode, stderr, foreign);
+    if (size === 0) throw silent(program, stderr);
+  } catch (error) {
+    await file.close();
+    throw error;
+  }
+  return openImageArchive(await archiveOver(name, file, tempDir, signal), foreign, system);
+};
+
+const said = (stderr: string): string => {
+  const lines = stderr.trimEnd().split('\n').slice(-SAID_LINES);
+  return lines.join('') === '' ? '; it said nothing' : `; it said:\n${lines.map((line) => `  ${line}`).join('\n')}`;
+};
+
+// What kernel, shells and loaders say of a program for another machine.
+const OTHER_MACHINE = /exec format error|cannot execute binary file|ENOEXEC|rosetta error/i;
+
+const failed = (program: string, exitCode: number, stderr: string, { system }: Foreign): UserError =>
+  OTHER_MACHINE.test(stderr) || exitCode === 126
+    ? new UserError('system', `${program} does not run on this machine${said(stderr)}`, {
+        hint:
+          `it is a program of ${system ?? 'another system'}: build the image on such a machine, or let this one run its programs ` +
+          '(binfmt_misc with qemu-user)',
+      })
+    : new UserError('build', `${program}, which prints the image, ended with ${exitCode}${said(stderr)}`, {
+        hint: `run it by hand to see more: ${program} > image.tar`,
+      });
+
+const silent = (program: string, stderr: string): UserError =>
+  new UserError('file', `${program} printed no image${said(stderr)}`, {
+    hint: 'The program of a streamed image writes an archive, as docker save does, to its standard output.',
+  });

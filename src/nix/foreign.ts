@@ -1,0 +1,71 @@
+import { imageNameSchema, tagSchema } from '../image/definition.ts';
+import { isStorePath } from '../image/store-path.ts';
+import { UserError } from '../io/error.ts';
+import type { ForeignAnswer, ForeignKind } from './recognise.ts';
+
+/** An image of another maker, as its derivation tells of it; nothing is built yet. */
+export interface Foreign {
+  readonly kind: ForeignKind;
+  /** Repository name, without registry. */
+  readonly name: string;
+  /** The registry that stood before the name; where an image goes is said by the destination alone. */
+  readonly registry: string | null;
+  readonly tag: string | null;
+  readonly drvPath: string;
+  readonly output: string;
+  readonly outPath: string;
+  /** The system that builds it; cross-compiled images are for another one. */
+  readonly system: string | null;
+}
+
+/** Docker's rule: a first part is a registry only if it cannot be part of a repository name. */
+const isRegistry = (part: string): boolean => part === 'localhost' || /[.:]/.test(part);
+
+const split = (name: string): { readonly registry: string | null; readonly name: string } => {
+  const slash = name.indexOf('/');
+  const first = name.slice(0, Math.max(slash, 0));
+  return isRegistry(first) ? { registry: first, name: name.slice(slash + 1) } : { registry: null, name };
+};
+
+/** A legal name near to `name`: what a person most likely wants instead. */
+export const legalName = (name: string): string =>
+  name
+    .toLowerCase()
+    .split('/')
+    .map((part) => part.replace(/[^a-z0-9]+/g, '-').replace(/^-|-$/g, ''))
+    .filter((part) => part !== '')
+    .join('/') || 'app';
+
+const checkName = (what: string, name: string): string => {
+  if (imageNameSchema.safeParse(name).success) return name;
+  throw new UserError('definition', `${what} has the name ${JSON.stringify(name)}, which no registry takes`, {
+    hint: `name it ${legalName(name)}: lower-case letters and digits, with . _ - / between them`,
+  });
+};
+
+const checkTag = (what: string, tag: string | null): string | null => {
+  if (tag === null || tagSchema.safeParse(tag).success) return tag;
+  throw new UserError('definition', `${what} has the tag ${JSON.stringify(tag)}, which no registry takes`, {
+    hint: 'a tag has at most 128 letters, digits, . _ - and starts with a letter, a digit or _',
+  });
+};
+
+/**
+ * Accepts what an evaluation says of an image. `what` names it in messages, `attribute` gives the name where the
+ * derivation has none. Throws UserError `definition` for a name or tag that no registry takes, `evaluation` for a path
+ * that is none.
+ */
+export const parseForeign = (what: string, answer: ForeignAnswer, attribute: string): Foreign => {
+  const { path: outPath, drvPath, ...rest } = answer;
+  if (!isStorePath(outPath) || !isStorePath(drvPath)) {
+    throw new UserError(
+      'evaluation',
+      `${what}: its output ${JSON.stringify(outPath)} is not known before it is built`,
+      {
+        hint: 'content-addressed derivations cannot be published: set __contentAddressed = false',
+      },
+    );
+  }
+  const { registry, name } = split(answer.name ?? attribute.toLowerCase());
+  return { ...rest, name: checkName(what, name), registry, tag: checkTag(what, answer.tag), drvPath, outPath };
+};
