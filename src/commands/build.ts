@@ -16,7 +16,8 @@ import { evaluateImage, systemsOf } from '../nix/evaluate.ts';
 import { compressedSize } from '../publish/child.ts';
 import { markdownTable, PLATFORM_HEADINGS, platformRow } from '../publish/report.ts';
 import { chooseTags } from '../publish/target.ts';
-import { type Destination, formatDestination, parseRegistryDestination } from '../registry/destination.ts';
+import { type Destination, formatDestination } from '../registry/destination.ts';
+import { destinationOf, parseRegistryTemplate } from '../registry/destination-template.ts';
 import { jobOf } from './github.ts';
 import { type HandingOver, handOverByArtifact, handOverInFolder } from './handing-over.ts';
 import { type Places, placesOf } from './places.ts';
@@ -38,9 +39,10 @@ export const build = defineCommand({
     }),
     system: choice(SYSTEMS, { description: "System to build for; this machine's own unless given." }),
     to: text({
-      description: 'Registry that gets the layers now, such as `ghcr.io/org/app`.',
+      description:
+        'Registry that gets the layers now, such as `ghcr.io/org/{name}`; `{name}` is the name of the image.',
       placeholder: 'DEST',
-      parse: parseRegistryDestination,
+      parse: parseRegistryTemplate,
     }),
     out: path({
       description: 'Folder for the handover; `handover/NAME-SYSTEM` unless given.',
@@ -82,8 +84,9 @@ export const build = defineCommand({
     const { name, tag } = evaluated.kind === 'foreign' ? evaluated.foreign : evaluated.definition;
     const places = await placesOf(host, inputs);
     const job = await jobOf(host);
-    const mode = await modeOf(inputs.handover, inputs.to, job, host, places);
-    const to = mode === 'registry' ? inputs.to : undefined;
+    const destination = inputs.to && destinationOf(inputs.to, name);
+    const mode = await modeOf(inputs.handover, destination, job, host, places);
+    const to = mode === 'registry' ? destination : undefined;
     const label: HandoverLabel = {
       version: 1,
       name,

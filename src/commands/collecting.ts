@@ -10,50 +10,58 @@ import { handoverPart, type Part } from '../publish/part.ts';
 import { artifactsOf } from './github.ts';
 
 interface Wanted {
-  readonly from: readonly string[];
   readonly image: string | undefined;
   readonly system: readonly System[];
 }
 
 /**
- * What build jobs handed over: in the folders that are named or, in a workflow, in the artifacts of this run, the
- * newest attempt of each. None at all is an error unless the rest `canBeBuilt`. Throws UserError `handover`.
+ * What build jobs handed over of an image, where one is named, and of some systems, where they are. None at all is an
+ * error unless `mayBeNone`. Throws UserError `handover`.
  */
-export async function collectHandovers(
-  wanted: Wanted,
-  canBeBuilt: boolean,
-  job: Job | undefined,
-  host: Host,
-): Promise<Part[]> {
-  const tempDir = await host.tempDir();
-  const handovers =
-    wanted.from.length === 0 && job
-      ? await fromArtifacts(wanted, canBeBuilt, job, host, tempDir)
-      : (await Promise.all(wanted.from.map((folder) => readHandovers(resolve(host.cwd, folder), tempDir)))).flat();
-  return handovers
-    .map(handoverPart)
-    .filter((part) => wanted.system.length === 0 || wanted.system.includes(part.system));
+export type CollectHandovers = (wanted: Wanted, mayBeNone: boolean) => Promise<Part[]>;
+
+/**
+ * Collects from the folders that are named or, in a workflow, from the artifacts of this run, the newest attempt of each.
+ * Folders and the list of artifacts are read once.
+ */
+export function handoverCollector(from: readonly string[], job: Job | undefined, host: Host): CollectHandovers {
+  const artifacts = from.length === 0 && job ? openArtifacts(job, host) : undefined;
+  let read: Promise<Handover[]> | undefined;
+  const folders = (): Promise<Handover[]> => (read ??= fromFolders(from, host));
+  return async (wanted, mayBeNone) => {
+    const handovers = artifacts ? await artifacts(wanted, mayBeNone) : await folders();
+    return handovers
+      .map(handoverPart)
+      .filter(
+        ({ name, system }) =>
+          (wanted.image === undefined || wanted.image === name) &&
+          (wanted.system.length === 0 || wanted.system.includes(system)),
+      );
+  };
 }
 
-async function fromArtifacts(
-  { image, system }: Wanted,
-  canBeBuilt: boolean,
-  job: Job,
-  host: Host,
-  tempDir: string,
-): Promise<Handover[]> {
+async function fromFolders(from: readonly string[], host: Host): Promise<Handover[]> {
+  const tempDir = await host.tempDir();
+  return (await Promise.all(from.map((folder) => readHandovers(resolve(host.cwd, folder), tempDir)))).flat();
+}
+
+function openArtifacts(job: Job, host: Host) {
   const artifacts = artifactsOf(host);
-  const all = await artifacts.list();
-  if (canBeBuilt && newestHandovers(all).length === 0) return [];
-  const handovers: Handover[] = [];
-  for (const { artifact, ...name } of findHandovers(all, {
-    image,
-    ...(system.length > 0 ? { systems: system } : {}),
-  })) {
-    const file = await artifacts.download(artifact, tempDir);
-    for (const handover of await readHandover(file, tempDir)) handovers.push(checkOrigin(handover, name, job));
-  }
-  return handovers;
+  let listed: ReturnType<typeof artifacts.list> | undefined;
+  const list = (): ReturnType<typeof artifacts.list> => (listed ??= artifacts.list());
+  return async ({ image, system }: Wanted, mayBeNone: boolean): Promise<Handover[]> => {
+    const all = await list();
+    const systems = system.length > 0 ? { systems: system } : {};
+    const named = newestHandovers(all).filter(({ image: name }) => image === undefined || image === name);
+    if (mayBeNone && named.length === 0) return [];
+    const tempDir = await host.tempDir();
+    const handovers: Handover[] = [];
+    for (const { artifact, ...name } of findHandovers(all, { image, ...systems })) {
+      const file = await artifacts.download(artifact, tempDir);
+      for (const handover of await readHandover(file, tempDir)) handovers.push(checkOrigin(handover, name, job));
+    }
+    return handovers;
+  };
 }
 
 /** An artifact must be what its name says, and of this very run. */

@@ -2,6 +2,7 @@ import type { CommandLoaders } from '../host/command.ts';
 
 /** Every command. The imports are lazy, so that a command loads only what it needs. */
 export const commands: CommandLoaders = {
+  plan: () => import('./plan.ts').then((module) => module.plan),
   build: () => import('./build.ts').then((module) => module.build),
   publish: () => import('./publish.ts').then((module) => module.publish),
   machine: () => import('./machine.ts').then((module) => module.machine),

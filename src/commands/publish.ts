@@ -1,32 +1,25 @@
-import { buildFromNix } from '../build/build-from-nix.ts';
-import { NO_JOURNAL } from '../build/journal.ts';
-import { buildForeign } from '../foreign/build-foreign.ts';
 import { defineCommand } from '../host/command.ts';
 import { choices, flag, lines, text } from '../host/fields.ts';
-import type { Host } from '../host/host.ts';
 import { SYSTEMS, type System } from '../image/system.ts';
+import { UserError } from '../io/error.ts';
 import type { Installable } from '../nix/installable.ts';
 import type { Nix } from '../nix/nix.ts';
-import { builtChild, type Child, handedChild } from '../publish/child.ts';
 import { jobParts, type Part, soleImage } from '../publish/part.ts';
 import { checkPlatforms } from '../publish/platforms.ts';
-import { LostError, type PublishedIndex, publishIndex } from '../publish/publish-index.ts';
-import { publishData, publishSummary, publishText, references } from '../publish/report.ts';
 import { parseTagLine } from '../publish/tag-rules.ts';
-import { checkFiles, checkRoom, chooseTags, filesFirst, mergeTargets, type Target } from '../publish/target.ts';
-import { type Destination, parseDestination } from '../registry/destination.ts';
-import { parseReference } from '../registry/reference.ts';
-import { collectHandovers } from './collecting.ts';
+import { parseDestinationTemplate } from '../registry/destination-template.ts';
+import { handoverCollector } from './collecting.ts';
 import { jobOf } from './github.ts';
-import { inFolder, type Places, placesOf } from './places.ts';
-import { type Reuse, reuseOf } from './reuse.ts';
+import { placesOf } from './places.ts';
+import { type Publishing, publishImage, resultOf } from './publish-image.ts';
+import { publishPlan, readPlan } from './publish-plan.ts';
 import { nixInputs, registryInputs, reuseInputs } from './shared-inputs.ts';
 import { tagsOfRun } from './tags.ts';
-import { buildTools, installables, nixOf } from './wiring.ts';
+import { installables, nixOf } from './wiring.ts';
 
 export const publish = defineCommand({
   name: 'publish',
-  summary: 'Publish one image for all its systems as one multi-arch index.',
+  summary: 'Publish an image, or all of a plan, for all systems as one multi-arch index each.',
   description:
     'Takes what build jobs handed over, builds what they did not, checks that every system has its image, writes the ' +
     'index to every destination, reads it back, and only then moves the tags.',
@@ -46,12 +39,19 @@ export const publish = defineCommand({
       placeholder: 'NAME',
       faces: 'action',
     }),
+    plan: text({
+      description:
+        'What `plan` printed as its output `plan`, or `@FILE` that holds it: every image of it is published, those that ' +
+        'need no build job from what is published already.',
+      placeholder: 'PLAN',
+    }),
     to: lines({
       description:
         'Destination: `docker://REFERENCE` or a plain reference, `oci:DIR[:TAG]`, `oci-archive:FILE[:TAG]`, ' +
-        "`docker-archive:FILE[:REFERENCE]`. An OCI layout in a folder of the image's name unless given.",
+        '`docker-archive:FILE[:REFERENCE]`; `{name}` in it is the name of the image. What the plan says, or else an OCI ' +
+        "layout in a folder of the image's name, unless given.",
       placeholder: 'DEST',
-      parse: parseDestination,
+      parse: parseDestinationTemplate,
     }),
     tag: lines({
       description:
@@ -68,7 +68,8 @@ export const publish = defineCommand({
     ...registryInputs,
   },
   outputs: {
-    digest: 'Digest of the index.',
+    digest: 'Digest of the index, where one image is published.',
+    digests: 'Digests of the indexes as JSON, by name of the image.',
     references: 'Every reference that now means it, one a line.',
   },
   async run(inputs, host) {
@@ -81,53 +82,29 @@ export const publish = defineCommand({
     let opened: Promise<Nix> | undefined;
     const nix = (): Promise<Nix> => (opened ??= nixOf(host, inputs.nixArg));
     const given = installables(inputs.installable, inputs.file, inputs.attr);
-    const handed = await collectHandovers(inputs, given.length > 0, job, host);
+    const collect = handoverCollector(inputs.from, job, host);
+    const publishing: Publishing = { ...inputs, tags: tags ?? [], places, host, nix };
+    if (inputs.plan !== undefined) {
+      if (given.length > 0) throw planAndInstallable();
+      return publishPlan(await readPlan(inputs.plan, host.cwd), inputs, collect, publishing);
+    }
+    const handed = await collect(inputs, given.length > 0);
     const parts = inOrder([...handed, ...(await jobsLeft(given, inputs.system, handed, nix))]);
     const image = soleImage(parts);
     const expected = inputs.system.length > 0 ? inputs.system : parts.flatMap((part) => part.systems);
     checkPlatforms(parts, [...new Set(expected)], inputs.allowMissing);
-
-    const asked = inputs.to.length > 0 ? inputs.to : [defaultDestination(image.name)];
-    const destinations = filesFirst(asked).map((destination) => inFolder(destination, host.cwd));
-    checkRoom(destinations, parts.length);
-    checkFiles(destinations);
-    const imageName = parseReference(image.name);
-    const targets = mergeTargets(
-      destinations.map(
-        (destination): Target => ({
-          repository: places.openForWriting(destination, imageName),
-          tags: chooseTags(destination, tags ?? [], image.tag),
-        }),
-      ),
-    );
-    try {
-      const reuse = await reuseOf(inputs, targets, places, host);
-      const publishWith = async (how: Reuse): Promise<PublishedIndex> =>
-        publishIndex(await childrenOf(parts, targets, how, host, places, nix), targets, host);
-      const published = await publishWith(reuse).catch((error: unknown) => {
-        if (!(error instanceof LostError)) throw error;
-        // A blob behind a live manifest is gone: nothing is believed any more, everything is made and asked for.
-        host.log.warn(`${error.message}; making all layers again`);
-        return publishWith({ ...reuse, journal: NO_JOURNAL, recompress: true });
-      });
-      await reuse.journal.clear();
-      return {
-        outputs: { digest: published.index.digest, references: references(targets).join('\n') },
-        data: publishData(image.name, published, targets),
-        text: publishText(published, targets),
-        summary: publishSummary(image.name, published, targets),
-      };
-    } catch (error) {
-      if (host.signal.aborted) host.log.warn('stopped; blobs that were sent stay where they are, for the next publish');
-      await Promise.all(targets.map(({ repository }) => repository.abandon()));
-      throw error;
-    }
+    return resultOf(await publishImage(image, parts, inputs.to, publishing));
   },
 });
 
+const planAndInstallable = (): UserError =>
+  new UserError('input', 'both a plan and an image to build are given', {
+    hint: 'A plan names its images: leave out the installable, or the plan.',
+  });
+
 /** The end of a run that has nothing to publish, such as a stranger's pull request. */
 const nothing = (why: string) => ({
-  outputs: { digest: '', references: '' },
+  outputs: { digest: '', digests: '{}', references: '' },
   data: null,
   text: why,
   summary: `${why}\n`,
@@ -149,37 +126,3 @@ async function jobsLeft(
   for (const installable of given) parts.push(...(await jobParts(await nix(), installable, wanted, systems)));
   return parts;
 }
-
-/** Builds one system after another: each keeps all cores busy by itself, and its bytes are counted apart. */
-async function childrenOf(
-  parts: readonly Part[],
-  targets: readonly Target[],
-  reuse: Reuse,
-  host: Host,
-  places: Places,
-  nix: () => Promise<Nix>,
-): Promise<Child[]> {
-  const repositories = targets.map((target) => target.repository);
-  const sent = (): number => repositories.reduce((sum, repository) => sum + repository.bytesSent, 0);
-  const children: Child[] = [];
-  for (const part of parts) {
-    if (part.kind === 'handover') {
-      children.push(await handedChild(part.handover, places.openForReading));
-    } else {
-      const before = sent();
-      const tools = await buildTools(host, await nix(), places);
-      const image =
-        part.kind === 'foreign'
-          ? await buildForeign({ ...part, ...reuse, repositories }, tools)
-          : await buildFromNix({ ...part, ...reuse, repositories }, tools);
-      children.push(builtChild(image, sent() - before));
-    }
-  }
-  return children;
-}
-
-/** The last part of an image's name is a folder here: `oci:app`. */
-const defaultDestination = (name: string): Destination => ({
-  kind: 'oci',
-  path: name.slice(name.lastIndexOf('/') + 1),
-});

@@ -93,6 +93,7 @@ const execute = async (session: Session, command: Command, args: Arguments, raw:
     const result = await runCommand(command, inputs, host, tmpdir());
     terminal.close();
     await print(world, mask(renderResult(result, args.json)));
+    if (result.failure !== undefined) throw result.failure;
     return EXIT.done;
   } catch (error) {
     return failWith(session, error, exitCodeOf(error, signal));

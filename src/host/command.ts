@@ -1,3 +1,4 @@
+import type { UserError } from '../io/error.ts';
 import { type Fields, fieldMeta, type InputsOf } from './fields.ts';
 import type { Host } from './host.ts';
 
@@ -16,6 +17,8 @@ export interface CommandResult<O extends OutputDeclarations = OutputDeclarations
   readonly text: string;
   /** Markdown for the job summary. */
   readonly summary?: string;
+  /** What failed although the rest was done: told after the rest, and the run fails. */
+  readonly failure?: UserError;
 }
 
 /** One command, from which its three faces are made: command line, action, and their documentation. */

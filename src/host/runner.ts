@@ -98,7 +98,9 @@ const execute = async (step: Step, command: Command, world: World): Promise<void
   const { signal, env, cwd, fetch } = world;
   const exec = createExec({ env: world.environment, signal });
   const host = { kind: 'runner', log: step.log, exec, signal, env, cwd, fetch } as const;
-  await leave(step, await runCommand(command, inputs, host, env('RUNNER_TEMP') ?? tmpdir()));
+  const result = await runCommand(command, inputs, host, env('RUNNER_TEMP') ?? tmpdir());
+  await leave(step, result);
+  if (result.failure !== undefined) throw result.failure;
 };
 
 /** Runs the command `name` as a step of a workflow. Returns the exit code; never throws. */

@@ -20,9 +20,9 @@ const KEY = /^[0-9a-f]{64}$/;
 /** Whether a text can be an image's key: 64 hexadecimal digits. */
 export const isImageKey = (text: string): boolean => KEY.test(text);
 
-/** What a store path makes of an image that another tool has laid out. */
+/** An image that another tool makes, by its store path. */
 export interface ForeignContent {
-  readonly kind: 'archive' | 'stream' | 'nix2container';
+  readonly kind: 'archive' | 'stream' | 'nix2container' | 'disk';
   readonly outPath: string;
 }
 

@@ -39,3 +39,12 @@ export const settingsCommands = (version: NixVersion): readonly (readonly string
   const commands = [['config', 'show'], ['show-config']];
   return isAtLeast(version, 2, 20) ? commands : commands.reverse();
 };
+
+/**
+ * What names all outputs of a flake at once. Newer versions take the path `.`; older ones look for every path in the
+ * packages of the system first, so there they are told of a system that no flake has.
+ */
+export const wholeFlake = (version: NixVersion, flake: string): readonly string[] =>
+  version.implementation !== 'lix' && isAtLeast(version, 2, 20)
+    ? [`${flake}#.`]
+    : ['--option', 'system', 'none', `${flake}#""`];

@@ -5,10 +5,12 @@ import type { Descriptor } from '../image/descriptor.ts';
 import { annotatedKey, keyAnnotation } from '../image/image-key.ts';
 import { type ImageManifest, manifestSchema } from '../image/manifest.ts';
 import { platformOf, type System } from '../image/system.ts';
+import { UserError } from '../io/error.ts';
 import { parseJson } from '../io/json.ts';
 import { type Destination, parseDestination } from '../registry/destination.ts';
 import type { ImageSource } from '../registry/open.ts';
 import type { Repository, StoredManifest } from '../registry/repository.ts';
+import type { PublishedPart } from './part.ts';
 
 /** One platform's image on its way into an index. */
 export interface Child {
@@ -39,6 +41,20 @@ export async function handedChild(
     buildJob: label.run?.job,
     bytesSent: 0,
   };
+}
+
+/** A child that is published already. Throws UserError `handover` when it is gone, or is not what the plan says. */
+export async function publishedChild({ name, system, manifest, key, repository }: PublishedPart): Promise<Child> {
+  const hint = 'Plan again, with `force` where the registry was cleaned, and build what is needed then.';
+  const stored = await repository.getManifest(manifest);
+  const where = `${repository.name}@${manifest}`;
+  if (!stored) throw new UserError('handover', `${where} is gone, the image ${name} for ${system}`, { hint });
+  const parsed = parseManifest(stored, where);
+  if (annotatedKey(parsed) !== key) {
+    throw new UserError('handover', `${where} is not the image ${name} for ${system} that was planned`, { hint });
+  }
+  const source = { layers: repository, rest: repository };
+  return { system, manifest: stored, parsed, source, buildJob: undefined, bytesSent: 0 };
 }
 
 /** A child that was built right into the destinations. */

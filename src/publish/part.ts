@@ -1,11 +1,13 @@
 import type { Handover } from '../handover/handover.ts';
 import type { Definition } from '../image/definition.ts';
+import type { Digest } from '../image/digest.ts';
 import type { System } from '../image/system.ts';
 import { UserError } from '../io/error.ts';
 import { evaluateImage, systemsOf } from '../nix/evaluate.ts';
 import type { Foreign } from '../nix/foreign.ts';
 import { type Installable, installableText } from '../nix/installable.ts';
 import type { Nix } from '../nix/nix.ts';
+import type { Repository } from '../registry/repository.ts';
 
 interface Common {
   readonly name: string;
@@ -17,9 +19,18 @@ interface Common {
   readonly origin: string;
 }
 
-/** One platform's image to publish: handed over by a build job, or still to be built here. */
+/** An image that is published already, and goes into the new index as it is. */
+export interface PublishedPart extends Common {
+  readonly kind: 'published';
+  readonly manifest: Digest;
+  readonly key: string;
+  readonly repository: Repository;
+}
+
+/** One platform's image to publish: handed over by a build job, published before, or still to be built here. */
 export type Part =
   | (Common & { readonly kind: 'handover'; readonly handover: Handover })
+  | PublishedPart
   | (Common & { readonly kind: 'job'; readonly definition: Definition })
   | (Common & { readonly kind: 'foreign'; readonly foreign: Foreign });
 

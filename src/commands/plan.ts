@@ -1,0 +1,185 @@
+import { defineCommand } from '../host/command.ts';
+import { flag, lines, text } from '../host/fields.ts';
+import type { Host } from '../host/host.ts';
+import type { System } from '../image/system.ts';
+import { UserError } from '../io/error.ts';
+import { type Discovered, discover, type Source } from '../nix/discover.ts';
+import { parseAttributePath } from '../nix/installable.ts';
+import { filterSystems } from '../plan/filter.ts';
+import { chooseImages } from '../plan/images.ts';
+import { type MatrixJob, matrixOf, parseRunner, tooManyJobs } from '../plan/matrix.ts';
+import { noImages } from '../plan/nothing.ts';
+import { isContainer, PLAN_VERSION, type Plan, type PlannedImage } from '../plan/plan.ts';
+import { markPublished } from '../plan/published.ts';
+import { planSummary, planText, sourceText } from '../plan/report.ts';
+import { chooseTags } from '../publish/target.ts';
+import type { Destination } from '../registry/destination.ts';
+import { type DestinationTemplate, destinationOf, parseDestinationTemplate } from '../registry/destination-template.ts';
+import type { ImageSource } from '../registry/open.ts';
+import { parseTag } from '../registry/reference.ts';
+import { checkTemplate } from './naming.ts';
+import { inFolder, type Places, placesOf } from './places.ts';
+import { nixInputs, registryInputs } from './shared-inputs.ts';
+import { nixOf } from './wiring.ts';
+
+export const plan = defineCommand({
+  name: 'plan',
+  summary: 'Find every image of a flake and say which build jobs are needed.',
+  description:
+    'Evaluates once, for all systems, and builds nothing: neither images nor what an evaluation would import. With `to`, ' +
+    'images that are published there with the same content need no build job. The output `matrix` is for ' +
+    '`strategy.matrix`, the output `plan` for `publish`.',
+  inputs: {
+    flake: text({ description: 'The flake; `.` unless given.', placeholder: 'FLAKE', positional: true }),
+    to: text({
+      description:
+        'Where the images will be published, such as `ghcr.io/org/{name}`; `{name}` is the name of the image.',
+      placeholder: 'DEST',
+      parse: parseDestinationTemplate,
+    }),
+    images: lines({
+      description: 'Glob of names or attributes of images to plan, such as `web-*`; with `!` before it, to leave out.',
+      placeholder: 'GLOB',
+    }),
+    systems: lines({
+      description: 'Glob of systems to plan, such as `x86_64-*`; with `!` before it, to leave out.',
+      placeholder: 'GLOB',
+    }),
+    runners: lines({
+      description: 'Runner for a system, as `SYSTEM=LABEL`; `ubuntu-latest` and `ubuntu-24.04-arm` unless given.',
+      placeholder: 'SYSTEM=LABEL',
+      parse: parseRunner,
+    }),
+    changedSince: lines({
+      description:
+        "Tag at the destination whose images count as published; the tag in `to`, the image's own, or `latest`, unless given.",
+      placeholder: 'TAG',
+      parse: parseTag,
+    }),
+    force: flag({ description: 'Build every image, published or not.' }),
+    nixosVariants: lines({
+      description:
+        'Variant of `config.system.build.images` to list for every NixOS configuration, such as `amazon`; none unless given.',
+      placeholder: 'VARIANT',
+    }),
+    ...nixInputs,
+    ...registryInputs,
+  },
+  outputs: {
+    matrix:
+      'Build jobs that are needed, as JSON for `strategy.matrix`: name, system, runner, kind, attr, installable, key.',
+    any: 'Whether a build job is needed: `true` or `false`.',
+    images: 'All images as JSON: name, kind, systems, and why each was taken.',
+    plan: 'The whole plan as JSON, for `publish`.',
+  },
+  async run(inputs, host) {
+    const source = sourceOf(inputs.flake, inputs.file, inputs.attr);
+    const systems = filterSystems(inputs.systems);
+    const nix = await nixOf(host, inputs.nixArg);
+    const options = { systems, variants: inputs.nixosVariants };
+    const found = await host.log.group(`Evaluate ${sourceText(source)}`, () => discover(nix, source, options));
+    const planned = choose(found, source, systems, inputs.images);
+    warnOfBroken(planned, host);
+    const { to, force, changedSince } = inputs;
+    if (to) checkTemplate(to, containerNames(planned.images));
+    const places = await placesOf(host, inputs);
+    const open = (image: PlannedImage) => publishedPlaces(image, to, changedSince, host, places);
+    const images = to && !force ? await markPublished(planned.images, open, host.log) : planned.images;
+    const whole = { ...planned, to: to?.text ?? null, images: [...images] };
+    const include = matrixOf(whole, inputs.runners);
+    const tooMany = tooManyJobs(include);
+    if (tooMany && host.kind === 'runner') throw tooMany;
+    if (tooMany) host.log.warn(tooMany.message);
+    return result(whole, include);
+  },
+});
+
+function sourceOf(flake: string | undefined, file: string | undefined, attr: string | undefined): Source {
+  if (file !== undefined) {
+    if (flake === undefined) return { kind: 'file', file, path: parseAttributePath(attr ?? '') };
+    throw new UserError('input', `both ${flake} and --file ${file} are given`, {
+      hint: 'Name a flake or a file, not both.',
+    });
+  }
+  if (attr !== undefined) {
+    throw new UserError('input', '--attr is given without --file', {
+      hint: 'A flake is searched as a whole; choose with images: NAME.',
+    });
+  }
+  if (flake?.includes('#') || flake?.startsWith('-')) {
+    throw new UserError('input', `${JSON.stringify(flake)} is no flake`, {
+      hint: 'Name the flake alone, for instance . or github:org/repo; choose images with images: NAME.',
+    });
+  }
+  return { kind: 'flake', flake: flake ?? '.' };
+}
+
+function choose(
+  found: readonly Discovered[],
+  source: Source,
+  systems: readonly System[],
+  globs: readonly string[],
+): Omit<Plan, 'to'> {
+  const { images, leftOut } = chooseImages(found, { images: globs, systems, isFile: source.kind === 'file' });
+  if (images.length === 0) throw noImages(sourceText(source), leftOut, globs);
+  return {
+    schemaVersion: PLAN_VERSION,
+    source: source.kind === 'flake' ? { flake: source.flake, file: null } : { flake: null, file: source.file },
+    images: [...images],
+    leftOut: [...leftOut],
+  };
+}
+
+/** Packages fail to evaluate for many a reason that concerns no image; in an output of images it is news. */
+function warnOfBroken({ leftOut }: Pick<Plan, 'leftOut'>, { log }: Host): void {
+  for (const { attr, why, broken } of leftOut) {
+    const write = broken && !attr.startsWith('packages.') ? log.warn : log.debug;
+    write(`left out: ${attr}: ${why}`);
+  }
+}
+
+const containerNames = (images: readonly PlannedImage[]): string[] =>
+  images.filter(({ jobs }) => jobs.some(isContainer)).map(({ name }) => name);
+
+/** The tags whose images count: those that were named, or that a publish would move. */
+async function publishedPlaces(
+  image: PlannedImage,
+  to: DestinationTemplate | undefined,
+  named: readonly string[],
+  host: Host,
+  places: Places,
+): Promise<ImageSource[]> {
+  if (!to) return [];
+  const destination = inFolder(destinationOf(to, image.name), host.cwd);
+  const tags = named.length > 0 ? named : chooseTags(destination, [], image.tag);
+  return Promise.all(tags.map((tag) => places.openForReading(withTag(destination, tag))));
+}
+
+/** The same place under another tag; an archive for docker names its image in another way, and is never read. */
+function withTag(destination: Destination, tag: string): Destination {
+  if (destination.kind === 'registry') {
+    const { host, repository } = destination.reference;
+    return { kind: 'registry', reference: { host, repository, tag } };
+  }
+  return destination.kind === 'docker-archive' ? destination : { ...destination, tag };
+}
+
+function result(planned: Plan, include: readonly MatrixJob[]) {
+  const images = planned.images.map(({ name, why, jobs }) => ({
+    name,
+    kind: jobs[0]?.kind,
+    systems: jobs.map(({ system }) => system),
+    why,
+  }));
+  return {
+    outputs: {
+      matrix: JSON.stringify({ include }),
+      any: String(include.length > 0),
+      images: JSON.stringify(images),
+      plan: JSON.stringify(planned),
+    },
+    data: planned,
+    text: planText(planned),
+    summary: planSummary(planned),
+  };
+}

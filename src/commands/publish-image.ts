@@ -1,0 +1,127 @@
+import { buildFromNix } from '../build/build-from-nix.ts';
+import { NO_JOURNAL } from '../build/journal.ts';
+import { buildForeign } from '../foreign/build-foreign.ts';
+import type { Host } from '../host/host.ts';
+import type { Nix } from '../nix/nix.ts';
+import { builtChild, type Child, handedChild, publishedChild } from '../publish/child.ts';
+import type { Part } from '../publish/part.ts';
+import { LostError, type PublishedIndex, publishIndex } from '../publish/publish-index.ts';
+import { publishData, publishSummary, publishText, references } from '../publish/report.ts';
+import { checkFiles, checkRoom, chooseTags, filesFirst, mergeTargets, type Target } from '../publish/target.ts';
+import type { Destination } from '../registry/destination.ts';
+import { type DestinationTemplate, destinationOf } from '../registry/destination-template.ts';
+import { parseReference } from '../registry/reference.ts';
+import { inFolder, type Places } from './places.ts';
+import { type Reuse, type ReuseInputs, reuseOf } from './reuse.ts';
+import { buildTools } from './wiring.ts';
+
+/** What every image of one run is published with. */
+export interface Publishing extends ReuseInputs {
+  /** Tags to move; none for the image's own. */
+  readonly tags: readonly string[];
+  readonly places: Places;
+  readonly host: Host;
+  readonly nix: () => Promise<Nix>;
+}
+
+export interface PublishedImage {
+  readonly name: string;
+  readonly published: PublishedIndex;
+  readonly targets: readonly Target[];
+}
+
+/**
+ * Publishes the parts of one image, which are complete, as one index at every destination. Throws UserError as
+ * `publishIndex` and the builds do; temporary files are gone then.
+ */
+export async function publishImage(
+  image: { readonly name: string; readonly tag: string | null },
+  parts: readonly Part[],
+  to: readonly DestinationTemplate[],
+  publishing: Publishing,
+): Promise<PublishedImage> {
+  const { host, places } = publishing;
+  const targets = targetsOf(image, parts.length, to, publishing);
+  try {
+    const reuse = await reuseOf(publishing, targets, places, host);
+    const publishWith = async (how: Reuse): Promise<PublishedIndex> =>
+      publishIndex(await childrenOf(parts, targets, how, publishing), targets, host);
+    const published = await publishWith(reuse).catch((error: unknown) => {
+      if (!(error instanceof LostError)) throw error;
+      // A blob behind a live manifest is gone: nothing is believed any more, everything is made and asked for.
+      host.log.warn(`${error.message}; making all layers again`);
+      return publishWith({ ...reuse, journal: NO_JOURNAL, recompress: true });
+    });
+    await reuse.journal.clear();
+    return { name: image.name, published, targets };
+  } catch (error) {
+    if (host.signal.aborted) host.log.warn('stopped; blobs that were sent stay where they are, for the next publish');
+    await Promise.all(targets.map(({ repository }) => repository.abandon()));
+    throw error;
+  }
+}
+
+function targetsOf(
+  { name, tag }: { readonly name: string; readonly tag: string | null },
+  platforms: number,
+  to: readonly DestinationTemplate[],
+  { host, places, tags }: Publishing,
+): Target[] {
+  const asked = to.length > 0 ? to.map((template) => destinationOf(template, name)) : [defaultDestination(name)];
+  const destinations = filesFirst(asked).map((destination) => inFolder(destination, host.cwd));
+  checkRoom(destinations, platforms);
+  checkFiles(destinations);
+  const imageName = parseReference(name);
+  return mergeTargets(
+    destinations.map((destination) => ({
+      repository: places.openForWriting(destination, imageName),
+      tags: chooseTags(destination, tags, tag),
+    })),
+  );
+}
+
+/** Builds one system after another: each keeps all cores busy by itself, and its bytes are counted apart. */
+async function childrenOf(
+  parts: readonly Part[],
+  targets: readonly Target[],
+  reuse: Reuse,
+  { host, places, nix }: Publishing,
+): Promise<Child[]> {
+  const repositories = targets.map((target) => target.repository);
+  const sent = (): number => repositories.reduce((sum, repository) => sum + repository.bytesSent, 0);
+  const children: Child[] = [];
+  for (const part of parts) {
+    if (part.kind === 'handover') {
+      children.push(await handedChild(part.handover, places.openForReading));
+    } else if (part.kind === 'published') {
+      children.push(await publishedChild(part));
+    } else {
+      const before = sent();
+      const tools = await buildTools(host, await nix(), places);
+      const image =
+        part.kind === 'foreign'
+          ? await buildForeign({ ...part, ...reuse, repositories }, tools)
+          : await buildFromNix({ ...part, ...reuse, repositories }, tools);
+      children.push(builtChild(image, sent() - before));
+    }
+  }
+  return children;
+}
+
+/** The last part of an image's name is a folder here: `oci:app`. */
+const defaultDestination = (name: string): Destination => ({
+  kind: 'oci',
+  path: name.slice(name.lastIndexOf('/') + 1),
+});
+
+/** The result of a command that published one image. */
+export const resultOf = ({ name, published, targets }: PublishedImage) => ({
+  outputs: {
+    digest: published.index.digest as string,
+    digests: JSON.stringify({ [name]: published.index.digest }),
+    references: references(targets).join('\n'),
+  },
+  data: publishData(name, published, targets),
+  text: publishText(published, targets),
+  summary: publishSummary(name, published, targets),
+});

@@ -1,0 +1,181 @@
+import { readFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { annotatedKey } from '../image/image-key.ts';
+import { manifestSchema } from '../image/manifest.ts';
+import type { System } from '../image/system.ts';
+import { UserError } from '../io/error.ts';
+import { parseJson } from '../io/json.ts';
+import { mapParallel } from '../io/parallel.ts';
+import { isContainer, isNeeded, type Plan, type PlannedImage, type PlannedJob, parsePlan } from '../plan/plan.ts';
+import type { Part } from '../publish/part.ts';
+import { checkPlatforms } from '../publish/platforms.ts';
+import { references } from '../publish/report.ts';
+import type { Destination } from '../registry/destination.ts';
+import { type DestinationTemplate, destinationOf, parseDestinationTemplate } from '../registry/destination-template.ts';
+import type { CollectHandovers } from './collecting.ts';
+import { checkTemplate } from './naming.ts';
+import { inFolder } from './places.ts';
+import { type PublishedImage, type Publishing, publishImage, resultOf } from './publish-image.ts';
+
+interface PlanInputs {
+  readonly image: string | undefined;
+  readonly to: readonly DestinationTemplate[];
+  readonly system: readonly System[];
+  readonly allowMissing: boolean;
+}
+
+/** Images at once, at registries: each is a few requests mostly. Files are written one image after another. */
+const AT_ONCE = 4;
+
+/** Reads the input `plan`: JSON, or `@FILE` that holds it. Throws UserError `input`. */
+export async function readPlan(text: string, cwd: string): Promise<Plan> {
+  if (!text.startsWith('@')) return parsePlan(text);
+  const file = text.slice(1);
+  const content = await readFile(resolve(cwd, file), 'utf8').catch((cause: unknown) => {
+    throw new UserError('input', `the plan ${file} cannot be read`, {
+      hint: 'Name a file that holds what `nix-images plan --json` printed.',
+      cause,
+    });
+  });
+  return parsePlan(content);
+}
+
+/**
+ * Publishes every image of a plan: the handovers of the build jobs that were needed, and what is published already of the
+ * rest. Images do not depend on each other: where one fails, the others are published, and the failure is told at the end.
+ */
+export async function publishPlan(plan: Plan, inputs: PlanInputs, collect: CollectHandovers, publishing: Publishing) {
+  const { host } = publishing;
+  const images = chosenImages(plan, inputs);
+  const planned = plan.to === null ? undefined : parseDestinationTemplate(plan.to);
+  const to = inputs.to.length > 0 ? inputs.to : planned ? [planned] : [];
+  for (const template of to)
+    checkTemplate(
+      template,
+      images.map(({ name }) => name),
+    );
+  const atOnce = to.every((template) => destinationOf(template, 'name').kind === 'registry') ? AT_ONCE : 1;
+  const outcomes = await mapParallel(images, to.length > 0 ? atOnce : 1, async (image): Promise<Outcome> => {
+    try {
+      const parts = await partsOf(image, planned, inputs, collect, publishing);
+      return { image: await publishImage(image, parts, to, publishing) };
+    } catch (error) {
+      if (!(error instanceof UserError) || host.signal.aborted) throw error;
+      if (images.length > 1) host.log.warn(`${image.name} is not published: ${error.message}`);
+      return { name: image.name, error };
+    }
+  });
+  return joined(outcomes);
+}
+
+type Outcome = { readonly image: PublishedImage } | { readonly name: string; readonly error: UserError };
+
+/** The containers of a plan, as far as the inputs ask for them. */
+function chosenImages(plan: Plan, { image, system }: PlanInputs): PlannedImage[] {
+  const wanted = (job: PlannedJob): boolean => isContainer(job) && (system.length === 0 || system.includes(job.system));
+  const images = plan.images
+    .filter(({ name }) => image === undefined || image === name)
+    .map((planned) => ({ ...planned, jobs: planned.jobs.filter(wanted) }))
+    .filter(({ jobs }) => jobs.length > 0);
+  if (images.length > 0) return images;
+  throw new UserError(
+    'platforms',
+    `the plan has no image to publish${image === undefined ? '' : ` of the name ${image}`}`,
+    {
+      hint: `It has ${plan.images.map(({ name }) => name).join(', ') || 'no image at all'}.`,
+    },
+  );
+}
+
+/** What an image of the plan is made of. Throws UserError `platforms` where a build job has left nothing. */
+async function partsOf(
+  image: PlannedImage,
+  planned: DestinationTemplate | undefined,
+  { allowMissing }: PlanInputs,
+  collect: CollectHandovers,
+  { places, host }: Publishing,
+): Promise<Part[]> {
+  const needed = image.jobs.filter(isNeeded);
+  const wanted = { image: image.name, system: needed.map(({ system }) => system) };
+  const handed = needed.length > 0 ? await collect(wanted, true) : [];
+  for (const part of handed) checkKey(part, needed);
+  const systems = image.jobs.map(({ system }) => system);
+  const published = await Promise.all(
+    image.jobs.map(async ({ system, key, published: manifest }): Promise<Part[]> => {
+      if (manifest === null) return [];
+      const from = inFolder(destinationAt(planned, image.name), host.cwd);
+      const { repository } = await places.openForReading(atDigest(from, manifest));
+      const origin = `${repository.name}@${manifest}`;
+      return [
+        { kind: 'published', name: image.name, tag: image.tag, system, systems, origin, manifest, key, repository },
+      ];
+    }),
+  );
+  const parts = [...handed, ...published.flat()];
+  checkPlatforms(parts, systems, allowMissing);
+  return systems.flatMap((system) => parts.filter((part) => part.system === system));
+}
+
+const destinationAt = (planned: DestinationTemplate | undefined, name: string): Destination => {
+  if (planned) return destinationOf(planned, name);
+  throw new UserError('input', `the plan says that ${name} is published, but not where`, {
+    hint: 'Give the output of `nix-images plan` as it is.',
+  });
+};
+
+const atDigest = (destination: Destination, digest: PlannedJob['published']): Destination => {
+  if (destination.kind === 'registry' && digest !== null) {
+    const { host, repository } = destination.reference;
+    return { kind: 'registry', reference: { host, repository, digest } };
+  }
+  // Any tag will do to open a layout: the manifest is asked for by its digest.
+  return destination.kind === 'oci' ? { ...destination, tag: destination.tag ?? 'latest' } : destination;
+};
+
+/** A build job that evaluated something else than the plan did must not pass for it. Throws UserError `handover`. */
+function checkKey(part: Part, jobs: readonly PlannedJob[]): void {
+  if (part.kind !== 'handover') return;
+  const { annotations } = parseJson(part.handover.manifest.bytes, manifestSchema, part.origin);
+  const planned = jobs.find(({ system }) => system === part.system)?.key;
+  if (annotatedKey({ annotations }) === planned) return;
+  throw new UserError('handover', `${part.origin} holds another image than was planned for ${part.system}`, {
+    hint: 'Build with the same commit and the same arguments for Nix as were planned with.',
+  });
+}
+
+function joined(outcomes: readonly Outcome[]) {
+  const images = outcomes.flatMap((outcome) => ('image' in outcome ? [outcome.image] : []));
+  const failed = outcomes.flatMap((outcome) => ('image' in outcome ? [] : [outcome]));
+  const results = images.map(resultOf);
+  const [sole] = outcomes.length === 1 ? results : [];
+  const digests = Object.fromEntries(images.map(({ name, published }) => [name, published.index.digest]));
+  const list = failed.map(({ name, error }) => `- ${name}: ${error.message}\n`).join('');
+  return {
+    outputs: {
+      digest: sole?.outputs.digest ?? '',
+      digests: JSON.stringify(digests),
+      references: images.flatMap(({ targets }) => references(targets)).join('\n'),
+    },
+    data: {
+      schemaVersion: 1,
+      images: results.map(({ data }) => data),
+      failed: failed.map(({ name, error }) => ({ name, code: error.code, message: error.message })),
+    },
+    text: results.map(({ text }, at) => `${images[at]?.name}\n${text}`).join('\n\n'),
+    summary: [
+      ...results.map(({ summary }) => summary),
+      ...(failed.length > 0 ? [`### Not published\n\n${list}`] : []),
+    ].join('\n'),
+    ...(failed.length > 0 ? { failure: failureOf(failed, outcomes.length) } : {}),
+  };
+}
+
+function failureOf(failed: readonly { readonly name: string; readonly error: UserError }[], all: number): UserError {
+  const [first] = failed;
+  if (first && all === 1) return first.error;
+  const list = failed.map(({ name, error }) => `\n  ${name}: ${error.message}`).join('');
+  const hints = [...new Set(failed.flatMap(({ error }) => (error.hint === undefined ? [] : [error.hint])))];
+  return new UserError('platforms', `${failed.length} of ${all} images are not published:${list}`, {
+    hint: hints.slice(0, 3).join('\n') || 'See the log.',
+  });
+}

@@ -1,0 +1,80 @@
+import { z } from 'zod';
+import { imageNameSchema, tagSchema } from '../image/definition.ts';
+import { digestSchema } from '../image/digest.ts';
+import { isImageKey } from '../image/image-key.ts';
+import { systemSchema } from '../image/system.ts';
+import { UserError } from '../io/error.ts';
+import { imageKindSchema } from '../nix/recognise.ts';
+
+/** Raised when a field changes its meaning or goes away; plans of other versions are refused. */
+export const PLAN_VERSION = 1;
+
+const jobSchema = z
+  .strictObject({
+    system: systemSchema,
+    kind: imageKindSchema,
+    attr: z.string().describe('Attribute path; in a file it may be empty, for the value itself.'),
+    key: z.string().refine(isImageKey, 'expected 64 hexadecimal digits').describe('What the image is made of.'),
+    published: digestSchema.nullable().describe('Manifest of that key at the destination, where there is one.'),
+  })
+  .describe('One image for one system.');
+
+const imageSchema = z.strictObject({
+  name: imageNameSchema,
+  tag: tagSchema.nullable().describe("The definition's own tag."),
+  why: z.string().describe('Why it was taken.'),
+  jobs: z.array(jobSchema).min(1),
+});
+
+/** What `plan` found and decided: the only thing that goes from it to build jobs and `publish`. */
+export const planSchema = z
+  .strictObject({
+    schemaVersion: z.literal(PLAN_VERSION),
+    source: z.strictObject({ flake: z.string().nullable(), file: z.string().nullable() }),
+    to: z.string().nullable().describe('Destination, with {name} for the name of an image.'),
+    images: z.array(imageSchema),
+    leftOut: z.array(
+      z.strictObject({
+        attr: z.string(),
+        why: z.string(),
+        broken: z.boolean().describe('Whether it should be an image and is none, or does not evaluate.'),
+      }),
+    ),
+  })
+  .describe('The images of a flake or file, and which of them are to be built.');
+
+export type Plan = z.infer<typeof planSchema>;
+export type PlannedImage = z.infer<typeof imageSchema>;
+export type PlannedJob = z.infer<typeof jobSchema>;
+export type LeftOut = Plan['leftOut'][number];
+
+const versionSchema = z.looseObject({ schemaVersion: z.unknown() });
+
+const refused = (what: string, cause?: unknown): UserError =>
+  new UserError('input', what, {
+    hint: 'Give the output `plan` of `nix-images plan` of the same version, whole.',
+    ...(cause === undefined ? {} : { cause }),
+  });
+
+/** Reads a plan's JSON. Throws UserError `input` when it is no plan, or one of another version. */
+export function parsePlan(text: string): Plan {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (cause) {
+    throw refused(`the plan is not JSON: ${JSON.stringify(text.slice(0, 80))}`, cause);
+  }
+  const version = versionSchema.safeParse(value).data?.schemaVersion;
+  if (version !== undefined && version !== PLAN_VERSION) {
+    throw refused(`the plan is of version ${JSON.stringify(version)}, and this program reads version ${PLAN_VERSION}`);
+  }
+  const result = planSchema.safeParse(value);
+  if (result.success) return result.data;
+  throw refused(`the plan is not legal: ${z.prettifyError(result.error)}`);
+}
+
+/** A registry takes containers only; disk images are listed for those who deploy them. */
+export const isContainer = ({ kind }: Pick<PlannedJob, 'kind'>): boolean => kind !== 'disk';
+
+/** Whether a build job is needed. */
+export const isNeeded = (job: PlannedJob): boolean => isContainer(job) && job.published === null;

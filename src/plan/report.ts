@@ -1,0 +1,65 @@
+import { SYSTEMS, type System } from '../image/system.ts';
+import type { Source } from '../nix/discover.ts';
+import { attributeText } from '../nix/installable.ts';
+import { isContainer, isNeeded, type Plan, type PlannedImage } from './plan.ts';
+
+const stateOf = (image: PlannedImage, system: System): string => {
+  const job = image.jobs.find((candidate) => candidate.system === system);
+  if (!job) return '–';
+  if (!isContainer(job)) return 'disk image';
+  return isNeeded(job) ? 'build' : 'published';
+};
+
+const HEADINGS = ['image', ...SYSTEMS, 'why'];
+
+const rows = ({ images }: Plan): string[][] =>
+  images.map((image) => [image.name, ...SYSTEMS.map((system) => stateOf(image, system)), image.why]);
+
+/** The first line: a message of nix may have many. */
+const short = (why: string): string => why.split('\n')[0] ?? '';
+
+/** How many there are of a thing. */
+const count = (number: number, one: string): string => `${number} ${one}${number === 1 ? '' : 's'}`;
+
+const totals = (plan: Plan): string => {
+  const jobs = plan.images.flatMap((image) => image.jobs);
+  const needed = jobs.filter(isNeeded).length;
+  const published = jobs.filter((job) => job.published !== null).length;
+  return `${count(plan.images.length, 'image')}: ${count(needed, 'build job')} needed, ${published} published already`;
+};
+
+/** What a person sees after a plan: a table of images and systems, and what was left out. */
+export function planText(plan: Plan): string {
+  const table = [HEADINGS, ...rows(plan)];
+  const widths = HEADINGS.map((_, column) => Math.max(...table.map((cells) => (cells[column] ?? '').length)));
+  const line = (cells: readonly string[]): string =>
+    cells
+      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+      .join('  ')
+      .trimEnd();
+  const leftOut = plan.leftOut.map(({ attr, why }) => `  ${attr}: ${short(why)}`);
+  return [...table.map(line), ...(leftOut.length > 0 ? ['', 'left out', ...leftOut] : []), '', totals(plan)].join('\n');
+}
+
+/** A cell of a Markdown table: texts of others must not end it. */
+const cell = (text: string): string => text.replace(/[\\|<>`*_[\]]/g, '\\$&').replace(/\s+/g, ' ');
+
+/** The same as Markdown, for a job's summary. */
+export function planSummary(plan: Plan): string {
+  const table = (headings: readonly string[], body: readonly (readonly string[])[]): string =>
+    [headings, headings.map(() => '---'), ...body.map((cells) => cells.map(cell))]
+      .map((cells) => `| ${cells.join(' | ')} |\n`)
+      .join('');
+  const leftOut = plan.leftOut.map(({ attr, why }) => [attr, short(why)]);
+  return [
+    `### Plan\n\n${totals(plan)}\n\n`,
+    table(HEADINGS, rows(plan)),
+    ...(leftOut.length > 0 ? [`\n#### Left out\n\n${table(['attribute', 'why'], leftOut)}`] : []),
+  ].join('');
+}
+
+/** What was searched, as a person writes it. */
+export const sourceText = (source: Source): string =>
+  source.kind === 'flake'
+    ? source.flake
+    : `--file ${source.file}${source.path.length > 0 ? ` -A ${attributeText(source.path)}` : ''}`;

@@ -1,0 +1,45 @@
+import { UserError } from '../io/error.ts';
+import { type Destination, parseDestination } from './destination.ts';
+
+/** A destination in which `{name}` stands for an image's name, so that one text serves several images. */
+export interface DestinationTemplate {
+  /** As it was written. */
+  readonly text: string;
+  /** Whether `{name}` stands in it. */
+  readonly hasName: boolean;
+}
+
+const PLACEHOLDER = '{name}';
+
+/** Legal wherever a name is. */
+const EXAMPLE = 'name';
+
+/** The destination of one image. Throws UserError `reference` when the name makes it illegal. */
+export const destinationOf = ({ text }: DestinationTemplate, name: string): Destination =>
+  parseDestination(text.replaceAll(PLACEHOLDER, name));
+
+/** Parses a destination that may hold `{name}`. Throws UserError `reference`. */
+export function parseDestinationTemplate(text: string): DestinationTemplate {
+  const template = { text, hasName: text.includes(PLACEHOLDER) };
+  const other = /[{}]/.exec(text.replaceAll(PLACEHOLDER, ''));
+  if (other) {
+    throw new UserError(
+      'reference',
+      `The destination ${JSON.stringify(text)} is not legal: ${other[0]} stands in it.`,
+      {
+        hint: 'Only {name} is filled in, with the name of the image.',
+      },
+    );
+  }
+  destinationOf(template, EXAMPLE);
+  return template;
+}
+
+/** The same for registries only. Throws UserError `reference`. */
+export function parseRegistryTemplate(text: string): DestinationTemplate {
+  const template = parseDestinationTemplate(text);
+  if (destinationOf(template, EXAMPLE).kind === 'registry') return template;
+  throw new UserError('reference', `The destination ${JSON.stringify(text)} is not legal: it is no registry.`, {
+    hint: 'Write docker://REFERENCE or a plain reference, such as ghcr.io/org/{name}.',
+  });
+}

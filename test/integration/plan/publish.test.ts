@@ -1,0 +1,145 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { isNeeded, type Plan } from '../../../src/plan/plan.ts';
+import { runCli } from '../../support/cli.ts';
+import { type RunningRegistry, startRegistry } from '../../support/registry.ts';
+import { type TempDir, uniqueTempDir } from '../../support/tools.ts';
+import { copyFlake, type FlakeCopy, planOf, publishedIn, runPlan } from './kit.ts';
+
+let registry: RunningRegistry;
+let temp: TempDir;
+let flake: FlakeCopy;
+let to: string;
+
+beforeAll(async () => {
+  [registry, temp, flake] = await Promise.all([startRegistry(), uniqueTempDir('plan'), copyFlake('mkimage')]);
+  to = `${registry.host}/lab/{name}`;
+});
+
+afterAll(async () => {
+  await registry?.stop();
+  await temp?.remove();
+  await flake?.remove();
+});
+
+const plan = (...args: string[]): Promise<Plan> => planOf([flake.flake, '--to', to, ...args]);
+
+const jobsIn = ({ images }: Plan): string[] =>
+  images.flatMap(({ name, jobs }) => jobs.filter(isNeeded).map(({ system }) => `${name} ${system}`));
+
+/** Runs the build jobs of a plan, each as a job of a workflow would; returns the folder of their handovers. */
+async function build({ images }: Plan, leaveOut: readonly string[] = []): Promise<string> {
+  const folder = join(temp.path, crypto.randomUUID());
+  for (const { name, jobs } of images) {
+    for (const { attr, system } of jobs.filter(isNeeded)) {
+      if (leaveOut.includes(`${name} ${system}`)) continue;
+      const out = join(folder, `${name.replace('/', '-')}-${system}`);
+      const { exitCode, stderr } = await runCli(['build', `${flake.flake}#${attr}`, '--to', to, '--out', out]);
+      expect(exitCode, stderr).toBe(0);
+    }
+  }
+  return folder;
+}
+
+async function publish(planned: Plan, args: readonly string[]) {
+  const file = join(temp.path, `${crypto.randomUUID()}.json`);
+  await writeFile(file, JSON.stringify(planned));
+  // A fan-in has no Nix.
+  const run = await runCli(['publish', '--plan', `@${file}`, ...args, '--json'], { env: { PATH: '/nonexistent' } });
+  const data = run.stdout === '' ? undefined : JSON.parse(run.stdout);
+  return {
+    ...run,
+    digests: Object.fromEntries(
+      (data?.images ?? []).map((image: { name: string; digest: string }) => [image.name, image.digest]),
+    ),
+  };
+}
+
+const ALL = ['team/web x86_64-linux', 'team/web aarch64-linux', 'worker x86_64-linux', 'worker aarch64-linux'];
+
+test('first everything is built, then nothing, then what changed', async () => {
+  const first = await plan();
+  expect(jobsIn(first)).toEqual(ALL);
+  const published = await publish(first, ['--from', await build(first)]);
+  expect(published.exitCode, published.stderr).toBe(0);
+  expect(Object.keys(published.digests)).toEqual(['team/web', 'worker']);
+
+  const second = await plan();
+  expect(publishedIn(second)).toEqual(ALL);
+  expect(jobsIn(second)).toEqual([]);
+
+  // Skipped images get new tags, and the index is the same.
+  const again = await publish(second, ['--tag', 'v2']);
+  expect(again.exitCode, again.stderr).toBe(0);
+  expect(again.digests).toEqual(published.digests);
+  const headers = { accept: 'application/vnd.oci.image.index.v1+json' };
+  const index = await fetch(`http://${registry.host}/v2/lab/team/web/manifests/v2`, { headers });
+  expect(index.headers.get('docker-content-digest')).toBe(published.digests['team/web']);
+
+  await flake.write('note.nix', '"second"');
+  const third = await plan();
+  expect(jobsIn(third)).toEqual(['worker x86_64-linux', 'worker aarch64-linux']);
+
+  // One of its build jobs fails: the other image is published all the same, and the command fails at the end.
+  const handovers = await build(third, ['worker aarch64-linux']);
+  const broken = await publish(third, ['--from', handovers, '--tag', 'v3']);
+  expect(broken.exitCode).toBe(1);
+  expect(broken.stderr).toContain('1 of 2 images are not published');
+  expect(broken.stderr).toMatch(/worker: no image for aarch64-linux/);
+  expect(Object.keys(broken.digests)).toEqual(['team/web']);
+  expect((await fetch(`http://${registry.host}/v2/lab/worker/manifests/v3`, { headers })).status).toBe(404);
+
+  expect(jobsIn(await plan('--force'))).toEqual(ALL);
+  expect(jobsIn(await plan('--changed-since', 'v3'))).toEqual([...ALL.slice(2)]);
+  expect(jobsIn(await plan('--changed-since', 'v0'))).toEqual(ALL);
+});
+
+test('what is published but gone, of another key, or handed over of another commit is refused', async () => {
+  const { images, ...rest } = await plan('--images', 'team/web', '--changed-since', 'v1');
+  expect(publishedIn({ images, ...rest })).toHaveLength(2);
+  const change = (more: object): Plan => ({
+    ...rest,
+    images: images.map((image) => ({ ...image, jobs: image.jobs.map((job) => ({ ...job, ...more })) })),
+  });
+  const gone = await publish(change({ published: `sha256:${'0'.repeat(64)}` }), ['--tag', 'never']);
+  expect(gone.stderr).toMatch(/is gone, the image team\/web for x86_64-linux/);
+  const other = await publish(change({ key: '0'.repeat(64) }), ['--tag', 'never']);
+  expect(other.stderr).toMatch(/is not the image team\/web for x86_64-linux that was planned/);
+  const handovers = await build(change({ published: null }));
+  const another = await publish(change({ published: null, key: '0'.repeat(64) }), [
+    '--from',
+    handovers,
+    '--tag',
+    'never',
+  ]);
+  expect(another.stderr).toMatch(/holds another image than was planned/);
+  for (const { exitCode, stderr } of [gone, other, another]) {
+    expect(exitCode).toBe(1);
+    expect(stderr).toMatch(/^hint: /m);
+  }
+  expect((await fetch(`http://${registry.host}/v2/lab/team/web/manifests/never`)).status).toBe(404);
+});
+
+test('a registry that cannot be read means build', async () => {
+  const { stdout, stderr, exitCode } = await runPlan([flake.flake, '--to', 'localhost:1/{name}', '--json']);
+  expect(exitCode, stderr).toBe(0);
+  expect(stderr).toContain('so it is built');
+  expect(jobsIn(JSON.parse(stdout))).toEqual(ALL);
+});
+
+test.each([
+  {
+    name: 'a plan of another version',
+    text: '{"schemaVersion":2}',
+    says: /version 2, and this program reads version 1/,
+  },
+  { name: 'no JSON', text: 'plan', says: /is not JSON/ },
+  { name: 'another document', text: '{"schemaVersion":1,"images":[]}', says: /the plan is not legal/ },
+  { name: 'no such file', text: '@/none.json', says: /none\.json cannot be read/ },
+])('publish refuses $name', async ({ text, says }) => {
+  const { exitCode, stderr } = await runCli(['publish', '--plan', text]);
+  expect(stderr).toMatch(says);
+  expect(stderr).toMatch(/^hint: /m);
+  expect(exitCode).not.toBe(0);
+});
