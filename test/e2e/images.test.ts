@@ -11,7 +11,7 @@ import { type RunningRegistry, startRegistry } from '../support/registry.ts';
 import { type TempDir, uniqueTempDir } from '../support/tools.ts';
 import { CONSUMER, jobOf, runWorkflow, type WorkflowOptions, type WorkflowRun } from './harness/act.ts';
 import { consumerFlake } from './harness/consumer.ts';
-import { forkPullRequest } from './harness/events.ts';
+import { forkPullRequest, pushToMain } from './harness/events.ts';
 import { createLibrary, type Library } from './harness/library.ts';
 import { writeFiles } from './harness/repository.ts';
 
@@ -34,13 +34,13 @@ let flake: Record<string, string>;
 let registry: RunningRegistry;
 let podman: Podman;
 let results: ResultsEmulator;
-let example: string;
+let jobs: string;
 
 beforeAll(async () => {
   [temp, release, registry] = await Promise.all([uniqueTempDir('e2e'), releaseTree(), startRegistry()]);
   podman = await preparePodman();
-  example = await readFile(join(ROOT, 'workflows/example.yml'), 'utf8');
-  library = await createLibrary(release.path, [example]);
+  jobs = await readFile(join(ROOT, 'workflows/matrix.yml'), 'utf8');
+  library = await createLibrary(release.path, [jobs]);
   flake = await consumerFlake(release.path);
   const auths = { [registry.host]: { auth: Buffer.from('somebody:secret').toString('base64') } };
   await writeFiles(temp.path, { 'config.json': JSON.stringify({ auths }) });
@@ -66,7 +66,7 @@ jobs:
   images:
     permissions: { contents: read, packages: write }
     uses: org/nix-images/.github/workflows/images.yml@v1
-    with: { installable: .#app, to: ${to}, tags: v1 }
+    with: { to: ${to}, tags: v1 }
   after:
     needs: images
     if: \${{ !cancelled() }}
@@ -115,7 +115,13 @@ const expectRuns = async (reference: string): Promise<void> => {
 
 test('two build jobs hand over by artifact, the fan-in publishes one index, and podman runs both platforms', async () => {
   const all = await run(caller(`${registry.host}/by-artifact`));
-  expect(outcomes(all), all.log).toEqual(['after success', 'build success', 'build success', 'publish success']);
+  expect(outcomes(all), all.log).toEqual([
+    'after success',
+    'build success',
+    'build success',
+    'plan success',
+    'publish success',
+  ]);
   expect(jobOf(all, 'build', ARM).output).toContain('handover: artifact');
   expect(
     artifacts()
@@ -132,7 +138,13 @@ test('with credentials they hand over through the registry, and the artifacts ar
   annotate,
 }) => {
   const all = await run(caller(`${registry.host}/by-registry`), { loggedIn: true });
-  expect(outcomes(all), all.log).toEqual(['after success', 'build success', 'build success', 'publish success']);
+  expect(outcomes(all), all.log).toEqual([
+    'after success',
+    'build success',
+    'build success',
+    'plan success',
+    'publish success',
+  ]);
   expect(jobOf(all, 'build', X86).output).toContain('handover: registry');
   for (const { name, bytes } of artifacts()) {
     const compressed = gzipSync(bytes).length;
@@ -147,11 +159,12 @@ test('a job that failed is run again alone, and the fan-in takes what the first 
   const failing = `      - if: \${{ github.run_attempt == 1 && matrix.system == 'aarch64-linux' }}
         run: exit 1
       - uses: org/nix-images/build@v1`;
-  const workflow = example
+  const workflow = jobs
     .replace('      - uses: org/nix-images/build@v1', failing)
-    .replaceAll('ghcr.io/org/app', `${registry.host}/again`);
-  const first = await run(workflow);
-  expect(outcomes(first), first.log).toEqual(['build failure', 'build success', 'publish failure']);
+    .replaceAll('ghcr.io/org/{name}', `${registry.host}/again`);
+  const payload = pushToMain();
+  const first = await run(workflow, { payload });
+  expect(outcomes(first), first.log).toEqual(['build failure', 'build success', 'plan success', 'publish failure']);
   expect(jobOf(first, 'build', ARM).result).toBe('failure');
   const said = jobOf(first, 'publish')
     .annotations.map(({ text }) => text)
@@ -159,8 +172,8 @@ test('a job that failed is run again alone, and the fan-in takes what the first 
   expect(said).toContain('aarch64-linux');
   expect((await indexOf('again', 'latest')).status).toBe(404);
 
-  const second = await run(workflow, { attempt: 2, matrix: ARM });
-  expect(outcomes(second), second.log).toEqual(['build success', 'publish success']);
+  const second = await run(workflow, { payload, attempt: 2, matrix: ARM });
+  expect(outcomes(second), second.log).toEqual(['build success', 'plan success', 'publish success']);
   expect(artifacts().map(({ name }) => name)).toEqual([
     expect.stringContaining('app-x86_64-linux-1'),
     expect.stringContaining('app-aarch64-linux-2'),

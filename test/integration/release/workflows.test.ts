@@ -13,7 +13,9 @@ const yamlBelow = async (folder: string): Promise<string[]> =>
 
 const read = (path: string): Promise<string> => readFile(join(ROOT, path), 'utf8');
 
-const workflows = [...(await yamlBelow('workflows')), ...(await yamlBelow('.github/workflows'))].sort();
+const templates = (await readdir(join(ROOT, 'nix/templates'))).map((name) => `nix/templates/${name}/.github/workflows`);
+const folders = ['workflows', '.github/workflows', ...templates];
+const workflows = (await Promise.all(folders.map(yamlBelow))).flat().sort();
 const metadata = [
   'action.yml',
   'actions/root/action.yml',
@@ -106,7 +108,7 @@ test('actionlint accepts the metadata of the actions where a release has them', 
 
 test('the reusable workflow gives the actions inputs that they have', async () => {
   const text = await read('workflows/images.yml');
-  for (const name of ['build', 'publish']) {
+  for (const name of ['plan', 'build', 'publish']) {
     const { inputs } = readYaml(await read(`actions/${name}/action.yml`)) as { inputs: Record<string, unknown> };
     const step = new RegExp(`uses: \\$/${name}\\n +with:\\n((?: {10}.*\\n)+)`).exec(text)?.[1] ?? '';
     const given = [...step.matchAll(/^ {10}([a-z-]+):/gm)].map(([, input]) => input);
