@@ -63,19 +63,21 @@ const said = (stderr: string): string => {
   return lines.join('') === '' ? '; it said nothing' : `; it said:\n${lines.map((line) => `  ${line}`).join('\n')}`;
 };
 
-// What kernel, shells and loaders say of a program for another machine.
-const OTHER_MACHINE = /exec format error|cannot execute binary file|ENOEXEC|rosetta error/i;
+/** The system whose programs run here without emulation. */
+const HERE: Readonly<Record<string, System>> = { x64: 'x86_64-linux', arm64: 'aarch64-linux' };
 
-const failed = (program: string, exitCode: number, stderr: string, { system }: Foreign): UserError =>
-  OTHER_MACHINE.test(stderr) || exitCode === 126
-    ? new UserError('system', `${program} does not run on this machine${said(stderr)}`, {
-        hint:
-          `it is a program of ${system ?? 'another system'}: build the image on such a machine, or let this one run its programs ` +
-          '(binfmt_misc with qemu-user)',
-      })
-    : new UserError('build', `${program}, which prints the image, ended with ${exitCode}${said(stderr)}`, {
-        hint: `run it by hand to see more: ${program} > image.tar`,
-      });
+const failed = (program: string, exitCode: number, stderr: string, { system }: Foreign): UserError => {
+  const message = `${program}, which prints the image, ended with ${exitCode}${said(stderr)}`;
+  // Where its interpreter is of another machine, a shell takes its place and says anything.
+  if (system !== null && system !== HERE[process.arch]) {
+    return new UserError('system', message, {
+      hint:
+        `it is a program of ${system}: build the image on such a machine, or let this one run its programs ` +
+        '(binfmt_misc with qemu-user)',
+    });
+  }
+  return new UserError('build', message, { hint: `run it by hand to see more: ${program} > image.tar` });
+};
 
 const silent = (program: string, stderr: string): UserError =>
   new UserError('file', `${program} printed no image${said(stderr)}`, {
