@@ -1,0 +1,133 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
+import { type ResultsEmulator, startResults } from '../emulators/results/emulator.ts';
+import { releaseTree } from '../integration/release/release.ts';
+import { ROOT } from '../support/cli.ts';
+import { TEST_NIX_CONFIG } from '../support/nix.ts';
+import { type RunningRegistry, startRegistry } from '../support/registry.ts';
+import { type TempDir, uniqueTempDir } from '../support/tools.ts';
+import { CONSUMER, jobOf, runWorkflow, type WorkflowRun } from './harness/act.ts';
+import { consumerFlake } from './harness/consumer.ts';
+import { pushToMain } from './harness/events.ts';
+import { createLibrary, type Library } from './harness/library.ts';
+import { type NixCalls, watchNix } from './harness/nix-calls.ts';
+import { writeFiles } from './harness/repository.ts';
+
+// Each run has up to six jobs, half of them emulated, beside other tests.
+vi.setConfig({ testTimeout: 400_000 });
+
+const WORKFLOW = '.github/workflows/images.yml';
+const TEMPLATE = join(ROOT, 'nix/templates/multi-image', WORKFLOW);
+
+let temp: TempDir;
+let release: TempDir;
+let library: Library;
+let registry: RunningRegistry;
+let results: ResultsEmulator;
+let nix: NixCalls;
+let caller: string;
+/** Artifacts belong to a run. */
+let runs = 0;
+
+beforeAll(async () => {
+  [temp, release, registry, nix] = await Promise.all([
+    uniqueTempDir('e2e'),
+    releaseTree(),
+    startRegistry({ countRequests: true }),
+    watchNix(),
+  ]);
+  library = await createLibrary(release.path, []);
+  // The template's own workflow, but for the registry.
+  const text = await readFile(TEMPLATE, 'utf8');
+  caller = text.replace(/to: .*/, `to: ${registry.host}/team/{name}`);
+  const auths = { [registry.host]: { auth: Buffer.from('somebody:secret').toString('base64') } };
+  await writeFiles(temp.path, { 'config.json': JSON.stringify({ auths }) });
+});
+
+afterAll(async () => {
+  await registry?.stop();
+  await nix?.[Symbol.asyncDispose]();
+  await library?.remove();
+  await release?.remove();
+  await temp?.remove();
+});
+
+beforeEach(async () => {
+  results = await startResults({ repository: CONSUMER });
+  return () => results.stop();
+});
+
+interface Figures {
+  readonly run: WorkflowRun;
+  /** `NAME for SYSTEM` of the build jobs. */
+  readonly built: readonly string[];
+  readonly evaluations: number;
+  readonly requests: number;
+  readonly seconds: number;
+}
+
+const push = async (images: Readonly<Record<string, string>>): Promise<Figures> => {
+  const flake = await consumerFlake(release.path, images);
+  await nix.takeEvaluations();
+  const asked = registry.requests().length;
+  const started = performance.now();
+  const run = await runWorkflow({
+    library,
+    files: { ...flake, [WORKFLOW]: caller },
+    workflow: WORKFLOW,
+    payload: pushToMain(),
+    programs: nix.programs,
+    env: {
+      ...results.environment({ run: ++runs, job: 'all', attempt: 1 }),
+      NIX_CONFIG: TEST_NIX_CONFIG,
+      DOCKER_CONFIG: temp.path,
+    },
+  });
+  const seconds = (performance.now() - started) / 1000;
+  expect(run.ok, run.log).toBe(true);
+  const built = run.jobs
+    .filter(({ id, result }) => id === 'build' && result !== undefined)
+    .map(({ matrix }) => `${matrix.name} for ${matrix.system}`)
+    .sort();
+  const evaluations = (await nix.takeEvaluations()).length;
+  return { run, built, evaluations, requests: registry.requests().length - asked, seconds };
+};
+
+const digestsOf = async (name: string, tags: readonly string[]): Promise<(string | null)[]> => {
+  const headers = { accept: 'application/vnd.oci.image.index.v1+json' };
+  const answers = await Promise.all(
+    tags.map((tag) => fetch(`http://${registry.host}/v2/team/${name}/manifests/${tag}`, { headers })),
+  );
+  return answers.map((answer) => answer.headers.get('docker-content-digest'));
+};
+
+const told = ({ built, evaluations, requests, seconds }: Figures): string =>
+  `${built.length} build jobs, ${evaluations} evaluations by nix, ${requests} requests to the registry, ${seconds.toFixed(1)} s`;
+
+const SYSTEMS = ['aarch64-linux', 'x86_64-linux'];
+
+test('the first run builds everything, the second nothing, the third what changed', async ({ annotate }) => {
+  const first = await push({ app: 'one', tool: 'one' });
+  await annotate(`first run: ${told(first)}`);
+  expect(first.built).toEqual(['app', 'tool'].flatMap((name) => SYSTEMS.map((system) => `${name} for ${system}`)));
+  const [app, appMain] = await digestsOf('app', ['latest', 'main']);
+  const [tool] = await digestsOf('tool', ['latest']);
+  expect(app).toMatch(/^sha256:/);
+  expect(appMain).toBe(app);
+
+  const second = await push({ app: 'one', tool: 'one' });
+  await annotate(`nothing changed: ${told(second)}`);
+  expect(second.built).toEqual([]);
+  expect(jobOf(second.run, 'publish').result).toBe('success');
+  expect(await digestsOf('app', ['latest', 'main'])).toEqual([app, app]);
+  expect(second.evaluations).toBeLessThan(first.evaluations);
+
+  const third = await push({ app: 'two', tool: 'one' });
+  await annotate(`one image changed: ${told(third)}`);
+  expect(third.built).toEqual(SYSTEMS.map((system) => `app for ${system}`));
+  const [changed, changedMain] = await digestsOf('app', ['latest', 'main']);
+  expect(changed).not.toBe(app);
+  expect(changedMain).toBe(changed);
+  expect(await digestsOf('tool', ['latest'])).toEqual([tool]);
+});
