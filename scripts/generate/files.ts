@@ -1,10 +1,11 @@
 import type { Command } from '../../src/host/command.ts';
 import { SCHEMA_VERSION } from '../../src/image/definition.ts';
+import { PLAN_VERSION } from '../../src/plan/plan.ts';
 import { renderActionEntry, renderActionReadme, renderActionYaml, renderCommandTable } from './action.ts';
 import { renderCliPage } from './cli-page.ts';
 import { replaceGenerated } from './markdown.ts';
 import { renderRootAction } from './root-action.ts';
-import { renderDefinitionSchema } from './schema.ts';
+import { renderDefinitionSchema, renderPlanSchema } from './schema.ts';
 
 /** Files by their path from the project's root. */
 export type Files = Readonly<Record<string, string>>;
@@ -14,6 +15,7 @@ export const renderFiles = (commands: readonly Command[], readme: string | undef
   const files: Record<string, string> = {
     'docs/cli.md': renderCliPage(commands),
     [`nix/schema/image-definition.v${SCHEMA_VERSION}.json`]: renderDefinitionSchema(),
+    [`nix/schema/plan.v${PLAN_VERSION}.json`]: renderPlanSchema(),
   };
   for (const command of commands) {
     files[`actions/${command.name}/action.yml`] = renderActionYaml(command);

@@ -1,10 +1,16 @@
 import { z } from 'zod';
 import { definitionSchema, SCHEMA_VERSION } from '../../src/image/definition.ts';
+import { PLAN_VERSION, planSchema } from '../../src/plan/plan.ts';
 import { renderJson } from './json.ts';
 
-/** The JSON schema of what `mkImage` evaluates to: `io: input`, so that fields with a default may be left out. */
-export const renderDefinitionSchema = (): string => {
-  const { $schema, ...schema } = z.toJSONSchema(definitionSchema, { io: 'input' });
-  const id = `urn:nix-images:image-definition:v${SCHEMA_VERSION}`;
-  return renderJson({ $schema, $id: id, title: 'Image definition', ...schema });
+const render = (schema: z.ZodType, name: string, version: number, title: string): string => {
+  const { $schema, ...rest } = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' });
+  return renderJson({ $schema, $id: `urn:nix-images:${name}:v${version}`, title, ...rest });
 };
+
+/** The JSON schema of what `mkImage` evaluates to: `io: input`, so that fields with a default may be left out. */
+export const renderDefinitionSchema = (): string =>
+  render(definitionSchema, 'image-definition', SCHEMA_VERSION, 'Image definition');
+
+/** The JSON schema of what `plan` prints. */
+export const renderPlanSchema = (): string => render(planSchema, 'plan', PLAN_VERSION, 'Plan');

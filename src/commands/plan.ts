@@ -7,7 +7,7 @@ import { type Discovered, discover, type Source } from '../nix/discover.ts';
 import { parseAttributePath } from '../nix/installable.ts';
 import { filterSystems } from '../plan/filter.ts';
 import { chooseImages } from '../plan/images.ts';
-import { type MatrixJob, matrixOf, parseRunner, tooManyJobs } from '../plan/matrix.ts';
+import { type MatrixJob, matrixOf, parseRunner, tooLarge } from '../plan/matrix.ts';
 import { noImages } from '../plan/nothing.ts';
 import { isContainer, PLAN_VERSION, type Plan, type PlannedImage } from '../plan/plan.ts';
 import { markPublished } from '../plan/published.ts';
@@ -87,9 +87,9 @@ export const plan = defineCommand({
     const images = to && !force ? await markPublished(planned.images, open, host.log) : planned.images;
     const whole = { ...planned, to: to?.text ?? null, images: [...images] };
     const include = matrixOf(whole, inputs.runners);
-    const tooMany = tooManyJobs(include);
-    if (tooMany && host.kind === 'runner') throw tooMany;
-    if (tooMany) host.log.warn(tooMany.message);
+    const large = tooLarge(whole, include);
+    if (large && host.kind === 'runner') throw large;
+    if (large) host.log.warn(`a workflow cannot take this plan whole: ${large.message}`);
     return result(whole, include);
   },
 });

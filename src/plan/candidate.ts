@@ -84,10 +84,13 @@ function judgeDefinition(entry: Of<'definition'>, system: System, isFile: boolea
 
 const attrOf = (entry: Discovered): string => (entry.path.length === 0 ? '' : placeText(entry));
 
+/** `imageName` of dockerTools mostly bears the registry; docker's rule tells it from the first part of a name. */
+const withoutRegistry = (name: string): string => name.replace(/^(?:localhost|[^/]*[.:][^/]*)\//, '');
+
 function judgeImage(entry: Of<'image'>, system: System, isFile: boolean, passes: Passes): Judged {
   const { image } = entry;
   const leaf = leafOf(entry);
-  if (!passes([image.name ?? leaf, leaf, placeText(entry)])) return undefined;
+  if (!passes([withoutRegistry(image.name ?? leaf), leaf, placeText(entry)])) return undefined;
   if (isFile && image.system !== null && image.system !== system) return undefined;
   const why = `${pattern(entry, system)} ${WHY[image.kind]}`;
   const rank = rankOf(entry);

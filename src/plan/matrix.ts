@@ -3,6 +3,9 @@ import { UserError } from '../io/error.ts';
 import type { ImageKind } from '../nix/recognise.ts';
 import { isNeeded, type Plan } from './plan.ts';
 
+/** Bytes of a plan: it reaches `publish` as an environment variable, of which Linux takes 128 KiB (execve(2)). */
+const MOST_BYTES = 128 * 1024 - 1024;
+
 /** GitHub makes no more jobs of one matrix (docs.github.com, "Usage limits"). */
 const MOST_JOBS = 256;
 
@@ -55,13 +58,18 @@ function halfOf(names: readonly string[]): string {
   return `${(names[Math.floor(names.length / 2)] ?? '').slice(0, common + 1)}*`;
 }
 
-/** Why there are more jobs than one matrix takes, and how to part them; undefined where there are not. */
-export function tooManyJobs(jobs: readonly MatrixJob[]): UserError | undefined {
-  if (jobs.length <= MOST_JOBS) return undefined;
-  const half = halfOf([...new Set(jobs.map(({ name }) => name))].sort());
-  return new UserError('input', `${jobs.length} build jobs are needed, and a workflow's matrix takes ${MOST_JOBS}`, {
+/** Why a workflow cannot take a plan whole, and how to part it; undefined where it can. */
+export function tooLarge(plan: Plan, jobs: readonly MatrixJob[]): UserError | undefined {
+  const bytes = Buffer.byteLength(JSON.stringify(plan));
+  if (jobs.length <= MOST_JOBS && bytes <= MOST_BYTES) return undefined;
+  const why =
+    jobs.length > MOST_JOBS
+      ? `${jobs.length} build jobs are needed, and a workflow's matrix takes ${MOST_JOBS}`
+      : `the plan has ${bytes} bytes, and an input of a step takes ${MOST_BYTES}`;
+  const half = halfOf(plan.images.map(({ name }) => name));
+  return new UserError('input', why, {
     hint:
-      'Plan them in parts, each with builds and a publish of its own: by name ' +
-      `(images: '${half}' in one, '!${half}' in the other), or each system with workflows of its own.`,
+      'Plan the images in parts, each with builds and a publish of its own: ' +
+      `images: '${half}' in one, and '!${half}' in the other.`,
   });
 }

@@ -1,0 +1,113 @@
+import { expect, test } from 'vitest';
+import { digestOf } from '../../../src/image/digest.ts';
+import { SYSTEMS } from '../../../src/image/system.ts';
+import { matrixOf, parseRunner, tooLarge } from '../../../src/plan/matrix.ts';
+import { type Plan, type PlannedJob, parsePlan } from '../../../src/plan/plan.ts';
+import { planSummary, planText } from '../../../src/plan/report.ts';
+
+const KEY = 'a'.repeat(64);
+const DIGEST = digestOf(Buffer.from('x'));
+
+const planWith = (count: number, change: Partial<PlannedJob> = {}): Plan => ({
+  schemaVersion: 1,
+  source: { flake: '.', file: null },
+  to: 'ghcr.io/org/{name}',
+  images: Array.from({ length: count }, (_, at) => {
+    const name = `image-${String(at).padStart(3, '0')}`;
+    return {
+      name,
+      tag: null,
+      why: 'nixImages.<system>.a|b is an image definition',
+      jobs: SYSTEMS.map((system) => ({
+        system,
+        kind: 'definition' as const,
+        attr: `nixImages.${system}.${name}`,
+        key: KEY,
+        published: null,
+        ...change,
+      })),
+    };
+  }),
+  leftOut: [{ attr: 'nixImages.x86_64-linux.x', why: 'first line\nsecond line', broken: true }],
+});
+
+test('a job has all that a workflow asks for', () => {
+  expect(matrixOf(planWith(1), [parseRunner('aarch64-linux=big=arm')])).toEqual([
+    {
+      name: 'image-000',
+      system: 'x86_64-linux',
+      runner: 'ubuntu-latest',
+      kind: 'definition',
+      attr: 'nixImages.x86_64-linux.image-000',
+      installable: '.#nixImages.x86_64-linux.image-000',
+      key: KEY,
+    },
+    expect.objectContaining({ system: 'aarch64-linux', runner: 'big=arm' }),
+  ]);
+});
+
+test('a file has attributes, and no installable', () => {
+  const plan = { ...planWith(1), source: { flake: null, file: 'default.nix' } };
+  expect(matrixOf(plan, [])[0]).toMatchObject({ installable: '', attr: 'nixImages.x86_64-linux.image-000' });
+});
+
+test('what is published, and disk images, need no job', () => {
+  expect(matrixOf(planWith(2, { published: DIGEST }), [])).toEqual([]);
+  expect(matrixOf(planWith(2, { kind: 'disk' }), [])).toEqual([]);
+});
+
+test('a matrix of 256 jobs passes, and more are to be parted by filters', () => {
+  const fits = planWith(128);
+  expect(tooLarge(fits, matrixOf(fits, []))).toBeUndefined();
+  const plan = planWith(129);
+  const error = tooLarge(plan, matrixOf(plan, []));
+  expect(error?.message).toContain('258 build jobs');
+  expect(error?.hint).toContain("'image-0*' in one, and '!image-0*' in the other");
+});
+
+test('200 unchanged images for two systems pass; a plan that no input can hold does not', () => {
+  const plan = planWith(200, { published: DIGEST });
+  expect(tooLarge(plan, [])).toBeUndefined();
+  expect(tooLarge(planWith(400, { published: DIGEST }), [])?.message).toMatch(/bytes/);
+});
+
+test.each(['x86_64-linux', 'x86_64-linux=', '=label', 'riscv64-linux=label'])('%j is no runner', (text) => {
+  expect(() => parseRunner(text)).toThrow(expect.objectContaining({ code: 'input' }));
+});
+
+test('a plan is read back as it was written', () => {
+  const plan = planWith(2, { published: DIGEST });
+  expect(parsePlan(JSON.stringify(plan))).toEqual(plan);
+});
+
+test.each([
+  ['{', /not JSON/],
+  ['[]', /not legal/],
+  ['{"schemaVersion":0}', /version 0, and this program reads version 1/],
+  [JSON.stringify({ ...planWith(1), more: 1 }), /more/],
+  [JSON.stringify(planWith(1, { key: '../x' })), /64 hexadecimal digits/],
+])('%s is refused', (text, message) => {
+  expect(() => parsePlan(text)).toThrow(message);
+});
+
+test('the table says what each image and system is', () => {
+  const [first, second] = [planWith(1), planWith(2, { published: DIGEST })];
+  const plan = { ...first, images: [...first.images, ...second.images.slice(1)] };
+  expect(
+    planText(plan)
+      .split('\n')
+      .map((line) => line.replace(/ {2,}/g, '  ')),
+  ).toEqual([
+    'image  x86_64-linux  aarch64-linux  why',
+    'image-000  build  build  nixImages.<system>.a|b is an image definition',
+    'image-001  published  published  nixImages.<system>.a|b is an image definition',
+    '',
+    'left out',
+    '  nixImages.x86_64-linux.x: first line',
+    '',
+    '2 images: 2 build jobs needed, 2 published already',
+  ]);
+  expect(planSummary(plan)).toContain(
+    '| image-000 | build | build | nixImages.\\<system\\>.a\\|b is an image definition |',
+  );
+});

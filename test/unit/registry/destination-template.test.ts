@@ -1,0 +1,42 @@
+import { describe, expect, test } from 'vitest';
+import { formatDestination } from '../../../src/registry/destination.ts';
+import {
+  destinationOf,
+  parseDestinationTemplate,
+  parseRegistryTemplate,
+} from '../../../src/registry/destination-template.ts';
+
+describe('a destination with {name}', () => {
+  test.each([
+    ['ghcr.io/org/{name}', 'team/app', 'docker://ghcr.io/org/team/app', true],
+    ['ghcr.io/org/{name}:v1', 'app', 'docker://ghcr.io/org/app:v1', true],
+    ['oci:out/{name}', 'app', 'oci:out/app', true],
+    ['oci:out:{name}', 'team/app', 'oci:out:team/app', true],
+    ['ghcr.io/org/all:{name}', 'app', 'docker://ghcr.io/org/all:app', true],
+    ['ghcr.io/org/one', 'app', 'docker://ghcr.io/org/one', false],
+  ])('%s for %s is %s', (text, name, expected, hasName) => {
+    const template = parseDestinationTemplate(text);
+    expect(formatDestination(destinationOf(template, name))).toBe(expected);
+    expect(template.hasName).toBe(hasName);
+  });
+
+  test.each([
+    'ghcr.io/org/{image}',
+    'ghcr.io/org/{name',
+    '{name}}',
+    'ghcr.io/Org/{name}',
+    'ghcr.io/org/-{name}',
+  ])('refuses %s', (text) => {
+    expect(() => parseDestinationTemplate(text)).toThrow(expect.objectContaining({ code: 'reference' }));
+  });
+
+  test('a name that a tag cannot hold is refused when it is filled in', () => {
+    const template = parseDestinationTemplate('ghcr.io/org/all:{name}');
+    expect(() => destinationOf(template, 'team/app')).toThrow(expect.objectContaining({ code: 'reference' }));
+  });
+
+  test('a build sends layers to registries only', () => {
+    expect(parseRegistryTemplate('ghcr.io/org/{name}').hasName).toBe(true);
+    expect(() => parseRegistryTemplate('oci:out/{name}')).toThrow(/no registry/);
+  });
+});
