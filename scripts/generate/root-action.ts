@@ -5,6 +5,12 @@ import { renderYaml } from './yaml.ts';
 const NOTE =
   '# Generated from the command publish by `npm run generate`. Do not edit. Stands at the top of a release as action.yml.\n';
 
+/** What GitHub fills in. */
+const expression = (text: string): string => `\${{ ${text} }}`;
+
+const handedOn = (names: readonly string[]) =>
+  Object.fromEntries(names.map((name) => [name, expression(`inputs.${name}`)]));
+
 /** Inputs of the action `setup`, as its action.yml has them; other systems are built by emulation unless told otherwise. */
 const SETUP_INPUTS = {
   emulate: {
@@ -13,28 +19,38 @@ const SETUP_INPUTS = {
     default: 'x86_64-linux\naarch64-linux',
   },
   'free-space': {
-    description: "Gibibytes that should be free for /nix/store; GitHub's own runners lose software that no build needs.",
+    description:
+      "Gibibytes that should be free for /nix/store; GitHub's own runners lose software that no build needs.",
     required: false,
     default: '10',
   },
 };
 
-const handedOn = (names: readonly string[]) =>
-  Object.fromEntries(names.map((name) => [name, `\${{ inputs.${name} }}`]));
+/** What is always so at the top: there are no build jobs. */
+const FIXED = { 'build-missing': 'true' };
+
+/** Where nothing says what to publish, every image of the repository's flake is. */
+const PLAN = {
+  id: 'plan',
+  if: expression('!inputs.installable && !inputs.file && !inputs.from && !inputs.plan'),
+  uses: '$/plan',
+  with: { systems: expression('inputs.system'), 'nix-arg': expression('inputs.nix-arg') },
+};
 
 /** Indented below `steps:`; the list is the one shape that renderYaml does not know. */
 const renderStep = (step: Parameters<typeof renderYaml>[0]): string =>
   renderYaml(step, '      ').replace(/^ {6}/, '    - ');
 
 /**
- * `actions/root/action.yml`: what `uses: org/nix-images@v1` is, a composite action that makes the machine ready and hands
- * the rest to `publish`, which builds what no build job has handed over. So one step on one machine is the whole job.
+ * `actions/root/action.yml`: what `uses: org/nix-images@v1` is, a composite action that makes the machine ready, finds the
+ * images unless they are named, and hands the rest to `publish`, which builds what no build job has handed over. So one
+ * step on one machine is the whole job.
  */
 export const renderRootAction = (publish: Command): string => {
-  const inputs = actionInputs(publish);
+  const { 'build-missing': _fixed, ...inputs } = actionInputs(publish);
   const outputs = Object.entries(actionOutputs(publish)).map(([name, output]) => [
     name,
-    { ...output, value: `\${{ steps.publish.outputs.${name} }}` },
+    { ...output, value: expression(`steps.publish.outputs.${name}`) },
   ]);
   const head = {
     name: 'nix-images',
@@ -44,7 +60,12 @@ export const renderRootAction = (publish: Command): string => {
   };
   const steps = [
     { uses: '$/setup', with: handedOn(Object.keys(SETUP_INPUTS)) },
-    { id: 'publish', uses: '$/publish', with: handedOn(Object.keys(inputs)) },
+    PLAN,
+    {
+      id: 'publish',
+      uses: '$/publish',
+      with: { ...handedOn(Object.keys(inputs)), plan: expression('inputs.plan || steps.plan.outputs.plan'), ...FIXED },
+    },
   ];
   return `${NOTE}${renderYaml(head)}runs:\n  using: "composite"\n  steps:\n${steps.map(renderStep).join('')}`;
 };

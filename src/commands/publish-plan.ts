@@ -6,8 +6,9 @@ import type { System } from '../image/system.ts';
 import { UserError } from '../io/error.ts';
 import { parseJson } from '../io/json.ts';
 import { mapParallel } from '../io/parallel.ts';
+import { fileInstallable, type Installable, parseInstallable } from '../nix/installable.ts';
 import { isContainer, isNeeded, type Plan, type PlannedImage, type PlannedJob, parsePlan } from '../plan/plan.ts';
-import type { Part } from '../publish/part.ts';
+import { jobParts, type Part } from '../publish/part.ts';
 import { checkPlatforms } from '../publish/platforms.ts';
 import { references } from '../publish/report.ts';
 import type { Destination } from '../registry/destination.ts';
@@ -22,6 +23,7 @@ interface PlanInputs {
   readonly to: readonly DestinationTemplate[];
   readonly system: readonly System[];
   readonly allowMissing: boolean;
+  readonly buildMissing: boolean;
 }
 
 /** Images at once, at registries: each is a few requests mostly. Files are written one image after another. */
@@ -54,10 +56,12 @@ export async function publishPlan(plan: Plan, inputs: PlanInputs, collect: Colle
       template,
       images.map(({ name }) => name),
     );
-  const atOnce = to.every((template) => destinationOf(template, 'name').kind === 'registry') ? AT_ONCE : 1;
+  const areRegistries = to.every((template) => destinationOf(template, 'name').kind === 'registry');
+  // A build keeps all cores busy by itself.
+  const atOnce = areRegistries && !inputs.buildMissing ? AT_ONCE : 1;
   const outcomes = await mapParallel(images, to.length > 0 ? atOnce : 1, async (image): Promise<Outcome> => {
     try {
-      const parts = await partsOf(image, planned, inputs, collect, publishing);
+      const parts = await partsOf(image, plan, inputs, collect, publishing);
       return { image: await publishImage(image, parts, to, publishing) };
     } catch (error) {
       if (!(error instanceof UserError) || host.signal.aborted) throw error;
@@ -87,14 +91,18 @@ function chosenImages(plan: Plan, { image, system }: PlanInputs): PlannedImage[]
   );
 }
 
-/** What an image of the plan is made of. Throws UserError `platforms` where a build job has left nothing. */
+/**
+ * What an image of the plan is made of: published, handed over or, where that is asked for, to be built here. Throws
+ * UserError `platforms` where a build job has left nothing.
+ */
 async function partsOf(
   image: PlannedImage,
-  planned: DestinationTemplate | undefined,
-  { allowMissing }: PlanInputs,
+  { to, source }: Plan,
+  { allowMissing, buildMissing }: PlanInputs,
   collect: CollectHandovers,
-  { places, host }: Publishing,
+  { places, host, nix }: Publishing,
 ): Promise<Part[]> {
+  const planned = to === null ? undefined : parseDestinationTemplate(to);
   const needed = image.jobs.filter(isNeeded);
   const wanted = { image: image.name, system: needed.map(({ system }) => system) };
   const handed = needed.length > 0 ? await collect(wanted, true) : [];
@@ -112,9 +120,18 @@ async function partsOf(
     }),
   );
   const parts = [...handed, ...published.flat()];
+  if (buildMissing) {
+    const lacking = needed.filter(({ system }) => !handed.some((part) => part.system === system));
+    for (const { attr, system } of lacking)
+      parts.push(...(await jobParts(await nix(), installableOf(source, attr), [system], new Set())));
+  }
   checkPlatforms(parts, systems, allowMissing);
   return systems.flatMap((system) => parts.filter((part) => part.system === system));
 }
+
+/** As a build job would be told. */
+const installableOf = ({ flake, file }: Plan['source'], attr: string): Installable =>
+  file === null ? parseInstallable(`${flake}#${attr}`) : fileInstallable(file, attr || undefined);
 
 const destinationAt = (planned: DestinationTemplate | undefined, name: string): Destination => {
   if (planned) return destinationOf(planned, name);

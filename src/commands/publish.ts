@@ -63,6 +63,7 @@ export const publish = defineCommand({
     }),
     system: choices(SYSTEMS, { description: 'System to publish; all that the image is defined for unless given.' }),
     allowMissing: flag({ description: 'Publish although the image for a system is missing.' }),
+    buildMissing: flag({ description: 'Build here what of `plan` no build job has handed over.' }),
     ...reuseInputs,
     ...nixInputs,
     ...registryInputs,

@@ -191,7 +191,7 @@ test("a fork's pull request is built and reported on, and nothing of it is publi
   expect((await indexOf('fork', 'v1')).status).toBe(404);
 });
 
-test('the action at the top does the whole job on one machine', async () => {
+test('the action at the top finds every image and does the whole job on one machine', async () => {
   const workflow = `on: push
 jobs:
   all:
@@ -201,13 +201,13 @@ jobs:
         with: { persist-credentials: false }
       - id: images
         uses: org/nix-images@v1
-        with: { installable: .#app, to: ${registry.host}/whole }
+        with: { to: '${registry.host}/whole/{name}' }
       - env: { REFERENCES: '\${{ steps.images.outputs.references }}' }
         run: echo "references=<$REFERENCES>"
 `;
   const all = await run(workflow, { loggedIn: true });
   expect(outcomes(all), all.log).toEqual(['all success']);
-  expect(jobOf(all, 'all').output).toContain(`references=<docker://${registry.host}/whole:latest>`);
+  expect(jobOf(all, 'all').output).toContain(`references=<docker://${registry.host}/whole/app:latest>`);
   expect(artifacts()).toEqual([]);
-  await expectRuns(`docker://${registry.host}/whole:latest`);
+  await expectRuns(`docker://${registry.host}/whole/app:latest`);
 });
