@@ -67,7 +67,7 @@ interface Figures {
   readonly seconds: number;
 }
 
-const push = async (images: Readonly<Record<string, string>>): Promise<Figures> => {
+const push = async (images: Readonly<Record<string, string>>, ref = 'refs/heads/main'): Promise<Figures> => {
   const flake = await consumerFlake(release.path, images);
   await nix.takeEvaluations();
   const asked = registry.requests().length;
@@ -76,7 +76,7 @@ const push = async (images: Readonly<Record<string, string>>): Promise<Figures> 
     library,
     files: { ...flake, [WORKFLOW]: caller },
     workflow: WORKFLOW,
-    payload: pushToMain(),
+    payload: { ...pushToMain(), ref },
     programs: nix.programs,
     env: {
       ...results.environment({ run: ++runs, job: 'all', attempt: 1 }),
@@ -107,7 +107,9 @@ const told = ({ built, evaluations, requests, seconds }: Figures): string =>
 
 const SYSTEMS = ['aarch64-linux', 'x86_64-linux'];
 
-test('the first run builds everything, the second nothing, the third what changed', async ({ annotate }) => {
+test('the first run builds everything, the second nothing, the third what changed, and a release moves tags', async ({
+  annotate,
+}) => {
   const first = await push({ app: 'one', tool: 'one' });
   await annotate(`first run: ${told(first)}`);
   expect(first.built).toEqual(['app', 'tool'].flatMap((name) => SYSTEMS.map((system) => `${name} for ${system}`)));
@@ -130,4 +132,10 @@ test('the first run builds everything, the second nothing, the third what change
   expect(changed).not.toBe(app);
   expect(changedMain).toBe(changed);
   expect(await digestsOf('tool', ['latest'])).toEqual([tool]);
+
+  const released = await push({ app: 'two', tool: 'one' }, 'refs/tags/v1.2.3');
+  await annotate(`a release of the same: ${told(released)}`);
+  expect(released.built).toEqual([]);
+  expect(await digestsOf('app', ['1.2.3', '1.2'])).toEqual([changed, changed]);
+  expect(await digestsOf('tool', ['1.2.3', '1.2', 'v1.2.3'])).toEqual([tool, tool, null]);
 });

@@ -55,6 +55,30 @@ test.each(['npins', 'niv'] as const)('a repository that pins by %s publishes wit
   expect(destinations.map(({ tags }) => tags)).toEqual([['latest']]);
 });
 
+test.each([
+  'npins',
+  'niv',
+] as const)('and all of one that pins by %s is planned and published with --file', async (kind) => {
+  await using repository = await pinned(kind);
+  const file = ['--file', 'default.nix', '--attr', 'images'];
+  const plan = await cliData<{ images: { name: string }[] }>(['plan', ...file], { cwd: repository.path });
+  expect(plan.images.map(({ name }) => name)).toEqual(['app']);
+  await writeFile(join(repository.path, 'plan.json'), JSON.stringify(plan));
+  const words = [
+    'publish',
+    '--plan',
+    '@plan.json',
+    '--build-missing',
+    '--system',
+    'x86_64-linux',
+    '--to',
+    'oci:{name}',
+  ];
+  const { exitCode, stdout, stderr } = await runCli(words, { cwd: repository.path });
+  expect(exitCode, stderr).toBe(0);
+  expect(stdout).toContain('oci:');
+});
+
 test('a pin whose content is another is refused by Nix, and its message is shown', async () => {
   await using repository = await pinned('niv');
   const text = JSON.stringify(repository.pins).replaceAll(
