@@ -59,13 +59,19 @@ export const machine = defineCommand({
       data: { schemaVersion: 1, nix, emulate: unregistered, nixConfig: lines, freeBytes: room },
       text: [
         `nix: ${nix}`,
-        `nix.conf: ${lines.length === 0 ? 'nothing is lacking' : `lacks\n  ${lines.join('\n  ')}`}`,
+        ...(lines.length > 0 ? [`${whereLinesGo(settings, host)}\n  ${lines.join('\n  ')}`] : []),
         ...(emulated.length > 0 ? [`emulation: ${emulate === '' ? 'ready' : `to be registered: ${emulate}`}`] : []),
         `free for ${STORE}: ${sizeText(room)}`,
       ].join('\n'),
     };
   },
 });
+
+/** A heading for the lines that are lacking. */
+const whereLinesGo = (settings: NixSettings | undefined, { kind }: Host): string => {
+  if (kind === 'terminal') return 'nix.conf lacks';
+  return settings ? 'NIX_CONFIG is set for the next steps' : 'an installation needs in its nix.conf';
+};
 
 /** GitHub's own runners live for one job. */
 const isThrowaway = (host: Host): boolean =>
