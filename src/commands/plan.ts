@@ -10,16 +10,17 @@ import { chooseImages } from '../plan/images.ts';
 import { type MatrixJob, matrixOf, parseRunner, tooLarge } from '../plan/matrix.ts';
 import { noImages } from '../plan/nothing.ts';
 import { isContainer, PLAN_VERSION, type Plan, type PlannedImage } from '../plan/plan.ts';
-import { markPublished } from '../plan/published.ts';
+import { markPublished, type PublishedPlaces } from '../plan/published.ts';
 import { planSummary, planText, sourceText } from '../plan/report.ts';
+import { parseTagLine } from '../publish/tag-rules.ts';
 import { chooseTags } from '../publish/target.ts';
 import type { Destination } from '../registry/destination.ts';
 import { type DestinationTemplate, destinationOf, parseDestinationTemplate } from '../registry/destination-template.ts';
-import type { ImageSource } from '../registry/open.ts';
 import { parseTag } from '../registry/reference.ts';
 import { checkTemplate } from './naming.ts';
 import { inFolder, type Places, placesOf } from './places.ts';
 import { nixInputs, registryInputs } from './shared-inputs.ts';
+import { tagsOfRun } from './tags.ts';
 import { nixOf } from './wiring.ts';
 
 export const plan = defineCommand({
@@ -50,9 +51,16 @@ export const plan = defineCommand({
       placeholder: 'SYSTEM=LABEL',
       parse: parseRunner,
     }),
-    changedSince: lines({
+    tag: lines({
       description:
-        "Tag at the destination whose images count as published; the tag in `to`, the image's own, or `latest`, unless given.",
+        'Tag, or rule for one, that `publish` will be given: what is under it now needs no build. The own tag of an image, ' +
+        'unless given, and `latest` count as well.',
+      placeholder: 'TAG',
+      short: 't',
+      parse: parseTagLine,
+    }),
+    changedSince: lines({
+      description: 'Tag at the destination whose images alone count as published, whatever `tag` says.',
       placeholder: 'TAG',
       parse: parseTag,
     }),
@@ -83,8 +91,11 @@ export const plan = defineCommand({
     const { to, force, changedSince } = inputs;
     if (to) checkTemplate(to, containerNames(planned.images));
     const places = await placesOf(host, inputs);
-    const open = (image: PlannedImage) => publishedPlaces(image, to, changedSince, host, places);
-    const images = to && !force ? await markPublished(planned.images, open, host.log) : planned.images;
+    const tags = { named: changedSince, moved: (await tagsOfRun(inputs.tag, host)) ?? [] };
+    const images =
+      to && !force
+        ? await markPublished(planned.images, (image) => publishedPlaces(image, to, tags, host, places), host.log)
+        : planned.images;
     const whole = { ...planned, to: to?.text ?? null, images: [...images] };
     const include = matrixOf(whole, inputs.runners);
     const large = tooLarge(whole, include);
@@ -141,18 +152,21 @@ function warnOfBroken({ leftOut }: Pick<Plan, 'leftOut'>, { log }: Host): void {
 const containerNames = (images: readonly PlannedImage[]): string[] =>
   images.filter(({ jobs }) => jobs.some(isContainer)).map(({ name }) => name);
 
-/** The tags whose images count: those that were named, or that a publish would move. */
-async function publishedPlaces(
-  image: PlannedImage,
-  to: DestinationTemplate | undefined,
-  named: readonly string[],
-  host: Host,
+/** What clients pull when they are told nothing: most likely what a branch or release began with. */
+const USUAL_TAG = 'latest';
+
+/** The tags whose images count: those that were named, or those that a publish would move, then the image's own and the usual one. */
+function publishedPlaces(
+  { name, tag }: PlannedImage,
+  to: DestinationTemplate,
+  { named, moved }: { readonly named: readonly string[]; readonly moved: readonly string[] },
+  { cwd }: Host,
   places: Places,
-): Promise<ImageSource[]> {
-  if (!to) return [];
-  const destination = inFolder(destinationOf(to, image.name), host.cwd);
-  const tags = named.length > 0 ? named : chooseTags(destination, [], image.tag);
-  return Promise.all(tags.map((tag) => places.openForReading(withTag(destination, tag))));
+): PublishedPlaces {
+  const destination = inFolder(destinationOf(to, name), cwd);
+  const usual = [...chooseTags(destination, moved, tag), ...(tag === null ? [] : [tag]), USUAL_TAG];
+  const references = named.length > 0 ? named : [...new Set(usual)];
+  return { references, open: (reference) => places.openForReading(withTag(destination, reference)) };
 }
 
 /** The same place under another tag; an archive for docker names its image in another way, and is never read. */

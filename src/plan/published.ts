@@ -31,21 +31,41 @@ async function readKeys({ repository, reference }: ImageSource): Promise<Publish
   );
 }
 
+/** What is there of the keys that are wanted; later places are asked only for what earlier ones lack. */
+async function findKeys(
+  wanted: readonly string[],
+  references: readonly string[],
+  open: (reference: string) => Promise<ImageSource>,
+): Promise<Published> {
+  const found = new Map<string, Digest>();
+  for (const reference of references) {
+    if (wanted.every((key) => found.has(key))) break;
+    for (const [key, digest] of await readKeys(await open(reference))) if (!found.has(key)) found.set(key, digest);
+  }
+  return found;
+}
+
+/** Where an image may be published already: tags, the likeliest first, and how to open what is under one. */
+export interface PublishedPlaces {
+  readonly references: readonly string[];
+  open(reference: string): Promise<ImageSource>;
+}
+
 /**
- * The images with what is published of them already, by one request for each place that `open` names. A place that cannot
- * be read counts as empty, for building again is always right. Throws UserError `cancelled` only.
+ * The images with what is published of them already: for each one request, where the first tag has all systems. A place
+ * that cannot be read counts as empty, for building again is always right. Throws UserError `cancelled` only.
  */
 export function markPublished(
   images: readonly PlannedImage[],
-  open: (image: PlannedImage) => Promise<readonly ImageSource[]>,
+  placesOf: (image: PlannedImage) => PublishedPlaces,
   log: Log,
 ): Promise<PlannedImage[]> {
   return mapParallel(images, AT_ONCE, async (image) => {
-    if (!image.jobs.some(isContainer)) return image;
+    const wanted = image.jobs.filter(isContainer).map(({ key }) => key);
     try {
-      const known = await Promise.all((await open(image)).map(readKeys));
-      const find = (key: string): Digest | null => known.find((keys) => keys.has(key))?.get(key) ?? null;
-      return { ...image, jobs: image.jobs.map((job) => ({ ...job, published: find(job.key) })) };
+      const { references, open } = placesOf(image);
+      const known = await findKeys(wanted, references, open);
+      return { ...image, jobs: image.jobs.map((job) => ({ ...job, published: known.get(job.key) ?? null })) };
     } catch (error) {
       if (error instanceof UserError && error.code === 'cancelled') throw error;
       const why = error instanceof Error ? error.message : String(error);

@@ -1,11 +1,14 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { isNeeded, type Plan } from '../../../src/plan/plan.ts';
 import { runCli } from '../../support/cli.ts';
 import { type RunningRegistry, startRegistry } from '../../support/registry.ts';
 import { type TempDir, uniqueTempDir } from '../../support/tools.ts';
 import { copyFlake, type FlakeCopy, planOf, publishedIn, runPlan } from './kit.ts';
+
+// A dozen plans, builds and publishes, beside other tests.
+vi.setConfig({ testTimeout: 180_000 });
 
 let registry: RunningRegistry;
 let temp: TempDir;
@@ -93,6 +96,10 @@ test('first everything is built, then nothing, then what changed', async () => {
   expect(jobsIn(await plan('--force'))).toEqual(ALL);
   expect(jobsIn(await plan('--changed-since', 'v3'))).toEqual([...ALL.slice(2)]);
   expect(jobsIn(await plan('--changed-since', 'v0'))).toEqual(ALL);
+  // A branch that has no tag yet: what an image's own tag or the usual one means counts.
+  expect(jobsIn(await plan('--tag', 'branch'))).toEqual(ALL.slice(2));
+  await flake.write('note.nix', '"first"');
+  expect(jobsIn(await plan('--tag', 'branch'))).toEqual([]);
 });
 
 test('what is published but gone, of another key, or handed over of another commit is refused', async () => {
