@@ -59,10 +59,13 @@ async function bringLayer(layer: ForeignLayer, tools: BringTools): Promise<Broug
 
 /** The tar is hashed before it is compressed only where the image before may have it: most often it is not read twice. */
 async function bringPlain(layer: ForeignLayer, tools: BringTools): Promise<BroughtLayer> {
-  const known = await find(layer.diffId, tools);
-  if (known?.descriptor.mediaType === tools.codec.mediaType) {
-    const diffId = layer.hashed ? layer.descriptor?.digest : await hashOf(layer);
-    if (diffId === known.record.diffId && (await isBrought(known, tools))) {
+  const isPromised = (await find(layer.diffId, tools)) !== undefined;
+  // A promise that may be wrong finds nothing, though the bytes may well be there.
+  if (isPromised || (!layer.isFixed && tools.previous.layers.size > 0)) {
+    const diffId = layer.hashed && layer.descriptor ? layer.descriptor.digest : await hashOf(layer);
+    const known = await find(diffId, tools);
+    const isSame = known?.record.diffId === diffId && known.descriptor.mediaType === tools.codec.mediaType;
+    if (known && isSame && (await isBrought(known, tools))) {
       return brought(layer, known.descriptor, known.record, true);
     }
   }

@@ -93,10 +93,10 @@ describe.each([
   });
 
   test('is not sent again', async () => {
-    const first = await publish(flake, `again/${flake}:v1`);
-    const second = await publish(flake, `again/${flake}:v1`);
-    expect(second.digest).toBe(first.digest);
-    expect(second.destinations[0]?.bytesSent).toBe(0);
+    const { digest } = await cliData<{ digest: string }>(['inspect', `${lab.registry.host}/run/${flake}:v1`]);
+    const again = await publish(flake, `run/${flake}:v1`);
+    expect(again.digest).toBe(digest);
+    expect(again.destinations[0]?.bytesSent).toBe(0);
   });
 });
 
