@@ -20,16 +20,24 @@ interface Wanted {
  */
 export type CollectHandovers = (wanted: Wanted, mayBeNone: boolean) => Promise<Part[]>;
 
+export interface HandoverCollector {
+  readonly collect: CollectHandovers;
+  /** Closes the archives of what was collected. Never throws. */
+  close(): Promise<void>;
+}
+
 /**
  * Collects from the folders that are named or, in a workflow, from the artifacts of this run, the newest attempt of each.
  * Folders and the list of artifacts are read once.
  */
-export function handoverCollector(from: readonly string[], job: Job | undefined, host: Host): CollectHandovers {
+export function handoverCollector(from: readonly string[], job: Job | undefined, host: Host): HandoverCollector {
   const artifacts = from.length === 0 && job ? openArtifacts(job, host) : undefined;
   let read: Promise<Handover[]> | undefined;
   const folders = (): Promise<Handover[]> => (read ??= fromFolders(from, host));
-  return async (wanted, mayBeNone) => {
+  const opened: Handover[] = [];
+  const collect: CollectHandovers = async (wanted, mayBeNone) => {
     const handovers = artifacts ? await artifacts(wanted, mayBeNone) : await folders();
+    opened.push(...handovers);
     return handovers
       .map(handoverPart)
       .filter(
@@ -38,6 +46,10 @@ export function handoverCollector(from: readonly string[], job: Job | undefined,
           (wanted.system.length === 0 || wanted.system.includes(system)),
       );
   };
+  const close = async (): Promise<void> => {
+    await Promise.all([...new Set(opened.map(({ layout }) => layout))].map((layout) => layout.abandon()));
+  };
+  return { collect, close };
 }
 
 async function fromFolders(from: readonly string[], host: Host): Promise<Handover[]> {

@@ -83,18 +83,22 @@ export const publish = defineCommand({
     let opened: Promise<Nix> | undefined;
     const nix = (): Promise<Nix> => (opened ??= nixOf(host, inputs.nixArg));
     const given = installables(inputs.installable, inputs.file, inputs.attr);
-    const collect = handoverCollector(inputs.from, job, host);
+    if (inputs.plan !== undefined && given.length > 0) throw planAndInstallable();
+    const { collect, close } = handoverCollector(inputs.from, job, host);
     const publishing: Publishing = { ...inputs, tags: tags ?? [], places, host, nix };
-    if (inputs.plan !== undefined) {
-      if (given.length > 0) throw planAndInstallable();
-      return publishPlan(await readPlan(inputs.plan, host.cwd), inputs, collect, publishing);
+    try {
+      if (inputs.plan !== undefined) {
+        return await publishPlan(await readPlan(inputs.plan, host.cwd), inputs, collect, publishing);
+      }
+      const handed = await collect(inputs, given.length > 0);
+      const parts = inOrder([...handed, ...(await jobsLeft(given, inputs.system, handed, nix))]);
+      const image = soleImage(parts);
+      const expected = inputs.system.length > 0 ? inputs.system : parts.flatMap((part) => part.systems);
+      checkPlatforms(parts, [...new Set(expected)], inputs.allowMissing);
+      return resultOf(await publishImage(image, parts, inputs.to, publishing));
+    } finally {
+      await close();
     }
-    const handed = await collect(inputs, given.length > 0);
-    const parts = inOrder([...handed, ...(await jobsLeft(given, inputs.system, handed, nix))]);
-    const image = soleImage(parts);
-    const expected = inputs.system.length > 0 ? inputs.system : parts.flatMap((part) => part.systems);
-    checkPlatforms(parts, [...new Set(expected)], inputs.allowMissing);
-    return resultOf(await publishImage(image, parts, inputs.to, publishing));
   },
 });
 
