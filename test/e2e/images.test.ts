@@ -203,10 +203,14 @@ jobs:
         uses: org/nix-images@v1
         with: { to: '${registry.host}/whole/{name}' }
       - env: { REFERENCES: '\${{ steps.images.outputs.references }}' }
-        run: echo "references=<$REFERENCES>"
+        run: |
+          echo "references=<$REFERENCES>"
+          nix show-config | grep ^experimental-features
 `;
   const all = await run(workflow, { loggedIn: true });
   expect(outcomes(all), all.log).toEqual(['all success']);
+  // The action's set-up holds for the steps after it.
+  expect(jobOf(all, 'all').output).toContain('experimental-features = flakes nix-command');
   expect(jobOf(all, 'all').output).toContain(`references=<docker://${registry.host}/whole/app:latest>`);
   expect(artifacts()).toEqual([]);
   await expectRuns(`docker://${registry.host}/whole/app:latest`);
