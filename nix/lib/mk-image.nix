@@ -6,6 +6,7 @@ let
   inherit (import ./accounts.nix) usersOf groupsOf;
   inherit (import ./config.nix) configOf;
   inherit (import ./compression.nix) compressionOf;
+  inherit (import ./tests.nix) testsOf;
 
   systems = [
     "x86_64-linux"
@@ -27,6 +28,7 @@ let
     "maxLayers"
     "compression"
     "annotations"
+    "tests"
   ];
 
   hasPrefix = prefix: text: builtins.substring 0 (builtins.stringLength prefix) text == prefix;
@@ -126,7 +128,8 @@ let
 in
 # Text without context: what is needed stands in `roots`, and nothing that reads the value builds anything.
 # The roots stay out of the detour through JSON, which takes every set with an `outPath` for that path alone.
-builtins.fromJSON (text (builtins.toJSON image))
+# Tests are no part of the image: what they alone name is no root.
+builtins.fromJSON (text (builtins.toJSON (image // { tests = testsOf (args.tests or { }); })))
 // {
   roots = map (root: builtins.mapAttrs (_: value: if value == null then null else text value) root) (
     roots ++ plainRoots roots (image.copyToRoot ++ sources ++ base)

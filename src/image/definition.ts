@@ -1,5 +1,7 @@
 import { z } from 'zod';
+import { absolutePathSchema, modeSchema } from './absolute-path.ts';
 import { compressionSchema } from './compression.ts';
+import { imageTestsSchema } from './image-tests.ts';
 import { belowStorePathSchema, storePathSchema } from './store-path.ts';
 import { systemSchema } from './system.ts';
 
@@ -27,10 +29,6 @@ export const tagSchema = z
   .string()
   .regex(/^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/, 'expected a tag: at most 128 letters, digits, . _ -');
 
-const absolutePath = z
-  .string()
-  .regex(/^(?:\/[^/\0]+)+$/, 'expected an absolute path below / without trailing slash')
-  .refine((path) => !path.split('/').some((part) => part === '.' || part === '..'), 'must not contain . or ..');
 // Go's tar reader, which most clients use, refuses a member whose names hold a zero byte.
 const linkTarget = z.string().regex(/^[^\0]+$/, 'expected a path');
 const id = z.int().min(0).max(0xffff_fffe);
@@ -48,12 +46,7 @@ const rootSchema = z
   .describe('A store path the image needs, and the derivation output that makes it (null for sources).');
 
 const fileCommon = {
-  mode: z
-    .string()
-    .regex(/^[0-7]{3,4}$/, 'expected an octal mode such as 0644')
-    .nullable()
-    .default(null)
-    .describe('Octal mode; setuid, setgid and sticky bits are allowed here.'),
+  mode: modeSchema.nullable().default(null).describe('Octal mode; setuid, setgid and sticky bits are allowed here.'),
   uid: id.default(0),
   gid: id.default(0),
 };
@@ -110,7 +103,7 @@ export const definitionSchema = z
       .default('link')
       .describe('How the merged root holds files: links into the store, or copies.'),
     config: containerConfigSchema.prefault({}),
-    files: z.record(absolutePath, fileSchema).default({}),
+    files: z.record(absolutePathSchema, fileSchema).default({}),
     users: z
       .record(
         accountName,
@@ -131,6 +124,7 @@ export const definitionSchema = z
     maxLayers: z.int().min(1).max(LAYER_LIMIT).default(40),
     compression: compressionSchema.prefault('gzip'),
     annotations: z.record(z.string().min(1), z.string()).default({}),
+    tests: imageTestsSchema.default({}),
   })
   .describe('An image definition, as mkImage evaluates to it.');
 

@@ -34,10 +34,11 @@ const keyOf = (value: { readonly [name: string]: Json }): string =>
 /**
  * What an image is made of for one system, as 64 hexadecimal digits: equal keys, equal images. Known without building:
  * store paths stand for their content, for Nix makes them by what goes into it. Name and tag say where an image goes,
- * not what it is, and a derivation may change (another mirror of a source) without its path; none of them counts.
+ * not what it is, tests look at it, and a derivation may change (another mirror of a source) without its path; none of
+ * them counts.
  */
 export function definitionKey(definition: Definition, system: System): string {
-  const { name: _name, tag: _tag, roots, ...content } = definition;
+  const { name: _name, tag: _tag, tests: _tests, roots, ...content } = definition;
   const paths = [...new Set(roots.map(({ outPath }) => outPath))].sort();
   return keyOf({ kind: 'definition', definition: { ...content, system, roots: paths } as Json });
 }

@@ -40,6 +40,7 @@ const ERRORS = [
   ['#bad-base', /'debian:12' has no digest/, /--show-trace/],
   ['#bad-file', /files\."\/x": expected exactly one of/, /--show-trace/],
   ['#bad-function', /config\.Cmd: is a function/, /--show-trace/],
+  ['#bad-test', /tests\.runs\.command: expected a list of strings such as/, /--show-trace/],
   ['#bad-system', /packages of riscv64-linux cannot run in an image/, /--show-trace/],
   ['#foreign', /stands under x86_64-linux but holds programs of aarch64-linux/, /package set/],
   ['-nowhere#app', /failed: .*(No such file|does not exist)/, /check the path/],
@@ -158,6 +159,15 @@ describe.each(nixVersionsUnderTest())('evaluation with $label', (version) => {
     const withFeature = await openNixUnderTest(version, { env: { NIX_CONFIG: config } });
     const floating = evaluateDefinition(withFeature, parseInstallable(`${fixture.flake}#floating`), X86);
     await expect(floating).rejects.toThrow(/path of .*-floating\.drv is known only after it is built/);
+  });
+
+  test('tests are brought into one form, and what they name is no root', async () => {
+    const { definition } = await evaluate('#tested');
+    expect(rootNames(definition.roots)).toEqual(['libc-2.0 libc-2.0.drv out']);
+    expect(definition.tests).toMatchObject({
+      runs: { stdout: { contains: 'hi' }, exitCode: 0, timeout: 60 },
+      serves: { port: { number: 80, status: 200 } },
+    });
   });
 
   test('an image that only the other system has is said to be there', async () => {

@@ -79,6 +79,8 @@ system: let p = packagesOf system; in {
   bad-base = mkImage { name = "x"; fromImage = "debian:12"; };
   bad-file = mkImage { name = "x"; files."/x" = { text = ""; source = p.libc; }; };
   bad-function = mkImage { name = "x"; config.Cmd = [ (x: x) ]; };
+  bad-test = mkImage { name = "x"; tests.runs.command = "true"; };
+  tested = mkImage { name = "x"; copyToRoot = [ p.libc ]; tests = { runs = { command = [ p.python3 ]; stdout = "hi"; }; serves.port = 80; }; };
   bad-system = mkImage { name = "x"; copyToRoot = [ (packagesOf "riscv64-linux").libc ]; };
   floating = mkImage { name = "x"; config.Cmd = [ "\${p.floating}" ]; };
   throws = throw "the licence is not accepted";

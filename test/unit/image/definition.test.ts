@@ -4,6 +4,8 @@ import { definitionSchema } from '../../../src/image/definition.ts';
 const accepts = (fields: object): boolean =>
   definitionSchema.safeParse({ schemaVersion: 1, kind: 'oci', name: 'x', roots: [], ...fields }).success;
 
+const tested = (test: object) => ({ tests: { works: test } });
+
 const link = (target: string) => ({ files: { '/x': { type: 'symlink', target } } });
 
 describe('the schema', () => {
@@ -11,6 +13,9 @@ describe('the schema', () => {
     ['a link', link('../a b')],
     ['a name with a slash', { name: 'team/app' }],
     ['a tag', { tag: 'v1..2' }],
+    ['a test of the command itself', tested({})],
+    ['a test of files', tested({ files: { '/a': {}, '/b': { exists: false }, '/c': { text: { matches: '^x' } } } })],
+    ['a test of a port', tested({ port: { number: 80, path: '/', status: 204 }, command: ['/bin/server'] })],
   ])('takes %s', (_name, fields) => {
     expect(accepts(fields)).toBe(true);
   });
@@ -22,6 +27,14 @@ describe('the schema', () => {
     ['a path that climbs', { files: { '/a/../b': { type: 'directory' } } }],
     ['a name that climbs', { name: '../x' }],
     ['a tag with a line end', { tag: 'x\n' }],
+    ['a test of an unknown kind', tested({ sterr: { contains: 'x' } })],
+    ['a test without a time limit', tested({ timeout: 0 })],
+    ['a test whose name breaks a table', { tests: { 'a|b': {} } }],
+    ['a pattern that is none', tested({ stdout: { matches: '(' } })],
+    ['a text of which nothing is stated', tested({ stdout: {} })],
+    ['a port that has an exit code', tested({ port: { number: 80 }, exitCode: 1 })],
+    ['a port without HTTP that has a text', tested({ port: { number: 80, text: { contains: 'x' } } })],
+    ['a file that must not be there but have a mode', tested({ files: { '/a': { exists: false, mode: '0644' } } })],
   ])('refuses %s', (_name, fields) => {
     expect(accepts(fields)).toBe(false);
   });

@@ -28,6 +28,7 @@ describe('the key of a definition', () => {
   test.each([
     ['name', { name: 'team/other' }],
     ['tag', { tag: 'v2' }],
+    ['a test', { tests: { runs: { command: ['true'] } } }],
     ['the order of roots', { roots: [root('b'), root('a')] }],
     ['a derivation that makes the same path', { roots: [root('a', 'f'), root('b')] }],
     ['a second derivation of one path', { roots: [root('a'), root('a', 'f'), root('b')] }],

@@ -1,0 +1,126 @@
+import { z } from 'zod';
+import { absolutePathSchema, modeSchema } from './absolute-path.ts';
+
+/**
+ * Tests of an image, as its definition has them. They are no part of the image: neither its content nor its key knows
+ * of them, and a store path that only a test names does not get into the image.
+ */
+
+/**
+ * Seconds a test may take unless it says otherwise: a server in Java or Python that starts under emulation on a busy
+ * runner needs most of it, and a job that hangs still ends soon.
+ */
+const DEFAULT_TIMEOUT = 60;
+
+/** Seconds a test may ask for: beyond an hour it is no test of an image any more. */
+const MAX_TIMEOUT = 3600;
+
+// An argument vector cannot hold a zero byte.
+const argument = z.string().regex(/^[^\0]*$/, 'must not contain a zero byte');
+
+const isExpression = (text: string): boolean => {
+  try {
+    new RegExp(text, EXPRESSION_FLAGS);
+    return true;
+  } catch {
+    return false;
+  }
+};
+
+/** How `matches` is read: `^` and `$` stand for the ends of each line. */
+export const EXPRESSION_FLAGS = 'mu';
+
+const textSchema = z
+  .strictObject({
+    equals: z.string().optional().describe('The whole text, line ends included.'),
+    contains: z.string().optional().describe('A part of the text.'),
+    matches: z
+      .string()
+      .refine(isExpression, 'expected a regular expression of JavaScript')
+      .optional()
+      .describe('A regular expression of JavaScript with the flags m and u that some part of the text matches.'),
+  })
+  .refine((text) => Object.values(text).some((value) => value !== undefined), 'expected equals, contains or matches')
+  .describe('What a text must be; all that is stated must hold.');
+
+const fileSchema = z
+  .strictObject({
+    exists: z.boolean().default(true),
+    mode: modeSchema.nullable().default(null),
+    uid: z.int().nonnegative().nullable().default(null),
+    gid: z.int().nonnegative().nullable().default(null),
+    text: textSchema.nullable().default(null),
+  })
+  .refine(
+    ({ exists, mode, uid, gid, text }) => exists || [mode, uid, gid, text].every((value) => value === null),
+    'a file that must not be there has neither mode, owner nor text',
+  )
+  .describe('What a file must be, links followed; or that there must be none.');
+
+const portSchema = z
+  .strictObject({
+    number: z.int().min(1).max(65535),
+    path: z
+      .string()
+      .regex(/^\/[\x21-\x7e]*$/, 'expected a path such as /health')
+      .nullable()
+      .default(null)
+      .describe('Path to ask for by HTTP; without it a TCP connection is enough.'),
+    status: z.int().min(100).max(599).default(200).describe('Status of the HTTP answer.'),
+    text: textSchema.nullable().default(null).describe('What the HTTP answer must say.'),
+  })
+  .refine(({ path, text }) => path !== null || text === null, 'text belongs to an HTTP answer: give the path');
+
+const testSchema = z
+  .strictObject({
+    command: z
+      .array(argument)
+      .nullable()
+      .default(null)
+      .describe(
+        "Arguments to the image's entrypoint, or the program itself where there is none; the image's own unless given.",
+      ),
+    entrypoint: z
+      .array(argument)
+      .nullable()
+      .default(null)
+      .describe("Used instead of the image's entrypoint; an empty list for none."),
+    exitCode: z.int().min(0).max(255).default(0),
+    stdout: textSchema.nullable().default(null),
+    stderr: textSchema.nullable().default(null),
+    stdin: z.string().nullable().default(null).describe('Standard input; empty unless given.'),
+    user: argument
+      .min(1)
+      .nullable()
+      .default(null)
+      .describe("As in podman's --user: name or number, and group after a colon."),
+    workdir: argument.startsWith('/').nullable().default(null),
+    env: z.record(z.string().regex(/^[^=\0]+$/, 'expected the name of a variable'), argument).default({}),
+    timeout: z.int().min(1).max(MAX_TIMEOUT).default(DEFAULT_TIMEOUT).describe('Seconds the whole test may take.'),
+    files: z
+      .record(absolutePathSchema, fileSchema)
+      .default({})
+      .describe('Files as the command left them. A test that states nothing else starts nothing.'),
+    port: portSchema.nullable().default(null).describe('A port that must answer while the command runs.'),
+  })
+  .refine(
+    ({ port, exitCode, stdout, stderr, stdin }) =>
+      port === null || (exitCode === 0 && [stdout, stderr, stdin].every((value) => value === null)),
+    'a test of a port ends the command itself: it has no exitCode, stdout, stderr or stdin',
+  );
+
+/** Tests by name. */
+export const imageTestsSchema = z
+  .record(
+    z
+      .string()
+      .regex(/^[A-Za-z0-9][A-Za-z0-9 ._-]{0,63}$/, 'expected a name: at most 64 letters, digits, blanks, . _ -'),
+    testSchema,
+  )
+  .describe('Tests that a build runs before it hands the image over. They are no part of the image.');
+
+export type ImageTests = z.infer<typeof imageTestsSchema>;
+export type ImageTest = z.infer<typeof testSchema>;
+export type ExpectedText = z.infer<typeof textSchema>;
+export type ExpectedFile = z.infer<typeof fileSchema>;
+export type ExpectedPort = z.infer<typeof portSchema>;
