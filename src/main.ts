@@ -1,5 +1,14 @@
 #!/usr/bin/env node
-import { commands } from './commands/index.ts';
-import { start } from './host/start.ts';
+import { isMainThread, parentPort } from 'node:worker_threads';
+import type { Exec } from './io/exec.ts';
 
-await start(commands);
+// A layer's thread is this program too: a release is one bundle with one entry.
+if (isMainThread) {
+  const [{ commands }, { start }] = await Promise.all([import('./commands/index.ts'), import('./host/start.ts')]);
+  await start(commands, new URL(import.meta.url));
+} else if (parentPort) {
+  const { signal } = new AbortController();
+  // Only the codecs that are programs need it.
+  const exec: Exec = async (...call) => (await import('./host/exec.ts')).execOfProcess(signal)(...call);
+  (await import('./layer/serve-layers.ts')).serveLayers(parentPort, { exec, signal });
+}

@@ -1,9 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { layerRecord } from '../../src/image/annotations.ts';
-import type { StoreLayer } from '../../src/image/layer.ts';
+import { fromText } from '../../src/image/bytes.ts';
 import { storeHash } from '../../src/image/store-path.ts';
 import { MODE } from '../../src/image/tar-profile.ts';
+import type { LayerContent } from '../../src/layer/layer-content.ts';
 import type { LayoutImage } from '../inputs/layout.ts';
 
 const listSchema = z.array(z.array(z.string()));
@@ -16,9 +17,9 @@ export function layerList({ manifest }: LayoutImage, closure: readonly string[])
 }
 
 /** Reads such a list from a JSON file. Nothing but the path of what is read matters for the bytes. */
-export const layersOf = (file: string): StoreLayer[] =>
+export const layersOf = (file: string): Extract<LayerContent, { kind: 'store' }>[] =>
   listSchema.parse(JSON.parse(readFileSync(file, 'utf8'))).map((paths) => ({
     kind: 'store',
-    paths: paths.map((path) => ({ path, narHash: '', narSize: 0, references: [] })),
+    paths: paths.map((path) => ({ path, from: fromText(path) })),
     storeMode: MODE.store,
   }));

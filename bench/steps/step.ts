@@ -3,11 +3,11 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createExec } from '../../src/host/exec.ts';
 import { compressionSchema } from '../../src/image/compression.ts';
-import { codecOf } from '../../src/layer/codec.ts';
+import { BlockPool } from '../../src/io/block-pool.ts';
 import { storeLayerEntries } from '../../src/layer/entries.ts';
-import { externalCodec, isProgram } from '../../src/layer/external-codec.ts';
+import { chosenCodec } from '../../src/layer/external-codec.ts';
 import { storeTree } from '../../src/layer/store-tree.ts';
-import { tarStream } from '../../src/layer/tar-stream.ts';
+import { STREAM_BLOCK, tarStream } from '../../src/layer/tar-stream.ts';
 import { readBlocks } from './blocks.ts';
 import { layersOf } from './layer-list.ts';
 import { sendFile } from './send-file.ts';
@@ -28,11 +28,22 @@ const STEPS: Readonly<Record<string, Step>> = {
   /** What every step here costs before it does anything. */
   start: async () => {},
   tar: async (list = '') => {
-    for (const layer of layersOf(list)) await drained(tarStream(storeLayerEntries(layer, storeTree)));
+    const pool = new BlockPool(STREAM_BLOCK);
+    for (const layer of layersOf(list)) {
+      for (const block of tarStream(storeLayerEntries(layer, storeTree), pool)) pool.give(block);
+    }
   },
   /** Reading, tar and one hash: what a tool does that makes layers without compressing them. */
   layers: async (list = '') => {
-    for (const layer of layersOf(list)) await hashed(tarStream(storeLayerEntries(layer, storeTree)));
+    const pool = new BlockPool(STREAM_BLOCK);
+    for (const layer of layersOf(list)) {
+      const hash = createHash('sha256');
+      for (const block of tarStream(storeLayerEntries(layer, storeTree), pool)) {
+        hash.update(block);
+        pool.give(block);
+      }
+      hash.digest();
+    }
   },
   read: async (list = '') => {
     for (const file of files(list)) await drained(readBlocks(file));
@@ -41,11 +52,10 @@ const STEPS: Readonly<Record<string, Step>> = {
     for (const file of files(list)) await hashed(readBlocks(file));
   },
   compress: async (compression = '', list = '') => {
-    const { name, level } = compressionSchema.parse(compression);
     const { signal } = new AbortController();
     const exec = createExec({ env: process.env, signal });
-    const codec = isProgram(name) ? externalCodec(name, level, { exec, signal }) : codecOf(name);
-    for (const file of files(list)) await drained(codec.compress(readBlocks(file)));
+    const codec = chosenCodec(compressionSchema.parse(compression), { exec, signal });
+    for (const file of files(list)) await drained(codec.compress(readBlocks(file), { parallel: 1 }));
   },
   send: async (repository = '', list = '') => {
     for (const file of files(list)) await sendFile(repository, file);

@@ -2,13 +2,11 @@ import type { Descriptor } from '../image/descriptor.ts';
 import { MEDIA_TYPE } from '../image/media-type.ts';
 import { UserError } from '../io/error.ts';
 import { mapParallel } from '../io/parallel.ts';
-import { inBlocks } from '../layer/blocks.ts';
 import type { Codec } from '../layer/codec.ts';
-import { STREAM_BLOCK } from '../layer/tar-stream.ts';
 import { copyBlob } from '../registry/copy.ts';
 import type { Repository } from '../registry/repository.ts';
 import type { BaseImage } from './base-image.ts';
-import { pushLayer } from './push-layer.ts';
+import { pushTar } from './push-layer.ts';
 
 /** Layers of a base that are brought over at once. */
 const LAYERS_AT_ONCE = 3;
@@ -45,11 +43,7 @@ async function compressed(
   codec: Codec,
   repositories: readonly Repository[],
 ): Promise<Descriptor> {
-  const { mediaType, digest, size, diffId } = await pushLayer(
-    inBlocks(base.repository.readBlob(layer), STREAM_BLOCK),
-    codec,
-    repositories,
-  );
+  const { mediaType, digest, size, diffId } = await pushTar(base.repository.readBlob(layer), codec, repositories);
   const promised = base.config.rootfs.diff_ids[at];
   if (diffId === promised) return { mediaType, digest, size };
   throw new UserError(

@@ -2,6 +2,7 @@ import type { Definition } from '../image/definition.ts';
 import type { System } from '../image/system.ts';
 import type { Exec } from '../io/exec.ts';
 import type { Log } from '../io/log.ts';
+import type { LayerWriter } from '../layer/layer-threads.ts';
 import { withGcRoots } from '../nix/gc-roots.ts';
 import type { Nix } from '../nix/nix.ts';
 import type { Destination } from '../registry/destination.ts';
@@ -28,6 +29,7 @@ export interface BuildTools {
   readonly exec: Exec;
   readonly openForReading: (destination: Destination) => Promise<ImageSource>;
   readonly tempDir: string;
+  readonly openWriter: () => LayerWriter;
   readonly log: Log;
   readonly signal: AbortSignal;
 }

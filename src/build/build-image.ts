@@ -11,8 +11,7 @@ import { MEDIA_TYPE } from '../image/media-type.ts';
 import { platformOf, type System } from '../image/system.ts';
 import { MODE } from '../image/tar-profile.ts';
 import type { Exec } from '../io/exec.ts';
-import { codecOf } from '../layer/codec.ts';
-import { externalCodec, isProgram } from '../layer/external-codec.ts';
+import { chosenCodec } from '../layer/external-codec.ts';
 import { isMissingBlob } from '../registry/failure.ts';
 import type { Repository, StoredManifest } from '../registry/repository.ts';
 import type { BaseImage } from './base-image.ts';
@@ -20,7 +19,7 @@ import { takeOverBase } from './base-layers.ts';
 import { type LayerTools, type MadeLayer, makeLayers } from './made-layers.ts';
 import type { Previous } from './previous-image.ts';
 
-export interface ImageRequest extends Omit<LayerTools, 'codec'> {
+export interface ImageRequest extends Omit<LayerTools, 'compression' | 'mediaType'> {
   readonly definition: Definition;
   readonly system: System;
   /** Every store path of the image; they need not be on this machine. */
@@ -42,11 +41,11 @@ export interface BuiltImage {
  */
 export async function buildImage(request: ImageRequest): Promise<BuiltImage> {
   const { definition, base, repositories, system } = request;
-  const { name, level } = definition.compression;
-  const codec = isProgram(name) ? externalCodec(name, level, request) : codecOf(name);
+  const { compression } = definition;
+  const codec = chosenCodec(compression, request);
   const layers = plan(request);
   const inherited = base ? await takeOverBase(base, codec, repositories, request.signal) : [];
-  const made = await makeLayers(layers, system, { ...request, codec });
+  const made = await makeLayers(layers, system, { ...request, compression, mediaType: codec.mediaType });
   const image = assemble(request, inherited, made);
   const lacking = await store(image, request);
   if (!lacking) return image;

@@ -1,5 +1,6 @@
 import { type LayerRecord, layerAnnotations, recordOf, storePathsOf } from '../image/annotations.ts';
 import { canonicalJson } from '../image/canonical-json.ts';
+import type { Compression } from '../image/compression.ts';
 import type { Descriptor } from '../image/descriptor.ts';
 import type { Digest } from '../image/digest.ts';
 import { type History, historyEntry } from '../image/image-config.ts';
@@ -7,21 +8,17 @@ import { type Layer, layerKey } from '../image/layer.ts';
 import { UserError } from '../io/error.ts';
 import type { Log } from '../io/log.ts';
 import { mapParallel } from '../io/parallel.ts';
-import { BlockPool } from '../layer/block-pool.ts';
-import type { Codec } from '../layer/codec.ts';
-import { STREAM_BLOCK } from '../layer/tar-stream.ts';
+import type { LayerWriter } from '../layer/layer-threads.ts';
+import type { LayerTask } from '../layer/thread-messages.ts';
 import { copyBlob } from '../registry/copy.ts';
 import type { Repository } from '../registry/repository.ts';
 import type { Journal } from './journal.ts';
-import { type LayerTar, layerTar } from './layer-tar.ts';
 import type { Previous, PreviousLayer } from './previous-image.ts';
 import { pushLayer } from './push-layer.ts';
+import { readLayer } from './read-layer.ts';
 
-/**
- * Layers under way at once. One reads and hashes while the others wait for the compressor or the network; more than
- * three only take memory.
- */
-const LAYERS_AT_ONCE = 3;
+/** Layers that are still being sent while all threads make others. */
+const SENT_BEHIND = 1;
 
 /** Look-ups and copies of layers that are taken over; they only wait. */
 const LOOKUPS_AT_ONCE = 16;
@@ -39,7 +36,10 @@ export interface MadeLayer {
 }
 
 export interface LayerTools {
-  readonly codec: Codec;
+  readonly compression: Compression;
+  /** What that makes. */
+  readonly mediaType: string;
+  readonly openWriter: () => LayerWriter;
   readonly repositories: readonly Repository[];
   readonly previous: Previous;
   readonly journal: Journal;
@@ -78,7 +78,7 @@ async function takeOver({ layer, key }: KeyedLayer, tools: LayerTools): Promise<
   if (tools.recompress) return undefined;
   const found = tools.previous.layers.get(key) ?? (await tools.journal.find(key));
   // Another codec is another promise to clients: whoever asks for gzip must not get the zstd of the week before.
-  if (!found || found.descriptor.mediaType !== tools.codec.mediaType) return undefined;
+  if (!found || found.descriptor.mediaType !== tools.mediaType) return undefined;
   for (const repository of tools.repositories) {
     if (!(await bring(found, repository, tools.signal))) return undefined;
   }
@@ -99,27 +99,33 @@ async function bring(found: PreviousLayer, to: Repository, signal: AbortSignal):
 
 async function pushAll(layers: readonly KeyedLayer[], label: string, tools: LayerTools): Promise<MadeLayer[]> {
   // Before any of them is sent: a collision in the root is found here.
-  const tars = await Promise.all(layers.map(({ layer }) => layerTar(layer, tools.tempDir, tools.signal)));
-  const progress = tools.log.progress(
-    `${label}: layers`,
-    layers.reduce((sum, { layer }) => sum + narSize(layer), 0),
-  );
+  const contents = await Promise.all(layers.map(({ layer }) => readLayer(layer, tools.tempDir)));
+  const total = layers.reduce((sum, { layer }) => sum + narSize(layer), 0);
+  const progress = tools.log.progress(`${label}: layers`, total);
   let done = 0;
   let finished = 0;
   const onBytes = (count: number): void => {
     done += count;
     progress.update(done, `${finished} of ${layers.length} layers`);
   };
+  const writer = tools.openWriter();
+  const stop = (): void => void writer.close();
+  tools.signal.addEventListener('abort', stop);
   // The largest first, so that none is left to run alone at the end.
   const order = [...layers.keys()].sort((a, b) => narSize(layers[b]?.layer) - narSize(layers[a]?.layer));
   const made = new Array<MadeLayer>(layers.length);
   try {
-    await mapParallel(order, LAYERS_AT_ONCE, async (at) => {
-      const [layer, tar] = [layers[at], tars[at]];
-      if (layer && tar) made[at] = await pushOne(layer, tar, onBytes, tools);
+    await mapParallel(order, writer.width + SENT_BEHIND, async (at) => {
+      const [layer, content] = [layers[at], contents[at]];
+      if (!layer || !content) return;
+      // More than its share would be left to run alone at the end, so it gets the other cores too.
+      const parallel = narSize(layer.layer) * writer.width > total ? writer.width : 1;
+      made[at] = await pushOne(layer, { content, compression: tools.compression, parallel }, writer, onBytes, tools);
       finished += 1;
     });
   } finally {
+    tools.signal.removeEventListener('abort', stop);
+    await writer.close();
     progress.end();
   }
   return made;
@@ -130,13 +136,20 @@ const narSize = (layer: Layer | undefined): number =>
 
 async function pushOne(
   { layer, key }: KeyedLayer,
-  tar: LayerTar,
+  task: LayerTask,
+  writer: LayerWriter,
   onBytes: (count: number) => void,
   tools: LayerTools,
 ): Promise<MadeLayer> {
-  const pool = new BlockPool(STREAM_BLOCK);
-  const written = await pushLayer(counted(tar(pool), onBytes), tools.codec, tools.repositories, (block) =>
-    pool.give(block),
+  let before = 0;
+  const written = await pushLayer(
+    (sink) =>
+      writer.write(task, (chunk, read) => {
+        onBytes(read - before);
+        before = read;
+        return sink(chunk, read);
+      }),
+    tools.repositories,
   );
   const record = recordOf(layer, key, written);
   checkSame(layer, record, tools.previous.layers.get(key));
@@ -171,13 +184,6 @@ const madeOf = (layer: Layer, descriptor: Descriptor, record: LayerRecord): Made
   diffId: record.diffId,
   history: historyEntry(describe(layer)),
 });
-
-async function* counted(tar: AsyncIterable<Uint8Array>, onBytes: (count: number) => void): AsyncGenerator<Uint8Array> {
-  for await (const block of tar) {
-    onBytes(block.length);
-    yield block;
-  }
-}
 
 /** The words of a layer in the image's history. */
 const describe = (layer: Layer): string =>

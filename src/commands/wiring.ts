@@ -1,7 +1,9 @@
+import { availableParallelism } from 'node:os';
 import type { BuildTools } from '../build/build-from-nix.ts';
 import type { Host } from '../host/host.ts';
 import { SYSTEMS, type System } from '../image/system.ts';
 import { UserError } from '../io/error.ts';
+import { LayerThreads } from '../layer/layer-threads.ts';
 import { fileInstallable, type Installable, parseInstallable } from '../nix/installable.ts';
 import { type Nix, openNix } from '../nix/nix.ts';
 import type { Places } from './places.ts';
@@ -31,11 +33,15 @@ export function installables(
   return given.map(parseInstallable);
 }
 
+/** Each thread takes some 25 MiB with its upload, and beyond four the network or the registry is what one waits for. */
+const MOST_THREADS = 4;
+
 export const buildTools = async (host: Host, nix: Nix, places: Places): Promise<BuildTools> => ({
   nix,
   exec: host.exec,
   openForReading: places.openForReading,
   tempDir: await host.tempDir(),
+  openWriter: () => new LayerThreads(host.program, Math.min(availableParallelism(), MOST_THREADS)),
   log: host.log,
   signal: host.signal,
 });

@@ -1,16 +1,14 @@
 import { createHash } from 'node:crypto';
 import type { Journal } from '../build/journal.ts';
 import type { Previous, PreviousLayer } from '../build/previous-image.ts';
-import { pushLayer } from '../build/push-layer.ts';
+import { pushTar } from '../build/push-layer.ts';
 import { type LayerRecord, layerAnnotations } from '../image/annotations.ts';
 import { canonicalJson } from '../image/canonical-json.ts';
 import type { Descriptor } from '../image/descriptor.ts';
 import { type Digest, endDigest } from '../image/digest.ts';
 import { UserError } from '../io/error.ts';
 import { mapParallel } from '../io/parallel.ts';
-import { inBlocks } from '../layer/blocks.ts';
 import type { Codec } from '../layer/codec.ts';
-import { STREAM_BLOCK } from '../layer/tar-stream.ts';
 import { copyBlob } from '../registry/copy.ts';
 import type { Repository } from '../registry/repository.ts';
 import { encodingOf, MEDIA_TYPES } from './encoding.ts';
@@ -69,7 +67,7 @@ async function bringPlain(layer: ForeignLayer, tools: BringTools): Promise<Broug
       return brought(layer, known.descriptor, known.record, true);
     }
   }
-  const sent = await pushLayer(inBlocks(layer.read(), STREAM_BLOCK), tools.codec, tools.repositories);
+  const sent = await pushTar(layer.read(), tools.codec, tools.repositories);
   checkDiffId(layer, sent.diffId);
   return remember(layer, sent, tools);
 }

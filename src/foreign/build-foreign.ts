@@ -2,6 +2,7 @@ import type { BuildTools } from '../build/build-from-nix.ts';
 import type { BuiltImage } from '../build/build-image.ts';
 import { type Journal, NO_JOURNAL } from '../build/journal.ts';
 import { NOTHING_PREVIOUS, type Previous, type ReadPrevious } from '../build/previous-image.ts';
+import { CODECS } from '../image/compression.ts';
 import { digestOf } from '../image/digest.ts';
 import { foreignKey, keyAnnotation } from '../image/image-key.ts';
 import { manifestBytes } from '../image/manifest.ts';
@@ -79,7 +80,7 @@ async function bringImage(
 ): Promise<BuiltImage> {
   const { repositories, journal, recompress, system, foreign } = job;
   const bring: BringTools = {
-    codec: codecOf('gzip'),
+    codec: codecOf('gzip', CODECS.gzip.usual),
     repositories,
     previous,
     journal,

@@ -86,9 +86,9 @@ const execute = async (session: Session, command: Command, args: Arguments, raw:
   } catch (error) {
     return failWith(session, error, error instanceof UserError ? EXIT.usage : EXIT.failed);
   }
-  const { signal, env, cwd, fetch } = world;
+  const { signal, env, cwd, fetch, program } = world;
   const exec = createExec({ env: world.environment, signal });
-  const host = { kind: 'terminal', log: terminal.log, exec, signal, env, cwd, fetch } as const;
+  const host = { kind: 'terminal', log: terminal.log, exec, signal, env, cwd, fetch, program } as const;
   try {
     const result = await runCommand(command, inputs, host, tmpdir());
     terminal.close();

@@ -143,3 +143,6 @@ export const createExec =
     if (code === 0 && !tookAll) throw unread(program, stderr);
     return { exitCode: code, stdout: output.text(), stderr };
   };
+
+/** Runs programs with the environment of this process, where there is no world to take it from: on a layer's thread. */
+export const execOfProcess = (signal: AbortSignal): Exec => createExec({ env: process.env, signal });

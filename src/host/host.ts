@@ -14,6 +14,8 @@ export interface Host {
   /** Absolute. */
   readonly cwd: string;
   readonly fetch: typeof globalThis.fetch;
+  /** This program, for threads of it. */
+  readonly program: URL;
   /** A new empty folder of its own, only readable by this user; removed when the command has ended. */
   tempDir(): Promise<string>;
   /** The client of the run's artifacts; loaded when it is called, for few commands need it. */

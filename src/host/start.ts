@@ -2,6 +2,7 @@ import { runCli } from './cli.ts';
 import type { CommandLoaders } from './command.ts';
 import { EXIT } from './failure.ts';
 import { actionOf, runAction } from './runner.ts';
+import { createUploadFetch } from './upload-fetch.ts';
 import type { World } from './world.ts';
 
 /** Milliseconds after which a finished program ends even if a socket or a child is still open. */
@@ -20,7 +21,7 @@ const watchInterrupts = (): AbortSignal => {
   return controller.signal;
 };
 
-const worldOfProcess = (): World => ({
+const worldOfProcess = (program: URL): World => ({
   argv: process.argv.slice(2),
   cwd: process.cwd(),
   environment: process.env,
@@ -28,7 +29,8 @@ const worldOfProcess = (): World => ({
   stdout: process.stdout,
   stderr: process.stderr,
   now: () => performance.now(),
-  fetch: globalThis.fetch,
+  fetch: createUploadFetch(globalThis.fetch),
+  program,
   signal: watchInterrupts(),
 });
 
@@ -39,12 +41,12 @@ const runFace = async (commands: CommandLoaders, world: World): Promise<number> 
   return await runAction(commands, action, world, await import('@actions/core'));
 };
 
-/** Runs what argv or the action's entry asks for, and sets the exit code of the process. */
-export const start = async (commands: CommandLoaders): Promise<void> => {
+/** Runs what argv or the action's entry asks for, and sets the exit code of the process. `program` is its entry. */
+export const start = async (commands: CommandLoaders, program: URL): Promise<void> => {
   // `nix-images inspect … | head` closes the pipe early: that is no failure, and nobody is left to tell.
   process.stdout.on('error', (error: NodeJS.ErrnoException) =>
     process.exit(error.code === 'EPIPE' ? EXIT.done : EXIT.failed),
   );
-  process.exitCode = await runFace(commands, worldOfProcess());
+  process.exitCode = await runFace(commands, worldOfProcess(program));
   setTimeout(() => process.exit(), LINGER).unref();
 };

@@ -20,5 +20,7 @@ export interface World {
   /** Milliseconds, never going back. */
   readonly now: () => number;
   readonly fetch: typeof globalThis.fetch;
+  /** This program, for threads of it. */
+  readonly program: URL;
   readonly signal: AbortSignal;
 }

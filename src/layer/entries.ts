@@ -1,11 +1,13 @@
 import { type ByteString, fromText, toText } from '../image/bytes.ts';
-import type { StoreLayer } from '../image/layer.ts';
 import type { RootDirectory, RootNode } from '../image/root-tree.ts';
 import { MODE } from '../image/tar-profile.ts';
 import { sortedChildren, type TreeNode } from '../image/tree.ts';
 import type { TreeSource } from '../image/tree-source.ts';
 import { UserError } from '../io/error.ts';
+import type { LayerContent } from './layer-content.ts';
 import type { TarEntry } from './tar-entry.ts';
+
+type StoreContent = Extract<LayerContent, { kind: 'store' }>;
 
 const OWNER = { uid: 0, gid: 0 } as const;
 
@@ -16,11 +18,11 @@ const WHITEOUT = '.wh.';
  * The members of a store layer. Each path is listed when its turn comes, so memory does not grow with the layer. Throws
  * UserError `file` for a path that is gone, `definition` for a name that no layer can hold.
  */
-export function* storeLayerEntries(layer: StoreLayer, source: TreeSource): Generator<TarEntry> {
+export function* storeLayerEntries(layer: StoreContent, source: TreeSource): Generator<TarEntry> {
   yield { type: 'directory', path: 'nix', mode: MODE.rootDirectory, ...OWNER };
   yield { type: 'directory', path: 'nix/store', mode: layer.storeMode, ...OWNER };
-  for (const { path } of layer.paths) {
-    const tree = source.read(fromText(path));
+  for (const { path, from } of layer.paths) {
+    const tree = source.read(from);
     if (!tree) {
       throw new UserError('file', `${path} is not in the store`, {
         hint: 'It was there when the image was planned: do not collect garbage while an image is built.',

@@ -3,13 +3,12 @@ import type { CodecName, Compression } from '../image/compression.ts';
 import { MEDIA_TYPE } from '../image/media-type.ts';
 import { UserError } from '../io/error.ts';
 import type { Exec } from '../io/exec.ts';
-import type { Codec, Release } from './codec.ts';
+import { type Blocks, type Codec, codecOf, type Release } from './codec.ts';
 
 /** Codecs that are programs; both write gzip. */
 export type Program = 'igzip' | 'pigz';
 
-/** Whether a codec is a program outside this process. */
-export const isProgram = (name: CodecName): name is Program => name === 'igzip' || name === 'pigz';
+const isProgram = (name: CodecName): name is Program => name === 'igzip' || name === 'pigz';
 
 /**
  * Arguments beside the level. `--no-name` keeps name and time out, which both would write even from a pipe. igzip may use
@@ -27,19 +26,24 @@ const NO_OPTIONS = { GZIP: '', PIGZ: '' };
 /** gzip's trailer: CRC-32 and length of what was compressed, little-endian (RFC 1952, section 2.3.1). */
 const TRAILER = 8;
 
+/** The codec that a definition chose. Programs are run by `exec`, until `signal` fires. */
+export const chosenCodec = ({ name, level }: Compression, tools: ProgramTools): Codec =>
+  isProgram(name) ? externalCodec(name, level, tools) : codecOf(name, level);
+
+export interface ProgramTools {
+  readonly exec: Exec;
+  readonly signal: AbortSignal;
+}
+
 /**
  * gzip made by igzip or pigz, which must be on PATH. Its bytes depend on the program's version too, and igzip's on the
  * processor it chooses its code for. `compress` throws UserError `file` where the program is missing, fails, or writes what
  * is not its input compressed; `cancelled` when the signal fires. The program is ended when the reader gives up.
  */
-export const externalCodec = (
-  name: Program,
-  level: Compression['level'],
-  { exec, signal }: { readonly exec: Exec; readonly signal: AbortSignal },
-): Codec => ({
+export const externalCodec = (name: Program, level: Compression['level'], { exec, signal }: ProgramTools): Codec => ({
   name: 'gzip',
   mediaType: MEDIA_TYPE.layerGzip,
-  async *compress(blocks, release) {
+  async *compress(blocks, { release }) {
     const gaveUp = new AbortController();
     const seal = createSeal();
     // Without buffers: the program waits until a piece is taken.
@@ -74,7 +78,7 @@ const failed = (name: Program, what: string, stderr: string): UserError =>
   });
 
 /** What goes in, counted for the seal; a block is free once the program's pipe has taken it. */
-async function* counted(blocks: AsyncIterable<Uint8Array>, seal: Seal, release: Release = () => {}) {
+async function* counted(blocks: Blocks, seal: Seal, release: Release = () => {}) {
   for await (const block of blocks) {
     seal.read(block);
     try {

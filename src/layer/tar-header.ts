@@ -104,7 +104,8 @@ function ustar(fields: Ustar): Buffer {
   octal(block, 329, 8, 0);
   octal(block, 337, 8, 0);
   block.fill(0x20, 148, 156);
-  const sum = block.reduce((total, byte) => total + byte, 0);
+  let sum = 0;
+  for (const byte of block) sum += byte;
   block.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148, 'latin1');
   return block;
 }

@@ -1,128 +1,124 @@
 import { closeSync, openSync, readSync } from 'node:fs';
-import { open } from 'node:fs/promises';
 import { type ByteString, toBytes, toText } from '../image/bytes.ts';
+import { BlockPool } from '../io/block-pool.ts';
 import { UserError } from '../io/error.ts';
-import { BlockPool } from './block-pool.ts';
 import type { TarEntry } from './tar-entry.ts';
 import { contentSize, padding, TAR_BLOCK, tarHeader } from './tar-header.ts';
 
-/** Bytes in a block of the stream: large enough that hashing and compressing run at full speed, small enough to queue. */
-export const STREAM_BLOCK = 1024 * 1024;
-
 /**
- * Up to this size a file is read with blocking calls: most files of a closure are smaller, and for them a round trip
- * through the thread pool costs several times the read itself.
+ * Bytes in a block of the stream: large enough that hashing and compressing run at full speed, small enough to stay in a
+ * core's cache while it is read, hashed and compressed.
  */
-const BLOCKING_READ = 128 * 1024;
+export const STREAM_BLOCK = 1024 * 1024;
 
 /** Two zero blocks end a tar; no padding to a record size, which would only be more bytes. */
 const TRAILER = 2 * TAR_BLOCK;
 
 /**
  * The bytes of a tar as blocks of exactly 1 MiB (the last one shorter), taken from `pool`. Content is read straight into
- * the block it stands in. Throws UserError `file` when a file cannot be read or changed its size.
+ * the block it stands in, with blocking calls: layers are made on threads of their own, and most files of a closure are
+ * so small that a round trip through the thread pool costs several times the read itself. Throws UserError `file` when a
+ * file cannot be read or changed its size.
  */
-export async function* tarStream(
+export function* tarStream(
   entries: Iterable<TarEntry>,
-  signal?: AbortSignal,
   pool: BlockPool = new BlockPool(STREAM_BLOCK),
-): AsyncGenerator<Buffer> {
+): Generator<Buffer> {
   let block = pool.take();
   let used = 0;
-  const full: Buffer[] = [];
-  const space = (): Buffer => block.subarray(used);
-  const advance = (count: number): void => {
-    used += count;
-    if (used < STREAM_BLOCK) return;
-    full.push(block);
+  function* put(bytes: Uint8Array): Generator<Buffer> {
+    for (let at = 0; at < bytes.length; ) {
+      const part = bytes.subarray(at, at + STREAM_BLOCK - used);
+      block.set(part, used);
+      at += part.length;
+      used += part.length;
+      if (used === STREAM_BLOCK) yield* next();
+    }
+  }
+  function* next(): Generator<Buffer> {
+    yield block;
     block = pool.take();
     used = 0;
-  };
-  const put = (bytes: Uint8Array): void => {
-    for (let at = 0; at < bytes.length; ) {
-      const room = space();
-      const part = bytes.subarray(at, at + room.length);
-      room.set(part);
-      at += part.length;
-      advance(part.length);
-    }
-  };
-  const zeros = (count: number): void => put(Buffer.alloc(count));
+  }
 
   for (const entry of entries) {
-    put(tarHeader(entry));
-    if (entry.type === 'file') {
-      if (entry.content.kind === 'bytes') put(entry.content.bytes);
-      else if (entry.content.size <= BLOCKING_READ) readSmall(entry.content.path, entry.content.size, put);
-      else {
-        for await (const count of readLarge(entry.content.path, entry.content.size, space)) {
-          advance(count);
-          while (full.length > 0) yield full.shift() as Buffer;
-          signal?.throwIfAborted();
+    yield* put(tarHeader(entry));
+    if (entry.type !== 'file') continue;
+    const size = contentSize(entry);
+    if (entry.content.kind === 'bytes') yield* put(entry.content.bytes);
+    else if (size > 0) {
+      const file = new ContentFile(entry.content.path, size);
+      try {
+        while (!file.isRead) {
+          used += file.read(block, used);
+          if (used === STREAM_BLOCK) yield* next();
         }
+        file.checkEnd();
+      } finally {
+        file.close();
       }
-      zeros(padding(contentSize(entry)));
     }
-    while (full.length > 0) yield full.shift() as Buffer;
-    signal?.throwIfAborted();
+    yield* put(Buffer.alloc(padding(size)));
   }
-  zeros(TRAILER);
-  yield* full;
+  yield* put(Buffer.alloc(TRAILER));
   if (used > 0) yield block.subarray(0, used);
 }
 
-function readSmall(path: ByteString, size: number, put: (bytes: Uint8Array) => void): void {
-  if (size === 0) return;
-  // One byte more than expected, so that a file that grew is noticed.
-  const bytes = Buffer.allocUnsafe(size + 1);
-  const descriptor = attempt(path, () => openSync(toBytes(path), 'r'));
-  let count = 0;
-  try {
-    for (let read = -1; read !== 0 && count <= size; count += read) {
-      read = attempt(path, () => readSync(descriptor, bytes, count, bytes.length - count, null));
-    }
-  } finally {
-    closeSync(descriptor);
-  }
-  if (count !== size) throw changed(path, size);
-  put(bytes.subarray(0, size));
-}
+/** A file that is read once, from start to end, and must have the size that it was listed with. */
+class ContentFile {
+  readonly #path: ByteString;
+  readonly #size: number;
+  readonly #descriptor: number;
+  #left: number;
 
-async function* readLarge(path: ByteString, size: number, space: () => Buffer): AsyncGenerator<number> {
-  const file = await open(toBytes(path), 'r').catch((error: unknown) => {
-    throw unreadable(path, error);
-  });
-  try {
-    for (let left = size; left > 0; ) {
-      const room = space();
-      const { bytesRead } = await file.read(room, 0, Math.min(left, room.length)).catch((error: unknown) => {
-        throw unreadable(path, error);
+  constructor(path: ByteString, size: number) {
+    this.#path = path;
+    this.#size = size;
+    this.#left = size;
+    this.#descriptor = this.#attempt(() => openSync(toBytes(path), 'r'));
+  }
+
+  get isRead(): boolean {
+    return this.#left === 0;
+  }
+
+  /** Reads into `block` from `offset` on, as far as file and block go; returns the bytes read. */
+  read(block: Buffer, offset: number): number {
+    const length = Math.min(this.#left, block.length - offset);
+    const count = this.#attempt(() => readSync(this.#descriptor, block, offset, length, null));
+    if (count === 0) throw this.#changed();
+    this.#left -= count;
+    return count;
+  }
+
+  checkEnd(): void {
+    const more = Buffer.allocUnsafe(1);
+    if (this.#attempt(() => readSync(this.#descriptor, more, 0, 1, null)) > 0) throw this.#changed();
+  }
+
+  close(): void {
+    closeSync(this.#descriptor);
+  }
+
+  #attempt<T>(read: () => T): T {
+    try {
+      return read();
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error);
+      throw new UserError('file', `cannot read ${toText(this.#path)}: ${why}`, {
+        hint: 'Check the store with `nix-store --verify --check-contents`; garbage may have been collected during the build.',
+        cause: error,
       });
-      if (bytesRead === 0) throw changed(path, size);
-      left -= bytesRead;
-      yield bytesRead;
     }
-    if ((await file.stat()).size !== size) throw changed(path, size);
-  } finally {
-    await file.close();
+  }
+
+  #changed(): UserError {
+    return new UserError(
+      'file',
+      `${toText(this.#path)} changed while it was read: it had ${this.#size} bytes when it was listed`,
+      {
+        hint: 'Store paths never change by themselves: check the store with `nix-store --verify --check-contents`.',
+      },
+    );
   }
 }
-
-function attempt<T>(path: ByteString, read: () => T): T {
-  try {
-    return read();
-  } catch (error) {
-    throw unreadable(path, error);
-  }
-}
-
-const unreadable = (path: ByteString, cause: unknown): UserError =>
-  new UserError('file', `cannot read ${toText(path)}: ${cause instanceof Error ? cause.message : String(cause)}`, {
-    hint: 'Check the store with `nix-store --verify --check-contents`; garbage may have been collected during the build.',
-    cause,
-  });
-
-const changed = (path: ByteString, size: number): UserError =>
-  new UserError('file', `${toText(path)} changed while it was read: it had ${size} bytes when it was listed`, {
-    hint: 'Store paths never change by themselves: check the store with `nix-store --verify --check-contents`.',
-  });

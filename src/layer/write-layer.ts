@@ -1,6 +1,9 @@
 import { createHash } from 'node:crypto';
 import { type Digest, endDigest } from '../image/digest.ts';
-import type { Codec, Release } from './codec.ts';
+import type { Blocks, Codec, CompressOptions } from './codec.ts';
+
+/** Takes the next bytes; `read` is how many bytes of the layer went in so far. */
+export type Sink = (chunk: Uint8Array, read: number) => Promise<void>;
 
 /** What is known of a layer when its last byte is written; sizes in bytes. */
 export interface WrittenLayer {
@@ -12,14 +15,14 @@ export interface WrittenLayer {
 }
 
 /**
- * Passes a tar stream through hash, codec and hash to `sink`, once, with a bounded number of blocks in memory.
- * `release` gets each block of `tar` back. Rejects with whatever the stream, the codec or the sink throws.
+ * Passes a tar stream through hash, codec and hash to `sink`, once, with a bounded number of blocks in memory. `sink` also
+ * gets the bytes of tar that were read so far. Rejects with whatever the stream, the codec or the sink throws.
  */
 export async function writeLayer(
-  tar: AsyncIterable<Uint8Array>,
+  tar: Blocks,
   codec: Codec,
-  sink: (chunk: Uint8Array) => Promise<void>,
-  release?: Release,
+  sink: Sink,
+  options: CompressOptions,
 ): Promise<WrittenLayer> {
   const diffId = createHash('sha256');
   const digest = createHash('sha256');
@@ -32,10 +35,10 @@ export async function writeLayer(
       yield block;
     }
   }
-  for await (const chunk of codec.compress(hashed(), release)) {
+  for await (const chunk of codec.compress(hashed(), options)) {
     digest.update(chunk);
     size += chunk.length;
-    await sink(chunk);
+    await sink(chunk, unpackedSize);
   }
   return {
     mediaType: codec.mediaType,

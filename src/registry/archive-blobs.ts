@@ -1,8 +1,9 @@
 import type { Descriptor } from '../image/descriptor.ts';
+import type { BlockPool } from '../io/block-pool.ts';
 import { UserError } from '../io/error.ts';
 import type { ArchiveFile, ArchiveSlot } from './archive-file.ts';
 import type { Slice } from './archive-index.ts';
-import { ChunkBuffer } from './chunk-buffer.ts';
+import { ChunkBuffer, createPages } from './chunk-buffer.ts';
 import { checkBytes, DigestCheck } from './digest-check.ts';
 import { readFileBlob } from './file-blob.ts';
 import { blobName } from './layout-folder.ts';
@@ -15,6 +16,7 @@ const BUFFER_SIZE = 16 * 1024 * 1024;
 export class ArchiveBlobs {
   readonly #file: ArchiveFile;
   readonly #slices = new Map<string, Slice>();
+  readonly #pages = createPages();
   readonly #writers = new Set<BlobWriter>();
   #bytes = 0;
 
@@ -48,7 +50,7 @@ export class ArchiveBlobs {
   }
 
   open(): BlobWriter {
-    const writer = new ArchiveBlobWriter(this.#file, {
+    const writer = new ArchiveBlobWriter(this.#file, this.#pages, {
       has: (descriptor) => this.has(descriptor),
       put: (descriptor, bytes) => this.put(descriptor, bytes),
       stored: (descriptor, slice) => this.#record(descriptor, slice),
@@ -80,14 +82,15 @@ interface WriterHooks {
 class ArchiveBlobWriter implements BlobWriter {
   readonly #file: ArchiveFile;
   readonly #hooks: WriterHooks;
-  readonly #buffer = new ChunkBuffer(BUFFER_SIZE);
+  readonly #buffer: ChunkBuffer;
   readonly #check = new DigestCheck();
   #slot: ArchiveSlot | undefined;
   #reserving: Promise<ArchiveSlot> | undefined;
   #isEnded = false;
 
-  constructor(file: ArchiveFile, hooks: WriterHooks) {
+  constructor(file: ArchiveFile, pages: BlockPool, hooks: WriterHooks) {
     this.#file = file;
+    this.#buffer = new ChunkBuffer(BUFFER_SIZE, pages);
     this.#hooks = hooks;
   }
 
@@ -103,7 +106,7 @@ class ArchiveBlobWriter implements BlobWriter {
 
   async commit(descriptor: Descriptor): Promise<void> {
     try {
-      if (this.#slot === undefined) await this.#hooks.put(descriptor, this.#buffer.bytes());
+      if (this.#slot === undefined) await this.#hooks.put(descriptor, Buffer.concat([...this.#buffer.body().pieces()]));
       else await this.#keep(this.#slot, descriptor);
     } catch (error) {
       await this.abort();
@@ -124,8 +127,10 @@ class ArchiveBlobWriter implements BlobWriter {
     this.#reserving = this.#file.reserve();
     const slot = await this.#reserving;
     this.#slot = slot;
-    this.#check.update(this.#buffer.bytes());
-    await slot.write(this.#buffer.bytes());
+    for (const piece of this.#buffer.body().pieces()) {
+      this.#check.update(piece);
+      await slot.write(piece);
+    }
     this.#buffer.clear();
     return slot;
   }
@@ -138,6 +143,7 @@ class ArchiveBlobWriter implements BlobWriter {
 
   #end(): void {
     this.#isEnded = true;
+    this.#buffer.clear();
     this.#hooks.ended();
   }
 }

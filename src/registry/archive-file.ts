@@ -2,11 +2,11 @@ import { randomBytes } from 'node:crypto';
 import { type FileHandle, open, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { UserError } from '../io/error.ts';
+import { Gate } from '../io/gate.ts';
 import { BLOCK, encodeHeader, paddingOf } from './archive-header.ts';
 import type { Slice } from './archive-index.ts';
 import { writeAll } from './file-blob.ts';
 import { fileError, withFileErrors } from './file-error.ts';
-import { Gate } from './gate.ts';
 
 /** Room at the archive's end that is being filled; nobody else can write until it is kept or dropped. */
 export interface ArchiveSlot {

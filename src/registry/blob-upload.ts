@@ -1,5 +1,7 @@
 import type { Descriptor } from '../image/descriptor.ts';
+import type { BlockPool } from '../io/block-pool.ts';
 import { UserError } from '../io/error.ts';
+import type { Body } from './body.ts';
 import { ChunkBuffer } from './chunk-buffer.ts';
 import { digestMismatch } from './digest-check.ts';
 import { redactUrl } from './endpoint.ts';
@@ -12,12 +14,13 @@ import { UploadSession } from './upload-session.ts';
 
 /**
  * Up to here a blob is held back, in bytes, so that its digest is known before the first byte is sent (and it need
- * not be sent at all if the registry has it); beyond, it goes out in chunks.
+ * not be sent at all if the registry has it); beyond, it goes out in chunks. A chunk's size: a layer under way then takes
+ * no more memory while it is held back than afterwards.
  */
-const HELD_BACK = 16 * 1024 * 1024;
+const HELD_BACK = 8 * 1024 * 1024;
 /**
  * Bytes of a chunk: large enough that round trips do not count and above the 5 MiB that registries on object stores
- * want; no larger, because the HTTP client copies what it sends.
+ * want; no larger, because it must be kept until it has arrived.
  */
 const CHUNK_SIZE = 8 * 1024 * 1024;
 // A chunk has to fit into memory; no registry is known that asks for more than 10 MiB.
@@ -25,7 +28,7 @@ const CHUNK_LIMIT = 256 * 1024 * 1024;
 
 export interface UploadHooks {
   readonly has: (descriptor: Descriptor) => Promise<boolean>;
-  readonly put: (descriptor: Descriptor, bytes: Uint8Array) => Promise<void>;
+  readonly put: (descriptor: Descriptor, body: Body) => Promise<void>;
   /** Called with the number of bytes that have reached the registry. */
   readonly sent: (bytes: number) => void;
   /** The registry has the blob now. */
@@ -41,14 +44,19 @@ const lostUpload = (session: UploadSession, what: string, cause?: unknown): User
   });
 
 /** Sends a buffer in chunks and, when the line breaks in the middle of one, only the rest of it. */
-const sendChunk = async (api: RegistryApi, session: UploadSession, chunk: Uint8Array, start: number): Promise<void> => {
+const sendChunk = async (
+  api: RegistryApi,
+  session: UploadSession,
+  chunk: ChunkBuffer,
+  start: number,
+): Promise<void> => {
   let done = 0;
   let failures = 0;
   let stuckSince = 0;
   // Where chunks have to be larger, the last part of a buffer would be too small.
   const limit = session.minimumChunk > CHUNK_SIZE ? chunk.length : CHUNK_SIZE;
   while (done < chunk.length) {
-    const part = chunk.subarray(done, done + limit);
+    const part = chunk.body(done, Math.min(chunk.length, done + limit));
     let problem: {
       readonly text: string;
       readonly error: () => Promise<Error>;
@@ -103,16 +111,18 @@ const sendChunk = async (api: RegistryApi, session: UploadSession, chunk: Uint8A
 export class RegistryBlobWriter implements BlobWriter {
   readonly #api: RegistryApi;
   readonly #hooks: UploadHooks;
-  #buffer = new ChunkBuffer(HELD_BACK);
-  #spare: ChunkBuffer | undefined;
+  readonly #pages: BlockPool;
+  #buffer: ChunkBuffer;
   #session: UploadSession | undefined;
   #inFlight: Promise<void> = Promise.resolve();
   /** Bytes handed to chunks so far. */
   #offset = 0;
   #size = 0;
 
-  constructor(api: RegistryApi, hooks: UploadHooks) {
+  constructor(api: RegistryApi, pages: BlockPool, hooks: UploadHooks) {
     this.#api = api;
+    this.#pages = pages;
+    this.#buffer = new ChunkBuffer(HELD_BACK, pages);
     this.#hooks = hooks;
   }
 
@@ -127,7 +137,7 @@ export class RegistryBlobWriter implements BlobWriter {
 
   async commit(descriptor: Descriptor): Promise<void> {
     try {
-      if (this.#session === undefined) await this.#hooks.put(descriptor, this.#buffer.bytes());
+      if (this.#session === undefined) await this.#commitHeld(descriptor);
       else await this.#commitChunks(this.#session, descriptor);
     } catch (error) {
       await this.abort();
@@ -147,6 +157,12 @@ export class RegistryBlobWriter implements BlobWriter {
     this.#hooks.ended();
   }
 
+  async #commitHeld(descriptor: Descriptor): Promise<void> {
+    if (this.#size !== descriptor.size) throw digestMismatch('The blob to send', descriptor, `${this.#size} bytes`);
+    await this.#hooks.put(descriptor, this.#buffer.body());
+    this.#buffer.clear();
+  }
+
   async #commitChunks(session: UploadSession, descriptor: Descriptor): Promise<void> {
     if (this.#size !== descriptor.size) throw digestMismatch('The blob to send', descriptor, `${this.#size} bytes`);
     await this.#flush();
@@ -154,7 +170,7 @@ export class RegistryBlobWriter implements BlobWriter {
     await this.#finish(session, descriptor);
   }
 
-  /** Sends the full buffer in the background and goes on with the other one: two chunks of memory, and the HTTP client's copy. */
+  /** Sends the full buffer in the background and goes on with another: two chunks of memory. */
   async #flush(): Promise<void> {
     this.#session ??= await this.#open();
     await this.#inFlight;
@@ -163,15 +179,12 @@ export class RegistryBlobWriter implements BlobWriter {
     if (!this.#buffer.isFull && this.#buffer.length < this.#size - this.#offset) return;
     const full = this.#buffer;
     const capacity = Math.max(CHUNK_SIZE, this.#session.minimumChunk);
-    this.#buffer = this.#spare ?? new ChunkBuffer(capacity, capacity);
-    this.#spare = undefined;
+    this.#buffer = new ChunkBuffer(capacity, this.#pages);
     const start = this.#offset;
     this.#offset += full.length;
-    this.#inFlight = sendChunk(this.#api, this.#session, full.bytes(), start).then(() => {
+    this.#inFlight = sendChunk(this.#api, this.#session, full, start).then(() => {
       this.#hooks.sent(full.length);
       full.clear();
-      // The first buffer is larger than the others and not kept.
-      if (full.capacity === capacity) this.#spare = full;
     });
     // The next flush, commit or abort sees the failure; until then it is not unhandled.
     this.#inFlight.catch(() => undefined);
@@ -179,10 +192,10 @@ export class RegistryBlobWriter implements BlobWriter {
 
   /** Replaces the buffer by one that holds the smallest chunk the registry takes. */
   #grow({ minimumChunk }: UploadSession): void {
-    const wider = new ChunkBuffer(minimumChunk, minimumChunk);
-    wider.append(this.#buffer.bytes());
+    const wider = new ChunkBuffer(minimumChunk, this.#pages);
+    for (const piece of this.#buffer.body().pieces()) wider.append(piece);
+    this.#buffer.clear();
     this.#buffer = wider;
-    this.#spare = undefined;
   }
 
   async #open(): Promise<UploadSession> {

@@ -1,16 +1,22 @@
-// What a buffer starts with; small layers and configs never need more.
-const FIRST_SIZE = 64 * 1024;
+import { BlockPool } from '../io/block-pool.ts';
+import type { Body } from './body.ts';
 
-/** Gathers bytes up to a capacity; its memory grows with what it holds. */
+/** Bytes of a page: the smallest layers take one, and a request is written page by page. */
+const PAGE = 256 * 1024;
+
+/** Memory for buffers; what one gives back, another takes. */
+export const createPages = (): BlockPool => new BlockPool(PAGE);
+
+/** Gathers bytes up to a capacity, in pages of a pool; its memory grows with what it holds. */
 export class ChunkBuffer {
   readonly capacity: number;
-  #memory: Buffer;
+  readonly #pool: BlockPool;
+  readonly #pages: Buffer[] = [];
   #length = 0;
 
-  /** `reserved` bytes are taken at once: all of them where it is known that the buffer will fill. */
-  constructor(capacity: number, reserved: number = FIRST_SIZE) {
+  constructor(capacity: number, pool: BlockPool) {
     this.capacity = capacity;
-    this.#memory = Buffer.allocUnsafe(Math.min(reserved, capacity));
+    this.#pool = pool;
   }
 
   get length(): number {
@@ -24,25 +30,37 @@ export class ChunkBuffer {
   /** Copies as much of `chunk` as there is room for and returns how much that was, in bytes. */
   append(chunk: Uint8Array): number {
     const taken = Math.min(chunk.length, this.capacity - this.#length);
-    this.#reserve(this.#length + taken);
-    this.#memory.set(chunk.subarray(0, taken), this.#length);
-    this.#length += taken;
+    for (let at = 0; at < taken; ) {
+      const offset = this.#length % PAGE;
+      if (offset === 0) this.#pages.push(this.#pool.take());
+      const part = chunk.subarray(at, Math.min(taken, at + PAGE - offset));
+      this.#pages.at(-1)?.set(part, offset);
+      at += part.length;
+      this.#length += part.length;
+    }
     return taken;
   }
 
-  /** What was gathered: a view, valid until `clear`. */
-  bytes(): Buffer {
-    return this.#memory.subarray(0, this.#length);
+  /** The bytes from `start` up to `end`: views, valid until `clear`. */
+  body(start: number = 0, end: number = this.#length): Body {
+    const pages = this.#pages;
+    return {
+      length: end - start,
+      *pieces() {
+        for (let at = start; at < end; ) {
+          const offset = at % PAGE;
+          const length = Math.min(PAGE - offset, end - at);
+          const page = pages[Math.floor(at / PAGE)];
+          if (page) yield page.subarray(offset, offset + length);
+          at += length;
+        }
+      },
+    };
   }
 
+  /** Forgets what was gathered, and gives its memory back. */
   clear(): void {
+    for (const page of this.#pages.splice(0)) this.#pool.give(page);
     this.#length = 0;
-  }
-
-  #reserve(size: number): void {
-    if (size <= this.#memory.length) return;
-    const grown = Buffer.allocUnsafe(Math.min(this.capacity, Math.max(size, this.#memory.length * 2)));
-    this.#memory.copy(grown, 0, 0, this.#length);
-    this.#memory = grown;
   }
 }

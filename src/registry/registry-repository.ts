@@ -2,6 +2,8 @@ import type { Descriptor } from '../image/descriptor.ts';
 import { UserError } from '../io/error.ts';
 import { downloadBlob } from './blob-download.ts';
 import { RegistryBlobWriter } from './blob-upload.ts';
+import { type Body, bodyOf } from './body.ts';
+import { createPages } from './chunk-buffer.ts';
 import { checkBytes, digestMismatch } from './digest-check.ts';
 import { statusOf } from './failure.ts';
 import { MANIFEST_ACCEPT, MANIFEST_LIMIT, readManifest } from './manifest.ts';
@@ -41,6 +43,7 @@ export class RegistryRepository implements Repository {
   /** Blobs that are certainly there: sent, mounted or found in this session. */
   readonly #known = new Set<string>();
   readonly #writers = new Set<RegistryBlobWriter>();
+  readonly #pages = createPages();
   #bytesSent = 0;
 
   constructor(options: RegistryOptions) {
@@ -72,13 +75,17 @@ export class RegistryRepository implements Repository {
 
   async putBlob(descriptor: Descriptor, bytes: Uint8Array): Promise<void> {
     checkBytes(bytes, descriptor, 'The blob to send');
+    await this.#putBody(descriptor, bodyOf(bytes));
+  }
+
+  async #putBody(descriptor: Descriptor, body: Body): Promise<void> {
     if (await this.hasBlob(descriptor)) return;
     try {
-      await (await UploadSession.open(this.#api)).finish(descriptor.digest, bytes);
+      await (await UploadSession.open(this.#api)).finish(descriptor.digest, body);
     } catch (error) {
-      await this.#secondTry(descriptor, bytes, error);
+      await this.#secondTry(descriptor, body, error);
     }
-    this.#bytesSent += bytes.length;
+    this.#bytesSent += body.length;
     this.#known.add(descriptor.digest);
   }
 
@@ -93,9 +100,9 @@ export class RegistryRepository implements Repository {
   }
 
   async openBlob(): Promise<BlobWriter> {
-    const writer = new RegistryBlobWriter(this.#api, {
+    const writer = new RegistryBlobWriter(this.#api, this.#pages, {
       has: (descriptor) => this.hasBlob(descriptor),
-      put: (descriptor, bytes) => this.putBlob(descriptor, bytes),
+      put: (descriptor, body) => this.#putBody(descriptor, body),
       sent: (bytes) => {
         this.#bytesSent += bytes;
       },
@@ -156,7 +163,7 @@ export class RegistryRepository implements Repository {
       method: 'PUT',
       url,
       headers: { 'content-type': mediaType },
-      body: bytes,
+      body: bodyOf(bytes),
       expect: [200, 201, 202],
     });
     await drain(response, this.#api.signal);
@@ -166,12 +173,12 @@ export class RegistryRepository implements Repository {
   }
 
   /** After a failed upload: the blob may be there all the same, or the registry forgot the upload between POST and PUT. */
-  async #secondTry(descriptor: Descriptor, bytes: Uint8Array, error: unknown): Promise<void> {
+  async #secondTry(descriptor: Descriptor, body: Body, error: unknown): Promise<void> {
     if (error instanceof UserError && ['cancelled', 'credentials', 'digest'].includes(error.code)) throw error;
     if (await this.hasBlob(descriptor).catch(() => false)) return;
     if (![404, 416].includes(statusOf(error) ?? 0)) throw error;
     this.#api.log.debug(`the upload of ${descriptor.digest} was lost; starting over`);
-    await (await UploadSession.open(this.#api)).finish(descriptor.digest, bytes);
+    await (await UploadSession.open(this.#api)).finish(descriptor.digest, body);
   }
 }
 

@@ -1,10 +1,11 @@
 import { UserError } from '../io/error.ts';
+import { Gate } from '../io/gate.ts';
 import type { Log } from '../io/log.ts';
 import { Authorizer } from './authorizer.ts';
+import { type Body, bodyOf } from './body.ts';
 import type { Keychain } from './credential.ts';
 import { allowsPlainHttp, originOf, redactUrl, resolveLocation } from './endpoint.ts';
 import { failureOf } from './failure.ts';
-import { Gate } from './gate.ts';
 import { describeNetworkError, isLastingNetworkError, networkFailure } from './network-error.ts';
 import { cancelled, drain, readCapped } from './response-body.ts';
 import { type Clock, isRetriableStatus, type Outcome, parseRetryAfter, type RetryPolicy, withRetry } from './retry.ts';
@@ -30,7 +31,7 @@ export interface RegistryRequest {
   /** What a token must allow, as `repository:NAME:ACTIONS`. */
   readonly scopes: readonly string[];
   readonly headers?: Readonly<Record<string, string>>;
-  readonly body?: Uint8Array;
+  readonly body?: Body;
   /** Statuses that are an answer and no failure. */
   readonly expect: readonly number[];
   /** Reads up to this many bytes of a successful reply's body as part of the request: a cut is tried again too. */
@@ -50,11 +51,9 @@ const SOCKETS = 16;
 const REDIRECTS = 5;
 // The slowest line that uploads are awaited on, in bytes per millisecond (64 KiB/s).
 const SLOWEST_UPLOAD = 64;
-// Pieces in which a body is handed to the socket, so that it is never copied as a whole.
-const PIECE = 256 * 1024;
-
-async function* pieces(body: Uint8Array): AsyncGenerator<Uint8Array> {
-  for (let at = 0; at < body.length; at += PIECE) yield body.subarray(at, at + PIECE);
+/** As `fetch` wants them. */
+async function* chunks(body: Body): AsyncGenerator<Uint8Array> {
+  yield* body.pieces();
 }
 
 /** Speaks HTTP to one registry for one repository: authorization, redirects, time-outs, retries, errors. */
@@ -80,7 +79,7 @@ export class Transport {
         url.protocol === 'https:' || (url.protocol === 'http:' && allowsPlainHttp(url.host, options.plainHosts)),
       send: ({ method, url, headers, body }) =>
         this.#repeat(method, url, async () => ({
-          response: await this.#fetch(url, method, headers, body === undefined ? undefined : Buffer.from(body)),
+          response: await this.#fetch(url, method, headers, body === undefined ? undefined : bodyOf(Buffer.from(body))),
           url,
         })).then(({ response }) => response),
     });
@@ -169,12 +168,7 @@ export class Transport {
     }
   }
 
-  async #fetch(
-    url: URL,
-    method: string,
-    headers: Readonly<Record<string, string>>,
-    body?: Uint8Array,
-  ): Promise<Response> {
+  async #fetch(url: URL, method: string, headers: Readonly<Record<string, string>>, body?: Body): Promise<Response> {
     const { signal, timeout, fetch } = this.#options;
     if (signal?.aborted) throw cancelled(signal.reason);
     const deadline = new AbortController();
@@ -192,7 +186,7 @@ export class Transport {
         },
         redirect: 'manual',
         signal: signal ? AbortSignal.any([signal, deadline.signal]) : deadline.signal,
-        ...(body === undefined || body.length === 0 ? {} : { body: pieces(body), duplex: 'half' as const }),
+        ...(body === undefined || body.length === 0 ? {} : { body: chunks(body), duplex: 'half' as const }),
       });
     } finally {
       clearTimeout(timer);

@@ -1,5 +1,6 @@
 import type { Digest } from '../image/digest.ts';
 import { UserError } from '../io/error.ts';
+import { type Body, bodyOf } from './body.ts';
 import { redactUrl, resolveLocation } from './endpoint.ts';
 import { statusOf } from './failure.ts';
 import type { RegistryApi } from './registry-api.ts';
@@ -56,7 +57,7 @@ export class UploadSession {
   }
 
   /** Sends one chunk, once. Any status comes back; a broken connection throws. */
-  async patch(chunk: Uint8Array, offset: number): Promise<Reply> {
+  async patch(chunk: Body, offset: number): Promise<Reply> {
     const reply = await this.#api.transport.exchange({
       method: 'PATCH',
       url: this.#location,
@@ -84,14 +85,14 @@ export class UploadSession {
   }
 
   /** Ends the upload, with the last bytes if there are any. Throws UserError `digest` when the registry finds another digest. */
-  async finish(digest: Digest, bytes: Uint8Array = Buffer.alloc(0)): Promise<void> {
+  async finish(digest: Digest, body: Body = bodyOf(Buffer.alloc(0))): Promise<void> {
     const url = new URL(this.#location);
     url.searchParams.set('digest', digest);
     const reply = await this.#api.send({
       method: 'PUT',
       url,
-      headers: { 'content-type': 'application/octet-stream', 'content-length': String(bytes.length) },
-      body: bytes,
+      headers: { 'content-type': 'application/octet-stream', 'content-length': String(body.length) },
+      body,
       expect: [201, 204],
     });
     await drain(reply.response, this.#api.signal);

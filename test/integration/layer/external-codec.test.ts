@@ -39,7 +39,7 @@ function inBlocks(bytes: Uint8Array) {
 async function packed(bytes: Uint8Array, ...which: Parameters<typeof codec>): Promise<Buffer> {
   const { out, blocks, release } = inBlocks(bytes);
   const chunks: Uint8Array[] = [];
-  for await (const chunk of codec(...which).compress(blocks, release)) chunks.push(chunk);
+  for await (const chunk of codec(...which).compress(blocks, { parallel: 1, release })) chunks.push(chunk);
   expect(out.size).toBe(0);
   return Buffer.concat(chunks);
 }
@@ -136,7 +136,7 @@ describe.each<[Program, string]>([
         closed = true;
       }
     }
-    for await (const _ of codec(program, env).compress(source())) break;
+    for await (const _ of codec(program, env).compress(source(), { parallel: 1 })) break;
     expect(isAlive(await pid())).toBe(false);
     expect(closed).toBe(true);
   });
@@ -145,7 +145,8 @@ describe.each<[Program, string]>([
     const { env, pid } = await standIn(program, 'exec cat');
     const controller = new AbortController();
     const read = async () => {
-      for await (const _ of codec(program, env, controller.signal).compress(forever())) controller.abort();
+      for await (const _ of codec(program, env, controller.signal).compress(forever(), { parallel: 1 }))
+        controller.abort();
     };
     await expect(read()).rejects.toMatchObject({ code: 'cancelled' });
     expect(isAlive(await pid())).toBe(false);
@@ -158,7 +159,7 @@ describe.each<[Program, string]>([
       throw new Error('the disk is gone');
     }
     const read = async () => {
-      for await (const _ of codec(program, env).compress(source()));
+      for await (const _ of codec(program, env).compress(source(), { parallel: 1 }));
     };
     await expect(read()).rejects.toThrow('the disk is gone');
     expect(isAlive(await pid())).toBe(false);

@@ -45,6 +45,7 @@ const worldWith = (variables: Record<string, string>): World => ({
   stderr: { write: () => {} },
   now: () => 0,
   fetch: globalThis.fetch,
+  program: new URL(import.meta.url),
   signal: new AbortController().signal,
 });
 

@@ -17,7 +17,7 @@ async function* cut(bytes: Uint8Array, lengths: readonly number[]): AsyncGenerat
 
 const gzip = async (chunks: AsyncIterable<Uint8Array>): Promise<Buffer> => {
   const out: Uint8Array[] = [];
-  for await (const chunk of codecOf('gzip').compress(inBlocks(chunks, 1000))) out.push(chunk);
+  for await (const chunk of codecOf('gzip', 1).compress(inBlocks(chunks, 1000), { parallel: 2 })) out.push(chunk);
   return Buffer.concat(out);
 };
 

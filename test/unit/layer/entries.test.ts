@@ -12,7 +12,7 @@ const holding = (name: string): TreeNode => ({
 });
 
 const storeEntries = (name: string): string[] => {
-  const paths = [{ path: PATH, narHash: 'sha256-', narSize: 1, references: [] }];
+  const paths = [{ path: PATH, from: PATH }];
   const source = { read: () => holding(name), sameContent: () => false };
   return [...storeLayerEntries({ kind: 'store', paths, storeMode: 0o755 }, source)].map(({ path }) => path);
 };

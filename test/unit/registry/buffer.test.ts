@@ -1,16 +1,20 @@
 import { expect, it } from 'vitest';
-import { ChunkBuffer } from '../../../src/registry/chunk-buffer.ts';
-import { Gate } from '../../../src/registry/gate.ts';
+import { Gate } from '../../../src/io/gate.ts';
+import { ChunkBuffer, createPages } from '../../../src/registry/chunk-buffer.ts';
 
 it('a buffer takes what fits, keeps it when its memory grows, and copies', () => {
-  const buffer = new ChunkBuffer(200_000, 10);
+  const buffer = new ChunkBuffer(500_000, createPages());
   const chunk = Buffer.from('abc');
   expect(buffer.append(chunk)).toBe(3);
   chunk.fill('x');
-  expect(buffer.append(Buffer.alloc(150_000, 'd'))).toBe(150_000);
-  expect(buffer.append(Buffer.alloc(150_000, 'e'))).toBe(49_997);
-  expect([buffer.length, buffer.isFull, buffer.append(Buffer.from('f'))]).toEqual([200_000, true, 0]);
-  expect(buffer.bytes().subarray(0, 4).toString()).toBe('abcd');
+  expect(buffer.append(Buffer.alloc(300_000, 'd'))).toBe(300_000);
+  expect(buffer.append(Buffer.alloc(300_000, 'e'))).toBe(199_997);
+  expect([buffer.length, buffer.isFull, buffer.append(Buffer.from('f'))]).toEqual([500_000, true, 0]);
+  const whole = `abc${'d'.repeat(300_000)}${'e'.repeat(199_997)}`;
+  const text = (start?: number, end?: number) => Buffer.concat([...buffer.body(start, end).pieces()]).toString();
+  expect(text() === whole).toBe(true);
+  expect(text(2, 300_005) === whole.slice(2, 300_005)).toBe(true);
+  expect([buffer.body().length, buffer.body(2, 300_005).length]).toEqual([500_000, 300_003]);
   buffer.clear();
   expect(buffer.length).toBe(0);
 });

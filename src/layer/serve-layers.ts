@@ -1,0 +1,90 @@
+import type { MessagePort } from 'node:worker_threads';
+import { BlockPool } from '../io/block-pool.ts';
+import { chosenCodec, type ProgramTools } from './external-codec.ts';
+import { layerEntries } from './layer-content.ts';
+import { storeTree } from './store-tree.ts';
+import { STREAM_BLOCK, tarStream } from './tar-stream.ts';
+import { type FromThread, type LayerTask, sendError, type ToThread } from './thread-messages.ts';
+import { type Sink, type WrittenLayer, writeLayer } from './write-layer.ts';
+
+/** Bytes that go to the other side at once: few messages, and little memory under way. */
+const CHUNK = 512 * 1024;
+
+/** Chunks under way: one is filled, one waits, one is taken by the network. */
+const CHUNKS = 3;
+
+/** Makes layers, one after the other, as the other side of `port` asks for them. */
+export function serveLayers(port: MessagePort, tools: ProgramTools): void {
+  const chunks = new Chunks(port);
+  const pool = new BlockPool(STREAM_BLOCK);
+  const answer = (message: FromThread): void => port.postMessage(message);
+  port.on('message', (message: ToThread) => {
+    if (message.kind === 'taken') return chunks.give(message.memory);
+    write(message.task, tools, pool, (bytes, read) => chunks.write(bytes, read)).then(
+      (layer) => {
+        chunks.flush(layer.unpackedSize);
+        answer({ kind: 'written', layer });
+      },
+      (error) => answer({ kind: 'failed', error: sendError(error) }),
+    );
+  });
+}
+
+function write(
+  { content, compression, parallel }: LayerTask,
+  tools: ProgramTools,
+  pool: BlockPool,
+  sink: Sink,
+): Promise<WrittenLayer> {
+  const tar = tarStream(layerEntries(content, storeTree), pool);
+  return writeLayer(tar, chosenCodec(compression, tools), sink, { parallel, release: (block) => pool.give(block) });
+}
+
+/** Gathers bytes in a few pieces of memory that go to and fro; a writer waits for one to come back. */
+class Chunks {
+  readonly #port: MessagePort;
+  readonly #free: ArrayBuffer[] = Array.from({ length: CHUNKS }, () => new ArrayBuffer(CHUNK));
+  #current: Uint8Array<ArrayBuffer> | undefined;
+  #used = 0;
+  #waiting: ((memory: ArrayBuffer) => void) | undefined;
+
+  constructor(port: MessagePort) {
+    this.#port = port;
+  }
+
+  async write(bytes: Uint8Array, read: number): Promise<void> {
+    for (let at = 0; at < bytes.length; ) {
+      this.#current ??= new Uint8Array(await this.#take());
+      const part = bytes.subarray(at, at + CHUNK - this.#used);
+      this.#current.set(part, this.#used);
+      at += part.length;
+      this.#used += part.length;
+      if (this.#used === CHUNK) this.flush(read);
+    }
+  }
+
+  flush(read: number): void {
+    if (this.#current === undefined) return;
+    const memory = this.#current.buffer;
+    const message: FromThread = { kind: 'chunk', memory, length: this.#used, read };
+    this.#port.postMessage(message, [memory]);
+    this.#current = undefined;
+    this.#used = 0;
+  }
+
+  give(memory: ArrayBuffer): void {
+    const waiting = this.#waiting;
+    this.#waiting = undefined;
+    if (waiting) waiting(memory);
+    else this.#free.push(memory);
+  }
+
+  async #take(): Promise<ArrayBuffer> {
+    return (
+      this.#free.pop() ??
+      new Promise((resolve) => {
+        this.#waiting = resolve;
+      })
+    );
+  }
+}
