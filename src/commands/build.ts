@@ -18,8 +18,11 @@ import { markdownTable, PLATFORM_HEADINGS, platformRow } from '../publish/report
 import { chooseTags } from '../publish/target.ts';
 import { type Destination, formatDestination } from '../registry/destination.ts';
 import { destinationOf, parseRegistryTemplate } from '../registry/destination-template.ts';
+import { trialData, trialError, trialSummary, trialText } from '../trial/report.ts';
+import { failedTests, NO_TESTS, recordOf, type Trial } from '../trial/trial.ts';
 import { jobOf } from './github.ts';
 import { type HandingOver, handOverByArtifact, handOverInFolder } from './handing-over.ts';
+import { runTests, testInputs } from './image-tests.ts';
 import { type Places, placesOf } from './places.ts';
 import { reuseOf } from './reuse.ts';
 import { nixInputs, registryInputs, reuseInputs } from './shared-inputs.ts';
@@ -60,6 +63,7 @@ export const build = defineCommand({
       description:
         'Keep the image under a tag of its own until it is published, where a registry soon removes what has none.',
     }),
+    ...testInputs,
     ...reuseInputs,
     ...nixInputs,
     ...registryInputs,
@@ -96,6 +100,7 @@ export const build = defineCommand({
       mode: to ? 'registry' : 'artifact',
       destination: to ? formatDestination(to) : null,
       run: job ? { id: job.runId, attempt: job.attempt, job: job.job } : null,
+      tests: NO_TESTS,
     };
     const handover = await handingOver(label, mode, inputs.out, job, host, places);
     const layers = to ? places.openForWriting(to) : handover.repository;
@@ -106,11 +111,17 @@ export const build = defineCommand({
       const task = { ...evaluated, repositories: [layers], ...reuse };
       const tools = await buildTools(host, nix, places);
       const image = task.kind === 'foreign' ? await buildForeign(task, tools) : await buildFromNix(task, tools);
+      const definition = task.kind === 'foreign' ? undefined : task.definition;
+      const trial = await runTests(definition, { ...image, repository: layers }, inputs, host);
+      if (failedTests(trial).length > 0) {
+        await Promise.all([layers.abandon(), handover.repository.abandon()]);
+        return { ...result(image, label, trial, 'none', '', layers.bytesSent), failure: trialError(name, trial) };
+      }
       if (to && inputs.stagingTag) await layers.tag(stagingTag(label), image.manifest);
       if (to) await layers.close();
-      await writeHandover(handover.repository, image, label);
+      await writeHandover(handover.repository, image, { ...label, tests: recordOf(trial) });
       await reuse.journal.clear();
-      return result(image, label, mode, await handover.deliver(), layers.bytesSent);
+      return result(image, label, trial, mode, await handover.deliver(), layers.bytesSent);
     } catch (error) {
       if (host.signal.aborted)
         host.log.warn(`stopped; ${sizeText(layers.bytesSent)} are at ${layers.name}, under no tag`);
@@ -150,7 +161,14 @@ function handingOver(
 /** Named by run, so that two runs at once keep their images apart. */
 const stagingTag = ({ system, run }: HandoverLabel): string => `staging-${system}-${run?.id ?? 'local'}`;
 
-function result(image: BuiltImage, label: HandoverLabel, mode: HandoverMode, handover: string, bytesSent: number) {
+function result(
+  image: BuiltImage,
+  label: HandoverLabel,
+  trial: Trial,
+  mode: HandoverMode,
+  handover: string,
+  bytesSent: number,
+) {
   const { name, system } = label;
   const { digest } = image.manifest;
   const size = compressedSize(image.layers);
@@ -168,8 +186,18 @@ function result(image: BuiltImage, label: HandoverLabel, mode: HandoverMode, han
       handover,
       mode,
       bytesSent,
+      tests: trialData(trial),
     },
-    text: `${name} for ${system}: ${digest}, ${image.layers.length} layers, ${sizeText(size)}\n${left}`,
-    summary: `### ${name} for ${system}\n\n${markdownTable(PLATFORM_HEADINGS, [platformRow(system, digest, image.layers, bytesSent)])}\n${left}\n`,
+    text: [
+      `${name} for ${system}: ${digest}, ${image.layers.length} layers, ${sizeText(size)}`,
+      ...(trialText(trial) === '' ? [] : [trialText(trial)]),
+      left,
+    ].join('\n'),
+    summary: [
+      `### ${name} for ${system}\n`,
+      markdownTable(PLATFORM_HEADINGS, [platformRow(system, digest, image.layers, bytesSent)]),
+      ...(trialText(trial) === '' ? [] : [trialSummary(trial)]),
+      `${left}\n`,
+    ].join('\n'),
   };
 }

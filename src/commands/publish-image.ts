@@ -11,12 +11,15 @@ import { checkFiles, checkRoom, chooseTags, filesFirst, mergeTargets, type Targe
 import type { Destination } from '../registry/destination.ts';
 import { type DestinationTemplate, destinationOf } from '../registry/destination-template.ts';
 import { parseReference } from '../registry/reference.ts';
+import { trialError } from '../trial/report.ts';
+import { failedTests, NOTHING_TO_TRY, recordOf } from '../trial/trial.ts';
+import { checkTried, runTests, type TestInputs } from './image-tests.ts';
 import { inFolder, type Places } from './places.ts';
 import { type Reuse, type ReuseInputs, reuseOf } from './reuse.ts';
 import { buildTools } from './wiring.ts';
 
 /** What every image of one run is published with. */
-export interface Publishing extends ReuseInputs {
+export interface Publishing extends ReuseInputs, TestInputs {
   /** Tags to move; none for the image's own. */
   readonly tags: readonly string[];
   readonly places: Places;
@@ -85,13 +88,16 @@ async function childrenOf(
   parts: readonly Part[],
   targets: readonly Target[],
   reuse: Reuse,
-  { host, places, nix }: Publishing,
+  publishing: Publishing,
 ): Promise<Child[]> {
+  const { host, places, nix } = publishing;
   const repositories = targets.map((target) => target.repository);
   const sent = (): number => repositories.reduce((sum, repository) => sum + repository.bytesSent, 0);
   const children: Child[] = [];
   for (const part of parts) {
     if (part.kind === 'handover') {
+      const { label, origin } = part.handover;
+      checkTried(`${label.name} for ${label.system}, handed over in ${origin}`, label.tests.notRun, publishing);
       children.push(await handedChild(part.handover, places.openForReading));
     } else if (part.kind === 'published') {
       children.push(await publishedChild(part));
@@ -102,7 +108,14 @@ async function childrenOf(
         part.kind === 'foreign'
           ? await buildForeign({ ...part, ...reuse, repositories }, tools)
           : await buildFromNix({ ...part, ...reuse, repositories }, tools);
-      children.push(builtChild(image, sent() - before));
+      const definition = part.kind === 'foreign' ? undefined : part.definition;
+      // Every target has all of it; files, which come first, cost no network.
+      const [repository] = repositories;
+      const trial = repository
+        ? await runTests(definition, { ...image, repository }, publishing, host)
+        : NOTHING_TO_TRY;
+      if (failedTests(trial).length > 0) throw trialError(part.name, trial);
+      children.push(builtChild(image, sent() - before, recordOf(trial)));
     }
   }
   return children;

@@ -10,6 +10,7 @@ import { parseTagLine } from '../publish/tag-rules.ts';
 import { parseDestinationTemplate } from '../registry/destination-template.ts';
 import { handoverCollector } from './collecting.ts';
 import { jobOf } from './github.ts';
+import { testInputs } from './image-tests.ts';
 import { placesOf } from './places.ts';
 import { type Publishing, publishImage, resultOf } from './publish-image.ts';
 import { publishPlan, readPlan } from './publish-plan.ts';
@@ -64,6 +65,7 @@ export const publish = defineCommand({
     system: choices(SYSTEMS, { description: 'System to publish; all that the image is defined for unless given.' }),
     allowMissing: flag({ description: 'Publish although the image for a system is missing.' }),
     buildMissing: flag({ description: 'Build here what of `plan` no build job has handed over.' }),
+    ...testInputs,
     ...reuseInputs,
     ...nixInputs,
     ...registryInputs,

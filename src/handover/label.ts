@@ -5,6 +5,7 @@ import type { Descriptor } from '../image/descriptor.ts';
 import { systemSchema } from '../image/system.ts';
 import { UserError } from '../io/error.ts';
 import { parseRegistryDestination } from '../registry/destination.ts';
+import { NO_TESTS, trialRecordSchema } from '../trial/trial.ts';
 
 /** The annotation on the manifest's entry in a handover's `index.json`, as JSON. */
 const HANDOVER_ANNOTATION = 'io.nix-images.handover';
@@ -32,6 +33,8 @@ const labelSchema = z
     destination: z.string().refine(isRegistry, 'expected a registry').nullable(),
     /** The workflow run it was made in; null on a person's machine. */
     run: z.object({ id: z.string(), attempt: z.int().positive(), job: z.string() }).nullable(),
+    /** What became of the image's tests; a handover made before there were any has none. */
+    tests: trialRecordSchema.default(NO_TESTS),
   })
   .refine(({ mode, destination }) => (mode === 'registry') === (destination !== null), {
     message: 'a destination belongs to mode registry, and to it alone',

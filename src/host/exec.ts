@@ -116,7 +116,10 @@ const streaming = async (child: Child, { input, onStdout }: ExecOptions) => {
 export const createExec =
   ({ env, signal: runSignal }: { readonly env: NodeJS.ProcessEnv; readonly signal: AbortSignal }): Exec =>
   async (program, args, options = {}) => {
-    const signal = options.signal === undefined ? runSignal : AbortSignal.any([runSignal, options.signal]);
+    const signal = AbortSignal.any([
+      ...(options.cleanup ? [] : [runSignal]),
+      ...(options.signal === undefined ? [] : [options.signal]),
+    ]);
     const cancelled = () => new UserError('cancelled', `${program} was stopped`, { cause: signal.reason });
     if (signal.aborted) throw cancelled();
     const child = start(program, args, options, env, signal);

@@ -104,19 +104,22 @@ const testSchema = z
     port: portSchema.nullable().default(null).describe('A port that must answer while the command runs.'),
   })
   .refine(
+    ({ entrypoint, command }) => entrypoint === null || entrypoint.length + (command?.length ?? 0) > 0,
+    'an empty entrypoint needs a command',
+  )
+  .refine(
     ({ port, exitCode, stdout, stderr, stdin }) =>
       port === null || (exitCode === 0 && [stdout, stderr, stdin].every((value) => value === null)),
     'a test of a port ends the command itself: it has no exitCode, stdout, stderr or stdin',
   );
 
+export const testNameSchema = z
+  .string()
+  .regex(/^[A-Za-z0-9][A-Za-z0-9 ._-]{0,63}$/, 'expected a name: at most 64 letters, digits, blanks, . _ -');
+
 /** Tests by name. */
 export const imageTestsSchema = z
-  .record(
-    z
-      .string()
-      .regex(/^[A-Za-z0-9][A-Za-z0-9 ._-]{0,63}$/, 'expected a name: at most 64 letters, digits, blanks, . _ -'),
-    testSchema,
-  )
+  .record(testNameSchema, testSchema)
   .describe('Tests that a build runs before it hands the image over. They are no part of the image.');
 
 export type ImageTests = z.infer<typeof imageTestsSchema>;

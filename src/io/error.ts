@@ -4,6 +4,7 @@ export type ErrorCode =
   | 'definition' // an image definition does not fit the schema or contradicts itself
   | 'evaluation' // nix could not evaluate the installable
   | 'build' // nix could not build a derivation
+  | 'test' // a test of an image failed, or could not be run where that is required
   | 'system' // this machine cannot build for the system
   | 'reference' // an image reference, tag or destination is not legal
   | 'registry' // a registry refused or failed

@@ -16,6 +16,8 @@ export interface ExecOptions {
   readonly onStderrLine?: (line: string) => void;
   /** Ends the child (SIGINT, then SIGKILL) when it fires. */
   readonly signal?: AbortSignal | undefined;
+  /** Runs the child although this run is being stopped: it takes back what the run left outside. Only `signal` ends it. */
+  readonly cleanup?: boolean;
 }
 
 export interface ExecResult {

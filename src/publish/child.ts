@@ -10,6 +10,7 @@ import { parseJson } from '../io/json.ts';
 import { type Destination, parseDestination } from '../registry/destination.ts';
 import type { ImageSource } from '../registry/open.ts';
 import type { Repository, StoredManifest } from '../registry/repository.ts';
+import type { TrialRecord } from '../trial/trial.ts';
 import type { PublishedPart } from './part.ts';
 
 /** One platform's image on its way into an index. */
@@ -21,6 +22,8 @@ export interface Child {
   readonly source: { readonly layers: Repository; readonly rest: Repository } | undefined;
   /** The job of the workflow that built it, where that is known. */
   readonly buildJob: string | undefined;
+  /** What became of its tests; null where it was published before, and nobody remembers. */
+  readonly tests: TrialRecord | null;
   /** Bytes sent for it so far, over all destinations. */
   readonly bytesSent: number;
 }
@@ -39,6 +42,7 @@ export async function handedChild(
     parsed: parseManifest(manifest, origin),
     source: { layers, rest: layout },
     buildJob: label.run?.job,
+    tests: label.tests,
     bytesSent: 0,
   };
 }
@@ -54,16 +58,17 @@ export async function publishedChild({ name, system, manifest, key, repository }
     throw new UserError('handover', `${where} is not the image ${name} for ${system} that was planned`, { hint });
   }
   const source = { layers: repository, rest: repository };
-  return { system, manifest: stored, parsed, source, buildJob: undefined, bytesSent: 0 };
+  return { system, manifest: stored, parsed, source, buildJob: undefined, tests: null, bytesSent: 0 };
 }
 
 /** A child that was built right into the destinations. */
-export const builtChild = (image: BuiltImage, bytesSent: number): Child => ({
+export const builtChild = (image: BuiltImage, bytesSent: number, tests: TrialRecord): Child => ({
   system: image.system,
   manifest: image.manifest,
   parsed: parseManifest(image.manifest, image.manifest.digest),
   source: undefined,
   buildJob: undefined,
+  tests,
   bytesSent,
 });
 

@@ -1,6 +1,7 @@
 import type { Descriptor } from '../image/descriptor.ts';
 import { platformOf, platformText, type System } from '../image/system.ts';
 import { sizeText } from '../io/size.ts';
+import { recordText } from '../trial/report.ts';
 import { type Child, compressedSize, unpackedSize } from './child.ts';
 import type { PublishedIndex } from './publish-index.ts';
 import type { Target } from './target.ts';
@@ -28,6 +29,13 @@ export function platformRow(
 const row = (child: Child): string[] =>
   platformRow(child.system, child.manifest.digest, child.parsed.layers, child.bytesSent);
 
+/** What became of the tests, one line a platform that has any. */
+const testLines = ({ children }: PublishedIndex): string[] =>
+  children.flatMap(({ system, tests }) => {
+    const line = tests ? recordText(tests) : '';
+    return line === '' ? [] : [`${platformText(platformOf(system))} ${line}`];
+  });
+
 /** `docker://ghcr.io/org/app:v1`, for every tag of every target. */
 export const references = (targets: readonly Target[]): string[] =>
   targets.flatMap(({ repository, tags }) => tags.map((tag) => `${repository.name}:${tag}`));
@@ -42,7 +50,7 @@ export function publishText(published: PublishedIndex, targets: readonly Target[
       .join('  ')
       .trimEnd(),
   );
-  return [...table, '', `index ${published.index.digest}`, ...references(targets)].join('\n');
+  return [...table, ...testLines(published), '', `index ${published.index.digest}`, ...references(targets)].join('\n');
 }
 
 const code = (text: string): string => `\`${text}\``;
@@ -60,6 +68,7 @@ export const publishSummary = (name: string, published: PublishedIndex, targets:
     `### ${name}`,
     '',
     markdownTable(PLATFORM_HEADINGS, published.children.map(row)),
+    ...testLines(published).map((line) => `${line}\n`),
     `Index ${code(published.index.digest)}`,
     '',
     ...references(targets).map((reference) => `- ${code(reference)}`),
@@ -80,6 +89,7 @@ export const publishData = (name: string, published: PublishedIndex, targets: re
     compressedSize: compressedSize(child.parsed.layers),
     unpackedSize: unpackedSize(child.parsed.layers) ?? null,
     bytesSent: child.bytesSent,
+    tests: child.tests,
   })),
   destinations: targets.map(({ repository, tags }) => ({
     name: repository.name,

@@ -85,6 +85,13 @@ export const decodeHeader = (block: Buffer): Header | undefined => {
   };
 };
 
+/** Permission bits and owner in a header block that `decodeHeader` has read; NaN where they are no number. */
+export const decodeOwner = (block: Buffer): { readonly mode: number; readonly uid: number; readonly gid: number } => ({
+  mode: number(block, 100, 8) & 0o7777,
+  uid: number(block, 108, 8),
+  gid: number(block, 116, 8),
+});
+
 /** Records of a pax header (`LENGTH KEY=VALUE\n`). Throws RangeError when they are damaged. */
 export const decodePax = (bytes: Buffer): Map<string, string> => {
   const records = new Map<string, string>();

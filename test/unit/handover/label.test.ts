@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { type HandoverLabel, labelAnnotations, readLabel } from '../../../src/handover/label.ts';
 import { digestOf } from '../../../src/image/digest.ts';
+import { NO_TESTS } from '../../../src/trial/trial.ts';
 
 const label: HandoverLabel = {
   version: 1,
@@ -11,6 +12,7 @@ const label: HandoverLabel = {
   mode: 'registry',
   destination: 'docker://ghcr.io/team/app',
   run: null,
+  tests: NO_TESTS,
 };
 
 const read = (changed: object): HandoverLabel | undefined => {

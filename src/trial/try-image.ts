@@ -1,0 +1,51 @@
+import type { Definition } from '../image/definition.ts';
+import { platformOf, type System } from '../image/system.ts';
+import type { Exec } from '../io/exec.ts';
+import type { Log } from '../io/log.ts';
+import type { PortTools } from './ask-port.ts';
+import { type ImageToTry, withLoadedImage } from './load-image.ts';
+import { runTest } from './run-test.ts';
+import { findRuntime, type TestWith } from './runtime.ts';
+import { NOTHING_TO_TRY, secondsText, type TestResult, type Trial } from './trial.ts';
+
+export interface TrialTools extends PortTools {
+  readonly exec: Exec;
+  readonly log: Log;
+  readonly signal: AbortSignal;
+  readonly tempDir: string;
+  /** Whether programs for a system run on this machine, by emulation or not. */
+  readonly canRun: (system: System) => Promise<boolean>;
+}
+
+/**
+ * Runs the tests of an image, one after another, and says of each how it ended; or why none could be run. Nothing is left
+ * of it: neither containers nor the image. Throws UserError `input` where the program asked for is not there, `test` where
+ * it fails.
+ */
+export async function tryImage(
+  { name, tests, config }: Definition,
+  image: ImageToTry,
+  testWith: TestWith,
+  tools: TrialTools,
+): Promise<Trial> {
+  const { exec, log, canRun, tempDir } = tools;
+  const all = Object.entries(tests);
+  const notRun = (why: string): Trial => ({ runtime: null, notRun: why, tests: [], skipped: Object.keys(tests) });
+  if (all.length === 0) return NOTHING_TO_TRY;
+  if (testWith === 'none') return notRun('they are switched off');
+  if (!(await canRun(image.system))) return notRun(`this machine runs no programs for ${image.system}`);
+  const runtime = await findRuntime(testWith, exec);
+  if (!runtime) return notRun('there is neither podman nor docker that runs containers here');
+  return log.group(`Test ${name} for ${image.system} with ${runtime.label}`, () =>
+    withLoadedImage(runtime, image, tempDir, async (loaded) => {
+      const results: TestResult[] = [];
+      for (const [test, stated] of all) {
+        const target = { name: loaded, platform: platformOf(image.system), config };
+        const result = await runTest(test, stated, target, { ...tools, runtime });
+        log.info(`${result.passed ? 'passed' : 'failed'}: ${test} (${secondsText(result.milliseconds)} s)`);
+        results.push(result);
+      }
+      return { runtime: runtime.label, notRun: null, tests: results, skipped: [] };
+    }),
+  );
+}
