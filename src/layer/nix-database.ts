@@ -6,6 +6,12 @@ import type { Closure } from '../image/closure.ts';
 /** Seconds; a time of our own would make two images of the same closure differ. */
 const REGISTRATION_TIME = 1;
 
+/**
+ * Whoever runs the image trusts what is in it: `nix store verify` then asks for no signatures. Those that Nix knows here, and
+ * what was built here, would make the database differ from machine to machine.
+ */
+const ULTIMATE = 1;
+
 /** Schema 10 of Nix's database: what every Nix since 2.0 opens without a migration. */
 const SCHEMA = `
   CREATE TABLE ValidPaths (
@@ -59,12 +65,12 @@ function fill(file: string, closure: Closure): void {
     database.exec('PRAGMA journal_mode = off; PRAGMA synchronous = off; PRAGMA page_size = 4096;');
     database.exec(`BEGIN; ${SCHEMA}`);
     const addPath = database.prepare(
-      'INSERT INTO ValidPaths (id, path, hash, registrationTime, narSize) VALUES (?, ?, ?, ?, ?)',
+      'INSERT INTO ValidPaths (id, path, hash, registrationTime, narSize, ultimate) VALUES (?, ?, ?, ?, ?, ?)',
     );
     const addReference = database.prepare('INSERT INTO Refs (referrer, reference) VALUES (?, ?)');
     const ids = new Map(closure.map((info, index) => [info.path, index + 1]));
     for (const info of closure)
-      addPath.run(ids.get(info.path) ?? 0, info.path, base16(info.narHash), REGISTRATION_TIME, info.narSize);
+      addPath.run(ids.get(info.path) ?? 0, info.path, base16(info.narHash), REGISTRATION_TIME, info.narSize, ULTIMATE);
     for (const info of closure) {
       for (const reference of [...info.references].sort())
         addReference.run(ids.get(info.path) ?? 0, ids.get(reference) ?? 0);

@@ -1,0 +1,66 @@
+# The Nix image as a remote builder: sshd under tini, and a store that may lie in a volume.
+{
+  pkgs,
+  mkImage,
+  name ? "nix-ssh",
+  config ? { },
+  files ? { },
+  users ? { },
+  ...
+}@given:
+let
+  # The interpreter by its store path, so that scripts need nothing of the merged root.
+  script = file: {
+    text = builtins.replaceStrings [ "#!/bin/bash" "@tini@" ] [ "#!${pkgs.bashInteractive}/bin/bash" "${pkgs.tini}/bin/tini" ] (
+      builtins.readFile file
+    );
+    mode = "0555";
+  };
+in
+import ./nix.nix (
+  given
+  // {
+    inherit name;
+    config = {
+      Entrypoint = [
+        "/lib/nix-ssh/sh"
+        "/lib/nix-ssh/start"
+      ];
+      Cmd = [ "serve" ];
+      WorkingDir = "/root";
+      ExposedPorts."22/tcp" = { };
+      Labels."org.opencontainers.image.description" = "A remote builder for Nix over SSH";
+    }
+    // config;
+    files = {
+      "/lib/nix-ssh/sh" = {
+        source = "${pkgs.busybox-sandbox-shell}/bin/busybox";
+        mode = "0555";
+      };
+      "/lib/nix-ssh/start" = script ./nix-ssh/start.sh;
+      "/lib/nix-ssh/serve" = script ./nix-ssh/serve.sh;
+      "/lib/nix-ssh/session" = script ./nix-ssh/session.sh;
+      "/lib/nix-ssh/fill" = script ./nix-ssh/fill.sh;
+      "/lib/nix-ssh/sshd_config" = ./nix-ssh/sshd_config;
+      # Not locked, for sshd lets no locked account in; nobody has a password all the same.
+      "/etc/shadow" = {
+        text = "root:*:1::::::\n";
+        mode = "0600";
+      };
+      # Where sshd's unprivileged part lives: nixpkgs' and Debian's.
+      "/run/sshd" = {
+        directory = true;
+        mode = "0755";
+      };
+    }
+    // files;
+    users = {
+      sshd = {
+        uid = 74;
+        home = "/var/empty";
+        shell = "/bin/false";
+      };
+    }
+    // users;
+  }
+)
