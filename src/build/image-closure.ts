@@ -4,7 +4,7 @@ import { storePathOf } from '../image/store-path.ts';
 import { UserError } from '../io/error.ts';
 import { type ReadClosure, readClosure, validPaths } from '../nix/closure.ts';
 import type { Nix } from '../nix/nix.ts';
-import { realise } from '../nix/realise.ts';
+import { realise, realiseHere } from '../nix/realise.ts';
 
 /**
  * The closure of a definition's roots, those of a base image's archive left out. What Nix knows of, here or in a
@@ -36,15 +36,15 @@ export async function readImageClosure(nix: Nix, definition: Definition, gcRootD
 const baseOf = ({ fromImage }: Definition): string | undefined =>
   fromImage?.startsWith('/nix/store/') ? storePathOf(fromImage) : undefined;
 
-/** Makes the archive of a base valid on this machine, if the definition stands on one in the store. */
+/** Makes the archive of a base readable on this machine, if the definition stands on one in the store. */
 export async function fetchBase(nix: Nix, definition: Definition, gcRootDir: string): Promise<void> {
   const base = baseOf(definition);
   const roots = definition.roots.filter((root) => root.outPath === base);
-  if (roots.length > 0) await realise(nix, roots, { gcRootDir });
+  if (roots.length > 0) await realiseHere(nix, roots, { gcRootDir });
 }
 
 /**
- * Makes paths of a definition's closure valid on this machine, by substitution or, for its roots, by building, and
+ * Makes paths of a definition's closure readable on this machine, by substitution or, for its roots, by building, and
  * keeps them from the garbage collector: the roots that are there keep what they need, the rest is kept by itself.
  */
 export async function fetchPaths(
@@ -58,5 +58,5 @@ export async function fetchPaths(
   const wanted = paths.filter((path) => !valid.has(path));
   const keepers = [...roots.keys()].filter((path) => valid.has(path));
   const all = [...keepers, ...wanted].map((outPath) => roots.get(outPath) ?? { drvPath: null, output: null, outPath });
-  if (all.length > 0) await realise(nix, all, { gcRootDir });
+  if (all.length > 0) await realiseHere(nix, all, { gcRootDir });
 }

@@ -1,11 +1,14 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import type { StorePathInfo } from '../image/closure.ts';
 import type { Definition, Root } from '../image/definition.ts';
+import { UserError } from '../io/error.ts';
 import { mapParallel } from '../io/parallel.ts';
 import { type ReadClosure, validPaths } from '../nix/closure.ts';
 import { fetchNar } from '../nix/fetch-nar.ts';
 import type { Nix } from '../nix/nix.ts';
 import { realise } from '../nix/realise.ts';
+import { withoutSecrets } from '../nix/settings.ts';
 
 /** NARs of one layer under way at once: one nix each, which waits for the network and then decompresses. */
 const NARS_AT_ONCE = 3;
@@ -13,8 +16,9 @@ const NARS_AT_ONCE = 3;
 /** The store paths of an image, brought to this machine when a layer is about to read them. */
 export interface ImagePaths {
   /**
-   * Makes paths of the closure readable: those that this machine lacks are unpacked in a temporary folder, one NAR
-   * each, and never enter the store. Throws UserError `digest` for a NAR that is not what the cache promised.
+   * Makes paths of the closure readable: those that cannot be read at their own place are unpacked in a temporary
+   * folder, one NAR each, and never enter the store of this machine. Throws UserError `digest` for a NAR that is not
+   * what the store or cache promised.
    */
   take(paths: readonly string[]): Promise<TakenPaths>;
 }
@@ -41,8 +45,8 @@ interface Held {
 }
 
 /**
- * Keeps what this machine has of an image's closure from the garbage collector, and gets the rest ready to be taken.
- * What was here or at a substituter when the closure was read and is not any more is realised by Nix.
+ * Keeps what the store has of an image's closure from the garbage collector, and gets the rest ready to be taken.
+ * What was there or at a substituter when the closure was read and is not any more is realised by Nix.
  */
 export async function openImagePaths(
   nix: Nix,
@@ -52,7 +56,8 @@ export async function openImagePaths(
   const roots = new Map(definition.roots.map((root) => [root.outPath, root]));
   const infos = new Map(image.closure.map((info) => [info.path, info]));
   const rootOf = (outPath: string): Root => roots.get(outPath) ?? { drvPath: null, output: null, outPath };
-  const realiseHere = async (paths: readonly string[]): Promise<void> => {
+  const { elsewhere } = await nix.storeSettings();
+  const realiseAgain = async (paths: readonly string[]): Promise<void> => {
     // A folder for each: links of one name would replace each other, and what the first kept could be collected.
     if (paths.length > 0)
       await realise(nix, paths.map(rootOf), { gcRootDir: await mkdtemp(join(gcRootDir, 'realised-')) });
@@ -65,31 +70,25 @@ export async function openImagePaths(
   }
   const tops = [...valid].filter((path) => !referred.has(path));
   const lost = demand.flat().filter((path) => !valid.has(path) && !image.caches.has(path));
-  await realiseHere([...new Set([...tops, ...lost])]);
+  await realiseAgain([...new Set([...tops, ...lost])]);
 
   const planned = new Map<string, number>();
   for (const path of demand.flat()) planned.set(path, (planned.get(path) ?? 0) + 1);
   const held = new Map<string, Held>();
 
-  const unpack = async (path: string): Promise<string | undefined> => {
-    const [info, url] = [infos.get(path), image.caches.get(path)];
-    if (info === undefined || url === undefined || valid.has(path)) return undefined;
-    const folder = await mkdtemp(join(tempDir, 'nar-'));
-    const target = join(folder, basename(path));
-    let good = false;
-    try {
-      good = await fetchNar(nix, url, info, target);
-      if (good) return target;
-    } finally {
-      if (!good) await rm(folder, { recursive: true, force: true });
-    }
-    await realiseHere([path]);
-    return undefined;
+  const placeOf = async (path: string): Promise<string | undefined> => {
+    const info = infos.get(path);
+    const url = valid.has(path) ? elsewhere : image.caches.get(path);
+    if (info === undefined || url === undefined) return undefined;
+    const place = await unpack(nix, url, info, tempDir);
+    if (place !== undefined) return place;
+    await realiseAgain([path]);
+    return elsewhere === undefined ? undefined : unpackAgain(nix, elsewhere, info, tempDir);
   };
 
   const hold = (path: string): Promise<string | undefined> => {
     const before = held.get(path);
-    const entry = before ?? { holders: 0, place: unpack(path) };
+    const entry = before ?? { holders: 0, place: placeOf(path) };
     entry.holders += 1;
     held.set(path, entry);
     planned.set(path, (planned.get(path) ?? 0) - 1);
@@ -125,4 +124,26 @@ export async function openImagePaths(
     return { places, release };
   };
   return { take };
+}
+
+/** Unpacks a path in a folder of its own; undefined when the store at `url` does not send it. */
+async function unpack(nix: Nix, url: string, info: StorePathInfo, tempDir: string): Promise<string | undefined> {
+  const folder = await mkdtemp(join(tempDir, 'nar-'));
+  const target = join(folder, basename(info.path));
+  let good = false;
+  try {
+    good = await fetchNar(nix, url, info, target);
+    return good ? target : undefined;
+  } finally {
+    if (!good) await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/** As `unpack`, of a path that must be there by now. */
+async function unpackAgain(nix: Nix, url: string, info: StorePathInfo, tempDir: string): Promise<string> {
+  const place = await unpack(nix, url, info, tempDir);
+  if (place !== undefined) return place;
+  throw new UserError('build', `${info.path} cannot be read from ${withoutSecrets(url)}`, {
+    hint: 'Nix says that this store has it: is it reachable, and may you read it? Run the command again.',
+  });
 }

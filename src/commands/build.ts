@@ -81,7 +81,7 @@ export const build = defineCommand({
         hint: 'Write nix-images build FLAKE#NAME, for instance .#app.',
       });
     }
-    const nix = await nixOf(host, inputs.nixArg);
+    const nix = await nixOf(host, inputs);
     const fixed = installable.kind === 'flake' ? installable.system : undefined;
     const system = inputs.system ?? fixed ?? systemHere();
     const evaluated = await evaluateImage(nix, installable, system);

@@ -83,7 +83,7 @@ export const plan = defineCommand({
   async run(inputs, host) {
     const source = sourceOf(inputs.flake, inputs.file, inputs.attr);
     const systems = filterSystems(inputs.systems);
-    const nix = await nixOf(host, inputs.nixArg);
+    const nix = await nixOf(host, inputs);
     const options = { systems, variants: inputs.nixosVariants };
     const found = await host.log.group(`Evaluate ${sourceText(source)}`, () => discover(nix, source, options));
     const planned = choose(found, source, systems, inputs.images);

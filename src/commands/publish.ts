@@ -83,7 +83,7 @@ export const publish = defineCommand({
     const places = await placesOf(host, inputs);
     // Only installables need Nix: a fan-in job that has all handovers runs without.
     let opened: Promise<Nix> | undefined;
-    const nix = (): Promise<Nix> => (opened ??= nixOf(host, inputs.nixArg));
+    const nix = (): Promise<Nix> => (opened ??= nixOf(host, inputs));
     const given = installables(inputs.installable, inputs.file, inputs.attr);
     if (inputs.plan !== undefined && given.length > 0) throw planAndInstallable();
     const { collect, close } = handoverCollector(inputs.from, job, host);

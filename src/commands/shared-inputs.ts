@@ -13,6 +13,20 @@ export const nixInputs = {
     description: 'One more argument for each evaluation by Nix; several are given one by one.',
     placeholder: 'ARG',
   }),
+  store: text({
+    description:
+      "Nix store that images are built in and read from, such as `ssh-ng://HOST` or `local?root=DIR`; Nix's own settings count unless given.",
+    placeholder: 'URL',
+  }),
+  evalStore: text({
+    description: 'Nix store that evaluations write to, where that is not `store`; `auto` is the one of this machine.',
+    placeholder: 'URL',
+  }),
+  builders: text({
+    description:
+      "Machines that Nix may build on, as Nix's setting of that name takes them: `ssh-ng://HOST aarch64-linux`, or `@FILE`.",
+    placeholder: 'BUILDERS',
+  }),
 } as const;
 
 /** Inputs of every command that talks to registries. */

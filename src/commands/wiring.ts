@@ -5,11 +5,28 @@ import { SYSTEMS, type System } from '../image/system.ts';
 import { UserError } from '../io/error.ts';
 import { LayerThreads } from '../layer/layer-threads.ts';
 import { fileInstallable, type Installable, parseInstallable } from '../nix/installable.ts';
-import { type Nix, openNix } from '../nix/nix.ts';
+import { type Elsewhere, type Nix, openNix } from '../nix/nix.ts';
 import type { Places } from './places.ts';
 
-export const nixOf = (host: Host, nixArgs: readonly string[]): Promise<Nix> =>
-  openNix({ exec: host.exec, log: host.log, signal: host.signal, nixArgs });
+/** What a command's inputs say about Nix. */
+export interface NixInputs extends Elsewhere {
+  readonly nixArg: readonly string[];
+}
+
+/** Arguments that would reach evaluations only, and have inputs of their own that reach everything. */
+const OWN_INPUTS = ['--store', '--eval-store', '--builders'];
+
+/** Opens the Nix of this machine. Throws UserError `input` and what `openNix` throws. */
+export async function nixOf(host: Host, { nixArg, store, evalStore, builders }: NixInputs): Promise<Nix> {
+  const own = nixArg.find((argument) => OWN_INPUTS.includes(argument));
+  if (own !== undefined) {
+    throw new UserError('input', `--nix-arg ${own} would reach evaluations only`, {
+      hint: `Write ${own} by itself; in a workflow it is the input ${own.slice(2)}.`,
+    });
+  }
+  const elsewhere = { store, evalStore, builders };
+  return openNix({ exec: host.exec, log: host.log, signal: host.signal, nixArgs: nixArg, elsewhere });
+}
 
 /** The installables that a command was given. Throws UserError `input` when flake and file are mixed. */
 export function installables(

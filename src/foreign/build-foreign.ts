@@ -11,7 +11,7 @@ import type { System } from '../image/system.ts';
 import { codecOf } from '../layer/codec.ts';
 import type { Foreign } from '../nix/foreign.ts';
 import { withGcRoots } from '../nix/gc-roots.ts';
-import { realise } from '../nix/realise.ts';
+import { realiseHere } from '../nix/realise.ts';
 import { isMissingBlob } from '../registry/failure.ts';
 import type { Repository } from '../registry/repository.ts';
 import { type BringTools, type BroughtLayer, bringLayers } from './bring-layers.ts';
@@ -48,7 +48,7 @@ export function buildForeign(job: ForeignJob, tools: BuildTools): Promise<BuiltI
         `${foreign.name}: the registry ${foreign.registry} in its imageName is left out; --to says where it goes`,
       );
     const image = await log.group(`Realise ${foreign.name} for ${system}`, async () => {
-      await realise(nix, [foreign], { gcRootDir });
+      await realiseHere(nix, [foreign], { gcRootDir });
       return openImage(job, tools);
     });
     try {

@@ -1,6 +1,6 @@
 import type { Definition, Root } from '../image/definition.ts';
 import { UserError } from '../io/error.ts';
-import type { Nix } from './nix.ts';
+import { type Nix, storeFlags } from './nix.ts';
 
 /**
  * Where two derivations of one name meet in one string, pure evaluation cannot tell which path is whose, and
@@ -20,7 +20,7 @@ const ambiguousPaths = (roots: readonly Root[]): ReadonlySet<string> => {
 
 /** Output paths of a derivation, or undefined when it is no longer in the store. */
 const outputsOf = async (nix: Nix, drvPath: string): Promise<readonly string[] | undefined> => {
-  const result = await nix.store(['--query', '--outputs', drvPath]);
+  const result = await nix.store([...storeFlags(nix.evalStore), '--query', '--outputs', drvPath]);
   return result.exitCode === 0 ? result.stdout.split('\n').filter((line) => line !== '') : undefined;
 };
 

@@ -4,6 +4,7 @@ import { nixMessage } from './failure.ts';
 /** What went wrong in a build, as told by `nix-store --realise`. */
 export type BuildFailure =
   | { readonly kind: 'system'; readonly drvPath: string; readonly needed: string; readonly here: string }
+  | { readonly kind: 'features'; readonly drvPath: string; readonly features: string }
   | { readonly kind: 'hash'; readonly drvPath: string; readonly specified: string; readonly got: string }
   | { readonly kind: 'builder'; readonly drvPath: string; readonly reason: string }
   | { readonly kind: 'derivation'; readonly drvPath: string }
@@ -19,12 +20,8 @@ const matcher =
     return groups && make(groups);
   };
 
-const system = ({ drv = '', needed = '', here = '' }: Record<string, string>): BuildFailure => ({
-  kind: 'system',
-  drvPath: drv,
-  needed,
-  here,
-});
+const system = ({ drv = '', needed = '', here = '', features = '' }: Record<string, string>): BuildFailure =>
+  needed === here ? { kind: 'features', drvPath: drv, features } : { kind: 'system', drvPath: drv, needed, here };
 
 const builder = ({ drv = '', reason = '' }: Record<string, string>): BuildFailure => ({
   kind: 'builder',
@@ -40,12 +37,16 @@ const path = ({ path: missing = '' }: Record<string, string>): BuildFailure => (
 const MATCHERS: readonly Matcher[] = [
   // Up to 2.2x, then 2.3x.
   matcher(
-    /a '(?<needed>[^']+)' with features .* is required to build '(?<drv>[^']+)', but I am a '(?<here>[^']+)'/,
+    /a '(?<needed>[^']+)' with features {(?<features>[^}]*)} is required to build '(?<drv>[^']+)', but I am a '(?<here>[^']+)'/,
     system,
   ),
   matcher(
     /Cannot build '(?<drv>[^']+)'\.\s+Reason: (?:platform mismatch|required (?:system|feature)[^\n]*)\s+Required system: '(?<needed>[^']+)'[^\n]*\s+Current system: '(?<here>[^']+)'/,
     system,
+  ),
+  matcher(
+    /Cannot build '(?<drv>[^']+)'\.\s+Reason: missing system features\s+Required features: {(?<features>[^}]*)}/,
+    ({ drv = '', features = '' }) => ({ kind: 'features', drvPath: drv, features }),
   ),
   matcher(
     /hash mismatch in fixed-output derivation '(?<drv>[^']+)':\s+specified:\s+(?<specified>\S+)\s+got:\s+(?<got>\S+)/,
@@ -76,7 +77,7 @@ const spaceHint = 'free some space (nix-collect-garbage), or build on a larger d
 
 const systemHint = (needed: string): string =>
   `let this machine run programs of ${needed} (binfmt_misc with qemu-user, and extra-platforms = ${needed} in nix.conf), ` +
-  'name a remote builder in nix.conf, or build each system on a native runner with a matrix';
+  'name a remote builder (--builders, or in nix.conf), or build each system on a native runner with a matrix';
 
 /** `log` is the end of the failed builder's log. */
 export const buildError = (failure: BuildFailure, stderr: string, log: readonly string[]): UserError => {
@@ -88,6 +89,12 @@ export const buildError = (failure: BuildFailure, stderr: string, log: readonly 
         'system',
         `${failure.drvPath} must be built on ${failure.needed}, and this machine builds for ${failure.here}`,
         { hint: systemHint(failure.needed) },
+      );
+    case 'features':
+      return new UserError(
+        'system',
+        `${failure.drvPath} needs a machine with the system feature ${failure.features}, which this one has not`,
+        { hint: 'name a remote builder that has it (--builders), or add it to system-features in nix.conf' },
       );
     case 'hash':
       return new UserError(

@@ -1,26 +1,19 @@
 import type { Closure, StorePathInfo } from '../image/closure.ts';
 import { UserError } from '../io/error.ts';
+import { chunks } from './chunks.ts';
 import { nixMessage } from './failure.ts';
 import type { Nix } from './nix.ts';
 import { parsePathInfo } from './path-info.ts';
-import { readSubstituters, type Substituter, withoutSecrets } from './settings.ts';
+import { type Substituter, withoutSecrets } from './settings.ts';
 import { pathInfoFlags } from './version.ts';
 
 export interface ReadClosure {
   readonly closure: Closure;
   /** Of the paths asked for, those that are neither here nor at a substituter that is believed; they are in no closure. */
   readonly missing: readonly string[];
-  /** URL of the substituter that answered, for each path that is not in the store of this machine. */
+  /** URL of the store or substituter to read it from, for each path that cannot be read at its own place on this machine. */
   readonly caches: ReadonlyMap<string, string>;
 }
-
-/** Paths in one command: at 300 bytes the longest, far below the 2 MiB that Linux allows for arguments. */
-const CHUNK = 2000;
-
-const chunks = <T>(items: readonly T[]): readonly (readonly T[])[] =>
-  Array.from({ length: Math.ceil(items.length / CHUNK) }, (_, index) =>
-    items.slice(index * CHUNK, (index + 1) * CHUNK),
-  );
 
 const UNTRUSTED = /path '([^']+)' is untrusted/g;
 
@@ -40,11 +33,15 @@ const pathInfo = async (nix: Nix, paths: readonly string[], flags: readonly stri
   return found;
 };
 
-/** Those of `paths` that are valid in the store of this machine. */
-export const validPaths = async (nix: Nix, paths: readonly string[]): Promise<ReadonlySet<string>> => {
+/** Those of `paths` that are valid in a store, given as flags; in Nix's own unless given. */
+export const validPaths = async (
+  nix: Nix,
+  paths: readonly string[],
+  flags: readonly string[] = [],
+): Promise<ReadonlySet<string>> => {
   const valid = new Set(paths);
   for (const chunk of chunks(paths)) {
-    const result = await nix.store(['--check-validity', '--print-invalid', ...chunk]);
+    const result = await nix.store([...flags, '--check-validity', '--print-invalid', ...chunk]);
     if (result.exitCode !== 0) throw new UserError('evaluation', `the store: ${nixMessage(result.stderr)}`);
     for (const line of result.stdout.split('\n')) valid.delete(line);
   }
@@ -118,7 +115,7 @@ const askSubstituters = async (
   return found;
 };
 
-/** Adds the closure of `paths`, which are valid on this machine. */
+/** Adds the closure of `paths`, which are valid in Nix's own store. */
 const addLocal = async (nix: Nix, known: Map<string, StorePathInfo>, paths: readonly string[]): Promise<void> => {
   if (paths.length === 0) return;
   for (const info of (await pathInfo(nix, paths, ['--recursive'])).values()) {
@@ -145,25 +142,24 @@ const closureOf = (known: ReadonlyMap<string, StorePathInfo>, root: string): Rea
 };
 
 /**
- * The closure of `outPaths`: from this machine's store where they are valid, otherwise from the substituters, whose
+ * The closure of `outPaths`: from Nix's own store where they are valid, otherwise from the substituters, whose
  * signatures are checked. Nothing is built or fetched. A path whose closure is not whole counts as missing.
  * Throws UserError `evaluation` when nix fails, never because a substituter does.
  */
 export const readClosure = async (nix: Nix, outPaths: readonly string[]): Promise<ReadClosure> => {
   const known = new Map<string, StorePathInfo>();
   const caches = new Map<string, string>();
-  let substituters: readonly Substituter[] | undefined;
+  const { substituters, elsewhere } = await nix.storeSettings();
   const asked = new Set<string>();
   let open: readonly string[] = [...new Set(outPaths)];
   while (open.length > 0) {
     for (const path of open) asked.add(path);
     const valid = await validPaths(nix, open);
     await addLocal(nix, known, [...valid]);
-    const elsewhere = open.filter((path) => !valid.has(path));
-    if (elsewhere.length > 0) {
-      substituters ??= await readSubstituters(nix);
-      const answers = await askSubstituters(nix, substituters, elsewhere);
-      // A substituter's closure has more than was asked for. What of it is here is read here, so this store's word counts.
+    const lacking = open.filter((path) => !valid.has(path));
+    if (lacking.length > 0) {
+      const answers = await askSubstituters(nix, substituters, lacking);
+      // A substituter's closure has more than was asked for. Of what the store has of it, the store's word counts.
       const more = answers.map(({ info }) => info.path).filter((path) => !asked.has(path) && !known.has(path));
       await addLocal(nix, known, [...(await validPaths(nix, more))]);
       for (const { info, url } of answers) {
@@ -174,6 +170,7 @@ export const readClosure = async (nix: Nix, outPaths: readonly string[]): Promis
     }
     open = openReferences(known).filter((path) => !asked.has(path));
   }
+  if (elsewhere !== undefined) for (const path of known.keys()) if (!caches.has(path)) caches.set(path, elsewhere);
   return { ...assemble(known, outPaths), caches };
 };
 

@@ -1,7 +1,18 @@
 import { UserError } from '../io/error.ts';
 import type { Exec, ExecOptions, ExecResult } from '../io/exec.ts';
 import type { Log } from '../io/log.ts';
+import { readStoreSettings, type StoreSettings } from './settings.ts';
 import { type NixVersion, parseNixVersion } from './version.ts';
+
+/** Stores and machines that do the work in the stead of this one, each as Nix's flag of that name takes it. */
+export interface Elsewhere {
+  /** Where images are built and kept; the one of Nix's own settings unless given. */
+  readonly store?: string | undefined;
+  /** Where evaluations write derivations and sources; `store` unless given. */
+  readonly evalStore?: string | undefined;
+  /** Remote builders, or `@FILE` that lists them. */
+  readonly builders?: string | undefined;
+}
 
 /** What `openNix` needs of the world. */
 export interface NixOptions {
@@ -10,16 +21,25 @@ export interface NixOptions {
   readonly signal?: AbortSignal | undefined;
   /** Further arguments of evaluations, such as `--override-input nixpkgs path:…`. */
   readonly nixArgs?: readonly string[] | undefined;
+  readonly elsewhere?: Elsewhere | undefined;
 }
 
 /** The Nix of this machine. What its versions call things differently is settled in this folder. */
 export interface Nix {
   readonly version: NixVersion;
   readonly log: Log;
+  /** Arguments of evaluations. */
   readonly nixArgs: readonly string[];
-  /** `nix ARGS`, with the commands and flakes switched on. A non-zero exit is a result. */
+  /** Where derivations and sources are before they are in the store; undefined when they are there from the start. */
+  readonly evalStore: string | undefined;
+  /** What the settings say of stores; asked for once. */
+  storeSettings(): Promise<StoreSettings>;
+  /**
+   * `nix ARGS`, with the commands and flakes switched on. A `--store` among `args` goes before that of this Nix. A
+   * non-zero exit is a result.
+   */
   command(args: readonly string[], options?: ExecOptions): Promise<ExecResult>;
-  /** `nix-store ARGS`. A non-zero exit is a result. */
+  /** `nix-store ARGS`; otherwise as `command`. */
   store(args: readonly string[], options?: ExecOptions): Promise<ExecResult>;
 }
 
@@ -38,15 +58,30 @@ const versionOf = async (exec: Exec, signal: AbortSignal | undefined): Promise<N
   return parseNixVersion(result.stdout);
 };
 
+/** Flags for a call that means another store than Nix's own; none when it is undefined. */
+export const storeFlags = (store: string | undefined): readonly string[] => given('store', store);
+
+const given = (name: string, value: string | undefined): readonly string[] =>
+  value === undefined ? [] : [`--${name}`, value];
+
 /** Finds out which Nix there is. Throws UserError `evaluation` when there is none. */
-export const openNix = async ({ exec, log, signal, nixArgs = [] }: NixOptions): Promise<Nix> => {
+export const openNix = async ({ exec, log, signal, nixArgs = [], elsewhere = {} }: NixOptions): Promise<Nix> => {
   const version = await versionOf(exec, signal);
   log.debug(`using ${version.text}`);
-  return {
+  const { store, evalStore, builders } = elsewhere;
+  const flags = [...storeFlags(store), ...given('builders', builders)];
+  let settings: Promise<StoreSettings> | undefined;
+  const nix: Nix = {
     version,
     log,
-    nixArgs,
-    command: (args, options) => exec('nix', [...FEATURES, ...args], { signal, ...options }),
-    store: (args, options) => exec('nix-store', args, { signal, ...options }),
+    nixArgs: [...given('eval-store', evalStore), ...nixArgs],
+    evalStore,
+    storeSettings: () => {
+      settings ??= readStoreSettings(nix);
+      return settings;
+    },
+    command: (args, options) => exec('nix', [...FEATURES, ...flags, ...args], { signal, ...options }),
+    store: (args, options) => exec('nix-store', [...flags, ...args], { signal, ...options }),
   };
+  return nix;
 };

@@ -1,15 +1,14 @@
 import { join } from 'node:path';
 import type { Root } from '../image/definition.ts';
 import { UserError } from '../io/error.ts';
+import { bringEvaluated, bringHere, OWN_STORE } from './bring.ts';
 import { buildError, parseBuildFailure } from './build-failure.ts';
+import { chunks } from './chunks.ts';
 import { validPaths } from './closure.ts';
-import type { Nix } from './nix.ts';
+import { type Nix, storeFlags } from './nix.ts';
 
 /** Lines of a failed builder's log that are shown. */
 const LOG_LINES = 25;
-
-/** Roots in one command, well below the 2 MiB that Linux allows for arguments. */
-const CHUNK = 2000;
 
 export interface RealiseOptions {
   /** Folder that gets links to what was realised, as roots of the garbage collector; see `withGcRoots`. */
@@ -33,28 +32,59 @@ const failed = async (nix: Nix, stderr: string): Promise<UserError> => {
   return buildError(failure, stderr, log);
 };
 
-const realiseChunk = async (nix: Nix, targets: readonly string[], link: string): Promise<void> => {
-  const args = ['--realise', ...targets, '--add-root', link, '--indirect', '--option', 'log-lines', String(LOG_LINES)];
+const realiseChunk = async (
+  nix: Nix,
+  targets: readonly string[],
+  link: string,
+  flags: readonly string[] = [],
+): Promise<void> => {
+  const args = [
+    ...flags,
+    '--realise',
+    ...targets,
+    '--add-root',
+    link,
+    '--indirect',
+    '--option',
+    'log-lines',
+    String(LOG_LINES),
+  ];
   const result = await nix.store(args, { onStderrLine: (line) => nix.log.info(line) });
   if (result.exitCode !== 0) throw await failed(nix, result.stderr);
 };
 
 /**
- * Makes every root valid in the store of this machine: taken from a substituter or built, and kept from the garbage
+ * Makes every root valid in Nix's store: taken from a substituter or built, and kept from the garbage
  * collector by links in `gcRootDir`. The log of nix goes to `nix.log`. Throws UserError: `build`, `system` (not
  * buildable here), `file` (disk full), `cancelled`.
  */
 export const realise = async (nix: Nix, roots: readonly Root[], { gcRootDir }: RealiseOptions): Promise<void> => {
   const paths = [...new Set(roots.map(({ outPath }) => outPath))];
   const valid = await validPaths(nix, paths);
+  const lacking = roots.filter(({ outPath }) => !valid.has(outPath));
+  await bringEvaluated(
+    nix,
+    lacking.flatMap(({ drvPath }) => drvPath ?? []),
+    lacking.flatMap(({ drvPath, outPath }) => (drvPath === null ? outPath : [])),
+  );
   const targets = [...new Set(roots.map((root) => argumentOf(root, valid)))];
-  for (let start = 0; start < targets.length; start += CHUNK) {
-    await realiseChunk(nix, targets.slice(start, start + CHUNK), join(gcRootDir, `root-${start}`));
-  }
+  for (const [at, chunk] of chunks(targets).entries()) await realiseChunk(nix, chunk, join(gcRootDir, `root-${at}`));
   const now = await validPaths(nix, paths);
   const lost = paths.find((path) => !now.has(path));
   if (lost === undefined) return;
   throw new UserError('build', `${lost} was not made by the derivations that the definition names for it`, {
     hint: 'list its package in copyToRoot, or name it in a string of its own',
   });
+};
+
+/** As `realise`, and what a store elsewhere has is copied, so that it can be read and run on this machine. */
+export const realiseHere = async (nix: Nix, roots: readonly Root[], options: RealiseOptions): Promise<void> => {
+  await realise(nix, roots, options);
+  const { elsewhere } = await nix.storeSettings();
+  if (elsewhere === undefined) return;
+  const paths = [...new Set(roots.map(({ outPath }) => outPath))];
+  await bringHere(nix, elsewhere, paths);
+  for (const [at, chunk] of chunks(paths).entries()) {
+    await realiseChunk(nix, chunk, join(options.gcRootDir, `here-${at}`), storeFlags(OWN_STORE));
+  }
 };

@@ -14,12 +14,21 @@ export interface Substituter {
 /** A URL without user, password and query, for messages. */
 export const withoutSecrets = (url: string): string => url.replace(/\/\/[^/@]*@/, '//').replace(/\?.*$/, '');
 
+/** What Nix is set to do about stores. */
+export interface StoreSettings {
+  /** In their order; none where substitution is off. */
+  readonly substituters: readonly Substituter[];
+  /** URL of the store, where its paths cannot be read at their own place on this machine. */
+  readonly elsewhere: string | undefined;
+}
+
 const settingSchema = <T extends z.ZodType>(value: T) => z.looseObject({ value });
 
 const settingsSchema = z.looseObject({
   substitute: settingSchema(z.boolean()).optional(),
   substituters: settingSchema(z.array(z.string())),
   'require-sigs': settingSchema(z.boolean()),
+  store: settingSchema(z.string()),
 });
 
 const isTrustedUrl = (url: string): boolean => {
@@ -28,24 +37,34 @@ const isTrustedUrl = (url: string): boolean => {
   return trusted === '1' || trusted === 'true';
 };
 
+/** Stores whose files lie on this machine, opened by Nix itself or through a daemon, which may have any socket. */
+const IN_PLACE = /^(auto|daemon|local|local:\/\/|unix:\/\/[^?]*)?(\?|$)/;
+
+/** Parameters that put these files or their names at another place than `/nix/store`. */
+const MOVED = /[?&](root|real|store)=/;
+
+const isInPlace = (store: string): boolean => IN_PLACE.test(store) && !MOVED.test(store);
+
 /** Reads `nix config show --json`. Throws UserError `evaluation`. */
-export const parseSubstituters = (output: string): readonly Substituter[] => {
+export const parseStoreSettings = (output: string): StoreSettings => {
   let settings: z.infer<typeof settingsSchema>;
   try {
     settings = settingsSchema.parse(JSON.parse(output));
   } catch (cause) {
     throw new UserError('evaluation', 'the settings of nix cannot be read', { cause });
   }
-  if (settings.substitute?.value === false) return [];
+  const elsewhere = isInPlace(settings.store.value) ? undefined : settings.store.value;
+  if (settings.substitute?.value === false) return { substituters: [], elsewhere };
   const unchecked = !settings['require-sigs'].value;
-  return settings.substituters.value.map((url) => ({ url, trusted: unchecked || isTrustedUrl(url) }));
+  const substituters = settings.substituters.value.map((url) => ({ url, trusted: unchecked || isTrustedUrl(url) }));
+  return { substituters, elsewhere };
 };
 
-/** The substituters of this machine in their order. Throws UserError `evaluation`. */
-export const readSubstituters = async (nix: Nix): Promise<readonly Substituter[]> => {
+/** Asks Nix for its settings. Throws UserError `evaluation`. */
+export const readStoreSettings = async (nix: Nix): Promise<StoreSettings> => {
   for (const command of settingsCommands(nix.version)) {
     const result = await nix.command([...command, '--json']);
-    if (result.exitCode === 0) return parseSubstituters(result.stdout);
+    if (result.exitCode === 0) return parseStoreSettings(result.stdout);
     nix.log.debug(result.stderr.trim());
   }
   throw new UserError('evaluation', `${nix.version.text} does not print its settings`);

@@ -3,7 +3,7 @@ import { delimiter } from 'node:path';
 import { findNixVersions } from '../../scripts/setup/nix-versions.mjs';
 import { createExec } from '../../src/host/exec.ts';
 import type { Log } from '../../src/io/log.ts';
-import { type Nix, openNix } from '../../src/nix/nix.ts';
+import { type Elsewhere, type Nix, openNix } from '../../src/nix/nix.ts';
 
 /** A Nix that tests run against. */
 export interface NixUnderTest {
@@ -72,10 +72,16 @@ export const recordingLog = (): Log & { readonly lines: string[] } => {
 /** Opens one of the versions under test; `env` goes before what the version itself needs. */
 export const openNixUnderTest = (
   { env }: NixUnderTest,
-  options: { readonly env?: Record<string, string>; readonly nixArgs?: readonly string[]; readonly log?: Log } = {},
+  options: {
+    readonly env?: Record<string, string>;
+    readonly nixArgs?: readonly string[];
+    readonly elsewhere?: Elsewhere;
+    readonly log?: Log;
+  } = {},
 ): Promise<Nix> =>
   openNix({
     exec: createExec({ env: { ...process.env, ...env, ...options.env }, signal: new AbortController().signal }),
     log: options.log ?? recordingLog(),
     nixArgs: options.nixArgs,
+    elsewhere: options.elsewhere,
   });

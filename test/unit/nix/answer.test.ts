@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { parseAnswer, parseDefinition } from '../../../src/nix/answer.ts';
 import { nixString } from '../../../src/nix/probe.ts';
-import { parseSubstituters } from '../../../src/nix/settings.ts';
+import { parseStoreSettings } from '../../../src/nix/settings.ts';
 
 const PATH = '/nix/store/8vckzajvwz7y9cizvnlcr84nxp5a56nn-app';
 const MINIMAL = { schemaVersion: 1, kind: 'oci', name: 'app', roots: [] };
@@ -50,7 +50,12 @@ describe('text in a Nix expression', () => {
 
 describe('substituters', () => {
   const settings = (substituters: string[], more = {}) =>
-    JSON.stringify({ substituters: { value: substituters }, 'require-sigs': { value: true }, ...more });
+    JSON.stringify({
+      substituters: { value: substituters },
+      'require-sigs': { value: true },
+      store: { value: 'auto' },
+      ...more,
+    });
 
   test.each([
     [settings(['https://a', 'https://b?priority=1&trusted=1']), [false, true]],
@@ -59,10 +64,31 @@ describe('substituters', () => {
     [settings(['https://a'], { substitute: { value: false } }), []],
     [settings([]), []],
   ])('%s', (output, trusted) => {
-    expect(parseSubstituters(output).map((substituter) => substituter.trusted)).toEqual(trusted);
+    expect(parseStoreSettings(output).substituters.map((substituter) => substituter.trusted)).toEqual(trusted);
+  });
+
+  test.each([
+    ['auto', true],
+    ['', true],
+    ['daemon', true],
+    ['local', true],
+    ['local?trusted=1', true],
+    ['unix://', true],
+    ['unix:///nix/var/nix/daemon-socket/socket?max-connections=2', true],
+    ['unix:///tmp/socket', true],
+    ['unix:///tmp/socket?root=/x', false],
+    ['local?root=/x', false],
+    ['local://?max-connections=1&real=/x', false],
+    ['/x', false],
+    ['daemon?store=/gnu/store', false],
+    ['file:///x', false],
+    ['ssh-ng://host', false],
+  ])('paths of the store %j are read in place: %s', (store, inPlace) => {
+    const { elsewhere } = parseStoreSettings(settings([], { store: { value: store } }));
+    expect(elsewhere).toBe(inPlace ? undefined : store);
   });
 
   test('settings that cannot be read are refused', () => {
-    expect(() => parseSubstituters('{}')).toThrow('settings of nix cannot be read');
+    expect(() => parseStoreSettings('{}')).toThrow('settings of nix cannot be read');
   });
 });

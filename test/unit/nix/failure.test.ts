@@ -56,6 +56,16 @@ describe('builds that fail', () => {
       { kind: 'system', drvPath: DRV, needed: 'aarch64-linux', here: 'x86_64-linux' },
     ],
     [
+      'features, 2.8 and 2.26',
+      `error: a 'x86_64-linux' with features {kvm, second} is required to build '${DRV}', but I am a 'x86_64-linux' with features {kvm}`,
+      { kind: 'features', drvPath: DRV, features: 'kvm, second' },
+    ],
+    [
+      'features, 2.34',
+      `error: Cannot build '${DRV}'.\n       Reason: missing system features\n       Required features: {second}\n       Available features: {kvm}`,
+      { kind: 'features', drvPath: DRV, features: 'second' },
+    ],
+    [
       'system, 2.34',
       `error: Cannot build '${DRV}'.\n       Reason: platform mismatch\n       Required system: 'aarch64-linux'\n       Current system: 'x86_64-linux'\n`,
       { kind: 'system', drvPath: DRV, needed: 'aarch64-linux', here: 'x86_64-linux' },
