@@ -21,12 +21,13 @@ export interface EventSource {
   readonly readFile: (path: string) => Promise<string>;
 }
 
-/** Of the event's payload, which whoever opens a pull request writes in part. */
+const namedSchema = z.looseObject({ full_name: z.string() });
+
+/** Of the event's payload, which whoever opens a pull request writes in part. A fork that was deleted is `null`. */
 const payloadSchema = z.looseObject({
-  repository: z.looseObject({ full_name: z.string(), default_branch: z.string().min(1).optional() }).optional(),
-  pull_request: z
-    .looseObject({ head: z.looseObject({ repo: z.looseObject({ full_name: z.string() }).nullable() }) })
-    .optional(),
+  repository: namedSchema.extend({ default_branch: z.string().min(1).optional() }).optional(),
+  pull_request: z.looseObject({ head: z.looseObject({ repo: namedSchema.nullable() }) }).optional(),
+  workflow_run: z.looseObject({ head_repository: namedSchema.nullable() }).optional(),
 });
 
 export type EventPayload = z.infer<typeof payloadSchema>;
@@ -75,6 +76,12 @@ function parsePayload(path: string, text: string): EventPayload {
   if (result.success) return result.data;
   throw damaged(path, z.prettifyError(result.error));
 }
+
+/** The error for a payload that lacks what its event always has. */
+export const lacking = (event: string, field: string): UserError =>
+  new UserError('input', `the payload of the event ${event} has no ${field}`, {
+    hint: 'GITHUB_EVENT_PATH must name the file that the runner wrote for this event.',
+  });
 
 const damaged = (path: string, why: string, cause?: unknown): UserError =>
   new UserError('input', `the event's payload in ${path} cannot be read: ${why}`, {

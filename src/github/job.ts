@@ -1,4 +1,4 @@
-import { type EventSource, readPayload, required } from './event.ts';
+import { type EventPayload, type EventSource, lacking, readPayload, required } from './event.ts';
 
 /** The job of a workflow run that this is, as far as it matters here. */
 export interface Job {
@@ -8,7 +8,10 @@ export interface Job {
   /** The job's id in the workflow file. */
   readonly job: string;
   readonly actor: string;
-  /** Whether the run tests a pull request that comes from another repository: its code is a stranger's. */
+  /**
+   * Whether the run is about a pull request that comes from another repository, or follows a run of another one: the code
+   * is a stranger's, or made of what a stranger wrote.
+   */
   readonly isFork: boolean;
 }
 
@@ -27,8 +30,17 @@ export async function readJob(source: EventSource): Promise<Job> {
 
 async function isFork(source: EventSource): Promise<boolean> {
   const payload = await readPayload(source);
-  if (!payload.pull_request) return false;
+  const head = headOf(source.env('GITHUB_EVENT_NAME') ?? '', payload);
+  if (head === undefined) return false;
   const own = source.env('GITHUB_REPOSITORY') ?? payload.repository?.full_name;
   // A fork that was deleted meanwhile has no repository any more.
-  return payload.pull_request.head.repo?.full_name !== own;
+  return head?.full_name !== own;
+}
+
+/** The repository that the event's code is from; undefined for events that only the repository itself brings about. */
+function headOf(event: string, { pull_request, workflow_run }: EventPayload) {
+  // Taken for no pull request at all, a stranger's would be published.
+  if (event.startsWith('pull_request') && !pull_request) throw lacking(event, 'pull_request');
+  if (event === 'workflow_run' && !workflow_run) throw lacking(event, 'workflow_run');
+  return pull_request ? pull_request.head.repo : workflow_run?.head_repository;
 }

@@ -21,6 +21,9 @@ test.each([
   ['a pull request of the repository', { pull_request: { head: { repo: { full_name: 'org/app' } } } }, false],
   ["a fork's pull request", { pull_request: { head: { repo: { full_name: 'stranger/app' } } } }, true],
   ['a pull request whose fork was deleted', { pull_request: { head: { repo: null } } }, true],
+  ['what follows a run of the repository', { workflow_run: { head_repository: { full_name: 'org/app' } } }, false],
+  ["what follows a run of a fork's branch", { workflow_run: { head_repository: { full_name: 'stranger/app' } } }, true],
+  ['what follows a run of a fork that was deleted', { workflow_run: { head_repository: null } }, true],
 ])('%s', async (_name, event, isFork) => {
   expect(await read(event)).toMatchObject({ runId: '7', attempt: 2, job: 'build', isFork });
 });
@@ -30,6 +33,16 @@ test.each([
   ['a pull request without head', { pull_request: {} }],
 ])('refuses a payload that is %s', async (_name, event) => {
   await expect(read(event)).rejects.toThrow("the event's payload in /event.json cannot be read");
+});
+
+test.each([
+  ['pull_request', 'pull_request'],
+  ['pull_request_target', 'pull_request'],
+  ['workflow_run', 'workflow_run'],
+])('refuses the event %s without %s in its payload', async (event, field) => {
+  const reading = read({ ref: 'refs/heads/main' }, { GITHUB_EVENT_NAME: event });
+  await expect(reading).rejects.toThrow(`the payload of the event ${event} has no ${field}`);
+  await expect(read({}, { GITHUB_EVENT_NAME: event, GITHUB_EVENT_PATH: '' })).rejects.toThrow(`has no ${field}`);
 });
 
 test('refuses to be anywhere but on a runner', async () => {
