@@ -24,6 +24,10 @@
           inherit pkgs;
           inherit (lib) mkImage;
         };
+        utility = import ./nix/images/utility.nix {
+          inherit pkgs;
+          inherit (lib) mkUtility;
+        };
       });
 
       devShells = forSystems (pkgs: {

@@ -23,6 +23,28 @@
   mkImage = import ./mk-image.nix;
 
   /**
+    Describes an image whose arguments are recipes of a Justfile, run in order by just under tini, with bash, coreutils,
+    curl, httpie and certificates. `packages` are added, by name or as they are; all arguments of `mkImage` may be given too.
+
+    # Type
+
+    ```
+    mkUtility :: { pkgs, justfile, packages ? [ ], name ? "utility", ... } -> definition
+    ```
+
+    # Example
+
+    ```nix
+    mkUtility {
+      inherit pkgs;
+      justfile = ./justfile;
+      packages = [ "jq" ];
+    }
+    ```
+  */
+  mkUtility = import ./mk-utility.nix;
+
+  /**
     An image with Nix in it: what is in `nix/images/nix.nix` and what is added. Besides these, every argument of `mkImage` that
     adds something: `files`, `users`, `config`, `tag`, ….
 

@@ -54,7 +54,7 @@ const REQUIREMENTS = [
   { name: 'igzip', packages: ['isal'], modes: WITH_PEERS },
   { name: 'pigz', packages: ['pigz'], modes: WITH_PEERS },
   { name: 'zstd', packages: ['zstd'], modes: BENCH },
-  { name: 'openssl', packages: ['openssl'], modes: BENCH },
+  { name: 'openssl', packages: ['openssl'], modes: WITH_PEERS },
   { name: 'buildah', packages: ['buildah'], modes: BENCH },
   { name: 'umoci', packages: ['umoci'], modes: BENCH },
   { name: 'python3 with venv', packages: ['python3-venv'], modes: TEST, present: zizmorPossible },

@@ -1,0 +1,78 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { createServer, type Server } from 'node:https';
+import { join } from 'node:path';
+import { debianPackages } from '../../fixtures/debian/generate.ts';
+import { IMAGES } from '../../support/cli.ts';
+import type { Podman } from '../../support/podman.ts';
+import { listenOnLoopback, runProgram } from '../../support/tools.ts';
+
+/** What the image is made of, under Debian's names, and jq, which the readme adds to it. */
+const PACKAGES = ['bash', 'ca-certificates', 'coreutils', 'curl', 'httpie', 'jq', 'just', 'patchelf', 'tini'];
+
+/** The folder of the stand-in for nixpkgs. Only Debian 13 has just. */
+export const standIn = (): Promise<string> => debianPackages({ suite: 'trixie', packages: PACKAGES });
+
+/** Words that choose the image as it is shipped. */
+export const shippedImage = async (): Promise<string[]> => [
+  ...['--file', join(IMAGES, 'utility.nix'), '--attr', 'utility'],
+  ...['--argstr', 'packages', await standIn()].map((argument) => `--nix-arg=${argument}`),
+];
+
+/** Recipes that stand in for the image's own. */
+export const RECIPES = join(IMAGES, 'utility.just');
+
+/** Pulls the image of one platform from a registry of the tests; gives its id. */
+export async function pull(podman: Podman, reference: string, platform: string): Promise<string> {
+  const words = ['pull', '--quiet', '--tls-verify=false', '--platform', platform, reference];
+  const { exitCode, stdout, stderr } = await podman.run(words);
+  if (exitCode !== 0) throw new Error(stderr);
+  return stdout.trim();
+}
+
+/** A server whose certificate comes from an authority that nobody else knows. */
+export interface SecureServer extends AsyncDisposable {
+  /** `https://127.0.0.1:PORT` */
+  readonly url: string;
+  /** File with the authority's certificate. */
+  readonly authority: string;
+  /** What it was asked, such as `POST /backup {"name": "test"}`. */
+  readonly requests: string[];
+  /** Statuses by path, 200 where none is set. */
+  readonly statuses: Map<string, number>;
+}
+
+/** Starts a server on the loopback address; keys and certificates are made for it, in `folder`. */
+export async function startSecureServer(folder: string): Promise<SecureServer> {
+  const at = (name: string): string => join(folder, name);
+  const openssl = async (words: string, ...more: readonly string[]): Promise<void> => {
+    const { exitCode, stderr } = await runProgram('openssl', [...words.split(' '), ...more]);
+    if (exitCode !== 0) throw new Error(stderr);
+  };
+  const fresh = 'req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -config';
+  const config = at('openssl.cnf');
+  await writeFile(config, '[req]\ndistinguished_name = name\n[name]\n');
+  await openssl(
+    `${fresh} ${config} -keyout ${at('ca.key')} -out ${at('ca.pem')} -subj`,
+    '/CN=An authority of the tests',
+    ...['-addext', 'basicConstraints=critical,CA:TRUE', '-addext', 'keyUsage=critical,keyCertSign'],
+    ...['-addext', 'subjectKeyIdentifier=hash'],
+  );
+  await openssl(
+    `${fresh} ${config} -keyout ${at('server.key')} -out ${at('server.pem')} -subj`,
+    '/CN=127.0.0.1',
+    ...['-CA', at('ca.pem'), '-CAkey', at('ca.key'), '-addext', 'subjectAltName=IP:127.0.0.1'],
+    ...['-addext', 'basicConstraints=critical,CA:FALSE', '-addext', 'authorityKeyIdentifier=keyid'],
+  );
+  const [key, cert] = await Promise.all([readFile(at('server.key')), readFile(at('server.pem'))]);
+  const requests: string[] = [];
+  const statuses = new Map<string, number>();
+  const server = createServer({ key, cert }, async (request, response) => {
+    const body = (await request.setEncoding('utf8').toArray()).join('');
+    requests.push(`${request.method} ${request.url} ${body}`.trim());
+    response.writeHead(statuses.get(request.url ?? '') ?? 200, { 'content-type': 'text/plain' });
+    response.end('an answer\n');
+  });
+  const { port, close } = await listenOnLoopback(server as Server);
+  const url = `https://127.0.0.1:${port}`;
+  return { url, authority: at('ca.pem'), requests, statuses, [Symbol.asyncDispose]: close };
+}

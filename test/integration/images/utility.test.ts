@@ -1,0 +1,193 @@
+import { createHash } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { cliData, type Published } from '../../support/cli.ts';
+import { type Lab, openLab } from '../../support/lab.ts';
+import type { ProgramResult } from '../../support/tools.ts';
+import { pull, RECIPES, type SecureServer, shippedImage, startSecureServer } from './utility-kit.ts';
+
+// The utility image, built by Nix of Debian's packages for both systems, in podman.
+
+interface PublishedAndTested {
+  readonly platforms: readonly (Published['platforms'][number] & {
+    readonly tests: { readonly passed: readonly { readonly name: string }[] };
+  })[];
+}
+
+/** Runs recipes in the image, with further options of podman. */
+type Run = (recipes: readonly string[], options?: readonly string[]) => Promise<ProgramResult>;
+
+let lab: Lab;
+let server: SecureServer;
+let published: PublishedAndTested;
+let run: Run;
+let image: string;
+
+beforeAll(async () => {
+  lab = await openLab('utility');
+  const { registry, podman, temp } = lab;
+  const reference = `${registry.host}/utility:v1`;
+  const words = ['publish', ...(await shippedImage()), '--to', reference];
+  [published, server] = await Promise.all([
+    cliData<PublishedAndTested>(words, { env: podman.env }),
+    startSecureServer(temp.path),
+  ]);
+  image = await pull(podman, reference, 'linux/amd64');
+  run = (recipes, options = []) => podman.run(['run', '--rm', ...options, image, ...recipes]);
+  // Where none of it is in the store, 190 packages are unpacked first, half of them by emulation.
+}, 600_000);
+afterAll(async () => {
+  await server?.[Symbol.asyncDispose]();
+  await lab?.close();
+});
+
+/** With other recipes, as a ConfigMap would bring them. */
+const RECIPES_MOUNTED = ['--volume', `${RECIPES}:/justfile:ro`];
+
+/** The server's loopback address is the container's too. */
+const HOST = ['--network', 'host'];
+
+const trusting = (file: string): string[] => ['--volume', `${file}:/etc/ssl/certs/ca-bundle.crt:ro`];
+
+test('it was tried on both systems before it was published', () => {
+  const tried = published.platforms.map(({ platform, tests }) => [platform, tests.passed.map(({ name }) => name)]);
+  const names = ['content', 'curl', 'recipes', 'unknown'];
+  expect(tried).toEqual([
+    ['linux/amd64', names],
+    ['linux/arm64', names],
+  ]);
+});
+
+describe('recipes', () => {
+  test('without any, it lists them with what they do', async () => {
+    const { exitCode, stdout, stderr } = await run([]);
+    expect(stdout, stderr).toMatch(/^ {4}backup \$name +# Asks .*\n {4}healthcheck-io +# Tells /m);
+    expect(exitCode).toBe(0);
+  });
+
+  test('run in their order, each with its arguments', async () => {
+    const { exitCode, stdout } = await run(['first', 'say', 'one two', 'three'], RECIPES_MOUNTED);
+    expect(stdout).toMatch(/^\S+\/bin\/tini -g -- \S+\/bin\/just --justfile \/justfile .*\nsaid one two three\n$/);
+    expect(exitCode).toBe(0);
+  });
+
+  test('one that fails is the last, and its exit code is the container’s', async () => {
+    const { exitCode, stdout, stderr } = await run(['fail', '42', 'say', 'nothing'], RECIPES_MOUNTED);
+    expect([exitCode, stdout]).toEqual([42, '']);
+    expect(stderr).toContain('Recipe `fail` failed');
+  });
+
+  test('one that does not exist runs nothing, and the nearest is named', async () => {
+    const { exitCode, stdout, stderr } = await run(['who', 'sey', 'hello'], RECIPES_MOUNTED);
+    expect([exitCode, stdout]).toEqual([1, '']);
+    expect(stderr).toMatch(/does not contain recipe `sey`\.?\s+Did you mean `say`\?/);
+  });
+
+  test('run as nobody special, in a place that they may write to, without capabilities or a writable root', async () => {
+    const strict = ['--read-only', '--cap-drop=all', '--security-opt=no-new-privileges', '--tmpfs=/tmp:mode=1777'];
+    const { exitCode, stdout, stderr } = await run(['who'], [...RECIPES_MOUNTED, ...strict]);
+    expect(stdout, stderr).toBe('uid=65532(utility) gid=65532(utility) groups=65532(utility)\nin /tmp, home /tmp\n');
+    expect(exitCode).toBe(0);
+  });
+});
+
+describe('TLS', () => {
+  const ask = (program: string, ...options: string[]): Promise<ProgramResult> =>
+    run(['do', ...program.split(' '), `${server.url}/`], [...RECIPES_MOUNTED, ...HOST, ...options]);
+
+  test.each([
+    ['curl --fail --silent --show-error', 60, /unable to get local issuer certificate/],
+    ['http', 1, /SSLError.*CERTIFICATE_VERIFY_FAILED/s],
+  ])('%s believes whom it is told to and nobody else', async (program, refusal, reason) => {
+    const refused = await ask(program);
+    expect(refused.stderr).toMatch(reason);
+    expect([refused.exitCode, refused.stdout]).toEqual([refusal, '']);
+
+    const own = ['--volume', `${server.authority}:/own.pem:ro`, '--env', 'SSL_CERT_FILE=/own.pem'];
+    const answered = await ask(program, ...own);
+    expect(answered.stdout, answered.stderr).toContain('an answer');
+    expect(answered.exitCode).toBe(0);
+  });
+
+  test('https believes who is in the bundle', async () => {
+    const { exitCode, stdout, stderr } = await ask('https', ...trusting(server.authority));
+    expect(stdout, stderr).toContain('an answer');
+    expect(exitCode).toBe(0);
+  });
+
+  test('the bundle holds the usual authorities, in both places', async () => {
+    const words = 'for f in ca-bundle.crt ca-certificates.crt; do cat /etc/ssl/certs/$f | sha256sum; done';
+    const sums = await run(['--command', 'bash', '-c', words]);
+    expect(new Set(sums.stdout.trim().split('\n')).size).toBe(1);
+    const { stdout } = await run(['--command', 'cat', '/etc/ssl/certs/ca-bundle.crt']);
+    expect(createHash('sha256').update(stdout).digest('hex')).toBe(sums.stdout.slice(0, 64));
+    expect(stdout.match(/^-----BEGIN CERTIFICATE-----$/gm)?.length).toBeGreaterThan(100);
+  });
+});
+
+describe('backup "test" healthcheck-io', () => {
+  const backUp = () => {
+    server.requests.length = 0;
+    const places = ['--env', `BACKUP_URL=${server.url}/backup`, '--env', `HEALTHCHECK_URL=${server.url}/ping`];
+    return run(['backup', 'test', 'healthcheck-io'], [...HOST, ...trusting(server.authority), ...places]);
+  };
+
+  test('with a backup that goes well reports it', async () => {
+    const { exitCode, stderr } = await backUp();
+    expect(server.requests, stderr).toEqual(['POST /backup {"name": "test"}', 'GET /ping']);
+    expect(exitCode).toBe(0);
+  });
+
+  test('with a backup that fails reports nothing and fails alike', async () => {
+    server.statuses.set('/backup', 503);
+    const { exitCode, stderr } = await backUp();
+    server.statuses.clear();
+    expect(server.requests).toEqual(['POST /backup {"name": "test"}']);
+    // httpie's code for answers of 500 and more.
+    expect(exitCode, stderr).toBe(5);
+  });
+
+  test('without the address of the backup says what is missing', async () => {
+    const { exitCode, stderr } = await run(['backup', 'test', 'healthcheck-io']);
+    expect(stderr).toContain('BACKUP_URL: is the address that a backup is asked for at');
+    expect(exitCode).not.toBe(0);
+  });
+});
+
+describe('as the first process', () => {
+  /** Starts a recipe and waits until it says that it is ready; gives its container. */
+  const started = async (recipe: string): Promise<string> => {
+    const { exitCode, stdout, stderr } = await lab.podman.run([
+      ...['run', '--detach', ...RECIPES_MOUNTED, image],
+      recipe,
+    ]);
+    expect(exitCode, stderr).toBe(0);
+    const container = stdout.trim();
+    while (!(await lab.podman.run(['logs', container])).stdout.includes('ready')) await sleep(100);
+    return container;
+  };
+
+  test.each(['TERM', 'INT'])('SIG%s ends it, and what its recipe runs', async (signal) => {
+    const container = await started('sleep');
+    expect((await lab.podman.run(['kill', '--signal', signal, container])).exitCode).toBe(0);
+    // Nobody else kills it: if the signal were lost, this would wait for ten minutes. just 1.40 says 130 of every signal.
+    const { stdout } = await lab.podman.run(['wait', container]);
+    expect(stdout.trim()).toMatch(signal === 'INT' ? /^130$/ : /^(143|130)$/);
+  });
+
+  test('a recipe may tidy up when it is told to end', async () => {
+    const container = await started('wait');
+    const stopped = await lab.podman.run(['stop', '--time', '600', container]);
+    expect(stopped.exitCode, stopped.stderr).toBe(0);
+    expect((await lab.podman.run(['logs', container])).stdout).toBe('ready\ntold to end\n');
+  });
+
+  test('no child without a parent stays a zombie', async () => {
+    const tini = await run(['orphans', '1000'], RECIPES_MOUNTED);
+    expect(tini.stdout, tini.stderr).toBe('zombies 0, sleeping 0\n');
+    // Without tini each of them does, so this is no other's work.
+    const bare = ['--entrypoint', '["/bin/just", "--justfile", "/justfile"]'];
+    const without = await run(['orphans', '1000'], [...RECIPES_MOUNTED, ...bare]);
+    expect(without.stdout, without.stderr).toBe('zombies 1000, sleeping 0\n');
+  });
+});
