@@ -9,6 +9,9 @@ import { type TarEntry, tarEntries } from './tar-entries.ts';
 /** Bytes of a file that are looked at for its text: configuration is smaller, and programs have no text. */
 const TEXT_LIMIT = 1024 * 1024;
 
+/** What podman, docker up to 23 and docker since then say of a path where nothing is. */
+const NOTHING_THERE = /no such file|no such container:path|could not (be found|find)|not a directory/i;
+
 const FILE = '0';
 const LINK = '2';
 
@@ -86,6 +89,6 @@ async function copyOut(
   };
   const { exitCode, stderr } = await runtime.run(['cp', `${container}:${path}`, '-'], { onStdout, signal });
   if (entry) return entry;
-  if (/no such file|could not find|not found|not a directory/i.test(stderr)) return undefined;
+  if (NOTHING_THERE.test(stderr)) return undefined;
   throw new UserError('test', `${runtime.program} cannot look at ${path}: ${stderr.trim() || `exit ${exitCode}`}`);
 }

@@ -3,9 +3,9 @@ import { platformOf, type System } from '../image/system.ts';
 import type { Exec } from '../io/exec.ts';
 import type { Log } from '../io/log.ts';
 import type { PortTools } from './ask-port.ts';
+import { findRuntime, type TestWith } from './find-runtime.ts';
 import { type ImageToTry, withLoadedImage } from './load-image.ts';
 import { runTest } from './run-test.ts';
-import { findRuntime, type TestWith } from './runtime.ts';
 import { NOTHING_TO_TRY, secondsText, type TestResult, type Trial } from './trial.ts';
 
 export interface TrialTools extends PortTools {
@@ -34,8 +34,8 @@ export async function tryImage(
   if (all.length === 0) return NOTHING_TO_TRY;
   if (testWith === 'none') return notRun('they are switched off');
   if (!(await canRun(image.system))) return notRun(`this machine runs no programs for ${image.system}`);
-  const runtime = await findRuntime(testWith, exec);
-  if (!runtime) return notRun('there is neither podman nor docker that runs containers here');
+  const runtime = await findRuntime(testWith, exec, log);
+  if (!runtime) return notRun('neither podman nor docker runs containers here');
   return log.group(`Test ${name} for ${image.system} with ${runtime.label}`, () =>
     withLoadedImage(runtime, image, tempDir, async (loaded) => {
       const results: TestResult[] = [];

@@ -25,6 +25,11 @@ describe('readLabel', () => {
     ['with a registry', {}],
     ['with its layers', { mode: 'artifact', destination: null }],
     ['without tag', { tag: null }],
+    [
+      'with tests that passed',
+      { tests: { ...NO_TESTS, runtime: 'podman 5.4.2', passed: [{ name: 'a', milliseconds: 7 }] } },
+    ],
+    ['with tests that were not run', { tests: { ...NO_TESTS, notRun: 'they are switched off', skipped: ['a'] } }],
   ])('takes a label %s', (_name, changed) => {
     expect(read(changed)).toEqual({ ...label, ...changed });
   });
@@ -37,7 +42,13 @@ describe('readLabel', () => {
     ['a name that leads out of a folder', { name: '..' }],
     ['a tag that is a path', { tag: '../../other/manifests/x' }],
     ['a tag with a line end', { tag: 'a\n' }],
+    ['tests in the words of Markdown', { tests: { ...NO_TESTS, runtime: '**podman**' } }],
+    ['tests that are a list', { tests: [] }],
   ])('refuses %s', (_name, changed) => {
     expect(() => read(changed)).toThrow('its label is not legal');
+  });
+
+  test('takes a label from before there were tests', () => {
+    expect(read({ tests: undefined })).toEqual(label);
   });
 });
