@@ -31,7 +31,7 @@ let
 in
 {
   /**
-    `, did you mean 'x'?` for the nearest of `names`, or nothing where none is near.
+    The end of a sentence: `, did you mean 'x'?` for the nearest of `names`, or a full stop where none is near.
 
     # Type
 
@@ -50,5 +50,5 @@ in
       # A third of the letters may be wrong: beyond that the guess is noise.
       limit = (builtins.stringLength wrong + 2) / 3;
     in
-    if best != null && best.distance <= limit then ", did you mean '${best.name}'?" else "";
+    if best != null && best.distance <= limit then ", did you mean '${best.name}'?" else ".";
 }

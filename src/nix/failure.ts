@@ -27,6 +27,14 @@ export const nixMessage = (stderr: string): string => {
   );
 };
 
+const PLACE = /^\s*at (?:\/nix\/store\/[^/]*\/)?([^\s«»]+:\d+:\d+):?$/m;
+
+/** Where in the source the last error is, as ` (at FILE:LINE:COLUMN)` of the flake; empty where nix does not say. */
+const placeIn = (stderr: string): string => {
+  const [, place] = PLACE.exec(stderr.slice(Math.max(0, stderr.lastIndexOf('error: ')))) ?? [];
+  return place === undefined ? '' : ` (at ${place})`;
+};
+
 const UNREACHABLE =
   /unable to download|Couldn't resolve host|Could not resolve host|Failed to connect|Failed to fetch git repository|cannot find flake|unable to fetch|unable to access/i;
 const NO_FLAKE = /getting status of '([^']+)'|path '([^']+)' does not exist|is not a flake|could not find a flake\.nix/;
@@ -48,6 +56,6 @@ const hintFor = (what: string, stderr: string): string => {
 
 /** An evaluation that failed, with nix's own words. `what` is what `nix eval` would take. */
 export const evaluationFailure = (what: string, stderr: string): UserError =>
-  new UserError('evaluation', `evaluating ${what} failed: ${nixMessage(stderr)}`, {
+  new UserError('evaluation', `evaluating ${what} failed: ${nixMessage(stderr)}${placeIn(stderr)}`, {
     hint: hintFor(what, stderr),
   });

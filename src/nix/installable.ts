@@ -31,8 +31,14 @@ const HINT = 'write it as FLAKE#NAME, for instance .#app or github:org/repo#app'
 const wrong = (text: string, why: string): UserError =>
   new UserError('input', `installable ${JSON.stringify(text)}: ${why}`, { hint: HINT });
 
-/** Either a quoted part, where a backslash takes the next character as it is, or a bare one. */
+/** Either a quoted part, where a backslash stands before a character that means something else without it, or a bare one. */
 const PART = /"((?:[^"\\]|\\.)*)"|([^".]+)/y;
+
+/** What `JSON.stringify`, which writes these parts, has for characters that end a line or a page. */
+const ESCAPES: Readonly<Record<string, string>> = { n: '\n', r: '\r', t: '\t', b: '\b', f: '\f' };
+
+const unescaped = (_whole: string, code: string | undefined, letter: string): string =>
+  code === undefined ? (ESCAPES[letter] ?? letter) : String.fromCharCode(Number.parseInt(code, 16));
 
 /**
  * Splits an attribute path at its dots; a part in double quotes may hold dots. Throws UserError `input`.
@@ -49,7 +55,7 @@ export const parseAttributePath = (text: string): readonly string[] => {
     if (!match || (!isLast && (text[end] !== '.' || end + 1 === text.length))) {
       throw wrong(text, `the attribute path is not legal at character ${start + 1}`);
     }
-    parts.push(match[1]?.replace(/\\(.)/g, '$1') ?? match[2] ?? '');
+    parts.push(match[1]?.replace(/\\(?:u([0-9a-f]{4})|(.))/gi, unescaped) ?? match[2] ?? '');
     part.lastIndex = isLast ? end : end + 1;
   }
   return parts;

@@ -28,6 +28,12 @@ export function noImages(source: string, leftOut: readonly LeftOut[], filters: r
       hint: 'Filters are globs of names or attributes, such as app, web-*, !web-test; leave them out to see all images.',
     });
   }
+  // Packages fail to evaluate for many a reason that concerns no image.
+  if (leftOut.some(({ attr, broken }) => broken && !attr.startsWith('packages.'))) {
+    return new UserError('evaluation', `${source} has no image that can be taken${rest}`, {
+      hint: 'mend one of them; `nix eval --show-trace` says where its error comes from',
+    });
+  }
   return new UserError('evaluation', `${source} has no image; looked for ${LOOKED_FOR}${rest}`, {
     hint: EXAMPLE,
     docs: 'definition.md',

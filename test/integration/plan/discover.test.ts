@@ -92,6 +92,19 @@ describe.each(nixVersionsUnderTest())('with $label', ({ env }) => {
     expect(stderr).toContain('nixImages.x86_64-linux.app = nix-images.lib.mkImage {');
   });
 
+  test('a flake whose images are all broken is refused with what nix says of them', async () => {
+    const flake = await copyFlake('none');
+    try {
+      await flake.write('flake.nix', '{ outputs = { self }: { nixImages.x86_64-linux.a = throw "boo"; }; }');
+      const { stderr, exitCode } = await runPlan([flake.flake], env);
+      expect(exitCode).toBe(1);
+      expect(stderr).toMatch(/has no image that can be taken; left out were\s+nixImages.x86_64-linux.a: boo/);
+      expect(stderr).toMatch(/^hint: mend one of them/m);
+    } finally {
+      await flake.remove();
+    }
+  });
+
   test('a flake that does not evaluate at all is an error with the words of nix', async () => {
     const flake = await copyFlake('none');
     try {

@@ -45,6 +45,18 @@ describe('what nix says', () => {
   });
 });
 
+test.each([
+  [
+    `error: syntax error\n\n       at /nix/store/x-source/flake.nix:1:58:\n\n       1| x\n`,
+    / syntax error \(at flake\.nix:1:58\)$/,
+  ],
+  [`error: syntax error\n       at /home/me/x.nix:7:1:\n       1| x\n`, / \(at \/home\/me\/x\.nix:7:1\)$/],
+  [`error:\n … while calling\n   at /nix/store/x-source/a.nix:8:43:\n  8| t\n\n error: boo\n`, / failed: boo$/],
+  ['error: boo', / failed: boo$/],
+])('an evaluation that failed says at which line: %j', (stderr, message) => {
+  expect(evaluationFailure('.#x', stderr).message).toMatch(message);
+});
+
 const DRV = '/nix/store/8vckzajvwz7y9cizvnlcr84nxp5a56nn-app.drv';
 const PATH = '/nix/store/8vckzajvwz7y9cizvnlcr84nxp5a56nn-app';
 
