@@ -13,23 +13,7 @@ let
     "aarch64-linux"
   ];
 
-  known = [
-    "name"
-    "tag"
-    "system"
-    "copyToRoot"
-    "rootFiles"
-    "config"
-    "files"
-    "users"
-    "groups"
-    "includeNixDB"
-    "fromImage"
-    "maxLayers"
-    "compression"
-    "annotations"
-    "tests"
-  ];
+  known = import ./arguments.nix;
 
   hasPrefix = prefix: text: builtins.substring 0 (builtins.stringLength prefix) text == prefix;
 

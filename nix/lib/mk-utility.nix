@@ -1,8 +1,15 @@
 # An image whose arguments are recipes of a Justfile. Everything that mkImage takes may be given too and is added.
 let
-  inherit (import ./check.nix) attrsOf isDerivationLike;
+  inherit (import ./check.nix) attrsOf isDerivationLike onlyKnown;
   inherit (import ./packages.nix) packagesOf;
   mkImage = import ./mk-image.nix;
+
+  # What mkImage does not take.
+  own = [
+    "pkgs"
+    "justfile"
+    "packages"
+  ];
 
   need = given: name: given.${name} or (throw "mkUtility: '${name}' is missing");
 
@@ -44,15 +51,11 @@ let
 in
 given:
 let
-  args = attrsOf "mkUtility" given;
+  args = onlyKnown "mkUtility" "argument" (own ++ import ./arguments.nix) (attrsOf "mkUtility" given);
   pkgs = attrsOf "mkUtility: pkgs" (need args "pkgs");
   justfile = justfileOf (need args "justfile");
   config = attrsOf "mkUtility: config" (args.config or { });
-  rest = removeAttrs args [
-    "pkgs"
-    "justfile"
-    "packages"
-  ];
+  rest = removeAttrs args own;
 
   # Of all certificate settings httpie obeys REQUESTS_CA_BUNDLE alone. Here SSL_CERT_FILE is enough for it, as for all others.
   http = name: {
