@@ -20,6 +20,18 @@
       inherit lib;
 
       nixImages = forSystems (pkgs: {
+        nix = lib.mkNix { inherit pkgs; };
+        nix-daemon = lib.mkNix {
+          inherit pkgs;
+          name = "nix-daemon";
+          variant = "daemon";
+        };
+        nix-ssh = lib.mkNixSsh { inherit pkgs; };
+        nix-user = lib.mkNix {
+          inherit pkgs;
+          name = "nix-user";
+          variant = "user";
+        };
         python = import ./nix/images/python.nix {
           inherit pkgs;
           inherit (lib) mkImage;

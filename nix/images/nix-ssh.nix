@@ -6,6 +6,7 @@
   config ? { },
   files ? { },
   users ? { },
+  tests ? { },
   ...
 }@given:
 let
@@ -62,5 +63,17 @@ import ./nix.nix (
       };
     }
     // users;
+    tests = {
+      # Nobody has the private half of this key.
+      serves = {
+        env.AUTHORIZED_KEYS = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHQivAePI9otGyBg0j2GknzHP0tLtJ757Zbs23KYZJ3H";
+        port = 22;
+      };
+      refuses = {
+        exitCode = 1;
+        stderr = "no public key that may log in";
+      };
+    }
+    // tests;
   }
 )

@@ -12,9 +12,13 @@
   files ? { },
   users ? { },
   groups ? { },
+  tests ? { },
   ...
 }@given:
 let
+  inherit (import ../lib/check.nix) attrsOf;
+  inherit (import ../lib/packages.nix) packagesOf;
+
   variants = {
     root = {
       owner = 0;
@@ -80,9 +84,17 @@ let
     sandbox = false;
   }
   // chosen.settings
-  // settings;
+  // attrsOf "${name}: settings" settings;
+
+  smoke = ''derivation { name = "smoke"; system = builtins.currentSystem; builder = "/bin/sh"; args = [ "-c" "echo built by nix > $out" ]; }'';
 
   bundle = "/etc/ssl/certs/ca-bundle.crt";
+
+  # What is declared for the image itself. No trial of a build asks caches, and emulated ones cannot filter system calls.
+  trial = {
+    entrypoint = chosen.config.Entrypoint or [ ];
+    env.NIX_CONFIG = "substituters =\nfilter-syscalls = false";
+  };
 
   # Where programs that were not built by Nix look for the C library's loader: the runner's own node is one of them.
   loader = {
@@ -116,8 +128,8 @@ mkImage (
       pkgs.cacert
     ]
     ++ chosen.packages or [ ]
-    ++ packages
-    ++ given.copyToRoot or [ ];
+    ++ packagesOf "${name}: packages" pkgs packages
+    ++ (if builtins.isList given.copyToRoot or [ ] then given.copyToRoot or [ ] else [ given.copyToRoot ]);
     includeNixDB = true;
 
     config = {
@@ -143,13 +155,15 @@ mkImage (
         NIX_LD = "${pkgs.glibc}${builtins.replaceStrings [ "/lib64/" ] [ "/lib/" ] loader.${system}}";
         NIX_LD_LIBRARY_PATH = "${pkgs.stdenv.cc.cc.lib}/lib";
       }
-      // config.Env or { };
+      // attrsOf "${name}: config.Env" (config.Env or { });
     };
 
     files = {
       "/etc/nix/nix.conf".text = builtins.concatStringsSep "" (
         builtins.attrValues (builtins.mapAttrs (key: value: "${key} = ${valueOf value}\n") conf)
       );
+      # Jobs mount work folders of other users, and git refuses those; whoever is in the container may read them anyway.
+      "/etc/gitconfig".text = "[safe]\n\tdirectory = *\n";
       "/etc/nsswitch.conf".text = "passwd: files\ngroup: files\nhosts: files dns\n";
       "/etc/os-release".text = "ID=nix-images\nNAME=\"Nix in a container\"\n";
       "/etc/ssl/certs/ca-certificates.crt".target = "${pkgs.cacert}/etc/ssl/certs/ca-bundle.crt";
@@ -197,5 +211,32 @@ mkImage (
       };
     }
     // groups;
+
+    tests = {
+      builds = trial // {
+        command = [
+          "bash"
+          "-euc"
+          ''
+            nix-collect-garbage
+            nix build --impure --out-link /tmp/built --expr '${smoke}'
+            cat /tmp/built
+            nix store verify --all --no-contents
+            git --version
+          ''
+        ];
+        stdout.matches = "^built by nix[^]*^git version ";
+      };
+      places.files = {
+        "/bin/sh" = true;
+        "/usr/bin/env" = true;
+        ${loader.${system}} = true;
+        "/etc/ssl/certs/ca-certificates.crt".text = "BEGIN CERTIFICATE";
+        "/etc/nix/nix.conf".text = "flakes";
+        "/tmp".mode = "1777";
+        "/var/tmp".mode = "1777";
+      };
+    }
+    // tests;
   }
 )
