@@ -3,6 +3,7 @@ import { type ByteString, fromBytes, toBytes, toText } from '../image/bytes.ts';
 import type { TreeFile, TreeNode } from '../image/tree.ts';
 import type { TreeSource } from '../image/tree-source.ts';
 import { UserError } from '../io/error.ts';
+import { checkInside } from './inside-store.ts';
 
 /**
  * Reads trees from the disk. Blocking calls: the metadata of a store path is listed faster this way than through
@@ -20,6 +21,7 @@ export function readTree(path: ByteString): TreeNode | undefined {
 
 function attempt<T>(path: ByteString, read: () => T): T {
   try {
+    checkInside(path);
     return read();
   } catch (error) {
     if (error instanceof UserError) throw error;

@@ -2,7 +2,7 @@ import { mkdir, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { cliData, type Published, runCli } from '../../support/cli.ts';
+import { cliData, type Published, ROOT, runCli } from '../../support/cli.ts';
 import { type TempDir, uniqueTempDir } from '../../support/tools.ts';
 import { configOf, digest, dockerArchive, type Member, manifestOf, tarBytes } from './archive.ts';
 import { X86 } from './kit.ts';
@@ -170,6 +170,11 @@ const attribute = ([what, kind]: readonly [string, string, ...unknown[]], system
   } // { imageName = "test/app"; imageTag = "1"; ${marks[kind]} };
 `;
 
+/** A store path through which a file of this machine can be reached. */
+const LEAK = `leak = derivation {
+  name = "leak"; system = "x86_64-linux"; builder = "/bin/sh"; args = [ "-c" "/bin/mkdir $out; /bin/ln -s /etc $out/link" ];
+};`;
+
 beforeAll(async () => {
   temp = await uniqueTempDir('refusals');
   await mkdir(join(temp.path, 'images'));
@@ -185,10 +190,17 @@ beforeAll(async () => {
     folder = derivation {
       name = "folder"; system = "x86_64-linux"; builder = "/bin/sh"; args = [ "-c" "/bin/mkdir $out" ];
     } // { imageName = "app"; imageTag = "1"; };
+    listedLeak = derivation {
+      name = "list"; system = "x86_64-linux"; builder = "/bin/sh"; inherit leak;
+      args = [ "-c" "echo '\${builtins.toJSON {
+        version = 1; arch = "amd64"; layers = [ { digest = "${other}"; diff_ids = "${other}"; paths = [ { path = "\${leak}/link/passwd"; } ]; } ];
+      }}' > $out" ];
+    } // { imageName = "app"; imageTag = "1"; copyToRegistry = null; };
+    ownLeak = (import ${ROOT}/nix/lib).mkImage { name = "app"; files."/x".source = "\${leak}/link/passwd"; };
     other = { ${attribute(['a script that fails', 'stream'], 'aarch64-linux')} };`;
   await writeFile(
     join(temp.path, 'images/default.nix'),
-    `{ ${ALL.map((image) => attribute(image)).join('')} ${more} }`,
+    `let ${LEAK} in { ${ALL.map((image) => attribute(image)).join('')} ${more} }`,
   );
 });
 
@@ -215,6 +227,8 @@ describe.concurrent('refused with what is wrong and where', () => {
     ['wrongTag', /the tag "a b"/],
     ['disk', /the disk image nixos, no container image/],
     ['link', /leads to \/etc\/passwd, which is not in the Nix store/],
+    ['listedLeak', /-leak\/link\/passwd leads to \/etc, which is not in the Nix store/],
+    ['ownLeak', /-leak\/link\/passwd leads to \/etc, which is not in the Nix store/],
     ['folder', /no OCI image layout/],
   ])('%s', async (name, message) => {
     expect(await refusal(name)).toMatch(message);

@@ -1,4 +1,4 @@
-import { mkdtemp, rm, truncate, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, symlink, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -42,4 +42,21 @@ test('a file that is gone is an error that names it', async () => {
   const a = await file('gone', Buffer.from('x'));
   await rm(join(folder, 'gone'));
   expect(() => storeTree.sameContent(a, a)).toThrow(/cannot read .*gone/);
+});
+
+test('what is below a store path is read through links to the store alone', async () => {
+  const path = join(folder, `${'a'.repeat(32)}-package`);
+  await mkdir(join(path, 'share'), { recursive: true });
+  await writeFile(join(path, 'share/note'), 'note');
+  await symlink('share', join(path, 'doc'));
+  await symlink('/etc', join(path, 'etc'));
+  const read = (name: string) => readTree(fromText(join(path, name)))?.type;
+  expect(['share/note', 'doc/note', 'doc', 'etc', 'none/note'].map(read)).toEqual([
+    'file',
+    'file',
+    'symlink',
+    'symlink',
+    undefined,
+  ]);
+  expect(() => read('etc/passwd')).toThrow(/-package\/etc\/passwd leads to \/etc, which is not in the Nix store/);
 });

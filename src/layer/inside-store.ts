@@ -1,0 +1,32 @@
+import { realpathSync } from 'node:fs';
+import { type ByteString, fromBytes, toBytes, toText } from '../image/bytes.ts';
+import { UserError } from '../io/error.ts';
+
+/** A store path, in the store or where it was unpacked, and what is below it on the way to the last part of a path. */
+const BELOW = /^((.*?)\/[0-9a-z]{32}-[^/]+(?:\/.*)?)\/[^/]+$/s;
+
+const STORE = '/nix/store';
+
+/** With links followed; undefined when it is not there. */
+const realPath = (path: ByteString): ByteString | undefined => {
+  try {
+    return fromBytes(realpathSync(toBytes(path), 'buffer'));
+  } catch {
+    return undefined;
+  }
+};
+
+/**
+ * Throws UserError `file` when the way to `path`, which is below a store path, leads out of the store by a link: Nix
+ * checked what is in it, and nothing else of this machine may get into an image. A link at `path` itself is not followed.
+ */
+export function checkInside(path: ByteString): void {
+  const [, folder, store] = BELOW.exec(path) ?? [];
+  if (folder === undefined || store === undefined) return;
+  const real = realPath(folder);
+  const within = [STORE, realPath(store)];
+  if (real === undefined || within.some((place) => place !== undefined && real.startsWith(`${place}/`))) return;
+  throw new UserError('file', `${toText(path)} leads to ${toText(real)}, which is not in the Nix store`, {
+    hint: 'Only content of the store can be in an image.',
+  });
+}
