@@ -11,8 +11,10 @@ export interface Slice {
   readonly size: number;
 }
 
-// Names and pax records longer than this are an attack, in bytes.
-const NAME_LIMIT = 1024 * 1024;
+// Pax records longer than this are an attack, in bytes.
+const RECORDS_LIMIT = 1024 * 1024;
+// No path of Linux is longer (limits.h, PATH_MAX), and those of every entry are kept.
+const NAME_LIMIT = 4096;
 // An image has some hundred files; each costs memory here.
 const ENTRY_LIMIT = 100_000;
 const LINK_DEPTH = 4;
@@ -30,6 +32,7 @@ interface Overrides {
 }
 
 const checkName = (path: string, name: string): string => {
+  if (name.length > NAME_LIMIT) throw damaged(path, `a name in it is longer than ${NAME_LIMIT} characters`);
   const plain = posix.normalize(name).replace(/\/$/, '');
   if (plain.startsWith('/') || plain === '..' || plain.startsWith('../'))
     throw damaged(path, `${JSON.stringify(name)} leads out of it`);
@@ -113,6 +116,7 @@ export class ArchiveIndex {
   #add(header: Header, overrides: Overrides, slice: Slice): void {
     const name = checkName(this.path, overrides.name ?? header.name);
     const link = overrides.link ?? header.link;
+    if (link.length > NAME_LIMIT) throw damaged(this.path, `a link in it is longer than ${NAME_LIMIT} characters`);
     // An entry that comes again replaces the one before it, as when unpacking.
     this.#files.delete(name);
     this.#links.delete(name);
@@ -122,7 +126,7 @@ export class ArchiveIndex {
   }
 
   async #override({ type, size }: Header, { offset }: Slice): Promise<Overrides> {
-    if (size > NAME_LIMIT) throw damaged(this.path, 'a name in it is longer than 1 MiB');
+    if (size > RECORDS_LIMIT) throw damaged(this.path, 'what stands before a file in it is longer than 1 MiB');
     const bytes = await this.#read(offset, size);
     if (type === 'L') return { name: untilZero(bytes) };
     if (type === 'K') return { link: untilZero(bytes) };

@@ -46,6 +46,22 @@ describe('archives as dockerTools and docker save lay them out', () => {
     await repository.close();
   });
 
+  it.each(['L', 'K'])('with a name that no path can have, in a header of type %s, are refused', async (type) => {
+    const name = tarFile('././@LongLink', Buffer.alloc(5000, 'x'));
+    name.write(type, 156);
+    name.fill(' ', 148, 156);
+    name.write(
+      name
+        .subarray(0, 512)
+        .reduce((sum, byte) => sum + byte, 0)
+        .toString(8)
+        .padStart(6, '0'),
+      148,
+    );
+    await writeFile(at('saved.tar'), Buffer.concat([name, tarFile('x', noise(10, 'x')), Buffer.alloc(1024)]));
+    await expect(read(`docker-archive:${at('saved.tar')}`)).rejects.toThrow(/in it is longer than 4096/);
+  });
+
   it.each([
     ['a layer that is not the one its config names', 'digest', (root: string) => writeFile(join(root, long), 'other')],
     [
