@@ -34,7 +34,7 @@ const PLAN = {
   id: 'plan',
   if: expression('!inputs.installable && !inputs.file && !inputs.from && !inputs.plan'),
   uses: '$/plan',
-  with: { systems: expression('inputs.system'), 'nix-arg': expression('inputs.nix-arg') },
+  with: { systems: expression('inputs.system'), ...handedOn(['nix-arg', 'store', 'eval-store', 'builders']) },
 };
 
 /** Indented below `steps:`; the list is the one shape that renderYaml does not know. */

@@ -5,6 +5,7 @@ import { manifestSchema } from '../image/manifest.ts';
 import type { System } from '../image/system.ts';
 import { UserError } from '../io/error.ts';
 import { parseJson } from '../io/json.ts';
+import { plainMarkdown } from '../io/markdown.ts';
 import { mapParallel } from '../io/parallel.ts';
 import { fileInstallable, type Installable, parseInstallable } from '../nix/installable.ts';
 import { isContainer, isNeeded, type Plan, type PlannedImage, type PlannedJob, parsePlan } from '../plan/plan.ts';
@@ -166,7 +167,7 @@ function joined(outcomes: readonly Outcome[]) {
   const results = images.map(resultOf);
   const [sole] = outcomes.length === 1 ? results : [];
   const digests = Object.fromEntries(images.map(({ name, published }) => [name, published.index.digest]));
-  const list = failed.map(({ name, error }) => `- ${name}: ${error.message}\n`).join('');
+  const list = failed.map(({ name, error }) => `- ${name}: ${plainMarkdown(error.message)}\n`).join('');
   return {
     outputs: {
       digest: sole?.outputs.digest ?? '',

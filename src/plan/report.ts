@@ -1,4 +1,5 @@
 import { SYSTEMS, type System } from '../image/system.ts';
+import { plainMarkdown } from '../io/markdown.ts';
 import type { Source } from '../nix/discover.ts';
 import { attributeText } from '../nix/installable.ts';
 import { isContainer, isNeeded, type Plan, type PlannedImage } from './plan.ts';
@@ -41,13 +42,10 @@ export function planText(plan: Plan): string {
   return [...table.map(line), ...(leftOut.length > 0 ? ['', 'left out', ...leftOut] : []), '', totals(plan)].join('\n');
 }
 
-/** A cell of a Markdown table: texts of others must not end it. */
-const cell = (text: string): string => text.replace(/[\\|<>`*_[\]]/g, '\\$&').replace(/\s+/g, ' ');
-
 /** The same as Markdown, for a job's summary. */
 export function planSummary(plan: Plan): string {
   const table = (headings: readonly string[], body: readonly (readonly string[])[]): string =>
-    [headings, headings.map(() => '---'), ...body.map((cells) => cells.map(cell))]
+    [headings, headings.map(() => '---'), ...body.map((cells) => cells.map(plainMarkdown))]
       .map((cells) => `| ${cells.join(' | ')} |\n`)
       .join('');
   const leftOut = plan.leftOut.map(({ attr, why }) => [attr, short(why)]);

@@ -1,4 +1,5 @@
 import { UserError } from '../io/error.ts';
+import { plainMarkdown } from '../io/markdown.ts';
 import { failedTests, secondsText, type TestFailure, type Trial, type TrialRecord } from './trial.ts';
 
 const indented = (text: string, by: string): string =>
@@ -39,7 +40,7 @@ export function trialText({ runtime, notRun, tests }: Trial): string {
 export function trialSummary(trial: Trial): string {
   const rows = trial.tests.map(
     ({ name, passed, milliseconds }) =>
-      `| ${name} | ${passed ? 'passed' : '**failed**'} | ${secondsText(milliseconds)} |\n`,
+      `| ${plainMarkdown(name)} | ${passed ? 'passed' : '**failed**'} | ${secondsText(milliseconds)} |\n`,
   );
   const table = rows.length > 0 ? `| test | result | seconds |\n| --- | --- | --- |\n${rows.join('')}\n` : '';
   const line = trialText(trial);
