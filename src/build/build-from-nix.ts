@@ -9,8 +9,10 @@ import type { Destination } from '../registry/destination.ts';
 import type { ImageSource } from '../registry/open.ts';
 import type { Repository } from '../registry/repository.ts';
 import { type BuiltImage, buildImage } from './build-image.ts';
-import { fetchBase, fetchPaths, imageClosure } from './image-closure.ts';
+import { fetchBase, readImageClosure } from './image-closure.ts';
+import { openImagePaths } from './image-paths.ts';
 import type { Journal } from './journal.ts';
+import type { LayerTools } from './made-layers.ts';
 import { openBase } from './open-base.ts';
 import type { ReadPrevious } from './previous-image.ts';
 
@@ -42,15 +44,16 @@ export function buildFromNix(job: BuildJob, tools: BuildTools): Promise<BuiltIma
     // The registry answers while Nix works.
     const reading = job.readPrevious(system);
     reading.catch(() => undefined);
-    const closure = await log.group(`Realise ${definition.name} for ${system}`, async () => {
+    const image = await log.group(`Realise ${definition.name} for ${system}`, async () => {
       await fetchBase(nix, definition, gcRootDir);
-      return imageClosure(nix, definition, gcRootDir);
+      return readImageClosure(nix, definition, gcRootDir);
     });
     const base = await openBase(definition, system, tools.openForReading);
-    const fetch = (paths: readonly string[]): Promise<void> => fetchPaths(nix, definition, paths, gcRootDir);
+    const openPaths: LayerTools['openPaths'] = (demand) =>
+      openImagePaths(nix, definition, { image, demand, gcRootDir, tempDir: tools.tempDir });
     try {
       return await log.group(`Make the layers of ${definition.name} for ${system}`, async () =>
-        buildImage({ ...job, ...tools, closure, base, fetch, previous: await reading }),
+        buildImage({ ...job, ...tools, closure: image.closure, base, openPaths, previous: await reading }),
       );
     } finally {
       await base?.repository.close();

@@ -11,7 +11,7 @@ import type { PreviousLayer } from './previous-image.ts';
 
 /** What a publish has brought to its destinations so far, so that one that was broken off goes on where it stopped. */
 export interface Journal {
-  /** The layer of a key, if every destination still has it. */
+  /** The layer of a key, if one of the destinations still has it. */
   find(key: string): Promise<PreviousLayer | undefined>;
   add(layer: { readonly descriptor: Descriptor; readonly record: LayerRecord }): Promise<void>;
   /** Forgets everything: what was brought has a tag now, which remembers it better. */
@@ -45,10 +45,10 @@ export async function openJournal(folder: string, repositories: readonly Reposit
   return {
     find: async (key) => {
       const line = lines.get(key);
-      const [first] = repositories;
-      if (!line || !first) return undefined;
-      const there = await Promise.all(repositories.map((repository) => repository.hasBlob(line.descriptor)));
-      return there.every(Boolean) ? { ...line, repository: first } : undefined;
+      if (!line) return undefined;
+      for (const repository of repositories)
+        if (await repository.hasBlob(line.descriptor)) return { ...line, repository };
+      return undefined;
     },
     add: async (line) => {
       if (broken) return;

@@ -1,4 +1,4 @@
-import { type LayerRecord, layerAnnotations, recordOf, storePathsOf } from '../image/annotations.ts';
+import { type LayerRecord, layerAnnotations, recordOf } from '../image/annotations.ts';
 import { canonicalJson } from '../image/canonical-json.ts';
 import type { Compression } from '../image/compression.ts';
 import type { Descriptor } from '../image/descriptor.ts';
@@ -9,21 +9,17 @@ import { UserError } from '../io/error.ts';
 import type { Log } from '../io/log.ts';
 import { mapParallel } from '../io/parallel.ts';
 import type { LayerWriter } from '../layer/layer-threads.ts';
-import type { LayerTask } from '../layer/thread-messages.ts';
 import { copyBlob } from '../registry/copy.ts';
 import type { Repository } from '../registry/repository.ts';
+import type { ImagePaths } from './image-paths.ts';
 import type { Journal } from './journal.ts';
+import { makeNewLayers } from './new-layers.ts';
 import type { Previous, PreviousLayer } from './previous-image.ts';
-import { pushLayer } from './push-layer.ts';
-import { readLayer } from './read-layer.ts';
-
-/** Layers that are still being sent while all threads make others. */
-const SENT_BEHIND = 1;
 
 /** Look-ups and copies of layers that are taken over; they only wait. */
 const LOOKUPS_AT_ONCE = 16;
 
-interface KeyedLayer {
+export interface KeyedLayer {
   readonly layer: Layer;
   readonly key: string;
 }
@@ -45,8 +41,8 @@ export interface LayerTools {
   readonly journal: Journal;
   /** Whether layers of the image before are made again although they could be taken over. */
   readonly recompress: boolean;
-  /** Makes store paths valid in the local store, before they are read. */
-  readonly fetch: (paths: readonly string[]) => Promise<void>;
+  /** Gets store paths ready to be read, layer by layer. */
+  readonly openPaths: (demand: readonly (readonly string[])[]) => Promise<ImagePaths>;
   readonly tempDir: string;
   readonly log: Log;
   readonly signal: AbortSignal;
@@ -61,18 +57,14 @@ export async function makeLayers(layers: readonly Layer[], label: string, tools:
     tools.log.info(`${label}: ${made.length - todo.length} of ${made.length} layers are there already`);
   if (todo.length > 0) {
     const missing = todo.flatMap((at) => keyed[at] ?? []);
-    await tools.fetch(missing.flatMap(({ layer }) => pathsRead(layer)));
-    const built = await pushAll(missing, label, tools);
+    const built = await makeNewLayers(missing, label, tools);
     todo.forEach((at, index) => {
-      made[at] = built[index];
+      const [layer, fresh] = [layers[at], built[index]];
+      if (layer && fresh) made[at] = madeOf(layer, fresh.descriptor, fresh.record);
     });
   }
   return made.filter((layer) => layer !== undefined);
 }
-
-/** Store paths that must be on the disk for a layer to be written. */
-const pathsRead = (layer: Layer): string[] =>
-  (layer.kind === 'store' ? layer.paths : [...layer.copyToRoot, ...layer.sources]).map((info) => info.path);
 
 async function takeOver({ layer, key }: KeyedLayer, tools: LayerTools): Promise<MadeLayer | undefined> {
   if (tools.recompress) return undefined;
@@ -95,83 +87,6 @@ async function bring(found: PreviousLayer, to: Repository, signal: AbortSignal):
     if (error instanceof UserError && error.code !== 'cancelled') return false;
     throw error;
   }
-}
-
-async function pushAll(layers: readonly KeyedLayer[], label: string, tools: LayerTools): Promise<MadeLayer[]> {
-  // Before any of them is sent: a collision in the root is found here.
-  const contents = await Promise.all(layers.map(({ layer }) => readLayer(layer, tools.tempDir)));
-  const total = layers.reduce((sum, { layer }) => sum + narSize(layer), 0);
-  const progress = tools.log.progress(`${label}: layers`, total);
-  let done = 0;
-  let finished = 0;
-  const onBytes = (count: number): void => {
-    done += count;
-    progress.update(done, `${finished} of ${layers.length} layers`);
-  };
-  const writer = tools.openWriter();
-  const stop = (): void => void writer.close();
-  tools.signal.addEventListener('abort', stop);
-  // The largest first, so that none is left to run alone at the end.
-  const order = [...layers.keys()].sort((a, b) => narSize(layers[b]?.layer) - narSize(layers[a]?.layer));
-  const made = new Array<MadeLayer>(layers.length);
-  try {
-    await mapParallel(order, writer.width + SENT_BEHIND, async (at) => {
-      const [layer, content] = [layers[at], contents[at]];
-      if (!layer || !content) return;
-      // More than its share would be left to run alone at the end, so it gets the other cores too.
-      const parallel = narSize(layer.layer) * writer.width > total ? writer.width : 1;
-      made[at] = await pushOne(layer, { content, compression: tools.compression, parallel }, writer, onBytes, tools);
-      finished += 1;
-    });
-  } finally {
-    tools.signal.removeEventListener('abort', stop);
-    await writer.close();
-    progress.end();
-  }
-  return made;
-}
-
-const narSize = (layer: Layer | undefined): number =>
-  layer ? storePathsOf(layer).reduce((sum, info) => sum + info.narSize, 0) : 0;
-
-async function pushOne(
-  { layer, key }: KeyedLayer,
-  task: LayerTask,
-  writer: LayerWriter,
-  onBytes: (count: number) => void,
-  tools: LayerTools,
-): Promise<MadeLayer> {
-  let before = 0;
-  const written = await pushLayer(
-    (sink) =>
-      writer.write(task, (chunk, read) => {
-        onBytes(read - before);
-        before = read;
-        return sink(chunk, read);
-      }),
-    tools.repositories,
-  );
-  const record = recordOf(layer, key, written);
-  checkSame(layer, record, tools.previous.layers.get(key));
-  const { mediaType, digest, size } = written;
-  const descriptor = { mediaType, digest, size, annotations: layerAnnotations(record) };
-  await tools.journal.add({ descriptor, record });
-  return madeOf(layer, descriptor, record);
-}
-
-/** What has one key must have one content, or layers could not be taken over unread. */
-function checkSame(layer: Layer, record: LayerRecord, before: PreviousLayer | undefined): void {
-  if (!before || before.record.diffId === record.diffId) return;
-  const paths = pathsRead(layer).join(', ') || 'files of the image';
-  throw new UserError(
-    'digest',
-    `a layer of the same content as in ${before.repository.name} came out otherwise: ${record.diffId} here, ${before.record.diffId} there (${paths})`,
-    {
-      hint:
-        'Most likely a store path was changed after it was built: compare with `nix-store --verify-path`, on the ' +
-        'machine that published before too. If the image there is not to be trusted, publish once with --no-reuse.',
-    },
-  );
 }
 
 const madeOf = (layer: Layer, descriptor: Descriptor, record: LayerRecord): MadeLayer => ({

@@ -7,11 +7,13 @@ import type { BlobWriter, Repository } from '../registry/repository.ts';
 
 /**
  * Writes one layer, made once, into every repository: `make` passes its bytes to the sink it is given. Either all have the
- * blob in the end or the call rejects and none was left half-written.
+ * blob in the end or the call rejects and none was left half-written. `committed` is called when one of them has it: what
+ * is sent need not be sent again, whatever the others do.
  */
 export async function pushLayer(
   make: (sink: Sink) => Promise<WrittenLayer>,
   repositories: readonly Repository[],
+  committed: (written: WrittenLayer) => Promise<void> = async () => {},
 ): Promise<WrittenLayer> {
   const writers: BlobWriter[] = [];
   try {
@@ -19,7 +21,9 @@ export async function pushLayer(
     const written = await make((chunk) => settled(writers.map((writer) => writer.write(chunk))));
     const { mediaType, digest, size } = written;
     const descriptor: Descriptor = { mediaType, digest, size };
-    await settled(writers.map((writer) => writer.commit(descriptor)));
+    const commits = await Promise.allSettled(writers.map((writer) => writer.commit(descriptor)));
+    if (commits.some(({ status }) => status === 'fulfilled')) await committed(written);
+    for (const commit of commits) if (commit.status === 'rejected') throw commit.reason;
     return written;
   } catch (error) {
     await Promise.all(writers.map((writer) => writer.abort()));

@@ -1,10 +1,11 @@
 import { type ByteString, fromText, toText } from '../image/bytes.ts';
-import type { RootDirectory, RootNode } from '../image/root-tree.ts';
+import type { Content, RootDirectory, RootNode } from '../image/root-tree.ts';
 import { MODE } from '../image/tar-profile.ts';
 import { sortedChildren, type TreeNode } from '../image/tree.ts';
 import type { TreeSource } from '../image/tree-source.ts';
 import { UserError } from '../io/error.ts';
 import type { LayerContent } from './layer-content.ts';
+import { type Places, placeOf } from './store-tree.ts';
 import type { TarEntry } from './tar-entry.ts';
 
 type StoreContent = Extract<LayerContent, { kind: 'store' }>;
@@ -48,11 +49,11 @@ function* treeEntries(node: TreeNode, path: ByteString): Generator<TarEntry> {
  * The members of a root layer; / itself has no entry, for it belongs to whoever unpacks. Throws UserError `definition`
  * for a name that no layer can hold.
  */
-export function* rootLayerEntries(root: RootDirectory): Generator<TarEntry> {
-  for (const [name, child] of sortedChildren(root.children)) yield* rootEntries(child, member('', name));
+export function* rootLayerEntries(root: RootDirectory, places: Places = new Map()): Generator<TarEntry> {
+  for (const [name, child] of sortedChildren(root.children)) yield* rootEntries(child, member('', name), places);
 }
 
-function* rootEntries(node: RootNode, path: ByteString): Generator<TarEntry> {
+function* rootEntries(node: RootNode, path: ByteString, places: Places): Generator<TarEntry> {
   const owner = { uid: node.uid, gid: node.gid };
   if (node.type === 'symlink') {
     yield { type: 'symlink', path, target: node.target, mode: MODE.symlink, ...owner };
@@ -62,14 +63,17 @@ function* rootEntries(node: RootNode, path: ByteString): Generator<TarEntry> {
       path,
       mode: node.mode,
       ...owner,
-      content: node.content,
+      content: placed(node.content, places),
       ...(node.xattrs ? { xattrs: node.xattrs } : {}),
     };
   } else {
     yield { type: 'directory', path, mode: node.mode, ...owner };
-    for (const [name, child] of sortedChildren(node.children)) yield* rootEntries(child, member(path, name));
+    for (const [name, child] of sortedChildren(node.children)) yield* rootEntries(child, member(path, name), places);
   }
 }
+
+const placed = (content: Content, places: Places): Content =>
+  content.kind === 'path' ? { ...content, path: placeOf(content.path, places) } : content;
 
 /** The path of what is called `name` in the directory `path`. */
 function member(path: ByteString, name: ByteString): ByteString {

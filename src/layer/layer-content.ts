@@ -2,6 +2,7 @@ import type { ByteString } from '../image/bytes.ts';
 import type { RootDirectory } from '../image/root-tree.ts';
 import type { TreeSource } from '../image/tree-source.ts';
 import { rootLayerEntries, storeLayerEntries } from './entries.ts';
+import type { Places } from './store-tree.ts';
 import type { TarEntry } from './tar-entry.ts';
 
 /** What a layer holds, as plain data that goes to another thread. */
@@ -12,8 +13,8 @@ export type LayerContent =
       readonly paths: readonly { readonly path: string; readonly from: ByteString }[];
       readonly storeMode: number;
     }
-  | { readonly kind: 'root'; readonly root: RootDirectory };
+  | { readonly kind: 'root'; readonly root: RootDirectory; readonly places: Places };
 
 /** The members of its tar, in their order. Throws as `storeLayerEntries` and `rootLayerEntries` do. */
 export const layerEntries = (content: LayerContent, source: TreeSource): Iterable<TarEntry> =>
-  content.kind === 'root' ? rootLayerEntries(content.root) : storeLayerEntries(content, source);
+  content.kind === 'root' ? rootLayerEntries(content.root, content.places) : storeLayerEntries(content, source);

@@ -9,13 +9,44 @@ import { checkInside } from './inside-store.ts';
  * Reads trees from the disk. Blocking calls: the metadata of a store path is listed faster this way than through
  * the thread pool, and nothing else could go on without it.
  */
-export const storeTree: TreeSource = { read: readTree, sameContent };
+export const storeTree: TreeSource = { read: (path) => readTree(path), sameContent };
 
-/** The tree at a path, undefined when nothing is there. Throws UserError `file` for what an image cannot hold. */
-export function readTree(path: ByteString): TreeNode | undefined {
-  return attempt(path, () => {
-    const stats = lstatSync(toBytes(path), { throwIfNoEntry: false });
-    return stats && readNode(path, stats);
+/** Store paths that are to be read elsewhere on this machine, and where. */
+export type Places = ReadonlyMap<ByteString, ByteString>;
+
+/**
+ * The same for store paths of which some lie elsewhere: trees keep the names that they have in the store, since links
+ * are followed by them. `onLacking` gets the store path of what is not there.
+ */
+export const placedStoreTree = (places: Places, onLacking: (storePath: string) => void): TreeSource => ({
+  read: (path) => {
+    const tree = readTree(path, placeOf(path, places));
+    if (!tree) onLacking(toText(storePathOf(path)));
+    return tree;
+  },
+  sameContent: (a, b) => sameContent(a, b, (file) => placeOf(file.source, places)),
+});
+
+/** Whether there is anything at a path. */
+export const isHere = (path: ByteString): boolean => lstatSync(toBytes(path), { throwIfNoEntry: false }) !== undefined;
+
+const storePathOf = (path: ByteString): ByteString => path.split('/', 4).join('/');
+
+/** Where a path of the store is to be read. */
+export function placeOf(path: ByteString, places: Places): ByteString {
+  const storePath = storePathOf(path);
+  const place = places.get(storePath);
+  return place === undefined ? path : place + path.slice(storePath.length);
+}
+
+/**
+ * The tree at a path, undefined when nothing is there; read from `from`, under the names of `path`. Throws UserError
+ * `file` for what an image cannot hold.
+ */
+export function readTree(path: ByteString, from: ByteString = path): TreeNode | undefined {
+  return attempt(from, () => {
+    const stats = lstatSync(toBytes(from), { throwIfNoEntry: false });
+    return stats && readNode(path, from, stats);
   });
 }
 
@@ -36,18 +67,18 @@ function attempt<T>(path: ByteString, read: () => T): T {
   }
 }
 
-function readNode(path: ByteString, stats: Stats): TreeNode {
+function readNode(path: ByteString, from: ByteString, stats: Stats): TreeNode {
   if (stats.isFile()) {
     return { type: 'file', source: path, size: stats.size, executable: (stats.mode & 0o100) !== 0 };
   }
   if (stats.isSymbolicLink()) {
-    return { type: 'symlink', source: path, target: fromBytes(readlinkSync(toBytes(path), 'buffer')) };
+    return { type: 'symlink', source: path, target: fromBytes(readlinkSync(toBytes(from), 'buffer')) };
   }
   if (stats.isDirectory()) {
-    const names = readdirSync(toBytes(path), 'buffer').map(fromBytes);
+    const names = readdirSync(toBytes(from), 'buffer').map(fromBytes);
     const children = names.map((name): [ByteString, TreeNode] => {
-      const child = `${path}/${name}`;
-      return [name, readNode(child, lstatSync(toBytes(child)))];
+      const child = `${from}/${name}`;
+      return [name, readNode(`${path}/${name}`, child, lstatSync(toBytes(child)))];
     });
     return { type: 'directory', source: path, children: new Map(children) };
   }
@@ -59,13 +90,17 @@ function readNode(path: ByteString, stats: Stats): TreeNode {
 /** Bytes compared at a time, so that two large files do not fill the memory. */
 const COMPARED = 256 * 1024;
 
-function sameContent(a: TreeFile, b: TreeFile): boolean {
-  return a.size === b.size && withFile(a, (left) => withFile(b, (right) => sameBytes(left, right)));
+function sameContent(
+  a: TreeFile,
+  b: TreeFile,
+  placed: (file: TreeFile) => ByteString = (file) => file.source,
+): boolean {
+  return a.size === b.size && withFile(placed(a), (left) => withFile(placed(b), (right) => sameBytes(left, right)));
 }
 
-function withFile<T>(file: TreeFile, use: (descriptor: number) => T): T {
-  return attempt(file.source, () => {
-    const descriptor = openSync(toBytes(file.source), 'r');
+function withFile<T>(path: ByteString, use: (descriptor: number) => T): T {
+  return attempt(path, () => {
+    const descriptor = openSync(toBytes(path), 'r');
     try {
       return use(descriptor);
     } finally {
