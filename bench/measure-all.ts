@@ -19,6 +19,7 @@ import { measureBounds } from './measure-bounds.ts';
 import { measureFloors } from './measure-floors.ts';
 import type { Measurement } from './measurement.ts';
 import type { Options } from './options.ts';
+import { assembleRelease } from './release.ts';
 import type { Result } from './result.ts';
 import { createRunner } from './runner.ts';
 import { measureLayersPass } from './steps/measure-steps.ts';
@@ -50,6 +51,8 @@ export async function measureAll(
   await mkdir(work, { recursive: true });
   await removeScratch(work);
   const env = { NIX_CONFIG: nixConfig() };
+  log('assembling a release of the working folder');
+  await assembleRelease();
   const subjects = (await allSubjects(work, log)).filter(({ name }) => isChosen(name, options.subjects));
   const versions = await makeVersions(options, work, env, log);
   const { base } = versions;

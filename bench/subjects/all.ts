@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { cranePath } from '../../test/support/tools.ts';
+import { PROGRAM } from '../release.ts';
 import { buildah } from './buildah.ts';
 import { crane } from './crane.ts';
 import { newerSkopeo, versionIn } from './newer-skopeo.ts';
@@ -11,8 +12,6 @@ import type { Subject } from './subject.ts';
 import { umoci } from './umoci.ts';
 
 const run = promisify(execFile);
-
-const MAIN = join(import.meta.dirname, '../../src/main.ts');
 
 const versionOf = async (program: string, ...args: string[]): Promise<string> =>
   versionIn((await run(program, args)).stdout);
@@ -40,8 +39,8 @@ export async function allSubjects(folder: string, log: (line: string) => void): 
 
 /** Each codec that is measured; and the same without taking layers over, where there is a flag for that. */
 async function ownSubjects(): Promise<Subject[]> {
-  const help = (await run(process.execPath, [MAIN, 'publish', '--help'])).stdout;
-  const version = await versionOf(process.execPath, MAIN, '--version');
+  const help = (await run(process.execPath, [PROGRAM, 'publish', '--help'])).stdout;
+  const version = await versionOf(process.execPath, PROGRAM, '--version');
   return OWN_CODECS.flatMap((compression) => {
     const codec = formatOf(compression);
     const usual = own(compression, codec, version);

@@ -1,10 +1,8 @@
-import { join } from 'node:path';
 import { CASE_NAMES } from '../cases.ts';
 import { IMAGE_FILE } from '../fixture/image-file.ts';
 import { systemOfMachine } from '../fixture/system-of-machine.ts';
+import { PROGRAM } from '../release.ts';
 import type { Subject } from './subject.ts';
-
-const MAIN = join(import.meta.dirname, '../../src/main.ts');
 
 /** Values of `compression` that are measured; pigz stands among the bounds. */
 export const OWN_CODECS = ['gzip', 'igzip', 'zstd', 'zstd:1'] as const;
@@ -14,7 +12,7 @@ export type OwnCodec = (typeof OWN_CODECS)[number];
 /** What a client sees of it: all but zstd are ways to make gzip. */
 export const formatOf = (compression: OwnCodec): Subject['codec'] => (compression.startsWith('zstd') ? 'zstd' : 'gzip');
 
-/** What a user would type, from source. `flags` are further ones. */
+/** What a user would type. `flags` are further ones. */
 export const own = (
   compression: string,
   codec: Subject['codec'],
@@ -41,7 +39,7 @@ export const publishWords = (
   destination: string,
   flags: readonly string[] = [],
 ): readonly string[] => [
-  MAIN,
+  PROGRAM,
   'publish',
   ...['--file', IMAGE_FILE, '--attr', 'image', '--system', systemOfMachine(), '--to', destination],
   ...[...nixWords, '--argstr', 'compression', compression].map((word) => `--nix-arg=${word}`),

@@ -1,20 +1,15 @@
-import type { Closure } from '../image/closure.ts';
 import type { Definition } from '../image/definition.ts';
 import { storePathOf } from '../image/store-path.ts';
 import { UserError } from '../io/error.ts';
-import { type ReadClosure, readClosure, validPaths } from '../nix/closure.ts';
+import { type ReadClosure, readClosure } from '../nix/closure.ts';
 import type { Nix } from '../nix/nix.ts';
 import { realise, realiseHere } from '../nix/realise.ts';
 
 /**
- * The closure of a definition's roots, those of a base image's archive left out. What Nix knows of, here or in a
- * substituter, is only asked about; what is valid nowhere is built. Throws UserError `build` or `system` as Nix does.
+ * The closure of a definition's roots, those of a base image's archive left out, and where what cannot be read at its own
+ * place is to be had. What Nix knows of, in its store or in a substituter, is only asked about; what is valid nowhere is
+ * built. Throws UserError `build` or `system` as Nix does.
  */
-export async function imageClosure(nix: Nix, definition: Definition, gcRootDir: string): Promise<Closure> {
-  return (await readImageClosure(nix, definition, gcRootDir)).closure;
-}
-
-/** As `imageClosure`, with the substituters that have what this machine lacks. */
 export async function readImageClosure(nix: Nix, definition: Definition, gcRootDir: string): Promise<ReadClosure> {
   const base = baseOf(definition);
   const paths = definition.roots.map((root) => root.outPath).filter((path) => path !== base);
@@ -41,22 +36,4 @@ export async function fetchBase(nix: Nix, definition: Definition, gcRootDir: str
   const base = baseOf(definition);
   const roots = definition.roots.filter((root) => root.outPath === base);
   if (roots.length > 0) await realiseHere(nix, roots, { gcRootDir });
-}
-
-/**
- * Makes paths of a definition's closure readable on this machine, by substitution or, for its roots, by building, and
- * keeps them from the garbage collector: the roots that are there keep what they need, the rest is kept by itself.
- */
-export async function fetchPaths(
-  nix: Nix,
-  definition: Definition,
-  paths: readonly string[],
-  gcRootDir: string,
-): Promise<void> {
-  const roots = new Map(definition.roots.map((root) => [root.outPath, root]));
-  const valid = await validPaths(nix, [...new Set([...paths, ...roots.keys()])]);
-  const wanted = paths.filter((path) => !valid.has(path));
-  const keepers = [...roots.keys()].filter((path) => valid.has(path));
-  const all = [...keepers, ...wanted].map((outPath) => roots.get(outPath) ?? { drvPath: null, output: null, outPath });
-  if (all.length > 0) await realiseHere(nix, all, { gcRootDir });
 }
