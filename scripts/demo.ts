@@ -1,10 +1,10 @@
-// npm run demo: publishes a Python image for both systems into out/demo, and says how to run it.
+// npm run demo: publishes a Python image for both systems, tested, into out/demo, and says how to run it.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { debianPackages } from '../test/fixtures/debian/generate.ts';
-import { CONFINED_CONTAINERS_CONF, preparePodman } from '../test/support/podman.ts';
+import { CONFINED_CONTAINERS_CONF, type Podman, preparePodman } from '../test/support/podman.ts';
 import { nixConfig } from './setup/nix-config.mjs';
 
 const root = dirname(import.meta.dirname);
@@ -21,23 +21,25 @@ const log = (line: string): void => console.error(`demo: ${line}`);
 const quote = (word: string): string => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`);
 
 /** `nix-images publish`, from source, as a user would call it. Gives its exit code. */
-async function publish(destination: string, nixpkgs: string): Promise<number> {
+async function publish(destination: string, nixpkgs: string, podman: Podman | undefined): Promise<number> {
   const nixArguments = ['--override-input', 'nixpkgs', `path:${nixpkgs}`, '--no-write-lock-file'];
   const args = ['publish', '.#python', '--to', destination, ...nixArguments.map((argument) => `--nix-arg=${argument}`)];
   log(`nix-images ${args.map(quote).join(' ')}`);
-  const env = { ...process.env, NIX_CONFIG: nixConfig() };
+  const env = { ...process.env, ...podman?.env, NIX_CONFIG: nixConfig() };
   const child = spawn(process.execPath, [join(root, 'src/main.ts'), ...args], { cwd: root, env, stdio: 'inherit' });
   const [code] = await once(child, 'exit');
   return typeof code === 'number' ? code : 1;
 }
 
-/** What must stand before `podman` for containers to run on this machine; usually nothing. */
-async function podmanPrefix(): Promise<string> {
-  const podman = await preparePodman().catch((error: unknown) => {
+/** A podman of its own, for the tests of the image; undefined where none works, and then they are left out. */
+const findPodman = (): Promise<Podman | undefined> =>
+  preparePodman().catch((error: unknown) => {
     log(`the lines below may not work here: ${error instanceof Error ? error.message : String(error)}`);
     return undefined;
   });
-  await podman?.remove();
+
+/** What must stand before `podman` for containers to run on this machine; usually nothing. */
+async function podmanPrefix(podman: Podman | undefined): Promise<string> {
   if (!podman?.confined) return '';
   const file = join(root, 'out/demo-containers.conf');
   await writeFile(file, CONFINED_CONTAINERS_CONF);
@@ -49,9 +51,10 @@ async function demo(): Promise<number> {
   log('python3 from Debian packages takes the place of nixpkgs');
   const nixpkgs = await debianPackages({ log });
   const destination = `oci:${layout}:latest`;
-  const code = await publish(destination, nixpkgs);
+  const podman = await findPodman();
+  const code = await publish(destination, nixpkgs, podman).finally(() => podman?.remove());
   if (code !== 0) return code;
-  const prefix = await podmanPrefix();
+  const prefix = await podmanPrefix(podman);
   console.log(`\nThe image is at ${destination}\nRun it:`);
   for (const platform of PLATFORMS) {
     const args = ['run', '--rm', '--platform', platform, destination, 'python3', '-c', PROGRAM];

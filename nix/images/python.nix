@@ -27,4 +27,13 @@ mkImage {
   users.nobody.uid = 65534;
   groups.root.gid = 0;
   groups.nobody.gid = 65534;
+  tests."runs as anybody" = {
+    command = [
+      "python3"
+      "-c"
+      "import hashlib, tempfile; tempfile.TemporaryFile(); print(hashlib.sha256(b'').hexdigest())"
+    ];
+    user = 65534;
+    stdout = "e3b0c44298fc1c149afbf4c8996fb924";
+  };
 }

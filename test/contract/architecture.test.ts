@@ -6,7 +6,7 @@ const sources = (await readTree('src')).filter(({ path }) => path.endsWith('.ts'
 /** Folders that meet the world; everything else in src/ is domain code and gets what it needs as arguments. */
 const isFace = ({ path }: SourceFile) => /^src\/(host|commands)\//.test(path) || path === 'src/main.ts';
 
-const IMPORT = /(?:from|import)\s*\(?\s*'([^']+)'/g;
+const IMPORT = /(?<!')(?:from|import)\s*\(?\s*'([^']+)'/g;
 
 const importsOf = ({ text }: SourceFile): string[] => [...text.matchAll(IMPORT)].map(([, name = '']) => name);
 
@@ -36,6 +36,15 @@ test('image/ and io/ do no I/O: they import no file system, network or child pro
   const world = /^node:(fs|fs\/promises|net|http|https|http2|child_process|worker_threads|process)$/;
   const wrong = sources.filter(
     (file) => /^src\/(image|io)\//.test(file.path) && importsOf(file).some((name) => world.test(name)),
+  );
+  expect(pathsOf(wrong)).toEqual([]);
+});
+
+test('trial/ takes an image as it stands: it knows nothing of Nix, of building, of handing over or of publishing', () => {
+  const trial = sources.filter(({ path }) => path.startsWith('src/trial/'));
+  expect(trial.length).toBeGreaterThan(5);
+  const wrong = trial.filter((file) =>
+    importsOf(file).some((name) => !/^(node:|zod$|\.\/|\.\.\/(image|io|registry)\/)/.test(name)),
   );
   expect(pathsOf(wrong)).toEqual([]);
 });
