@@ -17,9 +17,15 @@ let
     );
     mode = "0555";
   };
+
+  checked =
+    if given ? variant then
+      throw "${name}: variant: sshd and the build users need root, so there is but one; leave it out"
+    else
+      given;
 in
 import ./nix.nix (
-  given
+  checked
   // {
     inherit name;
     config = {

@@ -10,6 +10,11 @@ refuse() {
 [ "$(id -u)" = 0 ] || refuse 'sshd and the build users need root inside the container.' \
   'Leave --user and runAsUser out; podman without root gives a root that is none outside.'
 
+port=${SSH_PORT:-22}
+case $port in
+  '' | *[!0-9]*) refuse "SSH_PORT is '$port', expected a port number." ;;
+esac
+
 run=/run/nix-ssh
 mkdir -p "$run"
 mounted=/etc/nix-ssh
@@ -40,11 +45,6 @@ else
 fi
 publicKey=$(ssh-keygen -y -f "$hostKey") || refuse "$hostKey is no private key for ssh."
 echo "nix-ssh: the host key, for known_hosts: $publicKey"
-
-port=${SSH_PORT:-22}
-case $port in
-  '' | *[!0-9]*) refuse "SSH_PORT is '$port', expected a port number." ;;
-esac
 
 # Sessions of sshd start without the container's variables.
 unset AUTHORIZED_KEYS
