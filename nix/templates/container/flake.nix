@@ -17,6 +17,7 @@
             name = "hello";
             copyToRoot = [ pkgs.hello ];
             config.Cmd = [ "/bin/hello" ];
+            tests.greets.stdout = "Hello, world!";
           };
         }
       );

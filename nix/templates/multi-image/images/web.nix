@@ -15,4 +15,8 @@
     directory = true;
     mode = "1777";
   };
+  tests.serves.port = {
+    number = 8000;
+    path = "/";
+  };
 }
