@@ -35,7 +35,7 @@ beforeAll(async () => {
   image = await pull(podman, reference, 'linux/amd64');
   run = (recipes, options = []) => podman.run(['run', '--rm', ...options, image, ...recipes]);
   // Where none of it is in the store, 190 packages are unpacked first, half of them by emulation.
-}, 600_000);
+}, 900_000);
 afterAll(async () => {
   await server?.[Symbol.asyncDispose]();
   await lab?.close();
