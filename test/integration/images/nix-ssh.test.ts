@@ -175,7 +175,9 @@ test('a container in its place is the same host, with a warm store, after garbag
   await second.container.remove();
 });
 
-test('a newer image says that the volume must be filled, and finds what was built once it is', async () => {
+test('a newer image says that the volume must be filled, and finds what was built once it is', {
+  timeout: 300_000,
+}, async () => {
   await publishNix(podman, 'nixSshNext', `${layout}:v2`, ...X86, '--reuse-from', `${layout}:v1`, '--test-with=none');
   const next = await pull(podman, temp.path, 'builder:v2');
   const old = await start();
@@ -189,7 +191,7 @@ test('a newer image says that the volume must be filled, and finds what was buil
   await builder.container.remove();
 });
 
-test('a container of the other architecture builds for it', async () => {
+test('a container of the other architecture builds for it', { timeout: 300_000 }, async () => {
   const emulated = await pull(podman, temp.path, 'builder:v1', 'linux/arm64');
   const builder = await start({ image: emulated, options: ['--platform', 'linux/arm64'] });
   const result = await builder.client('nix', [...AWAY, ...jobArguments(unique('arm'), { system: 'aarch64-linux' })]);

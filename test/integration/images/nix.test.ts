@@ -65,7 +65,7 @@ test('its own tests ran on both systems before it was published', () => {
   ]);
 });
 
-test('a second build is the same to the byte, the database of Nix included', async () => {
+test('a second build is the same to the byte, the database of Nix included', { timeout: 300_000 }, async () => {
   const again = await publishNix(podman, 'nix', `oci:${temp.path}/again:v1`, ...X86, '--no-reuse', '--test-with=none');
   const first = published.platforms.find(({ platform }) => platform === 'linux/amd64');
   expect(again.platforms[0]?.digest).toBe(first?.digest);
