@@ -19,7 +19,8 @@ export const nixInputs = {
     placeholder: 'URL',
   }),
   evalStore: text({
-    description: 'Nix store that evaluations write to, where that is not `store`; `auto` is the one of this machine.',
+    description:
+      'Nix store that evaluations write to. Unless given it is `store`, or `auto`, the one of this machine, where `store` is on another.',
     placeholder: 'URL',
   }),
   builders: text({

@@ -3,10 +3,7 @@ import { chunks } from './chunks.ts';
 import { validPaths } from './closure.ts';
 import { nixMessage } from './failure.ts';
 import { type Nix, storeFlags } from './nix.ts';
-import { withoutSecrets } from './settings.ts';
-
-/** The store that is this machine's own, whatever Nix is set to. */
-export const OWN_STORE = 'auto';
+import { OWN_STORE, withoutSecrets } from './settings.ts';
 
 /** Signatures are not asked for: both stores are the user's own choice, as when Nix itself builds in one of them. */
 const copy = async (nix: Nix, from: string, flags: readonly string[], paths: readonly string[]): Promise<void> => {

@@ -1,14 +1,14 @@
 import { UserError } from '../io/error.ts';
 import type { Exec, ExecOptions, ExecResult } from '../io/exec.ts';
 import type { Log } from '../io/log.ts';
-import { readStoreSettings, type StoreSettings } from './settings.ts';
+import { hasNoFiles, OWN_STORE, readStoreSettings, type StoreSettings } from './settings.ts';
 import { type NixVersion, parseNixVersion } from './version.ts';
 
 /** Stores and machines that do the work in the stead of this one, each as Nix's flag of that name takes it. */
 export interface Elsewhere {
   /** Where images are built and kept; the one of Nix's own settings unless given. */
   readonly store?: string | undefined;
-  /** Where evaluations write derivations and sources; `store` unless given. */
+  /** Where evaluations write derivations and sources; unless given `store`, or this machine's where that has no files. */
   readonly evalStore?: string | undefined;
   /** Remote builders, or `@FILE` that lists them. */
   readonly builders?: string | undefined;
@@ -68,7 +68,8 @@ const given = (name: string, value: string | undefined): readonly string[] =>
 export const openNix = async ({ exec, log, signal, nixArgs = [], elsewhere = {} }: NixOptions): Promise<Nix> => {
   const version = await versionOf(exec, signal);
   log.debug(`using ${version.text}`);
-  const { store, evalStore, builders } = elsewhere;
+  const { store, builders } = elsewhere;
+  const evalStore = elsewhere.evalStore ?? (store !== undefined && hasNoFiles(store) ? OWN_STORE : undefined);
   const flags = [...storeFlags(store), ...given('builders', builders)];
   let settings: Promise<StoreSettings> | undefined;
   const nix: Nix = {

@@ -1,11 +1,12 @@
 import { join } from 'node:path';
 import type { Root } from '../image/definition.ts';
 import { UserError } from '../io/error.ts';
-import { bringEvaluated, bringHere, OWN_STORE } from './bring.ts';
+import { bringEvaluated, bringHere } from './bring.ts';
 import { buildError, parseBuildFailure } from './build-failure.ts';
 import { chunks } from './chunks.ts';
 import { validPaths } from './closure.ts';
 import { type Nix, storeFlags } from './nix.ts';
+import { OWN_STORE } from './settings.ts';
 
 /** Lines of a failed builder's log that are shown. */
 const LOG_LINES = 25;

@@ -37,6 +37,15 @@ const isTrustedUrl = (url: string): boolean => {
   return trusted === '1' || trusted === 'true';
 };
 
+/** The store that is this machine's own, whatever Nix is set to. */
+export const OWN_STORE = 'auto';
+
+/**
+ * Whether a store has no files on this machine: it is reached over a network, or keeps them packed. Evaluations would
+ * have to read there what they have just written; newer versions of Nix do, file by file, and older ones cannot.
+ */
+export const hasNoFiles = (store: string): boolean => /^(?!local:|unix:)[a-z0-9+-]+:\/\//.test(store);
+
 /** Stores whose files lie on this machine, opened by Nix itself or through a daemon, which may have any socket. */
 const IN_PLACE = /^(auto|daemon|local|local:\/\/|unix:\/\/[^?]*)?(\?|$)/;
 

@@ -107,6 +107,16 @@ describe.each(ends)('with $label', (version) => {
   const outPath = async (image: string): Promise<string> =>
     JSON.parse(await run(version, ['eval', '--json', `${flake.flake}#nixImages.x86_64-linux.${image}.copyToRoot`]))[0];
 
+  // The first, for this machine has nothing of the flake yet.
+  test('a machine behind ssh builds and is read from', async () => {
+    const store = `ssh-ng://machine?remote-store=local%3Froot%3D${at('ssh')}`;
+    await publish('here', ['--store', store], { PATH: `${at('bin')}:${version.env.PATH}` });
+    expect(existsSync(join(at('ssh'), await outPath('here')))).toBe(true);
+    const asked = (await readFile(at('bin/ssh.log'), 'utf8')).split('\n');
+    expect(asked).toContain('machine');
+    expect(asked.some((line) => line.startsWith('nix-daemon'))).toBe(true);
+  });
+
   test('a remote builder builds what this machine cannot', async () => {
     await expect(publish('there', [])).rejects.toThrow(/needs a machine with the system feature second/);
     await publish('there', ['--builders', `local?root=${at('builder')} x86_64-linux - 1 1 second`]);
@@ -116,15 +126,6 @@ describe.each(ends)('with $label', (version) => {
   test('a store elsewhere builds and holds the image', async () => {
     await publish('here', ['--store', `local?root=${at('store')}`]);
     expect(existsSync(join(at('store'), await outPath('here')))).toBe(true);
-  });
-
-  test('a machine behind ssh builds and is read from', async () => {
-    const store = `ssh-ng://machine?remote-store=local%3Froot%3D${at('ssh')}`;
-    await publish('here', ['--store', store], { PATH: `${at('bin')}:${version.env.PATH}` });
-    expect(existsSync(join(at('ssh'), await outPath('here')))).toBe(true);
-    const asked = (await readFile(at('bin/ssh.log'), 'utf8')).split('\n');
-    expect(asked).toContain('machine');
-    expect(asked.some((line) => line.startsWith('nix-daemon'))).toBe(true);
   });
 
   test('a daemon of another store builds, and evaluations write to a third one', async () => {
@@ -145,7 +146,7 @@ describe.each(ends)('with $label', (version) => {
     const url = `file://${at('binaries')}`;
     const note = await run(version, ['eval', '--raw', '--impure', '--expr', `"\${${flake.path}/note.nix}"`]);
     await run(version, ['copy', '--no-check-sigs', '--to', url, await outPath('here'), note]);
-    await publish('here', ['--store', url, '--eval-store', 'auto']);
+    await publish('here', ['--store', url]);
     expect(digests).toHaveLength(5);
     expect(new Set(digests).size).toBe(1);
   });

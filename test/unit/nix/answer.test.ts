@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { parseAnswer, parseDefinition } from '../../../src/nix/answer.ts';
 import { nixString } from '../../../src/nix/probe.ts';
-import { parseStoreSettings } from '../../../src/nix/settings.ts';
+import { hasNoFiles, parseStoreSettings } from '../../../src/nix/settings.ts';
 
 const PATH = '/nix/store/8vckzajvwz7y9cizvnlcr84nxp5a56nn-app';
 const MINIMAL = { schemaVersion: 1, kind: 'oci', name: 'app', roots: [] };
@@ -86,6 +86,21 @@ describe('substituters', () => {
   ])('paths of the store %j are read in place: %s', (store, inPlace) => {
     const { elsewhere } = parseStoreSettings(settings([], { store: { value: store } }));
     expect(elsewhere).toBe(inPlace ? undefined : store);
+  });
+
+  test.each([
+    ['ssh-ng://host', true],
+    ['ssh://host?compress=true', true],
+    ['https://cache', true],
+    ['file:///x', true],
+    ['local?root=/x', false],
+    ['local://?root=/x', false],
+    ['unix:///socket?root=/x', false],
+    ['daemon', false],
+    ['auto', false],
+    ['/x', false],
+  ])('the store %j has no files here: %s', (store, expected) => {
+    expect(hasNoFiles(store)).toBe(expected);
   });
 
   test('settings that cannot be read are refused', () => {
