@@ -4,7 +4,7 @@ import { capabilityAttribute } from './capabilities.ts';
 import type { DefinitionFile } from './definition.ts';
 import type { RootLayer } from './layer.ts';
 import { mergeRoot } from './merged-root.ts';
-import { emptyDirectory, type RootDirectory, type RootNode, resolveInRoot, rootPath } from './root-tree.ts';
+import { emptyDirectory, nodeAt, type RootDirectory, type RootNode, resolveInRoot, rootPath } from './root-tree.ts';
 import { MODE } from './tar-profile.ts';
 import type { TreeNode } from './tree.ts';
 import { followInStore, type TreeSource } from './tree-source.ts';
@@ -33,11 +33,13 @@ export function assembleRoot(layer: RootLayer, database: Uint8Array | undefined,
   for (const [path, file] of Object.entries(layer.files).sort(([a], [b]) => (a < b ? -1 : 1))) {
     addFile(root, path, fileNode(path, file, source), true);
   }
+  if (database) giveDatabaseToOwner(root);
   return root;
 }
 
 /** What the schema version of Nix's database is since Nix 2.0, as text in the file beside it. */
 const NIX_DB_SCHEMA = '10';
+const NIX_DB_FOLDER = '/nix/var/nix/db';
 
 function addDatabase(root: RootDirectory, database: Uint8Array, roots: readonly string[]): void {
   const origin = 'includeNixDB';
@@ -45,8 +47,8 @@ function addDatabase(root: RootDirectory, database: Uint8Array, roots: readonly 
     ...text('', FILE_MODE, origin),
     content: { kind: 'bytes', bytes: content },
   });
-  addFile(root, '/nix/var/nix/db/db.sqlite', bytes(database));
-  addFile(root, '/nix/var/nix/db/schema', text(NIX_DB_SCHEMA, FILE_MODE, origin));
+  addFile(root, `${NIX_DB_FOLDER}/db.sqlite`, bytes(database));
+  addFile(root, `${NIX_DB_FOLDER}/schema`, text(NIX_DB_SCHEMA, FILE_MODE, origin));
   for (const path of roots) {
     const name = path.slice(path.lastIndexOf('/') + 1);
     addFile(root, `/nix/var/nix/gcroots/image/${name}`, {
@@ -57,6 +59,14 @@ function addDatabase(root: RootDirectory, database: Uint8Array, roots: readonly 
       target: fromText(path),
     });
   }
+}
+
+/** The database's files belong to whoever owns their folder, which `files` may state: a user who is not root runs Nix. */
+function giveDatabaseToOwner(root: RootDirectory): void {
+  const folder = nodeAt(root, NIX_DB_FOLDER.split('/').slice(1).map(fromText));
+  if (folder?.type !== 'directory') return;
+  const { uid, gid } = folder;
+  for (const [name, node] of folder.children) folder.children.set(name, { ...node, uid, gid });
 }
 
 const text = (content: string, mode: number, origin: string): RootNode & { type: 'file' } => ({

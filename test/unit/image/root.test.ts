@@ -17,6 +17,7 @@ function assemble(
   files: Record<string, object>,
   tree: Sketch = { dir: {} },
   users: RootLayer['accounts'] = undefined,
+  database: Uint8Array | undefined = undefined,
 ): RootDirectory {
   const layer: RootLayer = {
     kind: 'root',
@@ -26,9 +27,9 @@ function assemble(
     sources: [],
     linked: [],
     accounts: users,
-    database: undefined,
+    database: database && { closure: [], roots: [] },
   };
-  return assembleRoot(layer, undefined, sketchSource({ [A]: tree }));
+  return assembleRoot(layer, database, sketchSource({ [A]: tree }));
 }
 
 describe('assembleRoot', () => {
@@ -64,6 +65,16 @@ describe('assembleRoot', () => {
     const root = assemble({ '/tmp/x': { type: 'text', text: '' }, '/tmp': { type: 'directory', mode: '1777' } });
     expect(rootNodeAt(root, '/tmp')).toMatchObject({ mode: 0o1777 });
     expect(rootNodeAt(root, '/tmp/x')).toMatchObject({ type: 'file' });
+  });
+
+  test('gives the database of Nix to whoever owns its folder', () => {
+    const folder = { '/nix/var/nix/db': { type: 'directory', uid: 1000, gid: 100 } };
+    const root = assemble(folder, undefined, undefined, new Uint8Array(1));
+    expect(rootNodeAt(root, '/nix/var/nix/db/db.sqlite')).toMatchObject({ uid: 1000, gid: 100 });
+    expect(rootNodeAt(assemble({}, undefined, undefined, new Uint8Array(1)), '/nix/var/nix/db/schema')).toMatchObject({
+      uid: 0,
+      gid: 0,
+    });
   });
 
   test('replaces a package file by a stated one', () => {
