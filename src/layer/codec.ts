@@ -133,6 +133,7 @@ const onPool = (compressor: Compressor, block: Uint8Array): Promise<Uint8Array> 
       // Ending it would add an empty block.
       stream.destroy();
       if (error) reject(error);
-      else resolve(Buffer.concat(parts));
+      // One part, as OUTPUT_CHUNK is chosen: a copy would leave both to the garbage collector.
+      else resolve(parts.length === 1 && parts[0] ? parts[0] : Buffer.concat(parts));
     });
   });

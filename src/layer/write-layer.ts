@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { type Digest, endDigest } from '../image/digest.ts';
 import type { Blocks, Codec, CompressOptions } from './codec.ts';
 
-/** Takes the next bytes; `read` is how many bytes of the layer went in so far. */
+/** Takes the next bytes, which are gone when it resolves; `read` is how many bytes of the layer went in so far. */
 export type Sink = (chunk: Uint8Array, read: number) => Promise<void>;
 
 /** What is known of a layer when its last byte is written; sizes in bytes. */

@@ -17,7 +17,8 @@ async function* cut(bytes: Uint8Array, lengths: readonly number[]): AsyncGenerat
 
 const gzip = async (chunks: AsyncIterable<Uint8Array>): Promise<Buffer> => {
   const out: Uint8Array[] = [];
-  for await (const chunk of codecOf('gzip', 1).compress(inBlocks(chunks, 1000), { parallel: 2 })) out.push(chunk);
+  for await (const chunk of codecOf('gzip', 1).compress(inBlocks(chunks, 1000), { parallel: 2 }))
+    out.push(Uint8Array.from(chunk));
   return Buffer.concat(out);
 };
 

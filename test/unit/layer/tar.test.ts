@@ -131,7 +131,7 @@ describe('writeLayer', () => {
           const source = (async function* () {
             yield* blocks;
           })();
-          const sink = async (chunk: Uint8Array): Promise<void> => void chunks.push(chunk);
+          const sink = async (chunk: Uint8Array): Promise<void> => void chunks.push(Uint8Array.from(chunk));
           const written = await writeLayer(source, codecOf(name, 2), sink, { parallel: 3 });
           const packed = Buffer.concat(chunks);
           const plain = Buffer.concat(blocks);
