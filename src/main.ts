@@ -1,9 +1,11 @@
 #!/usr/bin/env node
 import { isMainThread, parentPort } from 'node:worker_threads';
+import { keepHeapSmall } from './host/small-heap.ts';
 import type { Exec } from './io/exec.ts';
 
 // A layer's thread is this program too: a release is one bundle with one entry.
 if (isMainThread) {
+  keepHeapSmall();
   const [{ commands }, { start }] = await Promise.all([import('./commands/index.ts'), import('./host/start.ts')]);
   await start(commands, new URL(import.meta.url));
 } else if (parentPort) {

@@ -13,8 +13,9 @@ export class BlockPool {
     return this.#free.pop() ?? Buffer.allocUnsafeSlow(this.#size);
   }
 
-  /** Takes a buffer back that nobody looks at any more; one of another size (the last of a stream) is left alone. */
+  /** Takes a buffer back that nobody looks at any more, or the part of it that was used; others are left alone. */
   give(block: Uint8Array): void {
-    if (block.length === this.#size && Buffer.isBuffer(block)) this.#free.push(block);
+    const { buffer } = block;
+    if (buffer instanceof ArrayBuffer && buffer.byteLength === this.#size) this.#free.push(Buffer.from(buffer));
   }
 }
