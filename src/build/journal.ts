@@ -32,10 +32,11 @@ const lineSchema = z.object({
 
 /**
  * A journal in a file of `folder`, one for each set of destinations: a JSON line for each layer, written when its blob
- * is committed. It is only ever a hint: nothing is believed before the destinations have been asked, a damaged line is
+ * is committed; none where there is no destination. It is only ever a hint: nothing is believed before the destinations have been asked, a damaged line is
  * passed over, and where the file cannot be written the publish goes on without.
  */
 export async function openJournal(folder: string, repositories: readonly Repository[], log: Log): Promise<Journal> {
+  if (repositories.length === 0) return NO_JOURNAL;
   const names = repositories.map((repository) => repository.name).sort();
   const file = join(folder, `${createHash('sha256').update(names.join('\n')).digest('hex').slice(0, 32)}.jsonl`);
   const lines = new Map((await readLines(file)).map((line) => [line.record.key, line]));

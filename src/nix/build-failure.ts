@@ -9,6 +9,7 @@ export type BuildFailure =
   | { readonly kind: 'builder'; readonly drvPath: string; readonly reason: string }
   | { readonly kind: 'derivation'; readonly drvPath: string }
   | { readonly kind: 'path'; readonly path: string }
+  | { readonly kind: 'group'; readonly group: string }
   | { readonly kind: 'other' };
 
 type Matcher = (stderr: string) => BuildFailure | undefined;
@@ -59,6 +60,10 @@ const MATCHERS: readonly Matcher[] = [
   ),
   matcher(/path '(?<path>[^']+)' is required, but there is no substituter/, path),
   matcher(/path '(?<path>[^']+)' does not exist and cannot be created/, path),
+  matcher(/the group '(?<group>[^']+)' specified in 'build-users-group' does not exist/, ({ group = '' }) => ({
+    kind: 'group',
+    group,
+  })),
   matcher(/don't know how to build these paths[^\n]*:\s+(?<path>\/nix\/store\/\S+)/, path),
 ];
 
@@ -118,6 +123,12 @@ export const buildError = (failure: BuildFailure, stderr: string, log: readonly 
           hint: 'a path that stands as plain text in a definition must be in the store or at a substituter',
         },
       );
+    case 'group':
+      return new UserError('build', `Nix builds as members of the group ${failure.group}, which this machine has not`, {
+        hint:
+          'as root without a daemon, write `build-users-group =` into nix.conf (in a container, say), or install Nix with ' +
+          'its daemon, which brings the group',
+      });
     default:
       return new UserError(full ? 'file' : 'build', `nix-store --realise failed: ${nixMessage(stderr)}`, {
         ...(full && { hint: spaceHint }),

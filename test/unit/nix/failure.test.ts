@@ -110,9 +110,19 @@ describe('builds that fail', () => {
       `error: path '${PATH}' is required, but there is no substituter that can build it`,
       { kind: 'path', path: PATH },
     ],
+    [
+      'group',
+      "error: the group 'nixbld' specified in 'build-users-group' does not exist",
+      { kind: 'group', group: 'nixbld' },
+    ],
     ['other', 'error: interrupted by the user', { kind: 'other' }],
   ])('%s', (_name, stderr, failure) => {
     expect(parseBuildFailure(stderr)).toEqual(failure);
+  });
+
+  test('a machine without the group of builders is told what to write', () => {
+    const failure = parseBuildFailure("error: the group 'nixbld' specified in 'build-users-group' does not exist");
+    expect(buildError(failure, '', [])).toMatchObject({ hint: expect.stringMatching('`build-users-group =`') });
   });
 
   test('a full disk is told from a broken build', () => {
