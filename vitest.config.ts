@@ -1,11 +1,15 @@
+import { join } from 'node:path';
 import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
-    // Integration tests start real programs (nix, podman, a registry); the slowest single step unpacks 9 GiB.
-    testTimeout: 60_000,
-    hookTimeout: 300_000,
+    // Integration tests start real programs (nix, podman, a registry); the slowest single step unpacks 9 GiB. What hangs is
+    // found soon enough, and a machine that is five times slower than usual must not look like a fault.
+    testTimeout: 240_000,
+    hookTimeout: 600_000,
+    // The command line is started some thousand times from source: half of its start is reading what does not change.
+    env: { NODE_COMPILE_CACHE: join(import.meta.dirname, 'node_modules/.cache/node-compile') },
     // Real builds share two cores; more workers than that only make time-outs likelier.
     maxWorkers: 2,
     reporters: ['default', './test/count-reporter.ts'],
