@@ -102,7 +102,7 @@ const withOutcome = (
     : { ...result, measurements: [...result.measurements, outcome] };
 
 const isChosen = (name: string, words: readonly string[]): boolean =>
-  words.length === 0 || words.some((word) => name.includes(word));
+  words.length === 0 || words.some((word) => (word.startsWith('=') ? name === word.slice(1) : name.includes(word)));
 
 async function makeVersions(
   { fixture }: Options,

@@ -5,7 +5,7 @@ import { FIXTURES, type FixtureName } from './fixture/fixture.ts';
 export interface Options {
   readonly fixture: FixtureName;
   readonly cases: readonly CaseName[];
-  /** Parts of names, any of which chooses a subject; all when empty. */
+  /** Parts of names, or whole ones after `=`, any of which chooses a subject; all when empty. */
   readonly subjects: readonly string[];
   readonly runs: number;
   /** Whether bounds and the floor are measured as well. */
@@ -20,7 +20,7 @@ export const USAGE = `usage: npm run bench -- [OPTIONS]
 
   --fixture small|large   the closure that is published; large unless told
   --cases A,B             of ${CASE_NAMES.join(', ')}
-  --subjects A,B          those whose name holds one of the words, such as nix-images,skopeo
+  --subject TEXT          those whose name holds TEXT, or is NAME for =NAME; may be given several times
   --runs N                how often each runs; 3 unless told
   --no-bounds             leave out the bounds and the two-core floor
   --quick                 the small closure, once: whether everything works
@@ -39,7 +39,7 @@ export function parseOptions(words: readonly string[]): Options {
     options: {
       fixture: { type: 'string' },
       cases: { type: 'string' },
-      subjects: { type: 'string' },
+      subject: { type: 'string', multiple: true, default: [] },
       runs: { type: 'string' },
       'no-bounds': { type: 'boolean', default: false },
       quick: { type: 'boolean', default: false },
@@ -57,7 +57,7 @@ export function parseOptions(words: readonly string[]): Options {
   return {
     fixture,
     cases: cases.length > 0 ? cases.filter(isCase) : CASE_NAMES,
-    subjects: listed(values.subjects),
+    subjects: values.subject,
     runs,
     bounds: !values['no-bounds'],
     docs: values.docs,

@@ -18,7 +18,10 @@ describe('parseOptions', () => {
     [['--quick'], { fixture: 'small', runs: 1 }],
     [['--quick', '--fixture', 'large', '--runs', '2'], { runs: 2 }],
     [['--cases', 'cold,leaf'], { cases: ['cold', 'leaf'] }],
-    [['--subjects', 'nix-images,crane', '--no-bounds'], { subjects: ['nix-images', 'crane'], bounds: false }],
+    [
+      ['--subject', 'nix-images', '--subject', '=crane 1, layers', '--no-bounds'],
+      { subjects: ['nix-images', '=crane 1, layers'], bounds: false },
+    ],
     [['--docs', '--render', 'a.json'], { docs: true, render: 'a.json' }],
   ])('%j', (words, expected) => {
     expect(parseOptions(words)).toEqual({ ...usual, ...expected });
