@@ -149,7 +149,9 @@ const closureOf = (known: ReadonlyMap<string, StorePathInfo>, root: string): Rea
 export const readClosure = async (nix: Nix, outPaths: readonly string[]): Promise<ReadClosure> => {
   const known = new Map<string, StorePathInfo>();
   const caches = new Map<string, string>();
-  const { substituters, elsewhere } = await nix.storeSettings();
+  // Answered while the store is asked for paths; a failure is thrown where the answer is used.
+  const settings = nix.storeSettings();
+  settings.catch(() => undefined);
   const asked = new Set<string>();
   let open: readonly string[] = [...new Set(outPaths)];
   while (open.length > 0) {
@@ -158,7 +160,7 @@ export const readClosure = async (nix: Nix, outPaths: readonly string[]): Promis
     await addLocal(nix, known, [...valid]);
     const lacking = open.filter((path) => !valid.has(path));
     if (lacking.length > 0) {
-      const answers = await askSubstituters(nix, substituters, lacking);
+      const answers = await askSubstituters(nix, (await settings).substituters, lacking);
       // A substituter's closure has more than was asked for. Of what the store has of it, the store's word counts.
       const more = answers.map(({ info }) => info.path).filter((path) => !asked.has(path) && !known.has(path));
       await addLocal(nix, known, [...(await validPaths(nix, more))]);
@@ -170,6 +172,7 @@ export const readClosure = async (nix: Nix, outPaths: readonly string[]): Promis
     }
     open = openReferences(known).filter((path) => !asked.has(path));
   }
+  const { elsewhere } = await settings;
   if (elsewhere !== undefined) for (const path of known.keys()) if (!caches.has(path)) caches.set(path, elsewhere);
   return { ...assemble(known, outPaths), caches };
 };
