@@ -1,9 +1,11 @@
 import { join } from 'node:path';
 import { defineConfig } from 'vitest/config';
 
-export default defineConfig({
+export default defineConfig(({ mode }) => ({
   test: {
     include: ['test/**/*.test.ts'],
+    // Truths that take minutes and hardly ever change: `npm run test:full`, which CI's schedule runs, has them too.
+    exclude: mode === 'full' ? [] : ['test/**/*.full.test.ts'],
     // Integration tests start real programs (nix, podman, a registry); the slowest single step unpacks 9 GiB. What hangs is
     // found soon enough, and a machine that is five times slower than usual must not look like a fault.
     testTimeout: 240_000,
@@ -14,4 +16,4 @@ export default defineConfig({
     maxWorkers: 2,
     reporters: ['default', './test/count-reporter.ts'],
   },
-});
+}));

@@ -6,6 +6,7 @@ import { systemsOf } from '../../../src/nix/evaluate.ts';
 import { fileInstallable, parseInstallable } from '../../../src/nix/installable.ts';
 import type { Nix } from '../../../src/nix/nix.ts';
 import { nixVersionsNotRun, nixVersionsUnderTest, openNixUnderTest } from '../../support/nix.ts';
+import { uniqueTempDir } from '../../support/tools.ts';
 import { createNixFixture, evaluateDefinition, type NixFixture } from './fixture.ts';
 
 for (const { suite, reason } of nixVersionsNotRun()) {
@@ -156,9 +157,16 @@ describe.each(nixVersionsUnderTest())('evaluation with $label', (version) => {
 
   test('a content-addressed derivation is refused by its name', async () => {
     const config = `${version.env.NIX_CONFIG}extra-experimental-features = ca-derivations\n`;
-    const withFeature = await openNixUnderTest(version, { env: { NIX_CONFIG: config } });
-    const floating = evaluateDefinition(withFeature, parseInstallable(`${fixture.flake}#floating`), X86);
-    await expect(floating).rejects.toThrow(/path of .*-floating\.drv is known only after it is built/);
+    // In a store of its own: the feature migrates a store's database, for good.
+    const temp = await uniqueTempDir('floating');
+    const elsewhere = { store: `local?root=${temp.path}` };
+    try {
+      const withFeature = await openNixUnderTest(version, { env: { NIX_CONFIG: config }, elsewhere });
+      const floating = evaluateDefinition(withFeature, parseInstallable(`${fixture.flake}#floating`), X86);
+      await expect(floating).rejects.toThrow(/path of .*-floating\.drv is known only after it is built/);
+    } finally {
+      await temp.remove();
+    }
   });
 
   test('tests are brought into one form, and what they name is no root', async () => {
