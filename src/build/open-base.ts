@@ -2,6 +2,7 @@ import { stat } from 'node:fs/promises';
 import type { Definition } from '../image/definition.ts';
 import type { System } from '../image/system.ts';
 import { UserError } from '../io/error.ts';
+import { pathInStore } from '../layer/inside-store.ts';
 import { type Destination, formatDestination, parseDestination } from '../registry/destination.ts';
 import type { ImageSource } from '../registry/open.ts';
 import { type BaseImage, readBase } from './base-image.ts';
@@ -33,7 +34,8 @@ async function openBaseSource(fromImage: string, open: Open): Promise<ImageSourc
   });
 }
 
-async function openInStore(path: string, open: Open): Promise<ImageSource> {
+async function openInStore(fromImage: string, open: Open): Promise<ImageSource> {
+  const path = pathInStore(fromImage);
   if ((await stat(path)).isDirectory()) return open({ kind: 'oci', path });
   try {
     return await open({ kind: 'docker-archive', path });

@@ -1,20 +1,18 @@
-import { realpath, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { type BaseImage, readImage } from '../build/base-image.ts';
 import type { Descriptor } from '../image/descriptor.ts';
 import { platformOf, platformText, type System } from '../image/system.ts';
 import { UserError } from '../io/error.ts';
 import { collect } from '../io/stream.ts';
+import { pathInStore } from '../layer/inside-store.ts';
 import type { Foreign } from '../nix/foreign.ts';
 import type { ArchiveIndex } from '../registry/archive-index.ts';
 import { openArchive } from '../registry/archive-source.ts';
 import { readDockerArchive } from '../registry/docker-archive-reader.ts';
-import { withFileErrors } from '../registry/file-error.ts';
 import { namesIn, REF_NAME } from '../registry/layout-index.ts';
 import { type LayoutSource, layoutInArchive, openLayoutSource } from '../registry/layout-source.ts';
 import type { Repository } from '../registry/repository.ts';
 import type { ForeignImage } from './foreign-image.ts';
-
-const STORE = '/nix/store/';
 
 /** Bytes of a config, far above any seen. */
 const CONFIG_LIMIT = 8 * 1024 * 1024;
@@ -27,18 +25,6 @@ interface Found {
   readonly hashed: boolean;
 }
 
-/**
- * A path that an image's maker names, with links followed. Throws UserError `file` when they lead out of the store: only
- * what is in it was checked by Nix, and nothing else of this machine may get into an image.
- */
-export const pathInStore = async (path: string): Promise<string> => {
-  const real = await withFileErrors(path, 'read', () => realpath(path));
-  if (real.startsWith(STORE) && path.startsWith(STORE)) return real;
-  throw new UserError('file', `${path} leads to ${real}, which is not in the Nix store`, {
-    hint: 'Only content of the store can be in an image.',
-  });
-};
-
 /** Opens what a derivation made: an archive of docker's or OCI's kind, packed or not, or the folder of an OCI layout. */
 export const openImageFile = async (
   foreign: Foreign,
@@ -46,7 +32,7 @@ export const openImageFile = async (
   tempDir: string,
   signal: AbortSignal,
 ): Promise<ForeignImage> => {
-  const path = await pathInStore(foreign.outPath);
+  const path = pathInStore(foreign.outPath);
   if ((await stat(path)).isDirectory()) {
     return imageOf(inLayout(await openLayoutSource(path, tempDir), path, foreign, system), path, system);
   }

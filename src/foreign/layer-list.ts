@@ -5,12 +5,12 @@ import { canonicalJson, type Json } from '../image/canonical-json.ts';
 import { type Digest, digestSchema } from '../image/digest.ts';
 import { platformOf, platformText, type System } from '../image/system.ts';
 import { UserError } from '../io/error.ts';
+import { pathInStore } from '../layer/inside-store.ts';
 import type { Foreign } from '../nix/foreign.ts';
 import { openPlainFile } from '../registry/archive-index.ts';
 import { readSlice } from '../registry/file-blob.ts';
 import { withFileErrors } from '../registry/file-error.ts';
 import type { ForeignImage, ForeignLayer } from './foreign-image.ts';
-import { pathInStore } from './image-file.ts';
 import { listedHeader } from './listed-header.ts';
 import { listedPath, listedPathSchema } from './listed-path.ts';
 import { type ListedEntry, listedEntries } from './listed-tree.ts';
@@ -49,7 +49,7 @@ type ListedLayer = z.infer<typeof layerSchema>;
  * `file` for what is no such list, `platforms` for an image of another architecture.
  */
 export const openLayerList = async (foreign: Foreign, system: System): Promise<ForeignImage> => {
-  const path = await pathInStore(foreign.outPath);
+  const path = pathInStore(foreign.outPath);
   const list = await readList(path);
   const wanted = platformOf(system);
   if (list.arch !== wanted.architecture) {
@@ -88,7 +88,7 @@ const foreignLayer = async (layer: ListedLayer, name: string): Promise<ForeignLa
   const common = { name, diffId: layer.diff_ids, isFixed: false, descriptor: undefined, hashed: false };
   const file = layer['layer-path'];
   if (file) {
-    const path = await pathInStore(file);
+    const path = pathInStore(file);
     return { ...common, read: () => fileBytes(path) };
   }
   if (!layer.paths) {

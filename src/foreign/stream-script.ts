@@ -3,12 +3,13 @@ import { access } from 'node:fs/promises';
 import type { System } from '../image/system.ts';
 import { UserError } from '../io/error.ts';
 import type { Exec } from '../io/exec.ts';
+import { pathInStore } from '../layer/inside-store.ts';
 import type { Foreign } from '../nix/foreign.ts';
 import { archiveOver, openNameless } from '../registry/archive-source.ts';
 import { writeAll } from '../registry/file-blob.ts';
 import { withFileErrors } from '../registry/file-error.ts';
 import type { ForeignImage } from './foreign-image.ts';
-import { openImageArchive, pathInStore } from './image-file.ts';
+import { openImageArchive } from './image-file.ts';
 
 /** Lines of what a script said that are shown. */
 const SAID_LINES = 20;
@@ -29,7 +30,7 @@ export const openStream = async (
   system: System,
   { exec, tempDir, signal }: StreamTools,
 ): Promise<ForeignImage> => {
-  const program = await pathInStore(foreign.outPath);
+  const program = pathInStore(foreign.outPath);
   await access(program, constants.X_OK).catch((cause: unknown) => {
     throw new UserError('file', `${program} is no program, though its derivation says that it streams an image`, {
       hint: 'The output of streamLayeredImage is an executable file.',

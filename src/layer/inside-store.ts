@@ -1,5 +1,5 @@
 import { realpathSync } from 'node:fs';
-import { type ByteString, fromBytes, toBytes, toText } from '../image/bytes.ts';
+import { type ByteString, fromBytes, fromText, toBytes, toText } from '../image/bytes.ts';
 import { UserError } from '../io/error.ts';
 
 /** A store path, in the store or where it was unpacked, and what is below it on the way to the last part of a path. */
@@ -27,6 +27,25 @@ export function checkInside(path: ByteString): void {
   const within = [STORE, realPath(store)];
   if (real === undefined || within.some((place) => place !== undefined && real.startsWith(`${place}/`))) return;
   throw new UserError('file', `${toText(path)} leads to ${toText(real)}, which is not in the Nix store`, {
+    hint: 'Only content of the store can be in an image.',
+  });
+}
+
+/**
+ * Where a path of the store leads, with all links followed. Throws UserError `file` when it is missing, or leads out of
+ * the store: the same promise as `checkInside`, for paths that are opened whole (archives, layouts, lists, programs).
+ */
+export function pathInStore(path: string): string {
+  const real = realPath(fromText(path));
+  if (real === undefined) {
+    throw new UserError('file', `${path} could not be read: it does not exist, or is a link to nothing`, {
+      hint: 'Build the image again, and check the store with `nix-store --verify --check-contents`.',
+    });
+  }
+  const stores = [STORE, realPath(fromText(STORE))];
+  if (path.startsWith(`${STORE}/`) && stores.some((store) => store !== undefined && real.startsWith(`${store}/`)))
+    return toText(real);
+  throw new UserError('file', `${path} leads to ${toText(real)}, which is not in the Nix store`, {
     hint: 'Only content of the store can be in an image.',
   });
 }

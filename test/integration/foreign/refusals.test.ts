@@ -175,6 +175,16 @@ const LEAK = `leak = derivation {
   name = "leak"; system = "x86_64-linux"; builder = "/bin/sh"; args = [ "-c" "/bin/mkdir $out; /bin/ln -s /etc $out/link" ];
 };`;
 
+/** Bases that lead out of the store: a link in a path, one to a folder, and a path that is itself a link. */
+const BASES: Readonly<Record<string, string>> = {
+  baseArchive: `\${outside}/image.tar`,
+  baseLayout: `\${outside}/layout`,
+  baseItself: `\${outsideItself}`,
+};
+
+/** A whole image on this machine that a base must not lead to. */
+const OUTSIDE = 'an archive with packed layers';
+
 beforeAll(async () => {
   temp = await uniqueTempDir('refusals');
   await mkdir(join(temp.path, 'images'));
@@ -197,10 +207,20 @@ beforeAll(async () => {
       }}' > $out" ];
     } // { imageName = "app"; imageTag = "1"; copyToRegistry = null; };
     ownLeak = (import ${ROOT}/nix/lib).mkImage { name = "app"; files."/x".source = "\${leak}/link/passwd"; };
+    ${Object.entries(BASES)
+      .map(([name, path]) => `${name} = (import ${ROOT}/nix/lib).mkImage { name = "app"; fromImage = "${path}"; };`)
+      .join('\n')}
     other = { ${attribute(['a script that fails', 'stream'], 'aarch64-linux')} };`;
+  const image = join(temp.path, 'images', nameOf(OUTSIDE));
+  const outside = ['outside', 'outsideItself'].map(
+    (name, at) => `${name} = derivation {
+      name = "base"; system = "x86_64-linux"; builder = "/bin/sh";
+      args = [ "-c" "${at === 0 ? `/bin/mkdir $out; /bin/ln -s ${image} $out/image.tar; /bin/ln -s ${temp.path} $out/layout` : `/bin/ln -s ${image} $out`}" ];
+    };`,
+  );
   await writeFile(
     join(temp.path, 'images/default.nix'),
-    `let ${LEAK} in { ${ALL.map((image) => attribute(image)).join('')} ${more} }`,
+    `let ${LEAK} ${outside.join('\n')} in { ${ALL.map((image) => attribute(image)).join('')} ${more} }`,
   );
 });
 
@@ -230,6 +250,7 @@ describe.concurrent('refused with what is wrong and where', () => {
     ['listedLeak', /-leak\/link\/passwd leads to \/etc, which is not in the Nix store/],
     ['ownLeak', /-leak\/link\/passwd leads to \/etc, which is not in the Nix store/],
     ['folder', /no OCI image layout/],
+    ...Object.keys(BASES).map((name): [string, RegExp] => [name, /leads to \S+, which is not in the Nix store/]),
   ])('%s', async (name, message) => {
     expect(await refusal(name)).toMatch(message);
   });
