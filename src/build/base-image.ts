@@ -1,10 +1,12 @@
 import type { Descriptor } from '../image/descriptor.ts';
 import type { ImageConfig } from '../image/image-config.ts';
-import { type ImageManifest, indexSchema, manifestSchema } from '../image/manifest.ts';
+import { type ImageManifest, manifestSchema } from '../image/manifest.ts';
 import { isIndexType, isManifestType, MEDIA_TYPE } from '../image/media-type.ts';
+import { isForSystem } from '../image/platform.ts';
 import { platformOf, platformText, type System } from '../image/system.ts';
 import { UserError } from '../io/error.ts';
 import { parseJson } from '../io/json.ts';
+import { imageForSystem } from '../registry/image-for-system.ts';
 import { readConfig } from '../registry/read-config.ts';
 import type { Repository, StoredManifest } from '../registry/repository.ts';
 
@@ -48,13 +50,9 @@ export async function readImage(
   }
   const manifest = await manifestFor(repository, stored, system, { where, hint });
   const config = await readConfig(repository, manifest.config, where);
-  const platform = platformOf(system);
-  if (config.architecture !== platform.architecture || config.os !== platform.os) {
-    throw new UserError(
-      'platforms',
-      `${where} is for ${config.os}/${config.architecture}, not for ${platformText(platform)}`,
-      { hint },
-    );
+  if (!isForSystem(config, system)) {
+    const wanted = platformText(platformOf(system));
+    throw new UserError('platforms', `${where} is for ${platformText(config)}, not for ${wanted}`, { hint });
   }
   if (config.rootfs.diff_ids.length !== manifest.layers.length) {
     throw new UserError(
@@ -74,27 +72,19 @@ async function manifestFor(
   system: System,
   { where, hint }: Words,
 ): Promise<ImageManifest> {
-  if (isManifestType(stored.mediaType)) return parseJson(stored.bytes, manifestSchema, where);
-  if (!isIndexType(stored.mediaType)) {
+  if (!isManifestType(stored.mediaType) && !isIndexType(stored.mediaType)) {
     throw new UserError('reference', `${where} is a ${stored.mediaType}, not an image`, {
       hint: 'Name an image or an index of images.',
     });
   }
-  const index = parseJson(stored.bytes, indexSchema, where);
-  const wanted = platformOf(system);
-  const child = index.manifests.find(
-    ({ platform }) => platform?.os === wanted.os && platform.architecture === wanted.architecture,
-  );
-  const manifest = child && (await repository.getManifest(child.digest));
-  if (!manifest || !isManifestType(manifest.mediaType)) {
-    const has = index.manifests.flatMap(({ platform }) => (platform ? [platformText(platform)] : []));
-    throw new UserError(
-      'platforms',
-      `${where} has nothing for ${platformText(wanted)}; it has ${has.join(', ') || 'no platform'}`,
-      { hint },
-    );
-  }
-  return parseJson(manifest.bytes, manifestSchema, where);
+  const { manifest, platforms } = await imageForSystem(repository, stored, system);
+  if (manifest) return parseJson(manifest.bytes, manifestSchema, where);
+  const wanted = platformText(platformOf(system));
+  const has = [...new Set(platforms)];
+  const what = has.includes(wanted)
+    ? `names an image for ${wanted}, but does not hold it`
+    : `has nothing for ${wanted}; it has ${has.join(', ') || 'no platform'}`;
+  throw new UserError('platforms', `${where} ${what}`, { hint });
 }
 
 const OCI_NAME: Readonly<Record<string, string>> = {

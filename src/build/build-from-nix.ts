@@ -48,7 +48,7 @@ export function buildFromNix(job: BuildJob, tools: BuildTools): Promise<BuiltIma
       await fetchBase(nix, definition, gcRootDir);
       return readImageClosure(nix, definition, gcRootDir);
     });
-    const base = await openBase(definition, system, tools.openForReading);
+    const base = await openBase(definition, system, tools);
     const openPaths: LayerTools['openPaths'] = (demand) =>
       openImagePaths(nix, definition, { image, demand, gcRootDir, tempDir: tools.tempDir });
     try {

@@ -1,18 +1,28 @@
-import { stat } from 'node:fs/promises';
 import type { Definition } from '../image/definition.ts';
 import type { System } from '../image/system.ts';
 import { UserError } from '../io/error.ts';
 import { pathInStore } from '../layer/inside-store.ts';
 import { type Destination, formatDestination, parseDestination } from '../registry/destination.ts';
+import { openImageFile } from '../registry/image-file.ts';
 import type { ImageSource } from '../registry/open.ts';
 import { type BaseImage, readBase } from './base-image.ts';
 
-type Open = (destination: Destination) => Promise<ImageSource>;
+/** What opening a base asks of the world. */
+export interface BaseTools {
+  readonly openForReading: (destination: Destination) => Promise<ImageSource>;
+  /** Where a compressed archive is unpacked. */
+  readonly tempDir: string;
+  readonly signal: AbortSignal;
+}
 
 /** The base a definition stands on; undefined when it stands on nothing. Throws as readBase does. */
-export async function openBase(definition: Definition, system: System, open: Open): Promise<BaseImage | undefined> {
+export async function openBase(
+  definition: Definition,
+  system: System,
+  tools: BaseTools,
+): Promise<BaseImage | undefined> {
   if (definition.fromImage === null) return undefined;
-  const { repository, reference } = await openBaseSource(definition.fromImage, open);
+  const { repository, reference } = await openBaseSource(definition.fromImage, tools);
   return readBase(repository, reference, system);
 }
 
@@ -20,10 +30,10 @@ export async function openBase(definition: Definition, system: System, open: Ope
  * Opens what a definition's `fromImage` names: an image of a registry by digest (a tag would make another image of the
  * same definition tomorrow), or an archive or layout in the store. Throws UserError `definition`, `reference`, `file`.
  */
-async function openBaseSource(fromImage: string, open: Open): Promise<ImageSource> {
-  if (fromImage.startsWith('/nix/store/')) return openInStore(fromImage, open);
+async function openBaseSource(fromImage: string, tools: BaseTools): Promise<ImageSource> {
+  if (fromImage.startsWith('/nix/store/')) return openImageFile(pathInStore(fromImage), tools.tempDir, tools.signal);
   const destination = parseDestination(fromImage);
-  if (destination.kind === 'registry' && destination.reference.digest) return open(destination);
+  if (destination.kind === 'registry' && destination.reference.digest) return tools.openForReading(destination);
   if (destination.kind !== 'registry') {
     throw new UserError('definition', `fromImage: ${fromImage} is not in the Nix store`, {
       hint: 'Name the file as a Nix path, so that it becomes part of the definition.',
@@ -32,17 +42,4 @@ async function openBaseSource(fromImage: string, open: Open): Promise<ImageSourc
   throw new UserError('definition', `fromImage: ${fromImage} names no digest`, {
     hint: `nix-images inspect ${formatDestination(destination)} prints the digest; write it as NAME@sha256:...`,
   });
-}
-
-async function openInStore(fromImage: string, open: Open): Promise<ImageSource> {
-  const path = pathInStore(fromImage);
-  if ((await stat(path)).isDirectory()) return open({ kind: 'oci', path });
-  try {
-    return await open({ kind: 'docker-archive', path });
-  } catch (asDocker) {
-    // skopeo and podman write the other kind; what dockerTools makes decides which error is shown.
-    return await open({ kind: 'oci-archive', path }).catch(() => {
-      throw asDocker;
-    });
-  }
 }

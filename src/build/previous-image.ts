@@ -1,12 +1,12 @@
 import { type LayerRecord, layerRecord } from '../image/annotations.ts';
 import type { Descriptor } from '../image/descriptor.ts';
 import type { Digest } from '../image/digest.ts';
-import { indexSchema, manifestSchema } from '../image/manifest.ts';
-import { isIndexType, isManifestType } from '../image/media-type.ts';
-import { platformOf, platformText, type System } from '../image/system.ts';
+import { manifestSchema } from '../image/manifest.ts';
+import type { System } from '../image/system.ts';
 import { UserError } from '../io/error.ts';
 import { parseJson } from '../io/json.ts';
 import type { Log } from '../io/log.ts';
+import { imageForSystem } from '../registry/image-for-system.ts';
 import type { ImageSource } from '../registry/open.ts';
 import { readConfig } from '../registry/read-config.ts';
 import type { Repository, StoredManifest } from '../registry/repository.ts';
@@ -66,7 +66,7 @@ async function readOne(
   const { repository, reference } = source;
   try {
     const stored = await fetchOnce(source);
-    const manifest = stored && (await manifestFor(stored, repository, system));
+    const manifest = stored && (await imageForSystem(repository, stored, system)).manifest;
     if (!manifest) return undefined;
     return { repository, digest: manifest.digest, layers: await knownLayers(manifest, repository) };
   } catch (error) {
@@ -87,18 +87,6 @@ async function knownLayers(manifest: StoredManifest, repository: Repository): Pr
   return annotated.flatMap(({ descriptor, record }, at) =>
     record && record.diffId === rootfs.diff_ids[at] ? [{ descriptor, record, repository }] : [],
   );
-}
-
-async function manifestFor(
-  stored: StoredManifest,
-  repository: Repository,
-  system: System,
-): Promise<StoredManifest | undefined> {
-  if (!isIndexType(stored.mediaType)) return isManifestType(stored.mediaType) ? stored : undefined;
-  const { manifests } = parseJson(stored.bytes, indexSchema, repository.name);
-  const wanted = platformText(platformOf(system));
-  const child = manifests.find(({ platform }) => platform && platformText(platform) === wanted);
-  return child && (await repository.getManifest(child.digest));
 }
 
 function combine(images: readonly OneImage[]): Previous {

@@ -1,7 +1,8 @@
 import { stat } from 'node:fs/promises';
 import { type BaseImage, readImage } from '../build/base-image.ts';
 import type { Descriptor } from '../image/descriptor.ts';
-import { platformOf, platformText, type System } from '../image/system.ts';
+import { isForSystem, isImageEntry } from '../image/platform.ts';
+import type { System } from '../image/system.ts';
 import { UserError } from '../io/error.ts';
 import { collect } from '../io/stream.ts';
 import { pathInStore } from '../layer/inside-store.ts';
@@ -9,8 +10,10 @@ import type { Foreign } from '../nix/foreign.ts';
 import type { ArchiveIndex } from '../registry/archive-index.ts';
 import { openArchive } from '../registry/archive-source.ts';
 import { readDockerArchive } from '../registry/docker-archive-reader.ts';
+import { archiveKind } from '../registry/image-file.ts';
 import { namesIn, REF_NAME } from '../registry/layout-index.ts';
 import { type LayoutSource, layoutInArchive, openLayoutSource } from '../registry/layout-source.ts';
+import { isSameReference } from '../registry/reference.ts';
 import type { Repository } from '../registry/repository.ts';
 import type { ForeignImage } from './foreign-image.ts';
 
@@ -54,11 +57,10 @@ export const openImageArchive = async (
 };
 
 const inArchive = async (archive: ArchiveIndex, foreign: Foreign, system: System): Promise<Found> => {
-  if (archive.find('manifest.json')) return inDockerArchive(await readDockerArchive(archive), foreign);
-  if (archive.find('oci-layout')) return inLayout(await layoutInArchive(archive), archive.path, foreign, system);
-  throw new UserError('file', `${archive.path} holds no image: it has neither manifest.json nor oci-layout`, {
-    hint: 'An image is an archive as docker save writes it, or an OCI layout.',
-  });
+  if ((await archiveKind(archive)) === 'docker-archive') {
+    return inDockerArchive(await readDockerArchive(archive), foreign);
+  }
+  return inLayout(await layoutInArchive(archive), archive.path, foreign, system);
 };
 
 /** Docker's archives may hold several images; the one that the derivation names is meant then. */
@@ -82,28 +84,36 @@ const unclear =
     });
   };
 
-/** The only entry of a layout's index, or the only one for the platform, or the one under the image's tag. */
+/** The only entry of a layout's index, or the one under the image's name, or the only one of those for the platform. */
 const inLayout = (
-  { repository, entries }: LayoutSource,
+  { repository, entries, whole }: LayoutSource,
   where: string,
-  { name, tag }: Foreign,
+  foreign: Foreign,
   system: System,
 ): Found => {
-  const wanted = platformText(platformOf(system));
-  const forPlatform = entries.filter(({ platform }) => platform && platformText(platform) === wanted);
-  const named = entries.filter(({ annotations }) => isNamed(annotations?.[REF_NAME], name, tag));
-  const found = [entries, forPlatform, named].find(
+  const images = entries.filter(isImageEntry);
+  const named = images.filter((entry) => isNamed(entry, foreign));
+  const forSystem = (candidates: readonly Descriptor[]) =>
+    candidates.filter(({ platform }) => platform && isForSystem(platform, system));
+  const found = [images, named, forSystem(named), forSystem(images)].find(
     (candidates) => new Set(candidates.map(({ digest }) => digest)).size === 1,
   );
-  const entry = found?.[0];
-  if (entry) return { repository, reference: entry.digest, hashed: false };
+  const reference = found?.[0]?.digest ?? whole;
+  if (reference) return { repository, reference, hashed: false };
   throw new UserError('reference', `${where} holds ${entries.length} images, and which one is meant is not clear`, {
     hint: `Make a layout with one image or index in it, or give the derivation an imageTag; ${namesText(entries)}`,
   });
 };
 
-const isNamed = (refName: string | undefined, name: string, tag: string | null): boolean =>
-  refName !== undefined && (refName === (tag ?? 'latest') || refName === `${name}:${tag ?? 'latest'}`);
+/** containerd's and docker's name of an image, in full; their ref.name is the tag alone, whatever the image. */
+const CONTAINERD_NAME = 'io.containerd.image.name';
+
+function isNamed({ annotations }: Descriptor, { name, registry, tag }: Foreign): boolean {
+  const full = `${registry === null ? '' : `${registry}/`}${name}:${tag ?? 'latest'}`;
+  const [written, refName] = [annotations?.[CONTAINERD_NAME], annotations?.[REF_NAME]];
+  if (written !== undefined) return isSameReference(written, full);
+  return refName === (tag ?? 'latest') || refName === `${name}:${tag ?? 'latest'}`;
+}
 
 const namesText = (entries: readonly Descriptor[]): string =>
   `its names are ${namesIn({ schemaVersion: 2, manifests: [...entries] }).join(', ') || 'missing'}.`;

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { type ByteString, toBytes, toText } from '../image/bytes.ts';
 import { canonicalJson, type Json } from '../image/canonical-json.ts';
 import { type Digest, digestSchema } from '../image/digest.ts';
+import { isForSystem } from '../image/platform.ts';
 import { platformOf, platformText, type System } from '../image/system.ts';
 import { UserError } from '../io/error.ts';
 import { pathInStore } from '../layer/inside-store.ts';
@@ -52,7 +53,7 @@ export const openLayerList = async (foreign: Foreign, system: System): Promise<F
   const path = pathInStore(foreign.outPath);
   const list = await readList(path);
   const wanted = platformOf(system);
-  if (list.arch !== wanted.architecture) {
+  if (!isForSystem({ os: wanted.os, architecture: list.arch }, system)) {
     throw new UserError('platforms', `${path} is for linux/${list.arch}, not for ${platformText(wanted)}`, {
       hint: `Make it of the packages of ${system}, or set arch = "${wanted.architecture}".`,
     });

@@ -5,6 +5,7 @@ import { isDigest } from '../image/digest.ts';
 import type { History, ImageConfig } from '../image/image-config.ts';
 import { indexSchema, manifestSchema } from '../image/manifest.ts';
 import { isIndexType } from '../image/media-type.ts';
+import { isImageEntry, normalisePlatform } from '../image/platform.ts';
 import { storeHash, storePathSchema } from '../image/store-path.ts';
 import { platformText } from '../image/system.ts';
 import { UserError } from '../io/error.ts';
@@ -52,8 +53,7 @@ export async function inspectImage(repository: Repository, reference: string): P
   }
   const index = parseJson(stored.bytes, indexSchema, where);
   const images: InspectedImage[] = [];
-  // Attestations stand in an index too, for a platform that no machine has.
-  for (const child of index.manifests.filter(({ platform }) => platform?.os !== 'unknown')) {
+  for (const child of index.manifests.filter(isImageEntry)) {
     images.push(
       (await inspectOne(repository, await manifestOf(repository, child.digest), `${where}, ${child.digest}`)).image,
     );
@@ -80,7 +80,7 @@ async function inspectOne(repository: Repository, stored: StoredManifest, where:
   const config = await readConfig(repository, manifest.config, where);
   const history = layerHistory(config);
   const image: InspectedImage = {
-    platform: platformText(config),
+    platform: platformText(normalisePlatform(config)),
     digest: stored.digest,
     config: config.config ?? {},
     layers: manifest.layers.map((layer, at) => inspectLayer(layer, history[at])),

@@ -1,14 +1,16 @@
 import { z } from 'zod';
-import type { Descriptor } from '../image/descriptor.ts';
+import { type Descriptor, platformSchema } from '../image/descriptor.ts';
 import { type Digest, digestOf } from '../image/digest.ts';
+import { indexBytes } from '../image/manifest.ts';
 import { MEDIA_TYPE } from '../image/media-type.ts';
+import { byPlatform } from '../image/platform.ts';
 import { UserError } from '../io/error.ts';
 import type { ArchiveIndex, Slice } from './archive-index.ts';
 import { DigestCheck, digestMismatch } from './digest-check.ts';
 import { readFileBlob, readSlice } from './file-blob.ts';
-import { MANIFEST_LIMIT } from './manifest.ts';
+import { descriptorOf, MANIFEST_LIMIT } from './manifest.ts';
 import { type ReadableImages, ReadOnlyRepository } from './read-only-repository.ts';
-import { parseReference } from './reference.ts';
+import { isSameReference } from './reference.ts';
 import type { StoredManifest } from './repository.ts';
 
 const entrySchema = z.looseObject({
@@ -17,7 +19,7 @@ const entrySchema = z.looseObject({
   Layers: z.array(z.string().min(1)),
 });
 const listSchema = z.array(entrySchema).min(1);
-const configSchema = z.looseObject({ rootfs: z.looseObject({ diff_ids: z.array(z.string()) }) });
+const configSchema = platformSchema.extend({ rootfs: z.looseObject({ diff_ids: z.array(z.string()) }) });
 
 type Entry = z.infer<typeof entrySchema>;
 
@@ -44,15 +46,7 @@ const sniff = (start: Buffer): string =>
 // podman adds a host to short names and docker leaves it out; both mean the same image.
 const isNamed = (repoTag: string, reference: string): boolean => {
   if (repoTag === reference || repoTag.slice(repoTag.lastIndexOf(':') + 1) === reference) return true;
-  const full = (text: string): string | undefined => {
-    try {
-      return JSON.stringify(parseReference(text));
-    } catch {
-      // A name that docker would not take either cannot be meant.
-      return undefined;
-    }
-  };
-  return reference.includes(':') && full(repoTag) !== undefined && full(repoTag) === full(reference);
+  return reference.includes(':') && isSameReference(repoTag, reference);
 };
 
 class DockerArchiveImages implements ReadableImages {
@@ -62,6 +56,8 @@ class DockerArchiveImages implements ReadableImages {
   readonly #slices = new Map<string, Slice>();
   /** Layers are hashed once, when an image's manifest is first asked for. */
   readonly #manifests = new Map<Entry, Promise<StoredManifest>>();
+  /** Indexes that stand for entries of one name. */
+  readonly #indexes: StoredManifest[] = [];
 
   constructor(archive: ArchiveIndex, entries: readonly Entry[]) {
     this.name = `docker-archive:${archive.path}`;
@@ -85,9 +81,10 @@ class DockerArchiveImages implements ReadableImages {
 
   async getManifest(reference: string): Promise<StoredManifest | undefined> {
     const named = this.#entries.filter(({ RepoTags }) => RepoTags?.some((tag) => isNamed(tag, reference)));
-    if (named.length > 1) throw this.#ambiguous();
-    if (named[0] !== undefined) return this.#manifest(named[0]);
+    if (named.length > 0) return this.#only(named);
     if (!reference.startsWith('sha256:')) return undefined;
+    const [index] = this.#indexes.filter(({ digest }) => digest === reference);
+    if (index !== undefined) return index;
     for (const entry of this.#entries) {
       const manifest = await this.#manifest(entry);
       if (manifest.digest === reference) return manifest;
@@ -96,9 +93,7 @@ class DockerArchiveImages implements ReadableImages {
   }
 
   async soleImage(): Promise<string> {
-    const [first, second] = this.#entries;
-    if (first === undefined || second !== undefined) throw this.#ambiguous();
-    return (await this.#manifest(first)).digest;
+    return (await this.#only(this.#entries)).digest;
   }
 
   close(): Promise<void> {
@@ -110,6 +105,39 @@ class DockerArchiveImages implements ReadableImages {
     return new UserError('reference', `${this.name} holds several images, so which one to take must be said.`, {
       hint: `Add one of these names: ${names.join(', ')}.`,
     });
+  }
+
+  /** The one image that entries are: one entry, or one image for several platforms, whose index the archive does not have. */
+  async #only(entries: readonly Entry[]): Promise<StoredManifest> {
+    const [first, ...others] = entries;
+    if (first === undefined) throw this.#ambiguous();
+    if (others.length === 0) return this.#manifest(first);
+    const names = first.RepoTags ?? [];
+    const isOne = others.every(({ RepoTags }) =>
+      names.length === 0 ? (RepoTags ?? []).length === 0 : names.some((name) => RepoTags?.includes(name)),
+    );
+    const descriptors = isOne ? await this.#descriptors(entries) : undefined;
+    const images = descriptors && byPlatform(descriptors);
+    if (images === undefined) throw this.#ambiguous();
+    const bytes = indexBytes(images, {});
+    const index = { bytes, mediaType: MEDIA_TYPE.index, digest: digestOf(bytes) };
+    this.#indexes.push(index);
+    return index;
+  }
+
+  async #descriptors(entries: readonly Entry[]): Promise<Descriptor[]> {
+    const descriptors: Descriptor[] = [];
+    for (const entry of entries) {
+      const { os, architecture, variant } = await this.#config(entry);
+      const platform = { os, architecture, ...(variant === undefined ? {} : { variant }) };
+      descriptors.push({ ...descriptorOf(await this.#manifest(entry)), platform });
+    }
+    return descriptors;
+  }
+
+  async #config({ Config }: Entry): Promise<z.infer<typeof configSchema>> {
+    const bytes = await this.#archive.readSmall(Config, MANIFEST_LIMIT);
+    return parseJson(configSchema, bytes, `${this.#archive.path} (${Config})`);
   }
 
   #manifest(entry: Entry): Promise<StoredManifest> {

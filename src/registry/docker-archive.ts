@@ -1,4 +1,4 @@
-import type { Descriptor } from '../image/descriptor.ts';
+import { isImageEntry } from '../image/platform.ts';
 import { UserError } from '../io/error.ts';
 import { type ArchiveFormat, ArchiveRepository, type ArchiveState } from './archive-repository.ts';
 import { blobName } from './layout-folder.ts';
@@ -7,9 +7,6 @@ import { checkTag, familiarReference, parseReference, type Reference } from './r
 import type { Repository, StoredManifest } from './repository.ts';
 
 type ImageContent = Extract<ManifestContent, { kind: 'image' }>;
-
-// buildx marks manifests that are no image, such as attestations, with this platform.
-const isImage = ({ platform }: Descriptor): boolean => platform?.os !== 'unknown';
 
 const missing = (digest: string): UserError =>
   new UserError('file', `The manifest ${digest} was not written to the archive.`, {
@@ -20,7 +17,7 @@ const missing = (digest: string): UserError =>
 const imageOf = (manifest: StoredManifest, { manifests }: ArchiveState): ImageContent => {
   const content = parseManifest(manifest);
   if (content.kind === 'image') return content;
-  const [first, ...others] = content.manifests.filter(isImage);
+  const [first, ...others] = content.manifests.filter(isImageEntry);
   if (first === undefined || others.length > 0) {
     throw new UserError(
       'platforms',

@@ -1,8 +1,11 @@
 import { z } from 'zod';
 import type { Descriptor } from '../image/descriptor.ts';
+import { type Digest, digestOf } from '../image/digest.ts';
 import { type ImageIndex, indexSchema } from '../image/manifest.ts';
 import { MEDIA_TYPE } from '../image/media-type.ts';
+import { byPlatform, isImageEntry } from '../image/platform.ts';
 import { UserError } from '../io/error.ts';
+import type { StoredManifest } from './repository.ts';
 
 /** image-spec, `image-layout.md`. */
 export const LAYOUT_MARKER = '{"imageLayoutVersion":"1.0.0"}';
@@ -60,16 +63,26 @@ export const findEntry = (index: LayoutIndex, reference: string): Descriptor | u
 export const namesIn = (index: LayoutIndex): string[] =>
   index.manifests.flatMap((entry) => entry.annotations?.[REF_NAME] ?? []);
 
-/** What to read when no name was given: the only image. Throws UserError `reference` when there are none or several. */
-export const soleEntry = (index: LayoutIndex, where: string): Descriptor => {
-  const [first, second] = index.manifests;
-  if (first !== undefined && second === undefined) return first;
+/** A layout's own index as an image for several platforms; undefined where the platforms do not tell its entries apart. */
+export const platformIndex = (index: LayoutIndex): StoredManifest | undefined => {
+  const images = byPlatform(index.manifests.filter(isImageEntry));
+  if (images === undefined) return undefined;
+  const bytes = encodeLayoutIndex({ ...index, mediaType: MEDIA_TYPE.index, manifests: [...images] });
+  return { bytes, mediaType: MEDIA_TYPE.index, digest: digestOf(bytes) };
+};
+
+/**
+ * The digest of what to read when no name was given: the only image, which may have several names, or the whole index when
+ * each entry is for another platform. Throws UserError `reference` where it is not clear.
+ */
+export const soleDigest = (index: LayoutIndex, where: string): Digest => {
+  const images = index.manifests.filter(isImageEntry);
+  const [digest, another] = new Set(images.map((entry) => entry.digest));
+  if (digest !== undefined && another === undefined) return digest;
+  const whole = platformIndex(index);
+  if (whole !== undefined) return whole.digest;
   const names = namesIn(index);
-  throw new UserError(
-    'reference',
-    `${where} holds ${index.manifests.length} images, so which one to take must be said.`,
-    {
-      hint: names.length > 0 ? `Add one of these names: ${names.join(', ')}.` : 'Write an image into it first.',
-    },
-  );
+  throw new UserError('reference', `${where} holds ${images.length} images, so which one to take must be said.`, {
+    hint: names.length > 0 ? `Add one of these names: ${names.join(', ')}.` : 'Write an image into it first.',
+  });
 };

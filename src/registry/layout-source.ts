@@ -1,12 +1,13 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Descriptor } from '../image/descriptor.ts';
+import type { Digest } from '../image/digest.ts';
 import type { ArchiveIndex } from './archive-index.ts';
 import { openArchive } from './archive-source.ts';
 import { withFileErrors } from './file-error.ts';
 import { openLayoutRepository } from './layout.ts';
 import { LayoutFolder } from './layout-folder.ts';
-import { parseLayoutIndex } from './layout-index.ts';
+import { type LayoutIndex, parseLayoutIndex, platformIndex } from './layout-index.ts';
 import { MANIFEST_LIMIT } from './manifest.ts';
 import { readOciArchive } from './oci-archive.ts';
 import type { Repository } from './repository.ts';
@@ -15,6 +16,8 @@ import type { Repository } from './repository.ts';
 export interface LayoutSource {
   readonly repository: Repository;
   readonly entries: readonly Descriptor[];
+  /** Digest of the whole as one image for several platforms; undefined where the platforms do not tell the entries apart. */
+  readonly whole: Digest | undefined;
 }
 
 /**
@@ -28,7 +31,7 @@ export async function openLayoutSource(path: string, temporaryFolder: string): P
   if (isDirectory) {
     const folder = new LayoutFolder(path);
     await folder.check();
-    return { repository: openLayoutRepository(path, 'read'), entries: (await folder.readIndex()).manifests };
+    return sourceOf(openLayoutRepository(path, 'read'), await folder.readIndex());
   }
   const archive = await openArchive(path, temporaryFolder);
   try {
@@ -43,5 +46,11 @@ export async function openLayoutSource(path: string, temporaryFolder: string): P
 export async function layoutInArchive(archive: ArchiveIndex): Promise<LayoutSource> {
   const repository = await readOciArchive(archive);
   const text = (await archive.readSmall('index.json', MANIFEST_LIMIT)).toString('utf8');
-  return { repository, entries: parseLayoutIndex(text, join(archive.path, 'index.json')).manifests };
+  return sourceOf(repository, parseLayoutIndex(text, join(archive.path, 'index.json')));
 }
+
+const sourceOf = (repository: Repository, index: LayoutIndex): LayoutSource => ({
+  repository,
+  entries: index.manifests,
+  whole: platformIndex(index)?.digest,
+});

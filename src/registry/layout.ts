@@ -10,7 +10,7 @@ import { checkBytes, DigestCheck } from './digest-check.ts';
 import { readFileBlob, writeAll } from './file-blob.ts';
 import { fileError, withFileErrors } from './file-error.ts';
 import { blobName, LayoutFolder } from './layout-folder.ts';
-import { findEntry, soleEntry, withName } from './layout-index.ts';
+import { findEntry, platformIndex, soleDigest, withName } from './layout-index.ts';
 import { descriptorOf, MANIFEST_LIMIT, readManifest } from './manifest.ts';
 import type { BlobWriter, Repository, StoredManifest } from './repository.ts';
 
@@ -93,7 +93,10 @@ export class LayoutRepository implements Repository {
 
   async getManifest(reference: string): Promise<StoredManifest | undefined> {
     if (!(await this.#isThere())) return undefined;
-    const entry = findEntry(await this.#folder.readIndex(), reference);
+    const index = await this.#folder.readIndex();
+    const whole = platformIndex(index);
+    if (whole?.digest === reference) return whole;
+    const entry = findEntry(index, reference);
     const digest = entry?.digest ?? (isDigest(reference) ? reference : undefined);
     const handle = digest === undefined ? undefined : await this.#folder.openBlob(digest);
     if (handle === undefined || digest === undefined) return undefined;
@@ -127,7 +130,7 @@ export class LayoutRepository implements Repository {
   /** Digest of the only image in the layout. Throws UserError `reference` when there are none or several. */
   async soleImage(): Promise<string> {
     await this.#prepare();
-    return soleEntry(await this.#folder.readIndex(), this.name).digest;
+    return soleDigest(await this.#folder.readIndex(), this.name);
   }
 
   async close(): Promise<void> {

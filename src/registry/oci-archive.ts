@@ -14,7 +14,8 @@ import {
   LAYOUT_MARKER,
   type LayoutIndex,
   parseLayoutIndex,
-  soleEntry,
+  platformIndex,
+  soleDigest,
   withName,
 } from './layout-index.ts';
 import { descriptorOf, MANIFEST_LIMIT, readManifest } from './manifest.ts';
@@ -65,6 +66,8 @@ class OciArchiveImages implements ReadableImages {
   }
 
   async getManifest(reference: string): Promise<StoredManifest | undefined> {
+    const whole = platformIndex(this.#index);
+    if (whole?.digest === reference) return whole;
     const entry = findEntry(this.#index, reference);
     const digest = entry?.digest ?? (isDigest(reference) ? reference : undefined);
     if (digest === undefined || this.#archive.find(blobName(digest)) === undefined) return undefined;
@@ -74,7 +77,7 @@ class OciArchiveImages implements ReadableImages {
   }
 
   async soleImage(): Promise<string> {
-    return soleEntry(this.#index, this.name).digest;
+    return soleDigest(this.#index, this.name);
   }
 
   close(): Promise<void> {

@@ -128,3 +128,13 @@ export const formatReference = ({ host, repository, tag, digest }: Reference): s
 /** As docker shows it: without `docker.io/library/`. */
 export const familiarReference = (reference: Reference): string =>
   formatReference(reference).replace(/^docker\.io\/(library\/)?/, '');
+
+/** Whether two names mean one image: podman adds a host to short names and docker leaves it out. */
+export const isSameReference = (a: string, b: string): boolean => {
+  try {
+    return formatReference(parseReference(a)) === formatReference(parseReference(b));
+  } catch {
+    // A name that docker would not take either cannot be meant.
+    return false;
+  }
+};
