@@ -19,7 +19,7 @@ export async function readImageClosure(nix: Nix, definition: Definition, gcRootD
   await realise(
     nix,
     definition.roots.filter((root) => missing.has(root.outPath)),
-    { gcRootDir },
+    { gcRootDir, valid: known.valid },
   );
   const now = await readClosure(nix, paths);
   if (now.missing.length === 0) return now;

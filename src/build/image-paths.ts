@@ -4,7 +4,7 @@ import type { StorePathInfo } from '../image/closure.ts';
 import type { Definition, Root } from '../image/definition.ts';
 import { UserError } from '../io/error.ts';
 import { mapParallel } from '../io/parallel.ts';
-import { type ReadClosure, validPaths } from '../nix/closure.ts';
+import type { ReadClosure } from '../nix/closure.ts';
 import { fetchNar } from '../nix/fetch-nar.ts';
 import type { Nix } from '../nix/nix.ts';
 import { realise } from '../nix/realise.ts';
@@ -57,20 +57,20 @@ export async function openImagePaths(
   const infos = new Map(image.closure.map((info) => [info.path, info]));
   const rootOf = (outPath: string): Root => roots.get(outPath) ?? { drvPath: null, output: null, outPath };
   const { elsewhere } = await nix.storeSettings();
-  const realiseAgain = async (paths: readonly string[]): Promise<void> => {
+  const realiseAgain = async (paths: readonly string[], valid?: ReadonlySet<string>): Promise<void> => {
+    if (paths.length === 0) return;
     // A folder for each: links of one name would replace each other, and what the first kept could be collected.
-    if (paths.length > 0)
-      await realise(nix, paths.map(rootOf), { gcRootDir: await mkdtemp(join(gcRootDir, 'realised-')) });
+    await realise(nix, paths.map(rootOf), { gcRootDir: await mkdtemp(join(gcRootDir, 'realised-')), valid });
   };
 
-  const valid = await validPaths(nix, [...infos.keys()]);
+  const valid = new Set(image.closure.map(({ path }) => path).filter((path) => image.valid.has(path)));
   const referred = new Set<string>();
   for (const { path, references } of image.closure) {
     if (valid.has(path)) for (const reference of references) if (reference !== path) referred.add(reference);
   }
   const tops = [...valid].filter((path) => !referred.has(path));
   const lost = demand.flat().filter((path) => !valid.has(path) && !image.caches.has(path));
-  await realiseAgain([...new Set([...tops, ...lost])]);
+  await realiseAgain([...new Set([...tops, ...lost])], valid);
 
   const planned = new Map<string, number>();
   for (const path of demand.flat()) planned.set(path, (planned.get(path) ?? 0) + 1);

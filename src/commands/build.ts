@@ -12,7 +12,8 @@ import type { Host } from '../host/host.ts';
 import { platformOf, platformText, SYSTEMS } from '../image/system.ts';
 import { UserError } from '../io/error.ts';
 import { sizeText } from '../io/size.ts';
-import { evaluateImage, systemsOf } from '../nix/evaluate.ts';
+import { evaluateImages } from '../nix/evaluate.ts';
+import { possibleSystems } from '../nix/search-places.ts';
 import { compressedSize } from '../publish/child.ts';
 import { markdownTable, PLATFORM_HEADINGS, platformRow } from '../publish/report.ts';
 import { chooseTags } from '../publish/target.ts';
@@ -84,7 +85,9 @@ export const build = defineCommand({
     const nix = await nixOf(host, inputs);
     const fixed = installable.kind === 'flake' ? installable.system : undefined;
     const system = inputs.system ?? fixed ?? systemHere();
-    const evaluated = await evaluateImage(nix, installable, system);
+    const others = possibleSystems(installable).filter((other) => other !== system);
+    const evaluations = await evaluateImages(nix, installable, { systems: [system], others });
+    const evaluated = await evaluations.imageFor(system);
     const { name, tag } = evaluated.kind === 'foreign' ? evaluated.foreign : evaluated.definition;
     const places = await placesOf(host, inputs);
     const job = await jobOf(host);
@@ -96,7 +99,7 @@ export const build = defineCommand({
       name,
       tag,
       system,
-      systems: [...(await systemsOf(nix, installable))],
+      systems: [...evaluations.systems],
       mode: to ? 'registry' : 'artifact',
       destination: to ? formatDestination(to) : null,
       run: job ? { id: job.runId, attempt: job.attempt, job: job.job } : null,

@@ -7,7 +7,7 @@ import { UserError } from '../io/error.ts';
 import { parseJson } from '../io/json.ts';
 import { plainMarkdown } from '../io/markdown.ts';
 import { mapParallel } from '../io/parallel.ts';
-import { fileInstallable, type Installable, parseInstallable } from '../nix/installable.ts';
+import { fileInstallable, type Installable, installableText, parseInstallable } from '../nix/installable.ts';
 import { isContainer, isNeeded, type Plan, type PlannedImage, type PlannedJob, parsePlan } from '../plan/plan.ts';
 import { jobParts, type Part } from '../publish/part.ts';
 import { checkPlatforms } from '../publish/platforms.ts';
@@ -123,8 +123,10 @@ async function partsOf(
   const parts = [...handed, ...published.flat()];
   if (buildMissing) {
     const lacking = needed.filter(({ system }) => !handed.some((part) => part.system === system));
-    for (const { attr, system } of lacking)
-      parts.push(...(await jobParts(await nix(), installableOf(source, attr), [system], new Set())));
+    for (const { installable, systems: open } of jobsTogether(source, lacking)) {
+      const wanted = { systems: open, handed: new Set<System>(), allowMissing };
+      parts.push(...(await jobParts(await nix(), installable, wanted)));
+    }
   }
   checkPlatforms(parts, systems, allowMissing);
   return systems.flatMap((system) => parts.filter((part) => part.system === system));
@@ -133,6 +135,20 @@ async function partsOf(
 /** As a build job would be told. */
 const installableOf = ({ flake, file }: Plan['source'], attr: string): Installable =>
   file === null ? parseInstallable(`${flake}#${attr}`) : fileInstallable(file, attr || undefined);
+
+/** Jobs that differ in their system alone are evaluated together. */
+function jobsTogether(source: Plan['source'], jobs: readonly PlannedJob[]) {
+  const groups = new Map<string, { installable: Installable; systems: System[] }>();
+  for (const { attr, system } of jobs) {
+    const installable = installableOf(source, attr);
+    const open = installable.kind === 'flake' ? { ...installable, system: undefined } : installable;
+    const key = installableText(open);
+    const group = groups.get(key);
+    if (group) group.systems.push(system);
+    else groups.set(key, { installable: open, systems: [system] });
+  }
+  return groups.values();
+}
 
 const destinationAt = (planned: DestinationTemplate | undefined, name: string): Destination => {
   if (planned) return destinationOf(planned, name);

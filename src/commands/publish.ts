@@ -93,7 +93,7 @@ export const publish = defineCommand({
         return await publishPlan(await readPlan(inputs.plan, host.cwd), inputs, collect, publishing);
       }
       const handed = await collect(inputs, given.length > 0);
-      const parts = inOrder([...handed, ...(await jobsLeft(given, inputs.system, handed, nix))]);
+      const parts = inOrder([...handed, ...(await jobsLeft(given, inputs, handed, nix))]);
       const image = soleImage(parts);
       const expected = inputs.system.length > 0 ? inputs.system : parts.flatMap((part) => part.systems);
       checkPlatforms(parts, [...new Set(expected)], inputs.allowMissing);
@@ -124,12 +124,13 @@ const inOrder = (parts: readonly Part[]): Part[] =>
 /** What is to be built of the installables: every system that was not handed over. */
 async function jobsLeft(
   given: readonly Installable[],
-  wanted: readonly System[],
-  handed: readonly Part[],
+  { system: systems, allowMissing }: { readonly system: readonly System[]; readonly allowMissing: boolean },
+  parts: readonly Part[],
   nix: () => Promise<Nix>,
 ): Promise<Part[]> {
-  const systems = new Set(handed.map((part) => part.system));
-  const parts: Part[] = [];
-  for (const installable of given) parts.push(...(await jobParts(await nix(), installable, wanted, systems)));
-  return parts;
+  const handed = new Set(parts.map((part) => part.system));
+  const jobs: Part[] = [];
+  for (const installable of given)
+    jobs.push(...(await jobParts(await nix(), installable, { systems, handed, allowMissing })));
+  return jobs;
 }

@@ -11,6 +11,8 @@ export interface ReadClosure {
   readonly closure: Closure;
   /** Of the paths asked for, those that are neither here nor at a substituter that is believed; they are in no closure. */
   readonly missing: readonly string[];
+  /** The paths of it that Nix's own store has. */
+  readonly valid: ReadonlySet<string>;
   /** URL of the store or substituter to read it from, for each path that cannot be read at its own place on this machine. */
   readonly caches: ReadonlyMap<string, string>;
 }
@@ -115,12 +117,23 @@ const askSubstituters = async (
   return found;
 };
 
-/** Adds the closure of `paths`, which are valid in Nix's own store. */
-const addLocal = async (nix: Nix, known: Map<string, StorePathInfo>, paths: readonly string[]): Promise<void> => {
-  if (paths.length === 0) return;
-  for (const info of (await pathInfo(nix, paths, ['--recursive'])).values()) {
-    if (info !== null) known.set(info.path, info);
+const closuresHere = (nix: Nix, paths: readonly string[]): Promise<Infos> => pathInfo(nix, paths, ['--recursive']);
+
+/** The closures of those of `paths` that are valid in Nix's own store; most often all are, and one call tells it. */
+const askHere = async (nix: Nix, paths: readonly string[]): Promise<Infos> => {
+  try {
+    return await closuresHere(nix, paths);
+  } catch (error) {
+    if (!(error instanceof UserError) || error.code !== 'evaluation') throw error;
+    const valid = await validPaths(nix, paths);
+    if (valid.size === paths.length) throw error;
+    return closuresHere(nix, [...valid]);
   }
+};
+
+/** Adds the closures of those of `paths` that are valid in Nix's own store. */
+const addLocal = async (nix: Nix, known: Map<string, StorePathInfo>, paths: readonly string[]): Promise<void> => {
+  for (const info of (await askHere(nix, paths)).values()) if (info !== null) known.set(info.path, info);
 };
 
 /** References of known paths that are themselves not known. */
@@ -156,14 +169,13 @@ export const readClosure = async (nix: Nix, outPaths: readonly string[]): Promis
   let open: readonly string[] = [...new Set(outPaths)];
   while (open.length > 0) {
     for (const path of open) asked.add(path);
-    const valid = await validPaths(nix, open);
-    await addLocal(nix, known, [...valid]);
-    const lacking = open.filter((path) => !valid.has(path));
+    await addLocal(nix, known, open);
+    const lacking = open.filter((path) => !known.has(path));
     if (lacking.length > 0) {
       const answers = await askSubstituters(nix, (await settings).substituters, lacking);
       // A substituter's closure has more than was asked for. Of what the store has of it, the store's word counts.
       const more = answers.map(({ info }) => info.path).filter((path) => !asked.has(path) && !known.has(path));
-      await addLocal(nix, known, [...(await validPaths(nix, more))]);
+      await addLocal(nix, known, more);
       for (const { info, url } of answers) {
         if (known.has(info.path)) continue;
         known.set(info.path, info);
@@ -172,15 +184,16 @@ export const readClosure = async (nix: Nix, outPaths: readonly string[]): Promis
     }
     open = openReferences(known).filter((path) => !asked.has(path));
   }
+  const valid = new Set([...known.keys()].filter((path) => !caches.has(path)));
   const { elsewhere } = await settings;
   if (elsewhere !== undefined) for (const path of known.keys()) if (!caches.has(path)) caches.set(path, elsewhere);
-  return { ...assemble(known, outPaths), caches };
+  return { ...assemble(known, outPaths), valid, caches };
 };
 
 const assemble = (
   known: ReadonlyMap<string, StorePathInfo>,
   outPaths: readonly string[],
-): Omit<ReadClosure, 'caches'> => {
+): Pick<ReadClosure, 'closure' | 'missing'> => {
   const whole = new Set<string>();
   const missing: string[] = [];
   for (const root of new Set(outPaths)) {

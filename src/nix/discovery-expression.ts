@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { nixList, nixString } from './probe.ts';
-import { foreignAnswerSchema, NAMED_OUTPUTS, RECOGNISE } from './recognise.ts';
+import { foreignAnswerSchema, MIXED_OUTPUTS, NAMED_OUTPUTS, RECOGNISE } from './recognise.ts';
 
 /**
  * The expressions that look for images in a flake or in a file's value. Nothing is built; of what is no image little
@@ -8,7 +8,7 @@ import { foreignAnswerSchema, NAMED_OUTPUTS, RECOGNISE } from './recognise.ts';
  */
 
 /** Outputs of a flake in which images are looked for, the surest first: of one name's images the first is taken. */
-export const DISCOVERY_OUTPUTS = ['nixImages', ...NAMED_OUTPUTS, 'packages'] as const;
+export const DISCOVERY_OUTPUTS = ['nixImages', ...NAMED_OUTPUTS, ...MIXED_OUTPUTS] as const;
 
 const CONFIGURATIONS = 'nixosConfigurations';
 
@@ -60,6 +60,7 @@ const prelude = ({ systems, variants, base, given = '{ }', caught }: DiscoveryOp
   systems = ${nixList(systems)};
   variants = ${nixList(variants)};
   inFile = ${base !== undefined};
+  isMixed = output: builtins.elem output ${nixList(MIXED_OUTPUTS)};
   baseDepth = ${base?.length ?? 0};
   given = ${given};
   attempt = x: ${caught ? 'builtins.tryEval (builtins.deepSeq x x)' : '{ success = true; value = x; }'};
@@ -82,7 +83,7 @@ const prelude = ({ systems, variants, base, given = '{ }', caught }: DiscoveryOp
     if kind == "definition" then { inherit kind; definition = portable (definitionOf v); }
     else if kind != null then { kind = "image"; image = foreignOf kind v; }
     else if inFile && isPlainSet v && v ? \${place.system} then describe place v.\${place.system}
-    else if inFile || output == "packages" then null
+    else if inFile || isMixed output then null
     else { kind = "other"; type = if isDerivation v then "derivation" else builtins.typeOf v; };
   childrenOf = place: let v = get place; in
     if inFile && isPlainSet (v.\${place.system} or null) then
@@ -104,7 +105,7 @@ const prelude = ({ systems, variants, base, given = '{ }', caught }: DiscoveryOp
     if found.success then found.value else [ (place // { kind = "throws"; }) ];
   entriesOf = place:
     if isAbsent place then [ ]
-    else if isForeign place then (if outputOf place == "packages" then [ ] else [ (place // { kind = "system"; }) ])
+    else if isForeign place then (if isMixed (outputOf place) then [ ] else [ (place // { kind = "system"; }) ])
     else guarded (place: if isLeaf place then leaf place else builtins.concatMap entriesOf (childrenOf place)) place;
 `;
 

@@ -1,40 +1,30 @@
-import type { Definition } from '../image/definition.ts';
 import { SYSTEMS, type System } from '../image/system.ts';
 import { UserError } from '../io/error.ts';
-import { settleRoots } from './ambiguous-roots.ts';
-import { parseAnswer, parseDefinition } from './answer.ts';
+import { parseAnswer } from './answer.ts';
 import { evaluationFailure } from './failure.ts';
-import { type Foreign, parseForeign } from './foreign.ts';
-import {
-  attributeText,
-  type FileInstallable,
-  type FlakeInstallable,
-  IMAGE_OUTPUTS,
-  type ImageOutput,
-  type Installable,
-  installableText,
-} from './installable.ts';
+import { type Evaluated, imageOf, ownSystem } from './found-image.ts';
+import { attributeText, type Installable, installableText } from './installable.ts';
 import type { Nix } from './nix.ts';
-import { notAnImage, type Searched, unknownAttribute } from './not-image.ts';
-import {
-  type Found,
-  functionArguments,
-  probeAnswerSchema,
-  probeExpression,
-  systemsAnswerSchema,
-  systemsExpression,
-} from './probe.ts';
+import { notAnImage, type Other, type Searched, unknownAttribute } from './not-image.ts';
+import { type Found, functionArguments, markedPlace, probeAnswerSchema, probeExpression } from './probe.ts';
+import { type ImagePlace, placesOf } from './search-places.ts';
+import { wholeFlake } from './version.ts';
 
-interface Place {
-  readonly system: System;
-  /** The attribute path, such as `nixImages.x86_64-linux.app`. */
-  readonly attribute: string;
+/** Which systems an evaluation is about. */
+export interface Asked {
+  /** Their images are wanted. */
+  readonly systems: readonly System[];
+  /** It is only asked whether there is an image for these. */
+  readonly others?: readonly System[];
 }
 
-/** An image and where it was found: a definition, or a derivation that makes an image with another tool. */
-export type Evaluated =
-  | (Place & { readonly kind: 'definition'; readonly definition: Definition })
-  | (Place & { readonly kind: 'foreign'; readonly foreign: Foreign });
+/** What one evaluation says of an image. */
+export interface Evaluations {
+  /** The systems of those asked for that have the image, in the order of `SYSTEMS`; of one that fails it counts as there. */
+  readonly systems: readonly System[];
+  /** The image for a system that was asked for. Throws UserError with what is wrong with it. */
+  imageFor(system: System): Promise<Evaluated>;
+}
 
 /**
  * `eval-cache` is off: an answer from the cache says nothing about whether the derivations that it names were
@@ -42,145 +32,160 @@ export type Evaluated =
  */
 const EVAL = ['eval', '--json', '--option', 'eval-cache', 'false'];
 
-// What nix says of an output that the flake does not have, in every version.
-const NO_OUTPUT = /does not provide attribute/;
+/** What was found at places that were tried one after another; the last one decided, or nothing did. */
+type Tried = readonly { readonly place: ImagePlace; readonly found: Found }[];
 
-/** Applies a function to a flake's output; undefined when the flake has no such output. `path` is for messages. */
-const applyToOutput = async (
-  nix: Nix,
-  { flake }: FlakeInstallable,
-  [output, ...path]: readonly [ImageOutput, ...string[]],
-  expression: string,
-): Promise<string | undefined> => {
-  const flags = ['--no-write-lock-file', ...nix.nixArgs];
-  const result = await nix.command([...EVAL, ...flags, '--apply', expression, `${flake}#${output}`], streamed(nix));
-  if (result.exitCode === 0) return result.stdout;
-  if (NO_OUTPUT.test(result.stderr) && result.stderr.includes(`'${output}'`)) return undefined;
-  throw evaluationFailure(`${flake}#${attributeText([output, ...path])}`, result.stderr);
+/** Where the evaluation of one system's image ended, and why. */
+interface Death {
+  readonly place: ImagePlace;
+  readonly error: UserError;
+}
+
+type Answer = { readonly tried: Tried } | { readonly death: Death };
+
+type Answers = ReadonlyMap<System, Answer>;
+
+type Run = { readonly found: readonly (readonly Found[])[] } | { readonly at: number; readonly stderr: string };
+
+/** One evaluation of a whole flake or file. Throws UserError `evaluation` where it dies before it looks at any place. */
+const run = async (nix: Nix, installable: Installable, expression: string): Promise<Run> => {
+  const args =
+    installable.kind === 'flake'
+      ? ['--no-write-lock-file', ...nix.nixArgs, ...wholeFlake(nix.version, installable.flake)]
+      : // The empty path names the file's own value, which the expression walks and calls itself.
+        [...nix.nixArgs, '--file', installable.file, ''];
+  let at: number | undefined;
+  const onStderrLine = (line: string): void => {
+    const marked = markedPlace(line);
+    if (marked === undefined) nix.log.debug(line);
+    else at = marked;
+  };
+  const result = await nix.command([...EVAL, '--apply', expression, ...args], { onStderrLine });
+  if (result.exitCode === 0) {
+    return { found: parseAnswer(installableText(installable), result.stdout, probeAnswerSchema) };
+  }
+  if (at === undefined) throw evaluationFailure(installableText(installable), result.stderr);
+  return { at, stderr: result.stderr };
 };
 
-const applyToFile = async (nix: Nix, { file, path }: FileInstallable, expression: string): Promise<string> => {
-  // The empty path names the file's own value, which the expression walks and calls itself.
-  const result = await nix.command([...EVAL, ...nix.nixArgs, '--apply', expression, '--file', file, ''], streamed(nix));
-  if (result.exitCode === 0) return result.stdout;
-  throw evaluationFailure(`--file ${file} ${attributeText(path)}`.trim(), result.stderr);
+const placeText = (installable: Installable, { path }: ImagePlace): string =>
+  installable.kind === 'flake'
+    ? `${installable.flake}#${attributeText(path)}`
+    : `--file ${installable.file} ${attributeText(path)}`.trim();
+
+/**
+ * One evaluation for all systems. Where one of them ends it, it is told by what Nix said, and the others are evaluated
+ * once more without it.
+ */
+const evaluateAll = async (nix: Nix, installable: Installable, asked: Asked): Promise<Answers> => {
+  const answers = new Map<System, Answer>();
+  const wanted = new Set(asked.systems);
+  let open = SYSTEMS.filter((system) => wanted.has(system) || asked.others?.includes(system));
+  while (open.length > 0) {
+    const lists = open.map((system) => placesOf(installable, system, wanted.has(system)));
+    const outcome = await run(nix, installable, probeExpression(lists, functionArguments(nix.nixArgs)));
+    if ('found' in outcome) {
+      for (const [index, places] of lists.entries()) {
+        const found = outcome.found[index] ?? [];
+        const tried = places.flatMap((place, at) => (found[at] ? [{ place, found: found[at] }] : []));
+        const [system] = places.map((place) => place.system);
+        if (system) answers.set(system, { tried });
+      }
+      break;
+    }
+    const place = lists.flat()[outcome.at];
+    if (!place) throw evaluationFailure(installableText(installable), outcome.stderr);
+    const error = evaluationFailure(placeText(installable, place), outcome.stderr);
+    answers.set(place.system, { death: { place, error } });
+    open = open.filter((system) => system !== place.system);
+  }
+  return answers;
 };
 
-const streamed = (nix: Nix) => ({ onStderrLine: (line: string) => nix.log.debug(line) });
+const isImage = ({ found }: Found): boolean => found === 'definition' || found === 'foreign' || found === 'there';
 
-const agreeOnSystem = (what: string, system: System, definition: Definition): System => {
-  if (definition.system === null || definition.system === system) return system;
-  throw new UserError('definition', `${what} stands under ${system} but holds programs of ${definition.system}`, {
-    hint: `take its packages from the package set of ${system}, or leave 'system' out`,
-    docs: 'definition.md',
+const isOther = (found: Found): found is Other => !isImage(found) && found.found !== 'nothing';
+
+/** Where something was found that decides: an image, or what stands where an image should. */
+const foundAt = (answer: Answer): ImagePlace | undefined => {
+  const last = 'tried' in answer ? answer.tried.at(-1) : undefined;
+  if (!last) return undefined;
+  return isImage(last.found) || (last.place.decides && isOther(last.found)) ? last.place : undefined;
+};
+
+/** Whether what was found says itself that it is of another system. */
+const isOfAnother = (answer: Answer, system: System): boolean => {
+  const last = 'tried' in answer ? answer.tried.at(-1) : undefined;
+  const own = last && !last.place.isOfSystem ? ownSystem(last.found) : null;
+  return own !== null && own !== system;
+};
+
+/**
+ * The first place that has the image for any system decides: one of the same name further on is another image. Where an
+ * evaluation died before that, there may have been one, and leaving it out would lose a platform without a word.
+ */
+const systemsIn = (answers: Answers): System[] => {
+  const found = new Map<System, number>();
+  for (const [system, answer] of answers) {
+    const place = foundAt(answer);
+    if (place && !isOfAnother(answer, system)) found.set(system, place.rank);
+  }
+  const first = Math.min(...found.values());
+  return SYSTEMS.filter((system) => {
+    const answer = answers.get(system);
+    return found.get(system) === first || (answer && 'death' in answer && answer.death.place.rank <= first);
   });
 };
 
-type FoundImage = Extract<Found, { found: 'definition' | 'foreign' }>;
-
-const isImage = (found: Found): found is FoundImage => found.found === 'definition' || found.found === 'foreign';
-
-const finish = async (nix: Nix, path: readonly string[], system: System, found: FoundImage): Promise<Evaluated> => {
-  const text = attributeText(path) || 'the image of the file';
-  const attribute = attributeText(path);
-  if (found.found === 'foreign') {
-    return { kind: 'foreign', foreign: parseForeign(text, found.foreign, path.at(-1) ?? ''), system, attribute };
-  }
-  const definition = parseDefinition(text, found.definition);
-  agreeOnSystem(text, system, definition);
-  return { kind: 'definition', definition: await settleRoots(nix, definition), system, attribute };
-};
-
-const inFlake = async (nix: Nix, installable: FlakeInstallable, system: System): Promise<Evaluated> => {
+/** The error for an image that is not there. */
+const notThere = (installable: Installable, system: System, tried: Tried, elsewhere: readonly System[]): UserError => {
   const what = installableText(installable);
-  const path = [system, ...installable.path];
-  const searched: Searched[] = [];
-  const absent: string[] = [];
-  for (const output of outputsOf(installable)) {
-    const expression = probeExpression({ output, system, path, perSystem: false });
-    const answer = await applyToOutput(nix, installable, [output, ...path], expression);
-    if (answer === undefined) {
-      if (!isOptional(output)) absent.push(output);
-      continue;
-    }
-    const found = parseAnswer(what, answer, probeAnswerSchema);
-    const attribute = [output, ...path];
-    if (isImage(found)) return finish(nix, attribute, system, found);
-    if (found.found !== 'nothing') throw notAnImage(what, attribute, found);
-    searched.push({ place: attribute, depth: found.depth + 1, names: found.names });
-  }
-  const elsewhere = installable.system === undefined ? await systemsOfFlake(nix, installable).catch(() => []) : [];
-  throw unknownAttribute(`${what} for ${system}`, searched, { absent, elsewhere });
+  for (const { place, found } of tried) if (isOther(found)) return notAnImage(what, place.path, found);
+  const searched = tried.flatMap(({ place, found }): Searched[] =>
+    found.found === 'nothing' && (installable.kind === 'file' || found.depth > 0)
+      ? [{ place: place.path, depth: found.depth, names: found.names, isLarge: place.output === 'legacyPackages' }]
+      : [],
+  );
+  if (installable.kind === 'file') return unknownAttribute(what, searched);
+  const absent = tried.flatMap(({ place, found }) =>
+    found.found === 'nothing' && found.depth === 0 && place.isExpected ? [place.output] : [],
+  );
+  return unknownAttribute(`${what} for ${system}`, searched, { absent, elsewhere });
 };
 
-const fileExpression = (nix: Nix, { path }: FileInstallable, system: System): string =>
-  probeExpression({ output: path[0] ?? '', system, path, perSystem: true, given: functionArguments(nix.nixArgs) });
-
-const inFile = async (nix: Nix, installable: FileInstallable, system: System): Promise<Evaluated> => {
-  const what = installableText(installable);
-  const expression = fileExpression(nix, installable, system);
-  const found = parseAnswer(what, await applyToFile(nix, installable, expression), probeAnswerSchema);
-  if (isImage(found)) return finish(nix, installable.path, system, found);
-  if (found.found !== 'nothing') throw notAnImage(what, installable.path, found);
-  throw unknownAttribute(what, [{ place: installable.path, depth: found.depth, names: found.names }]);
+/** Systems that nothing was asked about, and that have the image. */
+const elsewhereOf = async (nix: Nix, installable: Installable, answers: Answers): Promise<readonly System[]> => {
+  if (installable.kind === 'file' || installable.system !== undefined) return [];
+  const others = SYSTEMS.filter((system) => !answers.has(system));
+  const more = await evaluateAll(nix, installable, { systems: [], others }).catch((): Answers => new Map());
+  return systemsIn(new Map([...answers, ...more]));
 };
-
-/** Outputs that few flakes have; that they are missing explains nothing. */
-const isOptional = (output: ImageOutput): boolean => output !== 'nixImages' && output !== 'packages';
-
-const outputsOf = ({ output }: FlakeInstallable): readonly ImageOutput[] => (output ? [output] : IMAGE_OUTPUTS);
 
 /**
- * Evaluates the image that `installable` names for one system; builds nothing. In a flake `nixImages.<system>.NAME`
- * goes before the same name in `IMAGE_OUTPUTS` that follow; in a file the attribute is a definition or a set of them by system.
- * Throws UserError: `evaluation` (no such attribute, no image, nix failed), `definition` (does not fit the schema, or
- * is of another system), `input` (the installable fixes another system).
+ * Evaluates the image that `installable` names, for all systems that are asked for by one call of Nix; builds nothing.
+ * In a flake `nixImages.<system>.NAME` goes before the same name in the outputs of `SEARCHED_OUTPUTS` that follow, and
+ * the name as a path of its own comes last; in a file the attribute is an image or a set of them by system.
+ * Throws UserError: `evaluation` where the flake or file itself fails, `input` where the installable fixes another system.
+ * `imageFor` throws `evaluation` (no such attribute, no image, nix failed) and `definition` (does not fit the schema, or
+ * is of another system).
  */
-export const evaluateImage = async (nix: Nix, installable: Installable, system: System): Promise<Evaluated> => {
-  if (installable.kind === 'file') return inFile(nix, installable, system);
-  if (installable.system !== undefined && installable.system !== system) {
-    throw new UserError('input', `${installableText(installable)} is of ${installable.system}, not of ${system}`, {
+export const evaluateImages = async (nix: Nix, installable: Installable, asked: Asked): Promise<Evaluations> => {
+  const fixed = installable.kind === 'flake' ? installable.system : undefined;
+  const wrong = fixed === undefined ? undefined : asked.systems.find((system) => system !== fixed);
+  if (wrong !== undefined) {
+    throw new UserError('input', `${installableText(installable)} is of ${fixed}, not of ${wrong}`, {
       hint: 'name the image without its system, as FLAKE#NAME, to have it for others',
     });
   }
-  return inFlake(nix, installable, system);
-};
-
-/** A file is asked once per system: it may be a function of the system, or hold a set by system. */
-const systemsOfFile = async (nix: Nix, installable: FileInstallable): Promise<readonly System[]> => {
-  const what = installableText(installable);
-  const systems: System[] = [];
-  for (const system of SYSTEMS) {
-    const expression = fileExpression(nix, installable, system);
-    const found = parseAnswer(what, await applyToFile(nix, installable, expression), probeAnswerSchema);
-    if (!isImage(found)) continue;
-    // Another tool's image is what its derivation is, unless the expression was asked for the system.
-    const own = found.found === 'foreign' ? found.foreign.system : parseDefinition(what, found.definition).system;
-    if (own === null || own === system) systems.push(system);
-  }
-  return systems;
-};
-
-const systemsOfFlake = async (nix: Nix, installable: FlakeInstallable): Promise<readonly System[]> => {
-  for (const output of outputsOf(installable)) {
-    const expression = systemsExpression(SYSTEMS, installable.path, output);
-    const answer = await applyToOutput(nix, installable, [output], expression);
-    const found = answer === undefined ? [] : parseAnswer(installableText(installable), answer, systemsAnswerSchema);
-    const systems = SYSTEMS.filter((system) => found.includes(system));
-    if (systems.length > 0) return systems;
-  }
-  return [];
-};
-
-/**
- * The systems for which the image exists, in the order of `SYSTEMS`; never empty. The first output of a flake that
- * has the name decides. Throws what `evaluateImage` throws when the name is nowhere.
- */
-export const systemsOf = async (nix: Nix, installable: Installable): Promise<readonly System[]> => {
-  if (installable.kind === 'flake' && installable.system !== undefined) return [installable.system];
-  const systems =
-    installable.kind === 'file' ? await systemsOfFile(nix, installable) : await systemsOfFlake(nix, installable);
-  if (systems.length > 0) return systems;
-  const { system } = await evaluateImage(nix, installable, SYSTEMS[0]);
-  return [system];
+  const others = fixed === undefined ? asked.others : [];
+  const answers = await evaluateAll(nix, installable, { systems: asked.systems, others: others ?? [] });
+  const imageFor = async (system: System): Promise<Evaluated> => {
+    const answer = answers.get(system) ?? { tried: [] };
+    if ('death' in answer) throw answer.death.error;
+    const last = answer.tried.at(-1);
+    const image = last && (await imageOf(nix, last.place, last.found));
+    if (image) return image;
+    throw notThere(installable, system, answer.tried, await elsewhereOf(nix, installable, answers));
+  };
+  return { systems: systemsIn(answers), imageFor };
 };

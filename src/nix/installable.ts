@@ -1,19 +1,24 @@
 import { isSystem, SYSTEMS, type System } from '../image/system.ts';
 import { UserError } from '../io/error.ts';
-import { NAMED_OUTPUTS } from './recognise.ts';
+import { MIXED_OUTPUTS, NAMED_OUTPUTS } from './recognise.ts';
 
-/** Outputs of a flake that may hold images, in the order in which they are tried. */
-export const IMAGE_OUTPUTS = ['nixImages', ...NAMED_OUTPUTS, 'packages'] as const;
+/** Outputs that are nothing but images. */
+export const IMAGE_OUTPUTS: readonly string[] = ['nixImages', ...NAMED_OUTPUTS];
 
-export type ImageOutput = (typeof IMAGE_OUTPUTS)[number];
+/**
+ * Outputs of a flake that are searched for a name, in their order. `legacyPackages` is last, as for Nix itself: to look
+ * into it may cost an evaluation of nixpkgs.
+ */
+export const SEARCHED_OUTPUTS: readonly string[] = [...IMAGE_OUTPUTS, ...MIXED_OUTPUTS, 'legacyPackages'];
 
-/** An image in a flake: `FLAKE#NAME`, or by its full path, which fixes output and system. */
+/** An image in a flake: `FLAKE#NAME`, or by its full path, `FLAKE#OUTPUT.SYSTEM.NAME`, which fixes output and system. */
 export interface FlakeInstallable {
   readonly kind: 'flake';
   readonly flake: string;
   /** The parts of the name, `default` when none was given. */
   readonly path: readonly string[];
-  readonly output: ImageOutput | undefined;
+  readonly output: string | undefined;
+  /** Undefined beside an output where the systems are told apart from it. */
   readonly system: System | undefined;
 }
 
@@ -65,14 +70,17 @@ export const parseAttributePath = (text: string): readonly string[] => {
 export const attributeText = (path: readonly string[]): string =>
   path.map((part) => (/^[A-Za-z_][A-Za-z0-9_'-]*$/.test(part) ? part : JSON.stringify(part))).join('.');
 
+/** What a system's name looks like, whether images are built for it or not. */
+const SYSTEM = /^[a-z0-9_]+-(linux|darwin|freebsd|netbsd|openbsd|windows|cygwin|none)$/;
+
 const fullPath = (text: string, parts: readonly string[]): Pick<FlakeInstallable, 'output' | 'system' | 'path'> => {
-  const output = IMAGE_OUTPUTS.find((name) => name === parts[0]);
-  const [, system = '', ...path] = parts;
-  if (output === undefined || parts.length < 2) return { output: undefined, system: undefined, path: parts };
-  if (!isSystem(system)) {
-    throw wrong(text, `images are built for ${SYSTEMS.join(' and ')}, not for ${JSON.stringify(system)}`);
+  const [output = '', system, ...path] = parts;
+  const isNamed = output === 'nixImages' || output === 'packages';
+  if (system === undefined || !(isNamed || SYSTEM.test(system))) {
+    return { output: undefined, system: undefined, path: parts };
   }
-  return { output, system, path };
+  if (isSystem(system)) return { output, system, path };
+  throw wrong(text, `images are built for ${SYSTEMS.join(' and ')}, not for ${JSON.stringify(system)}`);
 };
 
 /** Reads `FLAKE#NAME`; without a name it is `default`. Throws UserError `input`. */
@@ -100,5 +108,6 @@ export const installableText = (installable: Installable): string => {
     return `--file ${installable.file}${installable.path.length > 0 ? ` -A ${attributeText(installable.path)}` : ''}`;
   }
   const { flake, output, system, path } = installable;
-  return `${flake}#${attributeText([...(output && system ? [output, system] : []), ...path])}`;
+  if (output === undefined) return `${flake}#${attributeText(path)}`;
+  return `${flake}#${attributeText([output])}.${system ?? '<system>'}.${attributeText(path)}`;
 };

@@ -14,6 +14,8 @@ export interface Searched {
   readonly place: readonly string[];
   readonly depth: number;
   readonly names: readonly string[];
+  /** Whether it is a package set, whose names are too many to list. */
+  readonly isLarge?: boolean;
 }
 
 const searchedText = ({ place, depth, names }: Searched): string => {
@@ -42,7 +44,7 @@ export const unknownAttribute = (
   const meant = near.length > 0 ? `did you mean ${[...new Set(near)].join(' or ')}? ` : '';
   const systems = elsewhere.length > 0 ? ` (there is one for ${elsewhere.join(' and ')})` : '';
   const missing = absent.length > 0 ? [`there is no ${absent.join(' and no ')}`] : [];
-  const places = [...searched.map(searchedText), ...missing].join('; ');
+  const places = [...searched.filter(({ isLarge }) => !isLarge).map(searchedText), ...missing].join('; ');
   return new UserError('evaluation', `${what}: no such image${systems}; ${places}`, {
     hint: `${meant}images are declared as nixImages.<system>.<name> = mkImage { … }`,
     docs: 'definition.md',
@@ -50,7 +52,7 @@ export const unknownAttribute = (
 };
 
 /** What is there and is no container image. */
-type Other = Exclude<Found, { found: 'definition' | 'foreign' | 'nothing' }>;
+export type Other = Exclude<Found, { found: 'definition' | 'foreign' | 'there' | 'nothing' }>;
 
 const kindText = (found: Other): string => {
   if (found.found === 'disk') return `the disk image ${found.name || '(without name)'}, no container image`;

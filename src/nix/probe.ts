@@ -2,8 +2,8 @@ import { z } from 'zod';
 import { foreignAnswerSchema, RECOGNISE } from './recognise.ts';
 
 /**
- * The expression that `nix eval --apply` runs on a flake output or on a file's value: it walks an attribute path
- * and says what lies there, so that names are known for messages and one evaluation is enough.
+ * The expression that `nix eval --apply` runs on a whole flake or on a file's value: it walks attribute paths, for
+ * several systems at once, and says what lies there, so that one evaluation gives every image and the names for messages.
  */
 
 /** A Nix string literal of any text. */
@@ -16,6 +16,8 @@ export const nixList = (parts: readonly string[]): string => `[ ${parts.map(nixS
 const foundSchema = z.discriminatedUnion('found', [
   z.object({ found: z.literal('definition'), definition: z.unknown() }),
   z.object({ found: z.literal('foreign'), foreign: foreignAnswerSchema }),
+  /** What was only asked for: an image, or whatever else stands where images do; `system` where it says its own. */
+  z.object({ found: z.literal('there'), system: z.string().nullable() }),
   z.object({ found: z.literal('disk'), name: z.string() }),
   z.object({ found: z.literal('derivation'), name: z.string() }),
   z.object({ found: z.literal('set'), names: z.array(z.string()) }),
@@ -26,17 +28,45 @@ const foundSchema = z.discriminatedUnion('found', [
 
 export type Found = z.infer<typeof foundSchema>;
 
-export const probeAnswerSchema = foundSchema;
+/** For each list of places, what was found at them; those behind the first that decides were not looked at. */
+export const probeAnswerSchema = z.array(z.array(foundSchema));
 
-/** Systems of `systemsExpression`, as printed. */
-export const systemsAnswerSchema = z.array(z.string());
+/** A place where an image may be. */
+export interface ProbePlace {
+  /** The attribute path from the top of the flake or file. */
+  readonly path: readonly string[];
+  /** The system that functions on the way are called with. */
+  readonly system: string;
+  /** The output that it stands under: its name may say what a derivation without marks is. */
+  readonly output: string;
+  /** Whether an attribute set of systems at the end of the path is followed. */
+  readonly perSystem: boolean;
+  /** Whether whatever stands here ends the search; otherwise only an image does, for programs have the same names. */
+  readonly decides: boolean;
+  /** Whether the image is wanted; otherwise it is only asked whether there is one. */
+  readonly whole: boolean;
+}
+
+/**
+ * What Nix prints on standard error before it looks at a place: the last one says where an evaluation died. The number
+ * counts all places of an expression.
+ */
+const MARK = 'nix-images: place ';
+
+const MARK_LINE = new RegExp(`^trace: ${MARK}(\\d+)$`);
+
+/** The number of the place that a line of standard error tells of; undefined for other lines. */
+export const markedPlace = (line: string): number | undefined => {
+  const [, number] = MARK_LINE.exec(line) ?? [];
+  return number === undefined ? undefined : Number(number);
+};
 
 // `outPath` makes Nix print the whole set as that path, so roots cross the border with `path` instead.
 // A function with named arguments is called with the ones we know, as nix-build does on its way along a path.
 const PRELUDE = `${RECOGNISE}
-  call = v:
+  call = at: v:
     if builtins.isFunction v && builtins.functionArgs v != { } then
-      v (builtins.intersectAttrs (builtins.functionArgs v) (given // { inherit system; }))
+      v (builtins.intersectAttrs (builtins.functionArgs v) (given // { inherit (at) system; }))
     else
       v;
   root = r: if builtins.isAttrs r && r ? outPath then removeAttrs r [ "outPath" ] // { path = r.outPath; } else r;
@@ -45,36 +75,49 @@ const PRELUDE = `${RECOGNISE}
     if isDerivation v then { found = "derivation"; name = v.name or ""; }
     else if builtins.isAttrs v then { found = "set"; names = builtins.attrNames v; }
     else { found = "value"; type = if builtins.isFunction v then "function" else builtins.typeOf v; };
-  arrive = v:
-    let kind = kindUnder output v; in
-    if kind == "definition" then { found = "definition"; definition = portable (definitionOf v); }
+  there = system: { found = "there"; inherit system; };
+  arrive = at: v:
+    let kind = kindUnder at.output v; in
+    if kind == "definition" then
+      let definition = definitionOf v; in
+      if at.whole then { found = "definition"; definition = portable definition; }
+      else there (definition.system or null)
     else if kind == "disk" then { found = "disk"; name = textOf (v.name or null); }
-    else if kind != null then { found = "foreign"; foreign = foreignOf kind v; }
+    else if kind != null then
+      let foreign = foreignOf kind v; in
+      if at.whole then { found = "foreign"; inherit foreign; } else there foreign.system
     else if isDerivation v && v ? nixImage then describe v.nixImage
-    else if builtins.isAttrs v && !(isDerivation v) && perSystem && v ? \${system} then arrive v.\${system}
+    else if builtins.isAttrs v && !(isDerivation v) && at.perSystem && v ? \${at.system} then arrive at v.\${at.system}
     else describe v;
-  walk = depth: v: path:
-    let here = call v; name = builtins.head path; in
-    if path == [ ] then arrive here
+  walk = at: depth: v: path:
+    let here = call at v; name = builtins.head path; in
+    if path == [ ] then (if at.decides && !at.whole && !at.perSystem then there null else arrive at here)
     else if !(builtins.isAttrs here) then { found = "nothing"; inherit depth; names = [ ]; }
-    else if here ? \${name} then walk (depth + 1) here.\${name} (builtins.tail path)
+    else if here ? \${name} then walk at (depth + 1) here.\${name} (builtins.tail path)
     else { found = "nothing"; inherit depth; names = builtins.attrNames here; };
+  look = at: builtins.trace "${MARK}\${toString at.number}" (walk at 0 top at.path);
+  ends = at: { found, ... }:
+    if at.decides then found != "nothing" else builtins.elem found [ "definition" "foreign" "there" ];
+  search = places:
+    if places == [ ] then [ ]
+    else let at = builtins.head places; found = look at; in
+      [ found ] ++ (if ends at found then [ ] else search (builtins.tail places));
 `;
 
-export interface ProbeOptions {
-  /** The output that is searched: its name may say what a derivation is. */
-  readonly output: string;
-  readonly system: string;
-  readonly path: readonly string[];
-  /** Whether an attribute set of systems at the end of the path is followed (files). */
-  readonly perSystem: boolean;
-  /** Further arguments for functions with named arguments, as `functionArguments` writes them. */
-  readonly given?: string;
-}
+const nixPlace = ({ path, system, output, perSystem, decides, whole }: ProbePlace, number: number): string =>
+  `{ path = ${nixList(path)}; system = ${nixString(system)}; output = ${nixString(output)}; perSystem = ${perSystem}; ` +
+  `decides = ${decides}; whole = ${whole}; number = ${number}; }`;
 
-/** A function from an output or a file's value to what lies at `path`; its answer fits `probeAnswerSchema`. */
-export const probeExpression = ({ output, system, path, perSystem, given = '{ }' }: ProbeOptions): string =>
-  `top: let output = ${nixString(output)}; system = ${nixString(system)}; perSystem = ${perSystem}; given = ${given};${PRELUDE}in walk 0 top ${nixList(path)}`;
+/**
+ * A function from a whole flake or a file's value to what lies at the places of each list, which are tried in their order
+ * until one decides. Its answer fits `probeAnswerSchema`. `given` are further arguments for functions with named
+ * arguments, as `functionArguments` writes them.
+ */
+export const probeExpression = (lists: readonly (readonly ProbePlace[])[], given = '{ }'): string => {
+  let number = 0;
+  const texts = lists.map((places) => `(search [ ${places.map((place) => nixPlace(place, number++)).join(' ')} ])`);
+  return `top: let given = ${given};${PRELUDE}in builtins.seq top [ ${texts.join(' ')} ]`;
+};
 
 /**
  * The `--arg NAME EXPRESSION` and `--argstr NAME TEXT` among a person's arguments for Nix, as an attribute set: Nix
@@ -88,20 +131,3 @@ export const functionArguments = (nixArgs: readonly string[]): string => {
   });
   return `{ ${members.join(' ')} }`;
 };
-
-/**
- * A function from a flake output to those of `systems` that hold an image of that name; a package counts only when it is
- * one, for programs often have the same name as their image.
- */
-export const systemsExpression = (
-  systems: readonly string[],
-  path: readonly string[],
-  output: string,
-): string => `top: let output = ${nixString(output)}; system = ""; perSystem = false; given = { };${PRELUDE}
-  has = s:
-    let found = walk 0 top ([ s ] ++ ${nixList(path)}); in
-    ${output === 'packages' ? 'found.found == "definition" || found.found == "foreign"' : 'exists top ([ s ] ++ path)'};
-  path = ${nixList(path)};
-  exists = v: parts:
-    parts == [ ] || builtins.isAttrs v && v ? \${builtins.head parts} && exists v.\${builtins.head parts} (builtins.tail parts);
-  in builtins.filter has ${nixList(systems)}`;

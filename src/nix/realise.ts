@@ -14,6 +14,8 @@ const LOG_LINES = 25;
 export interface RealiseOptions {
   /** Folder that gets links to what was realised, as roots of the garbage collector; see `withGcRoots`. */
   readonly gcRootDir: string;
+  /** Paths that were valid a moment ago; Nix is asked unless given. */
+  readonly valid?: ReadonlySet<string> | undefined;
 }
 
 /** A valid path needs no derivation, which may have been collected since. */
@@ -54,14 +56,13 @@ const realiseChunk = async (
   if (result.exitCode !== 0) throw await failed(nix, result.stderr);
 };
 
-/**
- * Makes every root valid in Nix's store: taken from a substituter or built, and kept from the garbage
- * collector by links in `gcRootDir`. The log of nix goes to `nix.log`. Throws UserError: `build`, `system` (not
- * buildable here), `file` (disk full), `cancelled`.
- */
-export const realise = async (nix: Nix, roots: readonly Root[], { gcRootDir }: RealiseOptions): Promise<void> => {
-  const paths = [...new Set(roots.map(({ outPath }) => outPath))];
-  const valid = await validPaths(nix, paths);
+/** Realises the roots that are not valid, and keeps all. */
+const realiseLacking = async (
+  nix: Nix,
+  roots: readonly Root[],
+  gcRootDir: string,
+  valid: ReadonlySet<string>,
+): Promise<void> => {
   const lacking = roots.filter(({ outPath }) => !valid.has(outPath));
   await bringEvaluated(
     nix,
@@ -70,12 +71,36 @@ export const realise = async (nix: Nix, roots: readonly Root[], { gcRootDir }: R
   );
   const targets = [...new Set(roots.map((root) => argumentOf(root, valid)))];
   for (const [at, chunk] of chunks(targets).entries()) await realiseChunk(nix, chunk, join(gcRootDir, `root-${at}`));
-  const now = await validPaths(nix, paths);
-  const lost = paths.find((path) => !now.has(path));
+  // A path that was realised by its own name is there; a derivation may have made others than the definition names.
+  const made = lacking.filter(({ drvPath }) => drvPath !== null).map(({ outPath }) => outPath);
+  if (made.length === 0) return;
+  const now = await validPaths(nix, made);
+  const lost = made.find((path) => !now.has(path));
   if (lost === undefined) return;
   throw new UserError('build', `${lost} was not made by the derivations that the definition names for it`, {
     hint: 'list its package in copyToRoot, or name it in a string of its own',
   });
+};
+
+/**
+ * Makes every root valid in Nix's store: taken from a substituter or built, and kept from the garbage
+ * collector by links in `gcRootDir`. The log of nix goes to `nix.log`. Throws UserError: `build`, `system` (not
+ * buildable here), `file` (disk full), `cancelled`.
+ */
+export const realise = async (
+  nix: Nix,
+  roots: readonly Root[],
+  { gcRootDir, valid }: RealiseOptions,
+): Promise<void> => {
+  const validNow = (): Promise<ReadonlySet<string>> => validPaths(nix, [...new Set(roots.map((root) => root.outPath))]);
+  try {
+    await realiseLacking(nix, roots, gcRootDir, valid ?? (await validNow()));
+  } catch (error) {
+    const wereThere = valid && roots.every(({ outPath }) => valid.has(outPath));
+    if (!wereThere || !(error instanceof UserError) || error.code !== 'build') throw error;
+    // Nothing had to be built, so something was collected meanwhile; what Nix says of the second attempt counts.
+    await realiseLacking(nix, roots, gcRootDir, await validNow());
+  }
 };
 
 /** As `realise`, and what a store elsewhere has is copied, so that it can be read and run on this machine. */

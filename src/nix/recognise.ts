@@ -20,6 +20,9 @@ export type ImageKind = z.infer<typeof imageKindSchema>;
 /** Outputs whose name says what a derivation without marks is. */
 export const NAMED_OUTPUTS = ['dockerImages', 'ociImages', 'diskImages'] as const;
 
+/** Outputs that hold images among other things: only what has the marks of an image is one. */
+export const MIXED_OUTPUTS = ['containers', 'images', 'packages'] as const;
+
 /** A derivation that makes an image of another maker, as `foreignOf` describes it. */
 export const foreignAnswerSchema = z.object({
   kind: foreignKindSchema,

@@ -3,10 +3,12 @@ import type { Definition } from '../image/definition.ts';
 import type { Digest } from '../image/digest.ts';
 import type { System } from '../image/system.ts';
 import { UserError } from '../io/error.ts';
-import { evaluateImage, systemsOf } from '../nix/evaluate.ts';
+import { evaluateImages } from '../nix/evaluate.ts';
 import type { Foreign } from '../nix/foreign.ts';
+import type { Evaluated } from '../nix/found-image.ts';
 import { type Installable, installableText } from '../nix/installable.ts';
 import type { Nix } from '../nix/nix.ts';
+import { possibleSystems } from '../nix/search-places.ts';
 import type { Repository } from '../registry/repository.ts';
 
 interface Common {
@@ -44,32 +46,56 @@ export const handoverPart = (handover: Handover): Part => ({
   handover,
 });
 
+/** What is to be built of an installable. */
+export interface WantedJobs {
+  /** The systems to publish; all that the image is defined for where it names none. */
+  readonly systems: readonly System[];
+  /** Those of them that need no build. */
+  readonly handed: ReadonlySet<System>;
+  /** Whether a system whose image does not evaluate is left out with a warning. */
+  readonly allowMissing: boolean;
+}
+
 /**
- * What is to be built of an installable: every system it is defined for, or those of `wanted`, but for the ones in
- * `handed`. Throws UserError `evaluation`, `definition` or `input` as Nix and the definition give reason to.
+ * What is to be built of an installable, found by one evaluation. Throws UserError `evaluation`, `definition` or `input`
+ * as Nix and the definition give reason to.
  */
-export async function jobParts(
-  nix: Nix,
-  installable: Installable,
-  wanted: readonly System[],
-  handed: ReadonlySet<System>,
-): Promise<Part[]> {
+export async function jobParts(nix: Nix, installable: Installable, wanted: WantedJobs): Promise<Part[]> {
+  const { systems: named, handed, allowMissing } = wanted;
+  const possible = named.length > 0 ? named : possibleSystems(installable);
+  const open = possible.filter((system) => !handed.has(system));
+  const [first] = open;
+  if (first === undefined) return [];
   // Whoever names systems expects these and no others, so nothing else need evaluate.
-  const systems = wanted.length > 0 ? wanted : await systemsOf(nix, installable);
+  const others = named.length > 0 ? [] : possible.filter((system) => handed.has(system));
+  const evaluations = await evaluateImages(nix, installable, { systems: open, others });
+  const systems = named.length > 0 ? named : evaluations.systems;
+  if (systems.length === 0) await evaluations.imageFor(first);
   const parts: Part[] = [];
-  for (const system of systems) {
-    if (handed.has(system)) continue;
-    const evaluated = await evaluateImage(nix, installable, system);
-    const common = { system, systems, origin: `${installableText(installable)} (${system})` };
-    if (evaluated.kind === 'foreign') {
-      const { foreign } = evaluated;
-      parts.push({ ...common, kind: 'foreign', name: foreign.name, tag: foreign.tag, foreign });
-    } else {
-      const { definition } = evaluated;
-      parts.push({ ...common, kind: 'job', name: definition.name, tag: definition.tag, definition });
+  const failures: UserError[] = [];
+  for (const system of systems.filter((each) => open.includes(each))) {
+    try {
+      const evaluated = await evaluations.imageFor(system);
+      parts.push(partOf(evaluated, systems, `${installableText(installable)} (${system})`));
+    } catch (error) {
+      if (!allowMissing || !(error instanceof UserError) || error.code === 'cancelled') throw error;
+      failures.push(error);
     }
   }
+  const [failure] = failures;
+  if (failure && parts.length === 0 && handed.size === 0) throw failure;
+  for (const { message } of failures) nix.log.warn(`left out: ${message}`);
   return parts;
+}
+
+function partOf(evaluated: Evaluated, systems: readonly System[], origin: string): Part {
+  const common = { system: evaluated.system, systems, origin };
+  if (evaluated.kind === 'foreign') {
+    const { foreign } = evaluated;
+    return { ...common, kind: 'foreign', name: foreign.name, tag: foreign.tag, foreign };
+  }
+  const { definition } = evaluated;
+  return { ...common, kind: 'job', name: definition.name, tag: definition.tag, definition };
 }
 
 /** The one image that all parts belong to. Throws UserError `platforms` when they are of several, or there are none. */

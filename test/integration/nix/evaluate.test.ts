@@ -2,12 +2,12 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { CODECS } from '../../../src/image/compression.ts';
 import type { Root } from '../../../src/image/definition.ts';
 import { SYSTEMS } from '../../../src/image/system.ts';
-import { systemsOf } from '../../../src/nix/evaluate.ts';
+import { evaluateImages } from '../../../src/nix/evaluate.ts';
 import { fileInstallable, parseInstallable } from '../../../src/nix/installable.ts';
 import type { Nix } from '../../../src/nix/nix.ts';
 import { nixVersionsNotRun, nixVersionsUnderTest, openNixUnderTest } from '../../support/nix.ts';
 import { uniqueTempDir } from '../../support/tools.ts';
-import { createNixFixture, evaluateDefinition, type NixFixture } from './fixture.ts';
+import { createNixFixture, evaluateDefinition, type NixFixture, systemsOf } from './fixture.ts';
 
 for (const { suite, reason } of nixVersionsNotRun()) {
   test(`not run with the Nix of ${suite}: ${reason}`, () => {
@@ -22,11 +22,22 @@ const rootNames = (roots: readonly Root[]): readonly string[] =>
     .map(({ drvPath, output, outPath }) => `${outPath.slice(44)} ${drvPath?.slice(44) ?? '-'} ${output ?? '-'}`)
     .sort();
 
+/** The same Nix, and how often it has evaluated. */
+const counting = (nix: Nix): { readonly counted: Nix; readonly count: () => number } => {
+  let calls = 0;
+  const command: Nix['command'] = (args, options) => {
+    if (args[0] === 'eval') calls += 1;
+    return nix.command(args, options);
+  };
+  return { counted: { ...nix, command }, count: () => calls };
+};
+
 const ERRORS = [
   ['#ap', /no such image; nixImages\.x86_64-linux has aborts, app,.*packages\.x86_64-linux has/, /did you mean app/],
   ['#nowhere.deep', /no such image/, /nixImages\.<system>/],
   ['#app.x.y', /app is|no such image/, /mkImage|nixImages/],
   ['#python3', /packages\.x86_64-linux\.python3 is the derivation python3-3\.11, no image/, /wrap it: .*mkImage/],
+  ['#program', /containers\.x86_64-linux\.program is the derivation python3-3\.11, no image/, /wrap it: .*mkImage/],
   ['#text', /nixImages\.x86_64-linux\.text is a string, no image/, /mkImage/],
   ['#function', /is a function, no image/, /mkImage/],
   [
@@ -116,6 +127,18 @@ describe.each(nixVersionsUnderTest())('evaluation with $label', (version) => {
     ['#with-image', 'packages.x86_64-linux.with-image'],
     ['#definition', 'packages.x86_64-linux.definition'],
     ['#"dotted.name"', 'nixImages.x86_64-linux."dotted.name"'],
+    ['#boxed', 'containers.x86_64-linux.boxed'],
+    ['#containers.x86_64-linux.boxed', 'containers.x86_64-linux.boxed'],
+    ['#also-container', 'containers.x86_64-linux.also-container'],
+    ['#picture', 'images.x86_64-linux.picture'],
+    ['#images.x86_64-linux.picture', 'images.x86_64-linux.picture'],
+    ['#only-there', 'legacyPackages.x86_64-linux.only-there'],
+    ['#dockerImages.deep', 'legacyPackages.x86_64-linux.dockerImages.deep'],
+    ['#legacyPackages.x86_64-linux.dockerImages.deep', 'legacyPackages.x86_64-linux.dockerImages.deep'],
+    ['#packages.x86_64-linux.wrapped.passthru.image', 'packages.x86_64-linux.wrapped.passthru.image'],
+    ['#wrapped.passthru.image', 'packages.x86_64-linux.wrapped.passthru.image'],
+    ['#hydraJobs.jobs.app', 'hydraJobs.jobs.app'],
+    ['#hydraJobs.jobs.app.x86_64-linux', 'hydraJobs.jobs.app.x86_64-linux'],
   ])('FLAKE%s is %s', async (name, attribute) => {
     expect((await evaluate(name)).attribute).toBe(attribute);
   });
@@ -125,6 +148,10 @@ describe.each(nixVersionsUnderTest())('evaluation with $label', (version) => {
     ['#one-system', [X86]],
     ['#with-image', SYSTEMS],
     ['#nixImages.aarch64-linux.app', ['aarch64-linux']],
+    ['#legacyPackages.aarch64-linux.only-there', ['aarch64-linux']],
+    ['#boxed', SYSTEMS],
+    ['#hydraJobs.jobs.app', SYSTEMS],
+    ['#hydraJobs.jobs.app.aarch64-linux', ['aarch64-linux']],
   ])('systems of FLAKE%s', async (name, systems) => {
     expect(await systemsOf(nix, parseInstallable(`${fixture.flake}${name}`))).toEqual(systems);
   });
@@ -153,6 +180,46 @@ describe.each(nixVersionsUnderTest())('evaluation with $label', (version) => {
   ])('--file -A %s is refused', async (attribute, message) => {
     await expect(evaluateDefinition(nix, fileInstallable(fixture.file, attribute), X86)).rejects.toThrow(message);
     await expect(systemsOf(nix, fileInstallable(fixture.file, attribute))).rejects.toThrow(message);
+  });
+
+  test('a derivation without marks is an image where its path says so', async () => {
+    const installable = parseInstallable(`${fixture.flake}#legacyPackages.x86_64-linux.dockerImages.app`);
+    const { imageFor } = await evaluateImages(nix, installable, { systems: [X86] });
+    expect(await imageFor(X86)).toMatchObject({ kind: 'foreign', foreign: { kind: 'archive', name: 'app' } });
+  });
+
+  test.each([
+    ['a flake', '#app', 1],
+    ['a name that stands in its packages', '#with-image', 1],
+    ['a path of its own', '#hydraJobs.jobs.app', 1],
+    ['an image that one system lacks', '#one-system', 1],
+    ['one that ends the evaluation for one system', '#half', 2],
+  ])('%s costs %s: as many evaluations as it must', async (_what, name, calls) => {
+    const { counted, count } = counting(nix);
+    const evaluations = await evaluateImages(counted, parseInstallable(`${fixture.flake}${name}`), {
+      systems: SYSTEMS,
+    });
+    await evaluations.imageFor(X86);
+    expect(count()).toBe(calls);
+  });
+
+  test('a file of both systems costs one evaluation', async () => {
+    const { counted, count } = counting(nix);
+    const { systems } = await evaluateImages(counted, fileInstallable(fixture.file, 'app'), { systems: SYSTEMS });
+    expect(systems).toEqual(SYSTEMS);
+    expect(count()).toBe(1);
+  });
+
+  test('where one system ends the evaluation, the other is there, and Nix says why', async () => {
+    const installable = parseInstallable(`${fixture.flake}#half`);
+    const { systems, imageFor } = await evaluateImages(nix, installable, { systems: SYSTEMS });
+    expect(systems).toEqual(SYSTEMS);
+    expect(await imageFor(X86)).toMatchObject({ definition: { name: 'half' } });
+    await expect(imageFor('aarch64-linux')).rejects.toMatchObject({
+      code: 'evaluation',
+      message: expect.stringMatching(/#nixImages\.aarch64-linux\.half failed: .*no arm/),
+      hint: expect.stringMatching(/--show-trace .*#nixImages\.aarch64-linux\.half/),
+    });
   });
 
   test('a content-addressed derivation is refused by its name', async () => {

@@ -2,7 +2,12 @@ import { copyFile, cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { type Evaluated, evaluateImage } from '../../../src/nix/evaluate.ts';
+import type { System } from '../../../src/image/system.ts';
+import { evaluateImages } from '../../../src/nix/evaluate.ts';
+import type { Evaluated } from '../../../src/nix/found-image.ts';
+import type { Installable } from '../../../src/nix/installable.ts';
+import type { Nix } from '../../../src/nix/nix.ts';
+import { possibleSystems } from '../../../src/nix/search-places.ts';
 
 /** The repository, whose `nix/` the fixtures import. */
 export const REPOSITORY = fileURLToPath(new URL('../../..', import.meta.url)).replace(/\/$/, '');
@@ -84,6 +89,7 @@ system: let p = packagesOf system; in {
   bad-system = mkImage { name = "x"; copyToRoot = [ (packagesOf "riscv64-linux").libc ]; };
   floating = mkImage { name = "x"; config.Cmd = [ "\${p.floating}" ]; };
   throws = throw "the licence is not accepted";
+  half = if system == "aarch64-linux" then abort "no arm" else mkImage { name = "half"; };
   aborts = abort "no way";
   foreign = mkImage { name = "x"; copyToRoot = (packagesOf "aarch64-linux").libc; };
   text = "a text";
@@ -113,7 +119,16 @@ const FLAKE = `
       inherit (p) python3;
       with-image = p.python3 // { nixImage = (imagesOf system).app; };
       definition = (imagesOf system).app;
+      wrapped = p.python3 // { passthru.image = (imagesOf system).app; };
+      also-container = p.python3;
     });
+    legacyPackages = systems (system: {
+      dockerImages = { app = (packagesOf system).libc; deep = (imagesOf system).app; };
+      only-there = (imagesOf system).app;
+    });
+    containers = systems (system: { boxed = (imagesOf system).default; also-container = (imagesOf system).app; program = (packagesOf system).python3; });
+    images = systems (system: { picture = (imagesOf system).default; });
+    hydraJobs.jobs.app = systems (system: (imagesOf system).app);
   };
 }
 `;
@@ -163,10 +178,23 @@ export const createNixFixture = async (): Promise<NixFixture> => {
 };
 
 /** The definition that `installable` names; fails where it names another tool's image. */
-export const evaluateDefinition = async (...given: Parameters<typeof evaluateImage>): Promise<EvaluatedDefinition> => {
-  const evaluated = await evaluateImage(...given);
+export const evaluateDefinition = async (
+  nix: Nix,
+  installable: Installable,
+  system: System,
+): Promise<EvaluatedDefinition> => {
+  const evaluations = await evaluateImages(nix, installable, { systems: [system] });
+  const evaluated = await evaluations.imageFor(system);
   if (evaluated.kind !== 'definition') throw new Error(`${evaluated.attribute} is no definition`);
   return evaluated;
+};
+
+/** The systems that have the image, each of which evaluates; fails as the image of the first system does where none has. */
+export const systemsOf = async (nix: Nix, installable: Installable): Promise<readonly System[]> => {
+  const possible = possibleSystems(installable);
+  const { systems, imageFor } = await evaluateImages(nix, installable, { systems: possible });
+  for (const system of systems.length > 0 ? systems : possible.slice(0, 1)) await imageFor(system);
+  return systems;
 };
 
 type EvaluatedDefinition = Extract<Evaluated, { kind: 'definition' }>;

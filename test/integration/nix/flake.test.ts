@@ -4,10 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { SYSTEMS } from '../../../src/image/system.ts';
-import { systemsOf } from '../../../src/nix/evaluate.ts';
 import { fileInstallable, parseInstallable } from '../../../src/nix/installable.ts';
 import { nixVersionsNotRun, nixVersionsUnderTest, openNixUnderTest, TEST_NIX_CONFIG } from '../../support/nix.ts';
-import { evaluateDefinition, REPOSITORY } from './fixture.ts';
+import { evaluateDefinition, REPOSITORY, systemsOf } from './fixture.ts';
 
 for (const { suite, reason } of nixVersionsNotRun()) {
   test(`not run with the Nix of ${suite}: ${reason}`, () => {

@@ -21,7 +21,14 @@ describe('installables of a flake', () => {
     ['.#nixImages.aarch64-linux', { output: 'nixImages', system: 'aarch64-linux', path: ['default'] }],
     ['.#packages.aarch64-linux.app', { output: 'packages', system: 'aarch64-linux', path: ['app'] }],
     ['.#packages', { output: undefined, system: undefined, path: ['packages'] }],
-    ['.#other.x86_64-linux.app', { output: undefined, path: ['other', 'x86_64-linux', 'app'] }],
+    ['.#other.x86_64-linux.app', { output: 'other', system: 'x86_64-linux', path: ['app'] }],
+    [
+      '.#legacyPackages.aarch64-linux.dockerImages.app',
+      { output: 'legacyPackages', system: 'aarch64-linux', path: ['dockerImages', 'app'] },
+    ],
+    ['.#containers.x86_64-linux.app', { output: 'containers', system: 'x86_64-linux', path: ['app'] }],
+    ['.#images.app', { output: undefined, path: ['images', 'app'] }],
+    ['.#web.linux', { output: undefined, path: ['web', 'linux'] }],
   ])('%s', (text, expected) => {
     expect(parseInstallable(text)).toMatchObject({ kind: 'flake', ...expected });
   });
@@ -35,6 +42,8 @@ describe('installables of a flake', () => {
     ['.#"a', 'not legal'],
     ['.#a"b"', 'not legal'],
     ['.#nixImages.x86_64-darwin.app', 'not for "x86_64-darwin"'],
+    ['.#legacyPackages.riscv64-linux.app', 'not for "riscv64-linux"'],
+    ['.#nixImages.app', 'not for "app"'],
     ['.#a\nb', 'control character'],
   ])('%j is refused', (text, why) => {
     expect(() => parseInstallable(text)).toThrow(why);
