@@ -144,7 +144,8 @@ async function modeOf(
 ): Promise<HandoverMode> {
   if (!job) return to ? 'registry' : 'artifact';
   const hasCredentials = to !== undefined && (await places.hasCredentials(to));
-  const { mode, why } = chooseMode({ asked, hasDestination: to !== undefined, hasCredentials, isFork: job.isFork });
+  const { isFork, isMergeQueue } = job;
+  const { mode, why } = chooseMode({ asked, hasDestination: to !== undefined, hasCredentials, isFork, isMergeQueue });
   host.log.info(`handover: ${mode} (${why})`);
   return mode;
 }

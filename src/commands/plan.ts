@@ -12,7 +12,7 @@ import { noImages } from '../plan/nothing.ts';
 import { isContainer, PLAN_VERSION, type Plan, type PlannedImage } from '../plan/plan.ts';
 import { markPublished, type PublishedPlaces } from '../plan/published.ts';
 import { planSummary, planText, sourceText } from '../plan/report.ts';
-import { parseTagLine } from '../publish/tag-rules.ts';
+import { parseTagLine } from '../publish/tag-lines.ts';
 import { chooseTags } from '../publish/target.ts';
 import type { Destination } from '../registry/destination.ts';
 import { type DestinationTemplate, destinationOf, parseDestinationTemplate } from '../registry/destination-template.ts';
@@ -20,7 +20,7 @@ import { parseTag } from '../registry/reference.ts';
 import { checkTemplate } from './naming.ts';
 import { inFolder, type Places, placesOf } from './places.ts';
 import { nixInputs, registryInputs } from './shared-inputs.ts';
-import { tagsOfRun } from './tags.ts';
+import { type AskedTags, tagsOfRun } from './tags.ts';
 import { nixOf } from './wiring.ts';
 
 export const plan = defineCommand({
@@ -91,7 +91,7 @@ export const plan = defineCommand({
     const { to, force, changedSince } = inputs;
     if (to) checkTemplate(to, containerNames(planned.images));
     const places = await placesOf(host, inputs);
-    const tags = { named: changedSince, moved: (await tagsOfRun(inputs.tag, host)) ?? [] };
+    const tags = { named: changedSince, moved: await tagsOfRun(inputs.tag, host) };
     const images =
       to && !force
         ? await markPublished(planned.images, (image) => publishedPlaces(image, to, tags, host, places), host.log)
@@ -159,12 +159,12 @@ const USUAL_TAG = 'latest';
 function publishedPlaces(
   { name, tag }: PlannedImage,
   to: DestinationTemplate,
-  { named, moved }: { readonly named: readonly string[]; readonly moved: readonly string[] },
+  { named, moved }: { readonly named: readonly string[]; readonly moved: AskedTags | undefined },
   { cwd }: Host,
   places: Places,
 ): PublishedPlaces {
   const destination = inFolder(destinationOf(to, name), cwd);
-  const usual = [...chooseTags(destination, moved, tag), ...(tag === null ? [] : [tag]), USUAL_TAG];
+  const usual = [...chooseTags(destination, moved?.of(name) ?? [], tag), ...(tag === null ? [] : [tag]), USUAL_TAG];
   const references = named.length > 0 ? named : [...new Set(usual)];
   return { references, open: (reference) => places.openForReading(withTag(destination, reference)) };
 }

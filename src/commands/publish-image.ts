@@ -16,12 +16,13 @@ import { failedTests, NOTHING_TO_TRY, recordOf } from '../trial/trial.ts';
 import { checkTried, runTests, type TestInputs } from './image-tests.ts';
 import { inFolder, type Places } from './places.ts';
 import { type Reuse, type ReuseInputs, reuseOf } from './reuse.ts';
+import type { AskedTags } from './tags.ts';
 import { buildTools } from './wiring.ts';
 
 /** What every image of one run is published with. */
 export interface Publishing extends ReuseInputs, TestInputs {
-  /** Tags to move; none for the image's own. */
-  readonly tags: readonly string[];
+  /** Tags to move; undefined for the image's own. */
+  readonly tags: AskedTags | undefined;
   readonly places: Places;
   readonly host: Host;
   readonly nix: () => Promise<Nix>;
@@ -78,7 +79,7 @@ function targetsOf(
   return mergeTargets(
     destinations.map((destination) => ({
       repository: places.openForWriting(destination, imageName),
-      tags: chooseTags(destination, tags, tag),
+      tags: chooseTags(destination, tags?.of(name) ?? [], tag),
     })),
   );
 }
@@ -137,4 +138,12 @@ export const resultOf = ({ name, published, targets }: PublishedImage) => ({
   data: publishData(name, published, targets),
   text: publishText(published, targets),
   summary: publishSummary(name, published, targets),
+});
+
+/** The result of a command that has nothing to publish in this run, such as a fork's pull request. */
+export const publishedNothing = (why: string) => ({
+  outputs: { digest: '', digests: '{}', references: '' },
+  data: null,
+  text: why,
+  summary: `${why}\n`,
 });

@@ -17,7 +17,7 @@ import { type DestinationTemplate, destinationOf, parseDestinationTemplate } fro
 import type { CollectHandovers } from './collecting.ts';
 import { checkTemplate } from './naming.ts';
 import { inFolder } from './places.ts';
-import { type PublishedImage, type Publishing, publishImage, resultOf } from './publish-image.ts';
+import { type PublishedImage, type Publishing, publishedNothing, publishImage, resultOf } from './publish-image.ts';
 
 interface PlanInputs {
   readonly image: string | undefined;
@@ -49,7 +49,12 @@ export async function readPlan(text: string, cwd: string): Promise<Plan> {
  */
 export async function publishPlan(plan: Plan, inputs: PlanInputs, collect: CollectHandovers, publishing: Publishing) {
   const { host } = publishing;
-  const images = chosenImages(plan, inputs);
+  const images = chosenImages(plan, inputs).filter(({ name }) => {
+    const applies = publishing.tags?.of(name).length !== 0;
+    if (!applies) host.log.info(`${name} is not published: no rule of tag applies to it`);
+    return applies;
+  });
+  if (images.length === 0) return publishedNothing('Nothing is published: no rule of `tag` applies to any image.');
   const planned = plan.to === null ? undefined : parseDestinationTemplate(plan.to);
   const to = inputs.to.length > 0 ? inputs.to : planned ? [planned] : [];
   for (const template of to)

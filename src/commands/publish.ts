@@ -6,13 +6,13 @@ import type { Installable } from '../nix/installable.ts';
 import type { Nix } from '../nix/nix.ts';
 import { jobParts, type Part, soleImage } from '../publish/part.ts';
 import { checkPlatforms } from '../publish/platforms.ts';
-import { parseTagLine } from '../publish/tag-rules.ts';
+import { parseTagLine } from '../publish/tag-lines.ts';
 import { parseDestinationTemplate } from '../registry/destination-template.ts';
 import { handoverCollector } from './collecting.ts';
 import { jobOf } from './github.ts';
 import { testInputs } from './image-tests.ts';
 import { placesOf } from './places.ts';
-import { type Publishing, publishImage, resultOf } from './publish-image.ts';
+import { type Publishing, publishedNothing, publishImage, resultOf } from './publish-image.ts';
 import { publishPlan, readPlan } from './publish-plan.ts';
 import { nixInputs, registryInputs, reuseInputs } from './shared-inputs.ts';
 import { tagsOfRun } from './tags.ts';
@@ -77,9 +77,11 @@ export const publish = defineCommand({
   },
   async run(inputs, host) {
     const job = await jobOf(host);
-    if (job?.isFork) return nothing("Nothing is published for a fork's pull request.");
+    if (job?.isFork) return publishedNothing("Nothing is published for a fork's pull request.");
+    if (job?.isMergeQueue)
+      return publishedNothing('Nothing is published for a merge queue: the push that follows does it.');
     const tags = await tagsOfRun(inputs.tag, host);
-    if (tags?.length === 0) return nothing('Nothing is published: no rule of `tag` applies to this run.');
+    if (tags?.any === false) return publishedNothing(NO_RULE);
     const places = await placesOf(host, inputs);
     // Only installables need Nix: a fan-in job that has all handovers runs without.
     let opened: Promise<Nix> | undefined;
@@ -87,7 +89,7 @@ export const publish = defineCommand({
     const given = installables(inputs.installable, inputs.file, inputs.attr);
     if (inputs.plan !== undefined && given.length > 0) throw planAndInstallable();
     const { collect, close } = handoverCollector(inputs.from, job, host);
-    const publishing: Publishing = { ...inputs, tags: tags ?? [], places, host, nix };
+    const publishing: Publishing = { ...inputs, tags, places, host, nix };
     try {
       if (inputs.plan !== undefined) {
         return await publishPlan(await readPlan(inputs.plan, host.cwd), inputs, collect, publishing);
@@ -95,6 +97,7 @@ export const publish = defineCommand({
       const handed = await collect(inputs, given.length > 0);
       const parts = inOrder([...handed, ...(await jobsLeft(given, inputs, handed, nix))]);
       const image = soleImage(parts);
+      if (tags?.of(image.name).length === 0) return publishedNothing(NO_RULE);
       const expected = inputs.system.length > 0 ? inputs.system : parts.flatMap((part) => part.systems);
       checkPlatforms(parts, [...new Set(expected)], inputs.allowMissing);
       return resultOf(await publishImage(image, parts, inputs.to, publishing));
@@ -104,18 +107,12 @@ export const publish = defineCommand({
   },
 });
 
+const NO_RULE = 'Nothing is published: no rule of `tag` applies to this run.';
+
 const planAndInstallable = (): UserError =>
   new UserError('input', 'both a plan and an image to build are given', {
     hint: 'A plan names its images: leave out the installable, or the plan.',
   });
-
-/** The end of a run that has nothing to publish, such as a stranger's pull request. */
-const nothing = (why: string) => ({
-  outputs: { digest: '', digests: '{}', references: '' },
-  data: null,
-  text: why,
-  summary: `${why}\n`,
-});
 
 /** One order everywhere, whatever came first. */
 const inOrder = (parts: readonly Part[]): Part[] =>

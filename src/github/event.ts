@@ -6,10 +6,15 @@ import type { Env } from './runtime.ts';
 export interface RunEvent {
   /** `push`, `pull_request`, `schedule`, … */
   readonly name: string;
-  /** In full: `refs/heads/main`, `refs/tags/v1.2.3`, `refs/pull/7/merge`. */
+  /**
+   * In full: `refs/heads/main`, `refs/tags/v1.2.3`, `refs/pull/7/merge`. Of `pull_request_target` that of the pull request, though
+   * the runner says the base's: what is made for a pull request must not move what the base has published.
+   */
   readonly ref: string;
   /** Of a pull request, GitHub's merge of it into its base. */
   readonly commit: string;
+  /** Of a pull request, the newest commit on its own branch. */
+  readonly headCommit: string | undefined;
   /** Branch that a pull request is meant for. */
   readonly base: string | undefined;
   /** Undefined where the payload does not say it. */
@@ -26,7 +31,12 @@ const namedSchema = z.looseObject({ full_name: z.string() });
 /** Of the event's payload, which whoever opens a pull request writes in part. A fork that was deleted is `null`. */
 const payloadSchema = z.looseObject({
   repository: namedSchema.extend({ default_branch: z.string().min(1).optional() }).optional(),
-  pull_request: z.looseObject({ head: z.looseObject({ repo: namedSchema.nullable() }) }).optional(),
+  pull_request: z
+    .looseObject({
+      number: z.int().positive().optional(),
+      head: z.looseObject({ repo: namedSchema.nullable(), sha: z.string().min(1).optional() }),
+    })
+    .optional(),
   workflow_run: z.looseObject({ head_repository: namedSchema.nullable() }).optional(),
 });
 
@@ -41,20 +51,28 @@ export async function readPayload({ env, readFile }: EventSource): Promise<Event
 /** Reads the event from the runner's environment (docs.github.com, "Default environment variables"). Throws UserError `input`. */
 export async function readEvent(source: EventSource): Promise<RunEvent> {
   const name = required(source.env, 'GITHUB_EVENT_NAME');
-  const ref = required(source.env, 'GITHUB_REF');
   const payload = await readPayload(source);
+  const ref = refOf(name, required(source.env, 'GITHUB_REF'), payload);
   return {
     name,
     ref,
     commit: required(source.env, 'GITHUB_SHA'),
+    headCommit: payload.pull_request?.head.sha,
     base: source.env('GITHUB_BASE_REF'),
     // A schedule's payload has no repository, but a schedule runs on the default branch only.
     defaultBranch: payload.repository?.default_branch ?? (name === 'schedule' ? branchOf(ref) : undefined),
   };
 }
 
-/** The branch that a ref is, if it is one. */
-export const branchOf = (ref: string): string | undefined => /^refs\/heads\/(.+)$/.exec(ref)?.[1];
+function refOf(event: string, ref: string, { pull_request }: EventPayload): string {
+  if (event !== 'pull_request_target') return ref;
+  if (pull_request?.number === undefined) throw lacking(event, 'pull_request.number');
+  return `refs/pull/${pull_request.number}/merge`;
+}
+
+/** The branch that a ref is, if it is one. The branches on which GitHub's merge queue tries a merge are not: they last for minutes. */
+export const branchOf = (ref: string): string | undefined =>
+  /^refs\/heads\/(?!gh-readonly-queue\/)(.+)$/.exec(ref)?.[1];
 
 /** Throws UserError `input` unless the runner set the variable. */
 export function required(env: Env, name: string): string {

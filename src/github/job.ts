@@ -13,6 +13,8 @@ export interface Job {
    * is a stranger's, or made of what a stranger wrote.
    */
   readonly isFork: boolean;
+  /** Whether GitHub's merge queue tries a merge: what is published is published by the push that follows. */
+  readonly isMergeQueue: boolean;
 }
 
 /** Reads the job from the runner's environment (docs.github.com, "Default environment variables"). Throws UserError `input`. */
@@ -25,6 +27,7 @@ export async function readJob(source: EventSource): Promise<Job> {
     job: env('GITHUB_JOB') ?? 'unknown',
     actor: env('GITHUB_ACTOR') ?? 'unknown',
     isFork: await isFork(source),
+    isMergeQueue: env('GITHUB_EVENT_NAME') === 'merge_group',
   };
 }
 

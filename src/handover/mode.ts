@@ -16,6 +16,8 @@ export interface ModeFacts {
   readonly hasCredentials: boolean;
   /** Whether the job builds a stranger's pull request. */
   readonly isFork: boolean;
+  /** Whether the job builds what a merge queue tries. */
+  readonly isMergeQueue: boolean;
 }
 
 /**
@@ -23,7 +25,7 @@ export interface ModeFacts {
  * the job only when that is asked for; never to a registry. Throws UserError `input` where what is asked cannot be.
  */
 export function chooseMode(facts: ModeFacts): { readonly mode: HandoverMode; readonly why: string } {
-  const { asked, hasDestination, hasCredentials, isFork } = facts;
+  const { asked, hasDestination, hasCredentials, isFork, isMergeQueue } = facts;
   if (asked === 'registry') {
     if (!hasDestination) {
       throw new UserError('input', 'handover: registry is asked for, but `to` names none', {
@@ -37,6 +39,7 @@ export function chooseMode(facts: ModeFacts): { readonly mode: HandoverMode; rea
   }
   if (asked !== 'auto') return { mode: asked, why: 'asked for' };
   if (isFork) return { mode: 'none', why: "a fork's pull request is built and reported on, not handed over" };
+  if (isMergeQueue) return { mode: 'none', why: 'what a merge queue tries is built and reported on, not handed over' };
   if (hasDestination && hasCredentials) return { mode: 'registry', why: 'there are credentials for the destination' };
   return {
     mode: 'artifact',

@@ -1,30 +1,33 @@
 import { UserError } from '../io/error.ts';
 
-/** What stands for an expression: given what follows its name (`'YYYYMMDD'` of `{{date 'YYYYMMDD'}}`). */
-export type Expressions = Readonly<Record<string, (argument: string) => string>>;
+/**
+ * What stands for an expression: given what follows its name (`'YYYYMMDD'` of `{{date 'YYYYMMDD'}}`). Undefined where the run
+ * has no such thing, as a git tag has no branch.
+ */
+export type Expressions = Readonly<Record<string, (argument: string) => string | undefined>>;
 
 const EXPRESSION = /\{\{\s*([a-z_]+)\s*([^{}]*?)\s*\}\}/g;
 
-/** Names of the expressions in a template. */
-export const expressionsIn = (template: string): string[] =>
-  [...template.matchAll(EXPRESSION)].map(([, name = '']) => name);
-
 /**
- * A template with its `{{expressions}}` filled in. Throws UserError `input` for one that is not known, listing those that
- * are. `where` is the rule, for messages.
+ * A template with its `{{expressions}}` filled in; undefined where the run has no value for one of them. Throws UserError
+ * `input` for an expression that is not known, listing those that are. `where` is the rule, for messages.
  */
-export function fillIn(template: string, expressions: Expressions, where: string): string {
+export function fillIn(template: string, expressions: Expressions, where: string): string | undefined {
+  let isWhole = true;
   const text = template.replaceAll(EXPRESSION, (whole, name: string, argument: string) => {
     const make = Object.hasOwn(expressions, name) ? expressions[name] : undefined;
     if (make === undefined) throw unknownExpression(whole, Object.keys(expressions), where);
-    return make(argument);
+    const value = make(argument);
+    isWhole &&= value !== undefined;
+    // What an expression gives may have braces of its own: a branch may be called so.
+    return value?.replaceAll(/[{}]+/g, '-') ?? '';
   });
-  if (!/\{\{|\}\}/.test(text)) return text;
-  throw unknownExpression(template, Object.keys(expressions), where);
+  if (/\{\{|\}\}/.test(text)) throw unknownExpression(template, Object.keys(expressions), where);
+  return isWhole ? text : undefined;
 }
 
 const unknownExpression = (text: string, known: readonly string[], where: string): UserError =>
-  new UserError('input', `the tag rule ${where} has ${text}, which is no expression that it knows`, {
+  new UserError('input', `the tag rule ${where} has ${text}, which is not a known expression`, {
     hint: `Here it may have: ${known.map((name) => `{{${name}}}`).join(', ')}.`,
     docs: 'tags.md',
   });

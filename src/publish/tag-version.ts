@@ -13,7 +13,7 @@ const VERSION = new RegExp(
   `^v?${NUMBER}\\.${NUMBER}\\.${NUMBER}(?:-(${WORD}(?:\\.${WORD})*))?(?:\\+[0-9a-zA-Z-]+(?:\\.[0-9a-zA-Z-]+)*)?$`,
 );
 
-/** Undefined for what is no version. What follows `+` is left out: it does not count, and no tag may have it. */
+/** Undefined for what is not a version. What follows `+` is left out: it does not count, and no tag may have it. */
 export function parseVersion(text: string): Version | undefined {
   const found = VERSION.exec(text);
   if (!found) return undefined;

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { readEvent } from '../../../src/github/event.ts';
+import { branchOf, readEvent } from '../../../src/github/event.ts';
 
 const ENV = {
   GITHUB_EVENT_NAME: 'push',
@@ -23,6 +23,7 @@ test('a push', async () => {
     name: 'push',
     ref: 'refs/heads/main',
     commit: 'abc',
+    headCommit: undefined,
     base: undefined,
     defaultBranch: 'trunk',
   });
@@ -47,4 +48,20 @@ test.each([
     code: 'input',
     message: expect.stringContaining(message),
   });
+});
+
+test('what is made for a pull request by pull_request_target is its own, not its base’s', async () => {
+  const pull_request = { number: 7, head: { repo: repository, sha: 'def' } };
+  const event = await read({ repository, pull_request }, { GITHUB_EVENT_NAME: 'pull_request_target' });
+  expect([event.ref, event.commit, event.headCommit]).toEqual(['refs/pull/7/merge', 'abc', 'def']);
+  const without = read(
+    { repository, pull_request: { head: { repo: repository } } },
+    { GITHUB_EVENT_NAME: 'pull_request_target' },
+  );
+  await expect(without).rejects.toThrow('pull_request.number');
+});
+
+test('the branch of a merge queue is none that a tag is made of', () => {
+  expect(branchOf('refs/heads/gh-readonly-queue/main/pr-7-abc')).toBeUndefined();
+  expect(branchOf('refs/heads/feature/gh-readonly-queue')).toBe('feature/gh-readonly-queue');
 });

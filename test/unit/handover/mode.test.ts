@@ -6,6 +6,7 @@ const facts = (change: Partial<ModeFacts>): ModeFacts => ({
   hasDestination: true,
   hasCredentials: true,
   isFork: false,
+  isMergeQueue: false,
   ...change,
 });
 
@@ -15,6 +16,7 @@ describe('chooseMode', () => {
     [{ hasCredentials: false }, 'artifact'],
     [{ hasDestination: false, hasCredentials: false }, 'artifact'],
     [{ isFork: true }, 'none'],
+    [{ isMergeQueue: true }, 'none'],
     [{ asked: 'artifact' }, 'artifact'],
     [{ asked: 'artifact', isFork: true }, 'artifact'],
     [{ asked: 'none' }, 'none'],

@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { RunEvent } from '../../../src/github/event.ts';
-import { parseTagLine, tagsOf } from '../../../src/publish/tag-rules.ts';
+import { tagsOf } from '../../../src/publish/run-tags.ts';
+import { parseTagLine } from '../../../src/publish/tag-lines.ts';
 import { isTag } from '../../../src/registry/reference.ts';
 
 const COMMIT = '860c1904a1ce19322e91ac35af1ab07466440c37';
@@ -12,6 +13,7 @@ const event = (ref: string, more: Partial<RunEvent> = {}): RunEvent => ({
   ref,
   commit: COMMIT,
   base: undefined,
+  headCommit: undefined,
   defaultBranch: 'main',
   ...more,
 });
@@ -21,10 +23,14 @@ const BRANCH = event('refs/heads/fix/the thing#7');
 const RELEASE = event('refs/tags/v1.2.3');
 const BETA = event('refs/tags/v2.0.8-beta.67');
 const REQUEST = event('refs/pull/7/merge', { name: 'pull_request', base: 'main' });
+const HEAD = '1234567890abcdef1234567890abcdef12345678';
+const TRUSTED = event('refs/pull/7/merge', { name: 'pull_request_target', base: 'main', headCommit: HEAD });
+const QUEUE = event('refs/heads/gh-readonly-queue/main/pr-7-860c190', { name: 'merge_group' });
+const MONOREPO = event('refs/tags/app/v1.2.3');
 const NIGHT = event('refs/heads/main', { name: 'schedule' });
 
-const tags = (lines: string, of: RunEvent | undefined): string[] =>
-  tagsOf(lines.split('\n').map(parseTagLine), of && { event: of, now: NOW });
+const tags = (lines: string, of: RunEvent | undefined, image?: string): readonly string[] =>
+  tagsOf(lines.split('\n').map(parseTagLine), of && { event: of, now: NOW, image }).tags;
 
 describe('a rule gives', () => {
   test.each<[string, RunEvent, string[]]>([
@@ -68,6 +74,42 @@ describe('a rule gives', () => {
     ['type=ref,event=branch\nlatest=true', MAIN, ['main', 'latest']],
     ['type=ref,event=tag\nlatest=true', MAIN, []],
     ['type=raw,value=main\nmain\ntype=ref,event=branch', MAIN, ['main']],
+    ['type=ref,event=branch\ntype=raw,value=latest,enable={{is_default_branch}}', TRUSTED, []],
+    ['type=ref,event=pr', TRUSTED, ['pr-7']],
+    ['type=ref,event=branch\ntype=raw,value=latest,enable={{is_default_branch}}', QUEUE, []],
+    ['type=raw,value=x,enable={{is_not_default_branch}}', BRANCH, ['x']],
+    ['type=sha', TRUSTED, ['sha-860c190']],
+    ['type=sha,head=true', TRUSTED, ['sha-1234567']],
+    ['type=sha,head=true', MAIN, ['sha-860c190']],
+    ['type=raw,value={{branch}}-{{sha}}', RELEASE, []],
+    ['type=sha,suffix=-{{branch}}', REQUEST, []],
+    ['type=ref,event=branch,reserved=skip', event('refs/heads/latest'), []],
+    ['type=ref,event=branch,reserved=skip', event('refs/heads/1.2.3'), []],
+    ['type=ref,event=branch,reserved=skip', event('refs/heads/v2'), []],
+    ['type=ref,event=branch,reserved=skip', event('refs/heads/pr-7'), []],
+    ['type=ref,event=branch,reserved=skip', event('refs/heads/pr-seven'), ['pr-seven']],
+    ['type=ref,event=branch', event('refs/heads/latest'), ['latest']],
+    ['type=match,pattern=v(.*),group=1', RELEASE, ['1.2.3', 'latest']],
+    ['type=match,pattern=/V(\\d+)/i,group=1', RELEASE, ['1', 'latest']],
+    ['type=match,pattern=x(.*),group=1', RELEASE, []],
+    ['type=match,pattern=\\d.\\d', MAIN, []],
+    ['type=edge', MAIN, ['edge']],
+    ['type=edge', BRANCH, []],
+    ['type=edge,branch=fix/the thing#7', BRANCH, ['edge']],
+    ['type=raw,value=a,priority=3', MAIN, ['a']],
+    ['type=ref,event=branch\nprefix=p-\nsuffix=-alpine', MAIN, ['p-main-alpine']],
+    ['type=sha\ntype=ref,event=pr\nprefix=p-', REQUEST, ['sha-860c190', 'pr-7']],
+    ['type=ref,event=branch,suffix=\nsuffix=-alpine', MAIN, ['main']],
+    ['type=semver,pattern={{version}}\nsuffix=-alpine', RELEASE, ['1.2.3-alpine', 'latest']],
+    ['type=semver,pattern={{version}}\nsuffix=-alpine,onlatest=true', RELEASE, ['1.2.3-alpine', 'latest-alpine']],
+    ['v1\nsuffix=-alpine', MAIN, ['v1']],
+    ['type=semver,pattern={{version}},tag-prefix=app/', MONOREPO, ['1.2.3', 'latest']],
+    ['type=semver,pattern={{version}},tag-prefix=web/', MONOREPO, []],
+    ['type=semver,pattern={{version}}', MONOREPO, []],
+    // The branch's name alone is no reason to fail: other rules apply.
+    ['type=ref,event=branch\ntype=sha', event('refs/heads/版'), ['sha-860c190']],
+    ['type=ref,event=branch\ntype=sha', event(`refs/heads/${'x'.repeat(140)}`), ['sha-860c190']],
+    ['type=ref,event=branch', event('refs/heads/x{{sha}}'), ['x-sha-']],
   ])('%s of %o: %j', (line, of, expected) => {
     expect(tags(line, of)).toEqual(expected);
   });
@@ -75,7 +117,7 @@ describe('a rule gives', () => {
 
 describe('a line is refused', () => {
   test.each([
-    ['type=edge', 'type edge', 'Use one of: ref, semver, sha, schedule, raw.'],
+    ['type=pep440,pattern=x', 'type pep440', 'type=match'],
     ['type=semvar,pattern=x', 'type semvar', 'Did you mean semver?'],
     ['event=branch', 'no type', 'type='],
     ['type=ref', 'no event', ',event=branch|tag|pr'],
@@ -83,7 +125,9 @@ describe('a line is refused', () => {
     ['type=sha,format=medium', 'format=medium', 'short, long'],
     ['type=semver', 'no pattern', ',pattern='],
     ['type=raw,value=', 'no value', ',value='],
-    ['type=raw,value=a,priority=3', 'the key priority', 'type=raw has: value, enable, prefix, suffix.'],
+    ['type=raw,value=a,order=3', 'the key order', 'type=raw has: value, enable, prefix, suffix, priority.'],
+    ['prefix=a,suffix=b', 'no type', 'each alone'],
+    ['suffix=b,onlatest=maybe', 'onlatest=maybe', 'true, false'],
     ['type=raw,value=a,value=b', 'value twice', 'Leave one'],
     ['type=raw,a', 'the part a', 'key=value'],
     ['latest=maybe', 'latest=maybe', 'auto, true, false'],
@@ -108,6 +152,7 @@ describe('a rule cannot be followed', () => {
     ['type=semver,pattern={{major', RELEASE, '{{major'],
     ["type=schedule,pattern={{date 'ddd'}}", NIGHT, "date format 'ddd'"],
     ['type=schedule,pattern={{date}}', NIGHT, 'date format (none)'],
+    ['type=match,pattern=(', RELEASE, 'not a valid regular expression'],
     ['type=ref,event=branch', event('refs/heads/版'), 'is not legal'],
     ['type=ref,event=branch', event(`refs/heads/${'x'.repeat(129)}`), 'is not legal'],
   ])('%s', (line, of, message) => {
@@ -118,7 +163,7 @@ describe('a rule cannot be followed', () => {
 test('whatever a branch is called, its tag is legal or refused', () => {
   fc.assert(
     fc.property(fc.string({ minLength: 1, unit: 'grapheme' }), (name) => {
-      const all = ((): string[] => {
+      const all = ((): readonly string[] => {
         try {
           return tags('type=ref,event=branch,prefix=b', event(`refs/heads/${name}`));
         } catch (error) {
@@ -129,4 +174,19 @@ test('whatever a branch is called, its tag is legal or refused', () => {
       expect(all.every(isTag)).toBe(true);
     }),
   );
+});
+
+test('a rule may ask for the image, whose version is what follows its name in the git tag', () => {
+  const rule = 'type=semver,pattern={{version}},tag-prefix={{name}}/';
+  expect(tags(rule, MONOREPO, 'app')).toEqual(['1.2.3', 'latest']);
+  expect(tags(rule, MONOREPO, 'team/app')).toEqual(['1.2.3', 'latest']);
+  expect(tags(rule, MONOREPO, 'web')).toEqual([]);
+  expect(tags(rule, MONOREPO)).toEqual([]);
+});
+
+test('what is skipped is told by rule', () => {
+  const lines = ['type=ref,event=branch', 'type=sha'].map(parseTagLine);
+  expect(tagsOf(lines, { event: event('refs/heads/版'), now: NOW }).skipped).toEqual([
+    { rule: 'type=ref,event=branch', tag: '-' },
+  ]);
 });
