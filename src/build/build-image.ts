@@ -91,10 +91,10 @@ function assemble(
 /** Stores config and manifest; returns the first repository that lacks a blob of it. */
 async function store(
   { manifest, config }: BuiltImage,
-  { repositories, previous }: ImageRequest,
+  { repositories, previous, recompress }: ImageRequest,
 ): Promise<Repository | undefined> {
   for (const repository of repositories) {
-    if (previous.has(repository, manifest.digest)) continue;
+    if (!recompress && previous.has(repository, manifest.digest)) continue;
     await repository.putBlob(config.descriptor, config.bytes);
     try {
       await repository.putManifest(manifest);

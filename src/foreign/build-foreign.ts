@@ -92,7 +92,7 @@ async function bringImage(
   if (takenOver > 0) tools.log.info(`${system}: ${takenOver} of ${layers.length} layers are there already`);
   const built = assemble(image, layers, system, foreign);
   try {
-    await store(built, repositories, previous);
+    await store(built, repositories, recompress ? NOTHING_PREVIOUS : previous);
     return built;
   } catch (error) {
     if (takenOver === 0 || !isMissingBlob(error)) throw error;

@@ -5,7 +5,7 @@ import type { ArchiveFile, ArchiveSlot } from './archive-file.ts';
 import type { Slice } from './archive-index.ts';
 import { ChunkBuffer, createPages } from './chunk-buffer.ts';
 import { checkBytes, DigestCheck } from './digest-check.ts';
-import { readFileBlob } from './file-blob.ts';
+import { holdsBlob, readFileBlob } from './file-blob.ts';
 import { blobName } from './layout-folder.ts';
 import type { BlobWriter } from './repository.ts';
 
@@ -31,6 +31,13 @@ export class ArchiveBlobs {
 
   has(descriptor: Descriptor): boolean {
     return this.#slices.has(descriptor.digest);
+  }
+
+  /** Whether a blob that was written is what it should be, as it lies in the file now. */
+  async isIntact(descriptor: Descriptor): Promise<boolean> {
+    const slice = this.#slices.get(descriptor.digest);
+    if (slice?.size !== descriptor.size) return false;
+    return holdsBlob(this.#file.handle, this.#file.path, slice.offset, descriptor);
   }
 
   async *read(descriptor: Descriptor): AsyncGenerator<Uint8Array> {

@@ -53,8 +53,9 @@ export class ArchiveRepository implements Repository {
     return this.#blobs?.bytes ?? 0;
   }
 
-  async hasBlob(descriptor: Descriptor): Promise<boolean> {
-    return (await this.#open()).blobs.has(descriptor);
+  async hasBlob(descriptor: Descriptor, { fresh } = { fresh: false }): Promise<boolean> {
+    const { blobs } = await this.#open();
+    return fresh ? blobs.isIntact(descriptor) : blobs.has(descriptor);
   }
 
   async *readBlob(descriptor: Descriptor): AsyncGenerator<Uint8Array> {
@@ -74,7 +75,9 @@ export class ArchiveRepository implements Repository {
   }
 
   async getManifest(reference: string): Promise<StoredManifest | undefined> {
-    return this.#tags.get(reference)?.manifest ?? this.#manifests.get(reference);
+    const manifest = this.#tags.get(reference)?.manifest ?? this.#manifests.get(reference);
+    if (manifest === undefined || !this.#format.keepsManifests || this.#opened === undefined) return manifest;
+    return (await this.hasBlob(descriptorOf(manifest), { fresh: true })) ? manifest : undefined;
   }
 
   async putManifest(manifest: StoredManifest): Promise<void> {

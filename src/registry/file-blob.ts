@@ -42,6 +42,18 @@ export async function* readFileBlob(
   check.finish(descriptor, path);
 }
 
+/** Whether a file holds a blob at `offset`: its bytes are read and hashed. Throws UserError `file` when they cannot be read. */
+export async function holdsBlob(
+  handle: FileHandle,
+  path: string,
+  offset: number,
+  descriptor: Descriptor,
+): Promise<boolean> {
+  const check = new DigestCheck();
+  for await (const chunk of readSlice(handle, path, offset, descriptor.size)) check.update(chunk);
+  return check.size === descriptor.size && check.digest() === descriptor.digest;
+}
+
 /** Writes all of `bytes` at `position` of the file. */
 export const writeAll = async (handle: FileHandle, bytes: Uint8Array, position: number): Promise<void> => {
   let at = 0;

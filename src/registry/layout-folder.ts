@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { constants } from 'node:fs';
+import { constants, existsSync } from 'node:fs';
 import { access, type FileHandle, mkdir, open, readdir, realpath, rename, rm } from 'node:fs/promises';
 import { join, sep } from 'node:path';
 import { type Digest, digestHex } from '../image/digest.ts';
@@ -13,7 +13,11 @@ import {
   type LayoutIndex,
   parseLayoutIndex,
 } from './layout-index.ts';
+import { LOCK_FILE, type LockTools, withLayoutLock } from './layout-lock.ts';
 import { MANIFEST_LIMIT } from './manifest.ts';
+
+/** What a layout consists of, in the order in which it is made. */
+const LAYOUT_FILES = ['blobs', 'index.json', 'oci-layout'];
 
 /** Name of a blob's file below the layout's folder. */
 export const blobName = (digest: Digest): string => `blobs/sha256/${digestHex(digest)}`;
@@ -38,28 +42,49 @@ const openInside = async (root: string, name: string): Promise<FileHandle> => {
 /** The files of an OCI image layout. Reading trusts nothing; writing is by temporary file and rename. */
 export class LayoutFolder {
   readonly root: string;
+  readonly #tools: LockTools;
 
-  constructor(root: string) {
+  constructor(root: string, tools: LockTools = {}) {
     this.root = root;
+    this.#tools = tools;
   }
 
   /** Makes the folder a layout unless it is one. Throws UserError `file` when it holds something else. */
   async create(): Promise<void> {
     await withFileErrors(this.root, 'written', async () => {
       await mkdir(this.root, { recursive: true });
-      const names = (await readdir(this.root)).filter((name) => !isPartial(name));
-      if (names.length > 0 && !names.includes('oci-layout')) {
-        throw new UserError('file', `${this.root} is not empty and no OCI image layout.`, {
-          hint: 'Name an empty or new folder, or a layout.',
-        });
+      const isComplete = LAYOUT_FILES.every((name) => existsSync(join(this.root, name)));
+      // Before the lock, which must not be left in a folder that is somebody else's; and with it, for others create too.
+      if (!isComplete) {
+        await this.#checkNames();
+        await this.locked(() => this.#complete());
       }
-      if (names.includes('oci-layout')) await this.check();
+      await this.check();
       await mkdir(join(this.root, 'blobs', 'sha256'), { recursive: true });
       await this.#checkBlobFolder();
-      if (!names.includes('index.json')) await this.writeIndex(emptyLayoutIndex());
-      // The marker last: a folder that has it has the rest too.
-      if (!names.includes('oci-layout')) await this.replace('oci-layout', Buffer.from(LAYOUT_MARKER));
     });
+  }
+
+  async #checkNames(): Promise<readonly string[]> {
+    const names = (await readdir(this.root)).filter((name) => !isOurs(name));
+    if (names.includes('oci-layout') || names.every((name) => LAYOUT_FILES.includes(name))) return names;
+    throw new UserError('file', `${this.root} is not empty and no OCI image layout.`, {
+      hint: 'Name an empty or new folder, or a layout.',
+    });
+  }
+
+  async #complete(): Promise<void> {
+    const names = await this.#checkNames();
+    await mkdir(join(this.root, 'blobs', 'sha256'), { recursive: true });
+    await this.#checkBlobFolder();
+    if (!names.includes('index.json')) await this.replace('index.json', encodeLayoutIndex(emptyLayoutIndex()));
+    // The marker last: a folder that has it has the rest too.
+    if (!names.includes('oci-layout')) await this.replace('oci-layout', Buffer.from(LAYOUT_MARKER));
+  }
+
+  /** Runs `work` while nobody else changes the layout's index. */
+  locked<T>(work: () => Promise<T>): Promise<T> {
+    return withLayoutLock(this.root, this.#tools, work);
   }
 
   /** Whether there is anything at its place. */
@@ -86,8 +111,11 @@ export class LayoutFolder {
     return parseLayoutIndex(await this.#readText('index.json'), join(this.root, 'index.json'));
   }
 
-  writeIndex(index: LayoutIndex): Promise<void> {
-    return this.replace('index.json', encodeLayoutIndex(index));
+  /** Replaces the index by what `change` makes of it, as it is then. */
+  changeIndex(change: (index: LayoutIndex) => LayoutIndex): Promise<void> {
+    return this.locked(async () => {
+      await this.replace('index.json', encodeLayoutIndex(change(await this.readIndex())));
+    });
   }
 
   /** Opens a blob for reading; undefined when it is not there. */
@@ -171,6 +199,7 @@ export class LayoutFolder {
 
 const PARTIAL = /^\.partial-[0-9a-f]{16}$/;
 
-const isPartial = (name: string): boolean => PARTIAL.test(name);
+/** Whether a name is that of a file which is being written, or of a lock. */
+const isOurs = (name: string): boolean => PARTIAL.test(name) || name.startsWith(LOCK_FILE);
 
 const partialName = (): string => `.partial-${randomBytes(8).toString('hex')}`;

@@ -7,10 +7,11 @@ import { UserError } from '../io/error.ts';
 import { Gate } from '../io/gate.ts';
 import { isRefName } from './destination.ts';
 import { checkBytes, DigestCheck } from './digest-check.ts';
-import { readFileBlob, writeAll } from './file-blob.ts';
+import { holdsBlob, readFileBlob, writeAll } from './file-blob.ts';
 import { fileError, withFileErrors } from './file-error.ts';
 import { blobName, LayoutFolder } from './layout-folder.ts';
 import { findEntry, platformIndex, soleDigest, withName } from './layout-index.ts';
+import type { LockTools } from './layout-lock.ts';
 import { descriptorOf, MANIFEST_LIMIT, readManifest } from './manifest.ts';
 import type { BlobWriter, Repository, StoredManifest } from './repository.ts';
 
@@ -28,14 +29,16 @@ export class LayoutRepository implements Repository {
   readonly #folder: LayoutFolder;
   readonly #mode: 'read' | 'write';
   readonly #writers = new Set<BlobWriter>();
-  /** index.json is read, changed and replaced by one at a time. */
+  /** Several tags of this process need not poll for the lock that other processes wait for. */
   readonly #indexGate = new Gate(1);
+  /** Blobs that were read and found right, by digest. */
+  readonly #intact = new Set<string>();
   #ready: Promise<void> | undefined;
   #bytesSent = 0;
 
-  constructor(path: string, mode: 'read' | 'write') {
+  constructor(path: string, mode: 'read' | 'write', tools: LockTools) {
     this.name = `oci:${path}`;
-    this.#folder = new LayoutFolder(path);
+    this.#folder = new LayoutFolder(path, tools);
     this.#mode = mode;
   }
 
@@ -43,12 +46,21 @@ export class LayoutRepository implements Repository {
     return this.#bytesSent;
   }
 
-  async hasBlob(descriptor: Descriptor): Promise<boolean> {
+  /** A damaged blob counts as missing, so that it is written anew: one to be written to is read before it is believed. */
+  async hasBlob(descriptor: Descriptor, { fresh } = { fresh: false }): Promise<boolean> {
     if (!(await this.#isThere())) return false;
+    if (this.#intact.has(descriptor.digest) && !fresh) return true;
     const handle = await this.#folder.openBlob(descriptor.digest);
     if (handle === undefined) return false;
-    // A file of another size is a damaged blob: it is written anew.
-    return (await handle.stat().finally(() => handle.close())).size === descriptor.size;
+    try {
+      const { size } = await handle.stat();
+      if (size !== descriptor.size || this.#mode === 'read') return size === descriptor.size;
+      const isIntact = await holdsBlob(handle, join(this.#folder.root, blobName(descriptor.digest)), 0, descriptor);
+      if (isIntact) this.#intact.add(descriptor.digest);
+      return isIntact;
+    } finally {
+      await handle.close();
+    }
   }
 
   async *readBlob(descriptor: Descriptor): AsyncGenerator<Uint8Array> {
@@ -121,10 +133,9 @@ export class LayoutRepository implements Repository {
   async tag(tag: string, manifest: StoredManifest, annotations: Readonly<Record<string, string>> = {}): Promise<void> {
     checkRefName(tag);
     await this.putManifest(manifest);
-    await this.#indexGate.run(async () => {
-      const index = await this.#folder.readIndex();
-      await this.#folder.writeIndex(withName(index, tag, descriptorOf(manifest), annotations));
-    });
+    await this.#indexGate.run(() =>
+      this.#folder.changeIndex((index) => withName(index, tag, descriptorOf(manifest), annotations)),
+    );
   }
 
   /** Digest of the only image in the layout. Throws UserError `reference` when there are none or several. */
@@ -202,5 +213,6 @@ class LayoutBlobWriter implements BlobWriter {
   }
 }
 
-export const openLayoutRepository = (path: string, mode: 'read' | 'write'): LayoutRepository =>
-  new LayoutRepository(path, mode);
+/** Opens a layout; `tools` are for waiting until others have written theirs. */
+export const openLayoutRepository = (path: string, mode: 'read' | 'write', tools: LockTools = {}): LayoutRepository =>
+  new LayoutRepository(path, mode, tools);

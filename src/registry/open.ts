@@ -40,7 +40,7 @@ export const openRepository = (destination: Destination, deps: RepositoryDeps, i
     case 'registry':
       return openRegistry(destination.reference, 'write', deps);
     case 'oci':
-      return openLayoutRepository(destination.path, 'write');
+      return openLayoutRepository(destination.path, 'write', deps);
     case 'oci-archive':
       return createOciArchive(destination.path);
     case 'docker-archive':

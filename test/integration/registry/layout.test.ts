@@ -1,5 +1,6 @@
 import { copyFile, mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
+import type { Repository } from '../../../src/registry/repository.ts';
 import { open, read, useFolder } from './bench.ts';
 import { blobOf, collect, noise, putImage, writeBlob } from './kit.ts';
 
@@ -71,6 +72,48 @@ describe('layouts', () => {
     const descriptor = await writeBlob(repository, noise(1000, 'x'));
     await writeFile(at(`out/blobs/sha256/${descriptor.digest.slice(7)}`), noise(1000, 'y'));
     await expect(collect(repository.readBlob(descriptor))).rejects.toMatchObject({ code: 'digest' });
+  });
+
+  it('whose blobs were changed are made whole by the next who writes them', async () => {
+    const bytes = noise(3_000_000, 'x');
+    const descriptor = await writeBlob(open(`oci:${at('out')}`), bytes);
+    const path = at(`out/blobs/sha256/${descriptor.digest.slice(7)}`);
+    const flipped = Buffer.from(bytes);
+    flipped[2_000_000] = (flipped[2_000_000] ?? 0) ^ 1;
+    await writeFile(path, flipped);
+    expect(await open(`oci:${at('out')}`).hasBlob(descriptor)).toBe(false);
+    for (const write of [
+      (repository: Repository) => repository.putBlob(descriptor, bytes),
+      (repository: Repository) => writeBlob(repository, bytes),
+    ]) {
+      await writeFile(path, flipped);
+      const repository = open(`oci:${at('out')}`);
+      await write(repository);
+      expect(await readFile(path)).toEqual(bytes);
+      expect(repository.bytesSent).toBe(bytes.length);
+    }
+  });
+
+  it('that change after they were written are noticed when they are read back', async () => {
+    const repository = open(`oci:${at('out')}`);
+    const descriptor = await writeBlob(repository, noise(1000, 'x'));
+    expect(await repository.hasBlob(descriptor, { fresh: true })).toBe(true);
+    await writeFile(at(`out/blobs/sha256/${descriptor.digest.slice(7)}`), noise(1000, 'y'));
+    expect(await repository.hasBlob(descriptor, { fresh: true })).toBe(false);
+  });
+
+  it.each(['oci-archive', 'docker-archive'])('%s: the same', async (kind) => {
+    const repository = open(`${kind}:${at('out.tar')}`);
+    const descriptor = await writeBlob(repository, noise(1000, 'x'));
+    expect(await repository.hasBlob(descriptor, { fresh: true })).toBe(true);
+    const [partial = ''] = await readdir(at());
+    const bytes = await readFile(at(partial));
+    const index = bytes.indexOf(noise(1000, 'x'));
+    expect(index).toBeGreaterThan(0);
+    bytes[index + 500] = (bytes[index + 500] ?? 0) ^ 1;
+    await writeFile(at(partial), bytes);
+    expect(await repository.hasBlob(descriptor, { fresh: true })).toBe(false);
+    await repository.abandon();
   });
 
   it('blobs with another digest are not stored', async () => {
