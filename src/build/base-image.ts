@@ -1,3 +1,4 @@
+import { withoutOwn } from '../image/annotations.ts';
 import type { Descriptor } from '../image/descriptor.ts';
 import type { ImageConfig } from '../image/image-config.ts';
 import { type ImageManifest, manifestSchema } from '../image/manifest.ts';
@@ -92,10 +93,16 @@ const OCI_NAME: Readonly<Record<string, string>> = {
   [MEDIA_TYPE.dockerLayerGzip]: MEDIA_TYPE.layerGzip,
 };
 
-/** The same bytes under OCI's name: Docker's and OCI's media types may not be mixed in a manifest. */
-const ociLayer = ({ mediaType, digest, size, annotations }: Descriptor): Descriptor => ({
-  mediaType: OCI_NAME[mediaType] ?? mediaType,
-  digest,
-  size,
-  ...(annotations ? { annotations } : {}),
-});
+/**
+ * The same bytes under OCI's name: Docker's and OCI's media types may not be mixed in a manifest. `urls`, `data` and
+ * annotations of this project are left out: nothing that a base's author writes is taken for the image's own.
+ */
+const ociLayer = ({ mediaType, digest, size, ...rest }: Descriptor): Descriptor => {
+  const annotations = withoutOwn(rest.annotations);
+  return {
+    mediaType: OCI_NAME[mediaType] ?? mediaType,
+    digest,
+    size,
+    ...(Object.keys(annotations).length > 0 ? { annotations } : {}),
+  };
+};

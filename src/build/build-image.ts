@@ -1,3 +1,4 @@
+import { inheritedAnnotation } from '../image/annotations.ts';
 import type { Closure } from '../image/closure.ts';
 import type { Definition } from '../image/definition.ts';
 import type { Descriptor } from '../image/descriptor.ts';
@@ -78,7 +79,11 @@ function assemble(
   });
   const config = { descriptor: { mediaType: MEDIA_TYPE.config, digest: digestOf(bytes), size: bytes.length }, bytes };
   const layers = [...inherited, ...made.map((layer) => layer.descriptor)];
-  const annotations = { ...definition.annotations, ...keyAnnotation(definitionKey(definition, system)) };
+  const annotations = {
+    ...definition.annotations,
+    ...keyAnnotation(definitionKey(definition, system)),
+    ...inheritedAnnotation(inherited.length),
+  };
   const manifest = manifestBytes(config.descriptor, layers, annotations);
   return {
     system,
@@ -121,7 +126,9 @@ async function confirmed(
       if (!there.every(Boolean)) gone.add(descriptor.digest);
     }),
   );
-  const layers = new Map([...previous.layers].filter(([, { descriptor }]) => !gone.has(descriptor.digest)));
+  const layers = new Map(
+    [...previous.layers].map(([key, known]) => [key, known.filter(({ descriptor }) => !gone.has(descriptor.digest))]),
+  );
   // Nothing is gone, so whatever the registry means will not be mended by trying again.
   return { ...previous, layers: gone.size > 0 ? layers : new Map(), has: () => false };
 }

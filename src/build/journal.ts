@@ -32,8 +32,8 @@ const lineSchema = z.object({
 
 /**
  * A journal in a file of `folder`, one for each set of destinations: a JSON line for each layer, written when its blob
- * is committed; none where there is no destination. It is only ever a hint: nothing is believed before the destinations have been asked, a damaged line is
- * passed over, and where the file cannot be written the publish goes on without.
+ * is committed; none where there is no destination. This machine wrote it, so what it says of a layer's content counts
+ * for every destination; whether the blob is still there is asked first, a damaged line is passed over, and where the file cannot be written the publish goes on without.
  */
 export async function openJournal(folder: string, repositories: readonly Repository[], log: Log): Promise<Journal> {
   if (repositories.length === 0) return NO_JOURNAL;
@@ -48,7 +48,7 @@ export async function openJournal(folder: string, repositories: readonly Reposit
       const line = lines.get(key);
       if (!line) return undefined;
       for (const repository of repositories)
-        if (await repository.hasBlob(line.descriptor)) return { ...line, repository };
+        if (await repository.hasBlob(line.descriptor)) return { ...line, repository, forAll: true };
       return undefined;
     },
     add: async (line) => {

@@ -5,23 +5,25 @@ import type { Descriptor } from '../image/descriptor.ts';
 import type { Digest } from '../image/digest.ts';
 import { type History, historyEntry } from '../image/image-config.ts';
 import { type Layer, layerKey } from '../image/layer.ts';
-import { UserError } from '../io/error.ts';
 import type { Log } from '../io/log.ts';
 import { mapParallel } from '../io/parallel.ts';
 import type { LayerWriter } from '../layer/layer-threads.ts';
-import { copyBlob } from '../registry/copy.ts';
 import type { Repository } from '../registry/repository.ts';
 import type { ImagePaths } from './image-paths.ts';
 import type { Journal } from './journal.ts';
 import { makeNewLayers } from './new-layers.ts';
-import type { Previous, PreviousLayer } from './previous-image.ts';
+import type { Previous } from './previous-image.ts';
+import { bringReusable, findReusable, type ReusableLayer } from './reusable-layer.ts';
 
 /** Look-ups and copies of layers that are taken over; they only wait. */
 const LOOKUPS_AT_ONCE = 16;
 
+/** A layer to make, and what is known of its content already. */
 export interface KeyedLayer {
   readonly layer: Layer;
   readonly key: string;
+  /** A layer that some repositories may reuse; it is made for the others alone. */
+  readonly reusable?: ReusableLayer | undefined;
 }
 
 /** A layer that every repository has. */
@@ -48,45 +50,34 @@ export interface LayerTools {
   readonly signal: AbortSignal;
 }
 
-/** Sees to it that every repository has every layer: taken over where one of the same content is known, made otherwise. */
+/** Sees to it that every repository has every layer: reused where one of the same content is known, made otherwise. */
 export async function makeLayers(layers: readonly Layer[], label: string, tools: LayerTools): Promise<MadeLayer[]> {
-  const keyed = layers.map((layer): KeyedLayer => ({ layer, key: layerKey(layer) }));
-  const made = await mapParallel(keyed, LOOKUPS_AT_ONCE, (layer) => takeOver(layer, tools));
-  const todo = [...layers.keys()].filter((at) => made[at] === undefined);
+  const found = await mapParallel([...layers], LOOKUPS_AT_ONCE, (layer) => lookUp(layer, tools));
+  const made = found.map((each) => ('made' in each ? each.made : undefined));
+  const todo = found.flatMap((each, at) => ('made' in each ? [] : [{ at, keyed: each }]));
   if (made.length > todo.length)
     tools.log.info(`${label}: ${made.length - todo.length} of ${made.length} layers are there already`);
   if (todo.length > 0) {
-    const missing = todo.flatMap((at) => keyed[at] ?? []);
-    const built = await makeNewLayers(missing, label, tools);
-    todo.forEach((at, index) => {
-      const [layer, fresh] = [layers[at], built[index]];
-      if (layer && fresh) made[at] = madeOf(layer, fresh.descriptor, fresh.record);
+    const built = await makeNewLayers(
+      todo.map(({ keyed }) => keyed),
+      label,
+      tools,
+    );
+    todo.forEach(({ at, keyed }, index) => {
+      const fresh = built[index];
+      if (fresh) made[at] = madeOf(keyed.layer, fresh.descriptor, fresh.record);
     });
   }
   return made.filter((layer) => layer !== undefined);
 }
 
-async function takeOver({ layer, key }: KeyedLayer, tools: LayerTools): Promise<MadeLayer | undefined> {
-  if (tools.recompress) return undefined;
-  const found = tools.previous.layers.get(key) ?? (await tools.journal.find(key));
-  // Another codec is another promise to clients: whoever asks for gzip must not get the zstd of the week before.
-  if (!found || found.descriptor.mediaType !== tools.mediaType) return undefined;
-  for (const repository of tools.repositories) {
-    if (!(await bring(found, repository, tools.signal))) return undefined;
-  }
-  return madeOf(layer, found.descriptor, recordOf(layer, key, found.record));
-}
-
-/** The blob of a live manifest in the same repository is there; all others are asked for, mounted or copied. */
-async function bring(found: PreviousLayer, to: Repository, signal: AbortSignal): Promise<boolean> {
-  if (found.repository === to) return true;
-  try {
-    await copyBlob(found.descriptor, found.repository, to, signal);
-    return true;
-  } catch (error) {
-    if (error instanceof UserError && error.code !== 'cancelled') return false;
-    throw error;
-  }
+/** A layer that every repository may reuse and has, or one that is to be made. */
+async function lookUp(layer: Layer, tools: LayerTools): Promise<{ readonly made: MadeLayer } | KeyedLayer> {
+  const key = layerKey(layer);
+  const reusable = tools.recompress ? undefined : await findReusable(key, tools.mediaType, tools);
+  if (!reusable || !(await bringReusable(reusable, tools.signal))) return { layer, key };
+  if (reusable.others.length > 0) return { layer, key, reusable };
+  return { made: madeOf(layer, reusable.descriptor, recordOf(layer, key, reusable.record)) };
 }
 
 const madeOf = (layer: Layer, descriptor: Descriptor, record: LayerRecord): MadeLayer => ({

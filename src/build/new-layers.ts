@@ -9,6 +9,7 @@ import type { KeyedLayer, LayerTools } from './made-layers.ts';
 import type { PreviousLayer } from './previous-image.ts';
 import { pushLayer } from './push-layer.ts';
 import { pathsRead, type ReadyLayer, readyRoot, readyStore } from './ready-layer.ts';
+import { bringToBelievers } from './reusable-layer.ts';
 
 /** Layers that are still being sent while all threads make others. */
 const SENT_BEHIND = 1;
@@ -75,11 +76,11 @@ export async function makeNewLayers(
 const narSize = (layer: Layer): number => storePathsOf(layer).reduce((sum, info) => sum + info.narSize, 0);
 
 async function makeLayer(
-  { layer, key }: KeyedLayer,
+  { layer, key, reusable }: KeyedLayer,
   task: LayerTask,
   writer: LayerWriter,
   onBytes: (count: number) => void,
-  { repositories, previous, journal }: LayerTools,
+  { repositories, previous, journal, signal }: LayerTools,
 ): Promise<NewLayer> {
   let before = 0;
   let made: NewLayer | undefined;
@@ -90,21 +91,22 @@ async function makeLayer(
         before = read;
         return sink(chunk, read);
       }),
-    repositories,
+    reusable?.others ?? repositories,
     async ({ mediaType, digest, size, diffId, unpackedSize }) => {
       const record = recordOf(layer, key, { diffId, unpackedSize });
-      checkSame(layer, record, previous.layers.get(key));
+      for (const before of previous.layers.get(key) ?? []) checkSame(layer, record, before);
       made = { descriptor: { mediaType, digest, size, annotations: layerAnnotations(record) }, record };
       await journal.add(made);
     },
   );
+  if (made && reusable) await bringToBelievers(made.descriptor, reusable, signal);
   if (made) return made;
   throw new Error(`${written.digest} is in no repository`);
 }
 
-/** What has one key must have one content, or layers could not be taken over unread. */
-function checkSame(layer: Layer, record: LayerRecord, before: PreviousLayer | undefined): void {
-  if (!before || before.record.diffId === record.diffId) return;
+/** What has one key must have one content, or layers could not be reused unread. */
+function checkSame(layer: Layer, record: LayerRecord, before: PreviousLayer): void {
+  if (before.record.diffId === record.diffId) return;
   const paths = pathsRead(layer).join(', ') || 'files of the image';
   throw new UserError(
     'digest',

@@ -1,4 +1,4 @@
-import { type LayerRecord, layerRecord } from '../image/annotations.ts';
+import { type LayerRecord, ownLayerRecords } from '../image/annotations.ts';
 import type { Descriptor } from '../image/descriptor.ts';
 import type { Digest } from '../image/digest.ts';
 import { manifestSchema } from '../image/manifest.ts';
@@ -16,12 +16,19 @@ export interface PreviousLayer {
   readonly descriptor: Descriptor;
   readonly record: LayerRecord;
   readonly repository: Repository;
+  /** Whether that is believed for every destination, not for `repository` alone. */
+  readonly forAll: boolean;
 }
 
-/** What a new image may take over. */
+/** An image whose layers may be reused: for all destinations, or only for the one whose tag it is. */
+export interface PreviousSource extends ImageSource {
+  readonly forAll: boolean;
+}
+
+/** What a new image may reuse. */
 export interface Previous {
-  /** By layer key. */
-  readonly layers: ReadonlyMap<string, PreviousLayer>;
+  /** By layer key: everything that an image says of it. */
+  readonly layers: ReadonlyMap<string, readonly PreviousLayer[]>;
   /** Store hashes of the layers of the image whose plan is to be kept, in their order. */
   readonly groups: readonly (readonly string[])[];
   /** Whether a repository surely has a manifest, with all that it names. */
@@ -38,7 +45,7 @@ export type ReadPrevious = (system: System) => Promise<Previous>;
  * names belong here, never one that a pull request may write. An index is fetched once for all systems. What is not
  * there, is of another maker, or cannot be read is left out: any doubt means build.
  */
-export function previousImages(sources: readonly ImageSource[], log: Log): ReadPrevious {
+export function previousImages(sources: readonly PreviousSource[], log: Log): ReadPrevious {
   const fetched = new Map<ImageSource, Promise<StoredManifest | undefined>>();
   const fetchOnce = (source: ImageSource): Promise<StoredManifest | undefined> => {
     const known = fetched.get(source) ?? source.repository.getManifest(source.reference);
@@ -58,17 +65,17 @@ interface OneImage {
 }
 
 async function readOne(
-  source: ImageSource,
+  source: PreviousSource,
   system: System,
   fetchOnce: (source: ImageSource) => Promise<StoredManifest | undefined>,
   log: Log,
 ): Promise<OneImage | undefined> {
-  const { repository, reference } = source;
+  const { repository, reference, forAll } = source;
   try {
     const stored = await fetchOnce(source);
     const manifest = stored && (await imageForSystem(repository, stored, system)).manifest;
     if (!manifest) return undefined;
-    return { repository, digest: manifest.digest, layers: await knownLayers(manifest, repository) };
+    return { repository, digest: manifest.digest, layers: await knownLayers(manifest, repository, forAll) };
   } catch (error) {
     if (error instanceof UserError && error.code === 'cancelled') throw error;
     log.info(
@@ -78,22 +85,24 @@ async function readOne(
   }
 }
 
-/** The layers whose annotations agree with what clients of that image check: the diffIDs of its config. */
-async function knownLayers(manifest: StoredManifest, repository: Repository): Promise<PreviousLayer[]> {
-  const { config, layers } = parseJson(manifest.bytes, manifestSchema, `${repository.name} ${manifest.digest}`);
-  const annotated = layers.map((descriptor) => ({ descriptor, record: layerRecord(descriptor) }));
-  if (!annotated.some(({ record }) => record)) return [];
+/** The image's own layers whose annotations agree with what clients of that image check: the diffIDs of its config. */
+async function knownLayers(stored: StoredManifest, repository: Repository, forAll: boolean): Promise<PreviousLayer[]> {
+  const manifest = parseJson(stored.bytes, manifestSchema, `${repository.name} ${stored.digest}`);
+  const { config, layers } = manifest;
+  const records = ownLayerRecords(manifest);
+  if (!records.some(Boolean)) return [];
   const { rootfs } = await readConfig(repository, config, `${repository.name} ${config.digest}`);
-  return annotated.flatMap(({ descriptor, record }, at) =>
-    record && record.diffId === rootfs.diff_ids[at] ? [{ descriptor, record, repository }] : [],
-  );
+  return layers.flatMap((descriptor, at) => {
+    const record = records[at];
+    return record && record.diffId === rootfs.diff_ids[at] ? [{ descriptor, record, repository, forAll }] : [];
+  });
 }
 
 function combine(images: readonly OneImage[]): Previous {
-  const layers = new Map<string, PreviousLayer>();
-  for (const layer of images.flatMap((image) => image.layers)) {
-    if (!layers.has(layer.record.key)) layers.set(layer.record.key, layer);
-  }
+  const layers = Map.groupBy(
+    images.flatMap((image) => image.layers),
+    ({ record }) => record.key,
+  );
   const [planned] = images.filter((image) => image.layers.length > 0);
   return {
     layers,

@@ -21,8 +21,8 @@ export interface Reuse {
 }
 
 /**
- * Where layers may be taken over from: the tags that are about to be moved, whose writers could as well write the new
- * image, and what the workflow names. Nothing else is ever read.
+ * Where layers may be reused from: the tags that are about to be moved, each for its own destination, whose writers could
+ * as well write the new image there; and what the workflow names, for all. Nothing else is ever read.
  */
 export async function reuseOf(
   inputs: ReuseInputs,
@@ -32,8 +32,15 @@ export async function reuseOf(
 ): Promise<Reuse> {
   const { reuse, recompress } = inputs;
   if (!reuse) return { readPrevious: async () => NOTHING_PREVIOUS, journal: NO_JOURNAL, recompress };
-  const named = await Promise.all(inputs.reuseFrom.map((place) => places.openForReading(inFolder(place, host.cwd))));
-  const own = targets.flatMap(({ repository, tags }) => tags.map((reference) => ({ repository, reference })));
+  const named = await Promise.all(
+    inputs.reuseFrom.map(async (place) => ({
+      ...(await places.openForReading(inFolder(place, host.cwd))),
+      forAll: true,
+    })),
+  );
+  const own = targets.flatMap(({ repository, tags }) =>
+    tags.map((reference) => ({ repository, reference, forAll: false })),
+  );
   const repositories = targets.map((target) => target.repository);
   // A runner's disk is gone with the job.
   const journal = host.kind === 'runner' ? NO_JOURNAL : await openJournal(journalFolder(host), repositories, host.log);

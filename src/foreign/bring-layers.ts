@@ -1,15 +1,14 @@
 import { createHash } from 'node:crypto';
 import type { Journal } from '../build/journal.ts';
-import type { Previous, PreviousLayer } from '../build/previous-image.ts';
+import type { Previous } from '../build/previous-image.ts';
 import { pushTar } from '../build/push-layer.ts';
+import { bringReusable, bringToBelievers, findReusable, type ReusableLayer } from '../build/reusable-layer.ts';
 import { type LayerRecord, layerAnnotations } from '../image/annotations.ts';
 import { canonicalJson } from '../image/canonical-json.ts';
 import type { Descriptor } from '../image/descriptor.ts';
 import { type Digest, endDigest } from '../image/digest.ts';
-import { UserError } from '../io/error.ts';
 import { mapParallel } from '../io/parallel.ts';
 import type { Codec } from '../layer/codec.ts';
-import { copyBlob } from '../registry/copy.ts';
 import type { Repository } from '../registry/repository.ts';
 import { encodingOf, MEDIA_TYPES } from './encoding.ts';
 import type { ForeignLayer } from './foreign-image.ts';
@@ -48,49 +47,38 @@ export const bringLayers = (layers: readonly ForeignLayer[], tools: BringTools):
 async function bringLayer(layer: ForeignLayer, tools: BringTools): Promise<BroughtLayer> {
   const encoding = await encodingOf(layer);
   if (encoding === 'tar') return bringPlain(layer, tools);
-  const known = await find(layer.diffId, tools);
-  const isSame =
-    known?.descriptor.digest === layer.descriptor?.digest && known?.descriptor.mediaType === MEDIA_TYPES[encoding];
-  if (known && isSame && (await isBrought(known, tools))) return brought(layer, known.descriptor, known.record, true);
+  const known = await find(layer.diffId, MEDIA_TYPES[encoding], tools);
+  if (known && known.descriptor.digest === layer.descriptor?.digest) {
+    // These are the bytes that the image itself names, so nobody has to vouch for what is in them.
+    const forAll = { ...known, believers: tools.repositories, others: [] };
+    if (await bringReusable(forAll, tools.signal)) return brought(layer, known.descriptor, known.record, true);
+  }
   return remember(layer, await sendPacked(layer, encoding, tools.repositories, tools.signal), tools);
 }
 
 /** The tar is hashed before it is compressed only where the image before may have it: most often it is not read twice. */
 async function bringPlain(layer: ForeignLayer, tools: BringTools): Promise<BroughtLayer> {
-  const isPromised = (await find(layer.diffId, tools)) !== undefined;
+  const { codec, repositories, previous, signal } = tools;
+  const isPromised = (await find(layer.diffId, codec.mediaType, tools)) !== undefined;
+  let reusable: ReusableLayer | undefined;
   // A promise that may be wrong finds nothing, though the bytes may well be there.
-  if (isPromised || (!layer.isFixed && tools.previous.layers.size > 0)) {
+  if (isPromised || (!layer.isFixed && previous.layers.size > 0)) {
     const diffId = layer.hashed && layer.descriptor ? layer.descriptor.digest : await hashOf(layer);
-    const known = await find(diffId, tools);
-    const isSame = known?.record.diffId === diffId && known.descriptor.mediaType === tools.codec.mediaType;
-    if (known && isSame && (await isBrought(known, tools))) {
-      return brought(layer, known.descriptor, known.record, true);
+    const known = await find(diffId, codec.mediaType, tools);
+    if (known?.record.diffId === diffId && (await bringReusable(known, signal))) {
+      if (known.others.length === 0) return brought(layer, known.descriptor, known.record, true);
+      reusable = known;
     }
   }
-  const sent = await pushTar(layer.read(), tools.codec, tools.repositories);
+  const sent = await pushTar(layer.read(), codec, reusable?.others ?? repositories);
   checkDiffId(layer, sent.diffId);
+  if (reusable) await bringToBelievers(descriptorOf(sent), reusable, signal);
   return remember(layer, sent, tools);
 }
 
-/** A layer of the same content in the image before, or in a publish that was broken off. */
-async function find(diffId: Digest, { recompress, previous, journal }: BringTools): Promise<PreviousLayer | undefined> {
-  if (recompress) return undefined;
-  const key = keyOf(diffId);
-  return previous.layers.get(key) ?? (await journal.find(key));
-}
-
-/** The blob of a live manifest in the same repository is there; all others are asked for, mounted or copied. */
-async function isBrought(found: PreviousLayer, { repositories, signal }: BringTools): Promise<boolean> {
-  try {
-    for (const repository of repositories) {
-      if (found.repository !== repository) await copyBlob(found.descriptor, found.repository, repository, signal);
-    }
-    return true;
-  } catch (error) {
-    if (error instanceof UserError && error.code !== 'cancelled') return false;
-    throw error;
-  }
-}
+/** A layer of the same content in the images before, or in a publish that was broken off. */
+const find = async (diffId: Digest, mediaType: string, tools: BringTools): Promise<ReusableLayer | undefined> =>
+  tools.recompress ? undefined : findReusable(keyOf(diffId), mediaType, tools);
 
 async function hashOf(layer: ForeignLayer): Promise<Digest> {
   const hash = createHash('sha256');
@@ -101,10 +89,12 @@ async function hashOf(layer: ForeignLayer): Promise<Digest> {
 /** What was written of a layer; sizes in bytes. */
 type Sent = Pick<Descriptor, 'mediaType' | 'digest' | 'size'> & Pick<LayerRecord, 'diffId' | 'unpackedSize'>;
 
+const descriptorOf = ({ mediaType, digest, size }: Sent): Descriptor => ({ mediaType, digest, size });
+
 async function remember(layer: ForeignLayer, sent: Sent, tools: BringTools): Promise<BroughtLayer> {
-  const { mediaType, digest, size, diffId, unpackedSize } = sent;
+  const { diffId, unpackedSize } = sent;
   const record: LayerRecord = { key: keyOf(diffId), diffId, unpackedSize, storeHashes: [] };
-  const made = brought(layer, { mediaType, digest, size }, record, false);
+  const made = brought(layer, descriptorOf(sent), record, false);
   await tools.journal.add({ descriptor: made.descriptor, record });
   return made;
 }
@@ -119,7 +109,11 @@ const brought = (
     mediaType,
     digest,
     size,
-    annotations: { ...layer.descriptor?.annotations, ...layerAnnotations(record) },
+    // What its maker says of these very bytes; readImage has left out what only this project may say.
+    annotations: {
+      ...(digest === layer.descriptor?.digest ? layer.descriptor.annotations : {}),
+      ...layerAnnotations(record),
+    },
   },
   diffId: record.diffId,
   takenOver,

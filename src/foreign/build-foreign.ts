@@ -2,6 +2,7 @@ import type { BuildTools } from '../build/build-from-nix.ts';
 import type { BuiltImage } from '../build/build-image.ts';
 import { type Journal, NO_JOURNAL } from '../build/journal.ts';
 import { NOTHING_PREVIOUS, type Previous, type ReadPrevious } from '../build/previous-image.ts';
+import { inheritedAnnotation, withoutOwn } from '../image/annotations.ts';
 import { CODECS } from '../image/compression.ts';
 import { digestOf } from '../image/digest.ts';
 import { foreignKey, keyAnnotation } from '../image/image-key.ts';
@@ -106,7 +107,12 @@ function assemble(image: ForeignImage, brought: readonly BroughtLayer[], system:
   const bytes = image.config(brought.map((layer) => layer.diffId));
   const config = { descriptor: { mediaType: MEDIA_TYPE.config, digest: digestOf(bytes), size: bytes.length }, bytes };
   const layers = brought.map((layer) => layer.descriptor);
-  const annotations = { ...image.annotations, ...keyAnnotation(foreignKey(foreign, system)) };
+  const annotations = {
+    ...withoutOwn(image.annotations),
+    ...keyAnnotation(foreignKey(foreign, system)),
+    // Every layer was read here, or was known to be one that was.
+    ...inheritedAnnotation(0),
+  };
   const manifest = manifestBytes(config.descriptor, layers, annotations);
   return {
     system,

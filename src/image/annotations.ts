@@ -2,9 +2,12 @@ import type { StorePathInfo } from './closure.ts';
 import type { Descriptor } from './descriptor.ts';
 import { type Digest, isDigest } from './digest.ts';
 import type { Layer } from './layer.ts';
+import type { ImageManifest } from './manifest.ts';
 import { storeHash } from './store-path.ts';
 
-/** Annotations of the project's own; reverse-DNS as the OCI image-spec asks (annotations.md). */
+/** What all annotations of the project's own begin with; reverse-DNS as the OCI image-spec asks (annotations.md). */
+const PREFIX = 'io.nix-images.';
+
 const ANNOTATION = {
   /** Names a layer's content whatever its codec: see layerKey. */
   layerKey: 'io.nix-images.layer.key',
@@ -12,6 +15,8 @@ const ANNOTATION = {
   unpackedSize: 'io.nix-images.layer.unpacked-size',
   /** The 32-character hashes of the layer's store paths, joined by spaces. */
   storeHashes: 'io.nix-images.layer.store-hashes',
+  /** On a manifest: how many of its layers, from the lowest, are those of its base. */
+  inheritedLayers: 'io.nix-images.image.inherited-layers',
 } as const;
 
 export interface LayerRecord {
@@ -42,6 +47,28 @@ export function layerRecord(descriptor: Descriptor): LayerRecord | undefined {
     return undefined;
   const storeHashes = (rest[ANNOTATION.storeHashes] ?? '').split(' ').filter((hash) => /^[0-9a-z]{32}$/.test(hash));
   return { key, diffId, unpackedSize: Number(unpackedSize), storeHashes };
+}
+
+/**
+ * Annotations of another maker's image or layer, without those that only this project may write: they would be read back
+ * as its own. All others stay as they are, for they may be needed (eStargz keeps the digest of its index there).
+ */
+export const withoutOwn = (annotations: Readonly<Record<string, string>> = {}): Record<string, string> =>
+  Object.fromEntries(Object.entries(annotations).filter(([name]) => !name.startsWith(PREFIX)));
+
+/** What a manifest says of its layers: the lowest `count` of them are its base's. */
+export const inheritedAnnotation = (count: number): Record<string, string> => ({
+  [ANNOTATION.inheritedLayers]: String(count),
+});
+
+/**
+ * The records of a manifest's layers, in their order. A base's layers have none, whatever their annotations say, for its
+ * author wrote those; nor has any layer of an image that does not say which are its own.
+ */
+export function ownLayerRecords({ annotations, layers }: ImageManifest): (LayerRecord | undefined)[] {
+  const inherited = annotations?.[ANNOTATION.inheritedLayers] ?? '';
+  const first = /^\d{1,4}$/.test(inherited) ? Number(inherited) : layers.length;
+  return layers.map((layer, at) => (at < first ? undefined : layerRecord(layer)));
 }
 
 export const recordOf = (

@@ -10,7 +10,7 @@ import { TAR_PROFILE_VERSION } from './tar-profile.ts';
  * root, config, manifest, codecs. Any change that can alter an image of an equal definition raises the version: images
  * made by other rules are then built again.
  */
-const IMAGE_PROFILE_VERSION = 1;
+const IMAGE_PROFILE_VERSION = 2;
 
 /** The annotation that carries an image's key: on its manifest, and on its entry in an index. */
 const KEY_ANNOTATION = 'io.nix-images.image.key';

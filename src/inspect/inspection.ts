@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { layerRecord } from '../image/annotations.ts';
+import { type LayerRecord, ownLayerRecords } from '../image/annotations.ts';
 import type { Descriptor } from '../image/descriptor.ts';
 import { isDigest } from '../image/digest.ts';
 import type { History, ImageConfig } from '../image/image-config.ts';
@@ -79,11 +79,12 @@ async function inspectOne(repository: Repository, stored: StoredManifest, where:
   const manifest = parseJson(stored.bytes, manifestSchema, where);
   const config = await readConfig(repository, manifest.config, where);
   const history = layerHistory(config);
+  const records = ownLayerRecords(manifest);
   const image: InspectedImage = {
     platform: platformText(normalisePlatform(config)),
     digest: stored.digest,
     config: config.config ?? {},
-    layers: manifest.layers.map((layer, at) => inspectLayer(layer, history[at])),
+    layers: manifest.layers.map((layer, at) => inspectLayer(layer, records[at], history[at])),
   };
   return { image, annotations: manifest.annotations ?? {} };
 }
@@ -91,8 +92,11 @@ async function inspectOne(repository: Repository, stored: StoredManifest, where:
 /** History entries that made a layer, in the layers' order. */
 const layerHistory = (config: ImageConfig): History[] => (config.history ?? []).filter((entry) => !entry.empty_layer);
 
-function inspectLayer(layer: Descriptor, history: History | undefined): InspectedLayer {
-  const record = layerRecord(layer);
+function inspectLayer(
+  layer: Descriptor,
+  record: LayerRecord | undefined,
+  history: History | undefined,
+): InspectedLayer {
   const named = historyPaths(history);
   const hashes = new Set(record?.storeHashes ?? []);
   // The annotation is what counts; the history only adds names to its hashes.

@@ -1,3 +1,4 @@
+import { withoutOwn } from '../image/annotations.ts';
 import type { Descriptor } from '../image/descriptor.ts';
 import { type Digest, digestOf } from '../image/digest.ts';
 import { indexBytes } from '../image/manifest.ts';
@@ -50,9 +51,9 @@ export async function publishIndex(
   return { index, children: children.map((child) => ({ ...child, bytesSent: sent.get(child) ?? 0 })) };
 }
 
-/** The index's bytes depend on its children alone: whatever all of them are annotated with, it is too. */
+/** The index's bytes depend on its children alone: whatever all of them are annotated with by their makers, it is too. */
 function assembleIndex(children: readonly Child[]): StoredManifest {
-  const [first, ...others] = children.map((child) => child.parsed.annotations ?? {});
+  const [first, ...others] = children.map((child) => withoutOwn(child.parsed.annotations));
   const shared = Object.entries(first ?? {}).filter(([key, value]) =>
     others.every((annotations) => annotations[key] === value),
   );

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { readImage } from '../../../src/build/base-image.ts';
 import { previousImages } from '../../../src/build/previous-image.ts';
 import { openImageArchive } from '../../../src/foreign/image-file.ts';
-import { layerAnnotations } from '../../../src/image/annotations.ts';
+import { inheritedAnnotation, layerAnnotations } from '../../../src/image/annotations.ts';
 import type { Digest } from '../../../src/image/digest.ts';
 import type { System } from '../../../src/image/system.ts';
 import { inspectImage } from '../../../src/inspect/inspection.ts';
@@ -42,6 +42,7 @@ const image = (platform: string, text = platform) => {
     mediaType: `${OCI}.manifest.v1+json`,
     config: of(`${OCI}.config.v1+json`, config),
     layers: [of(`${OCI}.layer.v1.tar`, layer, { annotations: layerAnnotations(record) })],
+    annotations: inheritedAnnotation(0),
   });
   return {
     diffId,
@@ -173,8 +174,8 @@ describe('the image for a system', () => {
       tarBytes(layout(indexOf(v3.entry(), arm.entry(), amd.entry()), ...all, ...v3.blobs)),
     );
     const source = await openImageFile(at('image.tar'), at());
-    const read = previousImages([source], memoryLog());
-    const first = async (system: System) => [...(await read(system)).layers.values()][0]?.record.diffId;
+    const read = previousImages([{ ...source, forAll: false }], memoryLog());
+    const first = async (system: System) => [...(await read(system)).layers.values()][0]?.[0]?.record.diffId;
     expect(await first('x86_64-linux')).toBe(amd.diffId);
     expect(await first('aarch64-linux')).toBe(arm.diffId);
     await source.repository.close();

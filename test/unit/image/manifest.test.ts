@@ -1,5 +1,11 @@
 import { describe, expect, test } from 'vitest';
-import { layerAnnotations, layerRecord } from '../../../src/image/annotations.ts';
+import {
+  inheritedAnnotation,
+  layerAnnotations,
+  layerRecord,
+  ownLayerRecords,
+  withoutOwn,
+} from '../../../src/image/annotations.ts';
 import { canonicalJson } from '../../../src/image/canonical-json.ts';
 import { type Digest, digestOf } from '../../../src/image/digest.ts';
 import { historyEntry, imageConfigBytes, imageConfigSchema } from '../../../src/image/image-config.ts';
@@ -113,6 +119,29 @@ describe('layer annotations', () => {
     ['a size that is none', { ...layerAnnotations(record), 'io.nix-images.layer.unpacked-size': 'many' }],
   ])('%s: no record', (_name, annotations) => {
     expect(layerRecord({ ...descriptor, ...(annotations ? { annotations } : {}) })).toBeUndefined();
+  });
+
+  const layer = { ...descriptor, annotations: layerAnnotations(record) };
+  const manifest = { schemaVersion: 2, config: descriptor, layers: [layer, descriptor, layer] } as const;
+  const mark = 'io.nix-images.image.inherited-layers';
+  test.each<[string, Record<string, string> | undefined, number[]]>([
+    ['has no base', inheritedAnnotation(0), [0, 2]],
+    ['has a base of one layer', inheritedAnnotation(1), [2]],
+    ['has a base of all its layers', inheritedAnnotation(3), []],
+    ['has a base of more', inheritedAnnotation(9), []],
+    ['does not say', { other: '0' }, []],
+    ['has no annotations', undefined, []],
+    ['says it in no number', { [mark]: '-1' }, []],
+    ['says nothing', { [mark]: '' }, []],
+  ])('of an image that %s are those of its own layers', (_what, annotations, own) => {
+    const records = ownLayerRecords({ ...manifest, layers: [...manifest.layers], annotations });
+    expect(records.flatMap((found, at) => (found ? [at] : []))).toEqual(own);
+  });
+
+  test('of another maker are kept, but for those that only this project may write', () => {
+    const others = { 'containerd.io/snapshot/stargz/toc.digest': 'sha256:1', 'io.nix-images': 'x' };
+    expect(withoutOwn({ ...layerAnnotations(record), ...inheritedAnnotation(1), ...others })).toEqual(others);
+    expect(withoutOwn(undefined)).toEqual({});
   });
 });
 
