@@ -1,5 +1,6 @@
 import { constants } from 'node:fs';
-import { access } from 'node:fs/promises';
+import { access, mkdtemp, rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { System } from '../image/system.ts';
 import { UserError } from '../io/error.ts';
 import type { Exec } from '../io/exec.ts';
@@ -21,9 +22,10 @@ export interface StreamTools {
 }
 
 /**
- * Runs the program that a derivation made, which prints an archive, and opens that. It is kept in a file without name,
- * for layers are read in another order than they come and more than once; so the disk must hold one image. Throws
- * UserError `system` when the program is none for this machine, `build` when it fails, `file` when it prints no archive.
+ * Runs the program that a derivation made, which prints an archive, and opens that. Nothing confines the program, so its home
+ * and its temporary files are an empty folder, and it sees next to nothing of the environment. What it prints is kept in a
+ * file without name, for layers are read in another order than they come and more than once; so the disk must hold one image.
+ * Throws UserError `system` when the program is none for this machine, `build` when it fails, `file` when it prints no archive.
  */
 export const openStream = async (
   foreign: Foreign,
@@ -39,10 +41,14 @@ export const openStream = async (
   });
   const name = `the output of ${program}`;
   const file = await openNameless(tempDir);
+  const home = await withFileErrors(tempDir, 'written', () => mkdtemp(join(tempDir, 'home-')));
   try {
     let size = 0;
     const { exitCode, stderr } = await exec(program, [], {
       signal,
+      isolated: true,
+      cwd: home,
+      env: { HOME: home, TMPDIR: home },
       onStdout: async (chunks) => {
         for await (const chunk of chunks) {
           await withFileErrors(`${tempDir} (for ${name})`, 'written', () => writeAll(file, chunk, size));
@@ -55,6 +61,8 @@ export const openStream = async (
   } catch (error) {
     await file.close();
     throw error;
+  } finally {
+    await rm(home, { recursive: true, force: true });
   }
   return openImageArchive(await archiveOver(name, file, tempDir, signal), foreign, system);
 };

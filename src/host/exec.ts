@@ -3,6 +3,7 @@ import { constants } from 'node:os';
 import { type ExecaError, execa } from 'execa';
 import { UserError } from '../io/error.ts';
 import type { Exec, ExecOptions } from '../io/exec.ts';
+import { childEnvironment } from './child-environment.ts';
 import { feed, isBlocks } from './child-input.ts';
 import { createStderrReader, createStdoutReader, STDOUT_LIMIT } from './child-output.ts';
 
@@ -71,7 +72,7 @@ const start = (
   execa(program, args, {
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
     ...stdinOf(options.input),
-    env: { ...env, ...options.env },
+    env: { ...childEnvironment(env, { program, isolated: options.isolated ?? false }), ...options.env },
     extendEnv: false,
     reject: false,
     stripFinalNewline: false,
@@ -112,7 +113,10 @@ const streaming = async (child: Child, { input, onStdout }: ExecOptions) => {
   };
 };
 
-/** Runs programs with `env` as their environment, and ends those still running when `signal` fires. */
+/**
+ * Runs programs, and ends those still running when `signal` fires. Of `env`, which is this process's own environment, each
+ * sees what `childEnvironment` lets it see.
+ */
 export const createExec =
   ({ env, signal: runSignal }: { readonly env: NodeJS.ProcessEnv; readonly signal: AbortSignal }): Exec =>
   async (program, args, options = {}) => {
@@ -147,5 +151,5 @@ export const createExec =
     return { exitCode: code, stdout: output.text(), stderr };
   };
 
-/** Runs programs with the environment of this process, where there is no world to take it from: on a layer's thread. */
+/** The same where there is no world to take the environment from: on a layer's thread. */
 export const execOfProcess = (signal: AbortSignal): Exec => createExec({ env: process.env, signal });

@@ -1,7 +1,9 @@
 export interface ExecOptions {
   readonly cwd?: string;
-  /** Added to the environment of this process. */
+  /** Added to what the program sees of this process's environment (docs/environment.md). */
   readonly env?: Readonly<Record<string, string>>;
+  /** For programs that a stranger wrote: of this process's environment they see PATH, TMPDIR, language and time zone. */
+  readonly isolated?: boolean;
   /**
    * Written to standard input, which is closed afterwards. Without it standard input is empty. Of blocks, the next is asked
    * for once the one before is written, so a block may be used again from then on.

@@ -38,8 +38,8 @@ describe('running a program', () => {
   });
 
   test('adds to its environment, and runs in a folder', async () => {
-    const { exec: own } = runner({ PATH: process.env.PATH, A: '1' });
-    const [program, args] = sh('echo $A$B$HOME; pwd -P');
+    const { exec: own } = runner({ PATH: process.env.PATH, LANG: '1' });
+    const [program, args] = sh('echo $LANG$B$HOME; pwd -P');
     expect((await own(program, args, { env: { B: '2' }, cwd: '/' })).stdout).toBe('12\n/\n');
   });
 
