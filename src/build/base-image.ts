@@ -7,6 +7,7 @@ import { isForSystem } from '../image/platform.ts';
 import { platformOf, platformText, type System } from '../image/system.ts';
 import { UserError } from '../io/error.ts';
 import { parseJson } from '../io/json.ts';
+import { lookUp } from '../io/lookup.ts';
 import { imageForSystem } from '../registry/image-for-system.ts';
 import { readConfig } from '../registry/read-config.ts';
 import type { Repository, StoredManifest } from '../registry/repository.ts';
@@ -100,7 +101,7 @@ const OCI_NAME: Readonly<Record<string, string>> = {
 const ociLayer = ({ mediaType, digest, size, ...rest }: Descriptor): Descriptor => {
   const annotations = withoutOwn(rest.annotations);
   return {
-    mediaType: OCI_NAME[mediaType] ?? mediaType,
+    mediaType: lookUp(OCI_NAME, mediaType) ?? mediaType,
     digest,
     size,
     ...(Object.keys(annotations).length > 0 ? { annotations } : {}),

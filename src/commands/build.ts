@@ -11,6 +11,7 @@ import { choice, flag, path, text } from '../host/fields.ts';
 import type { Host } from '../host/host.ts';
 import { platformOf, platformText, SYSTEMS } from '../image/system.ts';
 import { UserError } from '../io/error.ts';
+import { plainMarkdown } from '../io/markdown.ts';
 import { sizeText } from '../io/size.ts';
 import { evaluateImages } from '../nix/evaluate.ts';
 import { possibleSystems } from '../nix/search-places.ts';
@@ -201,7 +202,7 @@ function result(
       `### ${name} for ${system}\n`,
       markdownTable(PLATFORM_HEADINGS, [platformRow(system, digest, image.layers, bytesSent)]),
       ...(trialText(trial) === '' ? [] : [trialSummary(trial)]),
-      `${left}\n`,
+      `${plainMarkdown(left)}\n`,
     ].join('\n'),
   };
 }

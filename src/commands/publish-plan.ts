@@ -188,7 +188,7 @@ function joined(outcomes: readonly Outcome[]) {
   const results = images.map(resultOf);
   const [sole] = outcomes.length === 1 ? results : [];
   const digests = Object.fromEntries(images.map(({ name, published }) => [name, published.index.digest]));
-  const list = failed.map(({ name, error }) => `- ${name}: ${plainMarkdown(error.message)}\n`).join('');
+  const list = failed.map(({ name, error }) => `- ${plainMarkdown(name)}: ${plainMarkdown(error.message)}\n`).join('');
   return {
     outputs: {
       digest: sole?.outputs.digest ?? '',

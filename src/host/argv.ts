@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
 import { UserError } from '../io/error.ts';
+import { lookUp } from '../io/lookup.ts';
 import { didYouMean } from '../io/nearest.ts';
 import { COMMON_FLAGS, type Command } from './command.ts';
 import { type FieldMeta, type Fields, fieldMeta } from './fields.ts';
@@ -59,7 +60,7 @@ const checkTokens = (command: Command, args: string[], flags: Record<string, Fla
   const seen = new Set<string>();
   for (const token of tokens) {
     if (token.kind !== 'option') continue;
-    const flag = flags[token.name];
+    const flag = lookUp(flags, token.name);
     if (flag === undefined) {
       const names = Object.keys(flags).map((name) => `--${name}`);
       throw wrongUse(command, `unknown flag ${token.rawName}.${didYouMean(token.rawName, names)}`);

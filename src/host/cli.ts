@@ -4,13 +4,14 @@ import { resolve } from 'node:path';
 import { UserError } from '../io/error.ts';
 import { didYouMean } from '../io/nearest.ts';
 import { type Arguments, cliFields, helpHint, readArguments } from './argv.ts';
-import type { Command, CommandLoaders, CommandResult } from './command.ts';
+import type { Command, CommandLoaders } from './command.ts';
 import { createExec } from './exec.ts';
 import { asUserError, describeFailure, EXIT } from './failure.ts';
 import { renderCommandHelp, renderProgramHelp } from './help.ts';
 import { parseInputs, type RawInputs } from './inputs.ts';
-import { createMask } from './mask.ts';
+import { createMask, type Mask } from './mask.ts';
 import { cliSpelling, secretVariable } from './names.ts';
+import { renderResult } from './render-result.ts';
 import { exitCodeOf, maskSecrets, runCommand } from './run-command.ts';
 import { DEFAULT_WIDTH } from './screen.ts';
 import { createTerminal, type Terminal, wantsColour } from './terminal.ts';
@@ -63,18 +64,15 @@ const print = (world: World, text: string): Promise<void> =>
     world.stdout.write(text.endsWith('\n') || text === '' ? text : `${text}\n`, () => done());
   });
 
-const renderResult = (result: CommandResult, json: boolean): string =>
-  json ? JSON.stringify(result.data, null, 2) : result.text;
-
 interface Session {
   readonly world: World;
   readonly terminal: Terminal;
-  readonly mask: (text: string) => string;
+  readonly mask: Mask;
 }
 
-const failWith = ({ terminal }: Session, error: unknown, code: number): number => {
+const failWith = ({ terminal, mask }: Session, error: unknown, code: number): number => {
   terminal.close();
-  terminal.showFailure(describeFailure(error));
+  terminal.showFailure(describeFailure(error, mask.apply));
   return code;
 };
 
@@ -92,7 +90,7 @@ const execute = async (session: Session, command: Command, args: Arguments, raw:
   try {
     const result = await runCommand(command, inputs, host, tmpdir());
     terminal.close();
-    await print(world, mask(renderResult(result, args.json)));
+    await print(world, renderResult(result, args.json, mask.applyToResult));
     if (result.failure !== undefined) throw result.failure;
     return EXIT.done;
   } catch (error) {
@@ -104,7 +102,7 @@ const openSession = (world: World, verbose: boolean): Session => {
   const mask = createMask();
   const colour = wantsColour(world.stderr, world.env);
   const terminal = createTerminal({ stderr: world.stderr, mask, now: world.now, colour, verbose });
-  return { world, terminal, mask: mask.apply };
+  return { world, terminal, mask };
 };
 
 const runNamed = async (

@@ -1,6 +1,8 @@
 import { type ErrorCode, UserError } from '../io/error.ts';
+import { lookUp } from '../io/lookup.ts';
+import { plainLine, plainText } from '../io/plain-text.ts';
 
-/** A failure in the parts that every face shows. */
+/** A failure in the parts that every face shows: plain text, with its secrets hidden. */
 export interface Failure {
   /** False for a bug. */
   readonly mendable: boolean;
@@ -12,6 +14,9 @@ export interface Failure {
   /** Of a bug. */
   readonly stack: string | undefined;
 }
+
+/** Hides secrets. */
+type MaskText = (text: string) => string;
 
 /** Exit codes of the command line. 130 is what shells give a program that Ctrl-C ended: 128 + SIGINT. */
 export const EXIT = { done: 0, failed: 1, usage: 2, interrupted: 130 } as const;
@@ -45,20 +50,28 @@ export const asUserError = (error: unknown, signal?: AbortSignal): unknown => {
   ) {
     return new UserError('cancelled', 'stopped before it was done', { cause: error });
   }
-  const hint = REFUSED[systemCode(error) ?? ''];
+  const hint = lookUp(REFUSED, systemCode(error) ?? '');
   return hint === undefined ? error : new UserError('file', (error as Error).message, { hint });
 };
 
-const oneLine = (text: string): string => {
-  const line = text.trim().split('\n')[0] ?? '';
+/** The first line. Masked before it is cut, or a part of a secret would be shown. */
+const oneLine = (text: string, mask: MaskText): string => {
+  const line = mask(plainLine(text.trim().split('\n')[0] ?? ''));
   return line.length <= CAUSE_LENGTH ? line : `${line.slice(0, CAUSE_LENGTH)}…`;
 };
 
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+/** Whatever was thrown, as text; some objects cannot be written as one. */
+const messageOf = (error: unknown): string => {
+  try {
+    return String(error instanceof Error ? error.message : error);
+  } catch {
+    return 'something that is no error was thrown';
+  }
+};
 
-const causesOf = (error: unknown): string[] => {
+const causesOf = (error: unknown, mask: MaskText): string[] => {
   const causes: string[] = [];
-  let told = messageOf(error);
+  let told = mask(plainText(messageOf(error)));
   let current = error;
   const seen = new Set<unknown>();
   while (current instanceof Error && causes.length < CAUSES && !seen.has(current)) {
@@ -66,28 +79,34 @@ const causesOf = (error: unknown): string[] => {
     // Connection attempts to several addresses fail together; the first tells as much as all.
     current = current instanceof AggregateError && current.errors.length > 0 ? current.errors[0] : current.cause;
     if (current === undefined || current === null) break;
-    const line = oneLine(messageOf(current));
+    const line = oneLine(messageOf(current), mask);
     if (line !== '' && !told.includes(line)) causes.push(line);
     told += line;
   }
   return causes;
 };
 
-/** Takes apart whatever was thrown. */
-export const describeFailure = (error: unknown): Failure => {
+/**
+ * Takes apart whatever was thrown. Messages quote registries, flakes and archives: here, in one place for every face, they
+ * become plain text.
+ */
+export const describeFailure = (error: unknown, mask: MaskText = (text) => text): Failure => {
   const mendable = error instanceof UserError;
+  const clean = (text: string): string => mask(plainText(text));
+  const hint = mendable ? error.hint : REPORT_HINT;
+  const stack = !mendable && error instanceof Error ? error.stack : undefined;
   return {
     mendable,
     code: mendable ? error.code : undefined,
-    message: messageOf(error),
-    hint: mendable ? error.hint : REPORT_HINT,
-    causes: causesOf(error),
-    stack: mendable ? undefined : error instanceof Error ? error.stack : undefined,
+    message: clean(messageOf(error)),
+    hint: hint === undefined ? undefined : clean(hint),
+    causes: causesOf(error, mask),
+    stack: stack === undefined ? undefined : clean(String(stack)),
   };
 };
 
 /** Lines after the first are set in, so that they are seen to belong to it. */
-const labelled = (label: string, text: string): string[] => {
+export const labelled = (label: string, text: string): string[] => {
   const [first = '', ...more] = text.split('\n');
   return [`${label}: ${first}`, ...more.map((line) => `  ${line}`)];
 };

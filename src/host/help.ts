@@ -2,7 +2,7 @@ import { cliFields } from './argv.ts';
 import type { Command } from './command.ts';
 import { type FieldMeta, fieldDescription } from './fields.ts';
 import { kebab, placeholderOf, secretFileFlag, secretVariable } from './names.ts';
-import { wrap } from './printable.ts';
+import { wrap } from './wrap.ts';
 
 /** Help wider than this is hard to read, narrower than that cannot be laid out. */
 const WIDEST = 100;

@@ -1,6 +1,6 @@
 import type { Log } from '../io/log.ts';
-import type { Mask } from './mask.ts';
-import { printable } from './printable.ts';
+import { plainLine, plainText } from '../io/plain-text.ts';
+import { type Mask, SHORTEST } from './mask.ts';
 import { createProgressBoard, SPARSE } from './progress.ts';
 
 /** The part of `@actions/core` that is used here. */
@@ -20,7 +20,7 @@ export const withoutCommands = (line: string): string => line.replace(/^(\s*):(?
 
 /** The log of a workflow's step. */
 export const createRunnerLog = (toolkit: Toolkit, mask: Mask, now: () => number): Log => {
-  const clean = (text: string) => mask.apply(printable(text));
+  const clean = (text: string) => mask.apply(plainText(text));
   const info = (text: string) => {
     for (const line of clean(text).split('\n')) toolkit.info(withoutCommands(line));
   };
@@ -32,8 +32,8 @@ export const createRunnerLog = (toolkit: Toolkit, mask: Mask, now: () => number)
     warn: (text) => toolkit.warning(clean(text)),
     group: async (heading, work) => {
       // The runner knows one level: an inner group would end the outer one.
-      if (open === 0) toolkit.startGroup(clean(heading));
-      else info(heading);
+      if (open === 0) toolkit.startGroup(clean(plainLine(heading)));
+      else info(plainLine(heading));
       open += 1;
       try {
         return await work();
@@ -43,10 +43,11 @@ export const createRunnerLog = (toolkit: Toolkit, mask: Mask, now: () => number)
       }
     },
     progress: (label, total) => board.start(label, total),
-    mask: (value) => {
-      if (value.trim() === '') return;
+    mask: (value, from) => {
+      if (from === 'server') return mask.addChosen(value);
       mask.add(value);
-      toolkit.setSecret(value);
+      // The runner drops outputs that hold a secret, so what a server chose is never told to it.
+      if (value.trim().length >= SHORTEST) toolkit.setSecret(value);
     },
   };
 };

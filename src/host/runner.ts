@@ -1,5 +1,6 @@
 import { tmpdir } from 'node:os';
 import type { Log } from '../io/log.ts';
+import { plainText } from '../io/plain-text.ts';
 import type { Command, CommandLoaders, CommandResult } from './command.ts';
 import { createExec } from './exec.ts';
 import { asUserError, describeFailure, EXIT, type Failure } from './failure.ts';
@@ -7,7 +8,6 @@ import { type Fields, fieldMeta } from './fields.ts';
 import { parseInputs, type RawInputs } from './inputs.ts';
 import { createMask, type Mask } from './mask.ts';
 import { actionSpelling, inputVariable, kebab } from './names.ts';
-import { printable } from './printable.ts';
 import { maskSecrets, runCommand } from './run-command.ts';
 import { createRunnerLog, type Toolkit } from './runner-log.ts';
 import type { World } from './world.ts';
@@ -64,21 +64,21 @@ const leave = async ({ toolkit, log, mask }: Step, result: CommandResult): Promi
   if (result.text !== '') log.info(result.text.trimEnd());
   for (const [name, value] of Object.entries(result.outputs)) toolkit.setOutput(kebab(name), value);
   for (const [name, value] of Object.entries(result.environment ?? {})) toolkit.exportVariable(name, value);
-  if (result.summary !== undefined) await writeSummary(toolkit, mask.apply(result.summary), log);
+  if (result.summary !== undefined) await writeSummary(toolkit, mask.apply(plainText(result.summary)), log);
 };
 
-/** The failure as the job's summary shows it; texts of others stand in code blocks, where Markdown means nothing. */
+/** The failure as the job's summary shows it; its plain text stands in code blocks, where Markdown means nothing. */
 const failureSummary = (title: string, { message, hint }: Failure): string => {
   const block = (text: string): string =>
     text
       .split('\n')
       .map((line) => `    ${line}\n`)
       .join('');
-  return `### ${title} failed\n\n${block(printable(message))}\n${hint === undefined ? '' : `What to do:\n\n${block(hint)}`}`;
+  return `### ${title} failed\n\n${block(message)}\n${hint === undefined ? '' : `What to do:\n\n${block(hint)}`}`;
 };
 
 const fail = async ({ toolkit, log, mask }: Step, title: string, error: unknown): Promise<number> => {
-  const failure = describeFailure(error);
+  const failure = describeFailure(error, mask.apply);
   const { message, causes, hint, stack } = failure;
   if (stack !== undefined) log.info(stack);
   const lines = [
@@ -86,8 +86,8 @@ const fail = async ({ toolkit, log, mask }: Step, title: string, error: unknown)
     ...causes.map((cause) => `cause: ${cause}`),
     ...(hint === undefined ? [] : [`hint: ${hint}`]),
   ];
-  toolkit.error(mask.apply(printable(lines.join('\n'))), { title });
-  await writeSummary(toolkit, mask.apply(failureSummary(title, failure)), log);
+  toolkit.error(lines.join('\n'), { title });
+  await writeSummary(toolkit, failureSummary(title, failure), log);
   return EXIT.failed;
 };
 

@@ -1,7 +1,7 @@
 import type { Log } from '../io/log.ts';
-import { type Failure, renderFailure } from './failure.ts';
+import { plainLine, plainText } from '../io/plain-text.ts';
+import { type Failure, labelled, renderFailure } from './failure.ts';
 import type { Mask } from './mask.ts';
-import { printable } from './printable.ts';
 import { createProgressBoard, LIVE, SPARSE } from './progress.ts';
 import { createScreen, type TextStream } from './screen.ts';
 
@@ -42,13 +42,13 @@ export const createTerminal = ({ stderr, mask, now, colour, verbose }: TerminalO
   const timing = stderr.isTTY === true ? LIVE : SPARSE;
   const show = stderr.isTTY === true ? screen.live : screen.line;
   const view = {
-    show: (text: string) => show(printable(text)),
+    show: (text: string) => show(plainLine(text)),
     clear: screen.clearLive,
-    print: (text: string) => screen.line(printable(text)),
+    print: (text: string) => screen.line(plainText(text)),
   };
   const board = createProgressBoard(view, { now, ...timing });
   // Masked before it is painted: a secret must not be cut in two by a colour.
-  const painted = (style: keyof typeof STYLE, text: string) => screen.line(paint(style, mask.apply(printable(text))));
+  const painted = (style: keyof typeof STYLE, text: string) => screen.line(paint(style, mask.apply(text)));
   const withLabel = (line: string) => {
     const label = Object.keys(LABEL).find((word) => line.startsWith(`${word}: `)) as keyof typeof LABEL | undefined;
     return label === undefined ? line : `${paint(LABEL[label], `${label}:`)}${line.slice(label.length + 1)}`;
@@ -56,19 +56,21 @@ export const createTerminal = ({ stderr, mask, now, colour, verbose }: TerminalO
   return {
     log: {
       debug: (text) => {
-        if (verbose) painted('dim', text);
+        if (verbose) painted('dim', plainText(text));
       },
-      info: (text) => screen.line(printable(text)),
-      warn: (text) => screen.line(withLabel(`warning: ${mask.apply(printable(text))}`)),
+      info: (text) => screen.line(plainText(text)),
+      warn: (text) => {
+        for (const line of labelled('warning', mask.apply(plainText(text)))) screen.line(withLabel(line));
+      },
       group: async (heading, work) => {
-        painted('bold', heading);
+        painted('bold', plainLine(heading));
         return await work();
       },
       progress: (label, total) => board.start(label, total),
-      mask: (value) => mask.add(value),
+      mask: (value, from) => (from === 'server' ? mask.addChosen(value) : mask.add(value)),
     },
     showFailure: (failure) => {
-      for (const line of renderFailure(failure)) screen.line(withLabel(mask.apply(printable(line))));
+      for (const line of renderFailure(failure)) screen.line(withLabel(line));
     },
     close: screen.clearLive,
   };

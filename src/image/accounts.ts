@@ -47,13 +47,14 @@ function withDefaults(users: Users): Users {
 }
 
 function withPrimaryGroups(users: Users, groups: Groups): Groups {
-  const all: Groups = { ...groups };
+  // A map: a user may be called `constructor`.
+  const all = new Map(Object.entries(groups));
   const gids = new Set(Object.values(groups).map((group) => group.gid));
   for (const [name, user] of Object.entries(users)) {
     if (gids.has(user.gid)) continue;
     gids.add(user.gid);
     // The user's own name, unless a stated group of that name has another number.
-    all[all[name] ? `${name}-${user.gid}` : name] = { gid: user.gid, members: [] };
+    all.set(all.has(name) ? `${name}-${user.gid}` : name, { gid: user.gid, members: [] });
   }
-  return all;
+  return Object.fromEntries(all);
 }

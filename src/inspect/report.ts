@@ -1,14 +1,18 @@
+import { plainLine } from '../io/plain-text.ts';
 import { sizeText } from '../io/size.ts';
 import type { InspectedImage, InspectedLayer, Inspection } from './inspection.ts';
 
 /** Store paths shown of one layer; the rest is counted (`--json` has all). */
 const PATHS_SHOWN = 8;
 
-/** An inspection as a person reads it: the reference, then each platform with its layers and their store paths. */
+/**
+ * An inspection as a person reads it: the reference, then each platform with its layers and their store paths. Texts come from
+ * whoever made the image; none may look like another line of this report.
+ */
 export function inspectionText(inspection: Inspection): string {
   const head = [inspection.reference, inspection.mediaType, inspection.digest];
   const annotations = Object.entries(inspection.annotations).map(([key, value]) => `  ${key}: ${value}`);
-  return [...head, ...annotations, ...inspection.images.flatMap(imageLines)].map(printable).join('\n');
+  return [...head, ...annotations, ...inspection.images.flatMap(imageLines)].map(plainLine).join('\n');
 }
 
 function imageLines(image: InspectedImage): string[] {
@@ -27,6 +31,3 @@ function layerLines(layer: InspectedLayer, at: number): string[] {
     ...(layer.comment === null ? [] : [`       ${layer.comment}`]),
   ];
 }
-
-/** Texts come from whoever made the image: nothing in them may steer a terminal. */
-const printable = (text: string): string => text.replace(/[\p{Cc}\p{Cf}]/gu, '\ufffd');

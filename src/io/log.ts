@@ -14,6 +14,9 @@ export interface Log {
   /** Runs `work` under a foldable heading. */
   group<T>(heading: string, work: () => Promise<T>): Promise<T>;
   progress(label: string, total?: number): Progress;
-  /** Hides `value` in everything that is written from now on. Call it before the first use of a secret. */
-  mask(value: string): void;
+  /**
+   * Hides `value` in everything that is written from now on. Call it before the first use of a secret. A token that a
+   * server chose is hidden in logs and errors only, and when it is long enough to be one.
+   */
+  mask(value: string, from?: 'server'): void;
 }

@@ -1,5 +1,6 @@
 import { SYSTEMS, type System } from '../image/system.ts';
 import { plainMarkdown } from '../io/markdown.ts';
+import { plainLine, plainText } from '../io/plain-text.ts';
 import type { Source } from '../nix/discover.ts';
 import { attributeText } from '../nix/installable.ts';
 import { isContainer, isNeeded, type Plan, type PlannedImage } from './plan.ts';
@@ -14,10 +15,10 @@ const stateOf = (image: PlannedImage, system: System): string => {
 const HEADINGS = ['image', ...SYSTEMS, 'why'];
 
 const rows = ({ images }: Plan): string[][] =>
-  images.map((image) => [image.name, ...SYSTEMS.map((system) => stateOf(image, system)), image.why]);
+  images.map((image) => [image.name, ...SYSTEMS.map((system) => stateOf(image, system)), plainLine(image.why)]);
 
 /** The first line: a message of nix may have many. */
-const short = (why: string): string => why.split('\n')[0] ?? '';
+const short = (why: string): string => plainText(why).split('\n')[0] ?? '';
 
 /** How many there are of a thing. */
 const count = (number: number, one: string): string => `${number} ${one}${number === 1 ? '' : 's'}`;
@@ -38,7 +39,7 @@ export function planText(plan: Plan): string {
       .map((cell, column) => cell.padEnd(widths[column] ?? 0))
       .join('  ')
       .trimEnd();
-  const leftOut = plan.leftOut.map(({ attr, why }) => `  ${attr}: ${short(why)}`);
+  const leftOut = plan.leftOut.map(({ attr, why }) => `  ${plainLine(attr)}: ${short(why)}`);
   return [...table.map(line), ...(leftOut.length > 0 ? ['', 'left out', ...leftOut] : []), '', totals(plan)].join('\n');
 }
 

@@ -1,5 +1,7 @@
 import type { Descriptor } from '../image/descriptor.ts';
 import { platformOf, platformText, type System } from '../image/system.ts';
+import { codeMarkdown, plainMarkdown } from '../io/markdown.ts';
+import { plainLine } from '../io/plain-text.ts';
 import { sizeText } from '../io/size.ts';
 import { recordText } from '../trial/report.ts';
 import { type Child, compressedSize, unpackedSize } from './child.ts';
@@ -33,12 +35,12 @@ const row = (child: Child): string[] =>
 const testLines = ({ children }: PublishedIndex): string[] =>
   children.flatMap(({ system, tests }) => {
     const line = tests ? recordText(tests) : '';
-    return line === '' ? [] : [`${platformText(platformOf(system))} ${line}`];
+    return line === '' ? [] : [plainLine(`${platformText(platformOf(system))} ${line}`)];
   });
 
 /** `docker://ghcr.io/org/app:v1`, for every tag of every target. */
 export const references = (targets: readonly Target[]): string[] =>
-  targets.flatMap(({ repository, tags }) => tags.map((tag) => `${repository.name}:${tag}`));
+  targets.flatMap(({ repository, tags }) => tags.map((tag) => plainLine(`${repository.name}:${tag}`)));
 
 /** What a person sees after a publish: a table of the platforms, the index and where it is. */
 export function publishText(published: PublishedIndex, targets: readonly Target[]): string {
@@ -53,7 +55,8 @@ export function publishText(published: PublishedIndex, targets: readonly Target[
   return [...table, ...testLines(published), '', `index ${published.index.digest}`, ...references(targets)].join('\n');
 }
 
-const code = (text: string): string => `\`${text}\``;
+/** For digests, which hold nothing that would end it. */
+const code = (digest: string): string => `\`${digest}\``;
 
 /** A Markdown table; digests in code type. */
 export function markdownTable(headings: readonly string[], rows: readonly (readonly string[])[]): string {
@@ -65,13 +68,13 @@ export function markdownTable(headings: readonly string[], rows: readonly (reado
 /** The same as Markdown, for a job's summary. */
 export const publishSummary = (name: string, published: PublishedIndex, targets: readonly Target[]): string =>
   [
-    `### ${name}`,
+    `### ${plainMarkdown(name)}`,
     '',
     markdownTable(PLATFORM_HEADINGS, published.children.map(row)),
-    ...testLines(published).map((line) => `${line}\n`),
+    ...testLines(published).map((line) => `${plainMarkdown(line)}\n`),
     `Index ${code(published.index.digest)}`,
     '',
-    ...references(targets).map((reference) => `- ${code(reference)}`),
+    ...references(targets).map((reference) => `- ${codeMarkdown(reference)}`),
     '',
   ].join('\n');
 

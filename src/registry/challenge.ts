@@ -5,19 +5,19 @@ export interface Challenge {
 }
 
 const TOKEN = "[!#$%&'*+.^_`|~0-9A-Za-z-]+";
-const SCHEME = new RegExp(`\\s*,?\\s*(${TOKEN})(?:\\s+|$|(?=,))`, 'y');
-const PARAMETER = new RegExp(`\\s*,?\\s*(${TOKEN})\\s*=\\s*(?:"((?:[^"\\\\]|\\\\.)*)"|(${TOKEN}))`, 'y');
+const SCHEME = new RegExp(`[\\s,]*(${TOKEN})(?:\\s+|$|(?=,))`, 'y');
+const PARAMETER = new RegExp(`[\\s,]*(${TOKEN})\\s*=\\s*(?:"((?:[^"\\\\]|\\\\.)*)"|(${TOKEN}))`, 'y');
 // A header is at most as long as the HTTP client lets through; more challenges than this are nonsense.
 const LIMIT = 16;
 
 const parseParameters = (header: string, start: number): [Record<string, string>, number] => {
-  const parameters: Record<string, string> = {};
+  const parameters = new Map<string, string>();
   let at = start;
   for (;;) {
     PARAMETER.lastIndex = at;
     const match = PARAMETER.exec(header);
-    if (match?.[1] === undefined) return [parameters, at];
-    parameters[match[1].toLowerCase()] = match[2]?.replace(/\\(.)/g, '$1') ?? match[3] ?? '';
+    if (match?.[1] === undefined) return [Object.fromEntries(parameters), at];
+    parameters.set(match[1].toLowerCase(), match[2]?.replace(/\\(.)/g, '$1') ?? match[3] ?? '');
     at = PARAMETER.lastIndex;
   }
 };

@@ -1,5 +1,7 @@
 import { z } from 'zod';
 import { type ErrorCode, UserError } from '../io/error.ts';
+import { lookUp } from '../io/lookup.ts';
+import { plainLine } from '../io/plain-text.ts';
 import { redactUrl } from './endpoint.ts';
 import { readCapped } from './response-body.ts';
 
@@ -63,8 +65,6 @@ const errorCode = (status: number, codes: readonly string[]): ErrorCode => {
   return codes.includes('DIGEST_INVALID') || codes.includes('SIZE_INVALID') ? 'digest' : 'registry';
 };
 
-const printable = (text: string): string => text.replace(/[\p{Cc}\p{Cf}\s]+/gu, ' ').trim();
-
 const explain = (body: string): { codes: string[]; text: string } => {
   try {
     const { errors } = errorBodySchema.parse(JSON.parse(body));
@@ -88,12 +88,12 @@ export const failureOf = async (response: Response, context: FailureContext): Pr
   const bytes = await readCapped(response, BODY_LIMIT, context.signal).catch(() => Buffer.alloc(0));
   const { codes, text } = explain(bytes.toString('utf8'));
   const { status } = response;
-  const said = printable(text).slice(0, BODY_LIMIT);
+  const said = plainLine(text).replace(/ +/g, ' ').trim().slice(0, BODY_LIMIT);
   const message = `${context.method} ${redactUrl(context.url)} was answered ${status}${said ? `: ${said}` : ''}`;
   const code = errorCode(status, codes);
   const hint = isFull(status, said)
     ? FULL_HINT
-    : (codes.map((name) => HINTS[name]).find(Boolean) ??
+    : (codes.map((name) => lookUp(HINTS, name)).find(Boolean) ??
       STATUS_HINTS[status] ??
       (status >= 500 ? SERVER_HINT : undefined));
   const tried = code === 'credentials' ? ` Credentials tried: ${context.tried}.` : '';

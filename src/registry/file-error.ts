@@ -1,4 +1,5 @@
 import { UserError } from '../io/error.ts';
+import { lookUp } from '../io/lookup.ts';
 
 const EXPLAINED: Readonly<Record<string, readonly [string, string]>> = {
   ENOSPC: ['there is no space left', 'Free space on that disk, or write to another one.'],
@@ -24,7 +25,7 @@ export const isMissing = (error: unknown): boolean => codeOf(error) === 'ENOENT'
 export const fileError = (error: unknown, path: string, action: 'read' | 'written'): unknown => {
   const code = codeOf(error);
   if (error instanceof UserError || code === undefined || !/^E[A-Z0-9]+$/.test(code)) return error;
-  const [what, hint] = EXPLAINED[code] ?? [
+  const [what, hint] = lookUp(EXPLAINED, code) ?? [
     `the file system refused with ${code}`,
     'Check the path and its file system.',
   ];

@@ -125,6 +125,6 @@ export const requestToken = async (
       hint: 'Check that the registry’s realm is a token server.',
     });
   }
-  log.mask(value);
+  log.mask(value, 'server');
   return { value, expires: asked + Math.max(answer.expires_in ?? LIFETIME, LIFETIME) * 1000 };
 };

@@ -44,7 +44,7 @@ export function trialSummary(trial: Trial): string {
   );
   const table = rows.length > 0 ? `| test | result | seconds |\n| --- | --- | --- |\n${rows.join('')}\n` : '';
   const line = trialText(trial);
-  return line === '' ? '' : `${table}${line}\n`;
+  return line === '' ? '' : `${table}${plainMarkdown(line)}\n`;
 }
 
 /** The same as data, for `--json`. */

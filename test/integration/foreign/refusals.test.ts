@@ -119,6 +119,14 @@ const REFUSED: readonly (readonly [string, string, Uint8Array, RegExp])[] = [
     Buffer.from('#!/bin/sh\necho went wrong >&2\nexit 3\n'),
     /ended with 3; it said:\n\s+went wrong/,
   ],
+  [
+    'a script that looks round: its home is empty, and the environment as good as',
+    'stream',
+    Buffer.from(
+      '#!/bin/sh\necho "$(ls -A "$HOME" | wc -l) files in $HOME, $USER$XDG_STATE_HOME$NIX_CONFIG." >&2; exit 3\n',
+    ),
+    /0 files in \S+\/home-\S+, \.$/m,
+  ],
   ['a script that prints nothing', 'stream', Buffer.from('#!/bin/sh\n'), /printed no image/],
   [
     'a script that prints no archive',

@@ -138,8 +138,8 @@ describe('the log of a step', () => {
 
   test('checks every line of a text, whatever ends it', () => {
     const { calls, log } = open();
-    log.info('a\n::b::\r::c::\u001b[31m');
-    expect(calls).toEqual(['info a', 'info : :b::', 'info : :c::']);
+    log.info('a\n::b::\r::c::\u001b[31m\n\u0085\u2028::d::');
+    expect(calls).toEqual(['info a', 'info : :b:: ::c::', 'info   : :d::']);
   });
 
   test('has one level of groups, closed even on failure', async () => {

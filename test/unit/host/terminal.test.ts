@@ -30,7 +30,7 @@ describe('the log', () => {
       return 7;
     });
     expect(result).toBe(7);
-    expect(output()).toBe('Building\none\nwarning: two\nthree\n');
+    expect(output()).toBe('Building\none\nwarning: two\n  three\n');
   });
 
   test.each([
@@ -64,8 +64,11 @@ describe('the log', () => {
     ['cursor moves', 'a\u001b[2Jb\u001b[1;1Hc', 'abc\n'],
     ['colours', '\u001b[31mred\u001b[0m', 'red\n'],
     ['titles', 'a\u001b]0;title\u0007b', 'ab\n'],
-    ['bells and backspaces', 'a\u0007b\b\u0085c', 'abc\n'],
-    ['carriage returns', '10%\r20%\r\nx', '10%\n20%\nx\n'],
+    ['bells and backspaces', 'a\u0007b\bc', 'abc\n'],
+    ['carriage returns', '10%\r20%\r\nx', '10% 20%\nx\n'],
+    ['line ends of others', 'a\u2028b\u2029c\u0085d\ve\ff', 'a b c d e f\n'],
+    ['marks that turn letters round', 'a\u202etxt.exe\u2066b\u200f', 'atxt.exeb\n'],
+    ['letters that are not shown', 'a\u200bb\u00adc\ufeffd', 'abcd\n'],
     ['tabs stay', 'a\tb', 'a\tb\n'],
   ])('takes out of foreign text: %s', (_name, text, expected) => {
     const { log, output } = open();

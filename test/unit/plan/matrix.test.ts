@@ -108,6 +108,6 @@ test('the table says what each image and system is', () => {
     '2 images: 2 build jobs needed, 2 published already',
   ]);
   expect(planSummary(plan)).toContain(
-    '| image-000 | build | build | nixImages.\\<system\\>.a\\|b is an image definition |',
+    '| image-000 | build | build | <code>nixImages&#46;&#60;system&#62;&#46;a&#124;b is an image definition</code> |',
   );
 });
