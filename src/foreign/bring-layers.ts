@@ -58,11 +58,9 @@ async function bringLayer(layer: ForeignLayer, tools: BringTools): Promise<Broug
 
 /** The tar is hashed before it is compressed only where the image before may have it: most often it is not read twice. */
 async function bringPlain(layer: ForeignLayer, tools: BringTools): Promise<BroughtLayer> {
-  const { codec, repositories, previous, signal } = tools;
-  const isPromised = (await find(layer.diffId, codec.mediaType, tools)) !== undefined;
+  const { codec, repositories, signal } = tools;
   let reusable: ReusableLayer | undefined;
-  // A promise that may be wrong finds nothing, though the bytes may well be there.
-  if (isPromised || (!layer.isFixed && previous.layers.size > 0)) {
+  if ((await find(layer.diffId, codec.mediaType, tools)) !== undefined) {
     const diffId = layer.hashed && layer.descriptor ? layer.descriptor.digest : await hashOf(layer);
     const known = await find(diffId, codec.mediaType, tools);
     if (known?.record.diffId === diffId && (await bringReusable(known, signal))) {

@@ -7,8 +7,6 @@ export interface ForeignLayer {
   readonly name: string;
   /** What its maker says the SHA-256 of its tar is; nothing is sent under it before the bytes have been hashed. */
   readonly diffId: Digest;
-  /** Whether the image's config cannot follow when the bytes turn out to be others. */
-  readonly isFixed: boolean;
   /** What its maker says of the bytes as they lie; reading checks them against it. Undefined where nothing is said. */
   readonly descriptor: Descriptor | undefined;
   /** Whether the descriptor's digest was computed from the bytes already. */

@@ -148,5 +148,5 @@ const layersOf = ({ repository, layers, config }: BaseImage, hashed: boolean, wh
     const diffId = config.rootfs.diff_ids[at];
     if (diffId === undefined) return [];
     const read = () => repository.readBlob(descriptor);
-    return [{ name: `${where}: layer ${at + 1}`, diffId, isFixed: true, descriptor, hashed, read }];
+    return [{ name: `${where}: layer ${at + 1}`, diffId, descriptor, hashed, read }];
   });

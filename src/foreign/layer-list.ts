@@ -24,8 +24,11 @@ const VERSION = 1;
 
 const BLOCK = 512;
 
-const layerSchema = z.looseObject({
+const layerSchema = z.strictObject({
   digest: z.string(),
+  /** Of the layer as it is where it was made: its tar, or the packed file at `layer-path`. */
+  size: z.number().optional(),
+  mediatype: z.string().optional(),
   diff_ids: digestSchema,
   paths: z.array(listedPathSchema).nullish(),
   'layer-path': z.string().nullish(),
@@ -33,7 +36,7 @@ const layerSchema = z.looseObject({
 });
 
 /** What nix2container's buildImage writes (its `types.Image`). */
-const listSchema = z.looseObject({
+const listSchema = z.strictObject({
   version: z.literal(VERSION, `expected version ${VERSION}`),
   'image-config': z.record(z.string(), z.json()).nullish(),
   layers: z.array(layerSchema),
@@ -46,8 +49,8 @@ type ListedLayer = z.infer<typeof layerSchema>;
 
 /**
  * Opens the list of layers that nix2container's buildImage makes: layers of store paths are made again as it would make
- * them, layers in files are read. Its digests are not believed: the config names what the bytes have. Throws UserError
- * `file` for what is no such list, `platforms` for an image of another architecture.
+ * them, layers in files are read. A layer that comes out otherwise than the list says is an error where it is sent. Throws
+ * UserError `file` for what is no such list or says what is not known here, `platforms` for another architecture.
  */
 export const openLayerList = async (foreign: Foreign, system: System): Promise<ForeignImage> => {
   const path = pathInStore(foreign.outPath);
@@ -77,6 +80,17 @@ const readList = async (path: string): Promise<LayerList> => {
   try {
     return listSchema.parse(JSON.parse(text));
   } catch (cause) {
+    const unknown = cause instanceof z.ZodError ? unknownField(cause) : undefined;
+    if (unknown !== undefined) {
+      throw new UserError(
+        'file',
+        `${path} has the field ${unknown}, which version ${VERSION} of its form does not have`,
+        {
+          hint: 'A newer nix2container, or a branch of it, wrote it. Without what the field means the image would be another one: use a released nix2container, or a nix-images that knows the field.',
+          cause,
+        },
+      );
+    }
     const why = cause instanceof z.ZodError ? `: ${z.prettifyError(cause)}` : '';
     throw new UserError('file', `${path} is not what nix2container's buildImage makes${why}`, {
       hint: 'Name the image itself, not what pulls or copies it; a newer nix2container may write another form.',
@@ -85,8 +99,17 @@ const readList = async (path: string): Promise<LayerList> => {
   }
 };
 
+/** The first field that the schema does not know, as `layers[0].paths[1].options.perms[0].name`. */
+function unknownField({ issues }: z.ZodError): string | undefined {
+  for (const issue of issues) {
+    if (issue.code !== 'unrecognized_keys') continue;
+    return z.core.toDotPath([...issue.path, ...issue.keys.slice(0, 1)]);
+  }
+  return undefined;
+}
+
 const foreignLayer = async (layer: ListedLayer, name: string): Promise<ForeignLayer> => {
-  const common = { name, diffId: layer.diff_ids, isFixed: false, descriptor: undefined, hashed: false };
+  const common = { name, diffId: layer.diff_ids, descriptor: undefined, hashed: false };
   const file = layer['layer-path'];
   if (file) {
     const path = pathInStore(file);

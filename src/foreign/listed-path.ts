@@ -8,12 +8,17 @@ const PATTERN_LIMIT = 4096;
 
 const patternSchema = z.string().max(PATTERN_LIMIT);
 
-const permissionSchema = z.looseObject({
+const modeSchema = z
+  .string()
+  .regex(/^[0-7]{0,5}$/, 'expected an octal mode such as 0644')
+  .default('');
+
+// Strict, as all of the list: a field that is not known here changes what is in the layer.
+const permissionSchema = z.strictObject({
   regex: patternSchema,
-  mode: z
-    .string()
-    .regex(/^[0-7]{0,5}$/, 'expected an octal mode such as 0644')
-    .default(''),
+  mode: modeSchema,
+  /** Bits that are added to the mode, after `mode` was set. */
+  orMode: modeSchema,
   uid: z.int().nonnegative().default(0),
   gid: z.int().nonnegative().default(0),
   uname: z.string().default(''),
@@ -21,11 +26,11 @@ const permissionSchema = z.looseObject({
 });
 
 /** A path of a layer as nix2container lists it (its `types.Path`). */
-export const listedPathSchema = z.looseObject({
+export const listedPathSchema = z.strictObject({
   path: belowStorePathSchema,
   options: z
-    .looseObject({
-      rewrite: z.looseObject({ regex: patternSchema, repl: z.string() }).nullish(),
+    .strictObject({
+      rewrite: z.strictObject({ regex: patternSchema, repl: z.string() }).nullish(),
       perms: z.array(permissionSchema).nullish(),
     })
     .nullish(),
@@ -37,6 +42,8 @@ export interface Permission {
   readonly uid: number;
   readonly gid: number;
   readonly mode?: number;
+  /** Bits to add to the mode that the file has by then. */
+  readonly orMode: number;
   readonly uname?: string;
   readonly gname?: string;
 }
@@ -72,13 +79,14 @@ const rewriter = (regex: string, replacement: string): ListedPath['rewrite'] => 
   return (source) => source.replace(found, (...groups: string[]) => expand(replacement, groups));
 };
 
-const permission = ({ regex, mode, uid, gid, uname, gname }: z.infer<typeof permissionSchema>): Permission => {
+const permission = ({ regex, mode, orMode, uid, gid, uname, gname }: z.infer<typeof permissionSchema>): Permission => {
   const found = pattern(regex);
   return {
     matches: (source) => found.test(source),
     uid,
     gid,
     ...(mode === '' ? {} : { mode: Number.parseInt(mode, 8) }),
+    orMode: orMode === '' ? 0 : Number.parseInt(orMode, 8),
     ...(uname === '' ? {} : { uname }),
     ...(gname === '' ? {} : { gname }),
   };

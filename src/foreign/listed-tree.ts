@@ -81,7 +81,7 @@ function* entriesBelow(base: ByteString, place: Place): Generator<ListedEntry> {
 const entryOf = (name: ByteString, { found }: Place): ListedEntry => {
   const plain = { name, link: '', size: 0, source: '', ...OWNER } as const;
   if (!found) return { ...plain, type: 'directory', mode: MODE.rootDirectory };
-  return { ...plain, ...contentOf(found.node), ...permitted(found.node.source, found.permissions) };
+  return permitted({ ...plain, ...contentOf(found.node) }, found.permissions);
 };
 
 const contentOf = (node: TreeNode): Pick<ListedEntry, 'type' | 'link' | 'size' | 'mode' | 'source'> => {
@@ -91,9 +91,13 @@ const contentOf = (node: TreeNode): Pick<ListedEntry, 'type' | 'link' | 'size' |
   return { ...common, size: node.size, mode: node.executable ? MODE.executable : MODE.file };
 };
 
-/** What the permissions whose pattern fits say, the last one winning; ids are always set by one that fits. */
-const permitted = (source: ByteString, permissions: readonly Permission[]) => {
-  let said: Partial<Pick<ListedEntry, 'mode' | 'uid' | 'gid' | 'uname' | 'gname'>> = {};
-  for (const { matches, ...values } of permissions) if (matches(source)) said = { ...said, ...values };
-  return said;
+/** With what the permissions whose pattern fits say, one after the other; ids are always set by one that fits. */
+const permitted = (entry: ListedEntry, permissions: readonly Permission[]): ListedEntry => {
+  let at = entry;
+  for (const { matches, orMode, ...values } of permissions) {
+    if (!matches(entry.source)) continue;
+    at = { ...at, ...values };
+    at = { ...at, mode: at.mode | orMode };
+  }
+  return at;
 };

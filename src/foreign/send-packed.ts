@@ -45,11 +45,11 @@ export async function sendPacked(
   }
 }
 
-/** Throws UserError `digest` unless the layer is what its image's config says, where that cannot be changed. */
+/** Throws UserError `digest` unless the layer is what its image says. */
 export function checkDiffId(layer: ForeignLayer, diffId: Digest): void {
-  if (diffId === layer.diffId || !layer.isFixed) return;
-  throw new UserError('digest', `${layer.name} is ${diffId}, but the image's config says ${layer.diffId}`, {
-    hint: 'The image is damaged or its maker is broken: build it again.',
+  if (diffId === layer.diffId) return;
+  throw new UserError('digest', `${layer.name} is ${diffId}, but the image says ${layer.diffId}`, {
+    hint: 'The image is damaged, or a store path of it was changed after it was built: build it again.',
   });
 }
 

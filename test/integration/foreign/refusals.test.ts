@@ -114,6 +114,18 @@ const REFUSED: readonly (readonly [string, string, Uint8Array, RegExp])[] = [
     /expected a path in \/nix\/store/,
   ],
   [
+    'a list with an unknown permission',
+    'nix2container',
+    list([
+      {
+        digest: other,
+        diff_ids: other,
+        paths: [{ path: `/nix/store/${'0'.repeat(32)}-x`, options: { perms: [{ regex: '.', andMode: '0700' }] } }],
+      },
+    ]),
+    /has the field layers\[0\]\.paths\[0\]\.options\.perms\[0\]\.andMode/,
+  ],
+  [
     'a script that fails',
     'stream',
     Buffer.from('#!/bin/sh\necho went wrong >&2\nexit 3\n'),
@@ -214,6 +226,12 @@ beforeAll(async () => {
         version = 1; arch = "amd64"; layers = [ { digest = "${other}"; diff_ids = "${other}"; paths = [ { path = "\${leak}/link/passwd"; } ]; } ];
       }}' > $out" ];
     } // { imageName = "app"; imageTag = "1"; copyToRegistry = null; };
+    listedOther = derivation {
+      name = "list"; system = "x86_64-linux"; builder = "/bin/sh"; inherit leak;
+      args = [ "-c" "echo '\${builtins.toJSON {
+        version = 1; arch = "amd64"; layers = [ { digest = "${other}"; diff_ids = "${other}"; paths = [ { path = "\${leak}"; } ]; } ];
+      }}' > $out" ];
+    } // { imageName = "app"; imageTag = "1"; copyToRegistry = null; };
     ownLeak = (import ${ROOT}/nix/lib).mkImage { name = "app"; files."/x".source = "\${leak}/link/passwd"; };
     ${Object.entries(BASES)
       .map(([name, path]) => `${name} = (import ${ROOT}/nix/lib).mkImage { name = "app"; fromImage = "${path}"; };`)
@@ -255,6 +273,7 @@ describe.concurrent('refused with what is wrong and where', () => {
     ['wrongTag', /the tag "a b"/],
     ['disk', /the disk image nixos, no container image/],
     ['link', /leads to \/etc\/passwd, which is not in the Nix store/],
+    ['listedOther', /layer 1 is sha256:[0-9a-f]{64}, but the image says sha256:1{64}/],
     ['listedLeak', /-leak\/link\/passwd leads to \/etc, which is not in the Nix store/],
     ['ownLeak', /-leak\/link\/passwd leads to \/etc, which is not in the Nix store/],
     ['folder', /no OCI image layout/],

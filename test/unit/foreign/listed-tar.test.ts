@@ -24,8 +24,8 @@ afterAll(async () => {
   await temp?.remove();
 });
 
-const everyone = { regex: '.*', mode: '0755', uid: 1000, gid: 3_000_000, uname: '', gname: '' };
-const some = { regex: 'share', mode: '', uid: 0, gid: 0, uname: 'user', gname: 'x'.repeat(40) };
+const everyone = { regex: '.*', mode: '0755', orMode: '', uid: 1000, gid: 3_000_000, uname: '', gname: '' };
+const some = { regex: 'share', mode: '', orMode: '', uid: 0, gid: 0, uname: 'user', gname: 'x'.repeat(40) };
 
 // What nix2container 1.0.0 itself says of this tree, moved to a store path and to the root.
 test.each([
@@ -54,6 +54,32 @@ test.each([
   ['/new$9', '/x', '^/x', '/new'],
 ])('the replacement %j', (repl, source, regex, expected) => {
   expect(listedPath({ path: '/x', options: { rewrite: { regex, repl } } }).rewrite(source)).toBe(expected);
+});
+
+const inStore = `/nix/store/${'0'.repeat(32)}-x`;
+
+test.each([
+  { path: inStore, ignoreDestination: true },
+  { path: inStore, options: { follow: true } },
+  { path: inStore, options: { rewrite: { regex: '', repl: '', flags: 'i' } } },
+  { path: inStore, options: { perms: [{ regex: '', andMode: '0700' }] } },
+])('what is not known is refused: %j', (path) => {
+  expect(listedPathSchema.safeParse(path).error?.issues.map(({ code }) => code)).toEqual(['unrecognized_keys']);
+});
+
+test('bits are added to the mode that the file has by then', () => {
+  const perms = [
+    { ...everyone, mode: '', orMode: '0200' },
+    { ...some, mode: '0444', orMode: '0022' },
+  ];
+  const path = listedPath({ path: tree, options: { rewrite: { regex: `^${tree}`, repl: '' }, perms } });
+  const modes = new Map(listedEntries([path]).map(({ source, mode }) => [source, mode]));
+  const shared = [...modes].filter(([source]) => source.includes('share'));
+  const others = [...modes].filter(([source]) => source !== '' && !source.includes('share'));
+  expect(shared.length).toBeGreaterThan(0);
+  expect(others.length).toBeGreaterThan(0);
+  for (const [, mode] of shared) expect(mode).toBe(0o466);
+  for (const [, mode] of others) expect([0o755, 0o644, 0o777]).toContain(mode);
 });
 
 test('a rewrite that leads out of the image is refused', () => {
