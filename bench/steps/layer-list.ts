@@ -22,4 +22,5 @@ export const layersOf = (file: string): Extract<LayerContent, { kind: 'store' }>
     kind: 'store',
     paths: paths.map((path) => ({ path, from: fromText(path) })),
     storeMode: MODE.store,
+    over: {},
   }));

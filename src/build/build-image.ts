@@ -1,11 +1,12 @@
 import { inheritedAnnotation } from '../image/annotations.ts';
+import { formatRecord } from '../image/base-record.ts';
 import type { Closure } from '../image/closure.ts';
 import type { Definition } from '../image/definition.ts';
 import type { Descriptor } from '../image/descriptor.ts';
 import { digestOf } from '../image/digest.ts';
 import { imageConfigBytes } from '../image/image-config.ts';
 import { definitionKey, keyAnnotation } from '../image/image-key.ts';
-import { type Layer, rootLayer } from '../image/layer.ts';
+import { type Layer, rootLayer, type StoreLayer } from '../image/layer.ts';
 import { layerBudget, planLayers } from '../image/layer-plan.ts';
 import { manifestBytes } from '../image/manifest.ts';
 import { MEDIA_TYPE } from '../image/media-type.ts';
@@ -15,12 +16,13 @@ import type { Exec } from '../io/exec.ts';
 import { chosenCodec } from '../layer/external-codec.ts';
 import { isMissingBlob } from '../registry/failure.ts';
 import type { Repository, StoredManifest } from '../registry/repository.ts';
+import { type BaseFacts, baseFacts, storeOverBase } from './base-facts.ts';
 import type { BaseImage } from './base-image.ts';
 import { takeOverBase } from './base-layers.ts';
 import { type LayerTools, type MadeLayer, makeLayers } from './made-layers.ts';
 import type { Previous } from './previous-image.ts';
 
-export interface ImageRequest extends Omit<LayerTools, 'compression' | 'mediaType'> {
+export interface ImageRequest extends Omit<LayerTools, 'compression' | 'mediaType' | 'facts'> {
   readonly definition: Definition;
   readonly system: System;
   /** Every store path of the image; they need not be on this machine. */
@@ -40,29 +42,43 @@ export interface BuiltImage {
  * Makes the image of one definition for one system: layers, config and manifest are in every repository afterwards
  * (by digest, under no tag). Throws UserError for what the definition, the store or a repository does wrong.
  */
-export async function buildImage(request: ImageRequest): Promise<BuiltImage> {
+export function buildImage(request: ImageRequest): Promise<BuiltImage> {
+  const { base, previous, log, signal } = request;
+  return buildOver(request, base && baseFacts(base, previous.bases, log, signal));
+}
+
+async function buildOver(request: ImageRequest, facts: BaseFacts | undefined): Promise<BuiltImage> {
   const { definition, base, repositories, system } = request;
   const { compression } = definition;
   const codec = chosenCodec(compression, request);
-  const layers = plan(request);
+  const layers = await plan(request, facts);
   const inherited = base ? await takeOverBase(base, codec, repositories, request.signal) : [];
-  const made = await makeLayers(layers, system, { ...request, compression, mediaType: codec.mediaType });
+  const made = await makeLayers(layers, system, { ...request, compression, mediaType: codec.mediaType, facts });
   const image = assemble(request, inherited, made);
   const lacking = await store(image, request);
   if (!lacking) return image;
   // Layers that were believed to be there are not: look at each, and make what is gone.
   request.log.warn(`${lacking.name} lacks layers that an image there names; making them again`);
-  return buildImage({ ...request, previous: await confirmed(request.previous, made, repositories) });
+  return buildOver({ ...request, previous: await confirmed(request.previous, made, repositories) }, facts);
 }
 
 /** Store layers first, the root layer on top, for it changes most. */
-function plan({ definition, closure, base, previous }: ImageRequest): Layer[] {
-  const root = rootLayer(definition, closure);
+async function plan(
+  { definition, closure, base, previous }: ImageRequest,
+  facts: BaseFacts | undefined,
+): Promise<Layer[]> {
+  const root = rootLayer(definition, closure, facts?.id);
   const budget = layerBudget(definition.maxLayers, base?.layers.length ?? 0, root !== undefined, closure.length);
   const storeMode = definition.includeNixDB ? MODE.storeWithDatabase : MODE.store;
   const groups = planLayers(closure, budget, previous.groups);
-  const store = groups.map((paths): Layer => ({ kind: 'store', paths, storeMode }));
-  return root ? [...store, root] : store;
+  const { answer: over, record } = (await facts?.ask(storeOverBase)) ?? { answer: {} };
+  // A store in which Nix runs has the mode that it needs, whatever the base has.
+  const store = over.store && definition.includeNixDB ? { ...over, store: { ...over.store, mode: storeMode } } : over;
+  const layers = groups.map((paths): StoreLayer => ({ kind: 'store', paths, storeMode, over: store }));
+  if (root) return [...layers, root];
+  return layers.map((layer, at) =>
+    record && at === layers.length - 1 ? { ...layer, base: formatRecord(record) } : layer,
+  );
 }
 
 function assemble(

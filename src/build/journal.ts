@@ -27,6 +27,7 @@ const lineSchema = z.object({
     diffId: digestSchema,
     unpackedSize: z.int().nonnegative(),
     storeHashes: z.array(z.string()),
+    base: z.string().optional(),
   }),
 });
 

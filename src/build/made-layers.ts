@@ -9,6 +9,7 @@ import type { Log } from '../io/log.ts';
 import { mapParallel } from '../io/parallel.ts';
 import type { LayerWriter } from '../layer/layer-threads.ts';
 import type { Repository } from '../registry/repository.ts';
+import type { BaseFacts } from './base-facts.ts';
 import type { ImagePaths } from './image-paths.ts';
 import type { Journal } from './journal.ts';
 import { makeNewLayers } from './new-layers.ts';
@@ -45,6 +46,8 @@ export interface LayerTools {
   readonly recompress: boolean;
   /** Gets store paths ready to be read, layer by layer. */
   readonly openPaths: (demand: readonly (readonly string[])[]) => Promise<ImagePaths>;
+  /** About the base below the layers, if there is one. */
+  readonly facts: BaseFacts | undefined;
   readonly tempDir: string;
   readonly log: Log;
   readonly signal: AbortSignal;

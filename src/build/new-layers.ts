@@ -48,7 +48,7 @@ export async function makeNewLayers(
     const parallel = narSize(keyed.layer) * writer.width > total ? writer.width : 1;
     try {
       const task = { content: ready.content, compression: tools.compression, parallel };
-      made[at] = await makeLayer(keyed, task, writer, onBytes, tools);
+      made[at] = await makeLayer(keyed, { ...task, base: ready.base }, writer, onBytes, tools);
       finished += 1;
     } finally {
       await ready.release();
@@ -58,7 +58,7 @@ export async function makeNewLayers(
   const roots = new Map<number, ReadyLayer>();
   try {
     for (const [at, { layer }] of order) {
-      if (layer.kind === 'root') roots.set(at, await readyRoot(layer, paths, tools.tempDir));
+      if (layer.kind === 'root') roots.set(at, await readyRoot(layer, paths, tools.tempDir, tools.facts));
     }
     await mapParallel(order, writer.width + SENT_BEHIND, async ([at, keyed]) => {
       const { layer } = keyed;
@@ -77,7 +77,7 @@ const narSize = (layer: Layer): number => storePathsOf(layer).reduce((sum, info)
 
 async function makeLayer(
   { layer, key, reusable }: KeyedLayer,
-  task: LayerTask,
+  { base, ...task }: LayerTask & Pick<ReadyLayer, 'base'>,
   writer: LayerWriter,
   onBytes: (count: number) => void,
   { repositories, previous, journal, signal }: LayerTools,
@@ -93,7 +93,7 @@ async function makeLayer(
       }),
     reusable?.others ?? repositories,
     async ({ mediaType, digest, size, diffId, unpackedSize }) => {
-      const record = recordOf(layer, key, { diffId, unpackedSize });
+      const record = recordOf(layer, key, { diffId, unpackedSize, base });
       for (const before of previous.layers.get(key) ?? []) checkSame(layer, record, before);
       made = { descriptor: { mediaType, digest, size, annotations: layerAnnotations(record) }, record };
       await journal.add(made);

@@ -1,4 +1,5 @@
 import { type LayerRecord, ownLayerRecords } from '../image/annotations.ts';
+import { type BaseRecord, parseRecord } from '../image/base-record.ts';
 import type { Descriptor } from '../image/descriptor.ts';
 import type { Digest } from '../image/digest.ts';
 import { manifestSchema } from '../image/manifest.ts';
@@ -31,11 +32,13 @@ export interface Previous {
   readonly layers: ReadonlyMap<string, readonly PreviousLayer[]>;
   /** Store hashes of the layers of the image whose plan is to be kept, in their order. */
   readonly groups: readonly (readonly string[])[];
+  /** What the images say of the bases that they stand on. */
+  readonly bases: readonly BaseRecord[];
   /** Whether a repository surely has a manifest, with all that it names. */
   has(repository: Repository, manifest: Digest): boolean;
 }
 
-export const NOTHING_PREVIOUS: Previous = { layers: new Map(), groups: [], has: () => false };
+export const NOTHING_PREVIOUS: Previous = { layers: new Map(), groups: [], bases: [], has: () => false };
 
 /** Reads the images before for one system; see previousImages. */
 export type ReadPrevious = (system: System) => Promise<Previous>;
@@ -54,7 +57,10 @@ export function previousImages(sources: readonly PreviousSource[], log: Log): Re
   };
   return async (system) => {
     const images = await Promise.all(sources.map((source) => readOne(source, system, fetchOnce, log)));
-    return combine(images.filter((image) => image !== undefined));
+    return combine(
+      images.filter((image) => image !== undefined),
+      new Set(sources.flatMap(({ repository, forAll }) => (forAll ? [] : [repository]))),
+    );
   };
 }
 
@@ -98,7 +104,7 @@ async function knownLayers(stored: StoredManifest, repository: Repository, forAl
   });
 }
 
-function combine(images: readonly OneImage[]): Previous {
+function combine(images: readonly OneImage[], destinations: ReadonlySet<Repository>): Previous {
   const layers = Map.groupBy(
     images.flatMap((image) => image.layers),
     ({ record }) => record.key,
@@ -107,6 +113,23 @@ function combine(images: readonly OneImage[]): Previous {
   return {
     layers,
     groups: planned?.layers.map(({ record }) => record.storeHashes).filter((hashes) => hashes.length > 0) ?? [],
+    bases: knownBases([...layers.values()].flat(), destinations),
     has: (repository, manifest) => images.some((image) => image.repository === repository && image.digest === manifest),
   };
+}
+
+/**
+ * What is said of bases by an image that counts for all, or at every destination: it decides what the root layer holds
+ * everywhere, so no destination is believed alone.
+ */
+function knownBases(layers: readonly PreviousLayer[], destinations: ReadonlySet<Repository>): BaseRecord[] {
+  const told = Map.groupBy(
+    layers.filter(({ record }) => record.base !== undefined),
+    ({ record }) => record.base ?? '',
+  );
+  return [...told].flatMap(([text, by]) => {
+    const places = new Set(by.map(({ repository }) => repository));
+    const isKnown = by.some(({ forAll }) => forAll) || [...destinations].every((place) => places.has(place));
+    return isKnown ? (parseRecord(text) ?? []) : [];
+  });
 }

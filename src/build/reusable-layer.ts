@@ -48,7 +48,10 @@ function mostBelieved(
 ): ReusableLayer | undefined {
   // Another codec is another promise to clients: whoever asks for gzip must not get the zstd of the week before.
   const usable = candidates.filter(({ descriptor }) => descriptor.mediaType === mediaType);
-  const same = Map.groupBy(usable, ({ descriptor, record }) => `${descriptor.digest} ${record.diffId}`);
+  const same = Map.groupBy(usable, ({ descriptor, record }) =>
+    // What a layer says of its base is read back, so it counts as the layer itself does.
+    [descriptor.digest, record.diffId, record.base ?? ''].join(' '),
+  );
   const layers = [...same.values()].flatMap((sources): ReusableLayer[] => {
     const [first] = sources;
     if (!first) return [];

@@ -1,3 +1,4 @@
+import { parseRecord } from './base-record.ts';
 import type { StorePathInfo } from './closure.ts';
 import type { Descriptor } from './descriptor.ts';
 import { type Digest, isDigest } from './digest.ts';
@@ -17,6 +18,8 @@ const ANNOTATION = {
   storeHashes: 'io.nix-images.layer.store-hashes',
   /** On a manifest: how many of its layers, from the lowest, are those of its base. */
   inheritedLayers: 'io.nix-images.image.inherited-layers',
+  /** What of the image's base its layers depend on: see BaseRecord. On the last layer. */
+  base: 'io.nix-images.layer.base',
 } as const;
 
 export interface LayerRecord {
@@ -24,6 +27,8 @@ export interface LayerRecord {
   readonly diffId: Digest;
   readonly unpackedSize: number;
   readonly storeHashes: readonly string[];
+  /** The text of a BaseRecord, on the last layer over a base. */
+  readonly base?: string | undefined;
 }
 
 export const storePathsOf = (layer: Layer): readonly StorePathInfo[] => (layer.kind === 'store' ? layer.paths : []);
@@ -35,6 +40,7 @@ export function layerAnnotations(record: LayerRecord): Record<string, string> {
     [ANNOTATION.diffId]: record.diffId,
     [ANNOTATION.unpackedSize]: String(record.unpackedSize),
     ...(record.storeHashes.length > 0 ? { [ANNOTATION.storeHashes]: record.storeHashes.join(' ') } : {}),
+    ...(record.base === undefined ? {} : { [ANNOTATION.base]: record.base }),
   };
 }
 
@@ -46,7 +52,14 @@ export function layerRecord(descriptor: Descriptor): LayerRecord | undefined {
   if (!key || !/^[0-9a-f]{64}$/.test(key) || !diffId || !isDigest(diffId) || !/^\d{1,15}$/.test(unpackedSize))
     return undefined;
   const storeHashes = (rest[ANNOTATION.storeHashes] ?? '').split(' ').filter((hash) => /^[0-9a-z]{32}$/.test(hash));
-  return { key, diffId, unpackedSize: Number(unpackedSize), storeHashes };
+  const base = rest[ANNOTATION.base];
+  return {
+    key,
+    diffId,
+    unpackedSize: Number(unpackedSize),
+    storeHashes,
+    ...(base !== undefined && parseRecord(base) ? { base } : {}),
+  };
 }
 
 /**
@@ -74,10 +87,11 @@ export function ownLayerRecords({ annotations, layers }: ImageManifest): (LayerR
 export const recordOf = (
   layer: Layer,
   key: string,
-  written: { diffId: Digest; unpackedSize: number },
+  written: { diffId: Digest; unpackedSize: number; base?: string | undefined },
 ): LayerRecord => ({
   key,
   diffId: written.diffId,
   unpackedSize: written.unpackedSize,
   storeHashes: storePathsOf(layer).map((info) => storeHash(info.path)),
+  base: layer.kind === 'store' ? layer.base : written.base,
 });

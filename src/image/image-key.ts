@@ -26,6 +26,9 @@ export interface ForeignContent {
   readonly outPath: string;
 }
 
+/** The same for what only images over a base know: how their root is merged with it. */
+const BASE_PROFILE_VERSION = 1;
+
 const keyOf = (value: { readonly [name: string]: Json }): string =>
   createHash('sha256')
     .update(canonicalJson({ profile: [IMAGE_PROFILE_VERSION, TAR_PROFILE_VERSION], ...value }))
@@ -40,7 +43,8 @@ const keyOf = (value: { readonly [name: string]: Json }): string =>
 export function definitionKey(definition: Definition, system: System): string {
   const { name: _name, tag: _tag, tests: _tests, roots, ...content } = definition;
   const paths = [...new Set(roots.map(({ outPath }) => outPath))].sort();
-  return keyOf({ kind: 'definition', definition: { ...content, system, roots: paths } as Json });
+  const overBase = definition.fromImage === null ? {} : { overBase: BASE_PROFILE_VERSION };
+  return keyOf({ kind: 'definition', ...overBase, definition: { ...content, system, roots: paths } as Json });
 }
 
 /** The same for an image of another maker. */

@@ -1,5 +1,7 @@
 import { createHash } from 'node:crypto';
 import { type AccountFiles, accountFiles } from './accounts.ts';
+import type { Attributes } from './base-view.ts';
+import { toText } from './bytes.ts';
 import { canonicalJson, type Json } from './canonical-json.ts';
 import type { Closure, StorePathInfo } from './closure.ts';
 import type { Definition } from './definition.ts';
@@ -12,6 +14,15 @@ export interface StoreLayer {
   readonly paths: readonly StorePathInfo[];
   /** Mode of /nix/store, which stands in every store layer. */
   readonly storeMode: number;
+  readonly over: StoreOverBase;
+  /** On the last layer of an image that has no root layer: what is known of the base, as text; see BaseRecord. */
+  readonly base?: string | undefined;
+}
+
+/** How a base has the directories that stand in every store layer; nothing where it has them not. */
+export interface StoreOverBase {
+  readonly nix?: Attributes;
+  readonly store?: Attributes;
 }
 
 /** Everything an image holds outside its store paths: merged root, files, accounts, Nix database. */
@@ -24,8 +35,18 @@ export interface RootLayer {
   readonly sources: readonly StorePathInfo[];
   /** Everything those refer to: a link in one may lead to content of another, which is then content of this layer. */
   readonly linked: Closure;
+  /** As they are without a base. */
   readonly accounts: AccountFiles | undefined;
   readonly database: NixDatabase | undefined;
+  readonly over: RootOverBase | undefined;
+}
+
+/** What lies below a root layer: its content depends on that too. */
+export interface RootOverBase {
+  /** Names the content of the base; see `baseId`. */
+  readonly base: string;
+  readonly users: Definition['users'];
+  readonly groups: Definition['groups'];
 }
 
 export interface NixDatabase {
@@ -36,8 +57,8 @@ export interface NixDatabase {
 
 export type Layer = StoreLayer | RootLayer;
 
-/** The root layer of a definition; undefined when it has nothing outside the store. */
-export function rootLayer(definition: Definition, closure: Closure): RootLayer | undefined {
+/** The root layer of a definition, over a base or none; undefined when it has nothing outside the store. */
+export function rootLayer(definition: Definition, closure: Closure, base: string | undefined): RootLayer | undefined {
   const infos = new Map(closure.map((info) => [info.path, info]));
   const info = (path: string): StorePathInfo => {
     const found = infos.get(path);
@@ -59,6 +80,7 @@ export function rootLayer(definition: Definition, closure: Closure): RootLayer |
     linked: reachableFrom([...definition.copyToRoot, ...sources], infos),
     accounts,
     database: definition.includeNixDB ? { closure, roots: definition.roots.map((root) => root.outPath) } : undefined,
+    over: base === undefined ? undefined : { base, users: definition.users, groups: definition.groups },
   };
 }
 
@@ -90,6 +112,8 @@ const pathEntry = (info: StorePathInfo, mapping: string): Json => [info.path, in
 const storeEntries = (layer: StoreLayer): { [key: string]: Json } => ({
   entries: layer.paths.map((info) => pathEntry(info, 'store')),
   storeMode: layer.storeMode,
+  // Layers over nothing and over a base without a store are the same.
+  ...(layer.over.nix || layer.over.store ? { over: { ...layer.over } as Json } : {}),
 });
 
 const rootEntries = (layer: RootLayer): { [key: string]: Json } => ({
@@ -99,11 +123,15 @@ const rootEntries = (layer: RootLayer): { [key: string]: Json } => ({
     ...layer.linked.map((info) => pathEntry(info, 'linked')),
   ],
   files: layer.files,
-  accounts: layer.accounts ? { ...layer.accounts } : null,
+  accounts: layer.accounts ? textsOf(layer.accounts) : null,
   database: layer.database
     ? {
         paths: layer.database.closure.map((info) => [info.path, info.narHash, info.narSize, [...info.references]]),
         roots: [...layer.database.roots],
       }
     : null,
+  ...(layer.over ? { over: { ...layer.over } } : {}),
 });
+
+const textsOf = (files: AccountFiles): Json =>
+  Object.fromEntries(Object.entries(files).map(([name, text]) => [name, toText(text)]));

@@ -26,6 +26,10 @@ export interface RootSymlink extends Omit<Owned, 'mode'> {
 
 export interface RootDirectory extends Owned {
   readonly type: 'directory';
+  /** What of it the definition states; the rest is a default, which a base that has the directory knows better. */
+  readonly stated?: { readonly mode: boolean; readonly owner: boolean } | undefined;
+  /** Seconds since 1970, of a directory of the base; the engine's own time otherwise. */
+  readonly mtime?: number;
   readonly children: Map<ByteString, RootNode>;
 }
 

@@ -1,40 +1,53 @@
 import { UserError } from '../io/error.ts';
+import { accountNodes } from './account-nodes.ts';
+import type { BaseView } from './base-view.ts';
 import { type ByteString, fromText } from './bytes.ts';
 import { capabilityAttribute } from './capabilities.ts';
 import type { DefinitionFile } from './definition.ts';
 import type { RootLayer } from './layer.ts';
 import { mergeRoot } from './merged-root.ts';
+import { fileInBase, overBase } from './over-base.ts';
 import { emptyDirectory, nodeAt, type RootDirectory, type RootNode, resolveInRoot, rootPath } from './root-tree.ts';
 import { MODE } from './tar-profile.ts';
 import type { TreeNode } from './tree.ts';
 import { followInStore, type TreeSource } from './tree-source.ts';
 
-/** /etc/shadow is for root alone: even locked passwords are nobody else's business. */
-const SHADOW_MODE = 0o600;
 const FILE_MODE = 0o644;
 
 /**
  * The tree of a root layer: merged packages, accounts, the Nix database, then `files`, which win over a package's
- * file or link of the same path. Throws UserError `definition` for collisions and sources that cannot be used.
+ * file or link of the same path; all of it as it must be over a base, where there is one. Throws UserError `definition` for
+ * collisions, with the base too, and sources that cannot be used.
  */
-export function assembleRoot(layer: RootLayer, database: Uint8Array | undefined, source: TreeSource): RootDirectory {
+export function assembleRoot(
+  layer: RootLayer,
+  database: Uint8Array | undefined,
+  source: TreeSource,
+  base?: BaseView,
+): RootDirectory {
   const root = mergeRoot(
     layer.copyToRoot.map((info) => info.path),
     layer.rootFiles,
     source,
   );
-  if (layer.accounts) {
-    addFile(root, '/etc/passwd', text(layer.accounts.passwd, FILE_MODE, 'users'));
-    addFile(root, '/etc/group', text(layer.accounts.group, FILE_MODE, 'groups'));
-    addFile(root, '/etc/shadow', text(layer.accounts.shadow, SHADOW_MODE, 'users'));
-  }
+  for (const [path, node] of accountNodes(layer, base)) addFile(root, path, node);
+  if (database && base) checkDatabase(base);
   if (database) addDatabase(root, database, layer.database?.roots ?? []);
   // Parents before children, so that a stated directory keeps its mode when a file below it is stated too.
   for (const [path, file] of Object.entries(layer.files).sort(([a], [b]) => (a < b ? -1 : 1))) {
     addFile(root, path, fileNode(path, file, source), true);
   }
   if (database) giveDatabaseToOwner(root);
-  return root;
+  return base ? overBase(root, base) : root;
+}
+
+/** Throws UserError `definition` where the base has a database too: whichever is on top, the other's paths are unknown. */
+function checkDatabase(base: BaseView): void {
+  const path = `${NIX_DB_FOLDER}/db.sqlite`;
+  if (!base.node(fileInBase(base, path.split('/')))) return;
+  throw new UserError('definition', `includeNixDB: ${base.name} has a Nix database of its own, ${path}`, {
+    hint: 'The two cannot be merged: leave includeNixDB out, or put what the base has into the image by copyToRoot instead.',
+  });
 }
 
 /** What the schema version of Nix's database is since Nix 2.0, as text in the file beside it. */
@@ -83,7 +96,7 @@ function fileNode(path: string, file: DefinitionFile, source: TreeSource): RootN
   const owner = { uid: file.uid, gid: file.gid, origin };
   if (file.type === 'symlink') return { type: 'symlink', target: fromText(file.target), ...owner };
   const mode = file.mode === null ? undefined : Number.parseInt(file.mode, 8);
-  if (file.type === 'directory') return { ...emptyDirectory(origin), ...owner, mode: mode ?? MODE.rootDirectory };
+  if (file.type === 'directory') return directory(new Map(), mode, owner);
   const xattrs =
     file.capabilities === null
       ? {}
@@ -134,8 +147,21 @@ function copied(
     name,
     copied(child, undefined, owner),
   ]);
-  return { type: 'directory', mode: mode ?? MODE.rootDirectory, children: new Map(children), ...owner };
+  return directory(new Map(children), mode, owner);
 }
+
+/** A stated directory; one of which neither mode nor owner is stated need only be there. */
+const directory = (
+  children: RootDirectory['children'],
+  mode: number | undefined,
+  owner: { uid: number; gid: number; origin: string },
+): RootDirectory => ({
+  type: 'directory',
+  mode: mode ?? MODE.rootDirectory,
+  ...owner,
+  stated: { mode: mode !== undefined, owner: mode !== undefined || owner.uid !== 0 || owner.gid !== 0 },
+  children,
+});
 
 function addFile(root: RootDirectory, path: string, node: RootNode, replaces = false): void {
   const names = path.split('/').slice(1).map(fromText);

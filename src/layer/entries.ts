@@ -20,8 +20,9 @@ const WHITEOUT = '.wh.';
  * UserError `file` for a path that is gone, `definition` for a name that no layer can hold.
  */
 export function* storeLayerEntries(layer: StoreContent, source: TreeSource): Generator<TarEntry> {
-  yield { type: 'directory', path: 'nix', mode: MODE.rootDirectory, ...OWNER };
-  yield { type: 'directory', path: 'nix/store', mode: layer.storeMode, ...OWNER };
+  const { nix, store } = layer.over;
+  yield { type: 'directory', path: 'nix', mode: MODE.rootDirectory, ...OWNER, ...nix };
+  yield { type: 'directory', path: 'nix/store', mode: layer.storeMode, ...OWNER, ...store };
   for (const { path, from } of layer.paths) {
     const tree = source.read(from);
     if (!tree) {
@@ -67,7 +68,8 @@ function* rootEntries(node: RootNode, path: ByteString, places: Places): Generat
       ...(node.xattrs ? { xattrs: node.xattrs } : {}),
     };
   } else {
-    yield { type: 'directory', path, mode: node.mode, ...owner };
+    const { mode, mtime } = node;
+    yield { type: 'directory', path, mode, ...owner, ...(mtime === undefined ? {} : { mtime }) };
     for (const [name, child] of sortedChildren(node.children)) yield* rootEntries(child, member(path, name), places);
   }
 }

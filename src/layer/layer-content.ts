@@ -1,4 +1,5 @@
 import type { ByteString } from '../image/bytes.ts';
+import type { StoreOverBase } from '../image/layer.ts';
 import type { RootDirectory } from '../image/root-tree.ts';
 import type { TreeSource } from '../image/tree-source.ts';
 import { rootLayerEntries, storeLayerEntries } from './entries.ts';
@@ -12,6 +13,7 @@ export type LayerContent =
       /** Store paths in their order, and where each is read: itself, or a copy of it elsewhere on this machine. */
       readonly paths: readonly { readonly path: string; readonly from: ByteString }[];
       readonly storeMode: number;
+      readonly over: StoreOverBase;
     }
   | { readonly kind: 'root'; readonly root: RootDirectory; readonly places: Places };
 

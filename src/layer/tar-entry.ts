@@ -11,6 +11,7 @@ interface Common {
 
 /** One member of a layer's tar, in the order they are written. */
 export type TarEntry =
-  | (Common & { readonly type: 'directory' })
+  /** `mtime` in seconds since 1970, where it is not that of all entries. */
+  | (Common & { readonly type: 'directory'; readonly mtime?: number })
   | (Common & { readonly type: 'symlink'; readonly target: ByteString })
   | (Common & { readonly type: 'file'; readonly content: Content; readonly xattrs?: ReadonlyMap<string, Uint8Array> });

@@ -6,7 +6,7 @@ import type { TarEntry } from './tar-entry.ts';
 export const TAR_BLOCK = 512;
 
 const NAME_BYTES = 100;
-/** The largest number that 11 octal digits hold: 8 GiB - 1. */
+/** The largest number that 11 octal digits hold: 8 GiB - 1; as a time, the year 2242. */
 const SIZE_LIMIT = 0o777_7777_7777;
 /** The largest number that 7 octal digits hold. */
 const ID_LIMIT = 0o777_7777;
@@ -37,10 +37,20 @@ export function tarHeader(entry: TarEntry): Buffer {
     uid: entry.uid,
     gid: entry.gid,
     type: TYPE[entry.type],
+    mtime: entry.type === 'directory' ? (entry.mtime ?? MTIME) : MTIME,
   });
   if (records.length === 0) return header;
   const body = Buffer.concat(records);
-  const pax = ustar({ name: PAX_NAME, target: '', size: body.length, mode: 0o644, uid: 0, gid: 0, type: TYPE.pax });
+  const pax = ustar({
+    name: PAX_NAME,
+    target: '',
+    size: body.length,
+    mode: 0o644,
+    uid: 0,
+    gid: 0,
+    type: TYPE.pax,
+    mtime: MTIME,
+  });
   return Buffer.concat([pax, body, Buffer.alloc(padding(body.length)), header]);
 }
 
@@ -87,6 +97,7 @@ interface Ustar {
   readonly uid: number;
   readonly gid: number;
   readonly type: string;
+  readonly mtime: number;
 }
 
 function ustar(fields: Ustar): Buffer {
@@ -97,7 +108,7 @@ function ustar(fields: Ustar): Buffer {
   octal(block, 108, 8, Math.min(fields.uid, ID_LIMIT));
   octal(block, 116, 8, Math.min(fields.gid, ID_LIMIT));
   octal(block, 124, 12, fields.size > SIZE_LIMIT ? 0 : fields.size);
-  octal(block, 136, 12, MTIME);
+  octal(block, 136, 12, Math.min(fields.mtime, SIZE_LIMIT));
   block.write(fields.type, 156, 'latin1');
   block.write(fields.target.slice(0, NAME_BYTES), 157, 'latin1');
   block.write('ustar\0' + '00', 257, 'latin1');

@@ -62,7 +62,9 @@ const text = (block: Buffer, at: number, length: number): string => {
 const number = (block: Buffer, at: number, length: number): number => {
   if (((block[at] ?? 0) & 0x80) !== 0) {
     // GNU's binary form; the first byte is only its mark. Beyond 2^53 no file goes.
-    const value = block.readBigUInt64BE(at + length - 8);
+    const bytes = block.readBigUInt64BE(at + length - 8);
+    // In the fields of ids, eight bytes long, the mark stands in the first of the number's own bytes.
+    const value = length === 8 ? bytes & 0x7fff_ffff_ffff_ffffn : bytes;
     return value > BigInt(Number.MAX_SAFE_INTEGER) ? Number.NaN : Number(value);
   }
   const digits = text(block, at, length).trim();
@@ -85,11 +87,20 @@ export const decodeHeader = (block: Buffer): Header | undefined => {
   };
 };
 
-/** Permission bits and owner in a header block that `decodeHeader` has read; NaN where they are no number. */
-export const decodeOwner = (block: Buffer): { readonly mode: number; readonly uid: number; readonly gid: number } => ({
+interface HeaderOwner {
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+  /** Seconds since 1970. */
+  readonly mtime: number;
+}
+
+/** Permission bits, owner and time in a header block that `decodeHeader` has read; NaN where they are no number. */
+export const decodeOwner = (block: Buffer): HeaderOwner => ({
   mode: number(block, 100, 8) & 0o7777,
   uid: number(block, 108, 8),
   gid: number(block, 116, 8),
+  mtime: number(block, 136, 12),
 });
 
 /** Records of a pax header (`LENGTH KEY=VALUE\n`). Throws RangeError when they are damaged. */

@@ -1,10 +1,10 @@
 import { posix } from 'node:path';
 import type { ExpectedFile } from '../image/image-tests.ts';
 import { UserError } from '../io/error.ts';
+import { type TarEntry, tarEntries } from '../registry/tar-entries.ts';
 import { checkText, type Mismatch } from './check-text.ts';
 import { LINKS_LIMIT, readOwners } from './owners.ts';
 import type { Runtime } from './runtime.ts';
-import { type TarEntry, tarEntries } from './tar-entries.ts';
 
 /** Bytes of a file that are looked at for its text: configuration is smaller, and programs have no text. */
 const TEXT_LIMIT = 1024 * 1024;
@@ -85,7 +85,7 @@ async function copyOut(
   let entry: TarEntry | undefined;
   const onStdout = async (stream: AsyncIterable<Uint8Array>): Promise<void> => {
     // Where there is no such file, nothing comes; of a folder, itself comes first.
-    entry = (await tarEntries(stream, TEXT_LIMIT).next()).value ?? undefined;
+    entry = (await tarEntries(stream, () => TEXT_LIMIT).next()).value ?? undefined;
   };
   const { exitCode, stderr } = await runtime.run(['cp', `${container}:${path}`, '-'], { onStdout, signal });
   if (entry) return entry;

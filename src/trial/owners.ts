@@ -2,8 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { tarEntries } from '../registry/tar-entries.ts';
 import { callRuntime, type Runtime } from './runtime.ts';
-import { tarEntries } from './tar-entries.ts';
 
 export interface Owner {
   readonly uid: number;
@@ -33,7 +33,7 @@ export async function readOwners(
   const file = join(tempDir, `${randomUUID()}.tar`);
   try {
     await callRuntime(runtime, ['export', `--output=${file}`, container], signal);
-    for await (const { name, type, uid, gid, link } of tarEntries(createReadStream(file, { signal }), 0))
+    for await (const { name, type, uid, gid, link } of tarEntries(createReadStream(file, { signal }), () => 0))
       found.set(name, { uid, gid, link: type === '2' ? link : undefined });
   } finally {
     await rm(file, { force: true });

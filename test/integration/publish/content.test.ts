@@ -1,6 +1,7 @@
-import { readFile, rm } from 'node:fs/promises';
+import { mkdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { baseLayers, pushBase, writeBase } from '../../support/base.ts';
 import { cliData, type Published, testImage } from '../../support/cli.ts';
 import { type Lab, openLab } from '../../support/lab.ts';
 import { TEST_NIX_CONFIG } from '../../support/nix.ts';
@@ -109,6 +110,42 @@ print(json.dumps([oct(s.st_mode), s.st_uid, s.st_gid, os.getxattr('/bin/privileg
       '/bin',
     ]);
   });
+});
+
+test('over a base, /tmp stays sticky, /root private, bin a link, and accounts are added', async () => {
+  const folder = join(temp.path, 'os');
+  await mkdir(folder);
+  await writeBase(join(folder, 'base.tar'), await baseLayers(folder));
+  const base = await pushBase(join(folder, 'base.tar'), `${registry.host}/os:v1`);
+  await publish(await testImage('overBase', { base, salt: 'one' }), 'over-base', X86);
+  const look = `cd /; stat -c '%a %u:%g %n' tmp root usr/bin bin srv etc/shadow; /bin/tool; id app; id postgres; cat /tmp/x
+    cat /etc/group; ls srv; ls -d opt || true`;
+  const { stdout, stderr } = await podman.run([
+    'run',
+    '--rm',
+    '--tls-verify=false',
+    `${registry.host}/over-base`,
+    '/bin/sh',
+    '-c',
+    look,
+  ]);
+  expect(stdout.split('\n'), stderr).toEqual([
+    '1777 0:0 tmp',
+    '700 0:0 root',
+    '755 0:0 usr/bin',
+    '777 0:0 bin',
+    '755 0:0 srv',
+    '640 0:0 etc/shadow',
+    'tool one',
+    'uid=2000(app) gid=2000(app) groups=2000(app)',
+    'uid=70(postgres) gid=70(postgres) groups=70(postgres),101(ssl-cert)',
+    'xroot:x:0:',
+    'ssl-cert:x:101:postgres',
+    'postgres:x:70:',
+    'app:x:2000:',
+    'nobody:x:65534:',
+    '',
+  ]);
 });
 
 test('a base in the store, as an archive of plain tars, is compressed and takes its place below', async () => {

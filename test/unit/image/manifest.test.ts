@@ -147,7 +147,8 @@ describe('layer annotations', () => {
 
 describe('layerKey', () => {
   const info = { path: storePath('a'), narHash: 'sha256-x', narSize: 1, references: [] };
-  const key = (change: object) => layerKey({ kind: 'store', storeMode: 0o755, paths: [{ ...info, ...change }] });
+  const key = (change: object) =>
+    layerKey({ kind: 'store', storeMode: 0o755, over: {}, paths: [{ ...info, ...change }] });
   test.each([{ narHash: 'sha256-y' }, { narSize: 2 }, { path: storePath('b') }])('changes with %o', (change) => {
     expect(key(change)).not.toBe(key({}));
   });

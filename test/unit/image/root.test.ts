@@ -28,6 +28,7 @@ function assemble(
     linked: [],
     accounts: users,
     database: database && { closure: [], roots: [] },
+    over: undefined,
   };
   return assembleRoot(layer, database, sketchSource({ [A]: tree }));
 }

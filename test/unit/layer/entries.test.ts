@@ -14,7 +14,7 @@ const holding = (name: string): TreeNode => ({
 const storeEntries = (name: string): string[] => {
   const paths = [{ path: PATH, from: PATH }];
   const source = { read: () => holding(name), sameContent: () => false };
-  return [...storeLayerEntries({ kind: 'store', paths, storeMode: 0o755 }, source)].map(({ path }) => path);
+  return [...storeLayerEntries({ kind: 'store', paths, storeMode: 0o755, over: {} }, source)].map(({ path }) => path);
 };
 
 const rootEntries = (name: string): string[] => {

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import type { ExpectedFile, ExpectedText } from '../../../src/image/image-tests.ts';
+import type { TarEntry } from '../../../src/registry/tar-entries.ts';
 import { checkFile } from '../../../src/trial/check-files.ts';
 import { checkText } from '../../../src/trial/check-text.ts';
-import type { TarEntry } from '../../../src/trial/tar-entries.ts';
 
 describe('checkText', () => {
   test.each<[string, ExpectedText, string]>([
@@ -41,6 +41,7 @@ const entry: TarEntry = {
   mode: 0o640,
   uid: 7,
   gid: 8,
+  mtime: 1,
   size: 3,
   link: '',
   content: Buffer.from('on\n'),

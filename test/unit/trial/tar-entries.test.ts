@@ -1,9 +1,9 @@
 import { chmod, link, mkdir, readFile, symlink, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type TarEntry, tarEntries } from '../../../src/registry/tar-entries.ts';
 import { readOwners } from '../../../src/trial/owners.ts';
 import type { Runtime } from '../../../src/trial/runtime.ts';
-import { type TarEntry, tarEntries } from '../../../src/trial/tar-entries.ts';
 import { runProgram, type TempDir, uniqueTempDir } from '../../support/tools.ts';
 
 // Archives of GNU tar, whose header formats are those of podman and docker.
@@ -53,7 +53,7 @@ async function* inPieces(file: string, size: number): AsyncGenerator<Uint8Array>
 
 const entriesOf = async (stream: AsyncIterable<Uint8Array>, limit = 100): Promise<Map<string, TarEntry>> => {
   const found = new Map<string, TarEntry>();
-  for await (const entry of tarEntries(stream, limit)) found.set(entry.name, entry);
+  for await (const entry of tarEntries(stream, () => limit)) found.set(entry.name, entry);
   return found;
 };
 

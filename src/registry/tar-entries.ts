@@ -1,14 +1,16 @@
-import { BLOCK, decodeHeader, decodeOwner, decodePax, paddingOf } from '../registry/archive-header.ts';
+import { BLOCK, decodeHeader, decodeOwner, decodePax, paddingOf } from './archive-header.ts';
 
-/** One thing in a tar stream that a container program writes. */
+/** One thing in a tar stream that a container program or the maker of a layer wrote. */
 export interface TarEntry {
   /** Without leading or trailing slash. */
   readonly name: string;
-  /** `0` a file, `2` a link, `5` a folder, as in ustar. */
+  /** `0` a file, `1` a hard link, `2` a link, `5` a folder, as in ustar. */
   readonly type: string;
   readonly mode: number;
   readonly uid: number;
   readonly gid: number;
+  /** Seconds since 1970. */
+  readonly mtime: number;
   readonly size: number;
   /** Where a link leads. */
   readonly link: string;
@@ -19,11 +21,17 @@ export interface TarEntry {
 /** Bytes of one pax header or long name; more is no name. */
 const RECORD_LIMIT = 1024 * 1024;
 
+/** Where a header of GNU's old sparse files, and a block that goes on with its map, say that another such block follows. */
+const SPARSE = { header: 482, block: 504 } as const;
+
 /**
- * The entries of a tar stream, with at most `limit` bytes of each one's content. Ends where the stream does; throws RangeError
- * when it is no tar file. Who stops early leaves the rest unread.
+ * The entries of a tar stream, with at most `limit(name)` bytes of each one's content. Ends where the stream does, or at
+ * the archive's own end; throws RangeError when it is no tar file. Who stops early leaves the rest unread.
  */
-export async function* tarEntries(stream: AsyncIterable<Uint8Array>, limit: number): AsyncGenerator<TarEntry> {
+export async function* tarEntries(
+  stream: AsyncIterable<Uint8Array>,
+  limit: (name: string) => number,
+): AsyncGenerator<TarEntry> {
   const take = reader(stream);
   let records = new Map<string, string>();
   for (;;) {
@@ -33,19 +41,25 @@ export async function* tarEntries(stream: AsyncIterable<Uint8Array>, limit: numb
     // Records of pax and GNU's long names stand before what they belong to.
     const isRecord = 'xgLK'.includes(header.type);
     const size = isRecord ? header.size : Number(records.get('size') ?? header.size);
-    const content = await take(size + paddingOf(size), Math.min(size, isRecord ? RECORD_LIMIT : limit));
+    if (!Number.isSafeInteger(size) || size < 0) throw new RangeError('a size in it is no number');
+    const path = records.get('GNU.sparse.name') ?? records.get('path') ?? header.name;
+    const name = path.replace(/^(?:\.?\/)+|\/+$/g, '');
+    if (header.type === 'S') await passSparseMap(block, take);
+    const content = await take(size + paddingOf(size), Math.min(size, isRecord ? RECORD_LIMIT : limit(name)));
     const text = (): string => content.toString('utf8').replace(/\0+$/, '');
     if (header.type === 'x') records = new Map([...records, ...decodePax(content)]);
     else if (header.type === 'L') records.set('path', text());
     else if (header.type === 'K') records.set('linkpath', text());
     if (isRecord) continue;
-    const { mode, uid, gid } = decodeOwner(block);
+    const { mode, uid, gid, mtime } = decodeOwner(block);
     yield {
-      name: (records.get('path') ?? header.name).replace(/^(?:\.?\/)+|\/+$/g, ''),
-      type: header.type,
+      name,
+      // Before POSIX, a folder was a file whose name ends in a slash.
+      type: header.type === '0' && path.endsWith('/') ? '5' : header.type,
       mode,
       uid: Number(records.get('uid') ?? uid),
       gid: Number(records.get('gid') ?? gid),
+      mtime: Math.floor(Number(records.get('mtime') ?? mtime)),
       size,
       link: records.get('linkpath') ?? header.link,
       content,
@@ -54,8 +68,16 @@ export async function* tarEntries(stream: AsyncIterable<Uint8Array>, limit: numb
   }
 }
 
+type Take = (count: number, kept: number) => Promise<Buffer>;
+
+/** The map of a sparse file stands between header and content, and is not counted in its size. */
+async function passSparseMap(header: Buffer, take: Take): Promise<void> {
+  let goesOn = header[SPARSE.header] === 1;
+  while (goesOn) goesOn = (await take(BLOCK, BLOCK))[SPARSE.block] === 1;
+}
+
 /** Takes so many bytes from a stream and gives the first `kept` of them; fewer where the stream ends. */
-function reader(stream: AsyncIterable<Uint8Array>): (count: number, kept: number) => Promise<Buffer> {
+function reader(stream: AsyncIterable<Uint8Array>): Take {
   const source = stream[Symbol.asyncIterator]();
   let rest: Uint8Array = new Uint8Array();
   return async (count, kept) => {

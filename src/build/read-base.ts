@@ -1,0 +1,129 @@
+import { createHash } from 'node:crypto';
+import { type BaseEntry, BaseLayer, BaseTree } from '../image/base-tree.ts';
+import { listsAccounts } from '../image/base-view.ts';
+import { fromBytes, fromText } from '../image/bytes.ts';
+import type { Descriptor } from '../image/descriptor.ts';
+import { endDigest } from '../image/digest.ts';
+import { UserError } from '../io/error.ts';
+import { MAGIC_BYTES, packingOf, unpack } from '../layer/unpack.ts';
+import { type TarEntry, tarEntries } from '../registry/tar-entries.ts';
+import type { BaseImage } from './base-image.ts';
+
+/** Bytes of a file that lists accounts; hundreds of users take a hundredth of it. */
+const ACCOUNTS_LIMIT = 1024 * 1024;
+
+/** Entries of all layers at most, each about a hundred bytes of memory; the largest images known have a tenth of it. */
+const ENTRY_LIMIT = 3_000_000;
+
+/** Bytes of all names and links at most. */
+const NAMES_LIMIT = 256 * 1024 * 1024;
+
+/** Bytes that all layers unpack to at most: more than any image known has, and minutes of unpacking. */
+const UNPACKED_LIMIT = 128 * 1024 ** 3;
+
+/** What reading a base has cost so far. */
+interface Spent {
+  entries: number;
+  names: number;
+  unpacked: number;
+}
+
+/**
+ * Reads the headers of every layer of a base, the lowest first. Memory grows with the number of files, not with what
+ * is in them. Throws UserError `digest` for bytes that are not what manifest and config promise, `file` for a layer
+ * that cannot be read or is beyond all measure, and what the repository throws.
+ */
+export async function readBaseTree({ repository, layers, config }: BaseImage, signal: AbortSignal): Promise<BaseTree> {
+  const tree = new BaseTree();
+  const spent: Spent = { entries: 0, names: 0, unpacked: 0 };
+  for (const [at, layer] of layers.entries()) {
+    const where = `fromImage ${repository.name}: layer ${at + 1} (${layer.digest})`;
+    const diffId = config.rootfs.diff_ids[at];
+    tree.add(await readLayer(repository.readBlob(layer), layer, diffId, { where, spent, signal }));
+  }
+  return tree;
+}
+
+interface Reading {
+  readonly where: string;
+  readonly spent: Spent;
+  readonly signal: AbortSignal;
+}
+
+async function readLayer(
+  bytes: AsyncIterable<Uint8Array>,
+  { mediaType }: Descriptor,
+  promised: string | undefined,
+  { where, spent, signal }: Reading,
+): Promise<BaseLayer> {
+  const layer = new BaseLayer();
+  const hash = createHash('sha256');
+  async function* counted(tar: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+    for await (const chunk of tar) {
+      signal.throwIfAborted();
+      hash.update(chunk);
+      spent.unpacked += chunk.length;
+      if (spent.unpacked > UNPACKED_LIMIT) throw tooMuch(where, `more than ${UNPACKED_LIMIT / 1024 ** 3} GiB unpacked`);
+      yield chunk;
+    }
+  }
+  const tar = counted(unpacked(bytes));
+  try {
+    for await (const entry of tarEntries(tar, (name) => (listsAccounts(name) ? ACCOUNTS_LIMIT : 0))) {
+      spent.entries += 1;
+      spent.names += entry.name.length + entry.link.length;
+      if (spent.entries > ENTRY_LIMIT) throw tooMuch(where, `more than ${ENTRY_LIMIT} files`);
+      if (spent.names > NAMES_LIMIT) throw tooMuch(where, `more than ${NAMES_LIMIT / 1024 ** 2} MiB of file names`);
+      layer.put(baseEntry(entry));
+    }
+    // What follows the archive's end belongs to what the digests promise.
+    for await (const _rest of tar);
+  } catch (error) {
+    if (error instanceof UserError || signal.aborted) throw error;
+    throw new UserError('file', `${where} cannot be read: ${error instanceof Error ? error.message : String(error)}`, {
+      hint: `Its manifest calls it ${mediaType}; a layer is a tar, plain or packed with gzip or zstd. Make the base again, or choose another.`,
+      cause: error,
+    });
+  } finally {
+    await tar.return(undefined);
+  }
+  const diffId = endDigest(hash);
+  if (promised === undefined || diffId === promised) return layer;
+  throw new UserError('digest', `${where} unpacks to ${diffId}, but its config says ${promised}`, {
+    hint: 'The base is damaged: make it again.',
+  });
+}
+
+/** A layer's tar, packed or not: what its bytes say counts, not what its media type says. */
+async function* unpacked(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  const source = bytes[Symbol.asyncIterator]();
+  let start = Buffer.alloc(0);
+  for (let next = await source.next(); !next.done; next = await source.next()) {
+    start = Buffer.concat([start, next.value]);
+    if (start.length >= MAGIC_BYTES) break;
+  }
+  async function* whole(): AsyncGenerator<Uint8Array> {
+    yield start;
+    yield* { [Symbol.asyncIterator]: () => source };
+  }
+  const packing = packingOf(start);
+  yield* packing ? unpack(packing, whole()) : whole();
+}
+
+function baseEntry({ name, type, mode, uid, gid, mtime, link, size, content }: TarEntry): BaseEntry {
+  const attributes = { mode, uid: whole(uid), gid: whole(gid), mtime: whole(mtime) };
+  const kind = type === '5' ? 'directory' : type === '2' ? 'symlink' : type === '1' ? 'hardlink' : 'file';
+  const isAccounts = kind === 'file' && listsAccounts(name);
+  // Beyond the limit there is no text, but there is a file.
+  const text = size > ACCOUNTS_LIMIT ? undefined : fromBytes(content);
+  const accounts = isAccounts ? { accounts: { ...attributes, text } } : {};
+  return { path: fromText(name), type: kind, attributes, target: fromText(link), ...accounts };
+}
+
+/** A number of a header; none where it is not legal. */
+const whole = (value: number): number => (Number.isSafeInteger(value) && value > 0 ? value : 0);
+
+const tooMuch = (where: string, what: string): UserError =>
+  new UserError('file', `${where}: the base has ${what}, which is more than can be read`, {
+    hint: 'Choose a smaller base, or put what is needed of it into a package for copyToRoot.',
+  });
