@@ -31,7 +31,42 @@ let
     else
       command;
 
+  # Names of the sets of empty sets; what they may be is said here, for JSON schemas only say what they match.
+  namesOf =
+    field: pattern: expected: value:
+    let
+      wrong = builtins.filter (name: builtins.match pattern name == null) (builtins.attrNames value);
+    in
+    if !(builtins.isAttrs value) then
+      throw "mkImage: config.${field}: expected a set of empty sets such as { ${expected.example} = { }; }, got a ${builtins.typeOf value}"
+    else if wrong == [ ] then
+      value
+    else
+      throw "mkImage: config.${field}.\"${builtins.head wrong}\": expected ${expected.text}";
+
+  number = "([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])";
+
+  portsOf = namesOf "ExposedPorts" "${number}(/(tcp|udp|sctp))?" {
+    example = "\"8080/tcp\"";
+    text = "a port from 1 to 65535, such as 8080/tcp or 53/udp; OCI has no ranges, so name each port";
+  };
+
+  volumesOf = namesOf "Volumes" "/.*" {
+    example = "\"/data\"";
+    text = "an absolute path such as /data";
+  };
+
+  folderOf =
+    value:
+    if !(builtins.isString value) || value == "" || builtins.substring 0 1 value == "/" then
+      value
+    else
+      throw "mkImage: config.WorkingDir: expected an absolute path such as /srv, not '${value}'";
+
   special = {
+    ExposedPorts = portsOf;
+    Volumes = volumesOf;
+    WorkingDir = folderOf;
     Env = envOf;
     Entrypoint = commandOf "Entrypoint";
     Cmd = commandOf "Cmd";

@@ -77,6 +77,10 @@ let
     in
     if builtins.substring 0 1 path != "/" then
       throw "${where}: the path must be absolute"
+    else if builtins.match "(/[^/]+)+" path == null then
+      throw "${where}: the path must have no slash at its end and no two in a row; a folder is written { directory = true; }"
+    else if builtins.match "(.*/)?[.][.]?(/.*)?" path != null then
+      throw "${where}: the path must not contain . or .."
     else if builtins.isPath file || isDerivationLike file then
       entry where { source = file; }
     else if builtins.isString file then

@@ -7,6 +7,7 @@ import { endDigest } from '../image/digest.ts';
 import { UserError } from '../io/error.ts';
 import { MAGIC_BYTES, packingOf, unpack } from '../layer/unpack.ts';
 import { type TarEntry, tarEntries } from '../registry/tar-entries.ts';
+import { checkUnpacked } from '../registry/unpack-limit.ts';
 import type { BaseImage } from './base-image.ts';
 
 /** Bytes of a file that lists accounts; hundreds of users take a hundredth of it. */
@@ -52,17 +53,20 @@ interface Reading {
 
 async function readLayer(
   bytes: AsyncIterable<Uint8Array>,
-  { mediaType }: Descriptor,
+  { mediaType, size }: Descriptor,
   promised: string | undefined,
   { where, spent, signal }: Reading,
 ): Promise<BaseLayer> {
   const layer = new BaseLayer();
   const hash = createHash('sha256');
+  let ofLayer = 0;
   async function* counted(tar: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
     for await (const chunk of tar) {
       signal.throwIfAborted();
       hash.update(chunk);
       spent.unpacked += chunk.length;
+      ofLayer += chunk.length;
+      checkUnpacked(where, size, ofLayer);
       if (spent.unpacked > UNPACKED_LIMIT) throw tooMuch(where, `more than ${UNPACKED_LIMIT / 1024 ** 3} GiB unpacked`);
       yield chunk;
     }

@@ -6,6 +6,7 @@ import { type Digest, digestSchema } from '../image/digest.ts';
 import { isForSystem } from '../image/platform.ts';
 import { platformOf, platformText, type System } from '../image/system.ts';
 import { UserError } from '../io/error.ts';
+import { parseShallow } from '../io/json.ts';
 import { pathInStore } from '../layer/inside-store.ts';
 import type { Foreign } from '../nix/foreign.ts';
 import { openPlainFile } from '../registry/archive-index.ts';
@@ -75,10 +76,13 @@ const readList = async (path: string): Promise<LayerList> => {
     const file = await openPlainFile(path);
     const { size } = await file.stat();
     await file.close();
-    return size > LIST_LIMIT ? '' : readFile(path, 'utf8');
+    if (size <= LIST_LIMIT) return readFile(path, 'utf8');
+    throw new UserError('file', `${path} has ${size} bytes, where a list of layers has at most ${LIST_LIMIT}`, {
+      hint: 'Name the image itself: what nix2container.buildImage makes.',
+    });
   });
   try {
-    return listSchema.parse(JSON.parse(text));
+    return listSchema.parse(parseShallow(text));
   } catch (cause) {
     const unknown = cause instanceof z.ZodError ? unknownField(cause) : undefined;
     if (unknown !== undefined) {

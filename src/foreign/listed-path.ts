@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { ByteString } from '../image/bytes.ts';
 import { belowStorePathSchema } from '../image/store-path.ts';
 import { UserError } from '../io/error.ts';
+import { withinTime } from '../io/time-limit.ts';
 
 /** Patterns longer than this are no patterns for paths, in characters. */
 const PATTERN_LIMIT = 4096;
@@ -51,21 +52,57 @@ export interface Permission {
 /** A store path of a layer, and what becomes of the names and modes of what is in it. */
 export interface ListedPath {
   readonly path: string;
+  /** Whether names or permissions depend on patterns. */
+  readonly hasPatterns: boolean;
   /** The name in the layer of a path on this machine; empty for what gets none. */
   rewrite(source: ByteString): ByteString;
   readonly permissions: readonly Permission[];
 }
 
-/** Go and JavaScript agree on all that such patterns hold in earnest: anchors, classes, repetition. */
+/** Syntax of Go (RE2) that JavaScript does not have, or reads as something else without a word. */
+const ONLY_GO = /\\[AzQECa]|\\[pP](?!\{)|\[\[:|\(\?(?:P<|[imsU-]+[:)])/;
+
+const unusable = (regex: string, why: string, cause?: unknown): UserError =>
+  new UserError('file', `the image's list of layers has the pattern ${JSON.stringify(regex)}, ${why}`, {
+    hint: 'Check the `regex` of its perms and rewrites.',
+    cause,
+  });
+
+/** Go and JavaScript agree on what such patterns hold mostly: anchors, classes, repetition. The rest is refused. */
 const pattern = (regex: string, flags = ''): RegExp => {
+  if (ONLY_GO.test(regex))
+    throw unusable(regex, 'whose syntax is known to Go alone: write it without flags and named classes');
   try {
     return new RegExp(regex, flags);
   } catch (cause) {
-    throw new UserError('file', `the image's list of layers has the pattern ${JSON.stringify(regex)}, which is none`, {
-      hint: 'Check the `regex` of its perms.',
-      cause,
-    });
+    throw unusable(regex, 'which is not a regular expression', cause);
   }
+};
+
+/** Milliseconds that all patterns of one layer may take. Half a million files and ten patterns take less than two seconds. */
+const MATCH_TIME = 10_000;
+
+/** Runs what applies the patterns of a layer's paths, of which all together have `MATCH_TIME`. */
+export interface Matcher {
+  /** Throws UserError `file` naming the path when the time is over: Go's patterns end in any case, JavaScript's may not. */
+  run<T>(path: ListedPath, work: () => T): T;
+}
+
+/** `limit` in milliseconds. */
+export const createMatcher = (limit = MATCH_TIME): Matcher => {
+  let left = limit;
+  return {
+    run: (path, work) => {
+      if (!path.hasPatterns) return work();
+      const started = performance.now();
+      const done = withinTime(Math.max(1, Math.ceil(left)), work);
+      left -= performance.now() - started;
+      if (done) return done.value;
+      throw new UserError('file', `the patterns for ${path.path} found no end within ${limit / 1000} s`, {
+        hint: 'Write the `regex` of its perms and rewrites without repetitions of repetitions, such as (a+)+.',
+      });
+    },
+  };
 };
 
 /** Go's `$1`, `${1}` and `$$` in a replacement; a group that is not there is empty. */
@@ -95,6 +132,7 @@ const permission = ({ regex, mode, orMode, uid, gid, uname, gname }: z.infer<typ
 /** Throws UserError `file` for a pattern that is none. */
 export const listedPath = ({ path, options }: z.infer<typeof listedPathSchema>): ListedPath => ({
   path,
+  hasPatterns: Boolean(options?.rewrite?.regex || options?.perms?.length),
   rewrite: options?.rewrite?.regex ? rewriter(options.rewrite.regex, options.rewrite.repl) : (source) => source,
   permissions: (options?.perms ?? []).map(permission),
 });

@@ -4,17 +4,23 @@ import type { TreeNode } from '../image/tree.ts';
 import { UserError } from '../io/error.ts';
 import { readTree } from '../layer/store-tree.ts';
 import type { ListedMember } from './listed-header.ts';
-import type { ListedPath, Permission } from './listed-path.ts';
+import { createMatcher, type ListedPath, type Matcher, type Permission } from './listed-path.ts';
 
 /** A member with the file its content comes from. */
 export interface ListedEntry extends ListedMember {
   readonly source: ByteString;
 }
 
+/** A member with what permissions say of it. */
+type Permitted = (entry: ListedEntry) => ListedEntry;
+
+/** Members of one layer: the largest closures have half a million files, and each costs memory here. */
+const MEMBERS_LIMIT = 2_000_000;
+
 /** A place in the layer; those that no listed path names are plain directories. */
 interface Place {
   readonly children: Map<ByteString, Place>;
-  found?: { readonly node: TreeNode; readonly permissions: readonly Permission[] };
+  found?: { readonly node: TreeNode; readonly permitted: Permitted };
 }
 
 const emptyPlace = (): Place => ({ children: new Map() });
@@ -28,6 +34,8 @@ const OWNER = { uid: 0, gid: 0, uname: 'root', gname: 'root' } as const;
  */
 export const listedEntries = (paths: readonly ListedPath[]): readonly ListedEntry[] => {
   const root = emptyPlace();
+  const matcher = createMatcher();
+  let members = 0;
   for (const path of paths) {
     const tree = readTree(fromText(path.path));
     if (!tree) {
@@ -35,17 +43,32 @@ export const listedEntries = (paths: readonly ListedPath[]): readonly ListedEntr
         hint: 'Build the image again.',
       });
     }
-    addTree(root, tree, path);
+    const nodes = [...nodesBelow(tree)];
+    members += nodes.length;
+    if (members > MEMBERS_LIMIT) {
+      throw new UserError('file', `a layer of the image lists more than ${MEMBERS_LIMIT} files, up to ${path.path}`, {
+        hint: 'Does it list a path many times? Build the image again, in more layers.',
+      });
+    }
+    addNodes(root, nodes, path, matcher);
   }
   return [...entriesBelow('', root)];
 };
 
-const addTree = (root: Place, node: TreeNode, path: ListedPath): void => {
-  const target = path.rewrite(node.source);
-  if (target !== '') {
-    placeAt(root, target).found = { node, permissions: path.permissions };
-  }
-  if (node.type === 'directory') for (const child of node.children.values()) addTree(root, child, path);
+function* nodesBelow(node: TreeNode): Generator<TreeNode> {
+  yield node;
+  if (node.type === 'directory') for (const child of node.children.values()) yield* nodesBelow(child);
+}
+
+const addNodes = (root: Place, nodes: readonly TreeNode[], path: ListedPath, matcher: Matcher): void => {
+  const matched = matcher.run(path, () =>
+    nodes.map((node) => ({
+      node,
+      target: path.rewrite(node.source),
+      permitted: permitted(node.source, path.permissions),
+    })),
+  );
+  for (const { target, ...found } of matched) if (target !== '') placeAt(root, target).found = found;
 };
 
 const placeAt = (root: Place, target: ByteString): Place => {
@@ -81,7 +104,7 @@ function* entriesBelow(base: ByteString, place: Place): Generator<ListedEntry> {
 const entryOf = (name: ByteString, { found }: Place): ListedEntry => {
   const plain = { name, link: '', size: 0, source: '', ...OWNER } as const;
   if (!found) return { ...plain, type: 'directory', mode: MODE.rootDirectory };
-  return permitted({ ...plain, ...contentOf(found.node) }, found.permissions);
+  return found.permitted({ ...plain, ...contentOf(found.node) });
 };
 
 const contentOf = (node: TreeNode): Pick<ListedEntry, 'type' | 'link' | 'size' | 'mode' | 'source'> => {
@@ -91,13 +114,15 @@ const contentOf = (node: TreeNode): Pick<ListedEntry, 'type' | 'link' | 'size' |
   return { ...common, size: node.size, mode: node.executable ? MODE.executable : MODE.file };
 };
 
-/** With what the permissions whose pattern fits say, one after the other; ids are always set by one that fits. */
-const permitted = (entry: ListedEntry, permissions: readonly Permission[]): ListedEntry => {
-  let at = entry;
-  for (const { matches, orMode, ...values } of permissions) {
-    if (!matches(entry.source)) continue;
-    at = { ...at, ...values };
-    at = { ...at, mode: at.mode | orMode };
-  }
-  return at;
+/** What the permissions whose pattern fits make of a member, one after the other; ids are always set by one that fits. */
+const permitted = (source: ByteString, permissions: readonly Permission[]): Permitted => {
+  const fitting = permissions.filter(({ matches }) => matches(source));
+  return (entry) => {
+    let at = entry;
+    for (const { matches: _, orMode, ...values } of fitting) {
+      at = { ...at, ...values };
+      at = { ...at, mode: at.mode | orMode };
+    }
+    return at;
+  };
 };

@@ -19,7 +19,7 @@ export async function sendPacked(
 ): Promise<WrittenLayer> {
   const writers: BlobWriter[] = [];
   const hash = createHash('sha256');
-  const unpacked = unpackedDigest(encoding);
+  const unpacked = unpackedDigest(encoding, layer.name);
   let size = 0;
   try {
     for (const repository of repositories) {
@@ -56,6 +56,7 @@ export function checkDiffId(layer: ForeignLayer, diffId: Digest): void {
 const damaged =
   (layer: ForeignLayer, encoding: Encoding) =>
   (cause: unknown): never => {
+    if (cause instanceof UserError) throw cause;
     throw new UserError(
       'file',
       `${layer.name} cannot be unpacked as ${encoding}: ${cause instanceof Error ? cause.message : String(cause)}`,

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { createGunzip, createZstdDecompress } from 'node:zlib';
 import { type Digest, endDigest } from '../image/digest.ts';
+import { checkUnpacked } from '../registry/unpack-limit.ts';
 import type { Encoding } from './encoding.ts';
 
 /** Hashes what packed bytes unpack to. */
@@ -22,7 +23,13 @@ interface Part {
 
 const openPart = (encoding: Packed, sink: (chunk: Uint8Array) => void): Part => {
   const stream = encoding === 'gzip' ? createGunzip() : createZstdDecompress();
-  stream.on('data', sink);
+  stream.on('data', (chunk: Uint8Array) => {
+    try {
+      sink(chunk);
+    } catch (error) {
+      stream.destroy(error instanceof Error ? error : new Error(String(error)));
+    }
+  });
   const ended = new Promise<void>((resolve, reject) => {
     stream.once('end', resolve);
     stream.once('error', reject);
@@ -45,18 +52,24 @@ const openPart = (encoding: Packed, sink: (chunk: Uint8Array) => void): Part => 
   return { write, end };
 };
 
-/** Begins to hash. Memory is bounded by what is given at once and what it unpacks to at once. */
-export const unpackedDigest = (encoding: Packed): UnpackedDigest => {
+/**
+ * Begins to hash. Memory is bounded by what is given at once and what it unpacks to at once; `name` is for the error when
+ * that is more, in all, than packed bytes may stand for.
+ */
+export const unpackedDigest = (encoding: Packed, name: string): UnpackedDigest => {
   const hash = createHash('sha256');
+  let packedSize = 0;
   let unpackedSize = 0;
   const open = (): Part =>
     openPart(encoding, (chunk) => {
-      hash.update(chunk);
       unpackedSize += chunk.length;
+      checkUnpacked(name, packedSize, unpackedSize);
+      hash.update(chunk);
     });
   let part = open();
   return {
     write: async (chunk) => {
+      packedSize += chunk.length;
       for (let left = chunk; left.length > 0; ) {
         const used = await part.write(left);
         left = left.subarray(used);

@@ -62,8 +62,13 @@ const checkTokens = (command: Command, args: string[], flags: Record<string, Fla
     if (token.kind !== 'option') continue;
     const flag = lookUp(flags, token.name);
     if (flag === undefined) {
-      const names = Object.keys(flags).map((name) => `--${name}`);
-      throw wrongUse(command, `unknown flag ${token.rawName}.${didYouMean(token.rawName, names)}`);
+      const elsewhere = Object.entries(command.inputs).some(
+        ([name, field]) => kebab(name) === token.name && fieldMeta(field).faces === 'action',
+      );
+      if (elsewhere) throw wrongUse(command, `${token.rawName} is not a flag, but an input of the action alone`);
+      // Without the dashes, which would count as letters that agree.
+      const guess = didYouMean(token.name, Object.keys(flags), (name) => `--${name}`);
+      throw wrongUse(command, `unknown flag ${token.rawName}.${guess}`);
     }
     if (flag.type === 'string' && seen.has(token.name) && flag.multiple !== true) {
       throw wrongUse(command, `--${token.name} is given twice, but takes one value`);

@@ -32,7 +32,12 @@ export const tagSchema = z
 // Go's tar reader, which most clients use, refuses a member whose names hold a zero byte.
 const linkTarget = z.string().regex(/^[^\0]+$/, 'expected a path');
 const id = z.int().min(0).max(0xffff_fffe);
-const accountName = z.string().regex(/^[a-z_][a-z0-9_-]{0,31}\$?$/, 'expected a name that passwd can hold');
+const accountName = z
+  .string()
+  .regex(
+    /^[a-z_][a-z0-9_-]{0,31}\$?$/,
+    'expected a name for /etc/passwd: at most 32 lower-case letters, digits, _ and -, the first a letter or _',
+  );
 // A colon or line end would end the field or the line of /etc/passwd.
 const accountText = z.string().regex(/^[^:\n\0]*$/, 'must not contain a colon or line end');
 const nanoseconds = z.int().nonnegative();
@@ -75,16 +80,25 @@ const healthcheckSchema = z.strictObject({
 
 const emptyObjects = (key: RegExp, what: string) => z.record(z.string().regex(key, what), z.strictObject({}));
 
+/** A port with its protocol; spelt out for the JSON schema, which has no numbers for names. */
+const PORT = /^([1-9]\d{0,3}|[1-5]\d{4}|6[0-4]\d{3}|65[0-4]\d{2}|655[0-2]\d|6553[0-5])(\/(tcp|udp|sctp))?$/;
+
 /** OCI image-spec, `config.md`, object `config`, with Docker's Healthcheck; dockerTools takes the same. */
 const containerConfigSchema = z.strictObject({
   Entrypoint: z.array(z.string()).nullable().optional(),
   Cmd: z.array(z.string()).nullable().optional(),
   Env: z.array(z.string().regex(/^[^=\0]+=[^\0]*$/, 'expected NAME=value')).optional(),
   User: z.string().optional(),
-  WorkingDir: z.string().optional(),
+  WorkingDir: z
+    .string()
+    .regex(/^(\/|$)/, 'expected an absolute path such as /srv')
+    .optional(),
   Labels: z.record(z.string(), z.string()).optional(),
-  ExposedPorts: emptyObjects(/^\d{1,5}(\/(tcp|udp|sctp))?$/, 'expected a port such as 8080/tcp').optional(),
-  Volumes: emptyObjects(/^\//, 'expected an absolute path').optional(),
+  ExposedPorts: emptyObjects(
+    PORT,
+    'expected a port from 1 to 65535, such as 8080/tcp or 53/udp; OCI has no ranges, so name each port',
+  ).optional(),
+  Volumes: emptyObjects(/^\//, 'expected an absolute path such as /data').optional(),
   StopSignal: z.string().optional(),
   Healthcheck: healthcheckSchema.optional(),
 });

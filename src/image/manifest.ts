@@ -3,12 +3,17 @@ import { canonicalJson, type Json } from './canonical-json.ts';
 import { type Descriptor, descriptorSchema } from './descriptor.ts';
 import { MEDIA_TYPE } from './media-type.ts';
 
+/** Layers of an image, and entries of an index, at most: clients stop at 128 layers, and each costs a request or two here. */
+const ENTRY_LIMIT = 1000;
+
+const descriptors = z.array(descriptorSchema).max(ENTRY_LIMIT, `expected at most ${ENTRY_LIMIT} entries`);
+
 /** OCI image-spec, manifest.md; Docker's schema 2 has the same members. */
 export const manifestSchema = z.looseObject({
   schemaVersion: z.literal(2),
   mediaType: z.string().optional(),
   config: descriptorSchema,
-  layers: z.array(descriptorSchema),
+  layers: descriptors,
   annotations: z.record(z.string(), z.string()).optional(),
 });
 
@@ -16,7 +21,7 @@ export const manifestSchema = z.looseObject({
 export const indexSchema = z.looseObject({
   schemaVersion: z.literal(2),
   mediaType: z.string().optional(),
-  manifests: z.array(descriptorSchema),
+  manifests: descriptors,
   annotations: z.record(z.string(), z.string()).optional(),
 });
 

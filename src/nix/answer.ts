@@ -42,18 +42,36 @@ const placeText = (path: readonly PropertyKey[]): string =>
     return /^[A-Za-z_]\w*$/.test(name) ? `${text}${text && '.'}${name}` : `${text}[${JSON.stringify(name)}]`;
   }, '');
 
+/** What is wrong; of a key in a record zod itself says only that it is not valid. */
+const reasonOf = (issue: z.core.$ZodIssue): string =>
+  issue.code === 'invalid_key' ? issue.issues.map(({ message }) => message).join(', ') : issue.message;
+
 const issueText = (issue: z.core.$ZodIssue): string => {
   const place = placeText(issue.path);
-  return place ? `${place}: ${issue.message}` : issue.message;
+  return place ? `${place}: ${reasonOf(issue)}` : reasonOf(issue);
+};
+
+/** Where `__proto__` stands as a name: zod leaves it out without a word, for it would change the object itself. */
+const protoIn = (value: unknown, path: readonly PropertyKey[] = []): readonly PropertyKey[] | undefined => {
+  if (typeof value !== 'object' || value === null) return undefined;
+  for (const [key, member] of Object.entries(value)) {
+    const found = key === '__proto__' ? [...path, key] : protoIn(member, [...path, key]);
+    if (found) return found;
+  }
+  return undefined;
 };
 
 /** Accepts a definition as Nix printed it. Throws UserError `definition` that names the fields. */
 export const parseDefinition = (what: string, value: unknown): Definition => {
   const parsed = definitionSchema.safeParse(withOutPaths(value));
-  if (parsed.success) return parsed.data;
-  const { issues } = parsed.error;
-  const more = issues.length > ISSUES ? [`and ${issues.length - ISSUES} more`] : [];
-  const text = [...issues.slice(0, ISSUES).map(issueText), ...more].join('; ');
+  const proto = protoIn(value);
+  if (parsed.success && !proto) return parsed.data;
+  const problems = [
+    ...(proto ? [`${placeText(proto)}: the name __proto__ cannot be used`] : []),
+    ...(parsed.error?.issues.map(issueText) ?? []),
+  ];
+  const more = problems.length > ISSUES ? [`and ${problems.length - ISSUES} more`] : [];
+  const text = [...problems.slice(0, ISSUES), ...more].join('; ');
   throw new UserError('definition', `${what} is no legal image definition: ${text}`, {
     hint: 'docs/definition.md lists every argument of mkImage',
     docs: 'definition.md',

@@ -38,15 +38,15 @@ const path = ({ path: missing = '' }: Record<string, string>): BuildFailure => (
 const MATCHERS: readonly Matcher[] = [
   // Up to 2.2x, then 2.3x.
   matcher(
-    /a '(?<needed>[^']+)' with features {(?<features>[^}]*)} is required to build '(?<drv>[^']+)', but I am a '(?<here>[^']+)'/,
+    /a '(?<needed>[^']+)' with features {(?<features>[^{}\n]*)} is required to build '(?<drv>[^']+)', but I am a '(?<here>[^']+)'/,
     system,
   ),
   matcher(
-    /Cannot build '(?<drv>[^']+)'\.\s+Reason: (?:platform mismatch|required (?:system|feature)[^\n]*)\s+Required system: '(?<needed>[^']+)'[^\n]*\s+Current system: '(?<here>[^']+)'/,
+    /Cannot build '(?<drv>[^']+)'\.\s+Reason: (?:platform mismatch|required (?:system|feature)[^\n]*)\n\s*Required system: '(?<needed>[^']+)'[^\n]*\n\s*Current system: '(?<here>[^']+)'/,
     system,
   ),
   matcher(
-    /Cannot build '(?<drv>[^']+)'\.\s+Reason: missing system features\s+Required features: {(?<features>[^}]*)}/,
+    /Cannot build '(?<drv>[^']+)'\.\s+Reason: missing system features\s+Required features: {(?<features>[^{}\n]*)}/,
     ({ drv = '', features = '' }) => ({ kind: 'features', drvPath: drv, features }),
   ),
   matcher(
@@ -64,13 +64,21 @@ const MATCHERS: readonly Matcher[] = [
     kind: 'group',
     group,
   })),
-  matcher(/don't know how to build these paths[^\n]*:\s+(?<path>\/nix\/store\/\S+)/, path),
+  matcher(/don't know how to build these paths[^\n]*:\n\s*(?<path>\/nix\/store\/\S+)/, path),
 ];
+
+/**
+ * What nix has to say stands at the beginning of a line. A builder may write lines of any length, and each of these
+ * expressions may begin anew at many places of one.
+ */
+const LINE_LENGTH = 4096;
 
 /** Finds out what `nix-store --realise` complained about. Pure. */
 export const parseBuildFailure = (stderr: string): BuildFailure => {
+  const lines = stderr.split('\n').map((line) => line.slice(0, LINE_LENGTH));
+  const text = lines.join('\n');
   for (const match of MATCHERS) {
-    const failure = match(stderr);
+    const failure = match(text);
     if (failure) return failure;
   }
   return { kind: 'other' };

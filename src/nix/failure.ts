@@ -27,12 +27,19 @@ export const nixMessage = (stderr: string): string => {
   );
 };
 
-const PLACE = /^\s*at (?:\/nix\/store\/[^/]*\/)?([^\s«»]+:\d+:\d+):?$/m;
+/** Of one line, without blanks around it: `at FILE:LINE:COLUMN:`. */
+const PLACE = /^at (?:\/nix\/store\/[^/]*\/)?([^\s«»]+):(\d+):(\d+):?$/;
+
+/** Longer lines are a flake's own text, not a place in one: a path has 4096 bytes at most. */
+const PLACE_LENGTH = 5000;
 
 /** Where in the source the last error is, as ` (at FILE:LINE:COLUMN)` of the flake; empty where nix does not say. */
 const placeIn = (stderr: string): string => {
-  const [, place] = PLACE.exec(stderr.slice(Math.max(0, stderr.lastIndexOf('error: ')))) ?? [];
-  return place === undefined ? '' : ` (at ${place})`;
+  for (const line of stderr.slice(Math.max(0, stderr.lastIndexOf('error: '))).split('\n')) {
+    const [, file, row, column] = (line.length <= PLACE_LENGTH && PLACE.exec(line.trim())) || [];
+    if (file !== undefined) return ` (at ${file}:${row}:${column})`;
+  }
+  return '';
 };
 
 const UNREACHABLE =

@@ -12,7 +12,7 @@ export interface Substituter {
 }
 
 /** A URL without user, password and query, for messages. */
-export const withoutSecrets = (url: string): string => url.replace(/\/\/[^/@]*@/, '//').replace(/\?.*$/, '');
+export const withoutSecrets = (url: string): string => url.replace(/\/\/[^/@]*@/, '//').split('?', 1)[0] ?? '';
 
 /** What Nix is set to do about stores. */
 export interface StoreSettings {

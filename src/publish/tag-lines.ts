@@ -85,7 +85,7 @@ function parseAttributes(text: string): Attributes {
   const attributes = new Map<string, string>();
   // A comma inside {{ }} belongs to the expression.
   for (const part of text.split(/,(?![^{]*\}\})/)) {
-    const [, key, value = ''] = /^\s*([a-z][a-z-]*)=(.*?)\s*$/.exec(part) ?? [];
+    const [, key, value = ''] = /^([a-z][a-z-]*)=(.*)$/.exec(part.trim()) ?? [];
     if (key === undefined) throw wrong(`the tag rule ${text} has the part ${part}`, 'Write each part as key=value.');
     if (attributes.has(key)) throw wrong(`the tag rule ${text} has ${key} twice`, 'Leave one of them out.');
     attributes.set(key, value);

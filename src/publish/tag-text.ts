@@ -6,7 +6,10 @@ import { UserError } from '../io/error.ts';
  */
 export type Expressions = Readonly<Record<string, (argument: string) => string | undefined>>;
 
-const EXPRESSION = /\{\{\s*([a-z_]+)\s*([^{}]*?)\s*\}\}/g;
+const EXPRESSION = /\{\{([^{}]*)\}\}/g;
+
+/** The name, and what follows it. */
+const INSIDE = /^([a-z_]+)(.*)$/s;
 
 /**
  * A template with its `{{expressions}}` filled in; undefined where the run has no value for one of them. Throws UserError
@@ -14,10 +17,11 @@ const EXPRESSION = /\{\{\s*([a-z_]+)\s*([^{}]*?)\s*\}\}/g;
  */
 export function fillIn(template: string, expressions: Expressions, where: string): string | undefined {
   let isWhole = true;
-  const text = template.replaceAll(EXPRESSION, (whole, name: string, argument: string) => {
+  const text = template.replaceAll(EXPRESSION, (whole, inside: string) => {
+    const [, name = '', argument = ''] = INSIDE.exec(inside.trim()) ?? [];
     const make = Object.hasOwn(expressions, name) ? expressions[name] : undefined;
     if (make === undefined) throw unknownExpression(whole, Object.keys(expressions), where);
-    const value = make(argument);
+    const value = make(argument.trim());
     isWhole &&= value !== undefined;
     // What an expression gives may have braces of its own: a branch may be called so.
     return value?.replaceAll(/[{}]+/g, '-') ?? '';

@@ -45,6 +45,15 @@ export const encodeHeader = (name: string, size: number): Buffer => {
   return block;
 };
 
+/**
+ * Text up to the first zero byte. The bytes are cut before they are decoded: of a short text cut out of a long one, JavaScript
+ * would keep the long one.
+ */
+export const untilZero = (bytes: Buffer): string => {
+  const end = bytes.indexOf(0);
+  return bytes.subarray(0, end < 0 ? bytes.length : end).toString('utf8');
+};
+
 /** A header as it stands in the archive; long names and pax records come as entries of their own before it. */
 export interface Header {
   readonly name: string;
@@ -53,11 +62,7 @@ export interface Header {
   readonly link: string;
 }
 
-const text = (block: Buffer, at: number, length: number): string => {
-  const field = block.subarray(at, at + length);
-  const end = field.indexOf(0);
-  return field.subarray(0, end < 0 ? length : end).toString('utf8');
-};
+const text = (block: Buffer, at: number, length: number): string => untilZero(block.subarray(at, at + length));
 
 const number = (block: Buffer, at: number, length: number): number => {
   if (((block[at] ?? 0) & 0x80) !== 0) {

@@ -2,7 +2,7 @@ import { constants } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { posix } from 'node:path';
 import { UserError } from '../io/error.ts';
-import { BLOCK, decodeHeader, decodePax, type Header, paddingOf } from './archive-header.ts';
+import { BLOCK, decodeHeader, decodePax, type Header, paddingOf, untilZero } from './archive-header.ts';
 import { withFileErrors } from './file-error.ts';
 
 /** Where a file's bytes lie in an archive. */
@@ -17,6 +17,8 @@ const RECORDS_LIMIT = 1024 * 1024;
 const NAME_LIMIT = 4096;
 // An image has some hundred files; each costs memory here.
 const ENTRY_LIMIT = 100_000;
+// All names in bytes, with what stands before files to give them longer ones.
+const NAMES_LIMIT = 64 * 1024 * 1024;
 const LINK_DEPTH = 4;
 
 const damaged = (path: string, what: string): UserError =>
@@ -39,8 +41,6 @@ const checkName = (path: string, name: string): string => {
   return plain;
 };
 
-const untilZero = (bytes: Buffer): string => bytes.toString('utf8').split('\0', 1)[0] ?? '';
-
 /** A tar file, indexed once; nothing of it is unpacked to disk. */
 export class ArchiveIndex {
   readonly path: string;
@@ -48,6 +48,7 @@ export class ArchiveIndex {
   readonly #fileSize: number;
   readonly #files = new Map<string, Slice>();
   readonly #links = new Map<string, string>();
+  #nameBytes = 0;
 
   private constructor(path: string, handle: FileHandle, fileSize: number) {
     this.path = path;
@@ -117,6 +118,7 @@ export class ArchiveIndex {
     const name = checkName(this.path, overrides.name ?? header.name);
     const link = overrides.link ?? header.link;
     if (link.length > NAME_LIMIT) throw damaged(this.path, `a link in it is longer than ${NAME_LIMIT} characters`);
+    this.#count(name.length + link.length);
     // An entry that comes again replaces the one before it, as when unpacking.
     this.#files.delete(name);
     this.#links.delete(name);
@@ -127,6 +129,7 @@ export class ArchiveIndex {
 
   async #override({ type, size }: Header, { offset }: Slice): Promise<Overrides> {
     if (size > RECORDS_LIMIT) throw damaged(this.path, 'what stands before a file in it is longer than 1 MiB');
+    this.#count(size);
     const bytes = await this.#read(offset, size);
     if (type === 'L') return { name: untilZero(bytes) };
     if (type === 'K') return { link: untilZero(bytes) };
@@ -140,6 +143,12 @@ export class ArchiveIndex {
       ...(link === undefined ? {} : { link }),
       ...(length === undefined ? {} : { size: Number(length) }),
     };
+  }
+
+  #count(bytes: number): void {
+    this.#nameBytes += bytes;
+    if (this.#nameBytes > NAMES_LIMIT)
+      throw damaged(this.path, `the names in it take more than ${NAMES_LIMIT / 1024 ** 2} MiB`);
   }
 
   async #read(offset: number, size: number): Promise<Buffer> {

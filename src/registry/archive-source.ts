@@ -9,6 +9,7 @@ import { ArchiveIndex, openPlainFile } from './archive-index.ts';
 import { readSlice, writeAll } from './file-blob.ts';
 import { fileError } from './file-error.ts';
 import { cancelled } from './response-body.ts';
+import { checkUnpacked } from './unpack-limit.ts';
 
 /** What unpacks a file that starts with these bytes; undefined for one that is not compressed. */
 const decompressorFor = (start: Buffer) => {
@@ -50,11 +51,20 @@ const unpack = async (
   try {
     const { size } = await source.stat();
     const input = Readable.from(readSlice(source, path, 0, size), { objectMode: false });
-    await pipeline(input, decompressor, positionedSink(target), { signal });
+    const limited = async function* (chunks: AsyncIterable<Uint8Array>) {
+      let unpacked = 0;
+      for await (const chunk of chunks) {
+        unpacked += chunk.length;
+        checkUnpacked(path, size, unpacked);
+        yield chunk;
+      }
+    };
+    await pipeline(input, decompressor, limited, positionedSink(target), { signal });
     return target;
   } catch (error) {
     await target.close();
     if (signal?.aborted) throw cancelled(error);
+    if (error instanceof UserError) throw error;
     const code = error instanceof Error && 'code' in error ? String(error.code) : '';
     if (/^(Z_|ZSTD|ERR_)/.test(code)) {
       throw new UserError('file', `${path} cannot be unpacked: ${String(error)}.`, {

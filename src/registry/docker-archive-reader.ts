@@ -5,6 +5,7 @@ import { indexBytes } from '../image/manifest.ts';
 import { MEDIA_TYPE } from '../image/media-type.ts';
 import { byPlatform } from '../image/platform.ts';
 import { UserError } from '../io/error.ts';
+import { parseShallow } from '../io/json.ts';
 import type { ArchiveIndex, Slice } from './archive-index.ts';
 import { DigestCheck, digestMismatch } from './digest-check.ts';
 import { readFileBlob, readSlice } from './file-blob.ts';
@@ -25,7 +26,7 @@ type Entry = z.infer<typeof entrySchema>;
 
 const parseJson = <T>(schema: z.ZodType<T>, bytes: Buffer, where: string): T => {
   try {
-    return schema.parse(JSON.parse(bytes.toString('utf8')));
+    return schema.parse(parseShallow(bytes.toString('utf8')));
   } catch (cause) {
     throw new UserError('file', `${where} is not what docker save writes.`, {
       hint: 'Check that the archive is whole and was made by docker save, podman save or dockerTools.',

@@ -61,10 +61,15 @@ const keysOf = (host: string, repository: string): string[] => {
 const bareKey = (key: string): string =>
   key === HUB_KEY
     ? key
-    : key
-        .replace(/^https?:\/\//, '')
-        .replace(/(\/v[12])?\/*$/, '')
+    : withoutSlashes(key.replace(/^https?:\/\//, ''))
+        .replace(/\/v[12]$/, '')
         .toLowerCase();
+
+const withoutSlashes = (text: string): string => {
+  let end = text.length;
+  while (text[end - 1] === '/') end -= 1;
+  return text.slice(0, end);
+};
 
 const findKey = (record: Readonly<Record<string, unknown>> | null | undefined, keys: readonly string[]) => {
   const found = Object.keys(record ?? {});
@@ -88,7 +93,7 @@ const entryCredential = (key: string, entry: Entry, file: string, log: Log): Cre
     throw unreadable(file, `auth of ${key} is not base64 of user:password`, undefined);
   const username = plain?.slice(0, colon) ?? entry.username;
   // docker pads old entries with zero bytes.
-  const password = plain?.slice(colon + 1).replace(/\0+$/, '') ?? entry.password;
+  const password = plain?.slice(colon + 1).split('\0', 1)[0] ?? entry.password;
   // `docker login` with a store leaves an empty entry behind.
   if (!username || password === undefined) return undefined;
   if (password !== '') log.mask(password);

@@ -5,6 +5,7 @@ import { type ImageIndex, indexSchema } from '../image/manifest.ts';
 import { MEDIA_TYPE } from '../image/media-type.ts';
 import { byPlatform, isImageEntry } from '../image/platform.ts';
 import { UserError } from '../io/error.ts';
+import { parseShallow } from '../io/json.ts';
 import type { StoredManifest } from './repository.ts';
 
 /** image-spec, `image-layout.md`. */
@@ -21,7 +22,7 @@ const parse = <T>(schema: z.ZodType<T>, text: string, where: string): T => {
   const hint = 'It may be damaged, or no OCI image layout. Remove it or name another place.';
   let json: unknown;
   try {
-    json = JSON.parse(text);
+    json = parseShallow(text);
   } catch (error) {
     throw new UserError('file', `${where} is not JSON.`, { hint, cause: error });
   }

@@ -4,6 +4,7 @@ import { digestOf, isDigest } from '../image/digest.ts';
 import { indexSchema, manifestSchema } from '../image/manifest.ts';
 import { isIndexType, isManifestType, MEDIA_TYPE } from '../image/media-type.ts';
 import { UserError } from '../io/error.ts';
+import { parseShallow } from '../io/json.ts';
 import { digestMismatch } from './digest-check.ts';
 import type { StoredManifest } from './repository.ts';
 
@@ -33,7 +34,7 @@ const unusable = (where: string, what: string, cause?: unknown): UserError =>
 
 const parseJson = (bytes: Uint8Array, where: string): unknown => {
   try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+    return parseShallow(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
   } catch (error) {
     throw unusable(where, 'it is not JSON', error);
   }

@@ -22,6 +22,9 @@ const LASTING =
 /** What fetch says, without a code, of ports that belong to other protocols (https://fetch.spec.whatwg.org/#port-blocking). */
 const BLOCKED_PORT = 'bad port';
 
+const BLOCKED_HINT =
+  'Let the registry listen on another port: the list of refused ones is at https://fetch.spec.whatwg.org/#port-blocking.';
+
 const HINTS: readonly (readonly [RegExp, string])[] = [
   [/^ENOTFOUND$/, 'No such host. Check the name of the registry.'],
   [/^(ERR_SSL_|EPROTO)/, 'The host does not speak TLS. If it is a registry in plain http, name it as one.'],
@@ -37,6 +40,9 @@ export const describeNetworkError = (error: unknown): string => {
   const chain = causes(error);
   const last = chain.at(-1);
   const code = codesOf(error).at(-1);
+  if (last?.message === BLOCKED_PORT) return 'HTTP clients refuse this port, for it belongs to another protocol';
+  // fetch's own words, where no cause says more.
+  if (last?.message === 'fetch failed') return 'the connection failed, for no stated reason';
   const message = last?.message || (code ?? String(error));
   return code === undefined || message.includes(code) ? message : `${message}, ${code}`;
 };
@@ -48,8 +54,9 @@ export const isLastingNetworkError = (error: unknown): boolean =>
 /** The error a person sees when a registry could not be reached. `what` is the method and redacted URL. */
 export const networkFailure = (error: unknown, what: string, host: string): UserError => {
   const hint = HINTS.find(([pattern]) => codesOf(error).some((code) => pattern.test(code)))?.[1];
+  const blocked = causes(error).some(({ message }) => message === BLOCKED_PORT);
   return new UserError('registry', `${host} could not be reached: ${what}: ${describeNetworkError(error)}.`, {
-    hint: hint ?? 'Check the network, proxies and the registry’s state, and run again.',
+    hint: blocked ? BLOCKED_HINT : (hint ?? 'Check the network, proxies and the registry’s state, and run again.'),
     cause: error,
   });
 };

@@ -1,4 +1,4 @@
-import { BLOCK, decodeHeader, decodeOwner, decodePax, paddingOf } from './archive-header.ts';
+import { BLOCK, decodeHeader, decodeOwner, decodePax, paddingOf, untilZero } from './archive-header.ts';
 
 /** One thing in a tar stream that a container program or the maker of a layer wrote. */
 export interface TarEntry {
@@ -17,6 +17,9 @@ export interface TarEntry {
   /** The beginning of a file's content, as much as was asked for. */
   readonly content: Buffer;
 }
+
+/** No path of Linux is longer (limits.h, PATH_MAX). */
+const NAME_LIMIT = 4096;
 
 /** Bytes of one pax header or long name; more is no name. */
 const RECORD_LIMIT = 1024 * 1024;
@@ -41,12 +44,15 @@ export async function* tarEntries(
     // Records of pax and GNU's long names stand before what they belong to.
     const isRecord = 'xgLK'.includes(header.type);
     const size = isRecord ? header.size : Number(records.get('size') ?? header.size);
-    if (!Number.isSafeInteger(size) || size < 0) throw new RangeError('a size in it is no number');
+    if (!Number.isSafeInteger(size) || size < 0) throw new RangeError('a size in it is not a number');
     const path = records.get('GNU.sparse.name') ?? records.get('path') ?? header.name;
-    const name = path.replace(/^(?:\.?\/)+|\/+$/g, '');
+    const name = plainName(path);
+    const link = records.get('linkpath') ?? header.link;
+    if (!isRecord && Math.max(name.length, link.length) > NAME_LIMIT)
+      throw new RangeError(`a name in it is longer than ${NAME_LIMIT} characters`);
     if (header.type === 'S') await passSparseMap(block, take);
     const content = await take(size + paddingOf(size), Math.min(size, isRecord ? RECORD_LIMIT : limit(name)));
-    const text = (): string => content.toString('utf8').replace(/\0+$/, '');
+    const text = (): string => untilZero(content);
     if (header.type === 'x') records = new Map([...records, ...decodePax(content)]);
     else if (header.type === 'L') records.set('path', text());
     else if (header.type === 'K') records.set('linkpath', text());
@@ -61,7 +67,7 @@ export async function* tarEntries(
       gid: Number(records.get('gid') ?? gid),
       mtime: Math.floor(Number(records.get('mtime') ?? mtime)),
       size,
-      link: records.get('linkpath') ?? header.link,
+      link,
       content,
     };
     records = new Map();
@@ -75,6 +81,13 @@ async function passSparseMap(header: Buffer, take: Take): Promise<void> {
   let goesOn = header[SPARSE.header] === 1;
   while (goesOn) goesOn = (await take(BLOCK, BLOCK))[SPARSE.block] === 1;
 }
+
+/** Without `./` and slashes before it, and slashes after it; between names one slash is as good as several. */
+const plainName = (name: string): string => {
+  const parts = name.split('/').filter((part) => part !== '');
+  const first = parts.findIndex((part) => part !== '.');
+  return first < 0 ? '' : parts.slice(first).join('/');
+};
 
 /** Takes so many bytes from a stream and gives the first `kept` of them; fewer where the stream ends. */
 function reader(stream: AsyncIterable<Uint8Array>): Take {

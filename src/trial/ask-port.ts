@@ -1,6 +1,6 @@
 import { connect } from 'node:net';
 import type { ExpectedPort } from '../image/image-tests.ts';
-import { collect } from '../io/stream.ts';
+import { describeNetworkError, isLastingNetworkError } from '../registry/network-error.ts';
 import type { Clock } from '../registry/retry.ts';
 import { checkText, type Mismatch } from './check-text.ts';
 
@@ -59,16 +59,35 @@ async function tryHttp(
   const expected = expectation(port);
   try {
     const response = await fetch(`http://127.0.0.1:${hostPort}${port.path}`, { redirect: 'manual', signal });
-    const body = response.body ? await collect(response.body, ANSWER_LIMIT) : Buffer.alloc(0);
+    const body = await startOf(response);
     if (response.status !== port.status)
       return { mismatch: { expected, got: `status ${response.status}` }, final: response.status < 500 };
-    const mismatch = port.text ? checkText('answer', port.text, body.toString('utf8')) : undefined;
+    if (!port.text) return undefined;
+    if (body.length > ANSWER_LIMIT) {
+      const got = `more than that, with status ${response.status}`;
+      return {
+        mismatch: { expected: `${expected} and at most ${ANSWER_LIMIT} bytes, to look at its text`, got },
+        final: true,
+      };
+    }
+    const mismatch = checkText('answer', port.text, body.toString('utf8'));
     return mismatch && { mismatch, final: true };
   } catch (error) {
-    const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
-    const got = `no answer (${cause instanceof Error ? cause.message : String(cause)})`;
-    return { mismatch: { expected, got }, final: false };
+    const got = `no answer (${describeNetworkError(error)})`;
+    return { mismatch: { expected, got }, final: isLastingNetworkError(error) };
   }
+}
+
+/** The beginning of an answer's body: a little more than `ANSWER_LIMIT` bytes where it goes on; the rest is not read. */
+async function startOf({ body }: Response): Promise<Buffer> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of body ?? []) {
+    chunks.push(chunk);
+    size += chunk.length;
+    if (size > ANSWER_LIMIT) break;
+  }
+  return Buffer.concat(chunks);
 }
 
 function tryTcp(port: ExpectedPort, hostPort: number, signal: AbortSignal): Promise<Attempt> {

@@ -8,7 +8,7 @@ const whole = Buffer.concat(parts);
 const expected = `sha256:${createHash('sha256').update(whole).digest('hex')}`;
 
 const unpack = async (encoding: 'gzip' | 'zstd', packed: Buffer, step: number) => {
-  const digest = unpackedDigest(encoding);
+  const digest = unpackedDigest(encoding, 'a layer');
   for (let at = 0; at < packed.length; at += step) await digest.write(packed.subarray(at, at + step));
   return digest.end();
 };

@@ -31,6 +31,7 @@ describe('reading arguments', () => {
   test.each<[string, string[], string]>([
     ['unknown flag', ['--sytem', 'x'], 'unknown flag --sytem. Did you mean --system?'],
     ['unknown and far', ['--zzzzzz'], 'unknown flag --zzzzzz.'],
+    ['unknown, with no more than its dashes and two letters near', ['--image'], 'unknown flag --image.'],
     ['unknown letter', ['-q'], 'unknown flag -q.'],
     [
       'a secret in argv',
@@ -63,7 +64,9 @@ describe('reading arguments', () => {
       run: async () => ({ outputs: {}, data: null, text: '' }),
     });
     expect(() => readArguments(command, ['a', 'b'])).toThrow('unexpected argument "b"');
-    expect(() => readArguments(command, ['--on-runner'])).toThrow('unknown flag --on-runner');
+    expect(() => readArguments(command, ['--on-runner'])).toThrow(
+      '--on-runner is not a flag, but an input of the action alone',
+    );
     expect(renderCommandHelp(command, 80)).not.toContain('on-runner');
   });
 });

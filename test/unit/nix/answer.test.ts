@@ -19,6 +19,23 @@ describe('a definition as nix prints it', () => {
     [{ schemaVersion: 2 }, /schemaVersion: /],
     [{ maxLayers: 500 }, /maxLayers: /],
     [{ config: { Env: ['X=1', 'no'] } }, /config\.Env\[1\]: expected NAME=value/],
+    [
+      { files: { '/d/': { type: 'directory' } } },
+      /files\["\/d\/"\]: expected an absolute path below \/ without trailing slash/,
+    ],
+    [{ config: { ExposedPorts: { '8000-8010/tcp': {} } } }, /config\.ExposedPorts\["8000-8010\/tcp"\]: .* no ranges/],
+    [
+      { config: { ExposedPorts: { '65536/tcp': {} } } },
+      /config\.ExposedPorts\["65536\/tcp"\]: expected a port from 1 to 65535/,
+    ],
+    [{ config: { ExposedPorts: { '0': {} } } }, /expected a port from 1/],
+    [{ config: { Volumes: { data: {} } } }, /config\.Volumes\.data: expected an absolute path such as/],
+    [{ config: { WorkingDir: 'srv' } }, /config\.WorkingDir: expected an absolute path such as/],
+    [
+      { users: { 'My.User': { uid: 1, gid: 1, description: '', home: '/', shell: '/bin/sh' } } },
+      /users\["My\.User"\]: expected a name for \/etc\/passwd: at most 32 lower-case/,
+    ],
+    [JSON.parse('{"annotations":{"__proto__":"x"}}'), /annotations\.__proto__: the name __proto__ cannot be used/],
     [{ files: { '/x/../y': { type: 'text', text: '' } } }, /files\["\/x\/\.\.\/y"\]: /],
     [{ roots: [{ drvPath: null, output: null, path: '/etc' }] }, /roots\[0\]\.outPath: expected a path such as/],
     [{ colour: 'red' }, /colour/],

@@ -58,6 +58,21 @@ describe('by HTTP', () => {
     expect(await ask(http, server.port)).toBeUndefined();
   });
 
+  test('an answer of more than 1 MiB has a status, but no text that is looked at', async () => {
+    await using server = await answering((_request, response) => response.end(Buffer.alloc(1024 * 1024 + 1, 'x')));
+    expect(await ask({ ...http, text: null }, server.port)).toBeUndefined();
+    expect(await ask(http, server.port)).toEqual({
+      expected: expect.stringContaining('and at most 1048576 bytes, to look at its text'),
+      got: 'more than that, with status 200',
+    });
+  });
+
+  test('a port that HTTP clients refuse is no reason to wait', async () => {
+    expect((await ask(http, 6667))?.got).toBe(
+      'no answer (HTTP clients refuse this port, for it belongs to another protocol)',
+    );
+  });
+
   test('is asked again while the server starts', async () => {
     let asked = 0;
     await using server = await answering((_request, response) => {
@@ -104,6 +119,6 @@ describe('by HTTP', () => {
 
   test('an answer without bounds is not kept', async () => {
     await using server = await answering((_request, response) => response.end(Buffer.alloc(4 << 20)));
-    expect((await ask(http, server.port, soon()))?.got).toMatch(/^no answer \(a document of more than 1048576 bytes/);
+    expect((await ask(http, server.port, soon()))?.got).toBe('more than that, with status 200');
   });
 });

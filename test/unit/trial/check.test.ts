@@ -16,6 +16,13 @@ describe('checkText', () => {
     expect(checkText('stdout', expected, text)).toBeUndefined();
   });
 
+  test('an expression that tries more ways than there is time for does not hold, and says so', () => {
+    expect(checkText('stdout', { matches: '^(a+)+$' }, `${'a'.repeat(60)}!`, 50)).toMatchObject({
+      expected: 'stdout that matches /^(a+)+$/mu',
+      got: expect.stringMatching(/^stdout "a+!", on which the expression found no end within 0.05 s$/),
+    });
+  });
+
   test.each<[string, ExpectedText, string, string, string]>([
     ['equals, line ends included', { equals: 'a' }, 'a\n', 'stdout equal to "a"', 'stdout "a\\n"'],
     ['contains', { contains: 'x' }, 'abc', 'stdout that contains "x"', 'stdout "abc"'],
