@@ -10,6 +10,7 @@ import type { Log } from '../io/log.ts';
 import { imageForSystem } from '../registry/image-for-system.ts';
 import type { ImageSource } from '../registry/open.ts';
 import { readConfig } from '../registry/read-config.ts';
+import { type ReadTag, readTagsOnce } from '../registry/read-tag.ts';
 import type { Repository, StoredManifest } from '../registry/repository.ts';
 
 /** A layer of an image that was published before, and what it says of its content. */
@@ -48,13 +49,13 @@ export type ReadPrevious = (system: System) => Promise<Previous>;
  * names belong here, never one that a pull request may write. An index is fetched once for all systems. What is not
  * there, is of another maker, or cannot be read is left out: any doubt means build.
  */
-export function previousImages(sources: readonly PreviousSource[], log: Log): ReadPrevious {
-  const fetched = new Map<ImageSource, Promise<StoredManifest | undefined>>();
-  const fetchOnce = (source: ImageSource): Promise<StoredManifest | undefined> => {
-    const known = fetched.get(source) ?? source.repository.getManifest(source.reference);
-    fetched.set(source, known);
-    return known;
-  };
+export function previousImages(
+  sources: readonly PreviousSource[],
+  log: Log,
+  read: ReadTag = readTagsOnce(),
+): ReadPrevious {
+  const fetchOnce = ({ repository, reference }: ImageSource): Promise<StoredManifest | undefined> =>
+    read(repository, reference);
   return async (system) => {
     const images = await Promise.all(sources.map((source) => readOne(source, system, fetchOnce, log)));
     return combine(

@@ -4,12 +4,14 @@ import { buildForeign } from '../foreign/build-foreign.ts';
 import type { Host } from '../host/host.ts';
 import type { Nix } from '../nix/nix.ts';
 import { builtChild, type Child, handedChild, publishedChild } from '../publish/child.ts';
+import { liveIndex } from '../publish/live-index.ts';
 import type { Part } from '../publish/part.ts';
-import { LostError, type PublishedIndex, publishIndex } from '../publish/publish-index.ts';
+import { LostError, type PublishedIndex, publishIndex, publishLive } from '../publish/publish-index.ts';
 import { publishData, publishSummary, publishText, references } from '../publish/report.ts';
 import { checkFiles, checkRoom, chooseTags, filesFirst, mergeTargets, type Target } from '../publish/target.ts';
 import type { Destination } from '../registry/destination.ts';
 import { type DestinationTemplate, destinationOf } from '../registry/destination-template.ts';
+import { readTagsOnce } from '../registry/read-tag.ts';
 import { parseReference } from '../registry/reference.ts';
 import { trialError } from '../trial/report.ts';
 import { failedTests, NOTHING_TO_TRY, recordOf } from '../trial/trial.ts';
@@ -23,6 +25,8 @@ import { buildTools } from './wiring.ts';
 export interface Publishing extends ReuseInputs, TestInputs {
   /** Tags to move; undefined for the image's own. */
   readonly tags: AskedTags | undefined;
+  /** Whether nothing is believed: everything is asked for again before a tag moves. */
+  readonly verify: boolean;
   readonly places: Places;
   readonly host: Host;
   readonly nix: () => Promise<Nix>;
@@ -46,10 +50,16 @@ export async function publishImage(
 ): Promise<PublishedImage> {
   const { host, places } = publishing;
   const targets = targetsOf(image, parts.length, to, publishing);
+  const { log, signal } = host;
+  const { verify } = publishing;
   try {
-    const reuse = await reuseOf(publishing, targets, places, host);
+    for (const part of parts) checkHanded(part, publishing);
+    const read = readTagsOnce();
+    const live = mayBelieve(parts, publishing) ? await liveIndex(parts, targets, read, log) : undefined;
+    if (live) return { name: image.name, published: await publishLive(live, targets, log), targets };
+    const reuse = await reuseOf(publishing, targets, places, host, read);
     const publishWith = async (how: Reuse): Promise<PublishedIndex> =>
-      publishIndex(await childrenOf(parts, targets, how, publishing), targets, host);
+      publishIndex(await childrenOf(parts, targets, how, publishing), targets, { verify, log, signal });
     const published = await publishWith(reuse).catch((error: unknown) => {
       if (!(error instanceof LostError)) throw error;
       // A blob behind a live manifest is gone: nothing is believed any more, everything is made and asked for.
@@ -63,6 +73,21 @@ export async function publishImage(
     await Promise.all(targets.map(({ repository }) => repository.abandon()));
     throw error;
   }
+}
+
+/**
+ * Whether an index that is live may be believed to be what this publish would write. Tests that are required must run,
+ * whether they have passed before or not.
+ */
+function mayBelieve(parts: readonly Part[], { verify, reuse, recompress, requireTests }: Publishing): boolean {
+  const hasTests = parts.some((part) => part.kind === 'job' && Object.keys(part.definition.tests).length > 0);
+  return reuse && !verify && !recompress && !(requireTests && hasTests);
+}
+
+function checkHanded(part: Part, publishing: Publishing): void {
+  if (part.kind !== 'handover') return;
+  const { label, origin } = part.handover;
+  checkTried(`${label.name} for ${label.system}, handed over in ${origin}`, label.tests.notRun, publishing);
 }
 
 function targetsOf(
@@ -79,6 +104,7 @@ function targetsOf(
   return mergeTargets(
     destinations.map((destination) => ({
       repository: places.openForWriting(destination, imageName),
+      kind: destination.kind,
       tags: chooseTags(destination, tags?.of(name) ?? [], tag),
     })),
   );
@@ -97,8 +123,6 @@ async function childrenOf(
   const children: Child[] = [];
   for (const part of parts) {
     if (part.kind === 'handover') {
-      const { label, origin } = part.handover;
-      checkTried(`${label.name} for ${label.system}, handed over in ${origin}`, label.tests.notRun, publishing);
       children.push(await handedChild(part.handover, places.openForReading));
     } else if (part.kind === 'published') {
       children.push(await publishedChild(part));

@@ -64,6 +64,11 @@ export const publish = defineCommand({
     }),
     system: choices(SYSTEMS, { description: 'System to publish; all that the image is defined for unless given.' }),
     allowMissing: flag({ description: 'Publish although the image for a system is missing.' }),
+    verify: flag({
+      description:
+        'Believe nothing: make the image again although it is live already, and ask every destination for every manifest ' +
+        'and layer before a tag moves.',
+    }),
     buildMissing: flag({ description: 'Build here what of `plan` no build job has handed over.' }),
     ...testInputs,
     ...reuseInputs,

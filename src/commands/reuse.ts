@@ -5,6 +5,7 @@ import { NOTHING_PREVIOUS, previousImages, type ReadPrevious } from '../build/pr
 import type { Host } from '../host/host.ts';
 import type { Target } from '../publish/target.ts';
 import type { Destination } from '../registry/destination.ts';
+import { type ReadTag, readTagsOnce } from '../registry/read-tag.ts';
 import { inFolder, type Places } from './places.ts';
 
 /** What a command's inputs say about layers of images before. */
@@ -26,9 +27,10 @@ export interface Reuse {
  */
 export async function reuseOf(
   inputs: ReuseInputs,
-  targets: readonly Target[],
+  targets: readonly Pick<Target, 'repository' | 'tags'>[],
   places: Places,
   host: Host,
+  read: ReadTag = readTagsOnce(),
 ): Promise<Reuse> {
   const { reuse, recompress } = inputs;
   if (!reuse) return { readPrevious: async () => NOTHING_PREVIOUS, journal: NO_JOURNAL, recompress };
@@ -44,7 +46,7 @@ export async function reuseOf(
   const repositories = targets.map((target) => target.repository);
   // A runner's disk is gone with the job.
   const journal = host.kind === 'runner' ? NO_JOURNAL : await openJournal(journalFolder(host), repositories, host.log);
-  return { readPrevious: previousImages([...own, ...named], host.log), journal, recompress };
+  return { readPrevious: previousImages([...own, ...named], host.log, read), journal, recompress };
 }
 
 /** XDG Base Directory Specification: state that survives restarts but is not worth a backup. */

@@ -20,6 +20,8 @@ export interface Child {
   readonly parsed: ImageManifest;
   /** Where what the destinations may lack can be read; undefined when it was built right into them. */
   readonly source: { readonly layers: Repository; readonly rest: Repository } | undefined;
+  /** Where it is published already: its layers are believed to be there as long as its manifest is. */
+  readonly live: string | undefined;
   /** The job of the workflow that built it, where that is known. */
   readonly buildJob: string | undefined;
   /** What became of its tests; null where it was published before, and nobody remembers. */
@@ -41,6 +43,7 @@ export async function handedChild(
     manifest,
     parsed: parseManifest(manifest, origin),
     source: { layers, rest: layout },
+    live: undefined,
     buildJob: label.run?.job,
     tests: label.tests,
     bytesSent: 0,
@@ -58,7 +61,8 @@ export async function publishedChild({ name, system, manifest, key, repository }
     throw new UserError('handover', `${where} is not the image ${name} for ${system} that was planned`, { hint });
   }
   const source = { layers: repository, rest: repository };
-  return { system, manifest: stored, parsed, source, buildJob: undefined, tests: null, bytesSent: 0 };
+  const live = repository.name;
+  return { system, manifest: stored, parsed, source, live, buildJob: undefined, tests: null, bytesSent: 0 };
 }
 
 /** A child that was built right into the destinations. */
@@ -67,6 +71,7 @@ export const builtChild = (image: BuiltImage, bytesSent: number, tests: TrialRec
   manifest: image.manifest,
   parsed: parseManifest(image.manifest, image.manifest.digest),
   source: undefined,
+  live: undefined,
   buildJob: undefined,
   tests,
   bytesSent,

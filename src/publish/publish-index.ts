@@ -3,44 +3,70 @@ import type { Descriptor } from '../image/descriptor.ts';
 import { type Digest, digestOf } from '../image/digest.ts';
 import { indexBytes } from '../image/manifest.ts';
 import { MEDIA_TYPE } from '../image/media-type.ts';
+import type { System } from '../image/system.ts';
 import { UserError } from '../io/error.ts';
 import type { Log } from '../io/log.ts';
 import { mapParallel } from '../io/parallel.ts';
 import { copyBlob } from '../registry/copy.ts';
 import type { Repository, StoredManifest } from '../registry/repository.ts';
+import type { TrialRecord } from '../trial/trial.ts';
 import { type Child, indexEntry } from './child.ts';
+import type { LiveIndex } from './live-index.ts';
 import type { Target } from './target.ts';
 
 /** Blobs copied or looked up at once for each destination: enough to hide the latency of a registry. */
 const BLOBS_AT_ONCE = 4;
 
+/** One platform of a published index. */
+export interface PublishedPlatform {
+  readonly system: System;
+  readonly digest: string;
+  /** Undefined where it was live already, and nobody asked. */
+  readonly layers: readonly Descriptor[] | undefined;
+  /** Config of the image; undefined as `layers`. */
+  readonly config: Descriptor | undefined;
+  /** What became of its tests; null where it was published before, and nobody remembers. */
+  readonly tests: TrialRecord | null;
+  /** Bytes sent for it, over all destinations. */
+  readonly bytesSent: number;
+}
+
 export interface PublishedIndex {
   readonly index: StoredManifest;
-  readonly children: readonly Child[];
+  readonly platforms: readonly PublishedPlatform[];
+}
+
+/** How an index is published. */
+export interface PublishOptions {
+  /** Whether everything is asked for again before a tag moves, also what the registry has confirmed in this run. */
+  readonly verify: boolean;
+  readonly log: Log;
+  readonly signal: AbortSignal;
 }
 
 /**
- * Assembles the index over `children`, brings everything to every target, reads it back there, and only when all
- * targets are right moves the tags: in the targets' order, so those that appear at their place only at `close` (archives)
- * belong first. Throws UserError: up to the read-back no tag has moved anywhere; where a tag itself is refused, those
- * before it have.
+ * Assembles the index over `children`, brings everything to every target, reads back there what this run has only
+ * believed, and only when all targets are right moves the tags: in the targets' order, so those that appear at their place
+ * only at `close` (archives) belong first. Throws UserError: up to the read-back no tag has moved anywhere; where a tag
+ * itself is refused, those before it have.
  */
 export async function publishIndex(
   children: readonly Child[],
   targets: readonly Target[],
-  { log, signal }: { readonly log: Log; readonly signal: AbortSignal },
+  { verify, log, signal }: PublishOptions,
 ): Promise<PublishedIndex> {
   const index = assembleIndex(children);
   const sent = new Map(children.map((child) => [child, child.bytesSent]));
-  for (const { repository } of targets) {
+  for (const { repository, kind } of targets) {
     for (const child of children) {
       const before = repository.bytesSent;
       await bring(child, repository, signal);
       sent.set(child, (sent.get(child) ?? 0) + repository.bytesSent - before);
     }
     await repository.putManifest(index);
-    await readBack(index, children, repository);
-    log.info(`${repository.name}: ${index.digest} is there and reads back the same`);
+    // Files cost no request, so all of them is looked at.
+    await readBack(index, children, repository, verify || kind !== 'registry');
+    log.info(`${repository.name}: ${index.digest} is there with all that it names`);
   }
   // Layouts and archives know no signal: without this, Ctrl-C before the last step would not keep a tag from moving.
   signal.throwIfAborted();
@@ -48,7 +74,24 @@ export async function publishIndex(
     for (const tag of tags) await repository.tag(tag, index);
     await repository.close();
   }
-  return { index, children: children.map((child) => ({ ...child, bytesSent: sent.get(child) ?? 0 })) };
+  return { index, platforms: children.map((child) => platformAt(child, sent.get(child) ?? 0)) };
+}
+
+const platformAt = (
+  { system, manifest, parsed: { layers, config }, tests }: Child,
+  bytesSent: number,
+): PublishedPlatform => ({ system, digest: manifest.digest, layers, config, tests, bytesSent });
+
+/** An index that is live already: the tags that mean something else are moved, and nothing else is asked or sent. */
+export async function publishLive(live: LiveIndex, targets: readonly Target[], log: Log): Promise<PublishedIndex> {
+  const { index, manifests } = live;
+  for (const target of targets) {
+    for (const tag of live.stale(target)) await target.repository.tag(tag, index);
+    log.info(`${target.repository.name}: ${index.digest} is live already`);
+    await target.repository.close();
+  }
+  const unknown = { layers: undefined, config: undefined, tests: null, bytesSent: 0 };
+  return { index, platforms: manifests.map((manifest) => ({ ...manifest, ...unknown })) };
 }
 
 /** The index's bytes depend on its children alone: whatever all of them are annotated with by their makers, it is too. */
@@ -63,7 +106,7 @@ function assembleIndex(children: readonly Child[]): StoredManifest {
 
 async function bring(child: Child, to: Repository, signal: AbortSignal): Promise<void> {
   const { source, parsed } = child;
-  if (!source) return;
+  if (!source || child.live === to.name) return;
   await mapParallel(parsed.layers, BLOBS_AT_ONCE, async (layer) => {
     if (source.layers !== source.rest && (await isGone(layer, source.layers, to)))
       throw layersGone(child, source.layers);
@@ -84,19 +127,30 @@ function layersGone(child: Child, where: Repository): UserError {
   });
 }
 
-/** Fetches manifests again and asks for every blob: what a client will do next must work. */
-async function readBack(index: StoredManifest, children: readonly Child[], repository: Repository): Promise<void> {
-  await expectManifest(index.digest, repository);
-  for (const child of children) await expectManifest(child.manifest.digest, repository);
+/**
+ * Asks for every blob that was only believed to be there, because an image there names it; where `all` says so, for all
+ * of them and the manifests too: what a client will do next must work. What the registry has confirmed in this run, as
+ * found, mounted or stored under its digest, has been seen.
+ */
+async function readBack(
+  index: StoredManifest,
+  children: readonly Child[],
+  repository: Repository,
+  all: boolean,
+): Promise<void> {
+  if (all)
+    for (const { digest } of [index, ...children.map((child) => child.manifest)]) await expect(digest, repository);
   const blobs = new Map<Digest, Descriptor>();
-  for (const child of children)
-    for (const blob of [child.parsed.config, ...child.parsed.layers]) blobs.set(blob.digest, blob);
+  for (const { parsed, live } of children) {
+    if (live === repository.name && !all) continue;
+    for (const blob of [parsed.config, ...parsed.layers]) blobs.set(blob.digest, blob);
+  }
   await mapParallel([...blobs.values()], BLOBS_AT_ONCE, async (blob) => {
-    if (!(await repository.hasBlob(blob, { fresh: true }))) throw new LostError(`blob ${blob.digest}`, repository);
+    if (!(await repository.hasBlob(blob, { fresh: all }))) throw new LostError(`blob ${blob.digest}`, repository);
   });
 }
 
-async function expectManifest(digest: Digest, repository: Repository): Promise<void> {
+async function expect(digest: Digest, repository: Repository): Promise<void> {
   const found = await repository.getManifest(digest);
   if (found?.digest !== digest) throw new LostError(`manifest ${digest}`, repository);
 }

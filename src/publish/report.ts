@@ -4,8 +4,8 @@ import { codeMarkdown, plainMarkdown } from '../io/markdown.ts';
 import { plainLine } from '../io/plain-text.ts';
 import { sizeText } from '../io/size.ts';
 import { recordText } from '../trial/report.ts';
-import { type Child, compressedSize, unpackedSize } from './child.ts';
-import type { PublishedIndex } from './publish-index.ts';
+import { compressedSize, unpackedSize } from './child.ts';
+import type { PublishedIndex, PublishedPlatform } from './publish-index.ts';
 import type { Target } from './target.ts';
 
 export const PLATFORM_HEADINGS = ['platform', 'digest', 'layers', 'compressed', 'unpacked', 'sent'];
@@ -14,26 +14,26 @@ export const PLATFORM_HEADINGS = ['platform', 'digest', 'layers', 'compressed', 
 export function platformRow(
   system: System,
   digest: string,
-  layers: readonly Descriptor[],
+  layers: readonly Descriptor[] | undefined,
   bytesSent: number,
 ): string[] {
-  const unpacked = unpackedSize(layers);
+  const unpacked = layers && unpackedSize(layers);
   return [
     platformText(platformOf(system)),
     digest,
-    String(layers.length),
-    sizeText(compressedSize(layers)),
-    unpacked === undefined ? 'unknown' : sizeText(unpacked),
+    layers ? String(layers.length) : 'unchanged',
+    layers ? sizeText(compressedSize(layers)) : '–',
+    layers ? (unpacked === undefined ? 'unknown' : sizeText(unpacked)) : '–',
     sizeText(bytesSent),
   ];
 }
 
-const row = (child: Child): string[] =>
-  platformRow(child.system, child.manifest.digest, child.parsed.layers, child.bytesSent);
+const row = ({ system, digest, layers, bytesSent }: PublishedPlatform): string[] =>
+  platformRow(system, digest, layers, bytesSent);
 
 /** What became of the tests, one line a platform that has any. */
-const testLines = ({ children }: PublishedIndex): string[] =>
-  children.flatMap(({ system, tests }) => {
+const testLines = ({ platforms }: PublishedIndex): string[] =>
+  platforms.flatMap(({ system, tests }) => {
     const line = tests ? recordText(tests) : '';
     return line === '' ? [] : [plainLine(`${platformText(platformOf(system))} ${line}`)];
   });
@@ -44,7 +44,7 @@ export const references = (targets: readonly Target[]): string[] =>
 
 /** What a person sees after a publish: a table of the platforms, the index and where it is. */
 export function publishText(published: PublishedIndex, targets: readonly Target[]): string {
-  const rows = [PLATFORM_HEADINGS, ...published.children.map(row)];
+  const rows = [PLATFORM_HEADINGS, ...published.platforms.map(row)];
   const widths = PLATFORM_HEADINGS.map((_, column) => Math.max(...rows.map((cells) => (cells[column] ?? '').length)));
   const table = rows.map((cells) =>
     cells
@@ -70,7 +70,7 @@ export const publishSummary = (name: string, published: PublishedIndex, targets:
   [
     `### ${plainMarkdown(name)}`,
     '',
-    markdownTable(PLATFORM_HEADINGS, published.children.map(row)),
+    markdownTable(PLATFORM_HEADINGS, published.platforms.map(row)),
     ...testLines(published).map((line) => `${plainMarkdown(line)}\n`),
     `Index ${code(published.index.digest)}`,
     '',
@@ -78,21 +78,21 @@ export const publishSummary = (name: string, published: PublishedIndex, targets:
     '',
   ].join('\n');
 
-/** The same as data, for `--json`; sizes in bytes. */
+/** The same as data, for `--json`; sizes in bytes, null of an image that was live already and was not asked about. */
 export const publishData = (name: string, published: PublishedIndex, targets: readonly Target[]) => ({
   schemaVersion: 1,
   name,
   digest: published.index.digest,
   mediaType: published.index.mediaType,
-  platforms: published.children.map((child) => ({
-    system: child.system,
-    platform: platformText(platformOf(child.system)),
-    digest: child.manifest.digest,
-    layers: child.parsed.layers.length,
-    compressedSize: compressedSize(child.parsed.layers),
-    unpackedSize: unpackedSize(child.parsed.layers) ?? null,
-    bytesSent: child.bytesSent,
-    tests: child.tests,
+  platforms: published.platforms.map(({ system, digest, layers, bytesSent, tests }) => ({
+    system,
+    platform: platformText(platformOf(system)),
+    digest,
+    layers: layers?.length ?? null,
+    compressedSize: layers ? compressedSize(layers) : null,
+    unpackedSize: (layers && unpackedSize(layers)) ?? null,
+    bytesSent,
+    tests,
   })),
   destinations: targets.map(({ repository, tags }) => ({
     name: repository.name,

@@ -7,6 +7,7 @@ import type { Repository } from '../registry/repository.ts';
 /** A place to publish to, and the tags to move there. */
 export interface Target {
   readonly repository: Repository;
+  readonly kind: Destination['kind'];
   readonly tags: readonly string[];
 }
 
@@ -80,9 +81,9 @@ const archiveName = (destination: Destination): string => {
 export function mergeTargets(targets: readonly Target[]): Target[] {
   const byName = new Map<string, Target>();
   for (const target of targets) {
-    const { repository } = byName.get(target.repository.name) ?? target;
+    const { repository, kind } = byName.get(target.repository.name) ?? target;
     const tags = [...(byName.get(repository.name)?.tags ?? []), ...target.tags];
-    byName.set(repository.name, { repository, tags: [...new Set(tags)] });
+    byName.set(repository.name, { repository, kind, tags: [...new Set(tags)] });
   }
   return [...byName.values()];
 }

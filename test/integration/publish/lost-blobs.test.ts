@@ -52,7 +52,7 @@ describe('a registry that takes manifests whose blobs it does not have', () => {
     const [lost] = contentOf('other').layers;
     // It says it took the blob, once, and did not.
     registry.store.forgetNext(lost?.digest ?? '');
-    const empty = { ...job, to: [`${registry.host}/lab/app:v1`], more: ['--no-reuse'] };
+    const empty = { ...job, to: [`${registry.host}/lab/app:v1`], more: ['--no-reuse', '--verify'] };
     registry.store.removeBlob('lab/app', lost?.digest ?? '');
     const again = await publish(empty);
     expect(again.digest).toBe(first.digest);
@@ -61,7 +61,7 @@ describe('a registry that takes manifests whose blobs it does not have', () => {
 
   test('loses it each time: an error, and no tag', async () => {
     registry.store.forgetNext('', 1000);
-    const failed = await tryPublish(job);
+    const failed = await tryPublish({ ...job, more: ['--verify'] });
     expectClear(failed, registry.host, /accepted blob sha256:[0-9a-f]{64} but does not have it/, /No tag was moved/);
     expect(movedTags(registry)).toEqual([]);
   });
@@ -78,7 +78,7 @@ describe('a registry that takes manifests whose blobs it does not have', () => {
       registry.store.removeBlob('lab/app', digest);
     const before = { requests: registry.requests.length, blobs: committedBlobs(registry).length };
 
-    const again = await publish(job);
+    const again = await publish({ ...job, more: ['--verify'] });
     expect(again.digest).toBe(first.digest);
     await expectValid(`${registry.host}/lab/app:v1`);
     expect(committedBlobs(registry).length - before.blobs).toBe(gone ? 1 : 1 + content.layers.length);
@@ -93,7 +93,7 @@ describe('a registry that takes manifests whose blobs it does not have', () => {
     await publish(job);
     const [layer] = contentOf('v1').layers;
     registry.store.damageBlob('lab/app', layer?.digest ?? '');
-    await publish(job);
+    await publish({ ...job, more: ['--verify'] });
     await expectValid(`${registry.host}/lab/app:v1`);
   });
 

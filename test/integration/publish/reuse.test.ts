@@ -77,11 +77,7 @@ describe('a publish of what is there already', () => {
     expect(again.digest).toBe(first.digest);
     expect(again.destinations[0]?.bytesSent).toBe(0);
     const requests = registry.requests.slice(before);
-    // Everything before the read-back begins, which is the first look at the index by its digest.
-    const untilReadBack = requests.findIndex(({ path }) => path.endsWith(first.digest));
-    expect(untilReadBack).toBeGreaterThan(0);
-    expect(untilReadBack).toBeLessThanOrEqual(2 * 3);
-    expect(requests.some(({ method }) => method === 'POST')).toBe(false);
+    expect(requests.map(({ method, path }) => `${method} ${path}`)).toEqual(['GET /v2/same/app/manifests/v1']);
   });
 
   test('cold, reused and made again have equal layers', async () => {
@@ -184,7 +180,7 @@ describe('what is under the tag is not to be trusted blindly', () => {
   test('a blob that is gone behind a live manifest is sent again', async () => {
     const largest = [...(await layersOf('forged/app:v1'))].sort((a, b) => b.size - a.size)[0]?.digest ?? '';
     registry.store.removeBlob('forged/app', largest);
-    await publish('python', 'forged/app:v1', X86);
+    await publish('python', 'forged/app:v1', [...X86, '--verify']);
     await repaired();
   });
 

@@ -24,10 +24,19 @@ afterAll(async () => {
 });
 
 interface Inspected {
-  readonly images: readonly { readonly layers: readonly { readonly storePaths: readonly string[] }[] }[];
+  readonly images: readonly {
+    readonly layers: readonly { readonly digest: string; readonly storePaths: readonly string[] }[];
+  }[];
 }
 
-test('unchanged on a fresh runner: three requests for a platform, and not a byte is read from the store', async () => {
+/** What was asked of the registry since then, apart from logging in. */
+const askedSince = (count: number): string[] =>
+  registry.requests
+    .slice(count)
+    .filter(({ path, status }) => path !== '/token' && status !== 401)
+    .map(({ method, path }) => `${method} ${path}`);
+
+test('unchanged on a fresh runner: one request a tag, and not a byte is read from the store', async () => {
   const env = { DOCKER_CONFIG: join(temp.path, 'docker') };
   const job = (): PublishJob => ({
     image: 'chain',
@@ -50,14 +59,22 @@ test('unchanged on a fresh runner: three requests for a platform, and not a byte
     expect(again.digest).toBe(first.digest);
     expect(again.destinations[0]?.bytesSent).toBe(0);
 
-    const asked = registry.requests
-      .slice(before)
-      .filter(({ path, status }) => path !== '/token' && status !== 401)
-      .map(({ method, path }) => `${method} ${path}`);
-    // The read-back begins with the first look at the index by its digest.
-    const untilReadBack = asked.findIndex((request) => request.endsWith(first.digest));
-    expect(untilReadBack).toBeGreaterThan(0);
-    expect(untilReadBack, asked.join('\n')).toBeLessThanOrEqual(3);
+    expect(askedSince(before)).toEqual(['GET /v2/lab/app/manifests/v1']);
+
+    // Another tag beside it is moved, and nothing else is asked.
+    const tagged = registry.requests.length;
+    expect((await publish({ ...job(), more: ['--tag', 'v2'] })).digest).toBe(first.digest);
+    const [one, two, ...put] = askedSince(tagged);
+    expect([one, two].sort()).toEqual(['GET /v2/lab/app/manifests/v1', 'GET /v2/lab/app/manifests/v2']);
+    expect(put.at(-1)).toBe('PUT /v2/lab/app/manifests/v2');
+    expect(put.filter((request) => !request.endsWith('/manifests/v2'))).toEqual([]);
+
+    // Whoever wants to know asks for everything, and still reads nothing of the store.
+    const verified = registry.requests.length;
+    expect((await publish({ ...job(), more: ['--verify'] })).digest).toBe(first.digest);
+    const layers = images[0]?.layers.map(({ digest }) => `HEAD /v2/lab/app/blobs/${digest}`) ?? [];
+    expect(layers.length).toBeGreaterThan(1);
+    expect(askedSince(verified)).toEqual(expect.arrayContaining(layers));
 
     // The proof that a read would have been noticed.
     expectClear(await tryPublish({ ...job(), more: ['--no-reuse'] }), paths[0]?.slice(0, 11) ?? '');

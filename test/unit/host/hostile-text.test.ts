@@ -113,13 +113,12 @@ describe('results', () => {
 });
 
 const DIGEST = digestOf(Buffer.alloc(0));
-const children = (name: string) => [
+const platforms = (name: string) => [
   {
     system: 'x86_64-linux' as const,
-    manifest: { bytes: Buffer.alloc(0), mediaType: 'm', digest: DIGEST },
-    parsed: { schemaVersion: 2 as const, config: { mediaType: 'm', digest: DIGEST, size: 1 }, layers: [] },
-    source: undefined,
-    buildJob: undefined,
+    digest: DIGEST,
+    layers: [],
+    config: { mediaType: 'm', digest: DIGEST, size: 1 },
     tests: { runtime: name, notRun: null, passed: [], skipped: [] },
     bytesSent: 1,
   },
@@ -142,8 +141,11 @@ const planOf = (text: string): Plan =>
     }),
   );
 const publishedOf = (text: string) => {
-  const published = { index: { bytes: Buffer.alloc(0), mediaType: 'm', digest: DIGEST }, children: children(text) };
-  return { published, targets: [{ repository: { name: text } as Repository, tags: [text] }] };
+  const published = { index: { bytes: Buffer.alloc(0), mediaType: 'm', digest: DIGEST }, platforms: platforms(text) };
+  return {
+    published,
+    targets: [{ repository: { name: text } as Repository, kind: 'registry' as const, tags: [text] }],
+  };
 };
 const inspectionOf = (text: string) =>
   inspectionText({

@@ -33,7 +33,11 @@ test('registries come last', () => {
 });
 
 test('targets in one place become one', () => {
-  const target = (path: string, ...tags: string[]) => ({ repository: openLayoutRepository(path, 'write'), tags });
+  const target = (path: string, ...tags: string[]) => ({
+    repository: openLayoutRepository(path, 'write'),
+    kind: 'oci' as const,
+    tags,
+  });
   const merged = mergeTargets([target('a', '1', '2'), target('b', '1'), target('a', '2', '3')]);
   expect(merged.map(({ repository, tags }) => [repository.name, tags])).toEqual([
     ['oci:a', ['1', '2', '3']],

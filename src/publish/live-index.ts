@@ -1,0 +1,84 @@
+import { annotatedKey, definitionKey, foreignKey } from '../image/image-key.ts';
+import { indexSchema, manifestSchema } from '../image/manifest.ts';
+import { isIndexType } from '../image/media-type.ts';
+import { platformOf, platformText, type System } from '../image/system.ts';
+import { UserError } from '../io/error.ts';
+import { parseJson } from '../io/json.ts';
+import type { Log } from '../io/log.ts';
+import type { ReadTag } from '../registry/read-tag.ts';
+import type { StoredManifest } from '../registry/repository.ts';
+import type { Part } from './part.ts';
+import type { Target } from './target.ts';
+
+/** An index that is what a publish would write, and where. */
+export interface LiveIndex {
+  readonly index: StoredManifest;
+  readonly manifests: readonly { readonly system: System; readonly digest: string }[];
+  /** The tags of a target that mean something else so far. */
+  stale(target: Target): readonly string[];
+}
+
+/** What the entry of a part in the index must say: the key of its image, and its manifest where that is made already. */
+function entryOf(part: Part): { readonly key: string | undefined; readonly digest?: string } {
+  switch (part.kind) {
+    case 'job':
+      return { key: definitionKey(part.definition, part.system) };
+    case 'foreign':
+      return { key: foreignKey(part.foreign, part.system) };
+    case 'published':
+      return { key: part.key, digest: part.manifest };
+    case 'handover': {
+      const { manifest } = part.handover;
+      return { key: annotatedKey(parseJson(manifest.bytes, manifestSchema, part.origin)), digest: manifest.digest };
+    }
+  }
+}
+
+/** The manifests of an index that has these parts and nothing else; undefined of any other. */
+function manifestsOf(index: StoredManifest, parts: readonly Part[]): LiveIndex['manifests'] | undefined {
+  if (!isIndexType(index.mediaType)) return undefined;
+  const { manifests } = parseJson(index.bytes, indexSchema, index.digest);
+  if (manifests.length !== parts.length) return undefined;
+  const found = parts.flatMap((part) => {
+    const { key, digest } = entryOf(part);
+    const wanted = platformText(platformOf(part.system));
+    const entry = manifests.find(({ platform }) => platform !== undefined && platformText(platform) === wanted);
+    if (!entry || key === undefined || annotatedKey(entry) !== key) return [];
+    return digest === undefined || digest === entry.digest ? [{ system: part.system, digest: entry.digest }] : [];
+  });
+  return found.length === parts.length ? found : undefined;
+}
+
+/**
+ * The index that a publish of `parts` would write, where every target has it under one of the tags that would be moved:
+ * one request a tag, and by the keys in its entries, as a plan believes them. Undefined where any target has another, and
+ * for files, which are looked at whole. Any doubt means that it is not live. Throws UserError `cancelled`.
+ */
+export async function liveIndex(
+  parts: readonly Part[],
+  targets: readonly Target[],
+  read: ReadTag,
+  log: Log,
+): Promise<LiveIndex | undefined> {
+  if (targets.length === 0 || targets.some(({ kind }) => kind !== 'registry')) return undefined;
+  try {
+    const tags = targets.flatMap(({ repository, tags }) => tags.map((tag) => ({ repository, tag })));
+    const under = await Promise.all(
+      tags.map(async ({ repository, tag }) => ({ repository, tag, index: await read(repository, tag) })),
+    );
+    for (const { index } of under) {
+      const manifests = index && manifestsOf(index, parts);
+      if (!index || !manifests) continue;
+      const right = under.filter((other) => other.index?.digest === index.digest);
+      const isEverywhere = targets.every(({ repository }) => right.some((each) => each.repository === repository));
+      if (!isEverywhere) continue;
+      const stale = (target: Target): readonly string[] =>
+        target.tags.filter((tag) => !right.some((each) => each.repository === target.repository && each.tag === tag));
+      return { index, manifests, stale };
+    }
+  } catch (error) {
+    if (!(error instanceof UserError) || error.code === 'cancelled') throw error;
+    log.info(`what is published cannot be read: ${error.message}`);
+  }
+  return undefined;
+}
