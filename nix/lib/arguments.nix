@@ -14,5 +14,7 @@
   "maxLayers"
   "compression"
   "annotations"
+  "created"
+  "format"
   "tests"
 ]

@@ -13,6 +13,20 @@ let
     "Volumes"
     "StopSignal"
     "Healthcheck"
+    "Shell"
+    "OnBuild"
+    "StopTimeout"
+    "Hostname"
+    "Domainname"
+    "AttachStdin"
+    "AttachStdout"
+    "AttachStderr"
+    "Tty"
+    "OpenStdin"
+    "StdinOnce"
+    "ArgsEscaped"
+    "NetworkDisabled"
+    "MacAddress"
   ];
 
   variable =

@@ -49,6 +49,16 @@ let
     else
       throw "mkImage: fromImage: '${text}' has no digest; write it as name@sha256:…, or give an archive";
 
+  # When the image was made, as text or in seconds.
+  createdOf =
+    value:
+    if value == "now" then
+      throw "mkImage: created: \"now\" would make another image each time; give a time such as \"2026-01-31T12:00:00Z\", or self.lastModified for that of the last commit"
+    else if value == null || builtins.isString value || builtins.isInt value then
+      value
+    else
+      throw "mkImage: created: expected a time such as \"2026-01-31T12:00:00Z\" or seconds since 1970, got a ${builtins.typeOf value}";
+
   # What the programs run on, which is not what they are built on when they are cross-compiled.
   systemOf = derivation: derivation.stdenv.hostPlatform.system or derivation.system or null;
 
@@ -104,6 +114,8 @@ let
     maxLayers = args.maxLayers or 40;
     compression = compressionOf (args.compression or "gzip");
     annotations = plain "mkImage: annotations" (args.annotations or { });
+    created = createdOf (args.created or null);
+    format = args.format or "oci";
   };
   roots = rootsOf image;
   sources = map (file: file.source) (builtins.filter (file: file.type == "source") (builtins.attrValues image.files));

@@ -2,12 +2,11 @@ import { withoutOwn } from '../image/annotations.ts';
 import type { Descriptor } from '../image/descriptor.ts';
 import type { ImageConfig } from '../image/image-config.ts';
 import { type ImageManifest, manifestSchema } from '../image/manifest.ts';
-import { isIndexType, isManifestType, MEDIA_TYPE } from '../image/media-type.ts';
+import { isIndexType, isManifestType, ociType } from '../image/media-type.ts';
 import { isForSystem } from '../image/platform.ts';
 import { platformOf, platformText, type System } from '../image/system.ts';
 import { UserError } from '../io/error.ts';
 import { parseJson } from '../io/json.ts';
-import { lookUp } from '../io/lookup.ts';
 import { imageForSystem } from '../registry/image-for-system.ts';
 import { readConfig } from '../registry/read-config.ts';
 import type { Repository, StoredManifest } from '../registry/repository.ts';
@@ -89,11 +88,6 @@ async function manifestFor(
   throw new UserError('platforms', `${where} ${what}`, { hint });
 }
 
-const OCI_NAME: Readonly<Record<string, string>> = {
-  [MEDIA_TYPE.dockerLayer]: MEDIA_TYPE.layer,
-  [MEDIA_TYPE.dockerLayerGzip]: MEDIA_TYPE.layerGzip,
-};
-
 /**
  * The same bytes under OCI's name: Docker's and OCI's media types may not be mixed in a manifest. `urls`, `data` and
  * annotations of this project are left out: nothing that a base's author writes is taken for the image's own.
@@ -101,7 +95,7 @@ const OCI_NAME: Readonly<Record<string, string>> = {
 const ociLayer = ({ mediaType, digest, size, ...rest }: Descriptor): Descriptor => {
   const annotations = withoutOwn(rest.annotations);
   return {
-    mediaType: lookUp(OCI_NAME, mediaType) ?? mediaType,
+    mediaType: ociType(mediaType),
     digest,
     size,
     ...(Object.keys(annotations).length > 0 ? { annotations } : {}),

@@ -9,9 +9,10 @@ import { definitionKey, keyAnnotation } from '../image/image-key.ts';
 import { type Layer, rootLayer, type StoreLayer } from '../image/layer.ts';
 import { layerBudget, planLayers } from '../image/layer-plan.ts';
 import { manifestBytes } from '../image/manifest.ts';
-import { MEDIA_TYPE } from '../image/media-type.ts';
+import { dockerType, MEDIA_TYPE } from '../image/media-type.ts';
 import { platformOf, type System } from '../image/system.ts';
 import { MODE } from '../image/tar-profile.ts';
+import { UserError } from '../io/error.ts';
 import type { Exec } from '../io/exec.ts';
 import { chosenCodec } from '../layer/external-codec.ts';
 import { isMissingBlob } from '../registry/failure.ts';
@@ -50,6 +51,7 @@ export function buildImage(request: ImageRequest): Promise<BuiltImage> {
 async function buildOver(request: ImageRequest, facts: BaseFacts | undefined): Promise<BuiltImage> {
   const { definition, base, repositories, system } = request;
   const { compression } = definition;
+  for (const { mediaType } of base?.layers ?? []) inFormat(definition.format, mediaType);
   const codec = chosenCodec(compression, request);
   const layers = await plan(request, facts);
   const inherited = base ? await takeOverBase(base, codec, repositories, request.signal) : [];
@@ -92,21 +94,40 @@ function assemble(
     diffIds: made.map((layer) => layer.diffId),
     history: made.map((layer) => layer.history),
     base: base?.config,
+    created: definition.created,
   });
-  const config = { descriptor: { mediaType: MEDIA_TYPE.config, digest: digestOf(bytes), size: bytes.length }, bytes };
-  const layers = [...inherited, ...made.map((layer) => layer.descriptor)];
+  const typeOf = (mediaType: string): string => inFormat(definition.format, mediaType);
+  const digest = digestOf(bytes);
+  const config = { descriptor: { mediaType: typeOf(MEDIA_TYPE.config), digest, size: bytes.length }, bytes };
+  const layers = [...inherited, ...made.map(({ descriptor }) => descriptor)].map((layer) => ({
+    ...layer,
+    mediaType: typeOf(layer.mediaType),
+  }));
   const annotations = {
     ...definition.annotations,
     ...keyAnnotation(definitionKey(definition, system)),
     ...inheritedAnnotation(inherited.length),
   };
-  const manifest = manifestBytes(config.descriptor, layers, annotations);
-  return {
-    system,
-    manifest: { bytes: manifest, mediaType: MEDIA_TYPE.manifest, digest: digestOf(manifest) },
-    config,
-    layers,
-  };
+  const mediaType = typeOf(MEDIA_TYPE.manifest);
+  const manifest = manifestBytes(config.descriptor, layers, annotations, mediaType);
+  return { system, manifest: { bytes: manifest, mediaType, digest: digestOf(manifest) }, config, layers };
+}
+
+/**
+ * The media type under which a format has something. Layers are made and reused under OCI's names; only here, where all of
+ * them are named together, Docker's come in. Throws UserError `definition` for what Docker has no name for.
+ */
+function inFormat(format: Definition['format'], mediaType: string): string {
+  if (format === 'oci') return mediaType;
+  const name = dockerType(mediaType);
+  if (name !== undefined) return name;
+  throw new UserError(
+    'definition',
+    `format: a layer of the base is ${mediaType}, which the format docker does not have`,
+    {
+      hint: 'Take a base whose layers are packed with gzip, or leave out format = "docker".',
+    },
+  );
 }
 
 /** Stores config and manifest; returns the first repository that lacks a blob of it. */

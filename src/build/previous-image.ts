@@ -3,6 +3,7 @@ import { type BaseRecord, parseRecord } from '../image/base-record.ts';
 import type { Descriptor } from '../image/descriptor.ts';
 import type { Digest } from '../image/digest.ts';
 import { manifestSchema } from '../image/manifest.ts';
+import { ociType } from '../image/media-type.ts';
 import type { System } from '../image/system.ts';
 import { UserError } from '../io/error.ts';
 import { parseJson } from '../io/json.ts';
@@ -101,7 +102,9 @@ async function knownLayers(stored: StoredManifest, repository: Repository, forAl
   const { rootfs } = await readConfig(repository, config, `${repository.name} ${config.digest}`);
   return layers.flatMap((descriptor, at) => {
     const record = records[at];
-    return record && record.diffId === rootfs.diff_ids[at] ? [{ descriptor, record, repository, forAll }] : [];
+    if (!record || record.diffId !== rootfs.diff_ids[at]) return [];
+    // Docker's names of the same bytes stand in images of that format only.
+    return [{ descriptor: { ...descriptor, mediaType: ociType(descriptor.mediaType) }, record, repository, forAll }];
   });
 }
 

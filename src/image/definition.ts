@@ -4,6 +4,7 @@ import { compressionSchema } from './compression.ts';
 import { imageTestsSchema } from './image-tests.ts';
 import { belowStorePathSchema, storePathSchema } from './store-path.ts';
 import { systemSchema } from './system.ts';
+import { createdSchema } from './time.ts';
 
 /**
  * The image definition: what `mkImage` in `nix/lib` evaluates to and the only thing that crosses from Nix to
@@ -101,7 +102,25 @@ const containerConfigSchema = z.strictObject({
   Volumes: emptyObjects(/^\//, 'expected an absolute path such as /data').optional(),
   StopSignal: z.string().optional(),
   Healthcheck: healthcheckSchema.optional(),
+  // Docker's own; OCI's clients pass over them, and `docker build` and `docker run` obey them.
+  Shell: z.array(z.string()).optional(),
+  OnBuild: z.array(z.string()).optional(),
+  StopTimeout: z.int().nonnegative().optional(),
+  Hostname: z.string().optional(),
+  Domainname: z.string().optional(),
+  AttachStdin: z.boolean().optional(),
+  AttachStdout: z.boolean().optional(),
+  AttachStderr: z.boolean().optional(),
+  Tty: z.boolean().optional(),
+  OpenStdin: z.boolean().optional(),
+  StdinOnce: z.boolean().optional(),
+  ArgsEscaped: z.boolean().optional(),
+  NetworkDisabled: z.boolean().optional(),
+  MacAddress: z.string().optional(),
 });
+
+/** The formats of an image: OCI's media types, or Docker's manifest, version 2, schema 2. */
+export const FORMATS = ['oci', 'docker'] as const;
 
 export const definitionSchema = z
   .strictObject({
@@ -138,7 +157,13 @@ export const definitionSchema = z
     maxLayers: z.int().min(1).max(LAYER_LIMIT).default(40),
     compression: compressionSchema.prefault('gzip'),
     annotations: z.record(z.string().min(1), z.string()).default({}),
+    created: createdSchema.nullable().default(null).describe('When the image was made; null for 1970-01-01T00:00:01Z.'),
+    format: z.enum(FORMATS).default('oci').describe("Media types of the image: OCI's, or Docker's."),
     tests: imageTestsSchema.default({}),
+  })
+  .refine(({ format, compression }) => format === 'oci' || compression.name !== 'zstd', {
+    path: ['compression'],
+    message: 'the format docker has no zstd layers: use gzip, or the format oci',
   })
   .describe('An image definition, as mkImage evaluates to it.');
 

@@ -37,6 +37,8 @@ export interface ConfigInput {
   readonly diffIds: readonly Digest[];
   readonly history: readonly History[];
   readonly base: ImageConfig | undefined;
+  /** RFC 3339; CREATED unless the definition says another time. */
+  readonly created?: string | null;
 }
 
 /**
@@ -50,7 +52,7 @@ export function imageConfigBytes(input: ConfigInput): Buffer {
     architecture,
     os,
     ...(variant === undefined ? {} : { variant }),
-    created: CREATED,
+    created: input.created ?? CREATED,
     config: { ...withoutNull(input.config), ...(env.length > 0 ? { Env: env } : {}) },
     rootfs: { type: 'layers', diff_ids: [...(input.base?.rootfs.diff_ids ?? []), ...input.diffIds] },
     history: [...baseHistory(input.base), ...input.history] as Json,

@@ -41,7 +41,9 @@ const keyOf = (value: { readonly [name: string]: Json }): string =>
  * them counts.
  */
 export function definitionKey(definition: Definition, system: System): string {
-  const { name: _name, tag: _tag, tests: _tests, roots, ...content } = definition;
+  const { name: _name, tag: _tag, tests: _tests, roots, created, format, ...rest } = definition;
+  // Left out where they say nothing, so that images made before there were such fields are known still.
+  const content = { ...rest, ...(created === null ? {} : { created }), ...(format === 'oci' ? {} : { format }) };
   const paths = [...new Set(roots.map(({ outPath }) => outPath))].sort();
   const overBase = definition.fromImage === null ? {} : { overBase: BASE_PROFILE_VERSION };
   return keyOf({ kind: 'definition', ...overBase, definition: { ...content, system, roots: paths } as Json });

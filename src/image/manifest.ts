@@ -34,11 +34,16 @@ const withAnnotations = (annotations: Annotations): { [key: string]: Json } =>
   Object.keys(annotations).length > 0 ? { annotations: { ...annotations } } : {};
 
 /** The bytes of an image manifest: equal input, equal bytes. */
-export const manifestBytes = (config: Descriptor, layers: readonly Descriptor[], annotations: Annotations): Buffer =>
+export const manifestBytes = (
+  config: Descriptor,
+  layers: readonly Descriptor[],
+  annotations: Annotations,
+  mediaType: string = MEDIA_TYPE.manifest,
+): Buffer =>
   Buffer.from(
     canonicalJson({
       schemaVersion: 2,
-      mediaType: MEDIA_TYPE.manifest,
+      mediaType,
       config: config as Json,
       layers: layers as readonly Json[],
       ...withAnnotations(annotations),
@@ -46,14 +51,18 @@ export const manifestBytes = (config: Descriptor, layers: readonly Descriptor[],
   );
 
 /** The bytes of an index over manifests whose descriptors carry their platform; sorted by platform, then digest. */
-export function indexBytes(manifests: readonly Descriptor[], annotations: Annotations): Buffer {
+export function indexBytes(
+  manifests: readonly Descriptor[],
+  annotations: Annotations,
+  mediaType: string = MEDIA_TYPE.index,
+): Buffer {
   const key = ({ platform, digest }: Descriptor): string =>
     [platform?.os, platform?.architecture, platform?.variant ?? '', digest].join('\0');
   const sorted = [...manifests].sort((a, b) => (key(a) < key(b) ? -1 : 1));
   return Buffer.from(
     canonicalJson({
       schemaVersion: 2,
-      mediaType: MEDIA_TYPE.index,
+      mediaType,
       manifests: sorted as readonly Json[],
       ...withAnnotations(annotations),
     }),

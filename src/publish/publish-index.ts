@@ -100,8 +100,11 @@ function assembleIndex(children: readonly Child[]): StoredManifest {
   const shared = Object.entries(first ?? {}).filter(([key, value]) =>
     others.every((annotations) => annotations[key] === value),
   );
-  const bytes = indexBytes(children.map(indexEntry), Object.fromEntries(shared));
-  return { bytes, mediaType: MEDIA_TYPE.index, digest: digestOf(bytes) };
+  // Docker's list cannot hold OCI's manifests, but OCI's index can hold Docker's.
+  const isDocker = children.every(({ manifest }) => manifest.mediaType === MEDIA_TYPE.dockerManifest);
+  const mediaType = isDocker ? MEDIA_TYPE.dockerIndex : MEDIA_TYPE.index;
+  const bytes = indexBytes(children.map(indexEntry), Object.fromEntries(shared), mediaType);
+  return { bytes, mediaType, digest: digestOf(bytes) };
 }
 
 async function bring(child: Child, to: Repository, signal: AbortSignal): Promise<void> {

@@ -8,11 +8,24 @@ const tested = (test: object) => ({ tests: { works: test } });
 
 const link = (target: string) => ({ files: { '/x': { type: 'symlink', target } } });
 
+test('a time in seconds is the same as its text', () => {
+  const parse = (created: unknown) =>
+    definitionSchema.parse({ schemaVersion: 1, kind: 'oci', name: 'x', roots: [], created }).created;
+  expect(parse(1_769_860_800)).toBe('2026-01-31T12:00:00Z');
+  expect(parse('2026-01-31T12:00:00Z')).toBe('2026-01-31T12:00:00Z');
+  expect(parse(null)).toBeNull();
+});
+
 describe('the schema', () => {
   test.each<[string, object]>([
     ['a link', link('../a b')],
     ['a name with a slash', { name: 'team/app' }],
     ['a tag', { tag: 'v1..2' }],
+    ['a time', { created: '2026-01-31T12:00:00Z' }],
+    ['a time elsewhere', { created: '2026-01-31T12:00:00+02:00' }],
+    ['a time in seconds', { created: 1_769_860_800 }],
+    ["gzip in Docker's format", { format: 'docker', compression: 'pigz' }],
+    ['what only Docker obeys', { config: { Shell: ['/bin/bash', '-c'], OnBuild: ['RUN true'], StopTimeout: 5 } }],
     ['a test of the command itself', tested({})],
     ['a test of files', tested({ files: { '/a': {}, '/b': { exists: false }, '/c': { text: { matches: '^x' } } } })],
     ['a test of a port', tested({ port: { number: 80, path: '/', status: 204 }, command: ['/bin/server'] })],
@@ -21,6 +34,11 @@ describe('the schema', () => {
   });
 
   test.each<[string, object]>([
+    ['a time that is always another', { created: 'now' }],
+    ['a day', { created: '2026-01-31' }],
+    ['a time before 1970', { created: -1 }],
+    ["zstd in Docker's format", { format: 'docker', compression: 'zstd:3' }],
+    ['a format that is none', { format: 'v2s2' }],
     ['a link to nowhere', link('')],
     ['a link with a zero byte', link('a\0b')],
     ['a path with a zero byte', { files: { '/a\0': { type: 'directory' } } }],

@@ -19,6 +19,10 @@ const base = {
 const definition = (change: object = {}): Definition => definitionSchema.parse({ ...base, ...change });
 const key = (change: object = {}): string => definitionKey(definition(change), 'x86_64-linux');
 
+test('a key is that of the releases before, where nothing new is said', () => {
+  expect(key()).toBe('c96b3e0cd74b97b0e55b30f37afe0df906ba79b757883ceac2918691b685ac9e');
+});
+
 describe('the key of a definition', () => {
   test('is a hash, the same for equal definitions', () => {
     expect(isImageKey(key())).toBe(true);
@@ -47,6 +51,8 @@ describe('the key of a definition', () => {
     ['a file', { files: { '/etc/motd': { type: 'text', text: 'x' } } }],
     ['the base', { fromImage: `docker.io/library/debian@sha256:${'0'.repeat(64)}` }],
     ['the database', { includeNixDB: true }],
+    ['the time', { created: 1 }],
+    ['the format', { format: 'docker' }],
   ])('changes with %s', (_what, change) => {
     expect(key(change)).not.toBe(key());
   });

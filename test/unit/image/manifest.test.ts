@@ -42,6 +42,9 @@ describe('imageConfigBytes', () => {
     expect(imageConfigBytes(input)).toEqual(imageConfigBytes(structuredClone(input)));
     expect(config.created).toBe('1970-01-01T00:00:01Z');
     expect(config.config).toEqual({ Cmd: ['x'] });
+    expect(JSON.parse(imageConfigBytes({ ...input, created: '2026-01-31T12:00:00Z' }).toString()).created).toBe(
+      '2026-01-31T12:00:00Z',
+    );
   });
 
   test.each<[string, { empty_layer?: boolean }[] | undefined]>([
