@@ -26,7 +26,7 @@ const SETUP_INPUTS = {
   },
 };
 
-/** What is always so at the top: there are no build jobs. */
+/** What is always so at the top: there are no build jobs. So artifacts of that name are another job's, unless asked for. */
 const FIXED = { 'build-missing': 'true' };
 
 /** Where nothing says what to publish, every image of the repository's flake is. */
@@ -47,7 +47,8 @@ const renderStep = (step: Parameters<typeof renderYaml>[0]): string =>
  * step on one machine is the whole job.
  */
 export const renderRootAction = (publish: Command): string => {
-  const { 'build-missing': _fixed, ...inputs } = actionInputs(publish);
+  const { 'build-missing': _fixed, ...published } = actionInputs(publish);
+  const inputs = { ...published, handovers: Object.assign({}, published.handovers, { default: 'none' }) };
   const outputs = Object.entries(actionOutputs(publish)).map(([name, output]) => [
     name,
     { ...output, value: expression(`steps.publish.outputs.${name}`) },

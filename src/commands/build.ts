@@ -23,7 +23,13 @@ import { destinationOf, parseRegistryTemplate } from '../registry/destination-te
 import { trialData, trialError, trialSummary, trialText } from '../trial/report.ts';
 import { failedTests, NO_TESTS, recordOf, type Trial } from '../trial/trial.ts';
 import { jobOf } from './github.ts';
-import { type HandingOver, handOverByArtifact, handOverInFolder } from './handing-over.ts';
+import {
+  type Delivered,
+  type HandingOver,
+  handOverByArtifact,
+  handOverInFolder,
+  NOT_DELIVERED,
+} from './handing-over.ts';
 import { runTests, testInputs } from './image-tests.ts';
 import { type Places, placesOf } from './places.ts';
 import { reuseOf } from './reuse.ts';
@@ -72,6 +78,7 @@ export const build = defineCommand({
   },
   outputs: {
     handover: 'Folder, or name of the artifact, that holds the handover.',
+    handoverDigest: 'Digest of that artifact, for the input of the same name of `publish`.',
     name: 'Name of the image.',
     system: 'System it is built for.',
     digest: "Digest of the image's manifest.",
@@ -119,7 +126,10 @@ export const build = defineCommand({
       const trial = await runTests(definition, { ...image, repository: layers }, inputs, host);
       if (failedTests(trial).length > 0) {
         await Promise.all([layers.abandon(), handover.repository.abandon()]);
-        return { ...result(image, label, trial, 'none', '', layers.bytesSent), failure: trialError(name, trial) };
+        return {
+          ...result(image, label, trial, 'none', NOT_DELIVERED, layers.bytesSent),
+          failure: trialError(name, trial),
+        };
       }
       if (to && inputs.stagingTag) await layers.tag(stagingTag(label), image.manifest);
       if (to) await layers.close();
@@ -171,15 +181,16 @@ function result(
   label: HandoverLabel,
   trial: Trial,
   mode: HandoverMode,
-  handover: string,
+  delivered: Delivered,
   bytesSent: number,
 ) {
   const { name, system } = label;
+  const { place: handover, digest: handoverDigest } = delivered;
   const { digest } = image.manifest;
   const size = compressedSize(image.layers);
   const left = mode === 'none' ? 'not handed over' : `handover: ${handover}`;
   return {
-    outputs: { handover, name, system, digest },
+    outputs: { handover, handoverDigest, name, system, digest },
     data: {
       schemaVersion: 1,
       name,

@@ -1,17 +1,22 @@
 import { resolve } from 'node:path';
-import { findHandovers } from '../github/find-handovers.ts';
-import { type HandoverName, newestHandovers } from '../github/handover-name.ts';
+import { findHandovers, isWanted } from '../github/find-handovers.ts';
+import type { HandoverName } from '../github/handover-name.ts';
 import type { Job } from '../github/job.ts';
 import { type Handover, readHandover, readHandovers } from '../handover/handover.ts';
 import type { Host } from '../host/host.ts';
 import type { System } from '../image/system.ts';
 import { UserError } from '../io/error.ts';
 import { handoverPart, type Part } from '../publish/part.ts';
+import type { Destination } from '../registry/destination.ts';
 import { artifactsOf } from './github.ts';
+import { checkLayersPlace, checkTrust, type TrustInputs } from './handover-trust.ts';
+import type { Places } from './places.ts';
 
 interface Wanted {
   readonly image: string | undefined;
   readonly system: readonly System[];
+  /** Where the layers of an image may be: its destinations, and what the workflow names. */
+  places(name: string): readonly Destination[];
 }
 
 /**
@@ -30,21 +35,30 @@ export interface HandoverCollector {
  * Collects from the folders that are named or, in a workflow, from the artifacts of this run, the newest attempt of each.
  * Folders and the list of artifacts are read once.
  */
-export function handoverCollector(from: readonly string[], job: Job | undefined, host: Host): HandoverCollector {
-  const artifacts = from.length === 0 && job ? openArtifacts(job, host) : undefined;
+export function handoverCollector(
+  inputs: TrustInputs & { readonly from: readonly string[] },
+  job: Job | undefined,
+  host: Host,
+  places: Places,
+): HandoverCollector {
+  const { from, handovers: taken } = inputs;
+  checkTrust(inputs, from);
+  const artifacts = from.length === 0 && job && taken !== 'none' ? openArtifacts(inputs, job, host) : undefined;
   let read: Promise<Handover[]> | undefined;
   const folders = (): Promise<Handover[]> => (read ??= fromFolders(from, host));
   const opened: Handover[] = [];
   const collect: CollectHandovers = async (wanted, mayBeNone) => {
     const handovers = artifacts ? await artifacts(wanted, mayBeNone) : await folders();
     opened.push(...handovers);
-    return handovers
+    const parts = handovers
       .map(handoverPart)
       .filter(
         ({ name, system }) =>
           (wanted.image === undefined || wanted.image === name) &&
           (wanted.system.length === 0 || wanted.system.includes(system)),
       );
+    for (const part of parts) await checkLayersPlace(part, wanted.places(part.name), taken, places);
+    return parts;
   };
   const close = async (): Promise<void> => {
     await Promise.all([...new Set(opened.map(({ layout }) => layout))].map((layout) => layout.abandon()));
@@ -57,18 +71,28 @@ async function fromFolders(from: readonly string[], host: Host): Promise<Handove
   return (await Promise.all(from.map((folder) => readHandovers(resolve(host.cwd, folder), tempDir)))).flat();
 }
 
-function openArtifacts(job: Job, host: Host) {
+function openArtifacts({ handovers: taken, handoverDigest }: TrustInputs, job: Job, host: Host) {
   const artifacts = artifactsOf(host);
+  const listTaken = async (): ReturnType<typeof artifacts.list> => {
+    const all = await artifacts.list();
+    if (taken !== 'digest') return all;
+    const isNamed = ({ digest }: (typeof all)[number]): boolean =>
+      digest !== undefined && handoverDigest.includes(digest);
+    for (const artifact of all) {
+      if (!isNamed(artifact) && isWanted(artifact.name, {}))
+        host.log.warn(`the artifact ${artifact.name} is left out: handover-digest does not name ${artifact.digest}`);
+    }
+    return all.filter(isNamed);
+  };
   let listed: ReturnType<typeof artifacts.list> | undefined;
-  const list = (): ReturnType<typeof artifacts.list> => (listed ??= artifacts.list());
+  const list = (): ReturnType<typeof artifacts.list> => (listed ??= listTaken());
   return async ({ image, system }: Wanted, mayBeNone: boolean): Promise<Handover[]> => {
     const all = await list();
     const systems = system.length > 0 ? { systems: system } : {};
-    const named = newestHandovers(all).filter(({ image: name }) => image === undefined || image === name);
-    if (mayBeNone && named.length === 0) return [];
+    if (mayBeNone && !all.some(({ name }) => isWanted(name, { image }))) return [];
     const tempDir = await host.tempDir();
     const handovers: Handover[] = [];
-    for (const { artifact, ...name } of findHandovers(all, { image, ...systems })) {
+    for (const { artifact, ...name } of findHandovers(all, job.attempt, { image, ...systems })) {
       const file = await artifacts.download(artifact, tempDir);
       for (const handover of await readHandover(file, tempDir)) handovers.push(checkOrigin(handover, name, job));
     }

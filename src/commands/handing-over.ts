@@ -8,12 +8,18 @@ import type { Repository } from '../registry/repository.ts';
 import { artifactsOf } from './github.ts';
 import type { Places } from './places.ts';
 
+/** Where a handover is, in words, and its digest where it is one file; both empty where there is none. */
+export interface Delivered {
+  readonly place: string;
+  readonly digest: string;
+}
+
 /** A handover that is being made. */
 export interface HandingOver {
   /** The layout or archive that it is. */
   readonly repository: Repository;
-  /** Brings it to where the fan-in finds it, once it is written; returns the place in words. */
-  deliver(): Promise<string>;
+  /** Brings it to where the fan-in finds it, once it is written. */
+  deliver(): Promise<Delivered>;
 }
 
 /**
@@ -22,10 +28,12 @@ export interface HandingOver {
  */
 const RETENTION_DAYS = { artifact: 1, registry: 7 } as const;
 
+export const NOT_DELIVERED: Delivered = { place: '', digest: '' };
+
 /** A folder on a person's machine. */
 export function handOverInFolder(folder: string, host: Host, places: Places): HandingOver {
   const repository = places.openForWriting({ kind: 'oci', path: resolve(host.cwd, folder) });
-  return { repository, deliver: async () => folder };
+  return { repository, deliver: async () => ({ place: folder, digest: '' }) };
 }
 
 /** An artifact of the workflow run: one archive, in which the layers are compressed already. */
@@ -40,10 +48,11 @@ export async function handOverByArtifact(
   const name = formatHandoverName(named);
   const file = join(await host.tempDir(), name);
   const repository = places.openForWriting({ kind: 'oci-archive', path: file });
-  const deliver = async (): Promise<string> => {
-    if (mode === 'none') return '';
+  const deliver = async (): Promise<Delivered> => {
+    if (mode === 'none') return NOT_DELIVERED;
     const options = { retentionDays: RETENTION_DAYS[mode], spareNames: spareHandoverNames(named) };
-    return (await artifactsOf(host).upload(name, file, options)).name;
+    const uploaded = await artifactsOf(host).upload(name, file, options);
+    return { place: uploaded.name, digest: uploaded.digest };
   };
   return { repository, deliver };
 }

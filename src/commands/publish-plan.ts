@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
+import type { Digest } from '../image/digest.ts';
 import { annotatedKey } from '../image/image-key.ts';
 import { manifestSchema } from '../image/manifest.ts';
 import type { System } from '../image/system.ts';
@@ -12,11 +13,12 @@ import { isContainer, isNeeded, type Plan, type PlannedImage, type PlannedJob, p
 import { jobParts, type Part } from '../publish/part.ts';
 import { checkPlatforms } from '../publish/platforms.ts';
 import { references } from '../publish/report.ts';
-import type { Destination } from '../registry/destination.ts';
+import { type Destination, formatDestination } from '../registry/destination.ts';
 import { type DestinationTemplate, destinationOf, parseDestinationTemplate } from '../registry/destination-template.ts';
 import type { CollectHandovers } from './collecting.ts';
+import { isSamePlace } from './handover-trust.ts';
 import { checkTemplate } from './naming.ts';
-import { inFolder } from './places.ts';
+import { inFolder, type Places } from './places.ts';
 import { type PublishedImage, type Publishing, publishedNothing, publishImage, resultOf } from './publish-image.ts';
 
 interface PlanInputs {
@@ -104,13 +106,18 @@ function chosenImages(plan: Plan, { image, system }: PlanInputs): PlannedImage[]
 async function partsOf(
   image: PlannedImage,
   { to, source }: Plan,
-  { allowMissing, buildMissing }: PlanInputs,
+  { allowMissing, buildMissing, to: destinations }: PlanInputs,
   collect: CollectHandovers,
-  { places, host, nix }: Publishing,
+  { places, host, nix, reuseFrom }: Publishing,
 ): Promise<Part[]> {
   const planned = to === null ? undefined : parseDestinationTemplate(to);
   const needed = image.jobs.filter(isNeeded);
-  const wanted = { image: image.name, system: needed.map(({ system }) => system) };
+  const layerPlaces = (name: string): Destination[] => [
+    ...(planned ? [destinationOf(planned, name)] : []),
+    ...destinations.map((template) => destinationOf(template, name)),
+    ...reuseFrom,
+  ];
+  const wanted = { image: image.name, system: needed.map(({ system }) => system), places: layerPlaces };
   const handed = needed.length > 0 ? await collect(wanted, true) : [];
   for (const part of handed) checkKey(part, needed);
   const systems = image.jobs.map(({ system }) => system);
@@ -120,6 +127,12 @@ async function partsOf(
       const from = inFolder(destinationAt(planned, image.name), host.cwd);
       const { repository } = await places.openForReading(atDigest(from, manifest));
       const origin = `${repository.name}@${manifest}`;
+      if (!reuseFrom.some((place) => isSamePlace(inFolder(place, host.cwd), from))) {
+        for (const template of destinations) {
+          const other = inFolder(destinationOf(template, image.name), host.cwd);
+          if (!isSamePlace(other, from)) await checkHasToo(other, manifest, origin, places);
+        }
+      }
       return [
         { kind: 'published', name: image.name, tag: image.tag, system, systems, origin, manifest, key, repository },
       ];
@@ -135,6 +148,20 @@ async function partsOf(
   }
   checkPlatforms(parts, systems, allowMissing);
   return systems.flatMap((system) => parts.filter((part) => part.system === system));
+}
+
+/**
+ * What is published at the plan's destination is believed there; another destination must have it already. Throws UserError
+ * `handover`.
+ */
+async function checkHasToo(other: Destination, manifest: Digest, origin: string, places: Places): Promise<void> {
+  if (other.kind === 'registry') {
+    const { repository } = await places.openForReading(atDigest(other, manifest));
+    if (await repository.getManifest(manifest)) return;
+  }
+  throw new UserError('handover', `${origin} is published, but not yet at ${formatDestination(other)}`, {
+    hint: 'Name it with `reuse-from` to copy it from there, or plan with `force`, so that it is built for both.',
+  });
 }
 
 /** As a build job would be told. */

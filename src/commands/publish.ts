@@ -1,5 +1,5 @@
 import { defineCommand } from '../host/command.ts';
-import { choices, flag, lines, text } from '../host/fields.ts';
+import { choice, choices, flag, lines, text } from '../host/fields.ts';
 import { SYSTEMS, type System } from '../image/system.ts';
 import { UserError } from '../io/error.ts';
 import type { Installable } from '../nix/installable.ts';
@@ -7,9 +7,11 @@ import type { Nix } from '../nix/nix.ts';
 import { jobParts, type Part, soleImage } from '../publish/part.ts';
 import { checkPlatforms } from '../publish/platforms.ts';
 import { parseTagLine } from '../publish/tag-lines.ts';
-import { parseDestinationTemplate } from '../registry/destination-template.ts';
+import type { Destination } from '../registry/destination.ts';
+import { destinationOf, parseDestinationTemplate } from '../registry/destination-template.ts';
 import { handoverCollector } from './collecting.ts';
 import { jobOf } from './github.ts';
+import { HANDOVERS, parseHandoverDigest } from './handover-trust.ts';
 import { testInputs } from './image-tests.ts';
 import { placesOf } from './places.ts';
 import { type Publishing, publishedNothing, publishImage, resultOf } from './publish-image.ts';
@@ -69,6 +71,20 @@ export const publish = defineCommand({
         'Believe nothing: make the image again although it is live already, and ask every destination for every manifest ' +
         'and layer before a tag moves.',
     }),
+    handovers: choice(HANDOVERS, {
+      description:
+        'Which handovers of the run are taken: `any`; `registry`: those whose manifest is at their registry, where only ' +
+        'jobs that may write there can have put it; `auto`: `registry` where this job has credentials for it, else `any`; ' +
+        '`digest`: those that `handover-digest` names; `none`: no artifact at all (docs/workflow-run.md).',
+      default: 'any',
+      faces: 'action',
+    }),
+    handoverDigest: lines({
+      description: 'Output `handover-digest` of a build job, for `handovers: digest`.',
+      placeholder: 'DIGEST',
+      faces: 'action',
+      parse: parseHandoverDigest,
+    }),
     buildMissing: flag({ description: 'Build here what of `plan` no build job has handed over.' }),
     ...testInputs,
     ...reuseInputs,
@@ -93,13 +109,17 @@ export const publish = defineCommand({
     const nix = (): Promise<Nix> => (opened ??= nixOf(host, inputs));
     const given = installables(inputs.installable, inputs.file, inputs.attr);
     if (inputs.plan !== undefined && given.length > 0) throw planAndInstallable();
-    const { collect, close } = handoverCollector(inputs.from, job, host);
+    const { collect, close } = handoverCollector(inputs, job, host, places);
     const publishing: Publishing = { ...inputs, tags, places, host, nix };
     try {
       if (inputs.plan !== undefined) {
         return await publishPlan(await readPlan(inputs.plan, host.cwd), inputs, collect, publishing);
       }
-      const handed = await collect(inputs, given.length > 0);
+      const layerPlaces = (name: string): Destination[] => [
+        ...inputs.to.map((template) => destinationOf(template, name)),
+        ...inputs.reuseFrom,
+      ];
+      const handed = await collect({ ...inputs, places: layerPlaces }, given.length > 0);
       const parts = inOrder([...handed, ...(await jobsLeft(given, inputs, handed, nix))]);
       const image = soleImage(parts);
       if (tags?.of(image.name).length === 0) return publishedNothing(NO_RULE);

@@ -1,6 +1,6 @@
 import { SYSTEMS, type System } from '../image/system.ts';
 import { UserError } from '../io/error.ts';
-import { type NamedHandover, newestHandovers } from './handover-name.ts';
+import { type Listed, type NamedHandover, newestHandovers, parseHandoverName } from './handover-name.ts';
 
 /** Which handovers are looked for; what is left out is not asked. */
 export interface Wanted {
@@ -19,17 +19,28 @@ const nameList = (names: readonly string[]): string => {
 const patterns = ({ image, systems = SYSTEMS }: Wanted): string[] =>
   systems.map((system) => `handover-${image?.replaceAll('/', '~') ?? 'IMAGE'}-${system}-ATTEMPT.tar`);
 
+/** Whether an artifact's name is that of a handover that is looked for, of whatever attempt. */
+export function isWanted(artifact: string, { image, systems }: Wanted): boolean {
+  const name = parseHandoverName(artifact);
+  return (
+    name !== undefined &&
+    (image === undefined || image === name.image) &&
+    (systems === undefined || systems.includes(name.system))
+  );
+}
+
 /**
- * The newest handover for each image and system that is wanted. A system that is missing is for the caller to judge;
- * throws UserError `handover` when there is none at all, with the names that were looked for and those that exist.
+ * The newest handover, up to an attempt, for each image and system that is wanted. A system that is missing is for the
+ * caller to judge; throws UserError `handover` when there is none at all, with the names that were looked for and those that exist.
  */
-export function findHandovers<A extends { readonly name: string; readonly id: number }>(
+export function findHandovers<A extends Listed>(
   artifacts: readonly A[],
+  attempt: number,
   wanted: Wanted = {},
 ): NamedHandover<A>[] {
-  const found = newestHandovers(artifacts).filter(
-    ({ image, system }) =>
-      (wanted.image === undefined || wanted.image === image) && (wanted.systems?.includes(system) ?? true),
+  const found = newestHandovers(
+    artifacts.filter(({ name }) => isWanted(name, wanted)),
+    attempt,
   );
   if (found.length > 0) return found;
   const looked = `none of this run's artifacts is a handover: looked for ${patterns(wanted).join(', ')}`;

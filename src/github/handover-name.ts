@@ -60,22 +60,37 @@ export interface NamedHandover<A> extends HandoverName {
   readonly artifact: A;
 }
 
-type Listed = { readonly name: string; readonly id: number };
+/** An artifact as the service lists it. */
+export type Listed = { readonly name: string; readonly id: number; readonly digest?: string | undefined };
 
 /** Negative when `a` is older than `b`. Should the service list a name twice, the later one (larger id) is newer. */
 const compareAge = <A extends Listed>(a: NamedHandover<A>, b: NamedHandover<A>): number =>
   a.attempt - b.attempt || (a.upload ?? 1) - (b.upload ?? 1) || a.artifact.id - b.artifact.id;
 
-/** For each image and system the artifact of the newest attempt, and of its last upload; sorted by image and system. */
-export function newestHandovers<A extends Listed>(artifacts: readonly A[]): NamedHandover<A>[] {
+/**
+ * For each image and system the artifact of the newest attempt, and of its last upload; sorted by image and system. Later
+ * attempts than `attempt`, the run's own, do not count: any job can write such a name, and no build job has. Throws
+ * UserError `handover` when one attempt has two that differ: a build job uploads again only what it has made once.
+ */
+export function newestHandovers<A extends Listed>(artifacts: readonly A[], attempt: number): NamedHandover<A>[] {
   const newest = new Map<string, NamedHandover<A>>();
   for (const artifact of artifacts) {
     const name = parseHandoverName(artifact.name);
-    if (!name) continue;
+    if (!name || name.attempt > attempt) continue;
     const handover = { ...name, artifact };
     const key = `${name.image} ${name.system}`;
     const other = newest.get(key);
     if (!other || compareAge(other, handover) < 0) newest.set(key, handover);
   }
+  for (const artifact of artifacts) checkOne(artifact, newest);
   return [...newest.entries()].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, handover]) => handover);
+}
+
+function checkOne<A extends Listed>(artifact: A, newest: ReadonlyMap<string, NamedHandover<A>>): void {
+  const name = parseHandoverName(artifact.name);
+  const taken = name && newest.get(`${name.image} ${name.system}`);
+  if (!name || !taken || taken.attempt !== name.attempt || taken.artifact.digest === artifact.digest) return;
+  throw new UserError('handover', `${artifact.name} and ${taken.artifact.name} differ, and are of one build job`, {
+    hint: 'Another job of the run may have uploaded one of them. See which did, and run all jobs again.',
+  });
 }

@@ -4,11 +4,13 @@ import { layerRecord } from '../image/annotations.ts';
 import type { Descriptor } from '../image/descriptor.ts';
 import { annotatedKey, keyAnnotation } from '../image/image-key.ts';
 import { type ImageManifest, manifestSchema } from '../image/manifest.ts';
-import { platformOf, type System } from '../image/system.ts';
+import { isForSystem } from '../image/platform.ts';
+import { platformOf, platformText, type System } from '../image/system.ts';
 import { UserError } from '../io/error.ts';
 import { parseJson } from '../io/json.ts';
 import { type Destination, parseDestination } from '../registry/destination.ts';
 import type { ImageSource } from '../registry/open.ts';
+import { readConfig } from '../registry/read-config.ts';
 import type { Repository, StoredManifest } from '../registry/repository.ts';
 import type { TrialRecord } from '../trial/trial.ts';
 import type { PublishedPart } from './part.ts';
@@ -30,18 +32,27 @@ export interface Child {
   readonly bytesSent: number;
 }
 
-/** A child that a build job handed over; `openForReading` reaches the registry that has its layers. */
+/**
+ * A child that a build job handed over; `openForReading` reaches the registry that has its layers. Throws UserError
+ * `handover` when it is an image for another system than its label says.
+ */
 export async function handedChild(
   handover: Handover,
   openForReading: (destination: Destination) => Promise<ImageSource>,
 ): Promise<Child> {
   const { label, layout, manifest, origin } = handover;
   const { destination } = label;
+  const parsed = parseManifest(manifest, origin);
+  const config = await readConfig(layout, parsed.config, origin);
+  if (!isForSystem(config, label.system)) {
+    const what = `holds an image for ${platformText(config)}, labelled ${label.system}`;
+    throw new UserError('handover', `${origin} ${what}`, { hint: 'Run the build job again.' });
+  }
   const layers = destination === null ? layout : (await openForReading(parseDestination(destination))).repository;
   return {
     system: label.system,
     manifest,
-    parsed: parseManifest(manifest, origin),
+    parsed,
     source: { layers, rest: layout },
     live: undefined,
     buildJob: label.run?.job,

@@ -57,6 +57,10 @@ export class RegistryStore {
     this.#blobs.delete(`${repository}@${digest}`);
   }
 
+  removeManifest(repository: string, reference: string): void {
+    this.#manifests.delete(`${repository}@${reference}`);
+  }
+
   manifest(repository: string, reference: string): StoredBlob | undefined {
     return this.#manifests.get(`${repository}@${reference}`);
   }

@@ -86,7 +86,7 @@ test('a re-run has names of its own, and the fan-in takes the newest', async () 
   const x86 = await upload('x86_64-linux', 2);
 
   const { artifacts } = becomeJob(results, { run: 7, job: 'publish', attempt: 2 });
-  const newest = newestHandovers(await artifacts.list());
+  const newest = newestHandovers(await artifacts.list(), 2);
   expect(newest.map(({ system, attempt, artifact }) => [system, attempt, artifact.digest])).toEqual([
     ['aarch64-linux', 1, arm],
     ['x86_64-linux', 2, x86],

@@ -85,6 +85,8 @@ describe('publish from handovers', () => {
         join(temp.path, 'registry'),
         '--to',
         `${other.host}/copy/app:v1`,
+        '--reuse-from',
+        `${registry.host}/lab/app`,
       ]);
       expect(destinations[0]?.bytesSent).toBeGreaterThan(1_000_000);
     } finally {

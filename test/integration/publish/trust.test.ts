@@ -1,3 +1,5 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -149,4 +151,94 @@ test('what the workflow names counts for every destination', async () => {
   const to = [`${main.host}/named/app:v1`, `${mirror.host}/named/app:v1`];
   const { stderr } = published(await run(to, {}, ['--reuse-from', `${main.host}/lab/app:v1`]));
   expect(stderr).toContain('2 of 2 layers are there already');
+});
+
+test('what a plan found at one destination does not settle it for another', async () => {
+  const image = { name: 'test/app', tag: null, why: '' };
+  published(await run([`${mirror.host}/planned/app:v1`]));
+  const { annotations } = imageAt(mirror, 'planned/app', 'v1');
+  const index = JSON.parse(mirror.store.manifest('planned/app', 'v1')?.bytes.toString() ?? 'null');
+  const job = {
+    system: 'x86_64-linux',
+    kind: 'definition',
+    attr: 'app',
+    key: annotations['io.nix-images.image.key'],
+    published: index.manifests[0].digest,
+  };
+  const to = `${mirror.host}/planned/app`;
+  const plan = {
+    schemaVersion: 1,
+    source: { flake: '.', file: null },
+    to,
+    images: [{ ...image, jobs: [job] }],
+    leftOut: [],
+  };
+  const publish = (...more: string[]) => runCli(['publish', '--plan', JSON.stringify(plan), '--to', to, ...more]);
+  const both = ['--to', `${main.host}/planned/app`];
+  published(await publish());
+  expectClear(await publish(...both), /is published, but not yet at docker:\/\/\S+\/planned\/app/, main.host);
+  published(await publish(...both, '--reuse-from', to));
+  // Now that it is there, nobody else is believed.
+  published(await publish(...both));
+});
+
+test('a handover that names another registry is refused before its password goes there', async () => {
+  let requests = 0;
+  const internal = createServer((_request, response) => {
+    requests += 1;
+    response.writeHead(401, { 'www-authenticate': 'Basic realm="internal"' }).end();
+  });
+  await new Promise<void>((resolve) => internal.listen(0, '127.0.0.1', resolve));
+  const { port } = internal.address() as { port: number };
+  const host = `127.0.0.1:${port}`;
+  const folder = join(temp.path, 'handover');
+  const put = async (mediaType: string, content: string) => {
+    const digest = sha256(Buffer.from(content));
+    await writeFile(join(folder, 'blobs/sha256', digest.slice(7)), content);
+    return { mediaType, digest, size: content.length };
+  };
+  try {
+    await mkdir(join(folder, 'blobs/sha256'), { recursive: true });
+    const config = await put(
+      'application/vnd.oci.image.config.v1+json',
+      configOf([sha256(Buffer.from('x'))]).toString(),
+    );
+    const layers = [{ mediaType: GZIP, digest: sha256(Buffer.from('secret')), size: 6 }];
+    const manifest = await put(
+      MANIFEST_TYPE,
+      JSON.stringify({ schemaVersion: 2, mediaType: MANIFEST_TYPE, config, layers }),
+    );
+    const label = {
+      version: 1,
+      name: 'a',
+      tag: null,
+      system: 'x86_64-linux',
+      systems: ['x86_64-linux'],
+      mode: 'registry',
+      run: null,
+    };
+    const annotations = {
+      'io.nix-images.handover': JSON.stringify({ ...label, destination: `docker://${host}/internal/app` }),
+    };
+    await writeFile(join(folder, 'oci-layout'), '{"imageLayoutVersion":"1.0.0"}');
+    await writeFile(
+      join(folder, 'index.json'),
+      JSON.stringify({ schemaVersion: 2, manifests: [{ ...manifest, annotations }] }),
+    );
+    const login = { auths: { [host]: { auth: Buffer.from('publisher:secret').toString('base64') } } };
+    await writeFile(join(temp.path, 'config.json'), JSON.stringify(login));
+    const publish = (...more: string[]) =>
+      runCli(['publish', '--from', folder, '--to', `${main.host}/public/app:v1`, ...more], {
+        env: { DOCKER_CONFIG: temp.path },
+      });
+    expectClear(await publish(), `docker://${host}/internal/app, where nothing is published`);
+    expect(requests).toBe(0);
+    // Another repository of a destination's registry is another place, too.
+    expectClear(await publish('--to', `${host}/public/app`), /where nothing is published/);
+    expect(requests).toBe(0);
+    expect((await publish('--reuse-from', `${host}/internal/app`)).exitCode).toBe(1);
+    expect(requests).toBeGreaterThan(0);
+  } finally {
+    internal.close();
+  }
 });

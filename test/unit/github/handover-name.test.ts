@@ -154,16 +154,35 @@ describe('newestHandovers', () => {
       [['a', X86, 2, 11]],
     ],
     [
+      'no attempt that the run has not reached',
+      ['handover-a-x86_64-linux-11.tar', 'handover-a-x86_64-linux-2.tar', 'handover-b-x86_64-linux-999999999.tar'],
+      [['a', X86, 2, 11]],
+    ],
+    [
       'the later of two with one name',
       ['handover-a-x86_64-linux-1.tar', 'handover-a-x86_64-linux-1.tar'],
       [['a', X86, 1, 11]],
     ],
   ])('gives %s', (_what, names, expected) => {
-    const found = newestHandovers(artifacts(...names));
+    const found = newestHandovers(artifacts(...names), 10);
     expect(found.map(({ image, system, attempt, artifact }) => [image, system, attempt, artifact.id])).toEqual(
       expected,
     );
   });
+});
+
+test.each([
+  [['1.tar', 'x'], ['1.2.tar', 'y'], true],
+  [['1.tar', 'x'], ['1.tar', 'y'], true],
+  [['1.tar', 'x'], ['1.2.tar', 'x'], false],
+  // A later attempt is of another build job.
+  [['1.tar', 'x'], ['2.tar', 'y'], false],
+  [['3.tar', 'x'], ['2.tar', 'y'], false],
+])('two handovers %j and %j of one build job must not differ: %s', (one, other, refused) => {
+  const list = [one, other].map(([end, digest], id) => ({ name: `handover-a-x86_64-linux-${end}`, id, digest }));
+  const find = () => newestHandovers([...list, { name: 'coverage', id: 7, digest: 'z' }], 3);
+  if (refused) expect(find).toThrow(/handover-a-x86_64-linux-1\S* differ, and are of one build job/);
+  else expect(find()).toHaveLength(1);
 });
 
 describe('findHandovers', () => {
@@ -180,7 +199,7 @@ describe('findHandovers', () => {
     [{ systems: [ARM] as const }, 1],
     [{ image: 'b/c', systems: [X86, ARM] as const }, 1],
   ])('%j finds %i', (wanted, count) => {
-    expect(findHandovers(all, wanted)).toHaveLength(count);
+    expect(findHandovers(all, 10, wanted)).toHaveLength(count);
   });
 
   test.each([
@@ -196,7 +215,7 @@ describe('findHandovers', () => {
     ],
     [artifacts(...Array.from({ length: 23 }, (_, n) => `log-${n}`)), {}, /log-0, .* and 3 more$/],
   ])('none of %#: says what was looked for and what there is', (list, wanted, message) => {
-    expect(() => findHandovers(list, wanted)).toThrow(
+    expect(() => findHandovers(list, 10, wanted)).toThrow(
       expect.objectContaining({ code: 'handover', message: expect.stringMatching(message) }),
     );
   });

@@ -1,0 +1,93 @@
+import { type Digest, isDigest } from '../image/digest.ts';
+import { UserError } from '../io/error.ts';
+import type { Part } from '../publish/part.ts';
+import { type Destination, formatDestination, parseDestination } from '../registry/destination.ts';
+import type { Places } from './places.ts';
+
+/** Which handovers of a run are taken, beside what every one must be. */
+export const HANDOVERS = ['any', 'auto', 'registry', 'digest', 'none'] as const;
+
+export type Handovers = (typeof HANDOVERS)[number];
+
+export interface TrustInputs {
+  readonly handovers: Handovers;
+  readonly handoverDigest: readonly Digest[];
+}
+
+/** Reads a digest as the build action's output has it. Throws UserError `input`. */
+export function parseHandoverDigest(text: string): Digest {
+  if (isDigest(text)) return text;
+  throw new UserError('input', `handover-digest: ${JSON.stringify(text)} is not a digest`, {
+    hint: "Give a build step's output handover-digest: sha256: and 64 hexadecimal digits.",
+  });
+}
+
+/** Throws UserError `input` for digests that would not count: without them, an empty list must not mean all. */
+export function checkTrust({ handovers, handoverDigest }: TrustInputs, from: readonly string[]): void {
+  if (handoverDigest.length > 0 && handovers !== 'digest') {
+    throw new UserError('input', `handover-digest is given, but handovers is ${handovers}`, {
+      hint: 'Set handovers: digest, so that nothing else is taken even where a job gave no digest.',
+    });
+  }
+  if (handovers === 'digest' && from.length > 0) {
+    throw new UserError('input', 'handovers: digest is for artifacts of the run, not for folders', {
+      hint: 'Leave out from.',
+    });
+  }
+}
+
+/**
+ * Checks where the layers of a handover are before anything is asked there: what is in a handover was written by a job, and
+ * must not lead to another registry with this job's password. Throws UserError `handover`.
+ */
+export async function checkLayersPlace(
+  part: Part,
+  allowed: readonly Destination[],
+  handovers: Handovers,
+  places: Places,
+): Promise<void> {
+  if (part.kind !== 'handover') return;
+  const { label, manifest, origin } = part.handover;
+  const isRegistryOnly = handovers === 'registry' || (handovers === 'auto' && (await hasCredentials(allowed, places)));
+  if (label.destination === null) {
+    if (!isRegistryOnly) return;
+    throw new UserError(
+      'handover',
+      `${origin} holds its layers itself, and handovers: ${handovers} takes no such one`,
+      {
+        hint: 'Give the build job `to` and the same login for that registry as this job has, or set handovers: any.',
+      },
+    );
+  }
+  const destination = parseDestination(label.destination);
+  if (!allowed.some((place) => isSamePlace(place, destination))) {
+    throw new UserError(
+      'handover',
+      `${origin} says that its layers are at ${label.destination}, where nothing is published`,
+      {
+        hint: 'Give build and publish the same `to`. Where layers shall be read from elsewhere, name that image with --reuse-from.',
+      },
+    );
+  }
+  if (!isRegistryOnly) return;
+  const { repository } = await places.openForReading(destination);
+  if (await repository.getManifest(manifest.digest)) return;
+  throw new UserError('handover', `${repository.name} does not have ${manifest.digest}, which ${origin} hands over`, {
+    hint: 'Run the build job again. Registries that soon remove what no tag names keep it with `staging-tag: true`.',
+  });
+}
+
+/** Whether build jobs with the same login as this one have chosen the registry (`chooseMode`). */
+async function hasCredentials(allowed: readonly Destination[], places: Places): Promise<boolean> {
+  const registries = allowed.filter(({ kind }) => kind === 'registry');
+  return (await Promise.all(registries.map((place) => places.hasCredentials(place)))).some(Boolean);
+}
+
+/** Whether two destinations are one repository or file, whatever their tags. */
+export const isSamePlace = (a: Destination, b: Destination): boolean => placeText(a) === placeText(b);
+
+const placeText = (destination: Destination): string => {
+  if (destination.kind !== 'registry') return `${destination.kind}:${destination.path}`;
+  const { host, repository } = destination.reference;
+  return formatDestination({ kind: 'registry', reference: { host, repository } });
+};
