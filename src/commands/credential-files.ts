@@ -1,12 +1,25 @@
+import { readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import type { Host } from '../host/host.ts';
+import type { ConfigSource } from '../registry/keychain.ts';
+
+/** docker's and GitLab's variable with the text of a config.json. */
+const CONFIG_VARIABLE = 'DOCKER_AUTH_CONFIG';
 
 /**
- * Where docker and podman keep credentials, in the order they are asked: REGISTRY_AUTH_FILE, docker's config.json, then
- * podman's own files (containers-auth.json(5)).
+ * Where docker and podman keep credentials, in the order they are asked: DOCKER_AUTH_CONFIG, which docker's command line
+ * prefers to its file, REGISTRY_AUTH_FILE, docker's config.json, then podman's own files (containers-auth.json(5)).
  */
-export function credentialFiles(host: Host): string[] {
+export function credentialSources(host: Host): ConfigSource[] {
+  const text = host.env(CONFIG_VARIABLE);
+  return [
+    ...(text === undefined ? [] : [{ name: CONFIG_VARIABLE, read: async () => text }]),
+    ...credentialFiles(host).map((file) => ({ name: file, read: () => readFile(file, 'utf8') })),
+  ];
+}
+
+function credentialFiles(host: Host): string[] {
   const runtime = host.env('XDG_RUNTIME_DIR');
   const config = host.env('XDG_CONFIG_HOME') ?? join(homedir(), '.config');
   const named = host.env('REGISTRY_AUTH_FILE');

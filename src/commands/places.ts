@@ -1,14 +1,15 @@
-import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { Host } from '../host/host.ts';
 import { systemClock } from '../registry/clock.ts';
 import type { Keychain } from '../registry/credential.ts';
 import type { Destination } from '../registry/destination.ts';
+import { hostAliases } from '../registry/endpoint.ts';
+import { Hosts } from '../registry/hosts.ts';
 import { createKeychain } from '../registry/keychain.ts';
 import { type ImageSource, openRepository, openSource, type RepositoryDeps } from '../registry/open.ts';
 import type { Reference } from '../registry/reference.ts';
 import type { Repository } from '../registry/repository.ts';
-import { credentialFiles } from './credential-files.ts';
+import { credentialSources } from './credential-files.ts';
 
 /** Where images are read from and written to, with all that the host lends: network, credentials, log, cancellation. */
 export interface Places {
@@ -36,7 +37,7 @@ const TOKEN_ORIGIN = 'the input `token`, for which the job needs `permissions: {
 const withGithubToken = (keychain: Keychain, { token }: RegistryInputs, host: Host): Keychain => ({
   find: async (registry, repository) => {
     const found = await keychain.find(registry, repository);
-    if (found.kind !== 'anonymous' || registry !== GITHUB_REGISTRY || !token) return found;
+    if (found.kind !== 'anonymous' || !hostAliases(GITHUB_REGISTRY).includes(registry) || !token) return found;
     const username = host.env('GITHUB_ACTOR') ?? 'github';
     return { kind: 'basic', username, password: token, origin: TOKEN_ORIGIN };
   },
@@ -46,9 +47,8 @@ const withGithubToken = (keychain: Keychain, { token }: RegistryInputs, host: Ho
 export async function placesOf(host: Host, inputs: RegistryInputs): Promise<Places> {
   const { exec, fetch, log, signal } = host;
   const files = createKeychain({
-    configFiles: credentialFiles(host),
+    configs: credentialSources(host),
     exec,
-    readFile: (path) => readFile(path, 'utf8'),
     log,
     signal,
   });
@@ -58,6 +58,7 @@ export async function placesOf(host: Host, inputs: RegistryInputs): Promise<Plac
     fetch,
     keychain,
     log,
+    hosts: new Hosts(systemClock),
     clock: systemClock,
     plainHosts: inputs.plainHttp,
     temporaryFolder,

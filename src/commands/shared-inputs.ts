@@ -33,7 +33,7 @@ export const nixInputs = {
 /** Inputs of every command that talks to registries. */
 export const registryInputs = {
   plainHttp: lines({
-    description: 'Host of a registry that is spoken to without TLS; loopback addresses always are.',
+    description: 'Host of a registry that is spoken to without TLS; loopback addresses need not be named.',
     placeholder: 'HOST',
   }),
   token: secret({

@@ -4,6 +4,7 @@ import { asUserError, EXIT } from './failure.ts';
 import { type Fields, fieldMeta, type InputsOf } from './fields.ts';
 import type { Host } from './host.ts';
 import type { RawInputs } from './inputs.ts';
+import { proxySecrets } from './proxy.ts';
 import { createTempDirs } from './temp.ts';
 
 const loadArtifactClient: Host['loadArtifactClient'] = async () => {
@@ -30,6 +31,7 @@ export const runCommand = async (
   tempParent: string,
 ): Promise<CommandResult> => {
   const temp = createTempDirs(tempParent);
+  for (const secret of proxySecrets(host.env)) host.log.mask(secret);
   try {
     return await command.run(inputs, { ...host, tempDir: temp.create, loadArtifactClient });
   } catch (error) {

@@ -1,8 +1,11 @@
+import { homedir } from 'node:os';
+import { join } from 'node:path';
 import { runCli } from './cli.ts';
 import type { CommandLoaders } from './command.ts';
+import { Connections } from './connections.ts';
 import { EXIT } from './failure.ts';
+import { createFetch } from './http-fetch.ts';
 import { actionOf, runAction } from './runner.ts';
-import { createUploadFetch } from './upload-fetch.ts';
 import type { World } from './world.ts';
 
 /** Milliseconds after which a finished program ends even if a socket or a child is still open. */
@@ -21,15 +24,17 @@ const watchInterrupts = (): AbortSignal => {
   return controller.signal;
 };
 
+const env = (name: string): string | undefined => process.env[name] || undefined;
+
 const worldOfProcess = (program: URL): World => ({
   argv: process.argv.slice(2),
   cwd: process.cwd(),
   environment: process.env,
-  env: (name) => process.env[name] || undefined,
+  env,
   stdout: process.stdout,
   stderr: process.stderr,
   now: () => performance.now(),
-  fetch: createUploadFetch(globalThis.fetch),
+  fetch: createFetch(new Connections({ env, config: env('XDG_CONFIG_HOME') ?? join(homedir(), '.config') })),
   program,
   signal: watchInterrupts(),
 });

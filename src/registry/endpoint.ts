@@ -1,20 +1,42 @@
 import { UserError } from '../io/error.ts';
 import { DOCKER_HUB } from './reference.ts';
 
+const withoutPort = (host: string): string => host.replace(/:\d+$/, '');
+
 const isLoopback = (name: string): boolean =>
   name === 'localhost' || name.endsWith('.localhost') || name === '[::1]' || /^127(?:\.\d{1,3}){3}$/.test(name);
 
+/** Whether `host`, with or without port, is this machine. */
+export const isLoopbackHost = (host: string): boolean => isLoopback(withoutPort(host));
+
+/** Whether the user named `host`, with its port or for all ports, as one that is spoken to in plain http. URLs leave port 80 out. */
+export const isPlainHost = (host: string, plainHosts: readonly string[]): boolean =>
+  plainHosts.includes(host) || plainHosts.includes(withoutPort(host)) || plainHosts.includes(`${host}:80`);
+
 /** Whether plain http may be spoken to `host` (with port): loopback, or named by the user. */
-export const allowsPlainHttp = (host: string, plainHosts: readonly string[]): boolean => {
-  const name = host.replace(/:\d+$/, '');
-  return isLoopback(name) || plainHosts.includes(host) || plainHosts.includes(name);
+export const allowsPlainHttp = (host: string, plainHosts: readonly string[]): boolean =>
+  isLoopbackHost(host) || isPlainHost(host, plainHosts);
+
+/**
+ * Names of one registry: as written, and with the port of its protocol left out or added. `host:443` is `host`; 80 is the
+ * usual port of loopback hosts, which are spoken to in plain http.
+ */
+export const hostAliases = (host: string): string[] => {
+  const port = isLoopbackHost(host) ? '(?:80|443)' : '443';
+  const bare = host.replace(new RegExp(`:${port}$`), '');
+  if (bare !== host) return [host, bare];
+  if (withoutPort(host) !== host) return [host];
+  return [host, `${host}:443`, ...(isLoopbackHost(host) ? [`${host}:80`] : [])];
 };
 
-/** `https://ghcr.io`, `http://localhost:5000`: where the registry of a reference's host answers. */
+/**
+ * `https://ghcr.io`, `http://localhost:5000`: where the registry of a reference's host answers, as URLs say it: without the
+ * protocol's own port.
+ */
 export const originOf = (host: string, plainHosts: readonly string[]): string => {
   // Docker Hub's name in references is not the name of its registry.
   if (host === DOCKER_HUB) return 'https://registry-1.docker.io';
-  return `${allowsPlainHttp(host, plainHosts) ? 'http' : 'https'}://${host}`;
+  return new URL(`${allowsPlainHttp(host, plainHosts) ? 'http' : 'https'}://${host}`).origin;
 };
 
 /** Without query, fragment and user: those may hold tokens and signatures. */

@@ -12,6 +12,9 @@ const errorBodySchema = z.looseObject({
 
 const BODY_LIMIT = 1024;
 
+// A date has 29 characters.
+const WAIT_LIMIT = 40;
+
 /** A registry's answer that is no success, as data: the `cause` of the UserError that a person sees. */
 export class RegistryFailure extends Error {
   override readonly name = 'RegistryFailure';
@@ -83,13 +86,17 @@ export interface FailureContext {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** Text of the registry's in one line. */
+const shown = (text: string, limit: number): string => plainLine(text).replace(/ +/g, ' ').trim().slice(0, limit);
+
 /** Turns an answer that is no success into the error a person sees. Reads at most 1 KiB of the body for it. */
 export const failureOf = async (response: Response, context: FailureContext): Promise<UserError> => {
   const bytes = await readCapped(response, BODY_LIMIT, context.signal).catch(() => Buffer.alloc(0));
   const { codes, text } = explain(bytes.toString('utf8'));
   const { status } = response;
-  const said = plainLine(text).replace(/ +/g, ' ').trim().slice(0, BODY_LIMIT);
-  const message = `${context.method} ${redactUrl(context.url)} was answered ${status}${said ? `: ${said}` : ''}`;
+  const said = shown(text, BODY_LIMIT);
+  const wait = shown(response.headers.get('retry-after') ?? '', WAIT_LIMIT);
+  const message = `${context.method} ${redactUrl(context.url)} was answered ${status}${said && `: ${said}`}${wait && `; Retry-After: ${wait}`}`;
   const code = errorCode(status, codes);
   const hint = isFull(status, said)
     ? FULL_HINT

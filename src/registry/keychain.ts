@@ -4,6 +4,7 @@ import type { Exec } from '../io/exec.ts';
 import type { Log } from '../io/log.ts';
 import { ANONYMOUS, type Credential, type Keychain } from './credential.ts';
 import { runHelper } from './credential-helper.ts';
+import { hostAliases } from './endpoint.ts';
 import { DOCKER_HUB } from './reference.ts';
 
 // docker login writes Docker Hub's credentials under this key, for reasons of history.
@@ -29,7 +30,7 @@ type Entry = z.infer<typeof entrySchema>;
 
 const unreadable = (file: string, what: string, cause: unknown): UserError =>
   new UserError('credentials', `${file} cannot be used: ${what}.`, {
-    hint: 'Repair the file, or remove it and log in again (docker login, podman login).',
+    hint: 'Repair it, or remove it and log in again (docker login, podman login).',
     cause,
   });
 
@@ -51,10 +52,10 @@ const parseConfig = (file: string, text: string): Config => {
 const keysOf = (host: string, repository: string): string[] => {
   const parts = repository.split('/');
   // podman's auth.json may name a namespace or one repository.
-  const paths = parts.map((_, index) => [host, ...parts.slice(0, parts.length - index)].join('/'));
+  const pathsIn = (name: string) => parts.map((_, index) => [name, ...parts.slice(0, parts.length - index)].join('/'));
   return host === DOCKER_HUB
-    ? [...paths, HUB_KEY, 'index.docker.io', DOCKER_HUB, 'registry-1.docker.io']
-    : [...paths, host];
+    ? [...pathsIn(host), HUB_KEY, 'index.docker.io', DOCKER_HUB, 'registry-1.docker.io']
+    : hostAliases(host).flatMap((name) => [...pathsIn(name), name]);
 };
 
 // Old docker versions wrote URLs such as https://ghcr.io/v1/.
@@ -100,39 +101,51 @@ const entryCredential = (key: string, entry: Entry, file: string, log: Log): Cre
   return { kind: 'basic', username, password, origin: `${origin}, user ${username}` };
 };
 
+/** One config.json or auth.json. */
+export interface ConfigSource {
+  /** The file's absolute path, or whatever else names the source in messages. */
+  readonly name: string;
+  /** Rejects with ENOENT or ENOTDIR when there is no such file. */
+  read(): Promise<string>;
+}
+
 export interface KeychainOptions {
-  /** Absolute paths, the first that knows a registry wins; those that do not exist are left out. */
-  readonly configFiles: readonly string[];
+  /** The first that knows a registry wins; those that do not exist are left out. */
+  readonly configs: readonly ConfigSource[];
   readonly exec: Exec;
-  readonly readFile: (path: string) => Promise<string>;
   readonly log: Log;
   readonly signal?: AbortSignal | undefined;
 }
 
-const readConfig = async (file: string, readFile: KeychainOptions['readFile']): Promise<Config | undefined> => {
+const readConfig = async ({ name, read }: ConfigSource): Promise<Config | undefined> => {
   let text: string;
   try {
-    text = await readFile(file);
+    text = await read();
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? error.code : undefined;
     if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
-    throw unreadable(file, `it cannot be read (${String(code ?? error)})`, error);
+    throw unreadable(name, `it cannot be read (${String(code ?? error)})`, error);
   }
-  return parseConfig(file, text);
+  return parseConfig(name, text);
 };
 
-const findInFile = async (
-  file: string,
+/** The name that `docker login` gave to a store; it leaves an empty entry of that name behind. */
+const storedName = (host: string, auths: Config['auths']): string =>
+  hostAliases(host).find((name) => Object.hasOwn(auths ?? {}, name)) ?? host;
+
+const findInConfig = async (
+  source: ConfigSource,
   keys: readonly string[],
   host: string,
   options: KeychainOptions,
 ): Promise<Credential | undefined> => {
-  const config = await readConfig(file, options.readFile);
+  const file = source.name;
+  const config = await readConfig(source);
   if (config === undefined) return undefined;
   const helperKey = findKey(config.credHelpers, keys);
   const helper = (helperKey === undefined ? undefined : config.credHelpers?.[helperKey]) ?? config.credsStore;
   if (helper) {
-    const server = helperKey ?? (host === DOCKER_HUB ? HUB_KEY : host);
+    const server = helperKey ?? (host === DOCKER_HUB ? HUB_KEY : storedName(host, config.auths));
     const credential = await runHelper(helper, server, file, options);
     if (credential !== undefined) return credential;
   }
@@ -148,8 +161,8 @@ const findInFile = async (
 export const createKeychain = (options: KeychainOptions): Keychain => ({
   find: async (host, repository) => {
     const keys = keysOf(host, repository);
-    for (const file of options.configFiles) {
-      const credential = await findInFile(file, keys, host, options);
+    for (const source of options.configs) {
+      const credential = await findInConfig(source, keys, host, options);
       if (credential !== undefined) return credential;
     }
     return ANONYMOUS;

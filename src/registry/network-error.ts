@@ -13,11 +13,14 @@ const causes = (error: unknown): Error[] => {
   return chain;
 };
 
-const codesOf = (error: unknown): string[] =>
+export const codesOf = (error: unknown): string[] =>
   causes(error).flatMap((cause) => ('code' in cause && typeof cause.code === 'string' ? [cause.code] : []));
 
 const LASTING =
-  /^(ENOTFOUND|CERT_|ERR_TLS_|ERR_SSL_|UNABLE_TO_|SELF_SIGNED|DEPTH_ZERO|HOSTNAME_MISMATCH|EPROTO|ERR_INVALID)/;
+  /^(ENOTFOUND|CERT_|ERR_TLS_|ERR_SSL_|UNABLE_TO_|SELF_SIGNED|DEPTH_ZERO|HOSTNAME_MISMATCH|EPROTO|ERR_INVALID|ERR_PROXY_LOGIN)/;
+
+/** What went wrong with a certificate, or was said in TLS: the other side speaks it. */
+const SPOKEN_TLS = /^(CERT_|UNABLE_TO_|SELF_SIGNED|DEPTH_ZERO|HOSTNAME_MISMATCH|ERR_TLS_CERT|ERR_SSL_\w*ALERT)/;
 
 /** What fetch says, without a code, of ports that belong to other protocols (https://fetch.spec.whatwg.org/#port-blocking). */
 const BLOCKED_PORT = 'bad port';
@@ -30,8 +33,9 @@ const HINTS: readonly (readonly [RegExp, string])[] = [
   [/^(ERR_SSL_|EPROTO)/, 'The host does not speak TLS. If it is a registry in plain http, name it as one.'],
   [
     /^(CERT_|ERR_TLS_|UNABLE_TO_|SELF_SIGNED|DEPTH_ZERO|HOSTNAME_MISMATCH)/,
-    'Its certificate is not trusted. Point NODE_EXTRA_CA_CERTS to the file of its certificate authority.',
+    'Its certificate is not trusted. Add its authority to the certificates of this machine, to certs.d, or name its file in SSL_CERT_FILE (docs/registries.md).',
   ],
+  [/^ERR_PROXY_/, 'Check HTTPS_PROXY, HTTP_PROXY and their password, or except the registry with NO_PROXY.'],
   [/^ECONNREFUSED$/, 'Nothing listens there. Check host and port, and that the registry runs.'],
 ];
 
@@ -46,6 +50,9 @@ export const describeNetworkError = (error: unknown): string => {
   const message = last?.message || (code ?? String(error));
   return code === undefined || message.includes(code) ? message : `${message}, ${code}`;
 };
+
+/** Whether a connection over TLS failed for what was said in TLS, and not because the other side does not speak it. */
+export const provesTls = (error: unknown): boolean => codesOf(error).some((code) => SPOKEN_TLS.test(code));
 
 /** Whether another try cannot help: a name that is unknown, a certificate that is not trusted. */
 export const isLastingNetworkError = (error: unknown): boolean =>

@@ -4,6 +4,7 @@ import type { Keychain } from './credential.ts';
 import { type Destination, formatDestination } from './destination.ts';
 import { createDockerArchive } from './docker-archive.ts';
 import { readDockerArchive } from './docker-archive-reader.ts';
+import type { Hosts } from './hosts.ts';
 import { openLayoutRepository } from './layout.ts';
 import { createOciArchive, readOciArchive } from './oci-archive.ts';
 import { formatReference, type Reference } from './reference.ts';
@@ -17,6 +18,8 @@ export interface RepositoryDeps {
   readonly fetch: Fetch;
   readonly keychain: Keychain;
   readonly log: Log;
+  /** Shared by all of the process. */
+  readonly hosts: Hosts;
   readonly clock: Clock;
   /** Hosts, with or without port, that are spoken to in plain http; loopback always is. */
   readonly plainHosts: readonly string[];

@@ -35,7 +35,9 @@ export const createRegistryApi = (
     ...options,
     transport,
     repository,
-    base: `${transport.origin}/v2/${repository}`,
+    get base() {
+      return `${transport.origin}/v2/${repository}`;
+    },
     scopes,
     send: (request) => transport.send({ scopes, ...request }),
   };

@@ -1,14 +1,22 @@
 import { UserError } from '../io/error.ts';
-import { Gate } from '../io/gate.ts';
 import type { Log } from '../io/log.ts';
 import { Authorizer } from './authorizer.ts';
 import { type Body, bodyOf } from './body.ts';
 import type { Keychain } from './credential.ts';
 import { allowsPlainHttp, originOf, redactUrl, resolveLocation } from './endpoint.ts';
 import { failureOf } from './failure.ts';
+import type { Hosts } from './hosts.ts';
 import { describeNetworkError, isLastingNetworkError, networkFailure } from './network-error.ts';
 import { cancelled, drain, readCapped } from './response-body.ts';
-import { type Clock, isRetriableStatus, type Outcome, parseRetryAfter, type RetryPolicy, withRetry } from './retry.ts';
+import {
+  type Clock,
+  isRetriableStatus,
+  isTooManyRequests,
+  type Outcome,
+  parseRetryAfter,
+  type RetryPolicy,
+  withRetry,
+} from './retry.ts';
 
 export type Fetch = typeof globalThis.fetch;
 
@@ -16,6 +24,8 @@ export interface TransportOptions {
   readonly fetch: Fetch;
   readonly keychain: Keychain;
   readonly log: Log;
+  /** Shared by all of the process. */
+  readonly hosts: Hosts;
   readonly clock: Clock;
   readonly retry: RetryPolicy;
   /** Hosts (with or without port) beside loopback that are spoken to in plain http. */
@@ -46,8 +56,6 @@ export interface Reply {
   readonly body?: Buffer;
 }
 
-// One pool of keep-alive connections; registries and their proxies cut off clients that open many more.
-const SOCKETS = 16;
 const REDIRECTS = 5;
 // The slowest line that uploads are awaited on, in bytes per millisecond (64 KiB/s).
 const SLOWEST_UPLOAD = 64;
@@ -58,14 +66,17 @@ async function* chunks(body: Body): AsyncGenerator<Uint8Array> {
 
 /** Speaks HTTP to one registry for one repository: authorization, redirects, time-outs, retries, errors. */
 export class Transport {
-  readonly origin: string;
   readonly #host: string;
   readonly #options: TransportOptions;
   readonly #authorizer: Authorizer;
-  readonly #gate = new Gate(SOCKETS);
+  /** Where the registry answers, as far as its name tells. */
+  readonly #named: string;
+  /** The same once loopback hosts were asked. */
+  #origin: string;
 
   constructor(host: string, repository: string, options: TransportOptions) {
-    this.origin = originOf(host, options.plainHosts);
+    this.#named = originOf(host, options.plainHosts);
+    this.#origin = this.#named;
     this.#host = host;
     this.#options = options;
     this.#authorizer = new Authorizer({
@@ -85,6 +96,11 @@ export class Transport {
     });
   }
 
+  /** Where URLs of this registry begin. Those made before the first request was sent are good afterwards, too. */
+  get origin(): string {
+    return this.#origin;
+  }
+
   /** Sends a request that may be sent twice. Throws UserError when the answer is none of `expect`. */
   async send(request: RegistryRequest): Promise<Reply> {
     const reply = await this.#repeat(request.method, request.url, async () => {
@@ -99,7 +115,8 @@ export class Transport {
 
   /** One try with authorization and redirects; any status comes back, a broken connection throws. */
   async exchange(request: RegistryRequest): Promise<Reply> {
-    return this.#gate.run(async () => {
+    await this.#settle();
+    return this.#options.hosts.budget(new URL(this.#origin).host).inFlight(async () => {
       for (let round = 1; ; round += 1) {
         const authorization = await this.#authorizer.header(request.scopes);
         const reply = await this.#follow(request, authorization);
@@ -109,6 +126,17 @@ export class Transport {
         await drain(reply.response, this.#options.signal);
       }
     });
+  }
+
+  /** Finds out where the registry answers. */
+  async #settle(): Promise<void> {
+    this.#origin = await this.#options.hosts.origin(this.#host, this.#options);
+  }
+
+  /** The URL under the origin that was found out. */
+  #located(url: string | URL): URL {
+    const given = new URL(url);
+    return given.origin === this.#named ? new URL(this.#origin + given.pathname + given.search) : given;
   }
 
   /** The error for an answer that is no success. */
@@ -128,10 +156,12 @@ export class Transport {
       const reply = await attempt();
       const { response } = reply;
       const { status } = response;
-      if (!isRetriableStatus(status)) return { done: reply };
       const retryAfter = parseRetryAfter(response.headers.get('retry-after'), this.#options.clock.now());
+      const isPaused = isTooManyRequests(status, retryAfter);
+      if (!isRetriableStatus(status) && !isPaused) return { done: reply };
       const error = await this.failure(reply, method);
-      return { retry: `${what} was answered ${status}`, retryAfter, error: () => error };
+      if (isPaused && (retryAfter ?? 0) > this.#options.retry.maxRetryAfter) throw error;
+      return { isPaused, retry: `${what} was answered ${status}`, retryAfter, error: () => error };
     } catch (error) {
       this.#rethrowLasting(error, what);
       return {
@@ -148,7 +178,7 @@ export class Transport {
   }
 
   async #follow(request: RegistryRequest, authorization: string | undefined): Promise<Reply> {
-    let url = new URL(request.url);
+    let url = this.#located(request.url);
     const maySendAgain = request.method === 'GET' || request.method === 'HEAD';
     for (let hop = 0; ; hop += 1) {
       // Storage behind a registry is another party: the registry's credentials are not for it.
@@ -171,11 +201,14 @@ export class Transport {
   async #fetch(url: URL, method: string, headers: Readonly<Record<string, string>>, body?: Body): Promise<Response> {
     const { signal, timeout, fetch } = this.#options;
     if (signal?.aborted) throw cancelled(signal.reason);
+    const budget = this.#options.hosts.budget(url.host);
+    await budget.turn(signal);
+    const sentAt = this.#options.clock.now();
     const deadline = new AbortController();
     const limit = timeout + (body?.length ?? 0) / SLOWEST_UPLOAD;
     const timer = setTimeout(() => deadline.abort(new Error(`no answer within ${Math.round(limit / 1000)} s`)), limit);
     try {
-      return await fetch(url, {
+      const response = await fetch(url, {
         method,
         // Without this the client would ask for compressed replies and unpack them before we can check their digest.
         headers: {
@@ -188,6 +221,8 @@ export class Transport {
         signal: signal ? AbortSignal.any([signal, deadline.signal]) : deadline.signal,
         ...(body === undefined || body.length === 0 ? {} : { body: chunks(body), duplex: 'half' as const }),
       });
+      budget.heed(response, { sentAt, policy: this.#options.retry, log: this.#options.log });
+      return response;
     } finally {
       clearTimeout(timer);
     }

@@ -52,7 +52,7 @@ export class Authority {
     if (scheme === 'basic') return this.#isUser(header) ? undefined : 'Basic realm="emulator, \\"strict\\""';
     if (this.allows(header, repository, action)) return undefined;
     const scope = `repository:${repository}:${action === 'push' ? 'pull,push' : 'pull'}`;
-    return `Bearer realm="${realm ?? `http://${host}/token`}",service="emulator",scope="${scope}"`;
+    return `Bearer realm="${realm ?? `http://${request.headers.host ?? host}/token`}",service="emulator",scope="${scope}"`;
   }
 
   allows(header: string | undefined, repository: string, action: 'pull' | 'push'): boolean {

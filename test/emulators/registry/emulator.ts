@@ -1,8 +1,10 @@
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http';
+import { createServer as createSecureServer, type ServerOptions } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type AuthOptions, Authority } from './auth.ts';
 import { type Fault, FaultPlan } from './faults.ts';
+import { RateLimit } from './rate-limit.ts';
 import { handle } from './routes.ts';
 import { RegistryStore } from './store.ts';
 
@@ -15,6 +17,10 @@ export interface EmulatorOptions {
   readonly minimumChunk?: number;
   /** Whether manifests are taken whatever they name, as some registries do. */
   readonly takesAnyManifest?: boolean;
+  /** Speaks TLS. */
+  readonly tls?: ServerOptions;
+  /** Answers 429 to what is more than so many requests in a window of so many milliseconds, as `now` counts them. */
+  readonly rate?: { readonly requests: number; readonly window: number; readonly now: () => number };
 }
 
 export interface LoggedRequest {
@@ -61,7 +67,8 @@ export const startEmulator = async (options: EmulatorOptions = {}): Promise<Regi
   const authority = new Authority(options.auth ?? { scheme: 'none' });
   const faults = new FaultPlan();
   const requests: LoggedRequest[] = [];
-  const server = createServer(async (request, response) => {
+  const limit = options.rate && new RateLimit(options.rate);
+  const serve: RequestListener = async (request, response) => {
     const url = new URL(request.url ?? '/', `http://${host}`);
     const { socket } = request;
     const method = request.method ?? '';
@@ -70,6 +77,7 @@ export const startEmulator = async (options: EmulatorOptions = {}): Promise<Regi
     response.on('close', () => {
       entry.status = response.headersSent ? response.statusCode : 0;
     });
+    if (limit?.refuses(response)) return;
     const fault = faults.take(method, url.pathname);
     // The client, or the end of the server, closes the connection.
     if (fault?.kind === 'silent') return;
@@ -82,7 +90,8 @@ export const startEmulator = async (options: EmulatorOptions = {}): Promise<Regi
       // The client went away, or a fault ended the connection.
       socket.destroy();
     }
-  });
+  };
+  const server = options.tls ? createSecureServer(options.tls, serve) : createServer(serve);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const host = `127.0.0.1:${(server.address() as AddressInfo).port}`;
   return {

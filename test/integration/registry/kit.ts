@@ -5,6 +5,7 @@ import { digestOf } from '../../../src/image/digest.ts';
 import { MEDIA_TYPE } from '../../../src/image/media-type.ts';
 import type { Log } from '../../../src/io/log.ts';
 import { anonymousKeychain } from '../../../src/registry/credential.ts';
+import { Hosts } from '../../../src/registry/hosts.ts';
 import type { RepositoryDeps } from '../../../src/registry/open.ts';
 import type { Repository, StoredManifest } from '../../../src/registry/repository.ts';
 
@@ -35,21 +36,24 @@ export interface TestDeps extends RepositoryDeps {
   readonly waits: number[];
 }
 
-/** Dependencies with a clock that does not wait. */
+/** Dependencies with a clock of their own, which goes on only where something waits, and at once. */
 export const testDeps = (changes: Partial<RepositoryDeps> = {}): TestDeps => {
   const waits: number[] = [];
   const log = memoryLog();
+  let now = Date.now();
   const clock = {
-    now: () => Date.now(),
+    now: () => now,
     sleep: async (ms: number, signal?: AbortSignal) => {
       signal?.throwIfAborted();
       waits.push(ms);
+      now += ms;
     },
     random: () => 0.5,
   };
   return {
     fetch,
     keychain: anonymousKeychain,
+    hosts: new Hosts(changes.clock ?? clock),
     clock,
     plainHosts: [],
     temporaryFolder: tmpdir(),

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { allowsPlainHttp, originOf, redactUrl, resolveLocation } from '../../../src/registry/endpoint.ts';
+import { allowsPlainHttp, hostAliases, originOf, redactUrl, resolveLocation } from '../../../src/registry/endpoint.ts';
 
 it.each([
   ['localhost', true],
@@ -21,8 +21,21 @@ it.each([
   ['ghcr.io', 'https://ghcr.io'],
   ['docker.io', 'https://registry-1.docker.io'],
   ['localhost:5000', 'http://localhost:5000'],
+  ['ghcr.io:443', 'https://ghcr.io'],
+  ['localhost:80', 'http://localhost'],
 ])('originOf(%s)', (host, expected) => {
   expect(originOf(host, [])).toBe(expected);
+});
+
+it.each([
+  ['ghcr.io', ['ghcr.io', 'ghcr.io:443']],
+  ['ghcr.io:443', ['ghcr.io:443', 'ghcr.io']],
+  ['ghcr.io:80', ['ghcr.io:80']],
+  ['localhost:80', ['localhost:80', 'localhost']],
+  ['localhost', ['localhost', 'localhost:443', 'localhost:80']],
+  ['localhost:5000', ['localhost:5000']],
+])('hostAliases(%s)', (host, expected) => {
+  expect(hostAliases(host)).toEqual(expected);
 });
 
 it('redactUrl leaves out user, query and fragment', () => {

@@ -34,7 +34,11 @@ const keychainOf = (
   return {
     log,
     calls,
-    keychain: createKeychain({ configFiles: ['/docker/config.json', '/podman/auth.json'], exec, readFile, log }),
+    keychain: createKeychain({
+      configs: ['/docker/config.json', '/podman/auth.json'].map((name) => ({ name, read: () => readFile(name) })),
+      exec,
+      log,
+    }),
   };
 };
 
@@ -62,6 +66,10 @@ describe('entries of files', () => {
       'quay.io',
       basic('quay.io/org'),
     ],
+    ['the host with the port that is left out', { auths: { 'ghcr.io:443': BOB } }, 'ghcr.io', basic('ghcr.io:443')],
+    ['the host without its port', { auths: { 'https://ghcr.io': BOB } }, 'ghcr.io:443', basic('https://ghcr.io')],
+    ['a loopback host without port 80', { auths: { localhost: BOB } }, 'localhost:80', basic('localhost')],
+    ['the host of another port', { auths: { 'h:80': BOB } }, 'h', { kind: 'anonymous', origin: 'none: anonymous' }],
     ['user and password apart', { auths: { h: { username: 'bob', password: 'se:cret' } } }, 'h', basic('h')],
     ['an empty entry', { auths: { 'ghcr.io': {} } }, 'ghcr.io', { kind: 'anonymous', origin: 'none: anonymous' }],
     ['another host', { auths: { 'ghcr.io': BOB } }, 'quay.io', { kind: 'anonymous', origin: 'none: anonymous' }],
@@ -125,6 +133,16 @@ describe('helpers', () => {
     });
     expect(calls).toEqual([{ program, args: ['get'], input }]);
     expect(log.masked).toEqual(['hush']);
+  });
+
+  it('are asked for the name that was logged in to', async () => {
+    const stored = { credsStore: 'two', auths: { 'quay.io:443': {} } };
+    const { keychain, calls } = keychainOf(
+      { '/docker/config.json': stored },
+      { 'docker-credential-two': answer('ann') },
+    );
+    expect(await keychain.find('quay.io', 'a')).toMatchObject({ username: 'ann' });
+    expect(calls).toMatchObject([{ input: 'quay.io:443' }]);
   });
 
   it('may answer with an identity token', async () => {

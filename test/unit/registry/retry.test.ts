@@ -8,6 +8,10 @@ it.each([
   [null, undefined],
   ['7', 7000],
   [' 0 ', 0],
+  ['10.305464ms', 11],
+  ['880.092µs', 1],
+  ['1m30s', 90_000],
+  ['1m30', undefined],
   ['1.5', undefined],
   ['-1', undefined],
   ['soon', undefined],
@@ -23,7 +27,7 @@ it.each([
   [2, 1, undefined, 1000],
   [20, 1, undefined, 30_000],
   [1, 0, 7000, 7000],
-  [1, 0, 9_999_999, 120_000],
+  [1, 0, 9_999_999, 300_000],
 ])('backoff after try %i with random %d and Retry-After %s', (attempt, random, retryAfter, expected) => {
   expect(backoff(DEFAULT_RETRY, attempt, random, retryAfter)).toBe(expected);
 });
