@@ -16,8 +16,9 @@ import { realiseHere } from '../nix/realise.ts';
 import { isMissingBlob } from '../registry/failure.ts';
 import type { Repository } from '../registry/repository.ts';
 import { type BringTools, type BroughtLayer, bringLayers } from './bring-layers.ts';
+import { builtKind } from './built-kind.ts';
 import type { ForeignImage } from './foreign-image.ts';
-import { openImageFile } from './image-file.ts';
+import { openImageFile, pathInStore } from './image-file.ts';
 import { openLayerList } from './layer-list.ts';
 import { openStream } from './stream-script.ts';
 
@@ -62,15 +63,13 @@ export function buildForeign(job: ForeignJob, tools: BuildTools): Promise<BuiltI
   });
 }
 
-const openImage = ({ foreign, system }: ForeignJob, tools: BuildTools): Promise<ForeignImage> => {
-  switch (foreign.kind) {
-    case 'archive':
-      return openImageFile(foreign, system, tools.tempDir, tools.signal);
-    case 'stream':
-      return openStream(foreign, system, tools);
-    case 'nix2container':
-      return openLayerList(foreign, system);
-  }
+/** Opens what was built. Marks of archives and scripts may contradict each other, so the file itself goes first. */
+const openImage = async ({ foreign, system }: ForeignJob, tools: BuildTools): Promise<ForeignImage> => {
+  if (foreign.kind === 'nix2container') return openLayerList(foreign, system);
+  const kind = (await builtKind(await pathInStore(foreign.outPath))) ?? foreign.kind;
+  return kind === 'stream'
+    ? openStream(foreign, system, tools)
+    : openImageFile(foreign, system, tools.tempDir, tools.signal);
 };
 
 async function bringImage(

@@ -35,6 +35,8 @@ export const foreignAnswerSchema = z.object({
   path: z.string(),
   /** The system that builds it. */
   system: z.string().nullable(),
+  /** The system that it runs on; null where the derivation does not say. */
+  hostSystem: z.string().nullable(),
 });
 
 export type ForeignAnswer = z.infer<typeof foreignAnswerSchema>;
@@ -50,7 +52,12 @@ export type ForeignAnswer = z.infer<typeof foreignAnswerSchema>;
  *
  * Marks (nixpkgs dockerTools, nix2container, NixOS's image modules): an image has `imageName` and `imageTag`; one that
  * is streamed `isExe`, older ones a name that begins with `stream-`; nix2container adds `copyToRegistry`; disk images
- * carry `config` and `filePath`, those made by systemd-repart `repartConfigDirectory`.
+ * carry `config` and `filePath`, those made by systemd-repart `repartConfigDirectory`. `buildLayeredImage` passes on the
+ * marks of the stream that it packs, `isExe` too, so `stream` and a name that ends as an archive's go before them. A
+ * name proves nothing, so builds look at the file itself (`src/foreign/`).
+ *
+ * A tag that nobody gave is the hash of a store path: of the image, or of the `conf` of the stream that it comes from.
+ * buildLayeredImage gave no access to that before March 2024, so there any such hash counts.
  */
 export const RECOGNISE = `
   isDerivation = v: builtins.isAttrs v && v.type or null == "derivation";
@@ -60,7 +67,14 @@ export const RECOGNISE = `
     else if isDerivation v && v ? nixImage && isDefinition v.nixImage then v.nixImage
     else null;
   hasMarks = names: v: builtins.all (name: v ? \${name} || builtins.isAttrs (v.passthru or null) && v.passthru ? \${name}) names;
-  isStream = v: v.isExe or false == true || builtins.substring 0 7 (textOf (v.name or null)) == "stream-";
+  isStream = v:
+    let
+      name = textOf (v.name or null);
+      beginsAsStream = builtins.substring 0 7 name == "stream-";
+      endsAsArchive = builtins.match ".*[.](tar([.][a-z0-9]+)?|tgz)" name != null;
+      isExe = v.isExe or false == true;
+    in
+    !(hasMarks [ "stream" ] v) && (if endsAsArchive then isExe && beginsAsStream else isExe || beginsAsStream);
   textOf = v: if builtins.isString v then builtins.unsafeDiscardStringContext v else "";
   textOrNull = v: if textOf v == "" then null else textOf v;
   kindOf = v:
@@ -76,13 +90,25 @@ export const RECOGNISE = `
     else if output == "diskImages" then "disk"
     else if output == "dockerImages" || output == "ociImages" then (if isStream v then "stream" else "archive")
     else null;
+  hashOf = v: builtins.substring 0 32 (baseNameOf (textOf (v.outPath or null)));
+  isOwnHash = v: tag:
+    builtins.elem tag (map hashOf [ v (v.conf or { }) (v.stream.conf or { }) ])
+    || !(v ? buildArgs || v ? stream || v ? conf || v ? copyToRegistry)
+      && builtins.match "[0-9a-df-np-sv-z]{32}" tag != null && builtins.match "[0-9a-f]*" tag == null;
+  architectures = { amd64 = "x86_64-linux"; arm64 = "aarch64-linux"; };
+  hostSystemOf = v:
+    let architecture = v.buildArgs.architecture or null; in
+    if builtins.isString architecture then architectures.\${architecture} or "\${textOf architecture}-linux"
+    else textOrNull (v.stdenv.hostPlatform.system or null);
   foreignOf = kind: v: {
     inherit kind;
     name = textOrNull (v.imageName or v.passthru.imageName or null);
-    tag = textOrNull (v.imageTag or v.passthru.imageTag or null);
+    tag = let tag = textOrNull (v.imageTag or v.passthru.imageTag or null); in
+      if tag != null && isOwnHash v tag then null else tag;
     drvPath = textOf v.drvPath;
     output = v.outputName or "out";
     path = textOf v.outPath;
     system = textOrNull (v.system or null);
+    hostSystem = hostSystemOf v;
   };
 `;

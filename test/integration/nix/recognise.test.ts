@@ -8,6 +8,19 @@ const KINDS: readonly (readonly [string, string, string | null])[] = [
   ['image { imageName = "a"; passthru = { imageTag = "b"; }; }', 'packages', 'archive'],
   ['image { imageName = "a"; imageTag = "b"; isExe = true; }', 'packages', 'stream'],
   ['image { name = "stream-a"; imageName = "a"; imageTag = "b"; }', 'packages', 'stream'],
+  // buildLayeredImage passes on the marks of the stream that it packs; older ones give no access to it.
+  [
+    'image { name = "a.tar.gz"; imageName = "a"; imageTag = "b"; isExe = true; stream = throw "s"; }',
+    'packages',
+    'archive',
+  ],
+  ['image { name = "a.tar.zst"; imageName = "a"; imageTag = "b"; isExe = true; }', 'packages', 'archive'],
+  ['image { imageName = "a"; imageTag = "b"; isExe = true; passthru = { stream = 1; }; }', 'packages', 'archive'],
+  // An image `org/stream-server`, and a streamed one that is called like a file.
+  ['image { name = "stream-server.tar.gz"; imageName = "a"; imageTag = "b"; }', 'packages', 'archive'],
+  ['image { name = "stream-server.tar"; imageName = "a"; imageTag = "b"; }', 'packages', 'archive'],
+  ['image { name = "stream-server.tgz"; }', 'dockerImages', 'archive'],
+  ['image { name = "stream-a.tar"; imageName = "a"; imageTag = "b"; isExe = true; }', 'packages', 'stream'],
   ['image { imageName = "a"; imageTag = "b"; copyToRegistry = throw "copy"; }', 'packages', 'nix2container'],
   ['image { config = throw "config"; filePath = throw "path"; }', 'packages', 'disk'],
   ['image { passthru = { config = 1; filePath = 1; }; }', 'packages', 'disk'],
@@ -52,7 +65,49 @@ describe.each(nixVersionsUnderTest().map((version) => [version.label, version] a
     const image = 'image { builder = "/bin/sh"; imageName = "ghcr.io/a"; imageTag = ""; }';
     const answer = foreignAnswerSchema.parse(await evaluate(version, `foreignOf "archive" (${image})`));
     expect(answer).toMatchObject({ name: 'ghcr.io/a', tag: null, output: 'out', system: 'x86_64-linux' });
+    expect(answer.hostSystem).toBeNull();
     expect(answer.path).toMatch(/^\/nix\/store\/[0-9a-z]{32}-x$/);
     expect(answer.drvPath).toMatch(/-x\.drv$/);
+  });
+
+  test('the system that an image runs on is that of its standard environment, or of its architecture', async () => {
+    const host = '{ hostPlatform.system = "aarch64-linux"; }';
+    const found = await evaluate(
+      version,
+      `map hostSystemOf [
+        (image { stdenv = ${host}; })
+        (image { stdenv = ${host}; buildArgs.architecture = "amd64"; })
+        (image { buildArgs.architecture = "arm64"; })
+        (image { buildArgs.architecture = "riscv64"; })
+        (image { buildArgs = { }; })
+      ]`,
+    );
+    expect(found).toEqual(['aarch64-linux', 'x86_64-linux', 'aarch64-linux', 'riscv64-linux', null]);
+  });
+
+  test('a tag that nobody gave, which is the hash of a store path, is no tag', async () => {
+    const found = await evaluate(
+      version,
+      `let
+        conf = image { name = "conf.json"; builder = "x"; };
+        made = more: let self = image ({ builder = "x"; imageName = "a"; } // more self); in (foreignOf "archive" self).tag;
+        hash = "0a1b2c3d4f5g6h7i8j9k0l1m2n3p4q5r";
+      in [
+        (made (self: { buildArgs = { }; imageTag = hashOf self; }))
+        (made (self: { copyToRegistry = 1; imageTag = hashOf self; }))
+        (made (_: { inherit conf; imageTag = hashOf conf; }))
+        (made (_: { stream.conf = conf; imageTag = hashOf conf; }))
+        (made (_: { imageTag = hash; }))
+        (made (_: { buildArgs = { }; imageTag = hash; }))
+        (made (_: { imageTag = "d41d8cd98f00b204a9800998acf8427a"; }))
+        (made (_: { imageTag = "v1"; }))
+      ]`,
+    );
+    expect(found).toEqual([
+      ...Array(5).fill(null),
+      '0a1b2c3d4f5g6h7i8j9k0l1m2n3p4q5r',
+      'd41d8cd98f00b204a9800998acf8427a',
+      'v1',
+    ]);
   });
 });
