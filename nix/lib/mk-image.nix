@@ -75,6 +75,14 @@ let
     else
       throw "mkImage: packages of ${system} cannot run in an image; take those of ${builtins.concatStringsSep " or " systems}";
 
+  # What the programs are built on.
+  builderOf =
+    values:
+    let
+      found = builtins.filter (system: system != null) (map (value: value.system or null) (builtins.filter builtins.isAttrs values));
+    in
+    if found == [ ] then null else builtins.head found;
+
   # Whole store paths that were written without context (as plain text) are needed as well.
   plainRoots =
     roots: paths:
@@ -103,6 +111,7 @@ let
     name = args.name or (throw "mkImage: 'name' is missing");
     tag = args.tag or null;
     system = args.system or (inferSystem (trees ++ fileSources));
+    buildSystem = builderOf (trees ++ fileSources);
     copyToRoot = map treeOf trees;
     rootFiles = args.rootFiles or "link";
     config = configOf (args.config or { });

@@ -4,12 +4,15 @@ import type { Host } from '../host/host.ts';
 import type { System } from '../image/system.ts';
 import { UserError } from '../io/error.ts';
 import { type Discovered, discover, type Source } from '../nix/discover.ts';
+import { needsImport } from '../nix/failure.ts';
 import { parseAttributePath } from '../nix/installable.ts';
+import { listed } from '../nix/not-image.ts';
 import { filterSystems } from '../plan/filter.ts';
 import { chooseImages } from '../plan/images.ts';
 import { type MatrixJob, matrixOf, parseRunner, tooLarge } from '../plan/matrix.ts';
 import { noImages } from '../plan/nothing.ts';
 import { isContainer, PLAN_VERSION, type Plan, type PlannedImage } from '../plan/plan.ts';
+import { isWarning, problemsError } from '../plan/problems.ts';
 import { markPublished, type PublishedPlaces } from '../plan/published.ts';
 import { planSummary, planText, sourceText } from '../plan/report.ts';
 import { parseTagLine } from '../publish/tag-lines.ts';
@@ -27,7 +30,7 @@ export const plan = defineCommand({
   name: 'plan',
   summary: 'Find every image of a flake and say which build jobs are needed.',
   description:
-    'Evaluates once, for all systems, and builds nothing: neither images nor what an evaluation would import. With `to`, ' +
+    'Evaluates once, for all systems, and builds no image, nor what an evaluation would import unless it may. With `to`, ' +
     'images that are published there with the same content need no build job. The output `matrix` is for ' +
     '`strategy.matrix`, the output `plan` for `publish`.',
   inputs: {
@@ -64,6 +67,9 @@ export const plan = defineCommand({
       placeholder: 'TAG',
       parse: parseTag,
     }),
+    allowMissing: flag({
+      description: 'Plan an image although a system that it is published for is gone or does not evaluate.',
+    }),
     force: flag({ description: 'Build every image, published or not.' }),
     nixosVariants: lines({
       description:
@@ -75,7 +81,7 @@ export const plan = defineCommand({
   },
   outputs: {
     matrix:
-      'Build jobs that are needed, as JSON for `strategy.matrix`: name, system, runner, kind, attr, installable, key.',
+      'Build jobs that are needed, as JSON for `strategy.matrix`: name, system, buildSystem, runner, kind, attr, installable, key.',
     any: 'Whether a build job is needed: `true` or `false`.',
     images: 'All images as JSON: name, kind, systems, and why each was taken.',
     plan: 'The whole plan as JSON, for `publish`.',
@@ -92,11 +98,16 @@ export const plan = defineCommand({
     if (to) checkTemplate(to, containerNames(planned.images));
     const places = await placesOf(host, inputs);
     const tags = { named: changedSince, moved: await tagsOfRun(inputs.tag, host) };
-    const images =
-      to && !force
-        ? await markPublished(planned.images, (image) => publishedPlaces(image, to, tags, host, places), host.log)
-        : planned.images;
-    const whole = { ...planned, to: to?.text ?? null, images: [...images] };
+    const marked = to
+      ? await markPublished(
+          planned.images,
+          (image) => publishedPlaces(image, to, tags, host, places),
+          { systems, reuse: !force },
+          host.log,
+        )
+      : planned.images;
+    const images = inputs.allowMissing ? marked.map((image) => ({ ...image, missing: [] })) : [...marked];
+    const whole = { ...planned, to: to?.text ?? null, images };
     const include = matrixOf(whole, inputs.runners);
     const large = tooLarge(whole, include);
     if (large && host.kind === 'runner') throw large;
@@ -131,22 +142,29 @@ function choose(
   systems: readonly System[],
   globs: readonly string[],
 ): Omit<Plan, 'to'> {
-  const { images, leftOut } = chooseImages(found, { images: globs, systems, isFile: source.kind === 'file' });
-  if (images.length === 0) throw noImages(sourceText(source), leftOut, globs);
+  const { images, leftOut, problems } = chooseImages(found, { images: globs, systems, isFile: source.kind === 'file' });
+  if (images.length === 0) throw problemsError(problems) ?? noImages(sourceText(source), leftOut, globs);
   return {
     schemaVersion: PLAN_VERSION,
     source: source.kind === 'flake' ? { flake: source.flake, file: null } : { flake: null, file: source.file },
     images: [...images],
     leftOut: [...leftOut],
+    problems: [...problems],
   };
 }
 
-/** Packages fail to evaluate for many a reason that concerns no image; in an output of images it is news. */
+/** Packages fail to evaluate for many a reason that concerns no image; of what looks like one it is news. */
 function warnOfBroken({ leftOut }: Pick<Plan, 'leftOut'>, { log }: Host): void {
-  for (const { attr, why, broken } of leftOut) {
-    const write = broken && !attr.startsWith('packages.') ? log.warn : log.debug;
-    write(`left out: ${attr}: ${why}`);
+  for (const item of leftOut) {
+    const write = isWarning(item) ? log.warn : log.debug;
+    write(`left out: ${item.attr}: ${item.why}`);
   }
+  const imports = leftOut.filter((item) => item.broken && !isWarning(item) && needsImport(item.why));
+  if (imports.length === 0) return;
+  log.warn(
+    `left out: ${listed(imports.map(({ attr }) => attr))}: cannot be looked at without building what they import; ` +
+      'should images be among them, allow-import-from-derivation shows',
+  );
 }
 
 const containerNames = (images: readonly PlannedImage[]): string[] =>
@@ -164,9 +182,14 @@ function publishedPlaces(
   places: Places,
 ): PublishedPlaces {
   const destination = inFolder(destinationOf(to, name), cwd);
-  const usual = [...chooseTags(destination, moved?.of(name) ?? [], tag), ...(tag === null ? [] : [tag]), USUAL_TAG];
+  const toMove = chooseTags(destination, moved?.of(name) ?? [], tag);
+  const usual = [...toMove, ...(tag === null ? [] : [tag]), USUAL_TAG];
   const references = named.length > 0 ? named : [...new Set(usual)];
-  return { references, open: (reference) => places.openForReading(withTag(destination, reference)) };
+  return {
+    references,
+    moved: toMove,
+    open: (reference) => places.openForReading(withTag(destination, reference)),
+  };
 }
 
 /** The same place under another tag; an archive for docker names its image in another way, and is never read. */
@@ -179,6 +202,7 @@ function withTag(destination: Destination, tag: string): Destination {
 }
 
 function result(planned: Plan, include: readonly MatrixJob[]) {
+  const failure = problemsError(planned.problems, planned.to === null ? [] : planned.images);
   const images = planned.images.map(({ name, why, jobs }) => ({
     name,
     kind: jobs[0]?.kind,
@@ -195,5 +219,6 @@ function result(planned: Plan, include: readonly MatrixJob[]) {
     data: planned,
     text: planText(planned),
     summary: planSummary(planned),
+    ...(failure === undefined ? {} : { failure }),
   };
 }

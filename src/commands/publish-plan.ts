@@ -9,7 +9,16 @@ import { parseJson } from '../io/json.ts';
 import { plainMarkdown } from '../io/markdown.ts';
 import { mapParallel } from '../io/parallel.ts';
 import { fileInstallable, type Installable, installableText, parseInstallable } from '../nix/installable.ts';
-import { isContainer, isNeeded, type Plan, type PlannedImage, type PlannedJob, parsePlan } from '../plan/plan.ts';
+import {
+  isContainer,
+  isNeeded,
+  type LeftOut,
+  type Plan,
+  type PlannedImage,
+  type PlannedJob,
+  parsePlan,
+} from '../plan/plan.ts';
+import { isWarning, lostSystems } from '../plan/problems.ts';
 import { jobParts, type Part } from '../publish/part.ts';
 import { checkPlatforms } from '../publish/platforms.ts';
 import { references } from '../publish/report.ts';
@@ -67,6 +76,8 @@ export async function publishPlan(plan: Plan, inputs: PlanInputs, collect: Colle
   const areRegistries = to.every((template) => destinationOf(template, 'name').kind === 'registry');
   // A build keeps all cores busy by itself.
   const atOnce = areRegistries && !inputs.buildMissing ? AT_ONCE : 1;
+  const warnings = plan.leftOut.filter(isWarning);
+  for (const { attr, why } of warnings) host.log.warn(`the plan left out ${attr}: ${why}`);
   const outcomes = await mapParallel(images, to.length > 0 ? atOnce : 1, async (image): Promise<Outcome> => {
     try {
       const parts = await partsOf(image, plan, inputs, collect, publishing);
@@ -77,17 +88,23 @@ export async function publishPlan(plan: Plan, inputs: PlanInputs, collect: Colle
       return { name: image.name, error };
     }
   });
-  return joined(outcomes);
+  const unplanned =
+    inputs.image === undefined ? plan.problems : plan.problems.filter(({ name }) => name === inputs.image);
+  const problems = unplanned.map(
+    ({ name, why, hint }): Outcome => ({ name, error: new UserError('definition', why, { hint }) }),
+  );
+  return joined([...outcomes, ...problems], warnings);
 }
 
 type Outcome = { readonly image: PublishedImage } | { readonly name: string; readonly error: UserError };
 
 /** The containers of a plan, as far as the inputs ask for them. */
 function chosenImages(plan: Plan, { image, system }: PlanInputs): PlannedImage[] {
-  const wanted = (job: PlannedJob): boolean => isContainer(job) && (system.length === 0 || system.includes(job.system));
+  const isAsked = (one: { readonly system: System }): boolean => system.length === 0 || system.includes(one.system);
+  const wanted = (job: PlannedJob): boolean => isContainer(job) && isAsked(job);
   const images = plan.images
     .filter(({ name }) => image === undefined || image === name)
-    .map((planned) => ({ ...planned, jobs: planned.jobs.filter(wanted) }))
+    .map((planned) => ({ ...planned, jobs: planned.jobs.filter(wanted), missing: planned.missing.filter(isAsked) }))
     .filter(({ jobs }) => jobs.length > 0);
   if (images.length > 0) return images;
   throw new UserError(
@@ -110,6 +127,8 @@ async function partsOf(
   collect: CollectHandovers,
   { places, host, nix, reuseFrom }: Publishing,
 ): Promise<Part[]> {
+  const lost = lostSystems(image);
+  if (lost && !allowMissing) throw lost;
   const planned = to === null ? undefined : parseDestinationTemplate(to);
   const needed = image.jobs.filter(isNeeded);
   const layerPlaces = (name: string): Destination[] => [
@@ -173,7 +192,9 @@ function jobsTogether(source: Plan['source'], jobs: readonly PlannedJob[]) {
   const groups = new Map<string, { installable: Installable; systems: System[] }>();
   for (const { attr, system } of jobs) {
     const installable = installableOf(source, attr);
-    const open = installable.kind === 'flake' ? { ...installable, system: undefined } : installable;
+    // A cross-compiled image stands under another system than its own.
+    const isNative = installable.kind === 'flake' && installable.system === system;
+    const open = isNative ? { ...installable, system: undefined } : installable;
     const key = installableText(open);
     const group = groups.get(key);
     if (group) group.systems.push(system);
@@ -209,13 +230,13 @@ function checkKey(part: Part, jobs: readonly PlannedJob[]): void {
   });
 }
 
-function joined(outcomes: readonly Outcome[]) {
+function joined(outcomes: readonly Outcome[], leftOut: readonly LeftOut[]) {
   const images = outcomes.flatMap((outcome) => ('image' in outcome ? [outcome.image] : []));
   const failed = outcomes.flatMap((outcome) => ('image' in outcome ? [] : [outcome]));
   const results = images.map(resultOf);
   const [sole] = outcomes.length === 1 ? results : [];
   const digests = Object.fromEntries(images.map(({ name, published }) => [name, published.index.digest]));
-  const list = failed.map(({ name, error }) => `- ${plainMarkdown(name)}: ${plainMarkdown(error.message)}\n`).join('');
+  const list = lines(failed.map(({ name, error }) => [name, error.message]));
   return {
     outputs: {
       digest: sole?.outputs.digest ?? '',
@@ -226,15 +247,22 @@ function joined(outcomes: readonly Outcome[]) {
       schemaVersion: 1,
       images: results.map(({ data }) => data),
       failed: failed.map(({ name, error }) => ({ name, code: error.code, message: error.message })),
+      leftOut: leftOut.map(({ attr, why }) => ({ attr, why })),
     },
     text: results.map(({ text }, at) => `${images[at]?.name}\n${text}`).join('\n\n'),
     summary: [
       ...results.map(({ summary }) => summary),
       ...(failed.length > 0 ? [`### Not published\n\n${list}`] : []),
+      ...(leftOut.length > 0
+        ? [`### Left out of the plan\n\n${lines(leftOut.map(({ attr, why }) => [attr, why]))}`]
+        : []),
     ].join('\n'),
     ...(failed.length > 0 ? { failure: failureOf(failed, outcomes.length) } : {}),
   };
 }
+
+const lines = (items: readonly (readonly [string, string])[]): string =>
+  items.map(([what, why]) => `- ${plainMarkdown(what)}: ${plainMarkdown(why)}\n`).join('');
 
 function failureOf(failed: readonly { readonly name: string; readonly error: UserError }[], all: number): UserError {
   const [first] = failed;

@@ -13,6 +13,10 @@ export const nixInputs = {
     description: 'One more argument for each evaluation by Nix; several are given one by one.',
     placeholder: 'ARG',
   }),
+  allowImportFromDerivation: flag({
+    description:
+      'Build what an evaluation imports (import from derivation, as `callCabal2nix` and haskell.nix do); such images are refused unless given.',
+  }),
   store: text({
     description:
       "Nix store that images are built in and read from, such as `ssh-ng://HOST` or `local?root=DIR`; Nix's own settings count unless given.",

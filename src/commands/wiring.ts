@@ -6,18 +6,23 @@ import { UserError } from '../io/error.ts';
 import { LayerThreads } from '../layer/layer-threads.ts';
 import { fileInstallable, type Installable, parseInstallable } from '../nix/installable.ts';
 import { type Elsewhere, type Nix, openNix } from '../nix/nix.ts';
+import { importFlags } from '../nix/settings.ts';
 import type { Places } from './places.ts';
 
 /** What a command's inputs say about Nix. */
 export interface NixInputs extends Elsewhere {
   readonly nixArg: readonly string[];
+  readonly allowImportFromDerivation: boolean;
 }
 
 /** Arguments that would reach evaluations only, and have inputs of their own that reach everything. */
 const OWN_INPUTS = ['--store', '--eval-store', '--builders'];
 
 /** Opens the Nix of this machine. Throws UserError `input` and what `openNix` throws. */
-export async function nixOf(host: Host, { nixArg, store, evalStore, builders }: NixInputs): Promise<Nix> {
+export async function nixOf(
+  host: Host,
+  { nixArg, allowImportFromDerivation, store, evalStore, builders }: NixInputs,
+): Promise<Nix> {
   const own = nixArg.find((argument) => OWN_INPUTS.includes(argument));
   if (own !== undefined) {
     throw new UserError('input', `--nix-arg ${own} would reach evaluations only`, {
@@ -25,7 +30,9 @@ export async function nixOf(host: Host, { nixArg, store, evalStore, builders }: 
     });
   }
   const elsewhere = { store, evalStore, builders };
-  return openNix({ exec: host.exec, log: host.log, signal: host.signal, nixArgs: nixArg, elsewhere });
+  // A person's own arguments follow, and of equal options the last counts.
+  const nixArgs = [...importFlags(allowImportFromDerivation), ...nixArg];
+  return openNix({ exec: host.exec, log: host.log, signal: host.signal, nixArgs, elsewhere });
 }
 
 /** The installables that a command was given. Throws UserError `input` when flake and file are mixed. */

@@ -10,6 +10,7 @@ import { manifestBytes } from '../image/manifest.ts';
 import { MEDIA_TYPE } from '../image/media-type.ts';
 import type { System } from '../image/system.ts';
 import { codecOf } from '../layer/codec.ts';
+import { pathInStore } from '../layer/inside-store.ts';
 import type { Foreign } from '../nix/foreign.ts';
 import { withGcRoots } from '../nix/gc-roots.ts';
 import { realiseHere } from '../nix/realise.ts';
@@ -18,7 +19,7 @@ import type { Repository } from '../registry/repository.ts';
 import { type BringTools, type BroughtLayer, bringLayers } from './bring-layers.ts';
 import { builtKind } from './built-kind.ts';
 import type { ForeignImage } from './foreign-image.ts';
-import { openImageFile, pathInStore } from './image-file.ts';
+import { openImageFile } from './image-file.ts';
 import { openLayerList } from './layer-list.ts';
 import { openStream } from './stream-script.ts';
 
@@ -66,7 +67,7 @@ export function buildForeign(job: ForeignJob, tools: BuildTools): Promise<BuiltI
 /** Opens what was built. Marks of archives and scripts may contradict each other, so the file itself goes first. */
 const openImage = async ({ foreign, system }: ForeignJob, tools: BuildTools): Promise<ForeignImage> => {
   if (foreign.kind === 'nix2container') return openLayerList(foreign, system);
-  const kind = (await builtKind(await pathInStore(foreign.outPath))) ?? foreign.kind;
+  const kind = (await builtKind(pathInStore(foreign.outPath))) ?? foreign.kind;
   return kind === 'stream'
     ? openStream(foreign, system, tools)
     : openImageFile(foreign, system, tools.tempDir, tools.signal);

@@ -129,6 +129,11 @@ export const definitionSchema = z
     name: imageNameSchema.describe('Repository name of the image.'),
     tag: tagSchema.nullable().default(null),
     system: systemSchema.nullable().default(null).describe('System whose programs the image holds.'),
+    buildSystem: z
+      .string()
+      .nullable()
+      .default(null)
+      .describe('System that builds these programs: another one where they are cross-compiled.'),
     roots: z.array(rootSchema),
     copyToRoot: z.array(storePathSchema).default([]).describe('Store paths whose trees are merged into /.'),
     rootFiles: z

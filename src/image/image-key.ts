@@ -37,11 +37,11 @@ const keyOf = (value: { readonly [name: string]: Json }): string =>
 /**
  * What an image is made of for one system, as 64 hexadecimal digits: equal keys, equal images. Known without building:
  * store paths stand for their content, for Nix makes them by what goes into it. Name and tag say where an image goes,
- * not what it is, tests look at it, and a derivation may change (another mirror of a source) without its path; none of
+ * not what it is, tests look at it, where it is built changes the store paths or nothing, and a derivation may change (another mirror of a source) without its path; none of
  * them counts.
  */
 export function definitionKey(definition: Definition, system: System): string {
-  const { name: _name, tag: _tag, tests: _tests, roots, created, format, ...rest } = definition;
+  const { name: _name, tag: _tag, tests: _tests, buildSystem: _builder, roots, created, format, ...rest } = definition;
   // Left out where they say nothing, so that images made before there were such fields are known still.
   const content = { ...rest, ...(created === null ? {} : { created }), ...(format === 'oci' ? {} : { format }) };
   const paths = [...new Set(roots.map(({ outPath }) => outPath))].sort();

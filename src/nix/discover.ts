@@ -1,7 +1,8 @@
+import { randomUUID } from 'node:crypto';
+import { SYSTEMS } from '../image/system.ts';
 import { mapParallel } from '../io/parallel.ts';
 import { parseAnswer } from './answer.ts';
 import {
-  childrenExpression,
   type DiscoveryOptions,
   type Entry,
   entriesExpression,
@@ -9,26 +10,19 @@ import {
   filePlaces,
   flakePlaces,
   type Place,
-  pathsSchema,
 } from './discovery-expression.ts';
 import { evaluationFailure, nixMessage } from './failure.ts';
+import { AT_ONCE, type Broken, type EvaluatePlaces, exploreAround } from './find-culprits.ts';
 import { attributeText } from './installable.ts';
 import type { Nix } from './nix.ts';
 import { functionArguments } from './probe.ts';
+import { MIXED_OUTPUTS } from './recognise.ts';
 import { wholeFlake } from './version.ts';
 
 /** What is searched for images: a flake, or a file and an attribute path in it. */
 export type Source =
   | { readonly kind: 'flake'; readonly flake: string }
   | { readonly kind: 'file'; readonly file: string; readonly path: readonly string[] };
-
-/** A place that could not be evaluated, with nix's own words. */
-export interface Broken {
-  readonly kind: 'broken';
-  readonly path: readonly string[];
-  readonly system: string | null;
-  readonly message: string;
-}
 
 export type Discovered = Exclude<Entry, { kind: 'throws' }> | Broken;
 
@@ -38,118 +32,114 @@ export interface DiscoverOptions {
   readonly variants: readonly string[];
 }
 
-/** Evaluations at once where one did not do: each takes a core and, with nixpkgs, several hundred megabytes. */
-const AT_ONCE = 4;
-
-/** Places in one evaluation at most where one did not do: they stand in its arguments, which are limited to 128 KiB. */
-const PLACES_AT_ONCE = 250;
-
 /** Messages of `throw` that are asked for, an evaluation each; of more, only the place is told. */
-const MESSAGES = 32;
+const MESSAGES = 16;
 
 const THROWS = 'throws an error';
-
-// Derivations that must be built before the evaluation can go on would make a plan of a build.
-const FLAGS = ['--option', 'eval-cache', 'false', '--option', 'allow-import-from-derivation', 'false'];
 
 type Answer = { readonly ok: true; readonly stdout: string } | { readonly ok: false; readonly stderr: string };
 
 const sourceText = (source: Source): string => (source.kind === 'flake' ? source.flake : `--file ${source.file}`);
 
+interface Search {
+  readonly nix: Nix;
+  readonly source: Source;
+  readonly options: DiscoveryOptions;
+}
+
 /** One evaluation over the whole flake or file; a failure is a result. */
-const apply = async (nix: Nix, source: Source, expression: string): Promise<Answer> => {
+const apply = async (
+  { nix, source }: Search,
+  expression: string,
+  onStderrLine = (line: string): void => nix.log.debug(line),
+): Promise<Answer> => {
   const where =
     source.kind === 'flake'
       ? ['--no-write-lock-file', ...nix.nixArgs, ...wholeFlake(nix.version, source.flake)]
       : [...nix.nixArgs, '--file', source.file, ''];
-  const args = ['eval', '--json', ...FLAGS, '--apply', expression, ...where];
-  const result = await nix.command(args, { onStderrLine: (line) => nix.log.debug(line) });
+  const args = ['eval', '--json', '--option', 'eval-cache', 'false', '--apply', expression, ...where];
+  const result = await nix.command(args, { onStderrLine });
   return result.exitCode === 0 ? { ok: true, stdout: result.stdout } : { ok: false, stderr: result.stderr };
 };
 
-const broken = ({ path, system }: Place, message: string): Broken => ({ kind: 'broken', path, system, message });
-
-const halves = (places: readonly Place[]): (readonly Place[])[] => {
-  const size = Math.min(Math.ceil(places.length / 2), PLACES_AT_ONCE);
-  return Array.from({ length: Math.ceil(places.length / size) }, (_, at) => places.slice(at * size, (at + 1) * size));
-};
-
-/** What a batch of places gave, or the smaller ones to try in its stead. */
-interface Step {
-  readonly found: readonly (Entry | Broken)[];
-  readonly more: readonly (readonly Place[])[];
-}
-
 /**
  * All that looks like an image, found by one evaluation. Where that dies (`throw` is caught, other errors are not), the
- * places are halved until the broken ones are alone, several evaluations at once: these come back with nix's message, and
- * the rest goes on. Throws UserError `evaluation` when flake or file itself does not evaluate. Builds nothing.
+ * broken places come back with nix's message, and the rest goes on; see `exploreAround`. Throws UserError `evaluation`
+ * when flake or file itself does not evaluate. Builds nothing that Nix is not allowed to import.
  */
-export const discover = async (nix: Nix, source: Source, given: DiscoverOptions): Promise<readonly Discovered[]> => {
-  const options: DiscoveryOptions = {
-    ...given,
-    base: source.kind === 'file' ? source.path : undefined,
-    given: functionArguments(nix.nixArgs),
-    caught: true,
+export const discover = async (
+  nix: Nix,
+  source: Source,
+  { systems, variants }: DiscoverOptions,
+): Promise<readonly Discovered[]> => {
+  const isFlake = source.kind === 'flake';
+  const search: Search = {
+    nix,
+    source,
+    options: {
+      // A cross-compiled image stands under the system that it is built on.
+      systems: isFlake ? SYSTEMS : systems,
+      variants,
+      base: isFlake ? undefined : source.path,
+      given: functionArguments(nix.nixArgs),
+      caught: true,
+    },
   };
-  const places = source.kind === 'flake' ? flakePlaces(given.variants) : filePlaces(source.path, given.systems);
-  const entries = await explore(nix, source, places, options);
-  return withMessages(nix, source, entries, options);
+  const places = isFlake ? flakePlaces(variants) : filePlaces(source.path, systems);
+  const whole = await apply(search, entriesExpression(places, search.options));
+  const entries = whole.ok
+    ? parseAnswer(sourceText(source), whole.stdout, entriesSchema)
+    : await exploreWithMarks(search, places, whole.stderr);
+  return withMessages(search, entries, systems);
 };
 
-async function explore(
-  nix: Nix,
-  source: Source,
-  places: readonly Place[],
-  options: DiscoveryOptions,
-): Promise<(Entry | Broken)[]> {
+function exploreWithMarks(search: Search, places: readonly Place[], stderr: string): Promise<(Entry | Broken)[]> {
+  const { nix, source, options } = search;
   const what = sourceText(source);
-  const whole = await apply(nix, source, entriesExpression(places, options));
-  if (whole.ok) return parseAnswer(what, whole.stdout, entriesSchema);
-  const outputs = await apply(nix, source, 'top: builtins.isAttrs top');
-  if (!outputs.ok) throw evaluationFailure(what, outputs.stderr);
-  nix.log.info(`evaluating ${what} at once failed (${nixMessage(whole.stderr).split('\n')[0]}); looking for the place`);
-  const found: (Entry | Broken)[] = [];
-  for (let batches = halves(places); batches.length > 0; ) {
-    const steps = await mapParallel(batches, AT_ONCE, (batch) => exploreBatch(nix, source, batch, options));
-    found.push(...steps.flatMap((step) => step.found));
-    batches = steps.flatMap((step) => step.more);
-  }
-  return found;
+  nix.log.info(`evaluating ${what} at once failed (${nixMessage(stderr).split('\n')[0]}); looking for the place`);
+  // Nobody who is evaluated can know it.
+  const marker = `nix-images:${randomUUID()}:`;
+  const evaluate: EvaluatePlaces = async (some) => {
+    const marks: string[] = [];
+    const answer = await apply(search, entriesExpression(some, { ...options, marker }), (line) => {
+      const at = line.indexOf(marker);
+      if (at >= 0) marks.push(line.slice(at + marker.length));
+      else nix.log.debug(line);
+    });
+    if (!answer.ok) return { ...answer, marks };
+    return { ok: true, entries: parseAnswer(what, answer.stdout, entriesSchema) };
+  };
+  return exploreAround(places, evaluate, (said) => evaluationFailure(what, said));
 }
 
-async function exploreBatch(
-  nix: Nix,
-  source: Source,
-  places: readonly Place[],
-  options: DiscoveryOptions,
-): Promise<Step> {
-  const answer = await apply(nix, source, entriesExpression(places, options));
-  if (answer.ok) return { found: parseAnswer(sourceText(source), answer.stdout, entriesSchema), more: [] };
-  const [place, ...others] = places;
-  if (place === undefined || others.length > 0) return { found: [], more: halves(places) };
-  const children = await apply(nix, source, childrenExpression(place, options));
-  if (!children.ok) return { found: [broken(place, nixMessage(children.stderr))], more: [] };
-  const paths = parseAnswer(sourceText(source), children.stdout, pathsSchema);
-  if (paths.length === 0) return { found: [broken(place, nixMessage(answer.stderr))], more: [] };
-  return { found: [], more: halves(paths.map((path) => ({ path, system: place.system }))) };
-}
-
-/** What `throw` said is lost when it is caught, so these places are evaluated once more, each alone. */
+/** What `throw` said is lost when it is caught, so these places are evaluated once more, each alone: images first. */
 async function withMessages(
-  nix: Nix,
-  source: Source,
+  search: Search,
   entries: readonly (Entry | Broken)[],
-  options: DiscoveryOptions,
+  wanted: readonly string[],
 ): Promise<Discovered[]> {
-  const thrown = entries.filter((entry) => entry.kind === 'throws').slice(0, MESSAGES);
-  const said = await mapParallel(thrown, AT_ONCE, async (place) => {
-    const answer = await apply(nix, source, entriesExpression([place], { ...options, caught: false }));
+  const known = entries.map((entry) =>
+    'image' in entry && entry.image === false ? { ...entry, image: standsAmongImages(search.source, entry) } : entry,
+  );
+  const thrown = known.filter((entry) => entry.kind === 'throws').filter((place) => isWanted(place, wanted));
+  const inOrder = [...thrown].sort((a, b) => Number(b.image) - Number(a.image)).slice(0, MESSAGES);
+  const said = await mapParallel(inOrder, AT_ONCE, async (place) => {
+    const answer = await apply(search, entriesExpression([place], { ...search.options, caught: false }));
     return [place, answer.ok ? THROWS : nixMessage(answer.stderr)] as const;
   });
   const messages = new Map<Entry | Broken, string>(said);
-  return entries.map((entry) => (entry.kind === 'throws' ? broken(entry, messages.get(entry) ?? THROWS) : entry));
+  return known.map((entry) =>
+    entry.kind === 'throws' ? { ...entry, kind: 'broken', message: messages.get(entry) ?? THROWS } : entry,
+  );
 }
+
+/** Packages fail to evaluate for many a reason that concerns no image; in an output of images it is news. */
+const standsAmongImages = ({ kind }: Source, { path }: Pick<Place, 'path'>): boolean =>
+  kind === 'file' || path.length < 3 || !(MIXED_OUTPUTS as readonly string[]).includes(path[0] ?? '');
+
+/** Whether a place is not one of a system that nobody asked for. */
+const isWanted = ({ path, system }: Place, wanted: readonly string[]): boolean =>
+  !SYSTEMS.some((other) => !wanted.includes(other) && (system === other || path[1] === other));
 
 /** The attribute of a place, as a person writes it. */
 export const placeText = ({ path }: Pick<Place, 'path'>): string => attributeText(path) || 'the value of the file';

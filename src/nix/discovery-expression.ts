@@ -18,7 +18,7 @@ export interface Place {
   readonly system: string | null;
 }
 
-const placeSchema = z.object({ path: z.array(z.string()), system: z.string().nullable() });
+export const placeSchema = z.object({ path: z.array(z.string()), system: z.string().nullable() });
 
 const diskSchema = foreignAnswerSchema.extend({ kind: z.literal('disk') });
 
@@ -26,8 +26,8 @@ const diskSchema = foreignAnswerSchema.extend({ kind: z.literal('disk') });
 const entrySchema = z.discriminatedUnion('kind', [
   placeSchema.extend({ kind: z.literal('definition'), definition: z.unknown() }),
   placeSchema.extend({ kind: z.literal('image'), image: z.union([foreignAnswerSchema, diskSchema]) }),
-  /** `throw` or `assert`; what it said is not known. */
-  placeSchema.extend({ kind: z.literal('throws') }),
+  /** `throw` or `assert`; what it said is not known. `image` is whether it bears the marks of an image all the same. */
+  placeSchema.extend({ kind: z.literal('throws'), image: z.boolean() }),
   /** No image, where an image was to be expected. */
   placeSchema.extend({ kind: z.literal('other'), type: z.string() }),
   /** Images of a system that none are built for. */
@@ -37,8 +37,6 @@ const entrySchema = z.discriminatedUnion('kind', [
 export type Entry = z.infer<typeof entrySchema>;
 
 export const entriesSchema = z.array(entrySchema);
-
-export const pathsSchema = z.array(z.array(z.string()));
 
 export interface DiscoveryOptions {
   readonly systems: readonly string[];
@@ -50,13 +48,25 @@ export interface DiscoveryOptions {
   readonly given?: string | undefined;
   /** Whether `throw` and `assert` become entries; otherwise they end the evaluation with their message. */
   readonly caught: boolean;
+  /**
+   * Where it is given, the evaluation says on standard error how far it is, each line beginning with this text: `enter`
+   * before a place is looked at, `image` when it bears the marks of one, `set` and `child` for what is below it.
+   */
+  readonly marker?: string | undefined;
 }
 
 const nixPlace = ({ path, system }: Place): string =>
   `{ path = ${nixList(path)}; system = ${system === null ? 'null' : nixString(system)}; }`;
 
 // `outPath` makes Nix print the whole set as that path, so roots cross the border with `path` instead.
-const prelude = ({ systems, variants, base, given = '{ }', caught }: DiscoveryOptions): string => `
+const prelude = ({ systems, variants, base, given = '{ }', caught, marker }: DiscoveryOptions): string => `
+  mark = event: place: v: ${
+    marker === undefined
+      ? 'v'
+      : `builtins.trace "${marker} \${event} \${builtins.toJSON { inherit (place) path system; }}" v`
+  };
+  # What cannot be printed must fail in its place, not when all is printed.
+  printable = entry: ${marker === undefined ? 'entry' : 'builtins.seq (builtins.toJSON entry) entry'};
   systems = ${nixList(systems)};
   variants = ${nixList(variants)};
   inFile = ${base !== undefined};
@@ -78,10 +88,11 @@ const prelude = ({ systems, variants, base, given = '{ }', caught }: DiscoveryOp
   outputOf = place: if inFile then "" else builtins.head place.path;
   ofNixos = place: outputOf place == "${CONFIGURATIONS}";
   below = names: place: name: place // { path = place.path ++ names ++ [ name ]; };
+  kindAt = place: v: if ofNixos place then "disk" else kindUnder (outputOf place) v;
   describe = place: v:
-    let output = outputOf place; kind = if ofNixos place then "disk" else kindUnder output v; in
-    if kind == "definition" then { inherit kind; definition = portable (definitionOf v); }
-    else if kind != null then { kind = "image"; image = foreignOf kind v; }
+    let output = outputOf place; kind = kindAt place v; in
+    if kind == "definition" then mark "image" place { inherit kind; definition = portable (definitionOf v); }
+    else if kind != null then mark "image" place { kind = "image"; image = foreignOf kind v; }
     else if inFile && isPlainSet v && v ? \${place.system} then describe place v.\${place.system}
     else if inFile || isMixed output then null
     else { kind = "other"; type = if isDerivation v then "derivation" else builtins.typeOf v; };
@@ -100,23 +111,25 @@ const prelude = ({ systems, variants, base, given = '{ }', caught }: DiscoveryOp
     if !inFile then depthOf place > 2
     else depthOf place > baseDepth || kindOf v != null
       || isPlainSet v && v ? \${place.system} && !(isPlainSet v.\${place.system});
-  leaf = place: let found = describe place (get place); in if found == null then [ ] else [ (place // found) ];
-  guarded = f: place: let found = attempt (f place); in
-    if found.success then found.value else [ (place // { kind = "throws"; }) ];
+  leaf = place: let found = describe place (get place); in
+    if found == null then [ ] else [ (printable (place // found)) ];
+  announced = place: children: v:
+    mark "set" place (builtins.seq (builtins.foldl' (done: child: mark "child" child done) null children) v);
+  searchBelow = place: let children = childrenOf place; in announced place children (builtins.concatMap entriesOf children);
+  looksLikeImage = place: let kind = builtins.tryEval (kindAt place (get place)); in kind.success && kind.value != null;
+  guarded = f: place: let found = attempt (mark "enter" place (f place)); in
+    if found.success then found.value
+    else [ (place // { kind = "throws"; image = isLeaf' place && looksLikeImage place; }) ];
+  isLeaf' = place: let leaf = builtins.tryEval (isLeaf place); in leaf.success && leaf.value;
   entriesOf = place:
     if isAbsent place then [ ]
     else if isForeign place then (if isMixed (outputOf place) then [ ] else [ (place // { kind = "system"; }) ])
-    else guarded (place: if isLeaf place then leaf place else builtins.concatMap entriesOf (childrenOf place)) place;
+    else guarded (place: if isLeaf place then leaf place else searchBelow place) place;
 `;
 
 /** A function from a flake's outputs, or a file's value, to all that is found at and below `places`. */
 export const entriesExpression = (places: readonly Place[], options: DiscoveryOptions): string =>
   `top: let${RECOGNISE}${prelude(options)}in builtins.concatMap entriesOf [ ${places.map(nixPlace).join(' ')} ]`;
-
-/** A function from the same to the paths of what stands directly below `place`; none for what is searched as a whole. */
-export const childrenExpression = (place: Place, options: DiscoveryOptions): string =>
-  `top: let${RECOGNISE}${prelude({ ...options, caught: false })}place = ${nixPlace(place)}; in
-  if isAbsent place || isLeaf place then [ ] else map (child: child.path) (childrenOf place)`;
 
 /** Where to begin in a flake: its outputs. */
 export const flakePlaces = (variants: readonly string[]): Place[] =>

@@ -49,6 +49,12 @@ const NO_FLAKE = /getting status of '([^']+)'|path '([^']+)' does not exist|is n
 /** A flake named by one word is no folder to nix, even where a folder of that name is at hand. */
 const REGISTRY_NAME = /^([A-Za-z][\w-]*)(?=#|$)/;
 
+/**
+ * Whether Nix says that an expression can be evaluated only after something has been built, which it was told not to do
+ * (setting `allow-import-from-derivation`, the same words since Nix 2.4).
+ */
+export const needsImport = (message: string): boolean => message.includes('allow-import-from-derivation');
+
 const hintFor = (what: string, stderr: string): string => {
   const [name] = REGISTRY_NAME.exec(what) ?? [];
   if (name !== undefined && UNREACHABLE.test(stderr)) {
@@ -56,6 +62,9 @@ const hintFor = (what: string, stderr: string): string => {
   }
   if (UNREACHABLE.test(stderr)) {
     return 'the flake or one of its inputs cannot be fetched: check the network and flake.lock, or pass --override-input';
+  }
+  if (needsImport(stderr)) {
+    return 'it imports what must be built first: pass --allow-import-from-derivation (in a workflow, the input of that name)';
   }
   if (NO_FLAKE.test(stderr)) return 'check the path of the flake or file (files that git does not track are invisible)';
   return `to see where it comes from: nix eval --show-trace ${what}`;

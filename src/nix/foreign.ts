@@ -1,6 +1,7 @@
 import { imageNameSchema, tagSchema } from '../image/definition.ts';
 import { isStorePath } from '../image/store-path.ts';
 import { UserError } from '../io/error.ts';
+import type { OwnSystems } from './cross.ts';
 import type { ForeignAnswer, ForeignKind } from './recognise.ts';
 
 /** An image of another maker, as its derivation tells of it; nothing is built yet. */
@@ -16,7 +17,18 @@ export interface Foreign {
   readonly outPath: string;
   /** The system that builds it; cross-compiled images are for another one. */
   readonly system: string | null;
+  /** The system that it runs on; null where its derivation does not say. */
+  readonly hostSystem: string | null;
 }
+
+/**
+ * What an image says about its systems. In a flake an image that says nothing is of the system that it stands under; a
+ * file says no system, so there it is of the one that builds it.
+ */
+export const foreignSystems = (
+  { system, hostSystem }: Pick<Foreign, 'system' | 'hostSystem'>,
+  isFile: boolean,
+): OwnSystems => ({ runsOn: hostSystem ?? (isFile ? system : null), builtOn: system });
 
 /** Docker's rule: a first part is a registry only if it cannot be part of a repository name. */
 const isRegistry = (part: string): boolean => part === 'localhost' || /[.:]/.test(part);

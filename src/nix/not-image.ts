@@ -6,7 +6,8 @@ import type { Found } from './probe.ts';
 /** Names listed in a message at most. */
 const LISTED = 20;
 
-const listed = (names: readonly string[]): string =>
+/** Names for a message, of which many are cut off. */
+export const listed = (names: readonly string[]): string =>
   names.length > LISTED ? `${names.slice(0, LISTED).join(', ')} and ${names.length - LISTED} more` : names.join(', ');
 
 /** A place that was searched in vain: its attribute path, how far the search came, and what stands there. */

@@ -78,3 +78,13 @@ export const readStoreSettings = async (nix: Nix): Promise<StoreSettings> => {
   }
   throw new UserError('evaluation', `${nix.version.text} does not print its settings`);
 };
+
+/**
+ * Flags that decide about import from derivation: expressions that can be evaluated only after something has been built.
+ * Unless it is asked for, an evaluation builds nothing.
+ */
+export const importFlags = (isAllowed: boolean): readonly string[] => [
+  '--option',
+  'allow-import-from-derivation',
+  String(isAllowed),
+];

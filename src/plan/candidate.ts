@@ -3,23 +3,35 @@ import { definitionKey, foreignKey } from '../image/image-key.ts';
 import { isSystem, type System } from '../image/system.ts';
 import { UserError } from '../io/error.ts';
 import { parseDefinition } from '../nix/answer.ts';
+import { imageSystems, type OwnSystems } from '../nix/cross.ts';
 import { type Discovered, placeText } from '../nix/discover.ts';
 import { DISCOVERY_OUTPUTS } from '../nix/discovery-expression.ts';
-import { legalName, parseForeign } from '../nix/foreign.ts';
+import { needsImport } from '../nix/failure.ts';
+import { foreignSystems, legalName, parseForeign } from '../nix/foreign.ts';
+import { attributeText } from '../nix/installable.ts';
 import type { ImageKind } from '../nix/recognise.ts';
-import type { LeftOut, PlannedJob } from './plan.ts';
+import type { LeftOut, PlannedJob, Problem } from './plan.ts';
 
 /** An attribute that is an image for one system, before it is known which of one name's is taken. */
 export interface Candidate {
   readonly name: string;
   readonly tag: string | null;
   readonly job: PlannedJob;
+  /** The attribute with `<system>` in its system's place: that of other systems is the same. */
+  readonly pattern: string;
   /** Of several outputs that have the name, the lowest goes first. */
   readonly rank: number;
   readonly why: string;
 }
 
-export type Judged = { readonly candidate: Candidate } | { readonly leftOut: LeftOut } | undefined;
+/** What is left out, and for an attribute that is broken where the images for other systems would be. */
+export interface Left {
+  readonly leftOut: LeftOut;
+  readonly pattern: string;
+  readonly system: string;
+}
+
+export type Judged = { readonly candidate: Candidate } | Left | { readonly problem: Problem } | undefined;
 
 /** Whether the names of an attribute pass the person's filter. */
 export type Passes = (spellings: readonly string[]) => boolean;
@@ -33,7 +45,9 @@ const WHY: Readonly<Record<ImageKind, string>> = {
 };
 
 /** The attribute with `<system>` in the system's place, for both systems have one reason. */
-const pattern = (entry: Discovered, system: System): string => placeText(entry).replace(system, '<system>');
+const pattern = (entry: Discovered, system: string): string =>
+  attributeText(entry.path.map((part) => (part === system ? '<system>' : part))).replace('"<system>"', '<system>') ||
+  placeText(entry);
 
 const rankOf = ({ path: [output = ''] }: Discovered): number =>
   (DISCOVERY_OUTPUTS as readonly string[]).indexOf(output);
@@ -42,44 +56,67 @@ const rankOf = ({ path: [output = ''] }: Discovered): number =>
 const leafOf = ({ path }: Discovered): string =>
   path[0] === 'nixosConfigurations' ? `${path[1]}-${path.at(-1)}` : (path.at(-1) ?? '');
 
-const leave = (entry: Discovered, why: string, broken = true): Judged => ({
-  leftOut: { attr: placeText(entry), why, broken },
+const leave = (entry: Discovered, why: string, { broken = true, image = true } = {}): Left => ({
+  leftOut: { attr: placeText(entry), why, broken, image },
+  pattern: pattern(entry, systemOf(entry)),
+  system: systemOf(entry),
 });
 
-const checkName = (entry: Discovered, name: string): void => {
-  if (imageNameSchema.safeParse(name).success) return;
-  throw new UserError(
-    'definition',
-    `${placeText(entry)} has the name ${JSON.stringify(name)}, which no registry takes`,
-    {
-      hint: `name it ${legalName(name)}: lower-case letters and digits, with . _ - / between them`,
-      docs: 'definition.md',
-    },
-  );
-};
+const illegalName = (entry: Discovered, name: string): Judged => ({
+  problem: {
+    name,
+    why: `${placeText(entry)} has the name ${JSON.stringify(name)}, which no registry takes`,
+    hint: `name it ${legalName(name)}: lower-case letters and digits, with . _ - / between them`,
+  },
+});
+
+const isLegalName = (name: string): boolean => imageNameSchema.safeParse(name).success;
 
 const nameIn = (definition: unknown): string =>
   typeof definition === 'object' && definition !== null && 'name' in definition ? String(definition.name) : '';
 
 type Of<K extends Discovered['kind']> = Extract<Discovered, { kind: K }>;
 
-function judgeDefinition(entry: Of<'definition'>, system: System, isFile: boolean, passes: Passes): Judged {
+/** Where an attribute stands and for whom it is wanted. */
+interface Standing {
+  readonly stands: System;
+  readonly isFile: boolean;
+  readonly systems: readonly System[];
+  readonly passes: Passes;
+}
+
+/** A candidate, once it is known what runs and builds it. */
+function candidateOf(
+  entry: Discovered,
+  own: OwnSystems,
+  { stands, isFile, systems }: Standing,
+  found: {
+    readonly name: string;
+    readonly tag: string | null;
+    readonly kind: ImageKind;
+    readonly keyFor: (system: System) => string;
+  },
+): Judged {
+  // A file is evaluated once for each system, and what it holds need not depend on that.
+  if (isFile && own.runsOn !== null && own.runsOn !== stands) return undefined;
+  const its = imageSystems(stands, own);
+  if (typeof its === 'string') return leave(entry, its);
+  if (!systems.includes(its.system)) return undefined;
+  const { name, tag, kind, keyFor } = found;
+  const job: PlannedJob = { ...its, kind, attr: attrOf(entry), key: keyFor(its.system), published: null };
+  const cross = its.buildSystem === null ? '' : `, cross-compiled on ${its.buildSystem}`;
+  const why = `${pattern(entry, stands)} ${WHY[kind]}${cross}`;
+  return { candidate: { name, tag, job, pattern: pattern(entry, stands), rank: rankOf(entry), why } };
+}
+
+function judgeDefinition(entry: Of<'definition'>, standing: Standing): Judged {
   const name = nameIn(entry.definition);
-  if (!passes([name, leafOf(entry), placeText(entry)])) return undefined;
-  checkName(entry, name);
-  try {
-    const definition = parseDefinition(placeText(entry), entry.definition);
-    if (definition.system !== null && definition.system !== system) {
-      return isFile ? undefined : leave(entry, `stands under ${system} but holds programs of ${definition.system}`);
-    }
-    const key = definitionKey(definition, system);
-    const job: PlannedJob = { system, kind: 'definition', attr: attrOf(entry), key, published: null };
-    const why = `${pattern(entry, system)} ${WHY.definition}`;
-    return { candidate: { name, tag: definition.tag, job, rank: rankOf(entry), why } };
-  } catch (error) {
-    if (error instanceof UserError) return leave(entry, error.message);
-    throw error;
-  }
+  if (!standing.passes([name, leafOf(entry), placeText(entry)])) return undefined;
+  if (!isLegalName(name)) return illegalName(entry, name);
+  const definition = parseDefinition(placeText(entry), entry.definition);
+  const own = { runsOn: definition.system, builtOn: definition.buildSystem };
+  const keyFor = (system: System): string => definitionKey(definition, system);
+  return candidateOf(entry, own, standing, { name, tag: definition.tag, kind: 'definition', keyFor });
 }
 
 const attrOf = (entry: Discovered): string => (entry.path.length === 0 ? '' : placeText(entry));
@@ -87,22 +124,21 @@ const attrOf = (entry: Discovered): string => (entry.path.length === 0 ? '' : pl
 /** `imageName` of dockerTools mostly bears the registry; docker's rule tells it from the first part of a name. */
 const withoutRegistry = (name: string): string => name.replace(/^(?:localhost|[^/]*[.:][^/]*)\//, '');
 
-function judgeImage(entry: Of<'image'>, system: System, isFile: boolean, passes: Passes): Judged {
+function judgeImage(entry: Of<'image'>, standing: Standing): Judged {
   const { image } = entry;
   const leaf = leafOf(entry);
-  if (!passes([withoutRegistry(image.name ?? leaf), leaf, placeText(entry)])) return undefined;
-  if (isFile && image.system !== null && image.system !== system) return undefined;
-  const why = `${pattern(entry, system)} ${WHY[image.kind]}`;
-  const rank = rankOf(entry);
-  const attr = attrOf(entry);
+  const name = withoutRegistry(image.name ?? leaf.toLowerCase());
+  if (!standing.passes([name, leaf, placeText(entry)])) return undefined;
+  const own = foreignSystems(image, standing.isFile);
   if (image.kind === 'disk') {
-    const name = legalName(image.name ?? leaf);
-    const key = foreignKey({ kind: 'disk', outPath: image.path }, system);
-    return { candidate: { name, tag: null, job: { system, kind: 'disk', attr, key, published: null }, rank, why } };
+    const keyFor = (system: System): string => foreignKey({ kind: 'disk', outPath: image.path }, system);
+    const named = legalName(image.name ?? leaf);
+    return candidateOf(entry, own, standing, { name: named, tag: null, kind: 'disk', keyFor });
   }
-  const { kind, name, tag, outPath } = parseForeign(placeText(entry), { ...image, kind: image.kind }, leaf);
-  const job: PlannedJob = { system, kind, attr, key: foreignKey({ kind, outPath }, system), published: null };
-  return { candidate: { name, tag, job, rank, why } };
+  if (!isLegalName(name)) return illegalName(entry, name);
+  const { kind, tag, outPath } = parseForeign(placeText(entry), { ...image, kind: image.kind }, leaf);
+  const keyFor = (system: System): string => foreignKey({ kind, outPath }, system);
+  return candidateOf(entry, own, standing, { name, tag, kind, keyFor });
 }
 
 /** Which system a find is for: the one in its path, or that of its builder in NixOS configurations. */
@@ -113,20 +149,30 @@ const systemOf = (entry: Discovered): string => {
 };
 
 /**
- * What a find is in a plan: a candidate, left out with its reason, or nothing that concerns it. Throws UserError
- * `definition` for a name that no registry takes.
+ * What a find is in a plan: a candidate, left out with its reason, a problem, or nothing that concerns it.
  */
 export function judge(entry: Discovered, isFile: boolean, systems: readonly System[], passes: Passes): Judged {
-  const system = systemOf(entry);
-  if (isSystem(system) && !systems.includes(system)) return undefined;
-  if (entry.kind === 'broken') {
-    return passes([leafOf(entry), placeText(entry)]) ? leave(entry, entry.message) : undefined;
+  const stands = systemOf(entry);
+  const names = [leafOf(entry), placeText(entry)];
+  if (entry.kind === 'broken' || entry.kind === 'other') {
+    if ((isSystem(stands) && !systems.includes(stands)) || !passes(names)) return undefined;
+    if (entry.kind === 'other') return leave(entry, `is a ${entry.type}, not an image`);
+    return leave(entry, withWayOut(entry.message), { image: entry.image });
   }
-  if (entry.kind === 'other') {
-    return passes([leafOf(entry), placeText(entry)]) ? leave(entry, `is a ${entry.type}, no image`) : undefined;
+  if (entry.kind === 'system' || !isSystem(stands)) {
+    return leave(entry, `images are not built for ${stands || 'it'}`, { broken: false, image: false });
   }
-  if (entry.kind === 'system' || !isSystem(system))
-    return leave(entry, `images are not built for ${system || 'it'}`, false);
-  if (entry.kind === 'definition') return judgeDefinition(entry, system, isFile, passes);
-  return judgeImage(entry, system, isFile, passes);
+  const standing: Standing = { stands, isFile, systems, passes };
+  try {
+    return entry.kind === 'definition' ? judgeDefinition(entry, standing) : judgeImage(entry, standing);
+  } catch (error) {
+    if (error instanceof UserError) return leave(entry, error.message);
+    throw error;
+  }
 }
+
+/** Nix names its setting; here it is an input. */
+const withWayOut = (message: string): string =>
+  needsImport(message)
+    ? `${message.split('\n')[0]}; with allow-import-from-derivation it is built and looked at`
+    : message;

@@ -1,9 +1,8 @@
-import { SYSTEMS, type System } from '../image/system.ts';
-import { UserError } from '../io/error.ts';
+import { isSystem, SYSTEMS, type System } from '../image/system.ts';
 import { type Discovered, placeText } from '../nix/discover.ts';
-import { type Candidate, judge } from './candidate.ts';
+import { type Candidate, judge, type Left } from './candidate.ts';
 import { globFilter } from './filter.ts';
-import { isContainer, type LeftOut, type PlannedImage } from './plan.ts';
+import { isContainer, type LeftOut, type MissingSystem, type PlannedImage, type Problem } from './plan.ts';
 
 export interface ImageFilter {
   /** Globs of names or attributes; see `globFilter`. */
@@ -15,70 +14,124 @@ export interface ImageFilter {
 export interface Chosen {
   readonly images: readonly PlannedImage[];
   readonly leftOut: readonly LeftOut[];
+  readonly problems: readonly Problem[];
 }
 
 /** Where two attributes are one image, the name that says more is taken: `default` is an alias mostly. */
 const isDefault = ({ job }: Candidate): boolean => /(^|\.)default$/.test(job.attr);
 
+const isCross = ({ job }: Candidate): boolean => job.buildSystem !== null;
+
 const before = (a: Candidate, b: Candidate): number =>
-  a.rank - b.rank || Number(isDefault(a)) - Number(isDefault(b)) || (a.job.attr < b.job.attr ? -1 : 1);
+  a.rank - b.rank ||
+  Number(isCross(a)) - Number(isCross(b)) ||
+  Number(isDefault(a)) - Number(isDefault(b)) ||
+  compare(a.job.attr, b.job.attr);
 
 /** Disk images go nowhere near a registry, so they may share a container's name. */
 const groupOf = ({ name, job }: Candidate): string => `${name} ${isContainer(job) ? 'container' : 'disk'}`;
 
 const grouped = <T>(items: readonly T[], by: (item: T) => string): T[][] => [...Map.groupBy(items, by).values()];
 
-const twice = (name: string, first: Candidate, other: Candidate): UserError =>
-  new UserError(
-    'definition',
-    `two images have the repository name ${name} for ${first.job.system}: ${first.job.attr} and ${other.job.attr}`,
-    { hint: `Give each a name of its own, or leave one out: images: '!${other.job.attr}'.` },
-  );
-
-/** Of one name's candidates for one system the first; the others are left out. Throws UserError `definition`. */
-function first(name: string, candidates: readonly Candidate[], leftOut: LeftOut[]): Candidate[] {
-  const [taken, ...others] = [...candidates].sort(before);
-  if (!taken) return [];
-  for (const other of others) {
-    const attr = other.job.attr;
-    const isSame = other.job.key === taken.job.key;
-    if (!isSame && other.rank === taken.rank) throw twice(name, taken, other);
-    const why = isSame ? `is the same image as ${taken.job.attr}` : `${taken.job.attr} has its name and goes before it`;
-    leftOut.push({ attr, why, broken: false });
-  }
-  return [taken];
+/** Of one name's candidates for one system the first, those that are left out for it, and those that contend with it. */
+interface Contest {
+  readonly taken: Candidate;
+  readonly leftOut: readonly LeftOut[];
+  readonly rivals: readonly Candidate[];
 }
+
+/** Why another image of the same name and system is left out; undefined where nothing decides between the two. */
+function whyLeftOut(taken: Candidate, other: Candidate): string | undefined {
+  if (other.job.key === taken.job.key) return `is the same image as ${taken.job.attr}`;
+  if (other.rank !== taken.rank) return `${taken.job.attr} has its name and goes before it`;
+  if (isCross(taken) === isCross(other)) return undefined;
+  return `${taken.job.attr} has its name and is built on ${taken.job.system} itself`;
+}
+
+function contest(candidates: readonly Candidate[]): Contest | undefined {
+  const [taken, ...others] = [...candidates].sort(before);
+  if (!taken) return undefined;
+  const judged = others.map((other) => ({ other, why: whyLeftOut(taken, other) }));
+  return {
+    taken,
+    leftOut: judged.flatMap(({ other, why }) =>
+      why === undefined ? [] : [{ attr: other.job.attr, why, broken: false, image: true }],
+    ),
+    rivals: judged.flatMap(({ other, why }) => (why === undefined ? [other] : [])),
+  };
+}
+
+/** One problem for a name, whatever the number of systems and attributes that it has. */
+const twice = (name: string, contests: readonly Contest[]): Problem => {
+  const places = contests.map(({ taken, rivals }) => {
+    const attrs = [taken, ...rivals].map(({ job }) => job.attr);
+    return `for ${taken.job.system}: ${attrs.slice(0, -1).join(', ')} and ${attrs.at(-1)}`;
+  });
+  const [other] = contests.flatMap(({ rivals }) => rivals);
+  return {
+    name,
+    why: `two images have the repository name ${name} ${places.join('; ')}`,
+    hint: `Give each a name of its own, or leave one out: images: '!${other?.job.attr}'.`,
+  };
+};
 
 const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 
 /**
- * The images among what was found, sorted by name, with their systems in the order of `SYSTEMS`; and what was left out.
- * Of several attributes of one name, that of the first output is taken. Throws UserError `definition` for a name that no
- * registry takes, or that two images of one output have.
+ * The images among what was found, sorted by name, with their systems in the order of `SYSTEMS`; what was left out; and the
+ * names that cannot be planned, because no registry takes them or several images have them. Of several attributes of
+ * one name, that of the first output is taken; of one output's, that which is not cross-compiled. `missing` of an image
+ * are its systems that do not evaluate.
  */
 export function chooseImages(found: readonly Discovered[], { images, systems, isFile }: ImageFilter): Chosen {
   const passes = globFilter(images);
   const sorted = [...found].sort((a, b) => compare(placeText(a), placeText(b)));
   const judged = sorted.map((entry) => judge(entry, isFile, systems, passes)).filter((result) => result !== undefined);
-  const leftOut = judged.flatMap((result) => ('leftOut' in result ? [result.leftOut] : []));
   const candidates = judged.flatMap((result) => ('candidate' in result ? [result.candidate] : []));
-  const chosen = grouped(candidates, groupOf).map((group): PlannedImage => {
+  const patterns = new Set(candidates.map(({ pattern }) => pattern));
+  const left = judged
+    .flatMap((result) => ('leftOut' in result ? [result] : []))
+    .map((one) => ({ ...one, leftOut: { ...one.leftOut, image: one.leftOut.image || patterns.has(one.pattern) } }));
+  const leftOut = left.map((one) => one.leftOut);
+  const problems = judged.flatMap((result) => ('problem' in result ? [result.problem] : []));
+  const chosen = grouped(candidates, groupOf).flatMap((group): PlannedImage[] => {
     const name = group[0]?.name ?? '';
-    const taken = SYSTEMS.flatMap((system) =>
-      first(
+    const contests = SYSTEMS.flatMap((system) => contest(group.filter(({ job }) => job.system === system)) ?? []);
+    leftOut.push(...contests.flatMap((one) => one.leftOut));
+    const undecided = contests.filter(({ rivals }) => rivals.length > 0);
+    if (undecided.length > 0) {
+      problems.push(twice(name, undecided));
+      return [];
+    }
+    return [
+      imageOf(
         name,
-        group.filter(({ job }) => job.system === system),
-        leftOut,
+        contests.map(({ taken }) => taken),
+        left,
       ),
-    );
-    const why = [...new Set(taken.map((candidate) => candidate.why))].join('; ');
-    const tag = taken.find((candidate) => candidate.tag !== null)?.tag ?? null;
-    return { name, tag, why, jobs: taken.map(({ job }) => job) };
+    ];
   });
-  return { images: chosen.sort((a, b) => compare(a.name, b.name)), leftOut: unique(leftOut) };
+  return {
+    images: chosen.sort((a, b) => compare(a.name, b.name)),
+    leftOut: unique(leftOut),
+    problems: unique(problems),
+  };
+}
+
+function imageOf(name: string, taken: readonly Candidate[], left: readonly Left[]): PlannedImage {
+  const why = [...new Set(taken.map((candidate) => candidate.why))].join('; ');
+  const tag = taken.find((candidate) => candidate.tag !== null)?.tag ?? null;
+  const jobs = taken.map(({ job }) => job);
+  const patterns = new Set(taken.map(({ pattern }) => pattern));
+  const missing = left.flatMap(({ leftOut, pattern, system }): MissingSystem[] =>
+    leftOut.broken && isSystem(system) && patterns.has(pattern) && !jobs.some((job) => job.system === system)
+      ? [{ system, why: `${leftOut.attr}: ${leftOut.why}` }]
+      : [],
+  );
+  return { name, tag, why, jobs, missing };
 }
 
 /** A file's attribute is evaluated once for each system and may be broken for the same reason. */
-const unique = (leftOut: readonly LeftOut[]): LeftOut[] => [
-  ...new Map(leftOut.map((item) => [`${item.attr}\n${item.why}`, item])).values(),
+const unique = <T>(items: readonly T[]): T[] => [
+  ...new Map(items.map((item) => [JSON.stringify(item), item])).values(),
 ];

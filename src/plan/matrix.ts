@@ -17,7 +17,10 @@ const RUNNERS: Runners = { 'x86_64-linux': 'ubuntu-latest', 'aarch64-linux': 'ub
 /** One build job, as `strategy.matrix.include` takes it. */
 export interface MatrixJob {
   readonly name: string;
+  /** What the image runs on. */
   readonly system: System;
+  /** What builds it, and the runner with it. */
+  readonly buildSystem: System;
   readonly runner: string;
   readonly kind: ImageKind;
   readonly attr: string;
@@ -40,9 +43,10 @@ export function matrixOf(plan: Plan, runners: readonly (readonly [System, string
   const labels = { ...RUNNERS, ...Object.fromEntries(runners) };
   const { flake } = plan.source;
   return plan.images.flatMap(({ name, jobs }) =>
-    jobs.filter(isNeeded).map(({ system, kind, attr, key }): MatrixJob => {
+    jobs.filter(isNeeded).map(({ system, buildSystem: cross, kind, attr, key }): MatrixJob => {
       const installable = flake === null ? '' : `${flake}#${attr}`;
-      return { name, system, runner: labels[system], kind, attr, installable, key };
+      const buildSystem = cross ?? system;
+      return { name, system, buildSystem, runner: labels[buildSystem], kind, attr, installable, key };
     }),
   );
 }

@@ -7,11 +7,12 @@ import { UserError } from '../io/error.ts';
 import { imageKindSchema } from '../nix/recognise.ts';
 
 /** Raised when a field changes its meaning or goes away; plans of other versions are refused. */
-export const PLAN_VERSION = 1;
+export const PLAN_VERSION = 2;
 
 const jobSchema = z
   .strictObject({
-    system: systemSchema,
+    system: systemSchema.describe('System that the image runs on.'),
+    buildSystem: systemSchema.nullable().describe('System that builds it, where it is cross-compiled on another one.'),
     kind: imageKindSchema,
     attr: z.string().describe('Attribute path; in a file it may be empty, for the value itself.'),
     key: z.string().refine(isImageKey, 'expected 64 hexadecimal digits').describe('What the image is made of.'),
@@ -19,11 +20,19 @@ const jobSchema = z
   })
   .describe('One image for one system.');
 
+const missingSchema = z.strictObject({
+  system: systemSchema,
+  why: z.string().describe("What has become of it, with Nix's own words where it does not evaluate."),
+});
+
 const imageSchema = z.strictObject({
   name: imageNameSchema,
   tag: tagSchema.nullable().describe("The definition's own tag."),
   why: z.string().describe('Why it was taken.'),
   jobs: z.array(jobSchema).min(1),
+  missing: z
+    .array(missingSchema)
+    .describe('Systems that it is published for, as far as is known, and that have no job: publishing drops them.'),
 });
 
 /** What `plan` found and decided: the only thing that goes from it to build jobs and `publish`. */
@@ -37,16 +46,22 @@ export const planSchema = z
       z.strictObject({
         attr: z.string(),
         why: z.string(),
-        broken: z.boolean().describe('Whether it should be an image and is none, or does not evaluate.'),
+        broken: z.boolean().describe('Whether it should be an image and is not one, or does not evaluate.'),
+        image: z.boolean().describe('Whether it bears the marks of an image or stands where only images do.'),
       }),
     ),
+    problems: z
+      .array(z.strictObject({ name: z.string(), why: z.string(), hint: z.string() }))
+      .describe('Images that cannot be planned: the others are, and whoever publishes the plan fails at the end.'),
   })
   .describe('The images of a flake or file, and which of them are to be built.');
 
 export type Plan = z.infer<typeof planSchema>;
 export type PlannedImage = z.infer<typeof imageSchema>;
 export type PlannedJob = z.infer<typeof jobSchema>;
+export type MissingSystem = z.infer<typeof missingSchema>;
 export type LeftOut = Plan['leftOut'][number];
+export type Problem = Plan['problems'][number];
 
 const versionSchema = z.looseObject({ schemaVersion: z.unknown() });
 

@@ -1,76 +1,125 @@
+import type { Descriptor } from '../image/descriptor.ts';
 import type { Digest } from '../image/digest.ts';
 import { annotatedKey } from '../image/image-key.ts';
 import { indexSchema, manifestSchema } from '../image/manifest.ts';
 import { isIndexType } from '../image/media-type.ts';
+import { platformOf, SYSTEMS, type System } from '../image/system.ts';
 import { UserError } from '../io/error.ts';
 import { parseJson } from '../io/json.ts';
 import type { Log } from '../io/log.ts';
 import { mapParallel } from '../io/parallel.ts';
 import type { ImageSource } from '../registry/open.ts';
-import { isContainer, type PlannedImage } from './plan.ts';
+import { isContainer, type MissingSystem, type PlannedImage } from './plan.ts';
 
 /** Images that are asked for at once: enough to hide a registry's latency, too few for its rate limits. */
 const AT_ONCE = 8;
 
-/** What is published of an image, by key. */
-type Published = ReadonlyMap<string, Digest>;
+/** What is under one reference. */
+interface Live {
+  readonly keys: ReadonlyMap<string, Digest>;
+  readonly systems: readonly System[];
+}
 
-/** The keys under one reference: one request, whatever the number of systems. */
-async function readKeys({ repository, reference }: ImageSource): Promise<Published> {
+/** One request, whatever the number of systems; undefined where nothing is there. */
+async function readLive({ repository, reference }: ImageSource): Promise<Live | undefined> {
   const stored = await repository.getManifest(reference);
-  if (!stored) return new Map();
+  if (!stored) return undefined;
   const where = `${repository.name}:${reference}`;
-  const named = isIndexType(stored.mediaType)
+  const named: readonly Pick<Descriptor, 'digest' | 'annotations' | 'platform'>[] = isIndexType(stored.mediaType)
     ? parseJson(stored.bytes, indexSchema, where).manifests
-    : [{ ...parseJson(stored.bytes, manifestSchema, where), digest: stored.digest }];
-  return new Map(
-    named.flatMap((entry) => {
-      const key = annotatedKey(entry);
-      return key === undefined ? [] : [[key, entry.digest] as const];
-    }),
-  );
+    : [{ annotations: parseJson(stored.bytes, manifestSchema, where).annotations, digest: stored.digest }];
+  const keys = named.flatMap((entry) => {
+    const key = annotatedKey(entry);
+    return key === undefined ? [] : [[key, entry.digest] as const];
+  });
+  const isFor = (system: System): boolean =>
+    named.some(({ platform }) => {
+      const { os, architecture } = platformOf(system);
+      return platform?.os === os && platform.architecture === architecture;
+    });
+  return { keys: new Map(keys), systems: SYSTEMS.filter(isFor) };
 }
 
-/** What is there of the keys that are wanted; later places are asked only for what earlier ones lack. */
-async function findKeys(
-  wanted: readonly string[],
-  references: readonly string[],
-  open: (reference: string) => Promise<ImageSource>,
-): Promise<Published> {
-  const found = new Map<string, Digest>();
+/** What an image has published. */
+interface Published {
+  readonly keys: ReadonlyMap<string, Digest>;
+  /** Systems of the first reference that is there, and which one that is; undefined where none is. */
+  readonly live: { readonly reference: string; readonly systems: readonly System[] } | undefined;
+}
+
+/** Asks for the keys that are wanted; later places are asked only for what earlier ones lack. */
+async function findPublished(wanted: readonly string[], { references, open }: PublishedPlaces): Promise<Published> {
+  const keys = new Map<string, Digest>();
+  let live: Published['live'];
   for (const reference of references) {
-    if (wanted.every((key) => found.has(key))) break;
-    for (const [key, digest] of await readKeys(await open(reference))) if (!found.has(key)) found.set(key, digest);
+    if (live && wanted.every((key) => keys.has(key))) break;
+    const found = await readLive(await open(reference));
+    if (!found) continue;
+    live ??= { reference, systems: found.systems };
+    for (const [key, digest] of found.keys) if (!keys.has(key)) keys.set(key, digest);
   }
-  return found;
+  return { keys, live };
 }
 
-/** Where an image may be published already: tags, the likeliest first, and how to open what is under one. */
+/** Where an image may be published already. */
 export interface PublishedPlaces {
+  /** Tags, the likeliest first. */
   readonly references: readonly string[];
+  /** Those of them that the publish will move. */
+  readonly moved: readonly string[];
+  /** Opens what is under a tag. */
   open(reference: string): Promise<ImageSource>;
 }
 
+export interface MarkOptions {
+  /** Systems that are planned; others are not missed. */
+  readonly systems: readonly System[];
+  /** Whether what is published counts, so that it need not be built. */
+  readonly reuse: boolean;
+}
+
 /**
- * The images with what is published of them already: for each one request, where the first tag has all systems. A place
- * that cannot be read counts as empty, for building again is always right. Throws UserError `cancelled` only.
+ * The images with what is published of them already: for each one request, where the first tag has all systems; and with
+ * the systems that they are published for and have lost. A place that cannot be read counts as empty, for building again
+ * is always right. Throws UserError `cancelled` only.
  */
 export function markPublished(
   images: readonly PlannedImage[],
   placesOf: (image: PlannedImage) => PublishedPlaces,
+  options: MarkOptions,
   log: Log,
 ): Promise<PlannedImage[]> {
   return mapParallel(images, AT_ONCE, async (image) => {
-    const wanted = image.jobs.filter(isContainer).map(({ key }) => key);
+    const wanted = options.reuse ? image.jobs.filter(isContainer).map(({ key }) => key) : [];
     try {
-      const { references, open } = placesOf(image);
-      const known = await findKeys(wanted, references, open);
-      return { ...image, jobs: image.jobs.map((job) => ({ ...job, published: known.get(job.key) ?? null })) };
+      const places = placesOf(image);
+      const { keys, live } = await findPublished(wanted, places);
+      const jobs = image.jobs.map((job) => ({ ...job, published: (options.reuse && keys.get(job.key)) || null }));
+      return { ...image, jobs, missing: missingOf(image, live, places, options.systems) };
     } catch (error) {
       if (error instanceof UserError && error.code === 'cancelled') throw error;
       const why = error instanceof Error ? error.message : String(error);
       log.warn(`what is published of ${image.name} cannot be read, so it is built: ${why}`);
       return image;
     }
+  });
+}
+
+/**
+ * The live systems that have no job: those that do not evaluate, and under a tag that will be moved also those that are
+ * gone without an error, for an index without them would take their place.
+ */
+function missingOf(
+  image: PlannedImage,
+  live: Published['live'],
+  { moved }: PublishedPlaces,
+  systems: readonly System[],
+): MissingSystem[] {
+  const { reference = '', systems: published = [] } = live ?? {};
+  return published.flatMap((system): MissingSystem[] => {
+    if (!systems.includes(system) || image.jobs.some((job) => job.system === system)) return [];
+    const broken = image.missing.find((one) => one.system === system);
+    if (broken) return [broken];
+    return moved.includes(reference) ? [{ system, why: `no attribute is the image for ${system} any more` }] : [];
   });
 }

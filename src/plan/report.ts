@@ -7,7 +7,7 @@ import { isContainer, isNeeded, type Plan, type PlannedImage } from './plan.ts';
 
 const stateOf = (image: PlannedImage, system: System): string => {
   const job = image.jobs.find((candidate) => candidate.system === system);
-  if (!job) return '–';
+  if (!job) return image.missing.some((lost) => lost.system === system) ? 'missing' : '–';
   if (!isContainer(job)) return 'disk image';
   return isNeeded(job) ? 'build' : 'published';
 };
@@ -22,6 +22,12 @@ const short = (why: string): string => plainText(why).split('\n')[0] ?? '';
 
 /** How many there are of a thing. */
 const count = (number: number, one: string): string => `${number} ${one}${number === 1 ? '' : 's'}`;
+
+/** What needs somebody: images that cannot be planned, and systems that are lost. */
+const problemRows = ({ problems, images }: Plan): string[][] => [
+  ...problems.map(({ name, why }) => [name, why]),
+  ...images.flatMap(({ name, missing }) => missing.map(({ system, why }) => [name, `loses ${system}: ${short(why)}`])),
+];
 
 const totals = (plan: Plan): string => {
   const jobs = plan.images.flatMap((image) => image.jobs);
@@ -40,7 +46,14 @@ export function planText(plan: Plan): string {
       .join('  ')
       .trimEnd();
   const leftOut = plan.leftOut.map(({ attr, why }) => `  ${plainLine(attr)}: ${short(why)}`);
-  return [...table.map(line), ...(leftOut.length > 0 ? ['', 'left out', ...leftOut] : []), '', totals(plan)].join('\n');
+  const problems = problemRows(plan).map(([name, why]) => `  ${plainLine(name ?? '')}: ${plainLine(why ?? '')}`);
+  return [
+    ...table.map(line),
+    ...(leftOut.length > 0 ? ['', 'left out', ...leftOut] : []),
+    ...(problems.length > 0 ? ['', 'problems', ...problems] : []),
+    '',
+    totals(plan),
+  ].join('\n');
 }
 
 /** The same as Markdown, for a job's summary. */
@@ -54,6 +67,7 @@ export function planSummary(plan: Plan): string {
     `### Plan\n\n${totals(plan)}\n\n`,
     table(HEADINGS, rows(plan)),
     ...(leftOut.length > 0 ? [`\n#### Left out\n\n${table(['attribute', 'why'], leftOut)}`] : []),
+    ...(problemRows(plan).length > 0 ? [`\n#### Problems\n\n${table(['image', 'why'], problemRows(plan))}`] : []),
   ].join('');
 }
 

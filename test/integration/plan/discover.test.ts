@@ -40,7 +40,7 @@ describe.each(nixVersionsUnderTest())('with $label', ({ env }) => {
     const leftOut = plan.leftOut.map(({ attr, why }) => `${attr} ${why}`);
     expect(leftOut).toEqual([
       'nixImages.riscv64-linux images are not built for riscv64-linux',
-      'ociImages.x86_64-linux.words is a string, no image',
+      'ociImages.x86_64-linux.words is a string, not an image',
       'packages.x86_64-linux.app nixImages.x86_64-linux.app has its name and goes before it',
       'packages.aarch64-linux.app nixImages.aarch64-linux.app has its name and goes before it',
       'packages.x86_64-linux.default is the same image as packages.x86_64-linux.carrier',

@@ -138,15 +138,55 @@ test('a registry that cannot be read means build', async () => {
 test.each([
   {
     name: 'a plan of another version',
-    text: '{"schemaVersion":2}',
-    says: /version 2, and this program reads version 1/,
+    text: '{"schemaVersion":9}',
+    says: /version 9, and this program reads version 2/,
   },
   { name: 'no JSON', text: 'plan', says: /is not JSON/ },
-  { name: 'another document', text: '{"schemaVersion":1,"images":[]}', says: /the plan is not legal/ },
+  { name: 'another document', text: '{"schemaVersion":2,"images":[]}', says: /the plan is not legal/ },
   { name: 'no such file', text: '@/none.json', says: /none\.json cannot be read/ },
 ])('publish refuses $name', async ({ text, says }) => {
   const { exitCode, stderr } = await runCli(['publish', '--plan', text]);
   expect(stderr).toMatch(says);
   expect(stderr).toMatch(/^hint: /m);
   expect(exitCode).not.toBe(0);
+});
+
+test('a system that is published and no longer evaluates is an error, unless it may be missing', async () => {
+  const lost = await copyFlake('mkimage');
+  try {
+    const where = `${registry.host}/lost/{name}`;
+    const outputs = (arm: string) =>
+      lost.write(
+        'flake.nix',
+        `{ outputs = { self }: let p = import ./packages.nix { salt = import ./salt.nix; };
+             image = system: p.mkImage { name = "app"; copyToRoot = [ (p.package system "app") ]; };
+           in { packages.x86_64-linux.app.type = "derivation"; packages.x86_64-linux.app.nixImage = image "x86_64-linux";
+                packages.aarch64-linux.app = ${arm}; }; }`,
+      );
+    await outputs('{ type = "derivation"; nixImage = image "aarch64-linux"; }');
+    const whole = await runCli(['publish', `${lost.flake}#app`, '--to', where]);
+    expect(whole.exitCode, whole.stderr).toBe(0);
+
+    for (const [arm, words] of [
+      ['throw "the licence is not accepted"', 'the licence is not accepted'],
+      ['abort "no way"', 'no way'],
+    ] as const) {
+      await outputs(arm);
+      const { exitCode, stdout, stderr } = await runPlan([lost.flake, '--to', where, '--json']);
+      expect(exitCode).toBe(1);
+      expect(stderr).toMatch(new RegExp(`warning: left out: packages.aarch64-linux.app: .*${words}`));
+      expect(stderr).toMatch(new RegExp(`error: app would lose aarch64-linux .*${words}`));
+      const planned: Plan = JSON.parse(stdout);
+      const refused = await publish(planned, ['--tag', 'v2']);
+      expect(refused.exitCode).toBe(1);
+      expect(refused.stderr).toMatch(new RegExp(`app would lose aarch64-linux .*${words}`));
+      const allowed = await publish(planned, ['--tag', 'v2', '--allow-missing']);
+      expect(allowed.exitCode, allowed.stderr).toBe(0);
+      expect(allowed.stderr).toMatch(new RegExp(`the plan left out packages.aarch64-linux.app: .*${words}`));
+    }
+    const { exitCode, stderr } = await runPlan([lost.flake, '--to', where, '--allow-missing']);
+    expect(exitCode, stderr).toBe(0);
+  } finally {
+    await lost.remove();
+  }
 });

@@ -134,6 +134,7 @@ const foreign: Foreign = {
   kind: 'archive',
   name: 'app',
   registry: null,
+  hostSystem: null,
   tag: '1',
   drvPath: '/nix/store/none.drv',
   output: 'out',

@@ -126,7 +126,7 @@ const platforms = (name: string) => [
 const planOf = (text: string): Plan =>
   parsePlan(
     JSON.stringify({
-      schemaVersion: 1,
+      schemaVersion: 2,
       source: { flake: '.', file: null },
       to: null,
       images: [
@@ -134,10 +134,21 @@ const planOf = (text: string): Plan =>
           name: 'app',
           tag: null,
           why: text,
-          jobs: [{ system: 'x86_64-linux', kind: 'definition', attr: 'a', key: 'a'.repeat(64), published: null }],
+          jobs: [
+            {
+              system: 'x86_64-linux',
+              buildSystem: null,
+              kind: 'definition',
+              attr: 'a',
+              key: 'a'.repeat(64),
+              published: null,
+            },
+          ],
+          missing: [{ system: 'aarch64-linux', why: text }],
         },
       ],
-      leftOut: [{ attr: text, why: text, broken: true }],
+      leftOut: [{ attr: text, why: text, broken: true, image: true }],
+      problems: [{ name: text, why: text, hint: text }],
     }),
   );
 const publishedOf = (text: string) => {

@@ -9,7 +9,7 @@ const KEY = 'a'.repeat(64);
 const DIGEST = digestOf(Buffer.from('x'));
 
 const planWith = (count: number, change: Partial<PlannedJob> = {}): Plan => ({
-  schemaVersion: 1,
+  schemaVersion: 2,
   source: { flake: '.', file: null },
   to: 'ghcr.io/org/{name}',
   images: Array.from({ length: count }, (_, at) => {
@@ -20,15 +20,18 @@ const planWith = (count: number, change: Partial<PlannedJob> = {}): Plan => ({
       why: 'nixImages.<system>.a|b is an image definition',
       jobs: SYSTEMS.map((system) => ({
         system,
+        buildSystem: null,
         kind: 'definition' as const,
         attr: `nixImages.${system}.${name}`,
         key: KEY,
         published: null,
         ...change,
       })),
+      missing: [],
     };
   }),
-  leftOut: [{ attr: 'nixImages.x86_64-linux.x', why: 'first line\nsecond line', broken: true }],
+  leftOut: [{ attr: 'nixImages.x86_64-linux.x', why: 'first line\nsecond line', broken: true, image: true }],
+  problems: [],
 });
 
 test('a job has all that a workflow asks for', () => {
@@ -36,6 +39,7 @@ test('a job has all that a workflow asks for', () => {
     {
       name: 'image-000',
       system: 'x86_64-linux',
+      buildSystem: 'x86_64-linux',
       runner: 'ubuntu-latest',
       kind: 'definition',
       attr: 'nixImages.x86_64-linux.image-000',
@@ -83,7 +87,7 @@ test('a plan is read back as it was written', () => {
 test.each([
   ['{', /not JSON/],
   ['[]', /not legal/],
-  ['{"schemaVersion":0}', /version 0, and this program reads version 1/],
+  ['{"schemaVersion":0}', /version 0, and this program reads version 2/],
   [JSON.stringify({ ...planWith(1), more: 1 }), /more/],
   [JSON.stringify(planWith(1, { key: '../x' })), /64 hexadecimal digits/],
 ])('%s is refused', (text, message) => {

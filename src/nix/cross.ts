@@ -1,0 +1,26 @@
+import { isSystem, type System } from '../image/system.ts';
+
+/** Where an image runs, and where it is made if it is cross-compiled on another system; null if it is not. */
+export interface ImageSystems {
+  readonly system: System;
+  readonly buildSystem: System | null;
+}
+
+/** What an image says about its systems; null where it says nothing. */
+export interface OwnSystems {
+  readonly runsOn: string | null;
+  readonly builtOn: string | null;
+}
+
+/**
+ * The systems of an image whose attribute stands under `stands` (in a file: that was asked for). What the image says goes
+ * first. As text, why it cannot be taken: it runs on no system that images are for, or it was put under a system that it
+ * neither runs on nor is built on.
+ */
+export function imageSystems(stands: System, { runsOn, builtOn }: OwnSystems): ImageSystems | string {
+  const system = runsOn ?? stands;
+  if (!isSystem(system)) return `runs on ${system}, which images are not built for`;
+  const isCross = builtOn !== null && builtOn !== system;
+  if (system !== stands && !isCross) return `stands under ${stands} but holds programs of ${system}`;
+  return { system, buildSystem: isCross && isSystem(builtOn) ? builtOn : null };
+}
