@@ -50,6 +50,8 @@ const ERRORS = [
   ['#bad-argument', /unknown argument 'copyToRot', did you mean 'copyToRoot'\?/, /--show-trace/],
   ['#bad-field', /unknown field 'EntryPoint', did you mean 'Entrypoint'\?/, /--show-trace/],
   ['#bad-base', /'debian:12' has no digest/, /--show-trace/],
+  ['#bad-port', /config\.ExposedPorts\."8000-8010\/tcp": expected a port from 1 to 65535/, /--show-trace/],
+  ['#bad-user', /users\.My\.User: expected a name for \/etc\/passwd/, /--show-trace/],
   ['#bad-file', /files\."\/x": expected exactly one of/, /--show-trace/],
   ['#bad-function', /config\.Cmd: is a function/, /--show-trace/],
   ['#bad-test', /tests\.runs\.command: expected a list of strings such as/, /--show-trace/],

@@ -82,6 +82,8 @@ system: let p = packagesOf system; in {
   bad-argument = mkImage { name = "x"; copyToRot = [ ]; };
   bad-field = mkImage { name = "x"; config.EntryPoint = [ ]; };
   bad-base = mkImage { name = "x"; fromImage = "debian:12"; };
+  bad-port = mkImage { name = "x"; config.ExposedPorts."8000-8010/tcp" = { }; };
+  bad-user = mkImage { name = "x"; users."My.User".uid = 1000; };
   bad-file = mkImage { name = "x"; files."/x" = { text = ""; source = p.libc; }; };
   bad-function = mkImage { name = "x"; config.Cmd = [ (x: x) ]; };
   bad-test = mkImage { name = "x"; tests.runs.command = "true"; };

@@ -27,6 +27,14 @@ describe('masking', () => {
   });
 });
 
+test('a token that a server chose is hidden in logs, and spoils no result', () => {
+  const mask = maskOf('hunter2');
+  mask.addChosen('sha256:0123456789abcdef');
+  const text = 'hunter2 sha256:0123456789abcdef';
+  expect(mask.apply(text)).toBe('*** ***');
+  expect(mask.applyToResult(text)).toBe('*** sha256:0123456789abcdef');
+});
+
 describe('a secret that a child writes in pieces', () => {
   test.each<[string, string[], string]>([
     ['two pieces of a line', ['say hun', 'ter2\n'], 'say ***\n'],

@@ -164,6 +164,14 @@ describe('the log of a step', () => {
     expect(calls).toEqual(['info push 40%', 'info push 80%', 'info pushed']);
   });
 
+  test("hides a server's token without a word to the runner, and only one that is long enough", () => {
+    const { calls, log } = open();
+    log.mask('sha256:0123456789abcdef', 'server');
+    log.mask('digest', 'server');
+    log.info('digest sha256:0123456789abcdef');
+    expect(calls).toEqual(['info digest ***']);
+  });
+
   test('does not mask nothing', () => {
     const { calls, log } = open();
     log.mask(' ');
