@@ -43,7 +43,7 @@ async function compressed(
   codec: Codec,
   repositories: readonly Repository[],
 ): Promise<Descriptor> {
-  const { mediaType, digest, size, diffId } = await pushTar(base.repository.readBlob(layer), codec, repositories);
+  const { mediaType, digest, size, diffId } = await pushTar(() => base.repository.readBlob(layer), codec, repositories);
   const promised = base.config.rootfs.diff_ids[at];
   if (diffId === promised) return { mediaType, digest, size };
   throw new UserError(

@@ -5,9 +5,9 @@ import { UserError } from '../io/error.ts';
 import { mapParallel } from '../io/parallel.ts';
 import type { LayerWriter } from '../layer/layer-threads.ts';
 import type { LayerTask } from '../layer/thread-messages.ts';
+import { sendBlob } from '../registry/send-blob.ts';
 import type { KeyedLayer, LayerTools } from './made-layers.ts';
 import type { PreviousLayer } from './previous-image.ts';
-import { pushLayer } from './push-layer.ts';
 import { pathsRead, type ReadyLayer, readyRoot, readyStore } from './ready-layer.ts';
 import { bringToBelievers } from './reusable-layer.ts';
 
@@ -84,12 +84,13 @@ async function makeLayer(
 ): Promise<NewLayer> {
   let before = 0;
   let made: NewLayer | undefined;
-  const written = await pushLayer(
+  const written = await sendBlob(
     (sink) =>
       writer.write(task, (chunk, read) => {
-        onBytes(read - before);
-        before = read;
-        return sink(chunk, read);
+        // A layer that is made again counts once.
+        onBytes(Math.max(0, read - before));
+        before = Math.max(before, read);
+        return sink(chunk);
       }),
     reusable?.others ?? repositories,
     async ({ mediaType, digest, size, diffId, unpackedSize }) => {

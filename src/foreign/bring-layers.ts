@@ -68,7 +68,7 @@ async function bringPlain(layer: ForeignLayer, tools: BringTools): Promise<Broug
       reusable = known;
     }
   }
-  const sent = await pushTar(layer.read(), codec, reusable?.others ?? repositories);
+  const sent = await pushTar(() => layer.read(), codec, reusable?.others ?? repositories);
   checkDiffId(layer, sent.diffId);
   if (reusable) await bringToBelievers(descriptorOf(sent), reusable, signal);
   return remember(layer, sent, tools);

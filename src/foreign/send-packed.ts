@@ -2,7 +2,8 @@ import { createHash } from 'node:crypto';
 import { type Digest, endDigest } from '../image/digest.ts';
 import { UserError } from '../io/error.ts';
 import type { WrittenLayer } from '../layer/write-layer.ts';
-import type { BlobWriter, Repository } from '../registry/repository.ts';
+import type { Repository } from '../registry/repository.ts';
+import { sendBlob } from '../registry/send-blob.ts';
 import { type Encoding, MEDIA_TYPES } from './encoding.ts';
 import type { ForeignLayer } from './foreign-image.ts';
 import { unpackedDigest } from './unpacked-digest.ts';
@@ -17,32 +18,27 @@ export async function sendPacked(
   repositories: readonly Repository[],
   signal: AbortSignal,
 ): Promise<WrittenLayer> {
-  const writers: BlobWriter[] = [];
-  const hash = createHash('sha256');
-  const unpacked = unpackedDigest(encoding, layer.name);
-  let size = 0;
-  try {
-    for (const repository of repositories) {
-      const there =
-        layer.descriptor && (await repository.hasBlob({ ...layer.descriptor, mediaType: MEDIA_TYPES[encoding] }));
-      if (!there) writers.push(await repository.openBlob());
-    }
+  const lacking: Repository[] = [];
+  for (const repository of repositories) {
+    const there =
+      layer.descriptor && (await repository.hasBlob({ ...layer.descriptor, mediaType: MEDIA_TYPES[encoding] }));
+    if (!there) lacking.push(repository);
+  }
+  return sendBlob(async (sink) => {
+    const hash = createHash('sha256');
+    const unpacked = unpackedDigest(encoding, layer.name);
+    let size = 0;
     for await (const chunk of layer.read()) {
       signal.throwIfAborted();
       hash.update(chunk);
       size += chunk.length;
       await unpacked.write(chunk).catch(damaged(layer, encoding));
-      await settled(writers.map((writer) => writer.write(chunk)));
+      await sink(chunk);
     }
     const { diffId, unpackedSize } = await unpacked.end().catch(damaged(layer, encoding));
-    const written = { mediaType: MEDIA_TYPES[encoding], digest: endDigest(hash), size, diffId, unpackedSize };
     checkDiffId(layer, diffId);
-    await settled(writers.map((writer) => writer.commit(written)));
-    return written;
-  } catch (error) {
-    await Promise.all(writers.map((writer) => writer.abort()));
-    throw error;
-  }
+    return { mediaType: MEDIA_TYPES[encoding], digest: endDigest(hash), size, diffId, unpackedSize };
+  }, lacking);
 }
 
 /** Throws UserError `digest` unless the layer is what its image says. */
@@ -63,9 +59,3 @@ const damaged =
       { hint: 'The layer is damaged or cut off: build the image again.', cause },
     );
   };
-
-/** Like Promise.all, but waits for all to end before it rejects: no writer is still busy when it is aborted. */
-async function settled(promises: readonly Promise<void>[]): Promise<void> {
-  const results = await Promise.allSettled(promises);
-  for (const result of results) if (result.status === 'rejected') throw result.reason;
-}

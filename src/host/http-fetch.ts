@@ -18,7 +18,7 @@ type Content = AsyncIterable<Uint8Array> | string | Uint8Array | undefined;
 /**
  * `fetch` over `node:http`, which goes through proxies, trusts what the machine trusts, and does not copy what it sends:
  * Node's own copies a body three times on its way to the socket, which was a fifth of the CPU of a cold push, and half of its
- * memory. A piece of a body must not change before the answer is there. Redirects are never followed.
+ * memory. A piece of a body may change again when the next one is asked for. Redirects are never followed.
  */
 export const createFetch =
   (connections: Connections): Fetch =>
@@ -77,20 +77,21 @@ const exchange = (
 
 async function writeAll(body: AsyncIterable<Uint8Array>, request: ClientRequest): Promise<void> {
   for await (const piece of body) {
-    if (!request.write(piece)) await roomIn(request);
+    await written(piece, request);
     if (request.destroyed) return;
   }
   request.end();
 }
 
-/** Resolves when more may be written, or when nothing will be any more. */
-const roomIn = (request: ClientRequest): Promise<void> =>
+/** Resolves when the system has taken the piece, or when nothing will be sent any more. */
+const written = (piece: Uint8Array, request: ClientRequest): Promise<void> =>
   new Promise((resolve) => {
     const done = (): void => {
-      request.off('drain', done).off('close', done);
+      request.off('close', done);
       resolve();
     };
-    request.on('drain', done).on('close', done);
+    request.on('close', done);
+    request.write(piece, done);
   });
 
 const asError = (error: unknown): Error => (error instanceof Error ? error : new Error(String(error)));

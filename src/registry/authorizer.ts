@@ -54,6 +54,14 @@ export class Authorizer {
     return `Bearer ${(await this.#token(scheme.challenge, scopes, credential)).value}`;
   }
 
+  /** Whether there is anything to say who we are. Where that cannot be found out, nobody has asked for it yet. */
+  async hasCredential(): Promise<boolean> {
+    return this.#find().then(
+      ({ kind }) => kind !== 'anonymous',
+      () => false,
+    );
+  }
+
   /**
    * Takes in a 401: learns the scheme and drops the token that was refused. True when another try with a fresh
    * `header` may do better than `sent` did.

@@ -2,9 +2,13 @@ import type { Descriptor } from '../image/descriptor.ts';
 import { UserError } from '../io/error.ts';
 import { DigestCheck, digestMismatch } from './digest-check.ts';
 import { describeNetworkError, networkFailure } from './network-error.ts';
+import { SlowLineError } from './pace.ts';
 import type { RegistryApi } from './registry-api.ts';
 import { readBody } from './response-body.ts';
 import { backoff, sleep } from './retry.ts';
+
+/** Bytes of one try that count as progress: a line that is cut again and again must at least move in between. */
+const PROGRESS = 256 * 1024;
 
 const rangeStart = (header: string | null): number | undefined => {
   const start = /^bytes (\d+)-/.exec(header ?? '')?.[1];
@@ -48,8 +52,9 @@ export async function* downloadBlob(api: RegistryApi, descriptor: Descriptor): A
       if (error instanceof UserError) throw error;
       problem = error;
     }
-    // A line that moves is not given up, however often it is cut.
-    failures = check.size > before ? 1 : failures + 1;
+    // A line that moves is not given up, however often it is cut; one that trickles is.
+    const isMoving = check.size - before >= PROGRESS && !(problem instanceof SlowLineError);
+    failures = isMoving ? 1 : failures + 1;
     if (failures >= api.retry.attempts) throw networkFailure(problem, `GET ${url}`, new URL(url).host);
     const delay = backoff(api.retry, failures, api.clock.random());
     api.log.debug(`GET ${url} was cut (${describeNetworkError(problem)}); going on at byte ${check.size}`);

@@ -3,28 +3,26 @@ import type { BlockPool } from '../io/block-pool.ts';
 import { UserError } from '../io/error.ts';
 import type { Body } from './body.ts';
 import { ChunkBuffer } from './chunk-buffer.ts';
+import { ChunkedUpload } from './chunked-upload.ts';
 import { digestMismatch } from './digest-check.ts';
-import { redactUrl } from './endpoint.ts';
-import { describeNetworkError, networkFailure } from './network-error.ts';
+import { statusOf } from './failure.ts';
+import { forgottenUpload, LostUpload } from './lost-upload.ts';
 import type { RegistryApi } from './registry-api.ts';
-import type { BlobWriter } from './repository.ts';
-import { cancelled, drain } from './response-body.ts';
-import { backoff, isRetriableStatus, parseRetryAfter, sleep } from './retry.ts';
+import { type BlobWriter, BrokenUpload } from './repository.ts';
+import { backoff, sleep } from './retry.ts';
+import { StreamedUpload } from './streamed-upload.ts';
 import { UploadSession } from './upload-session.ts';
+import { CHUNK_SIZE, type UploadWays } from './upload-way.ts';
 
 /**
  * Up to here a blob is held back, in bytes, so that its digest is known before the first byte is sent (and it need
- * not be sent at all if the registry has it); beyond, it goes out in chunks. A chunk's size: a layer under way then takes
- * no more memory while it is held back than afterwards.
+ * not be sent at all if the registry has it). A chunk's size: a layer under way then takes no more memory while it is held
+ * back than afterwards.
  */
-const HELD_BACK = 8 * 1024 * 1024;
-/**
- * Bytes of a chunk: large enough that round trips do not count and above the 5 MiB that registries on object stores
- * want; no larger, because it must be kept until it has arrived.
- */
-const CHUNK_SIZE = 8 * 1024 * 1024;
-// A chunk has to fit into memory; no registry is known that asks for more than 10 MiB.
-const CHUNK_LIMIT = 256 * 1024 * 1024;
+const HELD_BACK = CHUNK_SIZE;
+
+/** Cuts of one blob's line after which chunks are tried, which lose less. */
+const CUTS = 2;
 
 export interface UploadHooks {
   readonly has: (descriptor: Descriptor) => Promise<boolean>;
@@ -35,183 +33,134 @@ export interface UploadHooks {
   readonly stored: (descriptor: Descriptor) => void;
   /** The writer holds nothing any more. */
   readonly ended: () => void;
+  /** Opens a writer for the same blob. */
+  readonly reopen: (tries: Tries) => BlobWriter;
 }
 
-const lostUpload = (session: UploadSession, what: string, cause?: unknown): UserError =>
-  new UserError('registry', `The upload ${redactUrl(session.url)} cannot go on: ${what}.`, {
-    hint: 'Run again. If it comes back, the replicas behind the registry’s address may not share their uploads.',
-    cause,
-  });
+/** Tries of one blob at a registry that forgets its uploads: if the next ones are forgotten too, it is broken. */
+const FORGOTTEN = 3;
 
-/** Sends a buffer in chunks and, when the line breaks in the middle of one, only the rest of it. */
-const sendChunk = async (
-  api: RegistryApi,
-  session: UploadSession,
-  chunk: ChunkBuffer,
-  start: number,
-): Promise<void> => {
-  let done = 0;
-  let failures = 0;
-  let stuckSince = 0;
-  // Where chunks have to be larger, the last part of a buffer would be too small.
-  const limit = session.minimumChunk > CHUNK_SIZE ? chunk.length : CHUNK_SIZE;
-  while (done < chunk.length) {
-    const part = chunk.body(done, Math.min(chunk.length, done + limit));
-    let problem: {
-      readonly text: string;
-      readonly error: () => Promise<Error>;
-      readonly retryAfter?: number | undefined;
-    };
-    try {
-      const reply = await session.patch(part, start + done);
-      const { status, headers } = reply.response;
-      if (reply.response.ok) {
-        await drain(reply.response, api.signal);
-        done += part.length;
-        failures = 0;
-        continue;
-      }
-      // 416: what arrived before is not what we think it is; the status below tells.
-      const error = await api.transport.failure(reply, 'PATCH');
-      if (status === 404) throw lostUpload(session, 'the registry forgot it', error);
-      if (!isRetriableStatus(status) && status !== 416) throw error;
-      const retryAfter = parseRetryAfter(headers.get('retry-after'), api.clock.now());
-      problem = { text: `was answered ${status}`, error: async () => error, retryAfter };
-    } catch (error) {
-      if (error instanceof UserError) throw error;
-      if (api.signal?.aborted) throw cancelled(error);
-      const what = `PATCH ${redactUrl(session.url)}`;
-      problem = {
-        text: `failed (${describeNetworkError(error)})`,
-        error: async () => networkFailure(error, what, session.url.host),
-      };
-    }
-    failures += 1;
-    if (failures === 1) stuckSince = api.clock.now();
-    // A registry that answers questions but takes no bytes costs the whole time-out with each try.
-    const isTooLong = api.clock.now() - stuckSince > api.retry.totalTime;
-    if (failures >= api.retry.attempts || isTooLong) throw await problem.error();
-    api.log.debug(`PATCH ${redactUrl(session.url)} ${problem.text}; asking what arrived`);
-    await sleep(api.clock, backoff(api.retry, failures, api.clock.random(), problem.retryAfter), api.signal);
-    const received = await session.received();
-    if (received === undefined) throw lostUpload(session, 'the registry forgot it', await problem.error());
-    if (received < start || received > start + chunk.length) {
-      throw lostUpload(
-        session,
-        `the registry has ${received} bytes, between ${start} and ${start + chunk.length} were sent`,
-      );
-    }
-    // Bytes that arrived are progress: the count starts anew.
-    if (received - start > done) [failures, stuckSince] = [1, api.clock.now()];
-    done = received - start;
-  }
-};
+/** What was tried to bring one blob to one repository. */
+export interface Tries {
+  readonly failures: number;
+  readonly cuts: number;
+  readonly forgotten: number;
+  /** Milliseconds waited in between. */
+  readonly waited: number;
+}
 
-/** Writes a blob to a registry: at once when it is small, in chunks while it comes when it is large. */
+const NO_TRIES: Tries = { failures: 0, cuts: 0, forgotten: 0, waited: 0 };
+
+export interface UploadTools {
+  readonly pages: BlockPool;
+  readonly ways: UploadWays;
+  readonly hooks: UploadHooks;
+}
+
+/** Writes a blob to a registry: at once when it is small, while it comes when it is large. */
 export class RegistryBlobWriter implements BlobWriter {
   readonly #api: RegistryApi;
-  readonly #hooks: UploadHooks;
-  readonly #pages: BlockPool;
-  #buffer: ChunkBuffer;
+  readonly #tools: UploadTools;
+  readonly #tries: Tries;
+  readonly #held: ChunkBuffer;
   #session: UploadSession | undefined;
-  #inFlight: Promise<void> = Promise.resolve();
-  /** Bytes handed to chunks so far. */
-  #offset = 0;
+  #upload: StreamedUpload | ChunkedUpload | undefined;
   #size = 0;
 
-  constructor(api: RegistryApi, pages: BlockPool, hooks: UploadHooks) {
+  constructor(api: RegistryApi, tools: UploadTools, tries: Tries = NO_TRIES) {
     this.#api = api;
-    this.#pages = pages;
-    this.#buffer = new ChunkBuffer(HELD_BACK, pages);
-    this.#hooks = hooks;
+    this.#tools = tools;
+    this.#tries = tries;
+    this.#held = new ChunkBuffer(HELD_BACK, tools.pages);
   }
 
   async write(chunk: Uint8Array): Promise<void> {
-    let rest = chunk;
     this.#size += chunk.length;
-    while (rest.length > 0) {
-      if (this.#buffer.isFull) await this.#flush();
-      rest = rest.subarray(this.#buffer.append(rest));
-    }
+    const taken = this.#upload === undefined ? this.#held.append(chunk) : 0;
+    if (taken === chunk.length) return;
+    await this.#orBroken(async () => {
+      this.#upload ??= await this.#open();
+      await this.#upload.write(chunk.subarray(taken));
+    });
   }
 
   async commit(descriptor: Descriptor): Promise<void> {
-    try {
-      if (this.#session === undefined) await this.#commitHeld(descriptor);
-      else await this.#commitChunks(this.#session, descriptor);
-    } catch (error) {
+    if (this.#size !== descriptor.size) {
       await this.abort();
-      throw error;
+      throw digestMismatch('The blob to send', descriptor, `${this.#size} bytes`);
     }
+    await this.#orBroken(() => (this.#upload === undefined ? this.#commitHeld(descriptor) : this.#finish(descriptor)));
     this.#session = undefined;
-    this.#hooks.stored(descriptor);
-    this.#hooks.ended();
+    this.#tools.hooks.stored(descriptor);
+    this.#tools.hooks.ended();
   }
 
   async abort(): Promise<void> {
-    await this.#inFlight.catch(() => undefined);
+    await this.#upload?.abort();
     const session = this.#session;
     this.#session = undefined;
-    this.#buffer.clear();
+    this.#held.clear();
     await session?.cancel();
-    this.#hooks.ended();
+    this.#tools.hooks.ended();
+  }
+
+  /** Ends the writer when `work` fails, and says how to begin again where that may help. */
+  async #orBroken(work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      await this.abort();
+      throw error instanceof LostUpload ? new BrokenUpload(error.failure, () => this.#again(error)) : error;
+    }
+  }
+
+  async #open(): Promise<StreamedUpload | ChunkedUpload> {
+    const session = await UploadSession.open(this.#api);
+    this.#session = session;
+    const { pages, ways } = this.#tools;
+    return ways.choose(session.minimumChunk) === 'chunks'
+      ? new ChunkedUpload(this.#api, session, this.#held, pages)
+      : new StreamedUpload(this.#api, session, this.#held, pages);
   }
 
   async #commitHeld(descriptor: Descriptor): Promise<void> {
-    if (this.#size !== descriptor.size) throw digestMismatch('The blob to send', descriptor, `${this.#size} bytes`);
-    await this.#hooks.put(descriptor, this.#buffer.body());
-    this.#buffer.clear();
+    await this.#tools.hooks.put(descriptor, this.#held.body());
+    this.#held.clear();
   }
 
-  async #commitChunks(session: UploadSession, descriptor: Descriptor): Promise<void> {
-    if (this.#size !== descriptor.size) throw digestMismatch('The blob to send', descriptor, `${this.#size} bytes`);
-    await this.#flush();
-    await this.#inFlight;
-    await this.#finish(session, descriptor);
-  }
-
-  /** Sends the full buffer in the background and goes on with another: two chunks of memory. */
-  async #flush(): Promise<void> {
-    this.#session ??= await this.#open();
-    await this.#inFlight;
-    if (this.#session.minimumChunk > this.#buffer.capacity) this.#grow(this.#session);
-    // After growing there is room again; only the last chunk, at commit, may be smaller.
-    if (!this.#buffer.isFull && this.#buffer.length < this.#size - this.#offset) return;
-    const full = this.#buffer;
-    const capacity = Math.max(CHUNK_SIZE, this.#session.minimumChunk);
-    this.#buffer = new ChunkBuffer(capacity, this.#pages);
-    const start = this.#offset;
-    this.#offset += full.length;
-    this.#inFlight = sendChunk(this.#api, this.#session, full, start).then(() => {
-      this.#hooks.sent(full.length);
-      full.clear();
-    });
-    // The next flush, commit or abort sees the failure; until then it is not unhandled.
-    this.#inFlight.catch(() => undefined);
-  }
-
-  /** Replaces the buffer by one that holds the smallest chunk the registry takes. */
-  #grow({ minimumChunk }: UploadSession): void {
-    const wider = new ChunkBuffer(minimumChunk, this.#pages);
-    for (const piece of this.#buffer.body().pieces()) wider.append(piece);
-    this.#buffer.clear();
-    this.#buffer = wider;
-  }
-
-  async #open(): Promise<UploadSession> {
-    const session = await UploadSession.open(this.#api);
-    if (session.minimumChunk <= CHUNK_LIMIT) return session;
-    throw lostUpload(session, `the registry wants chunks of at least ${session.minimumChunk} bytes`);
-  }
-
-  async #finish(session: UploadSession, descriptor: Descriptor): Promise<void> {
+  async #finish(descriptor: Descriptor): Promise<void> {
+    await this.#upload?.end();
+    const session = this.#session;
+    if (session === undefined) return;
     try {
       await session.finish(descriptor.digest);
     } catch (error) {
       // The reply to a PUT that worked may have been lost; a second one finds no upload any more.
-      if (error instanceof UserError && error.code === 'cancelled') throw error;
-      if (error instanceof UserError && error.code === 'digest') throw error;
-      if (!(await this.#hooks.has(descriptor).catch(() => false))) throw error;
+      if (error instanceof UserError && ['cancelled', 'digest'].includes(error.code)) throw error;
+      if (!(await this.#tools.hooks.has(descriptor).catch(() => false))) {
+        throw statusOf(error) === 404 ? forgottenUpload(session, 'the registry forgot it', error) : error;
+      }
     }
+    this.#tools.hooks.sent(descriptor.size);
+  }
+
+  /** A writer for the same blob, when it is time. Throws what a person sees when enough has been tried. */
+  async #again({ kind, failure, retryAfter }: LostUpload): Promise<BlobWriter> {
+    const { log, retry, clock, signal } = this.#api;
+    const { ways, hooks } = this.#tools;
+    const failures = this.#tries.failures + 1;
+    const cuts = this.#tries.cuts + (kind === 'cut' ? 1 : 0);
+    const forgotten = this.#tries.forgotten + (kind === 'forgot' ? 1 : 0);
+    if (kind === 'refused' && this.#upload && !ways.refuse(this.#upload.way)) throw failure;
+    if (cuts === CUTS) ways.preferChunks();
+    if (kind === 'forgot' && this.#upload?.way === 'chunks') ways.avoidChunks();
+    // What was learned can be used at once; everything else may need time.
+    const isLesson = kind === 'refused' || kind === 'credentials';
+    const delay = isLesson ? 0 : backoff(retry, failures, clock.random(), retryAfter);
+    const waited = this.#tries.waited + delay;
+    if (failures >= retry.attempts || forgotten >= FORGOTTEN || waited > retry.totalTime) throw failure;
+    log.debug(`${failure.message} Sending the blob again in ${(delay / 1000).toFixed(1)} s`);
+    if (delay > 0) await sleep(clock, delay, signal);
+    return hooks.reopen({ failures, cuts, forgotten, waited });
   }
 }

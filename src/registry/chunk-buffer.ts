@@ -2,7 +2,7 @@ import { BlockPool } from '../io/block-pool.ts';
 import type { Body } from './body.ts';
 
 /** Bytes of a page: the smallest layers take one, and a request is written page by page. */
-const PAGE = 256 * 1024;
+export const PAGE = 256 * 1024;
 
 /** Memory for buffers; what one gives back, another takes. */
 export const createPages = (): BlockPool => new BlockPool(PAGE);
@@ -56,6 +56,13 @@ export class ChunkBuffer {
         }
       },
     };
+  }
+
+  /** Hands the pages over, each with the bytes that are in it, and is empty then. */
+  release(): { memory: Buffer; length: number }[] {
+    const length = this.#length;
+    this.#length = 0;
+    return this.#pages.splice(0).map((memory, at) => ({ memory, length: Math.min(PAGE, length - at * PAGE) }));
   }
 
   /** Forgets what was gathered, and gives its memory back. */

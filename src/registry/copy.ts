@@ -5,6 +5,7 @@ import { mapParallel } from '../io/parallel.ts';
 import { collect } from '../io/stream.ts';
 import { parseManifest } from './manifest.ts';
 import type { Repository, StoredManifest } from './repository.ts';
+import { sendBlob } from './send-blob.ts';
 
 /** What became of a blob: it was there, the registry took it over, or it was sent. */
 export type CopyOutcome = 'present' | 'mounted' | 'copied';
@@ -16,23 +17,21 @@ const SMALL = 1024 * 1024;
 // Indexes of indexes are rare; deeper ones are an attack.
 const DEPTH_LIMIT = 4;
 
+/** Reads the blob as it is sent, and once more where its upload breaks. */
 const stream = async (
   descriptor: Descriptor,
   from: Repository,
   to: Repository,
   signal: AbortSignal | undefined,
 ): Promise<void> => {
-  const writer = await to.openBlob();
-  try {
+  const read = async (sink: (chunk: Uint8Array) => Promise<void>): Promise<Descriptor> => {
     for await (const chunk of from.readBlob(descriptor)) {
       signal?.throwIfAborted();
-      await writer.write(chunk);
+      await sink(chunk);
     }
-  } catch (error) {
-    await writer.abort();
-    throw error;
-  }
-  await writer.commit(descriptor);
+    return descriptor;
+  };
+  await sendBlob(read, [to]);
 };
 
 /** Brings one blob from one repository to another, by the cheapest way there is; stops when `signal` fires. */

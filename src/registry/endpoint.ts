@@ -46,14 +46,38 @@ export const redactUrl = (url: string | URL): string => {
 };
 
 /**
- * The URL a registry sent us to, from `base`. Throws UserError `registry` when it is none, or would leave https.
+ * The URL with further parameters, each `name=value` encoded, after the query that it has. That query stays as it is, byte
+ * for byte: it may be signed, or hold what the registry wants back unchanged.
+ */
+export const withQuery = (url: string | URL, parameters: readonly (readonly [string, string])[]): URL => {
+  const longer = new URL(url);
+  const own = longer.search.replace(/^\?/, '');
+  const more = parameters.map(([name, value]) => `${encodeURIComponent(name)}=${encodeURIComponent(value)}`);
+  longer.search = [...(own === '' ? [] : [own]), ...more].join('&');
+  return longer;
+};
+
+/**
+ * Whether a server at `from` may send us to `to`: over https anywhere; in plain http only from loopback to loopback, and
+ * from one host that the user named as plain to another. What https protects is never asked for in the clear, and a host
+ * out on the network does not reach services of this machine through us.
+ */
+export const mayLeadTo = (from: URL, to: URL, plainHosts: readonly string[]): boolean => {
+  if (to.protocol !== 'http:') return to.protocol === 'https:';
+  const isLocal = isLoopbackHost(from.host);
+  if (isLoopbackHost(to.host)) return isLocal;
+  return (isLocal || from.protocol === 'http:') && allowsPlainHttp(to.host, plainHosts);
+};
+
+/**
+ * The URL a registry sent us to, from `base`. Throws UserError `registry` when it is none, or not one that `mayLeadTo` allows.
  * A proxy that ends TLS often leaves http in a Location of the same host; that is mended, not followed.
  */
 export const resolveLocation = (location: string, base: string | URL, plainHosts: readonly string[]): URL => {
   const from = new URL(base);
   const url = URL.canParse(location, from.href) ? new URL(location, from.href) : undefined;
   if (url?.protocol === 'http:' && from.protocol === 'https:' && url.host === from.host) url.protocol = 'https:';
-  if (url?.protocol === 'https:' || (url?.protocol === 'http:' && allowsPlainHttp(url.host, plainHosts))) return url;
+  if (url !== undefined && mayLeadTo(from, url, plainHosts)) return url;
   throw new UserError(
     'registry',
     `${from.host} sent us to ${url ? redactUrl(url) : 'something that is no URL'}, which is not https.`,

@@ -1,7 +1,7 @@
 import type { Descriptor } from '../image/descriptor.ts';
 import { UserError } from '../io/error.ts';
 import { downloadBlob } from './blob-download.ts';
-import { RegistryBlobWriter } from './blob-upload.ts';
+import { RegistryBlobWriter, type Tries } from './blob-upload.ts';
 import { type Body, bodyOf } from './body.ts';
 import { createPages } from './chunk-buffer.ts';
 import { checkBytes, digestMismatch } from './digest-check.ts';
@@ -14,6 +14,7 @@ import { drain, IDLE_TIME } from './response-body.ts';
 import { type Clock, DEFAULT_RETRY, type RetryPolicy } from './retry.ts';
 import { Transport, type TransportOptions } from './transport.ts';
 import { requestMount, UploadSession } from './upload-session.ts';
+import { UploadWays } from './upload-way.ts';
 
 export interface RegistryOptions extends Omit<TransportOptions, 'retry' | 'timeout'> {
   readonly reference: Reference;
@@ -44,6 +45,7 @@ export class RegistryRepository implements Repository {
   readonly #known = new Set<string>();
   readonly #writers = new Set<RegistryBlobWriter>();
   readonly #pages = createPages();
+  readonly #ways = new UploadWays();
   #bytesSent = 0;
 
   constructor(options: RegistryOptions) {
@@ -100,21 +102,7 @@ export class RegistryRepository implements Repository {
   }
 
   async openBlob(): Promise<BlobWriter> {
-    const writer = new RegistryBlobWriter(this.#api, this.#pages, {
-      has: (descriptor) => this.hasBlob(descriptor),
-      put: (descriptor, body) => this.#putBody(descriptor, body),
-      sent: (bytes) => {
-        this.#bytesSent += bytes;
-      },
-      stored: (descriptor) => {
-        this.#known.add(descriptor.digest);
-      },
-      ended: () => {
-        this.#writers.delete(writer);
-      },
-    });
-    this.#writers.add(writer);
-    return writer;
+    return this.#openWriter();
   }
 
   async getManifest(reference: string): Promise<StoredManifest | undefined> {
@@ -155,6 +143,26 @@ export class RegistryRepository implements Repository {
   async abandon(): Promise<void> {
     await Promise.all([...this.#writers].map((writer) => writer.abort()));
     this.#writers.clear();
+  }
+
+  #openWriter(tries?: Tries): BlobWriter {
+    const hooks = {
+      has: (descriptor: Descriptor) => this.hasBlob(descriptor),
+      put: (descriptor: Descriptor, body: Body) => this.#putBody(descriptor, body),
+      sent: (bytes: number) => {
+        this.#bytesSent += bytes;
+      },
+      stored: (descriptor: Descriptor) => {
+        this.#known.add(descriptor.digest);
+      },
+      ended: () => {
+        this.#writers.delete(writer);
+      },
+      reopen: (before: Tries) => this.#openWriter(before),
+    };
+    const writer = new RegistryBlobWriter(this.#api, { pages: this.#pages, ways: this.#ways, hooks }, tries);
+    this.#writers.add(writer);
+    return writer;
   }
 
   async #putManifest(reference: string, { bytes, mediaType, digest }: StoredManifest): Promise<void> {

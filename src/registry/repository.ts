@@ -1,5 +1,6 @@
 import type { Descriptor } from '../image/descriptor.ts';
 import type { Digest } from '../image/digest.ts';
+import { UserError } from '../io/error.ts';
 
 /** A manifest or index as it is stored: its bytes are what its digest names, so they are never re-encoded. */
 export interface StoredManifest {
@@ -8,7 +9,24 @@ export interface StoredManifest {
   readonly digest: Digest;
 }
 
-/** A blob whose digest is known only at its end. Exactly one of `commit` and `abort` ends it. */
+/**
+ * The upload of a blob ended before it was complete, and its bytes are gone: it takes the whole blob again. As it is, it
+ * says what happened.
+ */
+export class BrokenUpload extends UserError {
+  /** A writer for the same blob, when it is time for another try. Rejects with what happened when enough has been tried. */
+  readonly again: () => Promise<BlobWriter>;
+
+  constructor({ code, message, hint, cause }: UserError, again: () => Promise<BlobWriter>) {
+    super(code, message, { ...(hint === undefined ? {} : { hint }), cause });
+    this.again = again;
+  }
+}
+
+/**
+ * A blob whose digest is known only at its end. Exactly one of `commit` and `abort` ends it, or a BrokenUpload that one of
+ * its methods throws (`sendBlob` knows what to do then).
+ */
 export interface BlobWriter {
   /** Takes the next bytes; resolves when more may come (back-pressure). The chunk may be reused afterwards. */
   write(chunk: Uint8Array): Promise<void>;

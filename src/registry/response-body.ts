@@ -1,4 +1,5 @@
 import { UserError } from '../io/error.ts';
+import { Pace, SlowLineError } from './pace.ts';
 
 /**
  * A server that sends nothing for this long is taken for dead, in milliseconds: longer than a slow registry's cold start,
@@ -6,7 +7,7 @@ import { UserError } from '../io/error.ts';
  */
 export const IDLE_TIME = 60_000;
 
-// Small answers take no longer than so many idle times, however steadily they trickle: 4 MiB at 35 KiB/s.
+// Idle times that an answer gets beside the time for its bytes at the slowest line's pace.
 const IDLE_TIMES_IN_ALL = 2;
 
 /** The user's own stop, as the error that is shown. */
@@ -14,21 +15,28 @@ export const cancelled = (cause?: unknown): UserError => new UserError('cancelle
 
 type ChunkReader = ReadableStreamDefaultReader<Uint8Array>;
 
-const readChunk = async (reader: ChunkReader, idleTime: number) => {
+const readChunk = async (reader: ChunkReader, idleTime: number, pace: Pace) => {
   let timer: NodeJS.Timeout | undefined;
-  const dead = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`no byte came for ${idleTime / 1000} s`)), idleTime);
+  const left = pace.left();
+  const late = new Promise<never>((_, reject) => {
+    const error =
+      left < idleTime ? new SlowLineError('the answer') : new Error(`no byte came for ${idleTime / 1000} s`);
+    timer = setTimeout(() => reject(error), Math.max(0, Math.min(left, idleTime)));
   });
+  const start = performance.now();
   try {
-    return await Promise.race([reader.read(), dead]);
+    const result = await Promise.race([reader.read(), late]);
+    pace.moved(result.value?.length ?? 0, performance.now() - start);
+    return result;
   } finally {
     clearTimeout(timer);
   }
 };
 
 /**
- * The body, chunk by chunk. Throws when the connection breaks or stalls, UserError `cancelled` when the signal
- * fires. Leaving early ends the connection.
+ * The body, chunk by chunk. Throws when the connection breaks, stalls for `idleTime` (milliseconds) or is slower than
+ * `SLOWEST_LINE` beyond twice that time (SlowLineError); UserError `cancelled` when the signal fires. The time that the
+ * reader takes does not count. Leaving early ends the connection.
  */
 export async function* readBody(
   response: Response,
@@ -37,9 +45,10 @@ export async function* readBody(
 ): AsyncGenerator<Uint8Array> {
   const reader: ChunkReader | undefined = response.body?.getReader();
   if (reader === undefined) return;
+  const pace = new Pace(IDLE_TIMES_IN_ALL * idleTime);
   try {
     for (;;) {
-      const { done, value } = await readChunk(reader, idleTime);
+      const { done, value } = await readChunk(reader, idleTime, pace);
       if (done) return;
       yield value;
     }
@@ -51,10 +60,7 @@ export async function* readBody(
   }
 }
 
-/**
- * At most `limit` bytes of the body; what follows is not read. Throws as `readBody` does, and when all of it takes longer
- * than twice `idleTime` (milliseconds).
- */
+/** At most `limit` bytes of the body; what follows is not read. Throws as `readBody` does. */
 export const readCapped = async (
   response: Response,
   limit: number,
@@ -63,12 +69,10 @@ export const readCapped = async (
 ): Promise<Buffer> => {
   const chunks: Uint8Array[] = [];
   let size = 0;
-  const latest = performance.now() + IDLE_TIMES_IN_ALL * idleTime;
   for await (const chunk of readBody(response, signal, idleTime)) {
     chunks.push(chunk);
     size += chunk.length;
     if (size >= limit) break;
-    if (performance.now() > latest) throw new Error(`no end came within ${(IDLE_TIMES_IN_ALL * idleTime) / 1000} s`);
   }
   return Buffer.concat(chunks).subarray(0, limit);
 };

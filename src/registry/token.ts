@@ -3,7 +3,7 @@ import { UserError } from '../io/error.ts';
 import type { Log } from '../io/log.ts';
 import type { Challenge } from './challenge.ts';
 import { type Credential, encodeBasic } from './credential.ts';
-import { redactUrl } from './endpoint.ts';
+import { redactUrl, withQuery } from './endpoint.ts';
 import { failureOf } from './failure.ts';
 import { readCapped } from './response-body.ts';
 
@@ -20,10 +20,10 @@ export interface TokenRequest {
   readonly body?: string;
 }
 
-/** distribution-spec's token protocol: `auth/token` and `auth/oauth` name the token differently. */
+/** distribution-spec's token protocol: `auth/token` and `auth/oauth` name the token differently; one may be there and empty. */
 const tokenSchema = z.looseObject({
-  token: z.string().min(1).optional(),
-  access_token: z.string().min(1).optional(),
+  token: z.string().nullish(),
+  access_token: z.string().nullish(),
   expires_in: z.number().nonnegative().nullish(),
 });
 
@@ -78,14 +78,13 @@ const buildRequest = (
     const headers = { 'content-type': 'application/x-www-form-urlencoded' };
     return { method: 'POST', url, headers, body: form.toString() };
   }
-  const query = new URL(url);
-  if (service) query.searchParams.set('service', service);
-  for (const scope of scopes) query.searchParams.append('scope', scope);
-  if (credential.kind !== 'basic') return { method: 'GET', url: query, headers: {} };
-  query.searchParams.set('account', credential.username);
+  // A realm may name the service by itself already.
+  const named: [string, string][] = service && !url.searchParams.has('service') ? [['service', service]] : [];
+  const query = [...named, ...scopes.map((scope): [string, string] => ['scope', scope])];
+  if (credential.kind !== 'basic') return { method: 'GET', url: withQuery(url, query), headers: {} };
   return {
     method: 'GET',
-    url: query,
+    url: withQuery(url, [...query, ['account', credential.username]]),
     headers: { authorization: encodeBasic(credential.username, credential.password, log) },
   };
 };
@@ -119,8 +118,8 @@ export const requestToken = async (
     throw await failureOf(response, { method: request.method, url: request.url, tried: credential.origin, signal });
   }
   const answer = parseToken(await readCapped(response, ANSWER_LIMIT, signal), realm);
-  const value = answer.token ?? answer.access_token;
-  if (value === undefined || /[^\x21-\x7e]/.test(value)) {
+  const value = answer.token || answer.access_token;
+  if (!value || /[^\x21-\x7e]/.test(value)) {
     throw new UserError('registry', `The token server ${redactUrl(realm)} answered without a token.`, {
       hint: 'Check that the registry’s realm is a token server.',
     });

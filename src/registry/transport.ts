@@ -3,7 +3,7 @@ import type { Log } from '../io/log.ts';
 import { Authorizer } from './authorizer.ts';
 import { type Body, bodyOf } from './body.ts';
 import type { Keychain } from './credential.ts';
-import { allowsPlainHttp, originOf, redactUrl, resolveLocation } from './endpoint.ts';
+import { mayLeadTo, originOf, redactUrl, resolveLocation } from './endpoint.ts';
 import { failureOf } from './failure.ts';
 import type { Hosts } from './hosts.ts';
 import { describeNetworkError, isLastingNetworkError, networkFailure } from './network-error.ts';
@@ -17,6 +17,7 @@ import {
   type RetryPolicy,
   withRetry,
 } from './retry.ts';
+import { type StreamedBody, sending } from './streamed-body.ts';
 
 export type Fetch = typeof globalThis.fetch;
 
@@ -48,6 +49,17 @@ export interface RegistryRequest {
   readonly bodyLimit?: number;
 }
 
+/** A request that is sent once, as its bytes come. */
+export interface StreamRequest {
+  readonly method: 'PATCH';
+  readonly url: URL;
+  readonly scopes: readonly string[];
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: StreamedBody;
+  /** Ends the request. */
+  readonly signal: AbortSignal;
+}
+
 /** A reply, and the URL that a relative Location in it starts from. */
 export interface Reply {
   readonly response: Response;
@@ -57,12 +69,6 @@ export interface Reply {
 }
 
 const REDIRECTS = 5;
-// The slowest line that uploads are awaited on, in bytes per millisecond (64 KiB/s).
-const SLOWEST_UPLOAD = 64;
-/** As `fetch` wants them. */
-async function* chunks(body: Body): AsyncGenerator<Uint8Array> {
-  yield* body.pieces();
-}
 
 /** Speaks HTTP to one registry for one repository: authorization, redirects, time-outs, retries, errors. */
 export class Transport {
@@ -73,6 +79,7 @@ export class Transport {
   readonly #named: string;
   /** The same once loopback hosts were asked. */
   #origin: string;
+  #welcome: Promise<Response> | undefined;
 
   constructor(host: string, repository: string, options: TransportOptions) {
     this.#named = originOf(host, options.plainHosts);
@@ -86,8 +93,7 @@ export class Transport {
       log: options.log,
       now: () => options.clock.now(),
       signal: options.signal,
-      isAllowed: (url) =>
-        url.protocol === 'https:' || (url.protocol === 'http:' && allowsPlainHttp(url.host, options.plainHosts)),
+      isAllowed: (url) => mayLeadTo(new URL(this.origin), url, options.plainHosts),
       send: ({ method, url, headers, body }) =>
         this.#repeat(method, url, async () => ({
           response: await this.#fetch(url, method, headers, body === undefined ? undefined : bodyOf(Buffer.from(body))),
@@ -120,9 +126,7 @@ export class Transport {
       for (let round = 1; ; round += 1) {
         const authorization = await this.#authorizer.header(request.scopes);
         const reply = await this.#follow(request, authorization);
-        const isOurs = reply.url.origin === this.origin;
-        if (reply.response.status !== 401 || !isOurs || round > 2) return reply;
-        if (!(await this.#authorizer.challenged(reply.response, request.scopes, authorization))) return reply;
+        if (round > 2 || !(await this.#mayDoBetter(reply, request.scopes, authorization))) return reply;
         await drain(reply.response, this.#options.signal);
       }
     });
@@ -137,6 +141,47 @@ export class Transport {
   #located(url: string | URL): URL {
     const given = new URL(url);
     return given.origin === this.#named ? new URL(this.#origin + given.pathname + given.search) : given;
+  }
+
+  /**
+   * One try of a request whose body can be had only once, without redirects; any status comes back, a broken connection
+   * throws. After a 401, `isRenewed` says whether another try goes with fresh credentials. It takes none of the places of
+   * other requests: what it waits for may be waiting for those.
+   */
+  async stream(request: StreamRequest): Promise<Reply & { readonly isRenewed: boolean }> {
+    await this.#settle();
+    const { method, headers, body, scopes, signal } = request;
+    const url = this.#located(request.url);
+    const authorization = await this.#authorizer.header(scopes);
+    const own = url.origin === this.origin && authorization !== undefined ? { authorization } : {};
+    const reply = { response: await this.#fetch(url, method, { ...headers, ...own }, body, signal), url };
+    return { ...reply, isRenewed: await this.#mayDoBetter(reply, scopes, authorization) };
+  }
+
+  /** Whether a refusal taught us how to authenticate, so that the request is worth another try. */
+  async #mayDoBetter({ response, url }: Reply, scopes: readonly string[], sent: string | undefined): Promise<boolean> {
+    if (url.origin !== this.origin) return false;
+    if (response.status === 401 && (await this.#authorizer.challenged(response, scopes, sent))) return true;
+    // Some registries say only at /v2/ that they want to know who asks, and deny or hide everything else until then.
+    if (sent !== undefined || ![401, 403, 404].includes(response.status)) return false;
+    if (response.status === 404 && !(await this.#authorizer.hasCredential())) return false;
+    const welcome = await this.#ask();
+    return welcome.status === 401 && (await this.#authorizer.challenged(welcome, scopes, sent));
+  }
+
+  /** What the registry says to those who only come to the door; asked once. */
+  #ask(): Promise<Response> {
+    const asked =
+      this.#welcome ??
+      this.#fetch(new URL('/v2/', this.origin), 'GET', {}).then(async (welcome) => {
+        await drain(welcome, this.#options.signal);
+        return welcome;
+      });
+    this.#welcome = asked;
+    asked.catch(() => {
+      this.#welcome = undefined;
+    });
+    return asked;
   }
 
   /** The error for an answer that is no success. */
@@ -179,7 +224,7 @@ export class Transport {
 
   async #follow(request: RegistryRequest, authorization: string | undefined): Promise<Reply> {
     let url = this.#located(request.url);
-    const maySendAgain = request.method === 'GET' || request.method === 'HEAD';
+    const isReading = request.method === 'GET' || request.method === 'HEAD';
     for (let hop = 0; ; hop += 1) {
       // Storage behind a registry is another party: the registry's credentials are not for it.
       const own = url.origin === this.origin && authorization !== undefined ? { authorization } : {};
@@ -187,8 +232,8 @@ export class Transport {
       const location = response.headers.get('location');
       const isRedirect = [301, 302, 303, 307, 308].includes(response.status) && location !== null;
       const next = isRedirect ? resolveLocation(location, url, this.#options.plainHosts) : undefined;
-      if (next === undefined || (!maySendAgain && (response.status < 307 || next.origin !== url.origin)))
-        return { response, url };
+      // Only 307 and 308 keep method and body (RFC 9110, 15.4).
+      if (next === undefined || (!isReading && response.status < 307)) return { response, url };
       await drain(response, this.#options.signal);
       if (hop >= REDIRECTS)
         throw new UserError('registry', `${redactUrl(request.url)} redirects in a circle.`, {
@@ -198,15 +243,21 @@ export class Transport {
     }
   }
 
-  async #fetch(url: URL, method: string, headers: Readonly<Record<string, string>>, body?: Body): Promise<Response> {
+  async #fetch(
+    url: URL,
+    method: string,
+    headers: Readonly<Record<string, string>>,
+    body?: Body | StreamedBody,
+    stop?: AbortSignal,
+  ): Promise<Response> {
     const { signal, timeout, fetch } = this.#options;
     if (signal?.aborted) throw cancelled(signal.reason);
     const budget = this.#options.hosts.budget(url.host);
     await budget.turn(signal);
     const sentAt = this.#options.clock.now();
     const deadline = new AbortController();
-    const limit = timeout + (body?.length ?? 0) / SLOWEST_UPLOAD;
-    const timer = setTimeout(() => deadline.abort(new Error(`no answer within ${Math.round(limit / 1000)} s`)), limit);
+    const signals = [deadline.signal, signal, stop].filter((each) => each !== undefined);
+    const { pieces, end } = sending(body, timeout, (error) => deadline.abort(error));
     try {
       const response = await fetch(url, {
         method,
@@ -215,16 +266,16 @@ export class Transport {
           'accept-encoding': 'identity',
           'user-agent': 'nix-images',
           ...headers,
-          ...(body ? { 'content-length': String(body.length) } : {}),
+          ...(body && 'length' in body ? { 'content-length': String(body.length) } : {}),
         },
         redirect: 'manual',
-        signal: signal ? AbortSignal.any([signal, deadline.signal]) : deadline.signal,
-        ...(body === undefined || body.length === 0 ? {} : { body: chunks(body), duplex: 'half' as const }),
+        signal: AbortSignal.any(signals),
+        ...(pieces === undefined ? {} : { body: pieces, duplex: 'half' as const }),
       });
       budget.heed(response, { sentAt, policy: this.#options.retry, log: this.#options.log });
       return response;
     } finally {
-      clearTimeout(timer);
+      end();
     }
   }
 }

@@ -1,10 +1,11 @@
 import type { Digest } from '../image/digest.ts';
 import { UserError } from '../io/error.ts';
 import { type Body, bodyOf } from './body.ts';
-import { redactUrl, resolveLocation } from './endpoint.ts';
+import { redactUrl, resolveLocation, withQuery } from './endpoint.ts';
 import { statusOf } from './failure.ts';
 import type { RegistryApi } from './registry-api.ts';
 import { drain } from './response-body.ts';
+import type { StreamedBody } from './streamed-body.ts';
 import type { Reply } from './transport.ts';
 
 /** The answer to a mount: done, or an ordinary upload that the registry opened instead. */
@@ -56,6 +57,20 @@ export class UploadSession {
     return this.#location;
   }
 
+  /** Sends all bytes as they come, once. Any status comes back, perhaps before all are sent; a broken connection throws. */
+  async stream(body: StreamedBody, signal: AbortSignal): Promise<Reply & { readonly isRenewed: boolean }> {
+    const reply = await this.#api.transport.stream({
+      method: 'PATCH',
+      url: this.#location,
+      scopes: this.#api.scopes,
+      headers: { 'content-type': 'application/octet-stream' },
+      body,
+      signal,
+    });
+    if (reply.response.ok) this.#location = locationOf(this.#api, reply) ?? this.#location;
+    return reply;
+  }
+
   /** Sends one chunk, once. Any status comes back; a broken connection throws. */
   async patch(chunk: Body, offset: number): Promise<Reply> {
     const reply = await this.#api.transport.exchange({
@@ -86,11 +101,9 @@ export class UploadSession {
 
   /** Ends the upload, with the last bytes if there are any. Throws UserError `digest` when the registry finds another digest. */
   async finish(digest: Digest, body: Body = bodyOf(Buffer.alloc(0))): Promise<void> {
-    const url = new URL(this.#location);
-    url.searchParams.set('digest', digest);
     const reply = await this.#api.send({
       method: 'PUT',
-      url,
+      url: withQuery(this.#location, [['digest', digest]]),
       headers: { 'content-type': 'application/octet-stream', 'content-length': String(body.length) },
       body,
       expect: [201, 204],
@@ -124,9 +137,10 @@ export const requestMount = async (
   from: string,
   scopes: readonly string[],
 ): Promise<MountAnswer | undefined> => {
-  const url = new URL(`${api.base}/blobs/uploads/`);
-  url.searchParams.set('mount', digest);
-  url.searchParams.set('from', from);
+  const url = withQuery(`${api.base}/blobs/uploads/`, [
+    ['mount', digest],
+    ['from', from],
+  ]);
   try {
     const reply = await api.send({ method: 'POST', url, scopes, expect: [201, 202] });
     await drain(reply.response, api.signal);

@@ -10,6 +10,10 @@ export interface AuthOptions {
   readonly anonymousPull?: boolean;
   /** Whether the token is called access_token. */
   readonly accessTokenField?: boolean;
+  /** Whether the token is called access_token, and an empty one token. */
+  readonly emptyTokenField?: boolean;
+  /** Whether only /v2/ says how to log in; everything else denies or hides what it has. */
+  readonly challengesAtRootOnly?: boolean;
   /** A realm other than the emulator's own. */
   readonly realm?: string;
 }
@@ -55,6 +59,10 @@ export class Authority {
     return `Bearer realm="${realm ?? `http://${request.headers.host ?? host}/token`}",service="emulator",scope="${scope}"`;
   }
 
+  get challengesAtRootOnly(): boolean {
+    return this.#options.challengesAtRootOnly === true;
+  }
+
   allows(header: string | undefined, repository: string, action: 'pull' | 'push'): boolean {
     if (this.#options.scheme !== 'token') return true;
     const grant = this.#grants.get(/^Bearer (.+)$/.exec(header ?? '')?.[1] ?? '');
@@ -84,7 +92,8 @@ export class Authority {
     const token = randomBytes(12).toString('hex');
     this.#grants.set(token, { scopes });
     const field = this.#options.accessTokenField || isRefresh ? 'access_token' : 'token';
-    return { status: 200, body: JSON.stringify({ [field]: token, expires_in: 300 }) };
+    const empty = this.#options.emptyTokenField ? { token: '', access_token: token } : undefined;
+    return { status: 200, body: JSON.stringify({ ...(empty ?? { [field]: token }), expires_in: 300 }) };
   }
 
   #isUser(header: string | undefined): boolean {

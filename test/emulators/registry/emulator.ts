@@ -15,6 +15,20 @@ export interface EmulatorOptions {
   readonly location?: 'relative' | 'absolute';
   /** OCI-Chunk-Min-Length, in bytes. */
   readonly minimumChunk?: number;
+  /** The largest body with Content-Range, in bytes: 416 above it. */
+  readonly largestChunk?: number;
+  /** Whether an upload takes one PATCH only. */
+  readonly takesOnePatch?: boolean;
+  /** Whether the status of an upload is answered 404. */
+  readonly hidesUploads?: boolean;
+  /** Whether Range stays at the end of the first part, although all arrived. */
+  readonly hasStuckRange?: boolean;
+  /** What each Location has in its query, which must come back byte for byte. */
+  readonly locationQuery?: string;
+  /** Another origin to which each POST is sent on, and with which status. */
+  readonly sendsUploadsTo?: { readonly origin: string; readonly status: 307 | 308 };
+  /** Whether and with which status a tag that exists is kept from being put again, and the code in the answer. */
+  readonly immutableTags?: { readonly status: number; readonly code: string; readonly message: string };
   /** Whether manifests are taken whatever they name, as some registries do. */
   readonly takesAnyManifest?: boolean;
   /** Speaks TLS. */

@@ -63,6 +63,9 @@ const putManifest = async (exchange: Exchange, repository: string, reference: st
   if (reference.includes(':') && reference !== digest) return refuse(exchange, 400, 'DIGEST_INVALID', 'digest differs');
   const missing = exchange.options.takesAnyManifest ? undefined : missingIn(exchange, repository, content);
   if (missing !== undefined) return refuse(exchange, 404, 'MANIFEST_BLOB_UNKNOWN', `blob unknown: ${missing}`);
+  const { immutableTags } = exchange.options;
+  if (immutableTags && reference !== digest && exchange.store.manifest(repository, reference) !== undefined)
+    return refuse(exchange, immutableTags.status, immutableTags.code, immutableTags.message);
   exchange.store.putManifest(repository, reference, bytes, mediaType);
   const stated = exchange.fault?.kind === 'wrong-digest' ? `sha256:${'0'.repeat(64)}` : digest;
   answer(exchange, 201, { location: `/v2/${repository}/manifests/${digest}`, 'docker-content-digest': stated });
@@ -85,6 +88,15 @@ const handleToken = async (exchange: Exchange): Promise<void> => {
   answer(exchange, status, { 'content-type': 'application/json' }, body);
 };
 
+/** "Determining Support": what clients ask first. */
+const welcome = async (exchange: Exchange): Promise<void> => {
+  const { request, host, authority } = exchange;
+  const isKnown = request.headers.authorization !== undefined || !authority.challengesAtRootOnly;
+  if (isKnown) return answer(exchange, 200, { 'content-type': 'application/json' }, '{}');
+  const challenge = authority.challenge(request, host, '', 'pull') ?? '';
+  refuse(exchange, 401, 'UNAUTHORIZED', 'authentication required', { 'www-authenticate': challenge });
+};
+
 /** Answers one request. */
 export const handle = async (exchange: Exchange): Promise<void> => {
   const { request, url, host, fault, authority } = exchange;
@@ -100,8 +112,7 @@ export const handle = async (exchange: Exchange): Promise<void> => {
   if (fault?.kind === 'early-status') return answer(exchange, fault.status, { connection: 'close' }, 'early');
   if (fault?.kind === 'redirect') return answer(exchange, fault.status ?? 307, { location: fault.to });
   if (url.pathname === '/token') return handleToken(exchange);
-  // "Determining Support": what clients ask first.
-  if (url.pathname === '/v2/') return answer(exchange, 200, { 'content-type': 'application/json' }, '{}');
+  if (url.pathname === '/v2/') return welcome(exchange);
   const [, repository, kind, rest = ''] =
     /^\/v2\/(.+?)\/(blobs\/uploads|blobs|manifests)\/(.*)$/.exec(url.pathname) ?? [];
   if (repository === undefined) return refuse(exchange, 404, 'UNSUPPORTED', 'no such route');
@@ -109,6 +120,10 @@ export const handle = async (exchange: Exchange): Promise<void> => {
   const challenge = authority.challenge(request, host, repository, kind === 'blobs/uploads' ? 'push' : action);
   if (challenge !== undefined) {
     await readBody(exchange);
+    if (authority.challengesAtRootOnly)
+      return action === 'pull'
+        ? refuse(exchange, 404, 'NAME_UNKNOWN', 'not found')
+        : refuse(exchange, 403, 'DENIED', 'unauthenticated');
     return refuse(exchange, 401, 'UNAUTHORIZED', 'authentication required', { 'www-authenticate': challenge });
   }
   if (kind === 'manifests') return handleManifest(exchange, repository, rest);

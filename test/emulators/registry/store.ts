@@ -14,6 +14,9 @@ export interface Upload {
   size: number;
   /** Changes with every step; a URL with an old one is refused, as distribution does. */
   state: number;
+  patches: number;
+  /** Bytes of the first PATCH that was taken. */
+  firstPart: number | undefined;
   /** Whether a chunk below the minimum came: then it must have been the last. */
   isClosed: boolean;
 }
@@ -71,7 +74,16 @@ export class RegistryStore {
   }
 
   openUpload(repository: string): Upload {
-    const upload = { id: randomUUID(), repository, parts: [], size: 0, state: 0, isClosed: false };
+    const upload: Upload = {
+      id: randomUUID(),
+      repository,
+      parts: [],
+      size: 0,
+      state: 0,
+      patches: 0,
+      firstPart: undefined,
+      isClosed: false,
+    };
     this.uploads.set(upload.id, upload);
     return upload;
   }

@@ -3,15 +3,20 @@ import type { Exchange } from './emulator.ts';
 import { sha256, type Upload } from './store.ts';
 
 const locationOf = ({ host, options }: Exchange, upload: Upload): string => {
-  const path = `/v2/${upload.repository}/blobs/uploads/${upload.id}?_state=${upload.state}`;
+  const signed = options.locationQuery === undefined ? '' : `&${options.locationQuery}`;
+  const path = `/v2/${upload.repository}/blobs/uploads/${upload.id}?_state=${upload.state}${signed}`;
   return options.location === 'absolute' ? `http://${host}${path}` : path;
 };
+
+/** Bytes that have arrived, by the registry's word. */
+const reported = ({ options }: Exchange, { firstPart, size }: Upload): number =>
+  options.hasStuckRange ? (firstPart ?? 0) : size;
 
 const progress = (exchange: Exchange, upload: Upload, status: number): void => {
   const minimum = exchange.options.minimumChunk;
   answer(exchange, status, {
     location: locationOf(exchange, upload),
-    range: `0-${Math.max(0, upload.size - 1)}`,
+    range: `0-${Math.max(0, reported(exchange, upload) - 1)}`,
     'content-length': 0,
     ...(minimum === undefined ? {} : { 'oci-chunk-min-length': minimum }),
   });
@@ -21,6 +26,10 @@ const progress = (exchange: Exchange, upload: Upload, status: number): void => {
 export const openUpload = async (exchange: Exchange, repository: string): Promise<void> => {
   const { request, url, store, authority, options } = exchange;
   if (request.method !== 'POST') return refuse(exchange, 405, 'UNSUPPORTED', 'POST opens an upload');
+  if (options.sendsUploadsTo !== undefined) {
+    const { origin, status } = options.sendsUploadsTo;
+    return answer(exchange, status, { location: `${origin}${url.pathname}${url.search}` });
+  }
   const [digest, from] = [url.searchParams.get('mount'), url.searchParams.get('from')];
   const blob =
     digest && from && authority.allows(request.headers.authorization, from, 'pull')
@@ -43,20 +52,28 @@ const patch = async (exchange: Exchange, upload: Upload): Promise<void> => {
   const { request, options, fault } = exchange;
   const { 'content-range': range, 'content-length': length, 'content-type': type } = request.headers;
   const [, start, end] = /^(\d+)-(\d+)$/.exec(range ?? '') ?? [];
-  if (
-    type !== 'application/octet-stream' ||
-    length === undefined ||
-    Number(end) - Number(start) + 1 !== Number(length)
-  ) {
+  const isStream = range === undefined;
+  const isChunk = length !== undefined && Number(end) - Number(start) + 1 === Number(length);
+  if (type !== 'application/octet-stream' || !(isStream || isChunk)) {
     await readBody(exchange);
     return refuse(
       exchange,
       400,
       'BLOB_UPLOAD_INVALID',
-      'a chunk needs Content-Type, Content-Length and a Content-Range that fits',
+      'a PATCH needs Content-Type, and a chunk Content-Length and a Content-Range that fits',
     );
   }
-  if (Number(start) !== upload.size || upload.isClosed) {
+  const limit = isStream ? undefined : options.largestChunk;
+  if (limit !== undefined && Number(length) > limit) {
+    await readBody(exchange);
+    return refuse(exchange, 416, 'REQUESTED_RANGE_NOT_SATISFIABLE', `more than ${limit} bytes`);
+  }
+  if (options.takesOnePatch && upload.patches > 0) {
+    await readBody(exchange);
+    return refuse(exchange, 400, 'UNSUPPORTED', 'uploads in several parts are not supported');
+  }
+  upload.patches += 1;
+  if (isStream ? upload.size > 0 : Number(start) !== upload.size || upload.isClosed) {
     await readBody(exchange);
     return refuse(exchange, 416, 'BLOB_UPLOAD_INVALID', `chunk from ${start}, expected ${upload.size}`);
   }
@@ -67,7 +84,8 @@ const patch = async (exchange: Exchange, upload: Upload): Promise<void> => {
     return;
   }
   add(upload, bytes);
-  if (bytes.length < (options.minimumChunk ?? 0)) upload.isClosed = true;
+  if (isStream || bytes.length < (options.minimumChunk ?? 0)) upload.isClosed = true;
+  upload.firstPart ??= bytes.length;
   // Without a new Location the old one has to stay good.
   if (fault?.kind === 'no-location') upload.state -= 1;
   progress(exchange, upload, 202);
@@ -93,6 +111,13 @@ export const handleUpload = async (exchange: Exchange, repository: string, id: s
     await readBody(exchange);
     return refuse(exchange, 404, 'BLOB_UPLOAD_UNKNOWN', 'blob upload unknown to registry');
   }
+  const signed = exchange.options.locationQuery;
+  if (signed !== undefined && !`${request.url}&`.includes(`&${signed}&`)) {
+    await readBody(exchange);
+    return refuse(exchange, 403, 'DENIED', 'the signature does not fit');
+  }
+  if (request.method === 'GET' && exchange.options.hidesUploads)
+    return refuse(exchange, 404, 'BLOB_UPLOAD_UNKNOWN', 'no status of uploads');
   if (request.method === 'GET') return progress(exchange, upload, 204);
   if (request.method !== 'DELETE' && url.searchParams.get('_state') !== String(upload.state)) {
     await readBody(exchange);

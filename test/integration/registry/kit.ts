@@ -8,6 +8,7 @@ import { anonymousKeychain } from '../../../src/registry/credential.ts';
 import { Hosts } from '../../../src/registry/hosts.ts';
 import type { RepositoryDeps } from '../../../src/registry/open.ts';
 import type { Repository, StoredManifest } from '../../../src/registry/repository.ts';
+import { sendBlob } from '../../../src/registry/send-blob.ts';
 
 export interface MemoryLog extends Log {
   readonly lines: string[];
@@ -94,16 +95,18 @@ export const writeBlob = async (
   bytes: Buffer,
   piece: number = 1_000_003,
 ): Promise<Descriptor> => {
-  const descriptor = blobOf(bytes);
-  const writer = await repository.openBlob();
   const shared = Buffer.alloc(piece);
-  for (let at = 0; at < bytes.length; at += piece) {
-    const size = bytes.copy(shared, 0, at, at + piece);
-    await writer.write(shared.subarray(0, size));
-    shared.fill(0xff);
-  }
-  await writer.commit(descriptor);
-  return descriptor;
+  return sendBlob(
+    async (sink) => {
+      for (let at = 0; at < bytes.length; at += piece) {
+        const size = bytes.copy(shared, 0, at, at + piece);
+        await sink(shared.subarray(0, size));
+        shared.fill(0xff);
+      }
+      return blobOf(bytes);
+    },
+    [repository],
+  );
 };
 
 const manifestOf = (content: object, mediaType: string): StoredManifest => {

@@ -50,24 +50,43 @@ describe('small blobs', () => {
 });
 
 describe('large blobs', () => {
-  const large = noise(40 * MIB + 12_345, 'large');
+  const large = noise(18 * MIB + 12_345, 'large');
   const trials = [
     ['as they come', {}, undefined],
     ['to an absolute Location', { location: 'absolute' }, undefined],
-    ['in larger chunks where the registry wants that', { minimumChunk: 20 * MIB }, undefined],
-    ['when no Location comes back from a chunk', {}, { method: 'PATCH', path: UPLOAD, kind: 'no-location', times: 9 }],
+    ['in chunks where the registry says that it takes them', { minimumChunk: 5 * MIB }, undefined],
+    ['in one where chunks would have to be very large', { minimumChunk: 20 * MIB }, undefined],
+    ['when no Location comes back', {}, { method: 'PATCH', path: UPLOAD, kind: 'no-location', times: 9 }],
     [
-      'when the line is cut and the part was kept',
-      {},
+      'when the line is cut and the chunk was kept',
+      { minimumChunk: 1 },
       { method: 'PATCH', path: UPLOAD, skip: 1, kind: 'cut-upload', after: 5 * MIB, keep: true },
     ],
     [
-      'when the line is cut and the part was lost',
-      {},
+      'when the line is cut and the chunk was lost',
+      { minimumChunk: 1 },
       { method: 'PATCH', path: UPLOAD, skip: 1, kind: 'cut-upload', after: 5 * MIB, keep: false },
     ],
-    ['when the first chunk is cut', {}, { method: 'PATCH', path: UPLOAD, kind: 'cut-upload', after: 1, keep: false }],
-    ['when the answer to a chunk is lost', {}, { method: 'PATCH', path: UPLOAD, kind: 'lose-answer' }],
+    [
+      'when the line is cut in the middle, and what came is kept',
+      {},
+      { method: 'PATCH', path: UPLOAD, kind: 'cut-upload', after: 15 * MIB, keep: true },
+    ],
+    [
+      'when the line is cut again and again',
+      {},
+      { method: 'PATCH', path: UPLOAD, kind: 'cut-upload', after: 15 * MIB, keep: false, times: 2 },
+    ],
+    ['when the upload is forgotten', {}, { method: 'PATCH', path: UPLOAD, kind: 'forget-uploads' }],
+    [
+      'when a later chunk finds the upload forgotten',
+      { minimumChunk: 1 },
+      { method: 'PATCH', path: UPLOAD, skip: 2, kind: 'forget-uploads' },
+    ],
+    ['when the last PUT finds it forgotten', {}, { method: 'PUT', path: UPLOAD, kind: 'forget-uploads' }],
+    ['when the beginning is cut', {}, { method: 'PATCH', path: UPLOAD, kind: 'cut-upload', after: 1, keep: false }],
+    ['when the answer to a chunk is lost', { minimumChunk: 1 }, { method: 'PATCH', path: UPLOAD, kind: 'lose-answer' }],
+    ['when the answer is lost', {}, { method: 'PATCH', path: UPLOAD, kind: 'lose-answer' }],
     ['after 429', {}, { method: 'PATCH', path: UPLOAD, kind: 'status', status: 429, headers: { 'retry-after': '1' } }],
     ['after 500, three times', {}, { method: 'PATCH', path: UPLOAD, kind: 'status', status: 500, times: 3 }],
     [
@@ -79,7 +98,7 @@ describe('large blobs', () => {
     ['when the last PUT fails once', {}, { method: 'PUT', path: UPLOAD, kind: 'status', status: 503 }],
     ['when the answer to the last PUT is lost', {}, { method: 'PUT', path: UPLOAD, kind: 'lose-answer' }],
   ] as const;
-  it.each(trials)('are sent in chunks: %s', async (_name, options, fault) => {
+  it.each(trials)('are sent: %s', async (_name, options, fault) => {
     const { emulator, open } = await start(options);
     if (fault) emulator.inject(fault);
     const repository = open();
@@ -89,21 +108,22 @@ describe('large blobs', () => {
     expect(emulator.store.uploads.size).toBe(0);
   });
 
-  it('go on in the middle with a new token after 401', async () => {
+  it('go up again with a new token after 401', async () => {
     const auth = { scheme: 'token', users: { bob: 'secret' } } as const;
     const keychain = {
       find: async () => ({ kind: 'basic', username: 'bob', password: 'secret', origin: 'a test' }) as const,
     };
     const { emulator, open } = await start({ auth }, { keychain });
-    emulator.inject({ method: 'PATCH', path: UPLOAD, skip: 1, kind: 'revoke-tokens' });
+    emulator.inject({ method: 'PATCH', path: UPLOAD, kind: 'revoke-tokens' });
     await writeBlob(open(), large);
     expect(emulator.store.blob('org/app', digestOf(large))?.bytes.equals(large)).toBe(true);
     expect(emulator.trace().filter((line) => line === 'GET /token')).toHaveLength(2);
+    expect(emulator.requests.filter(({ method }) => method === 'PATCH')).toHaveLength(2);
   });
 
-  it('fail with a hint when the registry forgets the upload', async () => {
+  it('fail with a hint when the registry forgets each upload', async () => {
     const { emulator, open } = await start();
-    emulator.inject({ method: 'PATCH', path: UPLOAD, skip: 1, kind: 'forget-uploads' });
+    emulator.inject({ method: 'PATCH', path: UPLOAD, kind: 'forget-uploads', times: 99 });
     await expect(writeBlob(open(), large)).rejects.toMatchObject({
       code: 'registry',
       hint: expect.stringContaining('Run again'),
