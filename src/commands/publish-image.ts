@@ -56,10 +56,10 @@ export async function publishImage(
     for (const part of parts) checkHanded(part, publishing);
     const read = readTagsOnce();
     const live = mayBelieve(parts, publishing) ? await liveIndex(parts, targets, read, log) : undefined;
-    if (live) return { name: image.name, published: await publishLive(live, targets, log), targets };
+    if (live) return { name: image.name, published: await publishLive(live, targets, { read, log }), targets };
     const reuse = await reuseOf(publishing, targets, places, host, read);
     const publishWith = async (how: Reuse): Promise<PublishedIndex> =>
-      publishIndex(await childrenOf(parts, targets, how, publishing), targets, { verify, log, signal });
+      publishIndex(await childrenOf(parts, targets, how, publishing), targets, { verify, read, log, signal });
     const published = await publishWith(reuse).catch((error: unknown) => {
       if (!(error instanceof LostError)) throw error;
       // A blob behind a live manifest is gone: nothing is believed any more, everything is made and asked for.

@@ -10,12 +10,10 @@ import type { StoredManifest } from '../registry/repository.ts';
 import type { Part } from './part.ts';
 import type { Target } from './target.ts';
 
-/** An index that is what a publish would write, and where. */
+/** An index that is what a publish would write. */
 export interface LiveIndex {
   readonly index: StoredManifest;
   readonly manifests: readonly { readonly system: System; readonly digest: string }[];
-  /** The tags of a target that mean something else so far. */
-  stale(target: Target): readonly string[];
 }
 
 /** What the entry of a part in the index must say: the key of its image, and its manifest where that is made already. */
@@ -72,9 +70,7 @@ export async function liveIndex(
       const right = under.filter((other) => other.index?.digest === index.digest);
       const isEverywhere = targets.every(({ repository }) => right.some((each) => each.repository === repository));
       if (!isEverywhere) continue;
-      const stale = (target: Target): readonly string[] =>
-        target.tags.filter((tag) => !right.some((each) => each.repository === target.repository && each.tag === tag));
-      return { index, manifests, stale };
+      return { index, manifests };
     }
   } catch (error) {
     if (!(error instanceof UserError) || error.code === 'cancelled') throw error;

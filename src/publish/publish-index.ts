@@ -8,10 +8,12 @@ import { UserError } from '../io/error.ts';
 import type { Log } from '../io/log.ts';
 import { mapParallel } from '../io/parallel.ts';
 import { copyBlob } from '../registry/copy.ts';
+import type { ReadTag } from '../registry/read-tag.ts';
 import type { Repository, StoredManifest } from '../registry/repository.ts';
 import type { TrialRecord } from '../trial/trial.ts';
 import { type Child, indexEntry } from './child.ts';
 import type { LiveIndex } from './live-index.ts';
+import { lookAtTags, moveTags } from './move-tags.ts';
 import type { Target } from './target.ts';
 
 /** Blobs copied or looked up at once for each destination: enough to hide the latency of a registry. */
@@ -40,22 +42,25 @@ export interface PublishedIndex {
 export interface PublishOptions {
   /** Whether everything is asked for again before a tag moves, also what the registry has confirmed in this run. */
   readonly verify: boolean;
+  /** What tags mean before the publish. */
+  readonly read: ReadTag;
   readonly log: Log;
   readonly signal: AbortSignal;
 }
 
 /**
  * Assembles the index over `children`, brings everything to every target, reads back there what this run has only
- * believed, and only when all targets are right moves the tags: in the targets' order, so those that appear at their place
- * only at `close` (archives) belong first. Throws UserError: up to the read-back no tag has moved anywhere; where a tag
- * itself is refused, those before it have.
+ * believed, and only when all targets are right moves the tags that mean something else: in the targets' order, so those
+ * that appear at their place only at `close` (archives) belong first. Throws UserError: up to the read-back no tag has
+ * moved anywhere; where a tag itself is refused, the error says which have.
  */
 export async function publishIndex(
   children: readonly Child[],
   targets: readonly Target[],
-  { verify, log, signal }: PublishOptions,
+  { verify, read, log, signal }: PublishOptions,
 ): Promise<PublishedIndex> {
   const index = assembleIndex(children);
+  const moves = await lookAtTags(targets, read);
   const sent = new Map(children.map((child) => [child, child.bytesSent]));
   for (const { repository, kind } of targets) {
     for (const child of children) {
@@ -70,10 +75,7 @@ export async function publishIndex(
   }
   // Layouts and archives know no signal: without this, Ctrl-C before the last step would not keep a tag from moving.
   signal.throwIfAborted();
-  for (const { repository, tags } of targets) {
-    for (const tag of tags) await repository.tag(tag, index);
-    await repository.close();
-  }
+  await moveTags(targets, moves, index, log);
   return { index, platforms: children.map((child) => platformAt(child, sent.get(child) ?? 0)) };
 }
 
@@ -83,13 +85,13 @@ const platformAt = (
 ): PublishedPlatform => ({ system, digest: manifest.digest, layers, config, tests, bytesSent });
 
 /** An index that is live already: the tags that mean something else are moved, and nothing else is asked or sent. */
-export async function publishLive(live: LiveIndex, targets: readonly Target[], log: Log): Promise<PublishedIndex> {
-  const { index, manifests } = live;
-  for (const target of targets) {
-    for (const tag of live.stale(target)) await target.repository.tag(tag, index);
-    log.info(`${target.repository.name}: ${index.digest} is live already`);
-    await target.repository.close();
-  }
+export async function publishLive(
+  { index, manifests }: LiveIndex,
+  targets: readonly Target[],
+  { read, log }: Pick<PublishOptions, 'read' | 'log'>,
+): Promise<PublishedIndex> {
+  for (const { repository } of targets) log.info(`${repository.name}: ${index.digest} is live already`);
+  await moveTags(targets, await lookAtTags(targets, read), index, log);
   const unknown = { layers: undefined, config: undefined, tests: null, bytesSent: 0 };
   return { index, platforms: manifests.map((manifest) => ({ ...manifest, ...unknown })) };
 }

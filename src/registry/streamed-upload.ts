@@ -6,7 +6,7 @@ import type { RegistryApi } from './registry-api.ts';
 import { cancelled, drain } from './response-body.ts';
 import type { UploadSession } from './upload-session.ts';
 
-/** Bytes that wait for the network at most: what was held back before the upload began. */
+/** Bytes that may wait for the network before the writer does; what was held back waits beside them at first. */
 const WAITING = 4 * 1024 * 1024;
 
 /** A blob on its way in one PATCH. What was sent is not kept: when it breaks, the blob must be made again. */

@@ -78,13 +78,14 @@ describe('a registry that takes manifests whose blobs it does not have', () => {
       registry.store.removeBlob('lab/app', digest);
     const before = { requests: registry.requests.length, blobs: committedBlobs(registry).length };
 
-    const again = await publish({ ...job, more: ['--verify'] });
+    const again = await publish({ ...job, more: ['--verify', '--tag', 'v2'] });
     expect(again.digest).toBe(first.digest);
     await expectValid(`${registry.host}/lab/app:v1`);
+    expect(movedTags(registry)).toEqual(['lab/app:v1', 'lab/app:v2']);
     expect(committedBlobs(registry).length - before.blobs).toBe(gone ? 1 : 1 + content.layers.length);
     // No tag was moved before the last blob had come.
     const since = registry.requests.slice(before.requests);
-    const moved = since.findIndex(({ method, path }) => method === 'PUT' && path.endsWith('/manifests/v1'));
+    const moved = since.findIndex(({ method, path }) => method === 'PUT' && path.endsWith('/manifests/v2'));
     const sent = since.findLastIndex(({ method, path }) => method === 'PUT' && path.includes('/blobs/'));
     expect(moved).toBeGreaterThan(sent);
   });

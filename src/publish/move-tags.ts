@@ -1,0 +1,112 @@
+import type { Digest } from '../image/digest.ts';
+import { UserError } from '../io/error.ts';
+import type { Log } from '../io/log.ts';
+import { mapParallel } from '../io/parallel.ts';
+import { statusOf } from '../registry/failure.ts';
+import { type ReadTag, readTagsOnce } from '../registry/read-tag.ts';
+import type { Repository, StoredManifest } from '../registry/repository.ts';
+import type { Target } from './target.ts';
+
+/** Tags looked up at once at all destinations. */
+const LOOKUPS_AT_ONCE = 8;
+
+/** A tag to move, and what it means before. */
+export interface TagMove {
+  readonly repository: Repository;
+  readonly tag: string;
+  /** `none` where the tag does not exist, `unknown` where that cannot be told. */
+  readonly before: Digest | 'none' | 'unknown';
+}
+
+/** Looks up what the tags mean now at every destination, in the targets' order. */
+export function lookAtTags(targets: readonly Target[], read: ReadTag): Promise<TagMove[]> {
+  const wanted = targets.flatMap(({ repository, tags }) => tags.map((tag) => ({ repository, tag })));
+  return mapParallel(wanted, LOOKUPS_AT_ONCE, async (move) => ({
+    ...move,
+    before: await meaningOf(move.repository, move.tag, read),
+  }));
+}
+
+async function meaningOf(repository: Repository, tag: string, read: ReadTag): Promise<TagMove['before']> {
+  try {
+    return (await read(repository, tag))?.digest ?? 'none';
+  } catch (error) {
+    // Something of another kind under the tag, or no right to read, is no reason not to move it.
+    if (error instanceof UserError && error.code !== 'cancelled') return 'unknown';
+    throw error;
+  }
+}
+
+/**
+ * Points every tag at the index and closes the destinations, in their order. A tag that means it already is left alone, so
+ * that tags which cannot be changed may be published again. At each destination those that exist come first: where one is
+ * refused because it must not change, none that is new has appeared beside it. Throws UserError that says what has moved
+ * and what has not.
+ */
+export async function moveTags(
+  targets: readonly Target[],
+  moves: readonly TagMove[],
+  index: StoredManifest,
+  log: Log,
+): Promise<void> {
+  const todo = moves.filter(({ before }) => before !== index.digest);
+  for (const { repository, tag } of moves.filter((move) => !todo.includes(move)))
+    log.info(`${repository.name}: ${tag} means ${index.digest} already`);
+  const moved: TagMove[] = [];
+  for (const { repository } of targets) {
+    const own = todo.filter((move) => move.repository === repository);
+    for (const move of [...own.filter(exists), ...own.filter((each) => !exists(each))]) {
+      await moveTag(move, index).catch((error: unknown) => {
+        throw error instanceof UserError && error.code !== 'cancelled'
+          ? refusal(error, move, index, moved, todo)
+          : error;
+      });
+      moved.push(move);
+    }
+    await repository.close();
+  }
+}
+
+const exists = ({ before }: TagMove): boolean => before !== 'none';
+
+async function moveTag({ repository, tag }: TagMove, index: StoredManifest): Promise<void> {
+  try {
+    await repository.tag(tag, index);
+  } catch (error) {
+    // The answer to a PUT that worked may have been lost, and the tag be fixed since; or another publish was faster.
+    if ((await meaningOf(repository, tag, readTagsOnce())) !== index.digest) throw error;
+  }
+}
+
+/** What registries say of a tag that must not change: ECR, Google, Harbor, Docker Hub, Quay and ACR, each in its own words. */
+const IS_FIXED = /immutab|cannot be (?:overwritten|changed|updated)|already exists|TAG_INVALID|tag is locked/i;
+
+/** An error that says what has become of all tags. */
+function refusal(
+  error: UserError,
+  { repository, tag, before }: TagMove,
+  index: StoredManifest,
+  moved: readonly TagMove[],
+  todo: readonly TagMove[],
+): UserError {
+  const isFixed = [400, 403, 409, 412].includes(statusOf(error) ?? 0) && IS_FIXED.test(error.message);
+  const left = todo.filter((move) => !moved.includes(move));
+  const what = [
+    isFixed
+      ? `${repository.name} does not let the tag ${tag} change: it means ${before}, and ${index.digest} was to be published.`
+      : `${repository.name}: the tag ${tag} could not be moved to ${index.digest}.`,
+    error.message,
+    moved.length > 0 ? `Moved before: ${names(moved)}.` : 'No tag was moved.',
+    left.length > 1 ? `Not moved: ${names(left)}.` : '',
+  ];
+  return new UserError(isFixed ? 'registry' : error.code, what.filter(Boolean).join(' '), {
+    ...(isFixed ? { hint: FIXED_HINT } : error.hint === undefined ? {} : { hint: error.hint }),
+    cause: error.cause,
+  });
+}
+
+const FIXED_HINT =
+  'Publish under a new tag, or delete this one, or allow changes in the settings of the repository (tag immutability). The image itself is there, by its digest.';
+
+const names = (moves: readonly TagMove[]): string =>
+  moves.map(({ repository, tag }) => `${repository.name} ${tag}`).join(', ');

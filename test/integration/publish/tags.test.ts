@@ -1,0 +1,117 @@
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { lookAtTags, moveTags } from '../../../src/publish/move-tags.ts';
+import { readTagsOnce } from '../../../src/registry/read-tag.ts';
+import { type EmulatorOptions, startEmulator } from '../../emulators/registry/emulator.ts';
+import { type TempDir, uniqueTempDir } from '../../support/tools.ts';
+import { start } from '../registry/client.ts';
+import { indexOf, memoryLog, putImage } from '../registry/kit.ts';
+import { expectClear, movedTags, type PublishJob, publish, tryPublish } from './kit.ts';
+
+let temp: TempDir;
+
+beforeAll(async () => {
+  temp = await uniqueTempDir('tags');
+});
+
+afterAll(() => temp?.remove());
+
+const ECR: EmulatorOptions['immutableTags'] = {
+  status: 400,
+  code: 'TAG_INVALID',
+  message: "The image tag already exists in the 'app' repository and cannot be overwritten because it is immutable.",
+};
+const HARBOR = { status: 412, code: 'PRECONDITION', message: 'Failed to process request: configured as immutable' };
+const HUB = { status: 403, code: 'DENIED', message: 'requested access to the resource is denied: tag is immutable' };
+
+test('a publish to a repository whose tags cannot change: what is right is left alone, what differs is an error', async () => {
+  const registry = await startEmulator({ immutableTags: ECR });
+  onTestFinished(() => registry.stop());
+  const to = [`${registry.host}/lab/app:v1`];
+  const job: PublishJob = { image: 'chain', to, state: join(temp.path, 'state') };
+  const first = await publish(job);
+  const again = await publish({ ...job, more: ['--tag', 'latest'] });
+  expect(again.digest).toBe(first.digest);
+  expect(movedTags(registry)).toEqual(['lab/app:v1', 'lab/app:latest']);
+
+  const changed = { ...job, settings: { rev: 'next' }, more: ['--tag', 'v2'] };
+  const failed = await tryPublish(changed);
+  expectClear(failed, /tag v1 .*change/, first.digest, /No tag was moved/, /Not moved: .*v1.*v2/, /new tag/);
+  expect(registry.store.manifest('lab/app', 'v2')).toBeUndefined();
+});
+
+/** Two small images in a registry, and a target for the second one. */
+const prepare = async (options: EmulatorOptions, tags: readonly string[]) => {
+  const { emulator, open } = await start(options);
+  const repository = open();
+  const children = [
+    { manifest: (await putImage(repository, 'amd64')).manifest, architecture: 'amd64' },
+    { manifest: (await putImage(repository, 'arm64')).manifest, architecture: 'arm64' },
+  ];
+  const [old, index] = [indexOf(children.slice(1)), indexOf(children)];
+  await repository.putManifest(index);
+  return { emulator, repository, old, index, target: { repository, kind: 'registry', tags } as const };
+};
+
+describe('the step that moves tags', () => {
+  test.each([
+    ['ECR', ECR],
+    ['Harbor', HARBOR],
+    ['Docker Hub', HUB],
+  ])('names tag, digests and remedy where %s keeps a tag', async (_name, immutableTags) => {
+    const { emulator, repository, old, index, target } = await prepare({ immutableTags }, ['new', '1.0', 'other']);
+    await repository.tag('1.0', old);
+    const moves = await lookAtTags([target], readTagsOnce());
+    expect(moves.map(({ before }) => before)).toEqual(['none', old.digest, 'none']);
+    await expect(moveTags([target], moves, index, memoryLog())).rejects.toMatchObject({
+      code: 'registry',
+      message: expect.stringMatching(
+        new RegExp(`1\\.0 change: it means ${old.digest}, and ${index.digest}.*No tag was moved.*Not moved:`),
+      ),
+      hint: expect.stringContaining('new tag'),
+    });
+    expect(emulator.store.manifest('org/app', 'new')).toBeUndefined();
+  });
+
+  test('asks once a tag, and puts none that is right', async () => {
+    const { emulator, repository, index, target } = await prepare({ immutableTags: ECR }, ['1.0', '1']);
+    await repository.tag('1.0', index);
+    const before = emulator.requests.length;
+    await moveTags([target], await lookAtTags([target], readTagsOnce()), index, memoryLog());
+    expect(emulator.trace().slice(before)).toEqual(
+      ['GET', 'GET', 'PUT'].map((method, at) => `${method} /v2/org/app/manifests/${at === 0 ? '1.0' : '1'}`),
+    );
+  });
+
+  test('believes a tag that it has moved although the answer was lost', async () => {
+    const { emulator, index, target } = await prepare({ immutableTags: ECR }, ['1.0']);
+    emulator.inject({ kind: 'lose-answer', method: 'PUT', path: /manifests\/1\.0$/ });
+    await moveTags([target], await lookAtTags([target], readTagsOnce()), index, memoryLog());
+    expect(emulator.store.manifest('org/app', '1.0')?.bytes).toEqual(Buffer.from(index.bytes));
+  });
+
+  test('moves what holds something of another kind', async () => {
+    const { emulator, index, target } = await prepare({}, ['1.0']);
+    emulator.store.putManifest('org/app', '1.0', Buffer.from('{"schemaVersion":1}'), 'application/x');
+    const moves = await lookAtTags([target], readTagsOnce());
+    expect(moves.map(({ before }) => before)).toEqual(['unknown']);
+    await moveTags([target], moves, index, memoryLog());
+    expect(emulator.store.manifest('org/app', '1.0')?.bytes).toEqual(Buffer.from(index.bytes));
+  });
+
+  test('says what has moved when another destination refuses', async () => {
+    const healthy = await prepare({}, ['1.0', 'latest']);
+    const ill = await prepare({}, ['1.0', 'latest']);
+    ill.emulator.inject({ kind: 'status', status: 403, method: 'PUT', path: /manifests\/latest$/ });
+    const targets = [healthy.target, ill.target];
+    const names = targets.map(({ repository }) => repository.name);
+    await expect(
+      moveTags(targets, await lookAtTags(targets, readTagsOnce()), healthy.index, memoryLog()),
+    ).rejects.toMatchObject({
+      code: 'credentials',
+      message: expect.stringMatching(
+        new RegExp(`403.*Moved before: ${names[0]} 1\\.0, ${names[0]} latest, ${names[1]} 1\\.0\\.`),
+      ),
+    });
+  });
+});
