@@ -1,6 +1,7 @@
 # From what a user writes to the image definition, schema version 1 (nix/schema/image-definition.v1.json).
 let
-  inherit (import ./check.nix) onlyKnown attrsOf plain isDerivationLike;
+  inherit (import ./check.nix) attrsOf plain isDerivationLike;
+  inherit (import ./other-makers.nix) argumentsOf;
   inherit (import ./roots.nix) rootsOf;
   inherit (import ./files.nix) filesOf;
   inherit (import ./accounts.nix) usersOf groupsOf;
@@ -44,6 +45,10 @@ let
     in
     if value == null then
       null
+    else if builtins.isAttrs value && value ? copyToRegistry then
+      throw "mkImage: fromImage: '${value.name}' is nix2container's list of layers; give an archive, as its copyTo writes one to docker-archive:FILE, or the image in a registry as name@sha256:…"
+    else if builtins.isAttrs value && value.isExe or false == true && !(value ? stream) then
+      throw "mkImage: fromImage: '${value.name}' is a script that prints an image; give what it prints: buildLayeredImage instead of streamLayeredImage, or a derivation with the command \"${value} > $out\""
     else if inStore text || pinned then
       text
     else
@@ -100,7 +105,7 @@ let
 in
 given:
 let
-  args = onlyKnown "mkImage" "argument" known (attrsOf "mkImage" given);
+  args = argumentsOf "mkImage" known (attrsOf "mkImage" given);
   trees = toList (args.copyToRoot or [ ]);
   fileSources = map (file: file.source or file) (
     builtins.filter builtins.isAttrs (builtins.attrValues (args.files or { }))

@@ -1,6 +1,7 @@
 # An image whose arguments are recipes of a Justfile. Everything that mkImage takes may be given too and is added.
 let
-  inherit (import ./check.nix) attrsOf isDerivationLike onlyKnown;
+  inherit (import ./check.nix) attrsOf isDerivationLike;
+  inherit (import ./other-makers.nix) argumentsOf;
   inherit (import ./packages.nix) packagesOf;
   mkImage = import ./mk-image.nix;
 
@@ -51,7 +52,7 @@ let
 in
 given:
 let
-  args = onlyKnown "mkUtility" "argument" (own ++ import ./arguments.nix) (attrsOf "mkUtility" given);
+  args = argumentsOf "mkUtility" (own ++ import ./arguments.nix) (attrsOf "mkUtility" given);
   pkgs = attrsOf "mkUtility: pkgs" (need args "pkgs");
   justfile = justfileOf (need args "justfile");
   config = attrsOf "mkUtility: config" (args.config or { });

@@ -1,6 +1,9 @@
+import { fromText } from '../image/bytes.ts';
 import type { Definition } from '../image/definition.ts';
+import { checkCollisions } from '../image/merged-root.ts';
 import { storePathOf } from '../image/store-path.ts';
 import { UserError } from '../io/error.ts';
+import { isHere, storeTree } from '../layer/store-tree.ts';
 import { type ReadClosure, readClosure } from '../nix/closure.ts';
 import type { Nix } from '../nix/nix.ts';
 import { realise, realiseHere } from '../nix/realise.ts';
@@ -8,13 +11,18 @@ import { realise, realiseHere } from '../nix/realise.ts';
 /**
  * The closure of a definition's roots, those of a base image's archive left out, and where what cannot be read at its own
  * place is to be had. What Nix knows of, in its store or in a substituter, is only asked about; what is valid nowhere is
- * built. Throws UserError `build` or `system` as Nix does.
+ * built. Throws UserError `build` or `system` as Nix does, and `definition` where packages that are there collide.
  */
 export async function readImageClosure(nix: Nix, definition: Definition, gcRootDir: string): Promise<ReadClosure> {
   const base = baseOf(definition);
   const paths = definition.roots.map((root) => root.outPath).filter((path) => path !== base);
   const known = await readClosure(nix, paths);
   if (known.missing.length === 0) return known;
+  // What is there already may show that all that building would be in vain.
+  checkCollisions(
+    definition.copyToRoot.filter((path) => known.valid.has(path) && isHere(fromText(path))),
+    storeTree,
+  );
   const missing = new Set(known.missing);
   await realise(
     nix,

@@ -8,6 +8,9 @@ import { followInStore, type TreeSource } from './tree-source.ts';
 /** Names at the top of a store path that speak to Nix's builders and mean nothing in an image. */
 const LEFT_OUT = new Set<ByteString>(['nix-support', 'propagated-build-inputs']);
 
+/** Collisions in a message at most. */
+const LISTED = 20;
+
 /** Folders in one another; Linux takes paths of 4096 bytes, and packages nest a tenth as deep. */
 const DEPTH_LIMIT = 200;
 
@@ -20,6 +23,15 @@ const endless = (at: readonly ByteString[], first: string, second: string): User
     },
   );
 
+/** Two packages that bring different things under one name. */
+interface Collision {
+  readonly at: readonly ByteString[];
+  readonly first: string;
+  readonly second: string;
+  /** Whether what both bring is known: links may lead to store paths that are not built yet. */
+  readonly certain: boolean;
+}
+
 interface Merging {
   readonly files: 'link' | 'copy';
   readonly source: TreeSource;
@@ -27,19 +39,36 @@ interface Merging {
   readonly links: Map<RootNode, TreeSymlink>;
   /** The packages' nodes behind the merged ones, for collisions. */
   readonly behind: Map<RootNode, TreeNode>;
+  readonly collisions: Collision[];
 }
 
 /**
  * Merges the trees of store paths into one root. Directories merge; files become links into the store, or copies.
  * A package's own relative link is kept where its target is in the merged tree, and leads into the store where it
  * is not. Two packages may bring the same name if both bring the same thing. A link to a directory merges with a
- * directory of another package (`sbin -> bin` beside `sbin/`).
+ * directory of another package (`sbin -> bin` beside `sbin/`). Indexes of a package's own files that others have too
+ * (`share/info/dir`) are left out, as nixpkgs' buildEnv does.
  *
- * Throws UserError `definition` for a collision, naming both.
+ * Throws UserError `definition` for collisions, naming all.
  */
 export function mergeRoot(storePaths: readonly string[], files: 'link' | 'copy', source: TreeSource): RootDirectory {
+  const { root, merging } = mergeTrees(storePaths, files, source);
+  refuse(merging.collisions);
+  settleLinks(root, root, [], merging);
+  return root;
+}
+
+/**
+ * Throws as `mergeRoot` would, of store paths that are there before the others are built: only what cannot come out
+ * otherwise.
+ */
+export function checkCollisions(storePaths: readonly string[], source: TreeSource): void {
+  refuse(mergeTrees(storePaths, 'link', source).merging.collisions.filter(({ certain }) => certain));
+}
+
+function mergeTrees(storePaths: readonly string[], files: 'link' | 'copy', source: TreeSource) {
   const root = emptyDirectory('copyToRoot');
-  const merging: Merging = { files, source, links: new Map(), behind: new Map() };
+  const merging: Merging = { files, source, links: new Map(), behind: new Map(), collisions: [] };
   for (const storePath of storePaths) {
     const tree = source.read(fromText(storePath));
     if (tree?.type !== 'directory') {
@@ -54,9 +83,11 @@ export function mergeRoot(storePaths: readonly string[], files: 'link' | 'copy',
     const children = new Map([...tree.children].filter(([name]) => !LEFT_OUT.has(name)));
     mergeDirectory(root, { ...tree, children }, [], storePath, merging);
   }
-  settleLinks(root, root, [], merging);
-  return root;
+  return { root, merging };
 }
+
+/** The index of GNU Info's manuals, which install-info writes for one package alone. */
+const isOwnIndex = (path: readonly ByteString[]): boolean => path.at(-1) === 'dir' && path.at(-2) === 'info';
 
 function mergeDirectory(
   into: RootDirectory,
@@ -69,6 +100,7 @@ function mergeDirectory(
   for (const [name, node] of from.children) {
     const present = into.children.get(name);
     const path = [...at, name];
+    if (isOwnIndex(path)) continue;
     if (!present) {
       into.children.set(name, addNode(node, path, origin, merging));
     } else {
@@ -115,18 +147,23 @@ function mergeNodes(
   if (present.type !== 'directory' && before && sameThing(before, node, merging.source)) return present;
   const left = present.type === 'directory' ? present : directoryBehind(present, at, merging);
   const right = node.type === 'directory' ? node : linkedDirectory(node, merging.source);
-  if (!left || !right) throw collision(at, present, origin);
+  if (!left || !right) {
+    const certain = [before, node].every((one) => one?.type !== 'symlink' || followInStore(one, merging.source));
+    merging.collisions.push({ at, first: present.origin, second: origin, certain });
+    return present;
+  }
   mergeDirectory(left, right, at, origin, merging);
   return left;
 }
 
-const sameThing = (a: TreeNode, b: TreeNode, source: TreeSource): boolean =>
-  (a.type === 'file' &&
-    b.type === 'file' &&
-    a.executable === b.executable &&
-    a.size === b.size &&
-    source.sameContent(a, b)) ||
-  (a.type === 'symlink' && b.type === 'symlink' && a.target === b.target);
+/** Whether two nodes are the same file, by content or by links that lead to it (`sh -> bash`), or the same link. */
+function sameThing(a: TreeNode, b: TreeNode, source: TreeSource): boolean {
+  if (a.type === 'symlink' && b.type === 'symlink' && a.target === b.target) return true;
+  const [left, right] = [followInStore(a, source), followInStore(b, source)];
+  if (left?.type !== 'file' || right?.type !== 'file') return false;
+  if (left.source === right.source) return true;
+  return left.executable === right.executable && left.size === right.size && source.sameContent(left, right);
+}
 
 /** Turns a link that was merged earlier into the directory it leads to, so that more can be merged into it. */
 function directoryBehind(present: RootNode, at: readonly ByteString[], merging: Merging): RootDirectory | undefined {
@@ -155,11 +192,20 @@ function settleLinks(root: RootDirectory, directory: RootDirectory, at: readonly
   }
 }
 
-const collision = (at: readonly ByteString[], present: RootNode, origin: string): UserError =>
-  new UserError(
+/** Throws UserError `definition` where there are collisions. */
+function refuse(collisions: readonly Collision[]): void {
+  const [only] = collisions;
+  if (only === undefined) return;
+  const texts = collisions.map(
+    ({ at, first, second }) => `${rootPath(at)} comes from ${first} and, differently, from ${second}`,
+  );
+  const more = texts.length > LISTED ? [`and ${texts.length - LISTED} more`] : [];
+  const list = [...texts.slice(0, LISTED), ...more].join('\n  ');
+  throw new UserError(
     'definition',
-    `copyToRoot: ${rootPath(at)} comes from ${present.origin} and, differently, from ${origin}`,
+    `copyToRoot: ${texts.length === 1 ? list : `${texts.length} paths collide:\n  ${list}`}`,
     {
-      hint: `Leave one of the two out of copyToRoot; its programs still work by their store path (${origin}/bin/...).`,
+      hint: `Leave one of the two out of copyToRoot; its programs still work by their store path (${only.second}/bin/...).`,
     },
   );
+}

@@ -88,9 +88,10 @@ const prelude = ({ systems, variants, base, given = '{ }', caught, marker }: Dis
   outputOf = place: if inFile then "" else builtins.head place.path;
   ofNixos = place: outputOf place == "${CONFIGURATIONS}";
   below = names: place: name: place // { path = place.path ++ names ++ [ name ]; };
+  carriesImage = v: isDerivation v && v ? nixImage;
   kindAt = place: v: if ofNixos place then "disk" else kindUnder (outputOf place) v;
   describe = place: v:
-    let output = outputOf place; kind = kindAt place v; in
+    let output = outputOf place; kind = (if carriesImage v then mark "image" place else v: v) (kindAt place v); in
     if kind == "definition" then mark "image" place { inherit kind; definition = portable (definitionOf v); }
     else if kind != null then mark "image" place { kind = "image"; image = foreignOf kind v; }
     else if inFile && isPlainSet v && v ? \${place.system} then describe place v.\${place.system}
@@ -116,7 +117,8 @@ const prelude = ({ systems, variants, base, given = '{ }', caught, marker }: Dis
   announced = place: children: v:
     mark "set" place (builtins.seq (builtins.foldl' (done: child: mark "child" child done) null children) v);
   searchBelow = place: let children = childrenOf place; in announced place children (builtins.concatMap entriesOf children);
-  looksLikeImage = place: let kind = builtins.tryEval (kindAt place (get place)); in kind.success && kind.value != null;
+  looksLikeImage = place: let kind = builtins.tryEval (kindAt place (get place)); carries = builtins.tryEval (carriesImage (get place)); in
+    if kind.success then kind.value != null else carries.success && carries.value;
   guarded = f: place: let found = attempt (mark "enter" place (f place)); in
     if found.success then found.value
     else [ (place // { kind = "throws"; image = isLeaf' place && looksLikeImage place; }) ];

@@ -1,5 +1,5 @@
 import { SYSTEMS, type System } from '../image/system.ts';
-import { UserError } from '../io/error.ts';
+import type { UserError } from '../io/error.ts';
 import { parseAnswer } from './answer.ts';
 import { evaluationFailure } from './failure.ts';
 import { type Evaluated, imageOf, ownSystem } from './found-image.ts';
@@ -165,18 +165,12 @@ const elsewhereOf = async (nix: Nix, installable: Installable, answers: Answers)
  * Evaluates the image that `installable` names, for all systems that are asked for by one call of Nix; builds nothing.
  * In a flake `nixImages.<system>.NAME` goes before the same name in the outputs of `SEARCHED_OUTPUTS` that follow, and
  * the name as a path of its own comes last; in a file the attribute is an image or a set of them by system.
- * Throws UserError: `evaluation` where the flake or file itself fails, `input` where the installable fixes another system.
- * `imageFor` throws `evaluation` (no such attribute, no image, nix failed) and `definition` (does not fit the schema, or
- * is of another system).
+ * Throws UserError `evaluation` where the flake or file itself fails. `imageFor` throws `evaluation` (no such attribute, no
+ * image, nix failed), `definition` (does not fit the schema, or is of another system) and `input` (a full path to the image
+ * of another system).
  */
 export const evaluateImages = async (nix: Nix, installable: Installable, asked: Asked): Promise<Evaluations> => {
   const fixed = installable.kind === 'flake' ? installable.system : undefined;
-  const wrong = fixed === undefined ? undefined : asked.systems.find((system) => system !== fixed);
-  if (wrong !== undefined) {
-    throw new UserError('input', `${installableText(installable)} is of ${fixed}, not of ${wrong}`, {
-      hint: 'name the image without its system, as FLAKE#NAME, to have it for others',
-    });
-  }
   const others = fixed === undefined ? asked.others : [];
   const answers = await evaluateAll(nix, installable, { systems: asked.systems, others: others ?? [] });
   const imageFor = async (system: System): Promise<Evaluated> => {

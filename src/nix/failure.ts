@@ -1,7 +1,7 @@
 import { UserError } from '../io/error.ts';
 
 /** Lines of a message that are shown; what is longer is a trace that slipped through. */
-const MESSAGE_LINES = 20;
+const MESSAGE_LINES = 40;
 
 const isNoise = (line: string): boolean =>
   /^\s*(…|at [/«]|\d+\||\|)/.test(line) ||
@@ -44,7 +44,8 @@ const placeIn = (stderr: string): string => {
 
 const UNREACHABLE =
   /unable to download|Couldn't resolve host|Could not resolve host|Failed to connect|Failed to fetch git repository|cannot find flake|unable to fetch|unable to access/i;
-const NO_FLAKE = /getting status of '([^']+)'|path '([^']+)' does not exist|is not a flake|could not find a flake\.nix/;
+const NO_FLAKE =
+  /getting status of '([^']+)'|path '([^']+)' does not exist|is not a flake|could not find a flake\.nix|is not tracked by Git/;
 
 /** A flake named by one word is no folder to nix, even where a folder of that name is at hand. */
 const REGISTRY_NAME = /^([A-Za-z][\w-]*)(?=#|$)/;
@@ -54,6 +55,16 @@ const REGISTRY_NAME = /^([A-Za-z][\w-]*)(?=#|$)/;
  * (setting `allow-import-from-derivation`, the same words since Nix 2.4).
  */
 export const needsImport = (message: string): boolean => message.includes('allow-import-from-derivation');
+
+/** What flakes see of a repository. */
+const UNTRACKED =
+  'files that git does not track are not in a flake (git add them), nor are submodules (git+file:.?submodules=1)';
+
+/** What to do about a message of Nix that says what is missing only; undefined where it says enough. */
+export const wayOut = (message: string): string | undefined => {
+  if (needsImport(message)) return 'with allow-import-from-derivation it is built and looked at';
+  return NO_FLAKE.test(message) ? UNTRACKED : undefined;
+};
 
 const hintFor = (what: string, stderr: string): string => {
   const [name] = REGISTRY_NAME.exec(what) ?? [];
@@ -66,7 +77,7 @@ const hintFor = (what: string, stderr: string): string => {
   if (needsImport(stderr)) {
     return 'it imports what must be built first: pass --allow-import-from-derivation (in a workflow, the input of that name)';
   }
-  if (NO_FLAKE.test(stderr)) return 'check the path of the flake or file (files that git does not track are invisible)';
+  if (NO_FLAKE.test(stderr)) return `check the path of the flake or file; ${UNTRACKED}`;
   return `to see where it comes from: nix eval --show-trace ${what}`;
 };
 

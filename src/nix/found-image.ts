@@ -3,7 +3,8 @@ import type { System } from '../image/system.ts';
 import { UserError } from '../io/error.ts';
 import { settleRoots } from './ambiguous-roots.ts';
 import { parseDefinition } from './answer.ts';
-import { type Foreign, parseForeign } from './foreign.ts';
+import { imageSystems, type OwnSystems } from './cross.ts';
+import { type Foreign, foreignSystems, parseForeign } from './foreign.ts';
 import { attributeText } from './installable.ts';
 import type { Nix } from './nix.ts';
 import type { Found } from './probe.ts';
@@ -22,11 +23,21 @@ export type Evaluated =
 
 const nameOf = (path: readonly string[]): string => attributeText(path) || 'the image of the file';
 
-const agreeOnSystem = (what: string, system: System, definition: Definition): void => {
-  if (definition.system === null || definition.system === system) return;
-  throw new UserError('definition', `${what} stands under ${system} but holds programs of ${definition.system}`, {
-    hint: `take its packages from the package set of ${system}, or leave 'system' out`,
-    docs: 'definition.md',
+/** Checks that an image runs on the system that it is wanted for, whatever builds it. */
+const agreeOnSystem = (what: string, { system, stands = system }: ImagePlace, own: OwnSystems): void => {
+  const its = imageSystems(stands, own);
+  if (typeof its === 'string') {
+    throw new UserError('definition', `${what} ${its}`, {
+      hint: `take its packages from the package set of ${stands}, or leave 'system' out`,
+      docs: 'definition.md',
+    });
+  }
+  if (its.system === system) return;
+  throw new UserError('input', `${what} is of ${its.system}, not of ${system}`, {
+    hint:
+      its.system === stands
+        ? 'name the image without its system, as FLAKE#NAME, to have it for others'
+        : `it is cross-compiled: name it by its full path, with --system ${its.system}`,
   });
 };
 
@@ -34,15 +45,17 @@ const agreeOnSystem = (what: string, system: System, definition: Definition): vo
  * What an evaluation found, as an image; undefined where it is none. Throws UserError `definition` for one that does not
  * fit the schema or is of another system, `evaluation` as `settleRoots` does.
  */
-export const imageOf = async (nix: Nix, { path, system }: ImagePlace, found: Found): Promise<Evaluated | undefined> => {
+export const imageOf = async (nix: Nix, place: ImagePlace, found: Found): Promise<Evaluated | undefined> => {
+  const { path, system } = place;
   const attribute = attributeText(path);
   if (found.found === 'foreign') {
     const foreign = parseForeign(nameOf(path), found.foreign, path.at(-1) ?? '');
+    agreeOnSystem(nameOf(path), place, foreignSystems(foreign, false));
     return { kind: 'foreign', foreign, system, attribute };
   }
   if (found.found !== 'definition') return undefined;
   const definition = parseDefinition(nameOf(path), found.definition);
-  agreeOnSystem(nameOf(path), system, definition);
+  agreeOnSystem(nameOf(path), place, { runsOn: definition.system, builtOn: definition.buildSystem });
   return { kind: 'definition', definition: await settleRoots(nix, definition), system, attribute };
 };
 
@@ -57,6 +70,6 @@ const systemIn = (definition: unknown): string | null =>
 /** The system that an image is of by its own word; null where it says nothing. */
 export const ownSystem = (found: Found): string | null => {
   if (found.found === 'definition') return systemIn(found.definition);
-  if (found.found === 'foreign') return found.foreign.system;
+  if (found.found === 'foreign') return foreignSystems(found.foreign, true).runsOn;
   return found.found === 'there' ? found.system : null;
 };

@@ -85,7 +85,7 @@ const PRELUDE = `${RECOGNISE}
     else if kind == "disk" then { found = "disk"; name = textOf (v.name or null); }
     else if kind != null then
       let foreign = foreignOf kind v; in
-      if at.whole then { found = "foreign"; inherit foreign; } else there foreign.system
+      if at.whole then { found = "foreign"; inherit foreign; } else there (if foreign.hostSystem != null then foreign.hostSystem else foreign.system)
     else if isDerivation v && v ? nixImage then describe v.nixImage
     else if builtins.isAttrs v && !(isDerivation v) && at.perSystem && v ? \${at.system} then arrive at v.\${at.system}
     else describe v;

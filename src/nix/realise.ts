@@ -22,11 +22,15 @@ export interface RealiseOptions {
 const argumentOf = ({ drvPath, output, outPath }: Root, valid: ReadonlySet<string>): string =>
   drvPath === null || output === null || valid.has(outPath) ? outPath : `${drvPath}!${output}`;
 
+/** Without what builders tell Nix alone (`@nix {"action":"setPhase",…}`), which versions before 2.20 keep in the log. */
+export const withoutActions = (lines: readonly string[]): readonly string[] =>
+  lines.filter((line) => !/^@nix \{/.test(line));
+
 /** The end of a builder's log, as nix kept it; empty when it did not. */
 const logOf = async (nix: Nix, drvPath: string): Promise<readonly string[]> => {
   const result = await nix.store(['--read-log', drvPath]);
   if (result.exitCode !== 0) return [];
-  return result.stdout.trimEnd().split('\n').slice(-LOG_LINES);
+  return withoutActions(result.stdout.trimEnd().split('\n')).slice(-LOG_LINES);
 };
 
 const failed = async (nix: Nix, stderr: string): Promise<UserError> => {
@@ -52,7 +56,11 @@ const realiseChunk = async (
     'log-lines',
     String(LOG_LINES),
   ];
-  const result = await nix.store(args, { onStderrLine: (line) => nix.log.info(line) });
+  const result = await nix.store(args, {
+    onStderrLine: (line) => {
+      for (const text of withoutActions([line])) nix.log.info(text);
+    },
+  });
   if (result.exitCode !== 0) throw await failed(nix, result.stderr);
 };
 

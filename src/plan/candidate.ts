@@ -6,7 +6,7 @@ import { parseDefinition } from '../nix/answer.ts';
 import { imageSystems, type OwnSystems } from '../nix/cross.ts';
 import { type Discovered, placeText } from '../nix/discover.ts';
 import { DISCOVERY_OUTPUTS } from '../nix/discovery-expression.ts';
-import { needsImport } from '../nix/failure.ts';
+import { wayOut } from '../nix/failure.ts';
 import { foreignSystems, legalName, parseForeign } from '../nix/foreign.ts';
 import { attributeText } from '../nix/installable.ts';
 import type { ImageKind } from '../nix/recognise.ts';
@@ -171,8 +171,8 @@ export function judge(entry: Discovered, isFile: boolean, systems: readonly Syst
   }
 }
 
-/** Nix names its setting; here it is an input. */
-const withWayOut = (message: string): string =>
-  needsImport(message)
-    ? `${message.split('\n')[0]}; with allow-import-from-derivation it is built and looked at`
-    : message;
+/** Nix's words and, where they do not say it, what to do. */
+const withWayOut = (message: string): string => {
+  const way = wayOut(message);
+  return way === undefined ? message : `${message.split('\n')[0]}; ${way}`;
+};

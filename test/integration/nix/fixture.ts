@@ -80,6 +80,13 @@ system: let p = packagesOf system; in {
   default = mkImage { name = "default"; copyToRoot = p.libc; };
   bad-name = mkImage { name = "Team/App"; };
   bad-argument = mkImage { name = "x"; copyToRot = [ ]; };
+  pasted = mkImage {
+    name = "ghcr.io/org/app"; contents = [ ]; extraCommands = ""; fakeRootCommands = ""; runAsRoot = ""; uid = 1; gid = 1;
+    enableFakechroot = true; fromImageName = "a"; fromImageTag = "b"; architecture = "arm64"; keepContentsDirlinks = true;
+    diskSize = 1; buildVMMemorySize = 1; includeStorePaths = true; passthru = { }; meta = { }; compressor = "gz"; copyToRot = [ ];
+  };
+  stream-base = mkImage { name = "x"; fromImage = p.libc // { isExe = true; }; };
+  listed-base = mkImage { name = "x"; fromImage = p.libc // { copyToRegistry = null; }; };
   bad-field = mkImage { name = "x"; config.EntryPoint = [ ]; };
   bad-base = mkImage { name = "x"; fromImage = "debian:12"; };
   bad-port = mkImage { name = "x"; config.ExposedPorts."8000-8010/tcp" = { }; };

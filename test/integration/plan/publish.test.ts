@@ -1,6 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { matrixOf } from '../../../src/plan/matrix.ts';
 import { isNeeded, type Plan } from '../../../src/plan/plan.ts';
 import { runCli } from '../../support/cli.ts';
 import { type RunningRegistry, startRegistry } from '../../support/registry.ts';
@@ -188,5 +189,44 @@ test('a system that is published and no longer evaluates is an error, unless it 
     expect(exitCode, stderr).toBe(0);
   } finally {
     await lost.remove();
+  }
+});
+
+test('an image and its cross-compiled sibling are planned, built and published as one', async () => {
+  const crossed = await copyFlake('mkimage');
+  try {
+    // A derivation of x86-64 whose programs are for arm64, as those of pkgsCross say.
+    await crossed.write(
+      'flake.nix',
+      `{ outputs = { self }: let p = import ./packages.nix { salt = import ./salt.nix; };
+           image = package: package // { nixImage = p.mkImage { name = "app"; copyToRoot = [ package ]; }; };
+           native = p.package "x86_64-linux" "native";
+           cross = p.package "x86_64-linux" "cross" // { stdenv.hostPlatform.system = "aarch64-linux"; };
+         in { packages.x86_64-linux = { app = image native; app-arm64 = image cross; }; }; }`,
+    );
+    const where = `${registry.host}/cross/{name}`;
+    const planned = await planOf([crossed.flake, '--to', where]);
+    expect(planned.images.map(({ jobs }) => jobs.map(({ system, buildSystem }) => [system, buildSystem]))).toEqual([
+      [
+        ['x86_64-linux', null],
+        ['aarch64-linux', 'x86_64-linux'],
+      ],
+    ]);
+    const folder = join(temp.path, crypto.randomUUID());
+    for (const { system, runner, installable } of matrixOf(planned, [])) {
+      expect(runner).toBe('ubuntu-latest');
+      const out = join(folder, system);
+      const built = await runCli(['build', installable, '--system', system, '--to', where, '--out', out]);
+      expect(built.exitCode, built.stderr).toBe(0);
+    }
+    const published = await publish(planned, ['--from', folder]);
+    expect(published.exitCode, published.stderr).toBe(0);
+    const { platforms } = JSON.parse(published.stdout).images[0];
+    expect(platforms.map(({ platform }: { platform: string }) => platform)).toEqual(['linux/amd64', 'linux/arm64']);
+    const wrong = await runCli(['build', `${crossed.flake}#packages.x86_64-linux.app-arm64`]);
+    expect(wrong.stderr).toMatch(/app-arm64 is of aarch64-linux, not of x86_64-linux/);
+    expect(wrong.stderr).toMatch(/hint: .*--system aarch64-linux/);
+  } finally {
+    await crossed.remove();
   }
 });

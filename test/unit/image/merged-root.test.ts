@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { toText } from '../../../src/image/bytes.ts';
-import { mergeRoot } from '../../../src/image/merged-root.ts';
+import { checkCollisions, mergeRoot } from '../../../src/image/merged-root.ts';
 import type { RootDirectory } from '../../../src/image/root-tree.ts';
 import { rootNodeAt, type Sketch, sketchSource, storePath } from './trees.ts';
 
@@ -100,6 +100,33 @@ describe('mergeRoot', () => {
         path: '/share/c',
         is: `-> ${storePath('c', 'c')}/share/c`,
       },
+      {
+        name: 'takes a program once that two packages bring by links of different words',
+        packages: {
+          [A]: { dir: { bin: { dir: { bash: { run: '1' }, sh: { link: 'bash' } } } } },
+          [B]: { dir: { bin: { dir: { sh: { link: `${A}/bin/bash` } } } } },
+        },
+        path: '/bin/sh',
+        is: '-> bash',
+      },
+      {
+        name: 'takes a file and a link to it once',
+        packages: {
+          [A]: { dir: { bin: { dir: { sh: { link: `${B}/bin/sh` } } } } },
+          [B]: { dir: { bin: { dir: { sh: { run: '1' } } } } },
+        },
+        path: '/bin/sh',
+        is: `-> ${B}/bin/sh`,
+      },
+      {
+        name: "leaves the index of a package's own manuals out",
+        packages: {
+          [A]: { dir: { share: { dir: { info: { dir: { dir: '1', 'a.info': '' } } } } } },
+          [B]: { dir: { share: { dir: { info: { dir: { dir: '2' } } } } } },
+        },
+        path: '/share/info/dir',
+        is: 'nothing',
+      },
     ];
   test.each(cases)('$name', ({ packages, files, path, is }) => {
     expect(shown(merge(packages, files), path)).toBe(is);
@@ -142,6 +169,25 @@ describe('mergeRoot', () => {
   ];
   test.each(collisions)('refuses $name under one name, naming both packages', ({ packages }) => {
     expect(() => merge(packages)).toThrow(`/etc/x comes from ${A} and, differently, from ${B}`);
+  });
+
+  test('lists all collisions at once', () => {
+    const files = (text: string): Sketch => ({
+      dir: Object.fromEntries(Array.from({ length: 22 }, (_, at) => [`f${at}`, text])),
+    });
+    const says = (text: string) => expect(() => merge({ [A]: files('1'), [B]: files('2') })).toThrow(text);
+    says('22 paths collide:');
+    for (const name of ['/f0', '/f1', '/f19']) says(`${name} comes from ${A} and, differently, from ${B}`);
+    says('and 2 more');
+  });
+
+  test('finds collisions of what is there, and none that what is to be built may resolve', () => {
+    const check = (packages: Record<string, Sketch>) => () =>
+      checkCollisions(Object.keys(packages), sketchSource(packages));
+    const bin = (sh: Sketch): Sketch => ({ dir: { bin: { dir: { sh, bash: { run: '1' } } } } });
+    const toUnbuilt = { link: `${storePath('c', 'c')}/bin/bash` };
+    expect(check({ [A]: bin({ link: 'bash' }), [B]: bin({ run: '2' }) })).toThrow(/\/bin\/sh comes from/);
+    expect(check({ [A]: bin({ link: 'bash' }), [B]: bin(toUnbuilt) })).not.toThrow();
   });
 
   test('refuses to merge a store path that is a file', () => {

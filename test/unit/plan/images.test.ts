@@ -133,6 +133,11 @@ test('what does not evaluate for one system and is an image for another is an im
   ]);
 });
 
+test('what is missing because git does not track it says so', () => {
+  const { leftOut } = choose([broken('nixImages.x86_64-linux.app', "path '/nix/store/x-source/a.nix' does not exist")]);
+  expect(leftOut[0]?.why).toMatch(/does not exist; files that git does not track .*git add.*submodules/);
+});
+
 test('what needs an import says how to allow it', () => {
   const message =
     "cannot build '/nix/store/x.drv' during evaluation because the option 'allow-import-from-derivation' is disabled";
