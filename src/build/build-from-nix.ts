@@ -1,4 +1,5 @@
 import type { Definition } from '../image/definition.ts';
+import type { Origin } from '../image/origin.ts';
 import type { System } from '../image/system.ts';
 import type { Exec } from '../io/exec.ts';
 import type { Log } from '../io/log.ts';
@@ -24,6 +25,8 @@ export interface BuildJob {
   readonly readPrevious: ReadPrevious;
   readonly journal: Journal;
   readonly recompress: boolean;
+  /** What the image says of the run that makes it, unless it is published already and keeps its own. */
+  readonly origin: Origin;
 }
 
 export interface BuildTools {

@@ -10,6 +10,7 @@ import { type Layer, rootLayer, type StoreLayer } from '../image/layer.ts';
 import { layerBudget, planLayers } from '../image/layer-plan.ts';
 import { manifestBytes } from '../image/manifest.ts';
 import { dockerType, MEDIA_TYPE } from '../image/media-type.ts';
+import type { Origin } from '../image/origin.ts';
 import { platformOf, type System } from '../image/system.ts';
 import { MODE } from '../image/tar-profile.ts';
 import { UserError } from '../io/error.ts';
@@ -30,6 +31,8 @@ export interface ImageRequest extends Omit<LayerTools, 'compression' | 'mediaTyp
   readonly closure: Closure;
   readonly base: BaseImage | undefined;
   readonly exec: Exec;
+  /** What the image says of the run that makes it, unless it is published already and keeps its own. */
+  readonly origin: Origin;
 }
 
 export interface BuiltImage {
@@ -84,17 +87,19 @@ async function plan(
 }
 
 function assemble(
-  { definition, system, base }: ImageRequest,
+  { definition, system, base, previous, origin }: ImageRequest,
   inherited: readonly Descriptor[],
   made: readonly MadeLayer[],
 ): BuiltImage {
+  const key = definitionKey(definition, system);
+  const by = previous.originOf(key) ?? origin;
   const bytes = imageConfigBytes({
     platform: platformOf(system),
     config: definition.config,
     diffIds: made.map((layer) => layer.diffId),
     history: made.map((layer) => layer.history),
     base: base?.config,
-    created: definition.created,
+    created: definition.created ?? by.created,
   });
   const typeOf = (mediaType: string): string => inFormat(definition.format, mediaType);
   const digest = digestOf(bytes);
@@ -104,8 +109,9 @@ function assemble(
     mediaType: typeOf(layer.mediaType),
   }));
   const annotations = {
+    ...by.annotations,
     ...definition.annotations,
-    ...keyAnnotation(definitionKey(definition, system)),
+    ...keyAnnotation(key),
     ...inheritedAnnotation(inherited.length),
   };
   const mediaType = typeOf(MEDIA_TYPE.manifest);

@@ -2,8 +2,10 @@ import { type LayerRecord, ownLayerRecords } from '../image/annotations.ts';
 import { type BaseRecord, parseRecord } from '../image/base-record.ts';
 import type { Descriptor } from '../image/descriptor.ts';
 import type { Digest } from '../image/digest.ts';
+import { annotatedKey } from '../image/image-key.ts';
 import { manifestSchema } from '../image/manifest.ts';
 import { ociType } from '../image/media-type.ts';
+import { NO_ORIGIN, type Origin, originIn } from '../image/origin.ts';
 import type { System } from '../image/system.ts';
 import { UserError } from '../io/error.ts';
 import { parseJson } from '../io/json.ts';
@@ -36,11 +38,19 @@ export interface Previous {
   readonly groups: readonly (readonly string[])[];
   /** What the images say of the bases that they stand on. */
   readonly bases: readonly BaseRecord[];
+  /** The origin of the image of a key: of the first place that has it. */
+  originOf(key: string): Origin | undefined;
   /** Whether a repository surely has a manifest, with all that it names. */
   has(repository: Repository, manifest: Digest): boolean;
 }
 
-export const NOTHING_PREVIOUS: Previous = { layers: new Map(), groups: [], bases: [], has: () => false };
+export const NOTHING_PREVIOUS: Previous = {
+  layers: new Map(),
+  groups: [],
+  bases: [],
+  originOf: () => undefined,
+  has: () => false,
+};
 
 /** Reads the images before for one system; see previousImages. */
 export type ReadPrevious = (system: System) => Promise<Previous>;
@@ -67,6 +77,8 @@ export function previousImages(
 }
 
 interface OneImage {
+  readonly key: string | undefined;
+  readonly origin: Origin;
   readonly repository: Repository;
   readonly digest: Digest;
   readonly layers: readonly PreviousLayer[];
@@ -83,7 +95,7 @@ async function readOne(
     const stored = await fetchOnce(source);
     const manifest = stored && (await imageForSystem(repository, stored, system)).manifest;
     if (!manifest) return undefined;
-    return { repository, digest: manifest.digest, layers: await knownLayers(manifest, repository, forAll) };
+    return { repository, digest: manifest.digest, ...(await whatIsKnown(manifest, repository, forAll)) };
   } catch (error) {
     if (error instanceof UserError && error.code === 'cancelled') throw error;
     log.info(
@@ -94,18 +106,24 @@ async function readOne(
 }
 
 /** The image's own layers whose annotations agree with what clients of that image check: the diffIDs of its config. */
-async function knownLayers(stored: StoredManifest, repository: Repository, forAll: boolean): Promise<PreviousLayer[]> {
+async function whatIsKnown(
+  stored: StoredManifest,
+  repository: Repository,
+  forAll: boolean,
+): Promise<Pick<OneImage, 'key' | 'origin' | 'layers'>> {
   const manifest = parseJson(stored.bytes, manifestSchema, `${repository.name} ${stored.digest}`);
   const { config, layers } = manifest;
   const records = ownLayerRecords(manifest);
-  if (!records.some(Boolean)) return [];
-  const { rootfs } = await readConfig(repository, config, `${repository.name} ${config.digest}`);
-  return layers.flatMap((descriptor, at) => {
+  const key = annotatedKey(manifest);
+  if (!key && !records.some(Boolean)) return { key, origin: NO_ORIGIN, layers: [] };
+  const { rootfs, created } = await readConfig(repository, config, `${repository.name} ${config.digest}`);
+  const known = layers.flatMap((descriptor, at) => {
     const record = records[at];
     if (!record || record.diffId !== rootfs.diff_ids[at]) return [];
     // Docker's names of the same bytes stand in images of that format only.
     return [{ descriptor: { ...descriptor, mediaType: ociType(descriptor.mediaType) }, record, repository, forAll }];
   });
+  return { key, origin: originIn(manifest.annotations, created ?? undefined), layers: known };
 }
 
 function combine(images: readonly OneImage[], destinations: ReadonlySet<Repository>): Previous {
@@ -118,6 +136,7 @@ function combine(images: readonly OneImage[], destinations: ReadonlySet<Reposito
     layers,
     groups: planned?.layers.map(({ record }) => record.storeHashes).filter((hashes) => hashes.length > 0) ?? [],
     bases: knownBases([...layers.values()].flat(), destinations),
+    originOf: (key) => images.find((image) => image.key === key)?.origin,
     has: (repository, manifest) => images.some((image) => image.repository === repository && image.digest === manifest),
   };
 }

@@ -3,19 +3,23 @@ import { join } from 'node:path';
 import { type Journal, NO_JOURNAL, openJournal } from '../build/journal.ts';
 import { NOTHING_PREVIOUS, previousImages, type ReadPrevious } from '../build/previous-image.ts';
 import type { Host } from '../host/host.ts';
+import type { Origin } from '../image/origin.ts';
 import type { Target } from '../publish/target.ts';
 import type { Destination } from '../registry/destination.ts';
 import { type ReadTag, readTagsOnce } from '../registry/read-tag.ts';
+import { type OriginInputs, originOf } from './origin.ts';
 import { inFolder, type Places } from './places.ts';
 
 /** What a command's inputs say about layers of images before. */
-export interface ReuseInputs {
+export interface ReuseInputs extends OriginInputs {
   readonly reuse: boolean;
   readonly reuseFrom: readonly Destination[];
   readonly recompress: boolean;
 }
 
 export interface Reuse {
+  /** What images that are made now say of this run. */
+  readonly origin: Origin;
   readonly readPrevious: ReadPrevious;
   readonly journal: Journal;
   readonly recompress: boolean;
@@ -33,7 +37,8 @@ export async function reuseOf(
   read: ReadTag = readTagsOnce(),
 ): Promise<Reuse> {
   const { reuse, recompress } = inputs;
-  if (!reuse) return { readPrevious: async () => NOTHING_PREVIOUS, journal: NO_JOURNAL, recompress };
+  const origin = await originOf(inputs, host);
+  if (!reuse) return { readPrevious: async () => NOTHING_PREVIOUS, journal: NO_JOURNAL, recompress, origin };
   const named = await Promise.all(
     inputs.reuseFrom.map(async (place) => ({
       ...(await places.openForReading(inFolder(place, host.cwd))),
@@ -46,7 +51,7 @@ export async function reuseOf(
   const repositories = targets.map((target) => target.repository);
   // A runner's disk is gone with the job.
   const journal = host.kind === 'runner' ? NO_JOURNAL : await openJournal(journalFolder(host), repositories, host.log);
-  return { readPrevious: previousImages([...own, ...named], host.log, read), journal, recompress };
+  return { readPrevious: previousImages([...own, ...named], host.log, read), journal, recompress, origin };
 }
 
 /** XDG Base Directory Specification: state that survives restarts but is not worth a backup. */

@@ -1,5 +1,6 @@
 import { flag, lines, path, secret, text } from '../host/fields.ts';
 import { parseDestination } from '../registry/destination.ts';
+import { parseCreated } from './origin.ts';
 
 /** Inputs of every command that evaluates with Nix. */
 export const nixInputs = {
@@ -62,5 +63,19 @@ export const reuseInputs = {
   }),
   recompress: flag({
     description: 'Make all layers again, but keep their plan and check that their content is the same.',
+  }),
+  created: text({
+    description:
+      'Time that images get which are made now: such as `2026-01-31T12:00:00Z`, seconds since 1970, or `commit` for that of the ' +
+      'last commit. SOURCE_DATE_EPOCH, or 1970, unless given; a definition that has `created` keeps its own.',
+    placeholder: 'TIME',
+    parse: parseCreated,
+  }),
+  runAnnotations: flag({
+    description:
+      'Let images that are made now name the repository, commit, version and time of the run in their annotations ' +
+      '(`org.opencontainers.image.*`). An unchanged image keeps those of the run that made it.',
+    default: true,
+    faces: 'action',
   }),
 } as const;

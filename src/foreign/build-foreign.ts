@@ -8,6 +8,7 @@ import { digestOf } from '../image/digest.ts';
 import { foreignKey, keyAnnotation } from '../image/image-key.ts';
 import { manifestBytes } from '../image/manifest.ts';
 import { MEDIA_TYPE } from '../image/media-type.ts';
+import type { Origin } from '../image/origin.ts';
 import type { System } from '../image/system.ts';
 import { codecOf } from '../layer/codec.ts';
 import { pathInStore } from '../layer/inside-store.ts';
@@ -31,6 +32,8 @@ export interface ForeignJob {
   readonly readPrevious: ReadPrevious;
   readonly journal: Journal;
   readonly recompress: boolean;
+  /** What the image says of the run that makes it, unless it is published already and keeps its own. */
+  readonly origin: Origin;
 }
 
 /**
@@ -91,7 +94,7 @@ async function bringImage(
   const layers = await bringLayers(image.layers, bring);
   const takenOver = layers.filter((layer) => layer.takenOver).length;
   if (takenOver > 0) tools.log.info(`${system}: ${takenOver} of ${layers.length} layers are there already`);
-  const built = assemble(image, layers, system, foreign);
+  const built = assemble(image, layers, job, previous);
   try {
     await store(built, repositories, recompress ? NOTHING_PREVIOUS : previous);
     return built;
@@ -103,13 +106,20 @@ async function bringImage(
   }
 }
 
-function assemble(image: ForeignImage, brought: readonly BroughtLayer[], system: System, foreign: Foreign): BuiltImage {
+function assemble(
+  image: ForeignImage,
+  brought: readonly BroughtLayer[],
+  { system, foreign, origin }: ForeignJob,
+  previous: Previous,
+): BuiltImage {
+  const key = foreignKey(foreign, system);
   const bytes = image.config(brought.map((layer) => layer.diffId));
   const config = { descriptor: { mediaType: MEDIA_TYPE.config, digest: digestOf(bytes), size: bytes.length }, bytes };
   const layers = brought.map((layer) => layer.descriptor);
   const annotations = {
+    ...(previous.originOf(key) ?? origin).annotations,
     ...withoutOwn(image.annotations),
-    ...keyAnnotation(foreignKey(foreign, system)),
+    ...keyAnnotation(key),
     // Every layer was read here, or was known to be one that was.
     ...inheritedAnnotation(0),
   };

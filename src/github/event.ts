@@ -37,6 +37,7 @@ const payloadSchema = z.looseObject({
       head: z.looseObject({ repo: namedSchema.nullable(), sha: z.string().min(1).optional() }),
     })
     .optional(),
+  head_commit: z.looseObject({ timestamp: z.iso.datetime({ offset: true }).optional() }).nullish(),
   workflow_run: z.looseObject({ head_repository: namedSchema.nullable() }).optional(),
 });
 

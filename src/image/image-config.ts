@@ -24,6 +24,7 @@ export const imageConfigSchema = z.looseObject({
   architecture: z.string(),
   os: z.string(),
   variant: z.string().optional(),
+  created: z.string().nullish(),
   config: z.looseObject({ Env: z.array(z.string()).nullish() }).nullish(),
   rootfs: z.looseObject({ diff_ids: z.array(digestSchema) }),
   history: z.array(historySchema).nullish(),
@@ -37,8 +38,8 @@ export interface ConfigInput {
   readonly diffIds: readonly Digest[];
   readonly history: readonly History[];
   readonly base: ImageConfig | undefined;
-  /** RFC 3339; CREATED unless the definition says another time. */
-  readonly created?: string | null;
+  /** RFC 3339; CREATED unless given. */
+  readonly created?: string;
 }
 
 /**

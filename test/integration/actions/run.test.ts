@@ -37,6 +37,7 @@ interface Change {
   readonly attempt?: number;
   readonly event?: unknown;
   readonly run?: number;
+  readonly env?: Record<string, string>;
 }
 
 const build = (system: string, change: Change = {}): Promise<StepResult> =>
@@ -46,6 +47,7 @@ const build = (system: string, change: Change = {}): Promise<StepResult> =>
     temp: temp.path,
     with: { ...image, system, ...change.with },
     event: change.event,
+    env: change.env ?? {},
   });
 
 const publish = (to: string, change: Change = {}): Promise<StepResult> =>
@@ -57,7 +59,7 @@ const publish = (to: string, change: Change = {}): Promise<StepResult> =>
     event: change.event,
   });
 
-const indexAt = async (name: string): Promise<{ manifests: { digest: string }[] }> => {
+const indexAt = async (name: string): Promise<{ manifests: { digest: string }[]; annotations?: object }> => {
   const { stdout } = await runProgram(cranePath(), ['manifest', '--insecure', `${registry.host}/${name}`]);
   return JSON.parse(stdout);
 };
@@ -67,7 +69,8 @@ const tagsOf = async (name: string): Promise<unknown> =>
 
 describe('two build jobs and a fan-in', () => {
   test('by artifact: one index of both, outputs and summaries', async () => {
-    const built = [await build('x86_64-linux'), await build('aarch64-linux')];
+    const env = { GITHUB_SERVER_URL: 'https://github.com', GITHUB_REPOSITORY: 'org/app', GITHUB_SHA: 'c0ffee' };
+    const built = [await build('x86_64-linux', { env }), await build('aarch64-linux', { env })];
     for (const { exitCode, log } of built) expect(exitCode, log).toBe(0);
     expect(
       results
@@ -79,6 +82,10 @@ describe('two build jobs and a fan-in', () => {
     expect(published.exitCode, published.log).toBe(0);
     const index = await indexAt('actions/artifact:v1');
     expect(index.manifests.map(({ digest }) => digest)).toEqual(built.map(({ outputs }) => outputs.digest));
+    expect(index.annotations).toMatchObject({
+      'org.opencontainers.image.source': 'https://github.com/org/app',
+      'org.opencontainers.image.revision': 'c0ffee',
+    });
     expect(published.outputs.references).toBe(`docker://${registry.host}/actions/artifact:v1`);
     expect(published.summary).toContain('| linux/arm64 |');
     expect(built[0]?.summary).toContain('### test/small for x86_64-linux');

@@ -78,6 +78,36 @@ test("an image in Docker's format has Docker's media types, and is unchanged and
   expect(images.map(({ platform }) => platform)).toEqual(['linux/amd64']);
 });
 
+test('an image that is unchanged keeps the time of the run that made it', async () => {
+  const file = join(lab.temp.path, 'timed.nix');
+  await writeFile(
+    file,
+    `(import ${ROOT}/nix/lib).mkImage { name = "app"; system = "x86_64-linux"; files."/a".text = "a"; }`,
+  );
+  const timed = (more: readonly string[], env = {}): Promise<Published> =>
+    cliData(['publish', '--file', file, '--to', `${lab.registry.host}/timed/app:v1`, ...more], {
+      env: { XDG_STATE_HOME: lab.temp.path, ...env },
+    });
+  const timeIn = async (digest: string): Promise<string> => {
+    const { exitCode, stdout, stderr } = await runProgram('skopeo', [
+      'inspect',
+      '--tls-verify=false',
+      '--config',
+      `docker://${lab.registry.host}/timed/app@${digest}`,
+    ]);
+    expect(exitCode, stderr).toBe(0);
+    return JSON.parse(stdout).created;
+  };
+  const first = await timed(['--created', '2026-01-31T12:00:00Z']);
+  expect(await timeIn(first.digest)).toBe('2026-01-31T12:00:00Z');
+  const again = await timed([], { SOURCE_DATE_EPOCH: '1800000000' });
+  expect(again.digest).toBe(first.digest);
+  expect(again.destinations[0]?.bytesSent).toBe(0);
+  expect(await timeIn((await timed(['--no-reuse'], { SOURCE_DATE_EPOCH: '1800000000' })).digest)).toBe(
+    '2027-01-15T08:00:00Z',
+  );
+});
+
 test("podman and skopeo take Docker's format as it is", async () => {
   const reference = `${lab.registry.host}/docker/app:v1`;
   const { exitCode, stderr } = await runProgram('skopeo', [
