@@ -163,7 +163,7 @@ const inspectionOf = (text: string) =>
     reference: text,
     mediaType: text,
     digest: text,
-    annotations: { a: text, [text]: 'b' },
+    annotations: { 'org.example.note': text, [text]: 'b' },
     images: [
       {
         platform: text,
