@@ -3,6 +3,7 @@ import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { PLAN_VERSION, type Plan, type PlannedJob } from '../../../src/plan/plan.ts';
 import { type RegistryEmulator, startEmulator } from '../../emulators/registry/emulator.ts';
 import { ROOT, runCli } from '../../support/cli.ts';
 import { type ProgramResult, type TempDir, uniqueTempDir } from '../../support/tools.ts';
@@ -157,24 +158,25 @@ test('what the workflow names counts for every destination', async () => {
 });
 
 test('what a plan found at one destination does not settle it for another', async () => {
-  const image = { name: 'test/app', tag: null, why: '' };
   published(await run([`${mirror.host}/planned/app:v1`]));
   const { annotations } = imageAt(mirror, 'planned/app', 'v1');
   const index = JSON.parse(mirror.store.manifest('planned/app', 'v1')?.bytes.toString() ?? 'null');
-  const job = {
+  const job: PlannedJob = {
     system: 'x86_64-linux',
+    buildSystem: null,
     kind: 'definition',
     attr: 'app',
-    key: annotations['io.nix-images.image.key'],
+    key: annotations['io.nix-images.image.key'] ?? '',
     published: index.manifests[0].digest,
   };
   const to = `${mirror.host}/planned/app`;
-  const plan = {
-    schemaVersion: 1,
+  const plan: Plan = {
+    schemaVersion: PLAN_VERSION,
     source: { flake: '.', file: null },
     to,
-    images: [{ ...image, jobs: [job] }],
+    images: [{ name: 'test/app', tag: null, why: '', jobs: [job], missing: [] }],
     leftOut: [],
+    problems: [],
   };
   const publish = (...more: string[]) => runCli(['publish', '--plan', JSON.stringify(plan), '--to', to, ...more]);
   const both = ['--to', `${main.host}/planned/app`];
