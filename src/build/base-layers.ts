@@ -1,56 +1,69 @@
+import { type LayerRecord, layerAnnotations } from '../image/annotations.ts';
 import type { Descriptor } from '../image/descriptor.ts';
+import { tarKey } from '../image/layer.ts';
 import { MEDIA_TYPE } from '../image/media-type.ts';
 import { UserError } from '../io/error.ts';
 import { mapParallel } from '../io/parallel.ts';
 import type { Codec } from '../layer/codec.ts';
 import { copyBlob } from '../registry/copy.ts';
-import type { Repository } from '../registry/repository.ts';
 import type { BaseImage } from './base-image.ts';
 import { pushTar } from './push-layer.ts';
+import { bringReusable, findReusable, type ReuseTools } from './reusable-layer.ts';
 
 /** Layers of a base that are brought over at once. */
 const LAYERS_AT_ONCE = 3;
 
-/** Brings the layers of a base to every repository: as they are, but plain tars compressed. Throws UserError `digest`. */
-export function takeOverBase(
-  base: BaseImage,
-  codec: Codec,
-  repositories: readonly Repository[],
-  signal: AbortSignal,
-): Promise<Descriptor[]> {
-  return mapParallel(base.layers, LAYERS_AT_ONCE, (layer, at) =>
-    layer.mediaType === MEDIA_TYPE.layer
-      ? compressed(layer, base, at, codec, repositories)
-      : copied(layer, base, repositories, signal),
-  );
+export interface BaseTools extends ReuseTools {
+  readonly codec: Codec;
+  /** Whether layers of the image before are made again although they could be reused. */
+  readonly recompress: boolean;
+  readonly signal: AbortSignal;
 }
 
-async function copied(
-  layer: Descriptor,
-  base: BaseImage,
-  repositories: readonly Repository[],
-  signal: AbortSignal,
-): Promise<Descriptor> {
+/**
+ * Brings the layers of a base to every repository: as they are, but plain tars compressed, unless the image before has
+ * them. Throws UserError `digest`.
+ */
+export const takeOverBase = (base: BaseImage, tools: BaseTools): Promise<Descriptor[]> =>
+  mapParallel(base.layers, LAYERS_AT_ONCE, (layer, at) =>
+    layer.mediaType === MEDIA_TYPE.layer ? compressed(layer, base, at, tools) : copied(layer, base, tools),
+  );
+
+async function copied(layer: Descriptor, base: BaseImage, { repositories, signal }: BaseTools): Promise<Descriptor> {
   for (const repository of repositories) await copyBlob(layer, base.repository, repository, signal);
   return layer;
 }
 
 /** Archives of dockerTools hold plain tars: sent as they are, every pull would pay for it. */
-async function compressed(
-  layer: Descriptor,
-  base: BaseImage,
-  at: number,
-  codec: Codec,
-  repositories: readonly Repository[],
-): Promise<Descriptor> {
-  const { mediaType, digest, size, diffId } = await pushTar(() => base.repository.readBlob(layer), codec, repositories);
+async function compressed(layer: Descriptor, base: BaseImage, at: number, tools: BaseTools): Promise<Descriptor> {
   const promised = base.config.rootfs.diff_ids[at];
-  if (diffId === promised) return { mediaType, digest, size };
+  const known =
+    promised && !tools.recompress ? await findReusable(tarKey(promised), tools.codec.mediaType, tools) : undefined;
+  if (known && known.others.length === 0 && (await bringReusable(known, tools.signal)))
+    return described(known.descriptor, known.record);
+  const sent = await pushTar(() => base.repository.readBlob(layer), tools.codec, tools.repositories);
+  if (sent.diffId === promised) {
+    const { diffId, unpackedSize } = sent;
+    const record: LayerRecord = { key: tarKey(diffId), diffId, unpackedSize, storeHashes: [] };
+    const made = described(sent, record);
+    await tools.journal.add({ descriptor: made, record });
+    return made;
+  }
   throw new UserError(
     'digest',
-    `${base.repository.name}: layer ${at + 1} is ${diffId}, but its config says ${promised}`,
+    `${base.repository.name}: layer ${at + 1} is ${sent.diffId}, but its config says ${promised}`,
     {
       hint: 'The base is damaged: make it again.',
     },
   );
 }
+
+const described = (
+  { mediaType, digest, size }: Pick<Descriptor, 'mediaType' | 'digest' | 'size'>,
+  record: LayerRecord,
+): Descriptor => ({
+  mediaType,
+  digest,
+  size,
+  annotations: layerAnnotations(record),
+});

@@ -57,7 +57,7 @@ async function buildOver(request: ImageRequest, facts: BaseFacts | undefined): P
   for (const { mediaType } of base?.layers ?? []) inFormat(definition.format, mediaType);
   const codec = chosenCodec(compression, request);
   const layers = await plan(request, facts);
-  const inherited = base ? await takeOverBase(base, codec, repositories, request.signal) : [];
+  const inherited = base ? await takeOverBase(base, { ...request, codec }) : [];
   const made = await makeLayers(layers, system, { ...request, compression, mediaType: codec.mediaType, facts });
   const image = assemble(request, inherited, made);
   const lacking = await store(image, request);

@@ -13,14 +13,20 @@ import type { BaseImage } from './base-image.ts';
 /** Bytes of a file that lists accounts; hundreds of users take a hundredth of it. */
 const ACCOUNTS_LIMIT = 1024 * 1024;
 
-/** Entries of all layers at most, each about a hundred bytes of memory; the largest images known have a tenth of it. */
-const ENTRY_LIMIT = 3_000_000;
+/** What all layers of a base may have at most. */
+export interface BaseLimits {
+  readonly entries: number;
+  /** Bytes of all names and of what links lead to. */
+  readonly names: number;
+  /** Bytes of the unpacked layers. */
+  readonly unpacked: number;
+}
 
-/** Bytes of all names and links at most. */
-const NAMES_LIMIT = 256 * 1024 * 1024;
-
-/** Bytes that all layers unpack to at most: more than any image known has, and minutes of unpacking. */
-const UNPACKED_LIMIT = 128 * 1024 ** 3;
+/**
+ * An entry takes about a hundred bytes of memory, and the largest images known have a tenth of these; no image known has
+ * as many bytes, and to unpack so many takes minutes.
+ */
+const LIMITS: BaseLimits = { entries: 3_000_000, names: 256 * 1024 ** 2, unpacked: 128 * 1024 ** 3 };
 
 /** What reading a base has cost so far. */
 interface Spent {
@@ -34,13 +40,17 @@ interface Spent {
  * is in them. Throws UserError `digest` for bytes that are not what manifest and config promise, `file` for a layer
  * that cannot be read or is beyond all measure, and what the repository throws.
  */
-export async function readBaseTree({ repository, layers, config }: BaseImage, signal: AbortSignal): Promise<BaseTree> {
+export async function readBaseTree(
+  { repository, layers, config }: BaseImage,
+  signal: AbortSignal,
+  limits = LIMITS,
+): Promise<BaseTree> {
   const tree = new BaseTree();
   const spent: Spent = { entries: 0, names: 0, unpacked: 0 };
   for (const [at, layer] of layers.entries()) {
     const where = `fromImage ${repository.name}: layer ${at + 1} (${layer.digest})`;
     const diffId = config.rootfs.diff_ids[at];
-    tree.add(await readLayer(repository.readBlob(layer), layer, diffId, { where, spent, signal }));
+    tree.add(await readLayer(repository.readBlob(layer), layer, diffId, { where, spent, limits, signal }));
   }
   return tree;
 }
@@ -48,6 +58,7 @@ export async function readBaseTree({ repository, layers, config }: BaseImage, si
 interface Reading {
   readonly where: string;
   readonly spent: Spent;
+  readonly limits: BaseLimits;
   readonly signal: AbortSignal;
 }
 
@@ -55,7 +66,7 @@ async function readLayer(
   bytes: AsyncIterable<Uint8Array>,
   { mediaType, size }: Descriptor,
   promised: string | undefined,
-  { where, spent, signal }: Reading,
+  { where, spent, limits, signal }: Reading,
 ): Promise<BaseLayer> {
   const layer = new BaseLayer();
   const hash = createHash('sha256');
@@ -67,7 +78,7 @@ async function readLayer(
       spent.unpacked += chunk.length;
       ofLayer += chunk.length;
       checkUnpacked(where, size, ofLayer);
-      if (spent.unpacked > UNPACKED_LIMIT) throw tooMuch(where, `more than ${UNPACKED_LIMIT / 1024 ** 3} GiB unpacked`);
+      if (spent.unpacked > limits.unpacked) throw tooMuch(where, `more than ${limits.unpacked} bytes unpacked`);
       yield chunk;
     }
   }
@@ -76,8 +87,8 @@ async function readLayer(
     for await (const entry of tarEntries(tar, (name) => (listsAccounts(name) ? ACCOUNTS_LIMIT : 0))) {
       spent.entries += 1;
       spent.names += entry.name.length + entry.link.length;
-      if (spent.entries > ENTRY_LIMIT) throw tooMuch(where, `more than ${ENTRY_LIMIT} files`);
-      if (spent.names > NAMES_LIMIT) throw tooMuch(where, `more than ${NAMES_LIMIT / 1024 ** 2} MiB of file names`);
+      if (spent.entries > limits.entries) throw tooMuch(where, `more than ${limits.entries} files`);
+      if (spent.names > limits.names) throw tooMuch(where, `more than ${limits.names} bytes of file names`);
       layer.put(baseEntry(entry));
     }
     // What follows the archive's end belongs to what the digests promise.

@@ -4,9 +4,9 @@ import type { Previous } from '../build/previous-image.ts';
 import { pushTar } from '../build/push-layer.ts';
 import { bringReusable, bringToBelievers, findReusable, type ReusableLayer } from '../build/reusable-layer.ts';
 import { type LayerRecord, layerAnnotations } from '../image/annotations.ts';
-import { canonicalJson } from '../image/canonical-json.ts';
 import type { Descriptor } from '../image/descriptor.ts';
 import { type Digest, endDigest } from '../image/digest.ts';
+import { tarKey } from '../image/layer.ts';
 import { mapParallel } from '../io/parallel.ts';
 import type { Codec } from '../layer/codec.ts';
 import type { Repository } from '../registry/repository.ts';
@@ -76,7 +76,7 @@ async function bringPlain(layer: ForeignLayer, tools: BringTools): Promise<Broug
 
 /** A layer of the same content in the images before, or in a publish that was broken off. */
 const find = async (diffId: Digest, mediaType: string, tools: BringTools): Promise<ReusableLayer | undefined> =>
-  tools.recompress ? undefined : findReusable(keyOf(diffId), mediaType, tools);
+  tools.recompress ? undefined : findReusable(tarKey(diffId), mediaType, tools);
 
 async function hashOf(layer: ForeignLayer): Promise<Digest> {
   const hash = createHash('sha256');
@@ -91,7 +91,7 @@ const descriptorOf = ({ mediaType, digest, size }: Sent): Descriptor => ({ media
 
 async function remember(layer: ForeignLayer, sent: Sent, tools: BringTools): Promise<BroughtLayer> {
   const { diffId, unpackedSize } = sent;
-  const record: LayerRecord = { key: keyOf(diffId), diffId, unpackedSize, storeHashes: [] };
+  const record: LayerRecord = { key: tarKey(diffId), diffId, unpackedSize, storeHashes: [] };
   const made = brought(layer, descriptorOf(sent), record, false);
   await tools.journal.add({ descriptor: made.descriptor, record });
   return made;
@@ -116,9 +116,3 @@ const brought = (
   diffId: record.diffId,
   takenOver,
 });
-
-/**
- * Names the content of a layer whose tar another tool made, as 64 hexadecimal digits: all that is known of it is the hash
- * of the tar itself.
- */
-const keyOf = (diffId: Digest): string => createHash('sha256').update(canonicalJson({ diffId })).digest('hex');

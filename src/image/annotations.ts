@@ -2,7 +2,7 @@ import { parseRecord } from './base-record.ts';
 import type { StorePathInfo } from './closure.ts';
 import type { Descriptor } from './descriptor.ts';
 import { type Digest, isDigest } from './digest.ts';
-import type { Layer } from './layer.ts';
+import { type Layer, tarKey } from './layer.ts';
 import type { ImageManifest } from './manifest.ts';
 import { storeHash } from './store-path.ts';
 
@@ -75,13 +75,17 @@ export const inheritedAnnotation = (count: number): Record<string, string> => ({
 });
 
 /**
- * The records of a manifest's layers, in their order. A base's layers have none, whatever their annotations say, for its
- * author wrote those; nor has any layer of an image that does not say which are its own.
+ * The records of a manifest's layers, in their order. Of a base's layers only those have one that were compressed when the
+ * image was made: `withoutOwn` saw to it that nothing else there is of this project. No layer of an image that does not
+ * say which are its own has any.
  */
 export function ownLayerRecords({ annotations, layers }: ImageManifest): (LayerRecord | undefined)[] {
   const inherited = annotations?.[ANNOTATION.inheritedLayers] ?? '';
-  const first = /^\d{1,4}$/.test(inherited) ? Number(inherited) : layers.length;
-  return layers.map((layer, at) => (at < first ? undefined : layerRecord(layer)));
+  if (!/^\d{1,4}$/.test(inherited)) return layers.map(() => undefined);
+  return layers.map((layer, at) => {
+    const record = layerRecord(layer);
+    return at >= Number(inherited) || record?.key === (record && tarKey(record.diffId)) ? record : undefined;
+  });
 }
 
 export const recordOf = (

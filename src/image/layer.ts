@@ -5,6 +5,7 @@ import { toText } from './bytes.ts';
 import { canonicalJson, type Json } from './canonical-json.ts';
 import type { Closure, StorePathInfo } from './closure.ts';
 import type { Definition } from './definition.ts';
+import type { Digest } from './digest.ts';
 import { storePathOf } from './store-path.ts';
 import { TAR_PROFILE_VERSION } from './tar-profile.ts';
 
@@ -95,6 +96,12 @@ function reachableFrom(paths: readonly string[], infos: ReadonlyMap<string, Stor
   }
   return [...found.values()].sort((a, b) => (a.path < b.path ? -1 : 1));
 }
+
+/**
+ * Names the content of a layer whose tar another tool made, as 64 hexadecimal digits: all that is known of it is the hash
+ * of the tar itself.
+ */
+export const tarKey = (diffId: Digest): string => createHash('sha256').update(canonicalJson({ diffId })).digest('hex');
 
 /**
  * Names a layer's content: the SHA-256 (hexadecimal) of the canonical JSON of its entries and the tar profile. Equal
