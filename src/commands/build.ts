@@ -30,7 +30,7 @@ import {
   handOverInFolder,
   NOT_DELIVERED,
 } from './handing-over.ts';
-import { runTests, testInputs } from './image-tests.ts';
+import { checkTestable, runTests, testInputs } from './image-tests.ts';
 import { type Places, placesOf } from './places.ts';
 import { reuseOf } from './reuse.ts';
 import { nixInputs, registryInputs, reuseInputs } from './shared-inputs.ts';
@@ -97,6 +97,7 @@ export const build = defineCommand({
     const evaluations = await evaluateImages(nix, installable, { systems: [system], others });
     const evaluated = await evaluations.imageFor(system);
     const { name, tag } = evaluated.kind === 'foreign' ? evaluated.foreign : evaluated.definition;
+    if (evaluated.kind === 'definition') await checkTestable(evaluated.definition, system, inputs, host);
     const places = await placesOf(host, inputs);
     const job = await jobOf(host);
     const destination = inputs.to && destinationOf(inputs.to, name);

@@ -5,11 +5,12 @@ import type { System } from '../image/system.ts';
 import { UserError } from '../io/error.ts';
 import { isEmulated } from '../machine/emulation.ts';
 import { systemClock } from '../registry/clock.ts';
-import { TEST_WITH_CHOICES, type TestWith } from '../trial/find-runtime.ts';
+import { findRuntime, TEST_WITH_CHOICES, type TestWith } from '../trial/find-runtime.ts';
 import type { ImageToTry } from '../trial/load-image.ts';
 import { trialText } from '../trial/report.ts';
+import type { Runtime } from '../trial/runtime.ts';
 import { NOTHING_TO_TRY, type Trial } from '../trial/trial.ts';
-import { tryImage } from '../trial/try-image.ts';
+import { tryImage, whyNotRun } from '../trial/try-image.ts';
 import { systemHere } from './wiring.ts';
 
 /** Inputs of every command that runs the tests which images declare. */
@@ -42,12 +43,41 @@ export async function runTests(
 ): Promise<Trial> {
   if (!definition) return NOTHING_TO_TRY;
   const { exec, log, signal, fetch } = host;
-  const tools = { exec, log, signal, fetch, clock: systemClock, tempDir: await host.tempDir(), canRun };
+  const find = (): Promise<Runtime | undefined> => runtimeOf(host, testWith);
+  const clock = systemClock;
+  const tools = { exec, log, signal, fetch, clock, tempDir: await host.tempDir(), canRun, findRuntime: find };
   const trial = await tryImage(definition, image, testWith, tools);
   checkTried(`${definition.name} for ${image.system}`, trial.notRun, { requireTests });
   if (trial.notRun !== null && testWith !== 'none')
     log.warn(`${definition.name} for ${image.system}: ${trialText(trial)}`);
   return trial;
+}
+
+/**
+ * Finds out before the build whether the tests of an image can be run, where that is required or a program is named for it.
+ * Throws UserError `test` where they are required and cannot be run, `input` where the program is not there.
+ */
+export async function checkTestable(
+  definition: Definition,
+  system: System,
+  { testWith, requireTests }: TestInputs,
+  host: Host,
+): Promise<void> {
+  if (!requireTests && (testWith === 'auto' || testWith === 'none')) return;
+  const tools = { canRun, findRuntime: () => runtimeOf(host, testWith) };
+  checkTried(`${definition.name} for ${system}`, await whyNotRun(definition, system, testWith, tools), {
+    requireTests,
+  });
+}
+
+/** Looked for once in a run: an empty container is started to see whether the program works. */
+const runtimes = new WeakMap<Host, Promise<Runtime | undefined>>();
+
+async function runtimeOf(host: Host, testWith: TestWith): Promise<Runtime | undefined> {
+  if (testWith === 'none') return undefined;
+  const found = runtimes.get(host) ?? findRuntime(testWith, host.exec, host.log);
+  runtimes.set(host, found);
+  return found;
 }
 
 /** Throws UserError `test` where tests are required and were not run, for the reason given. */

@@ -7,7 +7,7 @@ import { builtChild, type Child, handedChild, publishedChild } from '../publish/
 import { liveIndex } from '../publish/live-index.ts';
 import type { Part } from '../publish/part.ts';
 import { LostError, type PublishedIndex, publishIndex, publishLive } from '../publish/publish-index.ts';
-import { publishData, publishSummary, publishText, references } from '../publish/report.ts';
+import { heldOf, publishData, publishSummary, publishText, references } from '../publish/report.ts';
 import { checkFiles, checkRoom, chooseTags, filesFirst, mergeTargets, type Target } from '../publish/target.ts';
 import type { Destination } from '../registry/destination.ts';
 import { type DestinationTemplate, destinationOf } from '../registry/destination-template.ts';
@@ -15,7 +15,7 @@ import { readTagsOnce } from '../registry/read-tag.ts';
 import { parseReference } from '../registry/reference.ts';
 import { trialError } from '../trial/report.ts';
 import { failedTests, NOTHING_TO_TRY, recordOf } from '../trial/trial.ts';
-import { checkTried, runTests, type TestInputs } from './image-tests.ts';
+import { checkTestable, checkTried, runTests, type TestInputs } from './image-tests.ts';
 import { inFolder, type Places } from './places.ts';
 import { type Reuse, type ReuseInputs, reuseOf } from './reuse.ts';
 import type { AskedTags } from './tags.ts';
@@ -57,6 +57,8 @@ export async function publishImage(
     const read = readTagsOnce();
     const live = mayBelieve(parts, publishing) ? await liveIndex(parts, targets, read, log) : undefined;
     if (live) return { name: image.name, published: await publishLive(live, targets, { read, log }), targets };
+    for (const part of parts)
+      if (part.kind === 'job') await checkTestable(part.definition, part.system, publishing, host);
     const reuse = await reuseOf(publishing, targets, places, host, read);
     const publishWith = async (how: Reuse): Promise<PublishedIndex> =>
       publishIndex(await childrenOf(parts, targets, how, publishing), targets, { verify, read, log, signal });
@@ -155,8 +157,8 @@ const defaultDestination = (name: string): Destination => ({
 /** The result of a command that published one image. */
 export const resultOf = ({ name, published, targets }: PublishedImage) => ({
   outputs: {
-    digest: published.index.digest as string,
-    digests: JSON.stringify({ [name]: published.index.digest }),
+    digest: heldOf(published, targets).digest,
+    digests: JSON.stringify({ [name]: heldOf(published, targets).digest }),
     references: references(targets).join('\n'),
   },
   data: publishData(name, published, targets),

@@ -21,7 +21,7 @@ import {
 import { isWarning, lostSystems } from '../plan/problems.ts';
 import { jobParts, type Part } from '../publish/part.ts';
 import { checkPlatforms } from '../publish/platforms.ts';
-import { references } from '../publish/report.ts';
+import { heldOf, references } from '../publish/report.ts';
 import { type Destination, formatDestination } from '../registry/destination.ts';
 import { type DestinationTemplate, destinationOf, parseDestinationTemplate } from '../registry/destination-template.ts';
 import type { CollectHandovers } from './collecting.ts';
@@ -235,7 +235,9 @@ function joined(outcomes: readonly Outcome[], leftOut: readonly LeftOut[]) {
   const failed = outcomes.flatMap((outcome) => ('image' in outcome ? [] : [outcome]));
   const results = images.map(resultOf);
   const [sole] = outcomes.length === 1 ? results : [];
-  const digests = Object.fromEntries(images.map(({ name, published }) => [name, published.index.digest]));
+  const digests = Object.fromEntries(
+    images.map(({ name, published, targets }) => [name, heldOf(published, targets).digest]),
+  );
   const list = lines(failed.map(({ name, error }) => [name, error.message]));
   return {
     outputs: {

@@ -121,7 +121,7 @@ export const publish = defineCommand({
       ];
       const handed = await collect({ ...inputs, places: layerPlaces }, given.length > 0);
       const parts = inOrder([...handed, ...(await jobsLeft(given, inputs, handed, nix))]);
-      const image = soleImage(parts);
+      const image = soleImage(parts, tags !== undefined);
       if (tags?.of(image.name).length === 0) return publishedNothing(NO_RULE);
       const expected = inputs.system.length > 0 ? inputs.system : parts.flatMap((part) => part.systems);
       checkPlatforms(parts, [...new Set(expected)], inputs.allowMissing);

@@ -47,8 +47,24 @@ const UNREACHABLE =
 const NO_FLAKE =
   /getting status of '([^']+)'|path '([^']+)' does not exist|is not a flake|could not find a flake\.nix|is not tracked by Git/;
 
-/** A flake named by one word is no folder to nix, even where a folder of that name is at hand. */
-const REGISTRY_NAME = /^([A-Za-z][\w-]*)(?=#|$)/;
+/** A flake without `./` is no folder to nix, even where a folder of that name is at hand: it is ID, ID/REF or ID/REF/REV. */
+const REGISTRY_NAME = /^[A-Za-z][\w-]*(?:\/[\w.-]+){0,2}(?=[#?]|$)/;
+
+/** What git and libgit2 say of a checkout of another user; old git says only how it is used, and ends with 129. */
+const NOT_OWNED = /dubious ownership|is not owned by current user|program 'git' failed with exit code 129/;
+const OWNED_FOLDER = /(?:repository at|repository path) '([^'\n]+)'/;
+const LOCAL_FLAKE = /^(?:git\+file:\/\/|path:)?(\/[^#?]+)/;
+
+/** The command that lets this user read a checkout of another one. */
+const safeDirectory = (what: string, stderr: string): string => {
+  const folder = OWNED_FOLDER.exec(stderr)?.[1] ?? LOCAL_FLAKE.exec(what)?.[1];
+  const argument =
+    folder === undefined ? '"$PWD"' : /^[\w./@+-]+$/.test(folder) ? folder : `'${folder.replaceAll("'", "'\\''")}'`;
+  return (
+    'the checkout belongs to another user, as in containers of workflow jobs; let git read it: ' +
+    `git config --global --add safe.directory ${argument}`
+  );
+};
 
 /**
  * Whether Nix says that an expression can be evaluated only after something has been built, which it was told not to do
@@ -69,8 +85,9 @@ export const wayOut = (message: string): string | undefined => {
 const hintFor = (what: string, stderr: string): string => {
   const [name] = REGISTRY_NAME.exec(what) ?? [];
   if (name !== undefined && UNREACHABLE.test(stderr)) {
-    return `nix looks ${name} up in its flake registries; the folder of that name is written ./${name}`;
+    return `nix looks ${name} up in its flake registries; for the folder of that name, write ./${name}`;
   }
+  if (NOT_OWNED.test(stderr)) return safeDirectory(what, stderr);
   if (UNREACHABLE.test(stderr)) {
     return 'the flake or one of its inputs cannot be fetched: check the network and flake.lock, or pass --override-input';
   }

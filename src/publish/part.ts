@@ -98,8 +98,14 @@ function partOf(evaluated: Evaluated, systems: readonly System[], origin: string
   return { ...common, kind: 'job', name: definition.name, tag: definition.tag, definition };
 }
 
-/** The one image that all parts belong to. Throws UserError `platforms` when they are of several, or there are none. */
-export function soleImage(parts: readonly Part[]): { readonly name: string; readonly tag: string | null } {
+/**
+ * The one image that all parts belong to. Throws UserError `platforms` when they are of several, or there are none, and
+ * `handover` when they have different tags of their own and none are given (`isTagged`).
+ */
+export function soleImage(
+  parts: readonly Part[],
+  isTagged: boolean,
+): { readonly name: string; readonly tag: string | null } {
   const [first, ...others] = parts;
   if (!first) {
     throw new UserError('platforms', 'there is no image to publish', {
@@ -107,7 +113,14 @@ export function soleImage(parts: readonly Part[]): { readonly name: string; read
     });
   }
   const other = others.find((part) => part.name !== first.name);
-  if (!other) return first;
+  if (!other) {
+    const tagged = others.find((part) => part.tag !== first.tag);
+    if (!tagged || isTagged) return first;
+    const text = ({ tag, origin }: Part): string => `${tag ?? 'no tag'} in ${origin}`;
+    throw new UserError('handover', `${first.name} has two tags: ${text(first)}, and ${text(tagged)}`, {
+      hint: 'Build all systems of the same commit, or say with --tag which tags are meant.',
+    });
+  }
   throw new UserError(
     'platforms',
     `two images: ${first.name} from ${first.origin} and ${other.name} from ${other.origin}`,

@@ -42,6 +42,20 @@ const testLines = ({ platforms }: PublishedIndex): string[] =>
 export const references = (targets: readonly Target[]): string[] =>
   targets.flatMap(({ repository, tags }) => tags.map((tag) => plainLine(`${repository.name}:${tag}`)));
 
+/** What was published, by a digest that its place holds. */
+export interface Held {
+  readonly what: 'index' | 'image';
+  readonly digest: string;
+  readonly mediaType: string;
+}
+
+/** The index, or the config where there are only archives for docker: they hold no index, and docker names images by it. */
+export function heldOf({ index, platforms }: PublishedIndex, targets: readonly Target[]): Held {
+  const config = targets.every(({ kind }) => kind === 'docker-archive') ? platforms[0]?.config : undefined;
+  if (config) return { what: 'image', digest: config.digest, mediaType: config.mediaType };
+  return { what: 'index', digest: index.digest, mediaType: index.mediaType };
+}
+
 /** What a person sees after a publish: a table of the platforms, the index and where it is. */
 export function publishText(published: PublishedIndex, targets: readonly Target[]): string {
   const rows = [PLATFORM_HEADINGS, ...published.platforms.map(row)];
@@ -52,7 +66,8 @@ export function publishText(published: PublishedIndex, targets: readonly Target[
       .join('  ')
       .trimEnd(),
   );
-  return [...table, ...testLines(published), '', `index ${published.index.digest}`, ...references(targets)].join('\n');
+  const { what, digest } = heldOf(published, targets);
+  return [...table, ...testLines(published), '', `${what} ${digest}`, ...references(targets)].join('\n');
 }
 
 /** For digests, which hold nothing that would end it. */
@@ -72,7 +87,7 @@ export const publishSummary = (name: string, published: PublishedIndex, targets:
     '',
     markdownTable(PLATFORM_HEADINGS, published.platforms.map(row)),
     ...testLines(published).map((line) => `${plainMarkdown(line)}\n`),
-    `Index ${code(published.index.digest)}`,
+    `${heldOf(published, targets).what === 'index' ? 'Index' : 'Image'} ${code(heldOf(published, targets).digest)}`,
     '',
     ...references(targets).map((reference) => `- ${codeMarkdown(reference)}`),
     '',
@@ -82,8 +97,8 @@ export const publishSummary = (name: string, published: PublishedIndex, targets:
 export const publishData = (name: string, published: PublishedIndex, targets: readonly Target[]) => ({
   schemaVersion: 1,
   name,
-  digest: published.index.digest,
-  mediaType: published.index.mediaType,
+  digest: heldOf(published, targets).digest,
+  mediaType: heldOf(published, targets).mediaType,
   platforms: published.platforms.map(({ system, digest, layers, bytesSent, tests }) => ({
     system,
     platform: platformText(platformOf(system)),

@@ -3,9 +3,10 @@ import { platformOf, type System } from '../image/system.ts';
 import type { Exec } from '../io/exec.ts';
 import type { Log } from '../io/log.ts';
 import type { PortTools } from './ask-port.ts';
-import { findRuntime, type TestWith } from './find-runtime.ts';
+import type { TestWith } from './find-runtime.ts';
 import { type ImageToTry, withLoadedImage } from './load-image.ts';
 import { runTest } from './run-test.ts';
+import type { Runtime } from './runtime.ts';
 import { NOTHING_TO_TRY, secondsText, type TestResult, type Trial } from './trial.ts';
 
 export interface TrialTools extends PortTools {
@@ -15,6 +16,24 @@ export interface TrialTools extends PortTools {
   readonly tempDir: string;
   /** Whether programs for a system run on this machine, by emulation or not. */
   readonly canRun: (system: System) => Promise<boolean>;
+  /** The program that runs the tests; see `findRuntime`. */
+  readonly findRuntime: () => Promise<Runtime | undefined>;
+}
+
+/**
+ * Why the tests of an image cannot be run on this machine; null where they can, or there are none. Known before the image
+ * is built. Throws UserError `input` where the program asked for is not there.
+ */
+export async function whyNotRun(
+  { tests }: Pick<Definition, 'tests'>,
+  system: System,
+  testWith: TestWith,
+  { canRun, findRuntime }: Pick<TrialTools, 'canRun' | 'findRuntime'>,
+): Promise<string | null> {
+  if (Object.keys(tests).length === 0) return null;
+  if (testWith === 'none') return 'they are switched off';
+  if (!(await canRun(system))) return `this machine runs no programs for ${system}`;
+  return (await findRuntime()) ? null : 'neither podman nor docker runs containers here';
 }
 
 /**
@@ -28,14 +47,13 @@ export async function tryImage(
   testWith: TestWith,
   tools: TrialTools,
 ): Promise<Trial> {
-  const { exec, log, canRun, tempDir } = tools;
+  const { log, tempDir } = tools;
   const all = Object.entries(tests);
   const notRun = (why: string): Trial => ({ runtime: null, notRun: why, tests: [], skipped: Object.keys(tests) });
   if (all.length === 0) return NOTHING_TO_TRY;
-  if (testWith === 'none') return notRun('they are switched off');
-  if (!(await canRun(image.system))) return notRun(`this machine runs no programs for ${image.system}`);
-  const runtime = await findRuntime(testWith, exec, log);
-  if (!runtime) return notRun('neither podman nor docker runs containers here');
+  const why = await whyNotRun({ tests }, image.system, testWith, tools);
+  const runtime = why === null ? await tools.findRuntime() : undefined;
+  if (!runtime) return notRun(why ?? 'no program runs containers here');
   return log.group(`Test ${name} for ${image.system} with ${runtime.label}`, () =>
     withLoadedImage(runtime, image, tempDir, async (loaded) => {
       const results: TestResult[] = [];

@@ -131,3 +131,30 @@ describe('builds that fail', () => {
     expect(buildError(failure, '', ['cp: wrong']).code).toBe('build');
   });
 });
+
+describe('hints of evaluations', () => {
+  const hintOf = (what: string, stderr: string): string | undefined => evaluationFailure(what, stderr).hint;
+
+  test.each([
+    // As 2.8, 2.26 and git itself say it of a checkout that belongs to another user.
+    ['.#app', "usage: git diff\nerror: program 'git' failed with exit code 129", 'safe.directory "$PWD"'],
+    ['/srv/my repo#app', "error: program 'git' failed with exit code 129", "safe.directory '/srv/my repo'"],
+    [
+      '.#app',
+      `error: opening Git repository "/srv/repo": repository path '/srv/repo' is not owned by current user`,
+      'git config --global --add safe.directory /srv/repo',
+    ],
+    [
+      '.#app',
+      "fatal: detected dubious ownership in repository at '/__w/a/b'\nerror: program 'git' failed with exit code 128",
+      'git config --global --add safe.directory /__w/a/b',
+    ],
+    ['services/api#app', "error: unable to download 'https://x': Couldn't resolve host name", 'write ./services/api'],
+    ['api#app', "error: cannot find flake 'flake:api' in the flake registries", 'write ./api'],
+    ['services/api', "error: unable to download 'https://x': Could not resolve hostname", 'write ./services/api'],
+    ['github:org/repo#app', "error: unable to download 'https://x': HTTP error 404", 'check the network'],
+    ['./services/api#app', "error: unable to download 'https://x': HTTP error 404", 'check the network'],
+  ])('%s: %s', (what, stderr, hint) => {
+    expect(hintOf(what, stderr)).toContain(hint);
+  });
+});
