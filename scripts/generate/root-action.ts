@@ -48,7 +48,10 @@ const renderStep = (step: Parameters<typeof renderYaml>[0]): string =>
  */
 export const renderRootAction = (publish: Command): string => {
   const { 'build-missing': _fixed, ...published } = actionInputs(publish);
-  const inputs = { ...published, handovers: Object.assign({}, published.handovers, { default: 'none' }) };
+  const { default: _none, ...plan } = { default: undefined, ...Object(published.plan) };
+  const handovers = Object.assign({}, published.handovers, { default: 'none' });
+  // Without a plan it makes one, so here an empty plan is none.
+  const inputs = { ...published, plan, handovers };
   const outputs = Object.entries(actionOutputs(publish)).map(([name, output]) => [
     name,
     { ...output, value: expression(`steps.publish.outputs.${name}`) },

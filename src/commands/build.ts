@@ -31,6 +31,7 @@ import {
   NOT_DELIVERED,
 } from './handing-over.ts';
 import { checkTestable, runTests, testInputs } from './image-tests.ts';
+import { noteLowerCase } from './naming.ts';
 import { type Places, placesOf } from './places.ts';
 import { reuseOf } from './reuse.ts';
 import { nixInputs, registryInputs, reuseInputs } from './shared-inputs.ts';
@@ -90,6 +91,7 @@ export const build = defineCommand({
         hint: 'Write nix-images build FLAKE#NAME, for instance .#app.',
       });
     }
+    if (inputs.to) noteLowerCase([inputs.to], host.log);
     const nix = await nixOf(host, inputs);
     const fixed = installable.kind === 'flake' ? installable.system : undefined;
     const system = inputs.system ?? fixed ?? systemHere();

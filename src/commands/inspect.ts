@@ -2,7 +2,7 @@ import { defineCommand } from '../host/command.ts';
 import { text } from '../host/fields.ts';
 import { inspectImage } from '../inspect/inspection.ts';
 import { inspectionText } from '../inspect/report.ts';
-import { parseDestination } from '../registry/destination.ts';
+import { parsePlace } from './naming.ts';
 import { inFolder, placesOf } from './places.ts';
 import { registryInputs } from './shared-inputs.ts';
 
@@ -18,7 +18,7 @@ export const inspect = defineCommand({
       placeholder: 'REF',
       positional: true,
       required: true,
-      parse: parseDestination,
+      parse: parsePlace,
     }),
     ...registryInputs,
   },

@@ -1,5 +1,8 @@
 import { UserError } from '../io/error.ts';
+import type { Log } from '../io/log.ts';
+import { type Destination, parseDestination } from '../registry/destination.ts';
 import type { DestinationTemplate } from '../registry/destination-template.ts';
+import { lowerCaseRepository } from '../registry/lower-case.ts';
 
 /** Throws UserError `reference` where several images would go to one place. */
 export function checkTemplate({ text, hasName }: DestinationTemplate, names: readonly string[]): void {
@@ -8,3 +11,12 @@ export function checkTemplate({ text, hasName }: DestinationTemplate, names: rea
     hint: `Let the name of the image stand in it, for instance ${text.replace(/:[^/:]*$/, '')}/{name}.`,
   });
 }
+
+/** Says which destinations are not used as they were written. */
+export function noteLowerCase(templates: readonly DestinationTemplate[], log: Log): void {
+  for (const { text, written } of templates)
+    if (text !== written) log.info(`to: ${written} is used as ${text}: repositories have names in lower case`);
+}
+
+/** Reads the place of an image that is there, with a repository's capitals as small letters. Throws UserError `reference`. */
+export const parsePlace = (text: string): Destination => parseDestination(lowerCaseRepository(text));

@@ -20,7 +20,7 @@ import { chooseTags } from '../publish/target.ts';
 import type { Destination } from '../registry/destination.ts';
 import { type DestinationTemplate, destinationOf, parseDestinationTemplate } from '../registry/destination-template.ts';
 import { parseTag } from '../registry/reference.ts';
-import { checkTemplate } from './naming.ts';
+import { checkTemplate, noteLowerCase } from './naming.ts';
 import { inFolder, type Places, placesOf } from './places.ts';
 import { nixInputs, registryInputs } from './shared-inputs.ts';
 import { type AskedTags, tagsOfRun } from './tags.ts';
@@ -88,6 +88,7 @@ export const plan = defineCommand({
   },
   async run(inputs, host) {
     const source = sourceOf(inputs.flake, inputs.file, inputs.attr);
+    if (inputs.to) noteLowerCase([inputs.to], host.log);
     const systems = filterSystems(inputs.systems);
     const nix = await nixOf(host, inputs);
     const options = { systems, variants: inputs.nixosVariants };

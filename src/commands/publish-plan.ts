@@ -1,5 +1,3 @@
-import { readFile } from 'node:fs/promises';
-import { resolve } from 'node:path';
 import type { Digest } from '../image/digest.ts';
 import { annotatedKey } from '../image/image-key.ts';
 import { manifestSchema } from '../image/manifest.ts';
@@ -9,15 +7,7 @@ import { parseJson } from '../io/json.ts';
 import { plainMarkdown } from '../io/markdown.ts';
 import { mapParallel } from '../io/parallel.ts';
 import { fileInstallable, type Installable, installableText, parseInstallable } from '../nix/installable.ts';
-import {
-  isContainer,
-  isNeeded,
-  type LeftOut,
-  type Plan,
-  type PlannedImage,
-  type PlannedJob,
-  parsePlan,
-} from '../plan/plan.ts';
+import { isContainer, isNeeded, type LeftOut, type Plan, type PlannedImage, type PlannedJob } from '../plan/plan.ts';
 import { isWarning, lostSystems } from '../plan/problems.ts';
 import { jobParts, type Part } from '../publish/part.ts';
 import { checkPlatforms } from '../publish/platforms.ts';
@@ -40,19 +30,6 @@ interface PlanInputs {
 
 /** Images at once, at registries: each is a few requests mostly. Files are written one image after another. */
 const AT_ONCE = 4;
-
-/** Reads the input `plan`: JSON, or `@FILE` that holds it. Throws UserError `input`. */
-export async function readPlan(text: string, cwd: string): Promise<Plan> {
-  if (!text.startsWith('@')) return parsePlan(text);
-  const file = text.slice(1);
-  const content = await readFile(resolve(cwd, file), 'utf8').catch((cause: unknown) => {
-    throw new UserError('input', `the plan ${file} cannot be read`, {
-      hint: 'Name a file that holds what `nix-images plan --json` printed.',
-      cause,
-    });
-  });
-  return parsePlan(content);
-}
 
 /**
  * Publishes every image of a plan: the handovers of the build jobs that were needed, and what is published already of the

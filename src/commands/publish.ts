@@ -13,9 +13,11 @@ import { handoverCollector } from './collecting.ts';
 import { jobOf } from './github.ts';
 import { HANDOVERS, parseHandoverDigest } from './handover-trust.ts';
 import { testInputs } from './image-tests.ts';
+import { noteLowerCase } from './naming.ts';
 import { placesOf } from './places.ts';
+import { givenPlan, NO_PLAN, readPlan } from './plan-input.ts';
 import { type Publishing, publishedNothing, publishImage, resultOf } from './publish-image.ts';
-import { publishPlan, readPlan } from './publish-plan.ts';
+import { publishPlan } from './publish-plan.ts';
 import { nixInputs, registryInputs, reuseInputs } from './shared-inputs.ts';
 import { tagsOfRun } from './tags.ts';
 import { installables, nixOf } from './wiring.ts';
@@ -45,8 +47,9 @@ export const publish = defineCommand({
     plan: text({
       description:
         'What `plan` printed as its output `plan`, or `@FILE` that holds it: every image of it is published, those that ' +
-        'need no build job from what is published already.',
+        'need no build job from what is published already. In a workflow an empty text is an error: the plan was lost.',
       placeholder: 'PLAN',
+      actionDefault: NO_PLAN,
     }),
     to: lines({
       description:
@@ -108,13 +111,13 @@ export const publish = defineCommand({
     let opened: Promise<Nix> | undefined;
     const nix = (): Promise<Nix> => (opened ??= nixOf(host, inputs));
     const given = installables(inputs.installable, inputs.file, inputs.attr);
-    if (inputs.plan !== undefined && given.length > 0) throw planAndInstallable();
+    const plan = givenPlan(inputs.plan, host, given.length > 0 || inputs.from.length > 0);
+    if (plan !== undefined && given.length > 0) throw planAndInstallable();
+    noteLowerCase(inputs.to, host.log);
     const { collect, close } = handoverCollector(inputs, job, host, places);
     const publishing: Publishing = { ...inputs, tags, places, host, nix };
     try {
-      if (inputs.plan !== undefined) {
-        return await publishPlan(await readPlan(inputs.plan, host.cwd), inputs, collect, publishing);
-      }
+      if (plan !== undefined) return await publishPlan(await readPlan(plan, host.cwd), inputs, collect, publishing);
       const layerPlaces = (name: string): Destination[] => [
         ...inputs.to.map((template) => destinationOf(template, name)),
         ...inputs.reuseFrom,

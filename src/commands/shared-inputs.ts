@@ -1,5 +1,5 @@
 import { flag, lines, path, secret, text } from '../host/fields.ts';
-import { parseDestination } from '../registry/destination.ts';
+import { parsePlace } from './naming.ts';
 import { parseCreated } from './origin.ts';
 
 /** Inputs of every command that evaluates with Nix. */
@@ -59,7 +59,7 @@ export const reuseInputs = {
   reuseFrom: lines({
     description: 'Further image whose layers may be taken over. Name none that a pull request may write.',
     placeholder: 'REF',
-    parse: parseDestination,
+    parse: parsePlace,
   }),
   recompress: flag({
     description: 'Make all layers again, but keep their plan and check that their content is the same.',

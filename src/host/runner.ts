@@ -60,9 +60,17 @@ interface Step {
   readonly mask: Mask;
 }
 
+/** The runner says it only at the end of the job, and of job outputs it says no more than that it skips them. */
+const lostOutput = (name: string): string =>
+  `the output ${name} holds a text that is masked as a secret, so GitHub gives it to no other job; ` +
+  'what names a place, such as an owner or user name, should be a variable and not a secret';
+
 const leave = async ({ toolkit, log, mask }: Step, result: CommandResult): Promise<void> => {
   if (result.text !== '') log.info(result.text.trimEnd());
-  for (const [name, value] of Object.entries(result.outputs)) toolkit.setOutput(kebab(name), value);
+  for (const [name, value] of Object.entries(result.outputs)) {
+    if (mask.applyToResult(value) !== value) log.warn(lostOutput(kebab(name)));
+    toolkit.setOutput(kebab(name), value);
+  }
   for (const [name, value] of Object.entries(result.environment ?? {})) toolkit.exportVariable(name, value);
   if (result.summary !== undefined) await writeSummary(toolkit, mask.apply(plainText(result.summary)), log);
 };

@@ -1,10 +1,13 @@
 import { UserError } from '../io/error.ts';
 import { type Destination, parseDestination } from './destination.ts';
+import { lowerCaseRepository } from './lower-case.ts';
 
 /** A destination in which `{name}` stands for an image's name, so that one text serves several images. */
 export interface DestinationTemplate {
-  /** As it was written. */
+  /** As it was written, but for a repository's capitals, which no registry takes. */
   readonly text: string;
+  /** As it was written. */
+  readonly written: string;
   /** Whether `{name}` stands in it. */
   readonly hasName: boolean;
 }
@@ -15,12 +18,16 @@ const PLACEHOLDER = '{name}';
 const EXAMPLE = 'name';
 
 /** The destination of one image. Throws UserError `reference` when the name makes it illegal. */
-export const destinationOf = ({ text }: DestinationTemplate, name: string): Destination =>
+export const destinationOf = ({ text }: Pick<DestinationTemplate, 'text'>, name: string): Destination =>
   parseDestination(text.replaceAll(PLACEHOLDER, name));
 
-/** Parses a destination that may hold `{name}`. Throws UserError `reference`. */
-export function parseDestinationTemplate(text: string): DestinationTemplate {
-  const template = { text, hasName: text.includes(PLACEHOLDER) };
+/**
+ * Parses a destination that may hold `{name}`. A repository's capitals become small letters, for owners on GitHub have them
+ * (`ghcr.io/MyOrg/{name}`) and repositories may not. Throws UserError `reference`.
+ */
+export function parseDestinationTemplate(written: string): DestinationTemplate {
+  const text = lowerCaseRepository(written);
+  const template = { text, written, hasName: text.includes(PLACEHOLDER) };
   const other = /[{}]/.exec(text.replaceAll(PLACEHOLDER, ''));
   if (other) {
     throw new UserError(

@@ -1,5 +1,6 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { readYaml } from '../contract/yaml-subset.ts';
 import type { ResultsEmulator } from '../emulators/results/emulator.ts';
 import type { JobRun } from '../emulators/results/tokens.ts';
 import { ROOT } from './cli.ts';
@@ -41,7 +42,10 @@ export async function runStep(
   for (const file of Object.values(files)) await writeFile(file, '');
   await writeFile(files.GITHUB_EVENT_PATH, JSON.stringify(event));
   const variables = Object.fromEntries(
-    Object.entries(inputs).map(([name, value]) => [`INPUT_${name.toUpperCase()}`, value]),
+    Object.entries({ ...(await defaultsOf(action)), ...inputs }).map(([name, value]) => [
+      `INPUT_${name.toUpperCase()}`,
+      value,
+    ]),
   );
   const { exitCode, stdout, stderr } = await runProgram(
     process.execPath,
@@ -66,6 +70,18 @@ export async function runStep(
     outputs: parseOutputs(await read(files.GITHUB_OUTPUT)),
     summary: await read(files.GITHUB_STEP_SUMMARY),
   };
+}
+
+/** The defaults in action.yml, which a runner fills in where the workflow leaves an input out, but for expressions. */
+async function defaultsOf(action: string): Promise<Record<string, string>> {
+  const { inputs } = readYaml(await readFile(join(ROOT, 'actions', action, 'action.yml'), 'utf8')) as {
+    readonly inputs: Readonly<Record<string, { readonly default?: string }>>;
+  };
+  return Object.fromEntries(
+    Object.entries(inputs).flatMap(([name, { default: text }]) =>
+      text === undefined || text.includes('${{') ? [] : [[name, text]],
+    ),
+  );
 }
 
 /** `NAME<<DELIMITER`, lines, `DELIMITER`: GitHub's file format for outputs. */

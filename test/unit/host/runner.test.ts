@@ -71,6 +71,13 @@ describe('a step', () => {
     });
   });
 
+  test('an output in which a secret stands is set, with a warning that no other job will see it', async () => {
+    const { exitCode, calls } = await run('everything', { INPUT_INSTALLABLE: 'a', 'INPUT_REGISTRY-TOKEN': 'sha256' });
+    expect(exitCode).toBe(0);
+    expect(calls).toContain('output index-digest sha256:abc');
+    expect(calls.find((call) => call.startsWith('warning'))).toMatch(/the output index-digest holds .* no other job/);
+  });
+
   test('a summary that cannot be written does not fail it', async () => {
     const { exitCode, calls } = await run('everything', { INPUT_INSTALLABLE: 'a' }, new Error('no file'));
     expect([exitCode, calls.at(-1)]).toEqual([0, 'warning cannot write the job summary: no file']);

@@ -14,19 +14,17 @@ describe('a destination with {name}', () => {
     ['oci:out:{name}', 'team/app', 'oci:out:team/app', true],
     ['ghcr.io/org/all:{name}', 'app', 'docker://ghcr.io/org/all:app', true],
     ['ghcr.io/org/one', 'app', 'docker://ghcr.io/org/one', false],
+    ['ghcr.io/MyOrg/{name}', 'app', 'docker://ghcr.io/myorg/app', true],
+    ['docker://ghcr.io/MyOrg/App-{name}:V1', 'app', 'docker://ghcr.io/myorg/app-app:V1', true],
+    ['ghcr.io:443/MyOrg/all:Image-{name}', 'app', 'docker://ghcr.io:443/myorg/all:Image-app', true],
+    ['oci:Out/{name}:V1', 'app', 'oci:Out/app:V1', true],
   ])('%s for %s is %s', (text, name, expected, hasName) => {
     const template = parseDestinationTemplate(text);
     expect(formatDestination(destinationOf(template, name))).toBe(expected);
     expect(template.hasName).toBe(hasName);
   });
 
-  test.each([
-    'ghcr.io/org/{image}',
-    'ghcr.io/org/{name',
-    '{name}}',
-    'ghcr.io/Org/{name}',
-    'ghcr.io/org/-{name}',
-  ])('refuses %s', (text) => {
+  test.each(['ghcr.io/org/{image}', 'ghcr.io/org/{name', '{name}}', 'ghcr.io/org/-{name}'])('refuses %s', (text) => {
     expect(() => parseDestinationTemplate(text)).toThrow(expect.objectContaining({ code: 'reference' }));
   });
 
@@ -38,5 +36,13 @@ describe('a destination with {name}', () => {
   test('a build sends layers to registries only', () => {
     expect(parseRegistryTemplate('ghcr.io/org/{name}').hasName).toBe(true);
     expect(() => parseRegistryTemplate('oci:out/{name}')).toThrow(/no registry/);
+  });
+});
+
+test('what was written is kept for messages', () => {
+  expect(parseDestinationTemplate('ghcr.io/MyOrg/{name}')).toEqual({
+    text: 'ghcr.io/myorg/{name}',
+    written: 'ghcr.io/MyOrg/{name}',
+    hasName: true,
   });
 });

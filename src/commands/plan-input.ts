@@ -1,0 +1,45 @@
+import { readFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import type { Host } from '../host/host.ts';
+import { UserError } from '../io/error.ts';
+import { type Plan, parsePlan } from '../plan/plan.ts';
+
+/**
+ * What a workflow that gives no plan has in its place (the default in action.yml). GitHub gives an empty text both for an input
+ * that was left out and for an output that is lost, and only the first may mean that there is no plan.
+ */
+export const NO_PLAN = 'none';
+
+/**
+ * The input `plan`; undefined where there is none. `isOther` says that something else names what to publish. Throws UserError
+ * `input` for the empty text of a plan that was lost: without it, whatever handovers there are would count as all.
+ */
+export function givenPlan(
+  text: string | undefined,
+  { kind }: Pick<Host, 'kind'>,
+  isOther: boolean,
+): string | undefined {
+  if (kind === 'terminal') return text;
+  if (text !== undefined) return text === NO_PLAN ? undefined : text;
+  if (isOther) return undefined;
+  throw new UserError('input', 'the plan is empty: it was lost on its way from the job that planned', {
+    hint:
+      'Either that job failed (let this one run only after it succeeded, and re-run it), or GitHub dropped its output ' +
+      '`plan` because a secret stands in it, such as a user name that is part of `to`: make that a variable, not a ' +
+      'secret. To publish without a plan, leave the input out.',
+    docs: 'workflow-run.md',
+  });
+}
+
+/** Reads the input `plan`: JSON, or `@FILE` that holds it. Throws UserError `input`. */
+export async function readPlan(text: string, cwd: string): Promise<Plan> {
+  if (!text.startsWith('@')) return parsePlan(text);
+  const file = text.slice(1);
+  const content = await readFile(resolve(cwd, file), 'utf8').catch((cause: unknown) => {
+    throw new UserError('input', `the plan ${file} cannot be read`, {
+      hint: 'Name a file that holds what `nix-images plan --json` printed.',
+      cause,
+    });
+  });
+  return parsePlan(content);
+}
