@@ -15,9 +15,30 @@
             value = make nixpkgs.legacyPackages.${system};
           }) [ "x86_64-linux" "aarch64-linux" ]
         );
+      # The bundle is in releases only; main has its source.
+      isRelease = builtins.pathExists ./dist/index.js;
+      program =
+        pkgs:
+        import ./nix/program.nix {
+          inherit pkgs;
+          dist = ./dist;
+        };
     in
     {
       inherit lib;
+
+      packages = if isRelease then forSystems (pkgs: { default = program pkgs; }) else { };
+
+      apps = forSystems (pkgs: {
+        default = {
+          type = "app";
+          program =
+            if isRelease then
+              "${program pkgs}/bin/nix-images"
+            else
+              throw "this is the source of nix-images, which has no program: name a release, such as github:org/nix-images/v1";
+        };
+      });
 
       nixImages = forSystems (pkgs: {
         nix = lib.mkNix { inherit pkgs; };

@@ -1,9 +1,11 @@
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { bundle } from './bundle.ts';
 import { AssembleError } from './failure.ts';
 import { createGit, type Git, type TreeEntry } from './git.ts';
 import { checkInstalled } from './installed.ts';
+import { writeNpmPackage } from './npm-package.ts';
 import { hasLinks, placeFiles, relocateLinks } from './release-tree.ts';
 
 const PLAIN_FILE = '100644';
@@ -62,6 +64,17 @@ export const assembleFolder = async (root: string, folder: string, ref: string |
     const source = ref === undefined ? await git.snapshot() : await git.treeOf(await git.commitOf(ref));
     await git.checkOut(await releaseTree(git, root, scratch, source), folder);
   });
+};
+
+/** Writes the npm package of the release of `ref`, or of the working folder as it is. Throws AssembleError as `assembleFolder` does. */
+export const assembleNpmPackage = async (root: string, folder: string, ref: string | undefined): Promise<void> => {
+  const scratch = await mkdtemp(join(tmpdir(), 'assemble-'));
+  try {
+    await assembleFolder(root, join(scratch, 'tree'), ref);
+    await writeNpmPackage(join(scratch, 'tree'), await readFile(join(root, 'package.json'), 'utf8'), folder);
+  } finally {
+    await rm(scratch, { recursive: true, force: true });
+  }
 };
 
 /**

@@ -55,10 +55,10 @@ const transpile = async (root: string, source: string, out: string): Promise<voi
 };
 
 /** The program reads its version from package.json, which would go into the bundle as it is. */
-const trimManifest = async (source: string, out: string): Promise<void> => {
+const trimmedManifest = async (source: string): Promise<string> => {
   const manifest = z.object({ name: z.string(), version: z.string() }).loose();
   const { name, version } = manifest.parse(JSON.parse(await readFile(join(source, 'package.json'), 'utf8')));
-  await writeFile(join(out, 'package.json'), `${JSON.stringify({ name, version, type: 'module' })}\n`);
+  return `${JSON.stringify({ name, version, type: 'module' })}\n`;
 };
 
 const checkFile = (name: string, text: string, root: string): void => {
@@ -85,7 +85,8 @@ export const bundle = async (root: string, source: string, dist: string): Promis
   const plain = join(source, 'out/js');
   await mkdir(plain, { recursive: true });
   await transpile(root, source, plain);
-  await trimManifest(source, plain);
+  const manifest = await trimmedManifest(source);
+  await writeFile(join(plain, 'package.json'), manifest);
   const drafts = join(source, 'out/dist');
   const stats = join(source, 'out/stats.json');
   const ncc = [process.execPath, join(root, 'node_modules/@vercel/ncc/dist/ncc/cli.js')] as const;
@@ -98,6 +99,8 @@ export const bundle = async (root: string, source: string, dist: string): Promis
     const file = join(name.parentPath, name.name);
     checkFile(name.name, await readFile(file, 'utf8'), root);
   }
+  // ncc's own says no more than that these are modules; the flake's package asks for the version.
+  await writeFile(join(drafts, 'package.json'), manifest);
   await writeFile(join(drafts, 'licenses.txt'), await renderLicences(folders.map((folder) => join(root, folder))));
   await rename(drafts, dist);
 };

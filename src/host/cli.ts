@@ -5,6 +5,7 @@ import { UserError } from '../io/error.ts';
 import { didYouMean } from '../io/nearest.ts';
 import { type Arguments, cliFields, helpHint, readArguments } from './argv.ts';
 import type { Command, CommandLoaders } from './command.ts';
+import { renderCompletion } from './completion/completion.ts';
 import { createExec } from './exec.ts';
 import { asUserError, describeFailure, EXIT } from './failure.ts';
 import { renderCommandHelp, renderProgramHelp } from './help.ts';
@@ -136,6 +137,10 @@ export const runCli = async (loaders: CommandLoaders, world: World): Promise<num
     }
     if (name === '--version') {
       await print(world, `nix-images ${VERSION}`);
+      return EXIT.done;
+    }
+    if (name === 'completion') {
+      await print(world, renderCompletion(words[0], await loadAll(loaders)));
       return EXIT.done;
     }
     return await runNamed(loaders, name, words, world);

@@ -125,7 +125,10 @@ export const renderProgramHelp = (commands: readonly Command[], width: number): 
     'Usage: nix-images COMMAND [ARGUMENTS]',
     ...section(
       'Commands',
-      commands.map(({ name, summary }) => ({ term: name, text: summary })),
+      [
+        ...commands.map(({ name, summary }) => ({ term: name, text: summary })),
+        { term: 'completion SHELL', text: 'Print a script that completes these words in bash, zsh or fish.' },
+      ],
       columns,
     ),
     ...section(

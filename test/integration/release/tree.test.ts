@@ -1,7 +1,9 @@
-import { readFile, stat, writeFile } from 'node:fs/promises';
+import { cp, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { writeNpmPackage } from '../../../scripts/assemble/npm-package.ts';
 import { ROOT } from '../../support/cli.ts';
+import { TEST_NIX_CONFIG } from '../../support/nix.ts';
 import { runProgram, type TempDir, uniqueTempDir } from '../../support/tools.ts';
 import { actions, assemble, COMPOSITES, git, listFiles, releaseTree, runAssemble } from './release.ts';
 
@@ -105,6 +107,75 @@ test('the program in a release runs as a command line too', async () => {
   const env = { GITHUB_ACTIONS: undefined };
   const { stdout } = await runProgram(process.execPath, [join(tree.path, 'dist/index.js'), '--version'], { env });
   expect(stdout.trim()).toBe(`nix-images ${version}`);
+});
+
+test('as an npm package it is one file, and npx runs it', async () => {
+  await using folder = await uniqueTempDir('npm');
+  const content = join(folder.path, 'content');
+  await writeNpmPackage(tree.path, await readFile(join(ROOT, 'package.json'), 'utf8'), content);
+  const npm = (args: readonly string[], cwd: string) =>
+    runProgram('npm', args, { cwd, env: { GITHUB_ACTIONS: undefined, npm_config_cache: join(folder.path, 'cache') } });
+  const packed = await npm(['pack', '--json', '--offline'], content);
+  const [{ filename }] = JSON.parse(packed.stdout) as [{ filename: string }];
+  const words = ['--offline', '--yes', '--package', join(content, filename), '--', 'nix-images'];
+  const exec = (args: readonly string[]) => npm(['exec', ...words, ...args], folder.path);
+  expect((await exec(['--version'])).stdout).toMatch(/^nix-images \d/);
+  const { stdout, exitCode } = await exec(['inspect', 'oci:nowhere:latest']);
+  expect([exitCode, stdout]).toEqual([1, '']);
+});
+
+/** A stand-in for what the flake needs of nixpkgs: a shell, a Node, and runCommand. */
+const standIn = (busybox: string): string => `{
+  outputs = _: {
+    legacyPackages = builtins.listToAttrs (map (system: {
+      name = system;
+      value = {
+        lib.licenses.mit = { };
+        runtimeShell = "/bin/sh";
+        nodejs_24 = derivation {
+          name = "nodejs"; inherit system; builder = "/bin/sh";
+          args = [ "-euc" "${busybox} mkdir -p $out/bin; ${busybox} ln -s ${process.execPath} $out/bin/node" ];
+        };
+        runCommand = name: environment: script: derivation ({
+          inherit name system; builder = "/bin/sh"; args = [ "-euc" script ]; PATH = "/usr/bin:/bin";
+        } // removeAttrs environment [ "meta" ]);
+      };
+    }) [ "x86_64-linux" "aarch64-linux" ]);
+  };
+}`;
+
+test('as a flake it runs with `nix run`, with completions; the source says what to name', async () => {
+  await using folder = await uniqueTempDir('nixpkgs');
+  await writeFile(join(folder.path, 'flake.nix'), standIn('/bin/busybox'));
+  const nix = (command: string, flake: string, ...args: string[]) => {
+    const override = ['--override-input', 'nixpkgs', `path:${folder.path}`, '--no-write-lock-file'];
+    const env = { NIX_CONFIG: TEST_NIX_CONFIG, GITHUB_ACTIONS: undefined };
+    const words = [
+      '--extra-experimental-features',
+      'nix-command flakes',
+      command,
+      ...override,
+      `path:${flake}`,
+      ...args,
+    ];
+    return runProgram('nix', words, { env });
+  };
+  const { stdout, stderr } = await nix('run', tree.path, '--', '--version');
+  expect(stdout, stderr).toMatch(/^nix-images \d/);
+  const built = await nix('build', tree.path, '--no-link', '--json');
+  const [{ outputs }] = JSON.parse(built.stdout) as [{ outputs: { out: string } }];
+  const completions = await listFiles(join(outputs.out, 'share'));
+  expect(completions).toEqual([
+    'bash-completion/completions/nix-images',
+    'fish/vendor_completions.d/nix-images.fish',
+    'zsh/site-functions/_nix-images',
+  ]);
+  await using source = await uniqueTempDir('source');
+  await cp(join(tree.path, 'nix'), join(source.path, 'nix'), { recursive: true });
+  await cp(join(tree.path, 'flake.nix'), join(source.path, 'flake.nix'));
+  expect((await nix('run', source.path, '--', '--version')).stderr).toContain(
+    'name a release, such as github:org/nix-images/v1',
+  );
 });
 
 test.each([
