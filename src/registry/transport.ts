@@ -1,39 +1,21 @@
 import { UserError } from '../io/error.ts';
-import type { Log } from '../io/log.ts';
 import { Authorizer } from './authorizer.ts';
 import { type Body, bodyOf } from './body.ts';
 import type { Keychain } from './credential.ts';
 import { mayLeadTo, originOf, redactUrl, resolveLocation } from './endpoint.ts';
 import { failureOf } from './failure.ts';
-import type { Hosts } from './hosts.ts';
 import { describeNetworkError, isLastingNetworkError, networkFailure } from './network-error.ts';
 import { cancelled, drain, readCapped } from './response-body.ts';
-import {
-  type Clock,
-  isRetriableStatus,
-  isTooManyRequests,
-  type Outcome,
-  parseRetryAfter,
-  type RetryPolicy,
-  withRetry,
-} from './retry.ts';
-import { type StreamedBody, sending } from './streamed-body.ts';
+import { isRetriableStatus, isTooManyRequests, type Outcome, parseRetryAfter, withRetry } from './retry.ts';
+import { type SendOptions, sendOnce } from './send-once.ts';
+import type { StreamedBody } from './streamed-body.ts';
 
-export type Fetch = typeof globalThis.fetch;
+export type { Fetch } from './send-once.ts';
 
-export interface TransportOptions {
-  readonly fetch: Fetch;
+export interface TransportOptions extends SendOptions {
   readonly keychain: Keychain;
-  readonly log: Log;
-  /** Shared by all of the process. */
-  readonly hosts: Hosts;
-  readonly clock: Clock;
-  readonly retry: RetryPolicy;
   /** Hosts (with or without port) beside loopback that are spoken to in plain http. */
   readonly plainHosts: readonly string[];
-  readonly signal?: AbortSignal | undefined;
-  /** Milliseconds for the connection and the reply's headers (requests with a body get more by its size), and between bytes. */
-  readonly timeout: number;
 }
 
 export interface RegistryRequest {
@@ -222,6 +204,16 @@ export class Transport {
     if (isLastingNetworkError(error)) throw networkFailure(error, what, this.#host);
   }
 
+  #fetch(
+    url: URL,
+    method: string,
+    headers: Readonly<Record<string, string>>,
+    body?: Body | StreamedBody,
+    stop?: AbortSignal,
+  ): Promise<Response> {
+    return sendOnce({ url, method, headers, body, stop }, this.#options);
+  }
+
   async #follow(request: RegistryRequest, authorization: string | undefined): Promise<Reply> {
     let url = this.#located(request.url);
     const isReading = request.method === 'GET' || request.method === 'HEAD';
@@ -240,42 +232,6 @@ export class Transport {
           hint: 'Check the set-up of the registry and its proxies.',
         });
       url = next;
-    }
-  }
-
-  async #fetch(
-    url: URL,
-    method: string,
-    headers: Readonly<Record<string, string>>,
-    body?: Body | StreamedBody,
-    stop?: AbortSignal,
-  ): Promise<Response> {
-    const { signal, timeout, fetch } = this.#options;
-    if (signal?.aborted) throw cancelled(signal.reason);
-    const budget = this.#options.hosts.budget(url.host);
-    await budget.turn(signal);
-    const sentAt = this.#options.clock.now();
-    const deadline = new AbortController();
-    const signals = [deadline.signal, signal, stop].filter((each) => each !== undefined);
-    const { pieces, end } = sending(body, timeout, (error) => deadline.abort(error));
-    try {
-      const response = await fetch(url, {
-        method,
-        // Without this the client would ask for compressed replies and unpack them before we can check their digest.
-        headers: {
-          'accept-encoding': 'identity',
-          'user-agent': 'nix-images',
-          ...headers,
-          ...(body && 'length' in body ? { 'content-length': String(body.length) } : {}),
-        },
-        redirect: 'manual',
-        signal: AbortSignal.any(signals),
-        ...(pieces === undefined ? {} : { body: pieces, duplex: 'half' as const }),
-      });
-      budget.heed(response, { sentAt, policy: this.#options.retry, log: this.#options.log });
-      return response;
-    } finally {
-      end();
     }
   }
 }
