@@ -10,6 +10,8 @@ import { type ImageSource, openRepository, openSource, type RepositoryDeps } fro
 import type { Reference } from '../registry/reference.ts';
 import type { Repository } from '../registry/repository.ts';
 import { credentialSources } from './credential-files.ts';
+import { jobOf } from './github.ts';
+import { checkNamed, GITHUB_REGISTRY, type LoginInputs, loginSources } from './logins.ts';
 
 /** Where images are read from and written to, with all that the host lends: network, credentials, log, cancellation. */
 export interface Places {
@@ -21,14 +23,12 @@ export interface Places {
 }
 
 /** What a command's inputs say about registries. */
-export interface RegistryInputs {
+export interface RegistryInputs extends LoginInputs {
   /** Hosts that are spoken to without TLS, beside the loopback ones. */
   readonly plainHttp: readonly string[];
   /** GitHub's token, for GitHub's own registry. */
   readonly token: string | undefined;
 }
-
-const GITHUB_REGISTRY = 'ghcr.io';
 
 /** Shown when the registry refuses it: the token is there always, the right only where the workflow gives it. */
 const TOKEN_ORIGIN = 'the input `token`, for which the job needs `permissions: { packages: write }`';
@@ -43,16 +43,29 @@ const withGithubToken = (keychain: Keychain, { token }: RegistryInputs, host: Ho
   },
 });
 
+/** Throws UserError `credentials` where a registry is named and there is no login for it, but in runs that have no secrets. */
+async function checkLogin(registry: string | undefined, keychain: Keychain, host: Host): Promise<void> {
+  if (registry === undefined) return;
+  const found = await keychain.find(registry, '');
+  const job = await jobOf(host);
+  const hasSecrets = job?.isFork !== true && job?.actor !== DEPENDABOT;
+  checkNamed(registry, found.kind !== 'anonymous', hasSecrets);
+}
+
+/** Its runs have secrets of their own, mostly none (docs.github.com, "Dependabot on GitHub Actions"). */
+const DEPENDABOT = 'dependabot[bot]';
+
 /** Opens the way to all places of images. */
 export async function placesOf(host: Host, inputs: RegistryInputs): Promise<Places> {
   const { exec, fetch, log, signal } = host;
   const files = createKeychain({
-    configs: credentialSources(host),
+    configs: [...loginSources(inputs, host), ...credentialSources(host)],
     exec,
     log,
     signal,
   });
   const keychain = withGithubToken(files, inputs, host);
+  await checkLogin(inputs.registry, keychain, host);
   const temporaryFolder = await host.tempDir();
   const deps: RepositoryDeps = {
     fetch,

@@ -1,4 +1,5 @@
 import { flag, lines, path, secret, text } from '../host/fields.ts';
+import { loginInputs } from './logins.ts';
 import { parsePlace } from './naming.ts';
 import { parseCreated } from './origin.ts';
 
@@ -37,12 +38,13 @@ export const nixInputs = {
 
 /** Inputs of every command that talks to registries. */
 export const registryInputs = {
+  ...loginInputs,
   plainHttp: lines({
     description: 'Host of a registry that is spoken to without TLS; loopback addresses need not be named.',
     placeholder: 'HOST',
   }),
   token: secret({
-    description: "Token for ghcr.io, used where docker's and podman's files know no login for it.",
+    description: 'Token for ghcr.io, and no other registry, used where nothing else is a login for it.',
     faces: 'action',
     // biome-ignore lint/suspicious/noTemplateCurlyInString: GitHub fills it in, not JavaScript.
     actionDefault: '${{ github.token }}',

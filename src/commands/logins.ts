@@ -1,0 +1,156 @@
+import { z } from 'zod';
+import { secret, text } from '../host/fields.ts';
+import type { Host } from '../host/host.ts';
+import { UserError } from '../io/error.ts';
+import { type DestinationTemplate, destinationOf } from '../registry/destination-template.ts';
+import type { ConfigSource } from '../registry/keychain.ts';
+
+/** GitHub's own registry: the one that takes a run's token, and whose user may be whoever started the run. */
+export const GITHUB_REGISTRY = 'ghcr.io';
+
+/** A host as in a reference, with a port if need be. */
+function parseRegistry(given: string): string {
+  const host = given.replace(/^https?:\/\//, '').replace(/\/(v[12]\/?)?$/, '');
+  if (/^[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:\d{1,5})?$/i.test(host)) return host.toLowerCase();
+  throw new UserError('input', `${JSON.stringify(given)} is not the name of a registry`, {
+    hint: 'Write its host, such as ghcr.io or registry.example.com:5000.',
+  });
+}
+
+/** Inputs that log in to registries without docker's command line. */
+export const loginInputs = {
+  registry: text({
+    description: 'Registry that `username` and `password` are for; the one that `to` names unless given.',
+    faces: 'action',
+    parse: parseRegistry,
+  }),
+  username: text({
+    description: 'Who logs in with `password`; for ghcr.io whoever started the run, unless given. Not a secret.',
+    faces: 'action',
+  }),
+  password: secret({
+    description: 'Password or token for `registry`. It counts before the logins that docker and podman remember.',
+    faces: 'action',
+  }),
+  registryAuth: secret({
+    description:
+      'Logins for several registries: `REGISTRY USERNAME PASSWORD`, one a line, or the JSON of a `config.json` of docker.',
+    faces: 'action',
+  }),
+} as const;
+
+/** What a command's inputs say about logins. */
+export interface LoginInputs {
+  readonly registry?: string | undefined;
+  readonly username?: string | undefined;
+  readonly password?: string | undefined;
+  readonly registryAuth?: string | undefined;
+  /** Where the command publishes, which says whose password it is. */
+  readonly to?: readonly DestinationTemplate[] | DestinationTemplate | undefined;
+}
+
+interface Entry {
+  readonly username: string;
+  readonly password: string;
+}
+
+const configText = (auths: Readonly<Record<string, Entry>>): string => JSON.stringify({ auths });
+
+/**
+ * The logins in the inputs, as files of docker would hold them. Every password is masked. Throws UserError `input` for a
+ * password without a registry or user, and for lines that are no logins.
+ */
+export function loginSources(inputs: LoginInputs, { env, log }: Pick<Host, 'env' | 'log'>): ConfigSource[] {
+  const { password, registryAuth } = inputs;
+  const sources: ConfigSource[] = [];
+  if (password !== undefined) {
+    const registry = registryOf(inputs);
+    const username = inputs.username ?? (registry === GITHUB_REGISTRY ? env('GITHUB_ACTOR') : undefined);
+    if (username === undefined) {
+      throw new UserError('input', `there is a password for ${registry}, and no user name`, {
+        hint: 'Give the input `username`.',
+      });
+    }
+    const content = configText({ [registry]: { username, password } });
+    sources.push({ name: 'the input `password`', read: async () => content });
+  }
+  if (registryAuth !== undefined) {
+    const content = readAuth(registryAuth, log.mask);
+    sources.push({ name: 'the input `registry-auth`', read: async () => content });
+  }
+  return sources;
+}
+
+/** The registries that a command publishes to. */
+const registriesOf = ({ to }: LoginInputs): string[] => {
+  const places = (to === undefined ? [] : [to].flat()).map((template) => destinationOf(template, 'name'));
+  return [...new Set(places.flatMap((place) => (place.kind === 'registry' ? [place.reference.host] : [])))];
+};
+
+/** Whose password it is: never guessed, for a guess would send it to a stranger. */
+function registryOf(inputs: LoginInputs): string {
+  if (inputs.registry !== undefined) return inputs.registry;
+  const [registry, ...others] = registriesOf(inputs);
+  if (registry !== undefined && others.length === 0) return registry;
+  const why = registry === undefined ? 'no registry' : `several registries (${[registry, ...others].join(', ')})`;
+  throw new UserError('input', `there is a password, and the destinations name ${why}`, {
+    hint: 'Give the input `registry`, or a login for each in `registry-auth`.',
+  });
+}
+
+const LINES_HINT = 'Write REGISTRY USERNAME PASSWORD, one a line, or the JSON of a config.json of docker.';
+
+const authsSchema = z.looseObject({
+  auths: z.record(z.string(), z.looseObject({ auth: z.string().optional(), password: z.string().optional() })),
+});
+
+/** The text of a config.json. Messages never quote what was given, for it holds secrets. */
+function readAuth(given: string, mask: (text: string) => void): string {
+  if (given.trimStart().startsWith('{')) return readJson(given, mask);
+  const auths: Record<string, Entry> = {};
+  for (const [at, line] of given.split(/\r?\n/).entries()) {
+    if (line.trim() === '') continue;
+    const [, registry = '', username = '', password = ''] = /^\s*(\S+)\s+(\S+)\s+(.*\S)\s*$/.exec(line) ?? [];
+    if (password === '') {
+      throw new UserError('input', `registry-auth: line ${at + 1} is not a login`, { hint: LINES_HINT });
+    }
+    mask(password);
+    auths[parseRegistry(registry)] = { username, password };
+  }
+  return configText(auths);
+}
+
+function readJson(given: string, mask: (text: string) => void): string {
+  const wrong = () =>
+    new UserError('input', 'registry-auth: the JSON does not have the shape of a config.json of docker', {
+      hint: 'It is {"auths": {"REGISTRY": {"username": "…", "password": "…"}}}.',
+    });
+  let json: unknown;
+  try {
+    json = JSON.parse(given);
+  } catch {
+    // The parser's message quotes the text.
+    throw wrong();
+  }
+  const result = authsSchema.safeParse(json);
+  if (!result.success) throw wrong();
+  for (const { auth, password } of Object.values(result.data.auths)) {
+    for (const value of [auth, password]) if (value !== undefined) mask(value);
+  }
+  // Only logins: a helper named here would be a program that a secret chooses.
+  return JSON.stringify({ auths: result.data.auths });
+}
+
+/**
+ * That a registry which was named has a login; a run without secrets (a fork's, Dependabot's) builds and publishes nothing, so
+ * there none is needed. Throws UserError `credentials`.
+ */
+export function checkNamed(registry: string | undefined, hasLogin: boolean, hasSecrets: boolean): void {
+  if (registry === undefined || registry === GITHUB_REGISTRY || hasLogin || !hasSecrets) return;
+  throw new UserError('credentials', `there is no password for ${registry}`, {
+    hint:
+      'Give the input `password`; of the reusable workflow that is the secret `registry-password`. The token of the run is for ' +
+      `${GITHUB_REGISTRY} alone.`,
+    docs: 'registries.md',
+  });
+}
