@@ -1,15 +1,10 @@
-import { join } from 'node:path';
-import { buildFromNix } from '../build/build-from-nix.ts';
-import type { BuiltImage } from '../build/build-image.ts';
-import { buildForeign } from '../foreign/build-foreign.ts';
 import type { Job } from '../github/job.ts';
-import { writeHandover } from '../handover/handover.ts';
-import type { HandoverLabel } from '../handover/label.ts';
 import { chooseMode, HANDOVER_CHOICES, type HandoverChoice, type HandoverMode } from '../handover/mode.ts';
 import { defineCommand } from '../host/command.ts';
-import { choice, flag, path, text } from '../host/fields.ts';
+import { choice, choices, flag, integer, lines, path, text } from '../host/fields.ts';
 import type { Host } from '../host/host.ts';
-import { platformOf, platformText, SYSTEMS } from '../image/system.ts';
+import { parseCall } from '../image/call.ts';
+import { platformOf, platformText, SYSTEMS, type System } from '../image/system.ts';
 import { UserError } from '../io/error.ts';
 import { plainMarkdown } from '../io/markdown.ts';
 import { sizeText } from '../io/size.ts';
@@ -17,25 +12,17 @@ import { evaluateImages } from '../nix/evaluate.ts';
 import { possibleSystems } from '../nix/search-places.ts';
 import { compressedSize } from '../publish/child.ts';
 import { markdownTable, PLATFORM_HEADINGS, platformRow } from '../publish/report.ts';
-import { chooseTags } from '../publish/target.ts';
-import { type Destination, formatDestination } from '../registry/destination.ts';
+import type { Destination } from '../registry/destination.ts';
 import { destinationOf, parseRegistryTemplate } from '../registry/destination-template.ts';
-import { trialData, trialError, trialSummary, trialText } from '../trial/report.ts';
-import { failedTests, NO_TESTS, recordOf, type Trial } from '../trial/trial.ts';
+import { statusOf } from '../registry/failure.ts';
+import { trialData, trialSummary, trialText } from '../trial/report.ts';
 import { jobOf } from './github.ts';
-import {
-  type Delivered,
-  type HandingOver,
-  handOverByArtifact,
-  handOverInFolder,
-  NOT_DELIVERED,
-} from './handing-over.ts';
-import { checkTestable, runTests, testInputs } from './image-tests.ts';
+import { checkTestable, testInputs } from './image-tests.ts';
+import { type MadeHandover, makeHandover } from './make-handover.ts';
 import { noteLowerCase } from './naming.ts';
 import { type Places, placesOf } from './places.ts';
-import { reuseOf } from './reuse.ts';
 import { nixInputs, registryInputs, reuseInputs } from './shared-inputs.ts';
-import { buildTools, installables, nixOf, systemHere } from './wiring.ts';
+import { installables, nixOf, systemHere } from './wiring.ts';
 
 export const build = defineCommand({
   name: 'build',
@@ -50,9 +37,15 @@ export const build = defineCommand({
       positional: true,
     }),
     system: choice(SYSTEMS, { description: "System to build for; this machine's own unless given." }),
-    to: text({
+    systems: choices(SYSTEMS, {
       description:
-        'Registry that gets the layers now, such as `ghcr.io/org/{name}`; `{name}` is the name of the image.',
+        'Every system that the image has, so that publish misses none: `systems` of the job in the matrix of plan. Found by ' +
+        'evaluation unless given.',
+    }),
+    to: lines({
+      description:
+        'Registry that gets the layers now, such as `ghcr.io/org/{name}`; `{name}` is the name of the image. Of several, the ' +
+        'first gets them, and publish copies them to the others.',
       placeholder: 'DEST',
       parse: parseRegistryTemplate,
     }),
@@ -67,6 +60,22 @@ export const build = defineCommand({
         "`auto` takes the registry where there are credentials for it, and for a fork's pull request only builds and reports.",
       default: 'auto',
       faces: 'action',
+    }),
+    call: text({
+      description:
+        'Tells what this job hands over from that of other calls in the same run: `call` of the job in the matrix of plan.',
+      placeholder: 'CALL',
+      faces: 'action',
+      parse: parseCall,
+    }),
+    retentionDays: integer({
+      description:
+        'Days that GitHub keeps the handover: as long as failed jobs may be re-run. 7 unless given where the layers are at a ' +
+        'registry, else 1.',
+      placeholder: 'DAYS',
+      faces: 'action',
+      min: 1,
+      max: 90,
     }),
     stagingTag: flag({
       description:
@@ -91,62 +100,52 @@ export const build = defineCommand({
         hint: 'Write nix-images build FLAKE#NAME, for instance .#app.',
       });
     }
-    if (inputs.to) noteLowerCase([inputs.to], host.log);
+    noteLowerCase(inputs.to, host.log);
     const nix = await nixOf(host, inputs);
     const fixed = installable.kind === 'flake' ? installable.system : undefined;
     const system = inputs.system ?? fixed ?? systemHere();
-    const others = possibleSystems(installable).filter((other) => other !== system);
-    const evaluations = await evaluateImages(nix, installable, { systems: [system], others });
+    // A full path says where the image for this system is, not that there is none for another.
+    const isNative = installable.kind === 'flake' && fixed === system;
+    const open = isNative ? { ...installable, system: undefined } : installable;
+    const others = inputs.systems.length > 0 ? [] : possibleSystems(open).filter((other) => other !== system);
+    const evaluations = await evaluateImages(nix, open, { systems: [system], others });
+    const systems = systemsOf(inputs.systems, evaluations.systems, system);
     const evaluated = await evaluations.imageFor(system);
     const { name, tag } = evaluated.kind === 'foreign' ? evaluated.foreign : evaluated.definition;
     if (evaluated.kind === 'definition') await checkTestable(evaluated.definition, system, inputs, host);
     const places = await placesOf(host, inputs);
     const job = await jobOf(host);
-    const destination = inputs.to && destinationOf(inputs.to, name);
+    const [first] = inputs.to;
+    const destination = first && destinationOf(first, name);
     const mode = await modeOf(inputs.handover, destination, job, host, places);
-    const to = mode === 'registry' ? destination : undefined;
-    const label: HandoverLabel = {
-      version: 1,
-      name,
-      tag,
-      system,
-      systems: [...evaluations.systems],
-      mode: to ? 'registry' : 'artifact',
-      destination: to ? formatDestination(to) : null,
-      run: job ? { id: job.runId, attempt: job.attempt, job: job.job } : null,
-      tests: NO_TESTS,
+    const make = async (how: HandoverMode) => {
+      const made = await makeHandover(
+        { evaluated, name, tag, system, systems, mode: how, to: how === 'registry' ? destination : undefined },
+        inputs,
+        { job, host, places, nix },
+      );
+      return result(made);
     };
-    const handover = await handingOver(label, mode, inputs.out, job, host, places);
-    const layers = to ? places.openForWriting(to) : handover.repository;
-    try {
-      // The fan-in will move these tags; what is under them now is what was published before.
-      const before = to ? [{ repository: layers, tags: chooseTags(to, [], tag) }] : [];
-      const reuse = await reuseOf(inputs, before, places, host);
-      const task = { ...evaluated, repositories: [layers], ...reuse };
-      const tools = await buildTools(host, nix, places);
-      const image = task.kind === 'foreign' ? await buildForeign(task, tools) : await buildFromNix(task, tools);
-      const definition = task.kind === 'foreign' ? undefined : task.definition;
-      const trial = await runTests(definition, { ...image, repository: layers }, inputs, host);
-      if (failedTests(trial).length > 0) {
-        await Promise.all([layers.abandon(), handover.repository.abandon()]);
-        return {
-          ...result(image, label, trial, 'none', NOT_DELIVERED, layers.bytesSent),
-          failure: trialError(name, trial),
-        };
-      }
-      if (to && inputs.stagingTag) await layers.tag(stagingTag(label), image.manifest);
-      if (to) await layers.close();
-      await writeHandover(handover.repository, image, { ...label, tests: recordOf(trial) });
-      await reuse.journal.clear();
-      return result(image, label, trial, mode, await handover.deliver(), layers.bytesSent);
-    } catch (error) {
-      if (host.signal.aborted)
-        host.log.warn(`stopped; ${sizeText(layers.bytesSent)} are at ${layers.name}, under no tag`);
-      await Promise.all([layers.abandon(), handover.repository.abandon()]);
-      throw error;
-    }
+    if (mode !== 'registry' || inputs.handover !== 'auto' || !job) return make(mode);
+    return make(mode).catch((error: unknown) => {
+      if (!(error instanceof UserError) || !REFUSED.includes(statusOf(error) ?? 0)) throw error;
+      host.log.warn(`${error.message}; handing over by an artifact of the run instead`);
+      return make('artifact');
+    });
   },
 });
+
+/** All systems of the image, as the plan says or the evaluation found. Throws UserError `input` where they contradict. */
+function systemsOf(given: readonly System[], found: readonly System[], system: System): readonly System[] {
+  if (given.length === 0) return found;
+  if (given.includes(system)) return SYSTEMS.filter((each) => given.includes(each));
+  throw new UserError('input', `systems: ${given.join(', ')} does not have ${system}, for which this builds`, {
+    hint: 'Give the field systems of the job in the matrix that plan makes, beside its field system.',
+  });
+}
+
+/** Of a login that may read, and not write (distribution-spec, "Error codes"). */
+const REFUSED = [401, 403];
 
 /** On a person's machine naming a registry is the choice; on a runner the job's rights count too. */
 async function modeOf(
@@ -164,29 +163,7 @@ async function modeOf(
   return mode;
 }
 
-function handingOver(
-  label: HandoverLabel,
-  mode: HandoverMode,
-  out: string | undefined,
-  job: Job | undefined,
-  host: Host,
-  places: Places,
-): HandingOver | Promise<HandingOver> {
-  if (job) return handOverByArtifact(label, mode, job, host, places);
-  return handOverInFolder(out ?? join('handover', `${label.name.replaceAll('/', '-')}-${label.system}`), host, places);
-}
-
-/** Named by run, so that two runs at once keep their images apart. */
-const stagingTag = ({ system, run }: HandoverLabel): string => `staging-${system}-${run?.id ?? 'local'}`;
-
-function result(
-  image: BuiltImage,
-  label: HandoverLabel,
-  trial: Trial,
-  mode: HandoverMode,
-  delivered: Delivered,
-  bytesSent: number,
-) {
+function result({ image, label, trial, mode, delivered, bytesSent, failure }: MadeHandover) {
   const { name, system } = label;
   const { place: handover, digest: handoverDigest } = delivered;
   const { digest } = image.manifest;
@@ -218,5 +195,6 @@ function result(
       ...(trialText(trial) === '' ? [] : [trialSummary(trial)]),
       `${plainMarkdown(left)}\n`,
     ].join('\n'),
+    ...(failure === undefined ? {} : { failure }),
   };
 }

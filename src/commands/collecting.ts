@@ -14,6 +14,8 @@ import type { Places } from './places.ts';
 
 interface Wanted {
   readonly image: string | undefined;
+  /** The call of the run whose plan this is; undefined where there is no plan. */
+  readonly call?: string | undefined;
   readonly system: readonly System[];
   /** Where the layers of an image may be: its destinations, and what the workflow names. */
   places(name: string): readonly Destination[];
@@ -86,13 +88,13 @@ function openArtifacts({ handovers: taken, handoverDigest }: TrustInputs, job: J
   };
   let listed: ReturnType<typeof artifacts.list> | undefined;
   const list = (): ReturnType<typeof artifacts.list> => (listed ??= listTaken());
-  return async ({ image, system }: Wanted, mayBeNone: boolean): Promise<Handover[]> => {
+  return async ({ image, call, system }: Wanted, mayBeNone: boolean): Promise<Handover[]> => {
     const all = await list();
     const systems = system.length > 0 ? { systems: system } : {};
-    if (mayBeNone && !all.some(({ name }) => isWanted(name, { image }))) return [];
+    if (mayBeNone && !all.some(({ name }) => isWanted(name, { image, call }))) return [];
     const tempDir = await host.tempDir();
     const handovers: Handover[] = [];
-    for (const { artifact, ...name } of findHandovers(all, job.attempt, { image, ...systems })) {
+    for (const { artifact, ...name } of findHandovers(all, job.attempt, { image, call, ...systems })) {
       const file = await artifacts.download(artifact, tempDir);
       for (const handover of await readHandover(file, tempDir)) handovers.push(checkOrigin(handover, name, job));
     }
@@ -104,7 +106,11 @@ function openArtifacts({ handovers: taken, handoverDigest }: TrustInputs, job: J
 function checkOrigin(handover: Handover, name: HandoverName, job: Job): Handover {
   const { label } = handover;
   const says = `${label.name} for ${label.system}, run ${label.run?.id ?? 'none'}, attempt ${label.run?.attempt ?? 'none'}`;
-  const isRight = label.name === name.image && label.system === name.system && label.run?.attempt === name.attempt;
+  const isRight =
+    label.name === name.image &&
+    label.system === name.system &&
+    label.run?.attempt === name.attempt &&
+    label.call === (name.call ?? null);
   if (isRight && label.run?.id === job.runId) return handover;
   throw new UserError(
     'handover',

@@ -39,18 +39,23 @@ export function handOverInFolder(folder: string, host: Host, places: Places): Ha
 /** An artifact of the workflow run: one archive, in which the layers are compressed already. */
 export async function handOverByArtifact(
   label: HandoverLabel,
-  mode: HandoverMode,
+  { mode, retentionDays }: { readonly mode: HandoverMode; readonly retentionDays: number | undefined },
   job: Job,
   host: Host,
   places: Places,
 ): Promise<HandingOver> {
-  const named = { image: label.name, system: label.system, attempt: job.attempt };
+  const named = {
+    image: label.name,
+    system: label.system,
+    call: label.call ?? undefined,
+    attempt: job.attempt,
+  };
   const name = formatHandoverName(named);
   const file = join(await host.tempDir(), name);
   const repository = places.openForWriting({ kind: 'oci-archive', path: file });
   const deliver = async (): Promise<Delivered> => {
     if (mode === 'none') return NOT_DELIVERED;
-    const options = { retentionDays: RETENTION_DAYS[mode], spareNames: spareHandoverNames(named) };
+    const options = { retentionDays: retentionDays ?? RETENTION_DAYS[mode], spareNames: spareHandoverNames(named) };
     const uploaded = await artifactsOf(host).upload(name, file, options);
     return { place: uploaded.name, digest: uploaded.digest };
   };

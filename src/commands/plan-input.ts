@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import type { Host } from '../host/host.ts';
 import { UserError } from '../io/error.ts';
 import { type Plan, parsePlan } from '../plan/plan.ts';
+import { parsePlanArtifact, planFromArtifact } from './plan-output.ts';
 
 /**
  * What a workflow that gives no plan has in its place (the default in action.yml). GitHub gives an empty text both for an input
@@ -31,11 +32,16 @@ export function givenPlan(
   });
 }
 
-/** Reads the input `plan`: JSON, or `@FILE` that holds it. Throws UserError `input`. */
-export async function readPlan(text: string, cwd: string): Promise<Plan> {
+/**
+ * Reads the input `plan`: JSON, `@FILE` that holds it, or a reference to an artifact of the run. Throws UserError `input`, and
+ * `handover` for an artifact that is gone or another one.
+ */
+export async function readPlan(text: string, host: Host): Promise<Plan> {
+  const artifact = parsePlanArtifact(text);
+  if (artifact) return planFromArtifact(artifact, host, (path) => readFile(path, 'utf8'));
   if (!text.startsWith('@')) return parsePlan(text);
   const file = text.slice(1);
-  const content = await readFile(resolve(cwd, file), 'utf8').catch((cause: unknown) => {
+  const content = await readFile(resolve(host.cwd, file), 'utf8').catch((cause: unknown) => {
     throw new UserError('input', `the plan ${file} cannot be read`, {
       hint: 'Name a file that holds what `nix-images plan --json` printed.',
       cause,

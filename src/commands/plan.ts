@@ -1,29 +1,25 @@
 import { defineCommand } from '../host/command.ts';
-import { flag, lines, text } from '../host/fields.ts';
-import type { Host } from '../host/host.ts';
-import type { System } from '../image/system.ts';
-import { UserError } from '../io/error.ts';
-import { type Discovered, discover, type Source } from '../nix/discover.ts';
-import { needsImport } from '../nix/failure.ts';
-import { parseAttributePath } from '../nix/installable.ts';
-import { listed } from '../nix/not-image.ts';
+import { flag, lines } from '../host/fields.ts';
+import { callOf } from '../image/call.ts';
+import type { Json } from '../image/canonical-json.ts';
 import { filterSystems } from '../plan/filter.ts';
-import { chooseImages } from '../plan/images.ts';
-import { type MatrixJob, matrixOf, parseRunner, tooLarge } from '../plan/matrix.ts';
-import { noImages } from '../plan/nothing.ts';
+import { type MatrixJob, matrixOf, tooLarge } from '../plan/matrix.ts';
 import { isContainer, PLAN_VERSION, type Plan, type PlannedImage } from '../plan/plan.ts';
-import { isWarning, problemsError } from '../plan/problems.ts';
-import { markPublished, type PublishedPlaces } from '../plan/published.ts';
-import { planSummary, planText, sourceText } from '../plan/report.ts';
+import { problemsError } from '../plan/problems.ts';
+import { planSummary, planText } from '../plan/report.ts';
+import { parseRunner, runnersOf } from '../plan/runners.ts';
 import { parseTagLine } from '../publish/tag-lines.ts';
-import { chooseTags } from '../publish/target.ts';
-import type { Destination } from '../registry/destination.ts';
-import { type DestinationTemplate, destinationOf, parseDestinationTemplate } from '../registry/destination-template.ts';
+import { parseDestinationTemplate } from '../registry/destination-template.ts';
 import { parseTag } from '../registry/reference.ts';
+import { jobOf } from './github.ts';
 import { checkTemplate, noteLowerCase } from './naming.ts';
-import { inFolder, type Places, placesOf } from './places.ts';
+import { placesOf } from './places.ts';
+import { planOutput } from './plan-output.ts';
+import { markAtAll } from './plan-places.ts';
+import { imagesOf, sourcesOf, warnOfBroken } from './plan-sources.ts';
+import { whyNotPublish } from './publish-reason.ts';
 import { nixInputs, registryInputs } from './shared-inputs.ts';
-import { type AskedTags, tagsOfRun } from './tags.ts';
+import { tagsOfRun } from './tags.ts';
 import { nixOf } from './wiring.ts';
 
 export const plan = defineCommand({
@@ -34,10 +30,11 @@ export const plan = defineCommand({
     'images that are published there with the same content need no build job. The output `matrix` is for ' +
     '`strategy.matrix`, the output `plan` for `publish`.',
   inputs: {
-    flake: text({ description: 'The flake; `.` unless given.', placeholder: 'FLAKE', positional: true }),
-    to: text({
+    flake: lines({ description: 'The flake; `.` unless given.', placeholder: 'FLAKE', positional: true }),
+    to: lines({
       description:
-        'Where the images will be published, such as `ghcr.io/org/{name}`; `{name}` is the name of the image.',
+        'Where the images will be published, such as `ghcr.io/org/{name}`; `{name}` is the name of the image. Of several ' +
+        'destinations, all must have an image for it to need no build.',
       placeholder: 'DEST',
       parse: parseDestinationTemplate,
     }),
@@ -50,8 +47,11 @@ export const plan = defineCommand({
       placeholder: 'GLOB',
     }),
     runners: lines({
-      description: 'Runner for a system, as `SYSTEM=LABEL`; `ubuntu-latest` and `ubuntu-24.04-arm` unless given.',
-      placeholder: 'SYSTEM=LABEL',
+      description:
+        'Runner for a system, as `SYSTEM=LABEL`; `ubuntu-latest` and `ubuntu-24.04-arm` unless given. Several labels are a JSON ' +
+        'list (`aarch64-linux=["self-hosted","linux"]`), a group is `{"group":"big"}`; `SYSTEM=emulate` builds by emulation ' +
+        'on the runner of the other system.',
+      placeholder: 'SYSTEM=RUNNER',
       parse: parseRunner,
     }),
     tag: lines({
@@ -81,129 +81,56 @@ export const plan = defineCommand({
   },
   outputs: {
     matrix:
-      'Build jobs that are needed, as JSON for `strategy.matrix`: name, system, buildSystem, runner, kind, attr, installable, key.',
+      'Build jobs that are needed, as JSON for `strategy.matrix`: name, system, buildSystem, systems, runner, emulate, kind, ' +
+      'attr, installable, file, key, call.',
     any: 'Whether a build job is needed: `true` or `false`.',
     images: 'All images as JSON: name, kind, systems, and why each was taken.',
-    plan: 'The whole plan as JSON, for `publish`.',
+    plan: 'The plan as `publish` takes it: JSON or, where it is large, a reference to an artifact of the run that holds it.',
+    publish: 'Whether this run is to publish: `true` or `false`, with the reason in the log.',
   },
   async run(inputs, host) {
-    const source = sourceOf(inputs.flake, inputs.file, inputs.attr);
-    if (inputs.to) noteLowerCase([inputs.to], host.log);
+    const { to, images: globs, attr, file, nixArg, allowMissing } = inputs;
+    const sources = sourcesOf(inputs.flake, file, attr);
+    runnersOf(inputs.runners);
+    noteLowerCase(to, host.log);
     const systems = filterSystems(inputs.systems);
     const nix = await nixOf(host, inputs);
     const options = { systems, variants: inputs.nixosVariants };
-    const found = await host.log.group(`Evaluate ${sourceText(source)}`, () => discover(nix, source, options));
-    const planned = choose(found, source, systems, inputs.images);
-    warnOfBroken(planned, host);
-    const { to, force, changedSince } = inputs;
-    if (to) checkTemplate(to, containerNames(planned.images));
+    const chosen = await imagesOf(sources, globs, options, nix, host);
+    warnOfBroken(chosen, host);
+    for (const template of to) checkTemplate(template, containerNames(chosen.images));
     const places = await placesOf(host, inputs);
-    const tags = { named: changedSince, moved: await tagsOfRun(inputs.tag, host) };
-    const marked = to
-      ? await markPublished(
-          planned.images,
-          (image) => publishedPlaces(image, to, tags, host, places),
-          { systems, reuse: !force },
-          host.log,
-        )
-      : planned.images;
-    const images = inputs.allowMissing ? marked.map((image) => ({ ...image, missing: [] })) : [...marked];
-    const whole = { ...planned, to: to?.text ?? null, images };
-    const include = matrixOf(whole, inputs.runners);
-    const large = tooLarge(whole, include);
+    const tags = await tagsOfRun(inputs.tag, host);
+    const counted = { named: inputs.changedSince, moved: tags };
+    const marked = await markAtAll(chosen.images, { to, systems, force: inputs.force }, counted, host, places);
+    const planned: Plan = {
+      schemaVersion: PLAN_VERSION,
+      call: callOf({ sources, attr, file, globs, systems, nixArg, to: to.map(({ text }) => text) } as Record<
+        string,
+        Json
+      >),
+      plannedAt: host.kind === 'runner' ? new Date().toISOString() : null,
+      to: to.map(({ text }) => text),
+      images: allowMissing ? marked.map((image) => ({ ...image, missing: [] })) : [...marked],
+      leftOut: [...chosen.leftOut],
+      problems: [...chosen.problems],
+    };
+    const include = matrixOf(planned, inputs.runners);
+    const large = tooLarge(planned, include);
     if (large && host.kind === 'runner') throw large;
     if (large) host.log.warn(`a workflow cannot take this plan whole: ${large.message}`);
-    return result(whole, include);
+    const job = await jobOf(host);
+    const why = await whyNotPublish(job, tags, { to, names: containerNames(planned.images) }, places);
+    if (why !== undefined) host.log.info(`publish: false. ${why}`);
+    return result(planned, include, await planOutput(planned, job, host), why === undefined);
   },
 });
-
-function sourceOf(flake: string | undefined, file: string | undefined, attr: string | undefined): Source {
-  if (file !== undefined) {
-    if (flake === undefined) return { kind: 'file', file, path: parseAttributePath(attr ?? '') };
-    throw new UserError('input', `both ${flake} and --file ${file} are given`, {
-      hint: 'Name a flake or a file, not both.',
-    });
-  }
-  if (attr !== undefined) {
-    throw new UserError('input', '--attr is given without --file', {
-      hint: 'A flake is searched as a whole; choose with images: NAME.',
-    });
-  }
-  if (flake?.includes('#') || flake?.startsWith('-')) {
-    throw new UserError('input', `${JSON.stringify(flake)} is no flake`, {
-      hint: 'Name the flake alone, for instance . or github:org/repo; choose images with images: NAME.',
-    });
-  }
-  return { kind: 'flake', flake: flake ?? '.' };
-}
-
-function choose(
-  found: readonly Discovered[],
-  source: Source,
-  systems: readonly System[],
-  globs: readonly string[],
-): Omit<Plan, 'to'> {
-  const { images, leftOut, problems } = chooseImages(found, { images: globs, systems, isFile: source.kind === 'file' });
-  if (images.length === 0) throw problemsError(problems) ?? noImages(sourceText(source), leftOut, globs);
-  return {
-    schemaVersion: PLAN_VERSION,
-    source: source.kind === 'flake' ? { flake: source.flake, file: null } : { flake: null, file: source.file },
-    images: [...images],
-    leftOut: [...leftOut],
-    problems: [...problems],
-  };
-}
-
-/** Packages fail to evaluate for many a reason that concerns no image; of what looks like one it is news. */
-function warnOfBroken({ leftOut }: Pick<Plan, 'leftOut'>, { log }: Host): void {
-  for (const item of leftOut) {
-    const write = isWarning(item) ? log.warn : log.debug;
-    write(`left out: ${item.attr}: ${item.why}`);
-  }
-  const imports = leftOut.filter((item) => item.broken && !isWarning(item) && needsImport(item.why));
-  if (imports.length === 0) return;
-  log.warn(
-    `left out: ${listed(imports.map(({ attr }) => attr))}: cannot be looked at without building what they import; ` +
-      'should images be among them, allow-import-from-derivation shows',
-  );
-}
 
 const containerNames = (images: readonly PlannedImage[]): string[] =>
   images.filter(({ jobs }) => jobs.some(isContainer)).map(({ name }) => name);
 
-/** What clients pull when they are told nothing: most likely what a branch or release began with. */
-const USUAL_TAG = 'latest';
-
-/** The tags whose images count: those that were named, or those that a publish would move, then the image's own and the usual one. */
-function publishedPlaces(
-  { name, tag }: PlannedImage,
-  to: DestinationTemplate,
-  { named, moved }: { readonly named: readonly string[]; readonly moved: AskedTags | undefined },
-  { cwd }: Host,
-  places: Places,
-): PublishedPlaces {
-  const destination = inFolder(destinationOf(to, name), cwd);
-  const toMove = chooseTags(destination, moved?.of(name) ?? [], tag);
-  const usual = [...toMove, ...(tag === null ? [] : [tag]), USUAL_TAG];
-  const references = named.length > 0 ? named : [...new Set(usual)];
-  return {
-    references,
-    moved: toMove,
-    open: (reference) => places.openForReading(withTag(destination, reference)),
-  };
-}
-
-/** The same place under another tag; an archive for docker names its image in another way, and is never read. */
-function withTag(destination: Destination, tag: string): Destination {
-  if (destination.kind === 'registry') {
-    const { host, repository } = destination.reference;
-    return { kind: 'registry', reference: { host, repository, tag } };
-  }
-  return destination.kind === 'docker-archive' ? destination : { ...destination, tag };
-}
-
-function result(planned: Plan, include: readonly MatrixJob[]) {
-  const failure = problemsError(planned.problems, planned.to === null ? [] : planned.images);
+function result(planned: Plan, include: readonly MatrixJob[], output: string, publish: boolean) {
+  const failure = problemsError(planned.problems, planned.to.length === 0 ? [] : planned.images);
   const images = planned.images.map(({ name, why, jobs }) => ({
     name,
     kind: jobs[0]?.kind,
@@ -215,7 +142,8 @@ function result(planned: Plan, include: readonly MatrixJob[]) {
       matrix: JSON.stringify({ include }),
       any: String(include.length > 0),
       images: JSON.stringify(images),
-      plan: JSON.stringify(planned),
+      plan: output,
+      publish: String(publish),
     },
     data: planned,
     text: planText(planned),

@@ -18,6 +18,7 @@ import { placesOf } from './places.ts';
 import { givenPlan, NO_PLAN, readPlan } from './plan-input.ts';
 import { type Publishing, publishedNothing, publishImage, resultOf } from './publish-image.ts';
 import { publishPlan } from './publish-plan.ts';
+import { NO_RULE, whyNotPublish } from './publish-reason.ts';
 import { nixInputs, registryInputs, reuseInputs } from './shared-inputs.ts';
 import { tagsOfRun } from './tags.ts';
 import { installables, nixOf } from './wiring.ts';
@@ -101,12 +102,10 @@ export const publish = defineCommand({
   },
   async run(inputs, host) {
     const job = await jobOf(host);
-    if (job?.isFork) return publishedNothing("Nothing is published for a fork's pull request.");
-    if (job?.isMergeQueue)
-      return publishedNothing('Nothing is published for a merge queue: the push that follows does it.');
     const tags = await tagsOfRun(inputs.tag, host);
-    if (tags?.any === false) return publishedNothing(NO_RULE);
     const places = await placesOf(host, inputs);
+    const why = await whyNotPublish(job, tags, { to: inputs.to, names: [] }, places);
+    if (why !== undefined) return publishedNothing(why);
     // Only installables need Nix: a fan-in job that has all handovers runs without.
     let opened: Promise<Nix> | undefined;
     const nix = (): Promise<Nix> => (opened ??= nixOf(host, inputs));
@@ -117,7 +116,7 @@ export const publish = defineCommand({
     const { collect, close } = handoverCollector(inputs, job, host, places);
     const publishing: Publishing = { ...inputs, tags, places, host, nix };
     try {
-      if (plan !== undefined) return await publishPlan(await readPlan(plan, host.cwd), inputs, collect, publishing);
+      if (plan !== undefined) return await publishPlan(await readPlan(plan, host), inputs, collect, publishing);
       const layerPlaces = (name: string): Destination[] => [
         ...inputs.to.map((template) => destinationOf(template, name)),
         ...inputs.reuseFrom,
@@ -134,8 +133,6 @@ export const publish = defineCommand({
     }
   },
 });
-
-const NO_RULE = 'Nothing is published: no rule of `tag` applies to this run.';
 
 const planAndInstallable = (): UserError =>
   new UserError('input', 'both a plan and an image to build are given', {

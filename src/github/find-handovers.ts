@@ -5,6 +5,8 @@ import { type Listed, type NamedHandover, newestHandovers, parseHandoverName } f
 /** Which handovers are looked for; what is left out is not asked. */
 export interface Wanted {
   readonly image?: string | undefined;
+  /** Handovers of other calls are not taken; those of no call are. */
+  readonly call?: string | undefined;
   readonly systems?: readonly System[];
 }
 
@@ -16,16 +18,33 @@ const nameList = (names: readonly string[]): string => {
   return names.length > SHOWN_NAMES ? `${shown} and ${names.length - SHOWN_NAMES} more` : shown;
 };
 
-const patterns = ({ image, systems = SYSTEMS }: Wanted): string[] =>
-  systems.map((system) => `handover-${image?.replaceAll('/', '~') ?? 'IMAGE'}-${system}-ATTEMPT.tar`);
+const patterns = ({ image, call, systems = SYSTEMS }: Wanted): string[] => {
+  const name = image?.replaceAll('/', '~') ?? 'IMAGE';
+  return systems.map((system) => `handover-${name}-${system}-${call === undefined ? '' : `${call}-`}ATTEMPT.tar`);
+};
 
 /** Whether an artifact's name is that of a handover that is looked for, of whatever attempt. */
-export function isWanted(artifact: string, { image, systems }: Wanted): boolean {
+export function isWanted(artifact: string, { image, call, systems }: Wanted): boolean {
   const name = parseHandoverName(artifact);
   return (
     name !== undefined &&
     (image === undefined || image === name.image) &&
+    (call === undefined || name.call === undefined || call === name.call) &&
     (systems === undefined || systems.includes(name.system))
+  );
+}
+
+/** The handover of the call that is wanted, else that of no call. Throws UserError `handover` where several calls made one. */
+function ofOneCall<A extends Listed>(same: readonly NamedHandover<A>[], call: string | undefined): NamedHandover<A> {
+  const [only, ...others] =
+    call === undefined ? same : same.toSorted((a, b) => Number(b.call === call) - Number(a.call === call));
+  if (only && (call !== undefined || others.length === 0)) return only;
+  throw new UserError(
+    'handover',
+    `several calls of this run hand over one image: ${nameList(names(same.map(({ artifact }) => artifact)))}`,
+    {
+      hint: 'Give publish the output `plan` of its own call, so that it takes that one.',
+    },
   );
 }
 
@@ -38,17 +57,20 @@ export function findHandovers<A extends Listed>(
   attempt: number,
   wanted: Wanted = {},
 ): NamedHandover<A>[] {
-  const found = newestHandovers(
+  const all = newestHandovers(
     artifacts.filter(({ name }) => isWanted(name, wanted)),
     attempt,
+  );
+  const found = [...Map.groupBy(all, ({ image, system }) => `${image} ${system}`).values()].map((same) =>
+    ofOneCall(same, wanted.call),
   );
   if (found.length > 0) return found;
   const looked = `none of this run's artifacts is a handover: looked for ${patterns(wanted).join(', ')}`;
   const existing = artifacts.length === 0 ? 'the run has no artifacts' : `there are ${nameList(names(artifacts))}`;
   throw new UserError('handover', `${looked}; ${existing}`, {
     hint:
-      'See whether the build jobs ran and succeeded. Handovers are kept for a day: if they are gone, run all jobs ' +
-      'again, not only the failed ones.',
+      'See whether the build jobs ran and succeeded. Handovers are kept for a day, or as long as the input retention-days ' +
+      'of build says: if they are gone, choose "Re-run all jobs", not only the failed ones.',
   });
 }
 

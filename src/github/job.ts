@@ -13,9 +13,22 @@ export interface Job {
    * is a stranger's, or made of what a stranger wrote.
    */
   readonly isFork: boolean;
+  /** Whether Dependabot started the run, which then has Dependabot's secrets and not the repository's. */
+  readonly isDependabot: boolean;
   /** Whether GitHub's merge queue tries a merge: what is published is published by the push that follows. */
   readonly isMergeQueue: boolean;
 }
+
+/** What GitHub runs without the repository's secrets (docs.github.com, "Dependabot on GitHub Actions"). */
+const DEPENDABOT_EVENTS: ReadonlySet<string> = new Set([
+  'pull_request',
+  'pull_request_review',
+  'pull_request_review_comment',
+  'push',
+  'create',
+  'deployment',
+  'deployment_status',
+]);
 
 /** Reads the job from the runner's environment (docs.github.com, "Default environment variables"). Throws UserError `input`. */
 export async function readJob(source: EventSource): Promise<Job> {
@@ -27,6 +40,7 @@ export async function readJob(source: EventSource): Promise<Job> {
     job: env('GITHUB_JOB') ?? 'unknown',
     actor: env('GITHUB_ACTOR') ?? 'unknown',
     isFork: await isFork(source),
+    isDependabot: env('GITHUB_ACTOR') === 'dependabot[bot]' && DEPENDABOT_EVENTS.has(env('GITHUB_EVENT_NAME') ?? ''),
     isMergeQueue: env('GITHUB_EVENT_NAME') === 'merge_group',
   };
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { callSchema } from '../image/call.ts';
 import { canonicalJson, type Json } from '../image/canonical-json.ts';
 import { imageNameSchema, tagSchema } from '../image/definition.ts';
 import type { Descriptor } from '../image/descriptor.ts';
@@ -33,6 +34,8 @@ const labelSchema = z
     destination: z.string().refine(isRegistry, 'expected a registry').nullable(),
     /** The workflow run it was made in; null on a person's machine. */
     run: z.object({ id: z.string(), attempt: z.int().positive(), job: z.string() }).nullable(),
+    /** Tells the calls of one run apart (the plan's `call`); null where the build job was given none. */
+    call: callSchema.nullable().default(null),
     /** What became of the image's tests; a handover made before there were any has none. */
     tests: trialRecordSchema.default(NO_TESTS),
   })

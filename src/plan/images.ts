@@ -3,12 +3,13 @@ import { type Discovered, placeText } from '../nix/discover.ts';
 import { type Candidate, judge, type Left } from './candidate.ts';
 import { globFilter } from './filter.ts';
 import { isContainer, type LeftOut, type MissingSystem, type PlannedImage, type Problem } from './plan.ts';
+import type { PlanSource } from './source.ts';
 
 export interface ImageFilter {
   /** Globs of names or attributes; see `globFilter`. */
   readonly images: readonly string[];
   readonly systems: readonly System[];
-  readonly isFile: boolean;
+  readonly source: PlanSource;
 }
 
 export interface Chosen {
@@ -83,7 +84,8 @@ const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
  * one name, that of the first output is taken; of one output's, that which is not cross-compiled. `missing` of an image
  * are its systems that do not evaluate.
  */
-export function chooseImages(found: readonly Discovered[], { images, systems, isFile }: ImageFilter): Chosen {
+export function chooseImages(found: readonly Discovered[], { images, systems, source }: ImageFilter): Chosen {
+  const isFile = source.file !== null;
   const passes = globFilter(images);
   const sorted = [...found].sort((a, b) => compare(placeText(a), placeText(b)));
   const judged = sorted.map((entry) => judge(entry, isFile, systems, passes)).filter((result) => result !== undefined);
@@ -103,13 +105,8 @@ export function chooseImages(found: readonly Discovered[], { images, systems, is
       problems.push(twice(name, undecided));
       return [];
     }
-    return [
-      imageOf(
-        name,
-        contests.map(({ taken }) => taken),
-        left,
-      ),
-    ];
+    const taken = contests.map((one) => one.taken);
+    return [{ ...imageOf(name, taken, left), source }];
   });
   return {
     images: chosen.sort((a, b) => compare(a.name, b.name)),
@@ -118,7 +115,7 @@ export function chooseImages(found: readonly Discovered[], { images, systems, is
   };
 }
 
-function imageOf(name: string, taken: readonly Candidate[], left: readonly Left[]): PlannedImage {
+function imageOf(name: string, taken: readonly Candidate[], left: readonly Left[]): Omit<PlannedImage, 'source'> {
   const why = [...new Set(taken.map((candidate) => candidate.why))].join('; ');
   const tag = taken.find((candidate) => candidate.tag !== null)?.tag ?? null;
   const jobs = taken.map(({ job }) => job);

@@ -1,13 +1,15 @@
 import { z } from 'zod';
+import { callSchema } from '../image/call.ts';
 import { imageNameSchema, tagSchema } from '../image/definition.ts';
 import { digestSchema } from '../image/digest.ts';
 import { isImageKey } from '../image/image-key.ts';
 import { systemSchema } from '../image/system.ts';
 import { UserError } from '../io/error.ts';
 import { imageKindSchema } from '../nix/recognise.ts';
+import { sourceSchema } from './source.ts';
 
 /** Raised when a field changes its meaning or goes away; plans of other versions are refused. */
-export const PLAN_VERSION = 2;
+export const PLAN_VERSION = 3;
 
 const jobSchema = z
   .strictObject({
@@ -16,7 +18,7 @@ const jobSchema = z
     kind: imageKindSchema,
     attr: z.string().describe('Attribute path; in a file it may be empty, for the value itself.'),
     key: z.string().refine(isImageKey, 'expected 64 hexadecimal digits').describe('What the image is made of.'),
-    published: digestSchema.nullable().describe('Manifest of that key at the destination, where there is one.'),
+    published: digestSchema.nullable().describe('Manifest of that key, where every destination has it.'),
   })
   .describe('One image for one system.');
 
@@ -29,6 +31,7 @@ const imageSchema = z.strictObject({
   name: imageNameSchema,
   tag: tagSchema.nullable().describe("The definition's own tag."),
   why: z.string().describe('Why it was taken.'),
+  source: sourceSchema,
   jobs: z.array(jobSchema).min(1),
   missing: z
     .array(missingSchema)
@@ -39,8 +42,9 @@ const imageSchema = z.strictObject({
 export const planSchema = z
   .strictObject({
     schemaVersion: z.literal(PLAN_VERSION),
-    source: z.strictObject({ flake: z.string().nullable(), file: z.string().nullable() }),
-    to: z.string().nullable().describe('Destination, with {name} for the name of an image.'),
+    call: callSchema.describe('Tells this call from others in the same workflow run.'),
+    plannedAt: z.iso.datetime().nullable().describe('When it was made in a workflow run; null elsewhere.'),
+    to: z.array(z.string()).describe('Destinations, with {name} for the name of an image.'),
     images: z.array(imageSchema),
     leftOut: z.array(
       z.strictObject({
@@ -54,7 +58,7 @@ export const planSchema = z
       .array(z.strictObject({ name: z.string(), why: z.string(), hint: z.string() }))
       .describe('Images that cannot be planned: the others are, and whoever publishes the plan fails at the end.'),
   })
-  .describe('The images of a flake or file, and which of them are to be built.');
+  .describe('The images of flakes or a file, and which of them are to be built.');
 
 export type Plan = z.infer<typeof planSchema>;
 export type PlannedImage = z.infer<typeof imageSchema>;

@@ -123,3 +123,14 @@ function missingOf(
     return moved.includes(reference) ? [{ system, why: `no attribute is the image for ${system} any more` }] : [];
   });
 }
+
+/** What several destinations say of one image: it is published where all have the same manifest, and loses what any would. */
+export function joinMarks(marks: readonly PlannedImage[]): PlannedImage {
+  const [first, ...others] = marks;
+  if (!first) throw new RangeError('an image is marked for one destination at least');
+  const jobs = first.jobs.map((job, at) =>
+    others.every((other) => other.jobs[at]?.published === job.published) ? job : { ...job, published: null },
+  );
+  const missing = new Map(marks.flatMap((mark) => mark.missing).map((lost) => [lost.system, lost]));
+  return { ...first, jobs, missing: [...missing.values()] };
+}

@@ -3,7 +3,8 @@ import { plainMarkdown } from '../io/markdown.ts';
 import { plainLine, plainText } from '../io/plain-text.ts';
 import type { Source } from '../nix/discover.ts';
 import { attributeText } from '../nix/installable.ts';
-import { isContainer, isNeeded, type Plan, type PlannedImage } from './plan.ts';
+import { isContainer, isNeeded, type LeftOut, type Plan, type PlannedImage } from './plan.ts';
+import { isWarning } from './problems.ts';
 
 const stateOf = (image: PlannedImage, system: System): string => {
   const job = image.jobs.find((candidate) => candidate.system === system);
@@ -36,6 +37,16 @@ const totals = (plan: Plan): string => {
   return `${count(plan.images.length, 'image')}: ${count(needed, 'build job')} needed, ${published} published already`;
 };
 
+/** Rows of what was left out: a package set may have thousands that do not evaluate. */
+const MOST_LEFT_OUT = 20;
+
+/** What is shown of what was left out: first what looks like an image. */
+const shownOf = ({ leftOut }: Plan): readonly LeftOut[] =>
+  [...leftOut.filter(isWarning), ...leftOut.filter((item) => !isWarning(item))].slice(0, MOST_LEFT_OUT);
+
+const moreOf = ({ leftOut }: Plan): string[] =>
+  leftOut.length > MOST_LEFT_OUT ? [`and ${leftOut.length - MOST_LEFT_OUT} more`] : [];
+
 /** What a person sees after a plan: a table of images and systems, and what was left out. */
 export function planText(plan: Plan): string {
   const table = [HEADINGS, ...rows(plan)];
@@ -45,11 +56,11 @@ export function planText(plan: Plan): string {
       .map((cell, column) => cell.padEnd(widths[column] ?? 0))
       .join('  ')
       .trimEnd();
-  const leftOut = plan.leftOut.map(({ attr, why }) => `  ${plainLine(attr)}: ${short(why)}`);
+  const leftOut = shownOf(plan).map(({ attr, why }) => `  ${plainLine(attr)}: ${short(why)}`);
   const problems = problemRows(plan).map(([name, why]) => `  ${plainLine(name ?? '')}: ${plainLine(why ?? '')}`);
   return [
     ...table.map(line),
-    ...(leftOut.length > 0 ? ['', 'left out', ...leftOut] : []),
+    ...(leftOut.length > 0 ? ['', 'left out', ...leftOut, ...moreOf(plan).map((more) => `  ${more}`)] : []),
     ...(problems.length > 0 ? ['', 'problems', ...problems] : []),
     '',
     totals(plan),
@@ -62,11 +73,12 @@ export function planSummary(plan: Plan): string {
     [headings, headings.map(() => '---'), ...body.map((cells) => cells.map(plainMarkdown))]
       .map((cells) => `| ${cells.join(' | ')} |\n`)
       .join('');
-  const leftOut = plan.leftOut.map(({ attr, why }) => [attr, short(why)]);
+  const leftOut = shownOf(plan).map(({ attr, why }) => [attr, short(why)]);
+  const more = moreOf(plan).map((line) => `\n${line}\n`);
   return [
     `### Plan\n\n${totals(plan)}\n\n`,
     table(HEADINGS, rows(plan)),
-    ...(leftOut.length > 0 ? [`\n#### Left out\n\n${table(['attribute', 'why'], leftOut)}`] : []),
+    ...(leftOut.length > 0 ? [`\n#### Left out\n\n${table(['attribute', 'why'], leftOut)}`, ...more] : []),
     ...(problemRows(plan).length > 0 ? [`\n#### Problems\n\n${table(['image', 'why'], problemRows(plan))}`] : []),
   ].join('');
 }

@@ -46,7 +46,7 @@ test('stale and orphaned files are named, actions written by hand are left alone
     'actions/everything/main.mjs',
     'docs/cli.md',
     'nix/schema/image-definition.v1.json',
-    'nix/schema/plan.v2.json',
+    'nix/schema/plan.v3.json',
   ]);
   expect(orphans).toEqual(['actions/gone']);
   expect(stale['README.md']).toContain('| `nix-images everything` |');

@@ -121,3 +121,22 @@ test('another upload of the same attempt is an error, and the digests of build j
   expect(none.log).toMatch(/1\.2\.tar is left out: handover-digest does not name sha256:/);
   expect(none.log).toMatch(/none of this run's artifacts is a handover/);
 });
+
+test('a login that may only read is noticed at the first upload, and the artifact takes the layers', async () => {
+  const auth = Buffer.from('reader:password').toString('base64');
+  const env = { DOCKER_AUTH_CONFIG: JSON.stringify({ auths: { [registry.host]: { auth } } }) };
+  const to = `${registry.host}/read-only/app`;
+  registry.inject({ kind: 'status', status: 403, method: 'POST', path: /read-only/, times: 100 });
+  try {
+    const built = await build('build', 'honest', { run: 9, env, with: { to, 'retention-days': '5' } });
+    expect(built.exitCode, built.log).toBe(0);
+    expect(built.log).toMatch(/handover: registry .*credentials/);
+    expect(built.log).toContain('handing over by an artifact of the run instead');
+    expect(built.outputs.handover).toBe(`${NAME}-1.tar`);
+    const asked = await build('build', 'honest', { run: 10, env, with: { to, handover: 'registry' } });
+    expect(asked.exitCode).toBe(1);
+    expect(asked.log).toContain('403');
+  } finally {
+    registry.mend();
+  }
+});

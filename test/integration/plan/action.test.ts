@@ -27,8 +27,8 @@ afterAll(async () => {
   await Promise.all([results?.stop(), registry?.stop(), temp?.remove(), flake?.remove(), many?.remove()]);
 });
 
-const step = (action: string, inputs: Readonly<Record<string, string>>) =>
-  runStep(action, { results, job: JOB, temp: temp.path, with: inputs });
+const step = (action: string, inputs: Readonly<Record<string, string>>, run = JOB.run) =>
+  runStep(action, { results, job: { ...JOB, run }, temp: temp.path, with: inputs });
 
 test('plan, build and publish as a workflow chains them, and nothing to build the second time', async () => {
   const to = `${registry.host}/lab/{name}`;
@@ -100,4 +100,91 @@ test('more build jobs than a matrix takes are refused, with the filters that par
   expect(log).toContain('400 build jobs are needed');
   expect(log).toContain("images: 'image-1*' in one, and '!image-1*' in the other");
   expect(outputs).toEqual({});
+});
+
+test('two calls of one run keep what they hand over apart', async () => {
+  const call = async (place: string) => {
+    const inputs = {
+      flake: flake.flake,
+      to: `${registry.host}/${place}/{name}`,
+      images: 'worker',
+      systems: 'x86_64-linux',
+    };
+    const planned = await step('plan', inputs, 11);
+    const { include } = JSON.parse(planned.outputs.matrix ?? '') as Matrix;
+    const [job] = include;
+    const { installable = '', system = '', systems = '', call: name = '' } = job ?? {};
+    const built = await step('build', { installable, system, systems, call: name }, 11);
+    expect(built.exitCode, built.log).toBe(0);
+    expect(built.outputs.handover).toBe(`handover-worker-x86_64-linux-${name}-1.tar`);
+    return { plan: planned.outputs.plan ?? '', name, planned };
+  };
+  const [one, two] = [await call('one'), await call('two')];
+  expect(one.name).not.toBe(two.name);
+  const mixed = await step('publish', { to: `${registry.host}/mixed/{name}` }, 11);
+  expect(mixed.log).toMatch(/several calls of this run hand over one image/);
+  for (const { plan, name } of [one, two]) {
+    const published = await step('publish', { plan }, 11);
+    expect(published.exitCode, published.log).toBe(0);
+    expect(published.log).toContain(`Downloading the artifact handover-worker-x86_64-linux-${name}-1.tar`);
+  }
+  expect(one.planned.outputs.publish).toBe('true');
+  // A day later its artifacts are gone, and "re-run failed jobs" would find none for ever.
+  const old = JSON.stringify({
+    ...JSON.parse(two.plan),
+    plannedAt: new Date(Date.now() - 50 * 3600 * 1000).toISOString(),
+  });
+  const expired = await step('publish', { plan: old }, 12);
+  expect(expired.exitCode).toBe(1);
+  expect(expired.log).toMatch(/what its build job handed over has expired, for this was planned 2 days ago/);
+  expect(expired.log).toContain('Re-run all jobs');
+});
+
+test('the label of a job that was started with a full path lists all systems, so no half index is published', async () => {
+  const [installable, system] = [`${flake.flake}#nixImages.x86_64-linux.worker`, 'x86_64-linux'];
+  const built = await step('build', { installable, system }, 13);
+  expect(built.exitCode, built.log).toBe(0);
+  const published = await step('publish', { to: `${registry.host}/half-index/{name}` }, 13);
+  expect(published.exitCode).toBe(1);
+  expect(published.log).toContain('no image for aarch64-linux');
+});
+
+test('several flakes and destinations are one plan; an image that one destination lacks is built', async () => {
+  const to = [`${registry.host}/lab/{name}`, `${registry.host}/MyOrg/{name}`].join('\n');
+  const inputs = { flake: `${flake.flake}\n${many.flake}`, to, images: 'worker\nimage-001', systems: 'x86_64-linux' };
+  const planned = await step('plan', { ...inputs, runners: 'x86_64-linux=["self-hosted","linux"]' }, 14);
+  expect(planned.exitCode, planned.log).toBe(0);
+  expect(planned.log).toContain(`to: ${registry.host}/MyOrg/{name} is used as ${registry.host}/myorg/{name}`);
+  const { include } = JSON.parse(planned.outputs.matrix ?? '') as Matrix;
+  expect(include.map(({ name, runner }) => [name, runner])).toEqual([
+    ['image-001', ['self-hosted', 'linux']],
+    ['worker', ['self-hosted', 'linux']],
+  ]);
+  for (const { installable, system, systems, call } of include)
+    expect((await step('build', { installable, system, systems, call, to }, 14)).exitCode).toBe(0);
+  const published = await step('publish', { plan: planned.outputs.plan ?? '', tag: 'v2' }, 14);
+  expect(published.exitCode, published.log).toBe(0);
+  expect(published.outputs.references?.split('\n').sort()).toEqual(
+    ['lab', 'myorg'].flatMap((place) =>
+      ['image-001', 'worker'].map((name) => `docker://${registry.host}/${place}/${name}:v2`),
+    ),
+  );
+  const again = await step('plan', { ...inputs, tag: 'v2' }, 14);
+  expect(again.outputs.any, again.log).toBe('false');
+});
+
+test('a large plan goes by an artifact that publish resolves and verifies', async () => {
+  const inputs = { flake: many.flake, to: `${registry.host}/large/{name}`, systems: 'x86_64-linux' };
+  const planned = await step('plan', inputs, 15);
+  expect(planned.exitCode, planned.log).toBe(0);
+  const plan = planned.outputs.plan ?? '';
+  expect(plan).toMatch(/^artifact:plan-[0-9a-f]{8}-1\.json@sha256:[0-9a-f]{64}$/);
+  const published = await step('publish', { plan, image: 'image-001' }, 15);
+  expect(published.exitCode).toBe(1);
+  expect(published.log).toContain('no image for x86_64-linux');
+  const other = await step('publish', { plan: plan.replace(/[0-9a-f]{64}$/, 'a'.repeat(64)) }, 15);
+  expect(other.log).toMatch(/the plan's artifact \S+ is not the one with the digest/);
+  const gone = await step('publish', { plan }, 16);
+  expect(gone.log).toMatch(/the plan's artifact \S+ is not among the artifacts of this run/);
+  expect(gone.log).toContain('Re-run all jobs');
 });

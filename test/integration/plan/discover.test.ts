@@ -196,7 +196,7 @@ describe('refuses', () => {
     { name: 'a runner of no system', args: ['--runners', 'x86=big'], says: ['x86=big', 'SYSTEM=LABEL'] },
     { name: 'a filter that nothing passes', args: ['--images', 'nobody'], says: ['nobody', /globs/] },
     { name: 'another placeholder', args: ['--to', 'ghcr.io/org/{image}'], says: ['{name}'] },
-    { name: 'an illegal destination', args: ['--to', 'ghcr.io/Org/{name}'], says: ['lower case'] },
+    { name: 'an illegal destination', args: ['--to', 'ghcr.io/-org/{name}'], says: ['lower-case'] },
     { name: 'an attribute without file', args: ['--attr', 'x'], says: ['--file'] },
   ];
   test.each(cases)('$name', async ({ images, args = [], says }) => {

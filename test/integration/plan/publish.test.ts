@@ -140,10 +140,10 @@ test.each([
   {
     name: 'a plan of another version',
     text: '{"schemaVersion":9}',
-    says: /version 9, and this program reads version 2/,
+    says: /version 9, and this program reads version 3/,
   },
   { name: 'no JSON', text: 'plan', says: /is not JSON/ },
-  { name: 'another document', text: '{"schemaVersion":2,"images":[]}', says: /the plan is not legal/ },
+  { name: 'another document', text: '{"schemaVersion":3,"images":[]}', says: /the plan is not legal/ },
   { name: 'no such file', text: '@/none.json', says: /none\.json cannot be read/ },
 ])('publish refuses $name', async ({ text, says }) => {
   const { exitCode, stderr } = await runCli(['publish', '--plan', text]);

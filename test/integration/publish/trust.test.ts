@@ -172,9 +172,10 @@ test('what a plan found at one destination does not settle it for another', asyn
   const to = `${mirror.host}/planned/app`;
   const plan: Plan = {
     schemaVersion: PLAN_VERSION,
-    source: { flake: '.', file: null },
-    to,
-    images: [{ name: 'test/app', tag: null, why: '', jobs: [job], missing: [] }],
+    call: '0123abcd',
+    plannedAt: null,
+    to: [to],
+    images: [{ name: 'test/app', tag: null, why: '', source: { flake: '.', file: null }, jobs: [job], missing: [] }],
     leftOut: [],
     problems: [],
   };

@@ -61,6 +61,7 @@ const handoverName = fc.record(
     system: fc.constantFrom(...SYSTEMS),
     attempt: fc.integer({ min: 1, max: 999_999_999 }),
     upload: fc.integer({ min: 2, max: 9 }),
+    call: fc.stringMatching(/^[0-9a-f]{8}$/),
   },
   { requiredKeys: ['image', 'system', 'attempt'] },
 );
@@ -78,7 +79,9 @@ describe('for all names', () => {
   });
 
   test('a text that parses is the one form of what it means', () => {
-    const almost = fc.stringMatching(/^handover-[a-z0-9~._-]{1,20}-(x86_64|aarch64)-linux-[0-9]{1,3}(\.[0-9])?\.tar$/);
+    const almost = fc.stringMatching(
+      /^handover-[a-z0-9~._-]{1,20}-(x86_64|aarch64)-linux-([0-9a-f]{8}-)?[0-9]{1,3}(\.[0-9])?\.tar$/,
+    );
     fc.assert(
       fc.property(almost, (text) => {
         const name = parseHandoverName(text);
@@ -218,5 +221,26 @@ describe('findHandovers', () => {
     expect(() => findHandovers(list, 10, wanted)).toThrow(
       expect.objectContaining({ code: 'handover', message: expect.stringMatching(message) }),
     );
+  });
+});
+
+describe('of several calls in one run', () => {
+  const [one, two] = ['0000000a', '0000000b'];
+  const all = artifacts(
+    `handover-a-x86_64-linux-${one}-1.tar`,
+    `handover-a-x86_64-linux-${two}-1.tar`,
+    'handover-b-x86_64-linux-1.tar',
+  );
+
+  test('that which is wanted is taken, and that of no call where it has none', () => {
+    const ids = (wanted: Parameters<typeof findHandovers>[2]) =>
+      findHandovers(all, 1, wanted).map(({ artifact }) => artifact.id);
+    expect(ids({ call: one })).toEqual([10, 12]);
+    expect(ids({ call: two, image: 'a' })).toEqual([11]);
+    expect(ids({ call: '0000000c' })).toEqual([12]);
+  });
+
+  test('nothing is guessed', () => {
+    expect(() => findHandovers(all, 1)).toThrow(/several calls of this run hand over one image: handover-a-/);
   });
 });

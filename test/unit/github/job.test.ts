@@ -48,3 +48,13 @@ test.each([
 test('refuses to be anywhere but on a runner', async () => {
   await expect(read({}, { GITHUB_RUN_ID: '' })).rejects.toThrow('GITHUB_RUN_ID is not set');
 });
+
+test.each([
+  ['dependabot[bot]', 'pull_request', true],
+  ['dependabot[bot]', 'push', true],
+  ['dependabot[bot]', 'workflow_dispatch', false],
+  ['octocat', 'pull_request', false],
+])('%s and %s: Dependabot is %s', async (actor, event, isDependabot) => {
+  const payload = { pull_request: { head: { repo: { full_name: 'org/app' } } } };
+  expect(await read(payload, { GITHUB_ACTOR: actor, GITHUB_EVENT_NAME: event })).toMatchObject({ isDependabot });
+});

@@ -12,6 +12,7 @@ const label: HandoverLabel = {
   mode: 'registry',
   destination: 'docker://ghcr.io/team/app',
   run: null,
+  call: null,
   tests: NO_TESTS,
 };
 
@@ -25,6 +26,7 @@ describe('readLabel', () => {
     ['with a registry', {}],
     ['with its layers', { mode: 'artifact', destination: null }],
     ['without tag', { tag: null }],
+    ['of a call', { call: '0123abcd' }],
     [
       'with tests that passed',
       { tests: { ...NO_TESTS, runtime: 'podman 5.4.2', passed: [{ name: 'a', milliseconds: 7 }] } },

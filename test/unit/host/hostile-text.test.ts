@@ -126,14 +126,16 @@ const platforms = (name: string) => [
 const planOf = (text: string): Plan =>
   parsePlan(
     JSON.stringify({
-      schemaVersion: 2,
-      source: { flake: '.', file: null },
-      to: null,
+      schemaVersion: 3,
+      call: '0123abcd',
+      plannedAt: null,
+      to: [],
       images: [
         {
           name: 'app',
           tag: null,
           why: text,
+          source: { flake: text, file: null },
           jobs: [
             {
               system: 'x86_64-linux',

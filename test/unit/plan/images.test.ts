@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import { SYSTEMS } from '../../../src/image/system.ts';
 import type { Discovered } from '../../../src/nix/discover.ts';
 import { chooseImages } from '../../../src/plan/images.ts';
+import { joinChosen } from '../../../src/plan/join.ts';
 
 const [X86, ARM] = SYSTEMS;
 const storePath = (letter: string, name: string) => `/nix/store/${letter.repeat(32)}-${name}`;
@@ -37,7 +38,7 @@ const broken = (attr: string, message: string, image = false): Discovered => ({
 });
 
 const choose = (found: readonly Discovered[], more: Partial<Parameters<typeof chooseImages>[1]> = {}) =>
-  chooseImages(found, { images: [], systems: SYSTEMS, isFile: false, ...more });
+  chooseImages(found, { images: [], systems: SYSTEMS, source: { flake: '.', file: null }, ...more });
 
 const jobsIn = (chosen: ReturnType<typeof choose>): string[] =>
   chosen.images.flatMap(({ name, jobs }) =>
@@ -143,4 +144,15 @@ test('what needs an import says how to allow it', () => {
     "cannot build '/nix/store/x.drv' during evaluation because the option 'allow-import-from-derivation' is disabled";
   const { leftOut } = choose([broken('packages.x86_64-linux.app', message, true)]);
   expect(leftOut[0]?.why).toMatch(/is disabled; with allow-import-from-derivation it is built/);
+});
+
+test('images of several flakes are one plan, and a name that two of them have is planned for neither', () => {
+  const from = (flake: string, ...names: string[]) =>
+    chooseImages(
+      names.map((name) => archive(`packages.x86_64-linux.${name}`, name, name.slice(0, 1))),
+      { images: [], systems: SYSTEMS, source: { flake, file: null } },
+    );
+  const { images, problems } = joinChosen([from('.', 'web', 'a'), from('./other', 'web', 'z')]);
+  expect(images.map(({ name, source }) => `${name} ${source.flake}`)).toEqual(['a .', 'z ./other']);
+  expect(problems).toMatchObject([{ name: 'web', why: 'two images have the repository name web: in . and ./other' }]);
 });

@@ -1,23 +1,27 @@
 import { expect, test } from 'vitest';
 import { digestOf } from '../../../src/image/digest.ts';
 import { SYSTEMS } from '../../../src/image/system.ts';
-import { matrixOf, parseRunner, tooLarge } from '../../../src/plan/matrix.ts';
+import { matrixOf, tooLarge } from '../../../src/plan/matrix.ts';
+import { MOST_INLINE_BYTES, passedOn } from '../../../src/plan/passed-on.ts';
 import { type Plan, type PlannedJob, parsePlan } from '../../../src/plan/plan.ts';
 import { planSummary, planText } from '../../../src/plan/report.ts';
+import { parseRunner } from '../../../src/plan/runners.ts';
 
 const KEY = 'a'.repeat(64);
 const DIGEST = digestOf(Buffer.from('x'));
 
 const planWith = (count: number, change: Partial<PlannedJob> = {}): Plan => ({
-  schemaVersion: 2,
-  source: { flake: '.', file: null },
-  to: 'ghcr.io/org/{name}',
+  schemaVersion: 3,
+  call: '0123abcd',
+  plannedAt: null,
+  to: ['ghcr.io/org/{name}'],
   images: Array.from({ length: count }, (_, at) => {
     const name = `image-${String(at).padStart(3, '0')}`;
     return {
       name,
       tag: null,
       why: 'nixImages.<system>.a|b is an image definition',
+      source: { flake: '.', file: null },
       jobs: SYSTEMS.map((system) => ({
         system,
         buildSystem: null,
@@ -40,19 +44,28 @@ test('a job has all that a workflow asks for', () => {
       name: 'image-000',
       system: 'x86_64-linux',
       buildSystem: 'x86_64-linux',
+      systems: 'x86_64-linux\naarch64-linux',
       runner: 'ubuntu-latest',
+      emulate: '',
       kind: 'definition',
       attr: 'nixImages.x86_64-linux.image-000',
       installable: '.#nixImages.x86_64-linux.image-000',
+      file: '',
       key: KEY,
+      call: '0123abcd',
     },
     expect.objectContaining({ system: 'aarch64-linux', runner: 'big=arm' }),
   ]);
 });
 
 test('a file has attributes, and no installable', () => {
-  const plan = { ...planWith(1), source: { flake: null, file: 'default.nix' } };
-  expect(matrixOf(plan, [])[0]).toMatchObject({ installable: '', attr: 'nixImages.x86_64-linux.image-000' });
+  const source = { flake: null, file: 'default.nix' };
+  const plan = { ...planWith(1), images: planWith(1).images.map((image) => ({ ...image, source })) };
+  expect(matrixOf(plan, [])[0]).toMatchObject({
+    installable: '',
+    file: 'default.nix',
+    attr: 'nixImages.x86_64-linux.image-000',
+  });
 });
 
 test('what is published, and disk images, need no job', () => {
@@ -69,14 +82,28 @@ test('a matrix of 256 jobs passes, and more are to be parted by filters', () => 
   expect(error?.hint).toContain("'image-0*' in one, and '!image-0*' in the other");
 });
 
-test('200 unchanged images for two systems pass; a plan that no input can hold does not', () => {
-  const plan = planWith(200, { published: DIGEST });
-  expect(tooLarge(plan, [])).toBeUndefined();
-  expect(tooLarge(planWith(400, { published: DIGEST }), [])?.message).toMatch(/bytes/);
+test('one image and 900 packages that do not evaluate: what is passed on stays small, and keeps what is news', () => {
+  const broken = Array.from({ length: 900 }, (_, at) => ({
+    attr: `packages.x86_64-linux.p${at}`,
+    why: `error: ${'x'.repeat(200)}`,
+    broken: true,
+    image: false,
+  }));
+  const plan = { ...planWith(1), leftOut: [...broken, ...planWith(1).leftOut] };
+  expect(JSON.stringify(plan).length).toBeGreaterThan(151_000);
+  const passed = passedOn(plan);
+  expect(JSON.stringify(passed).length).toBeLessThan(2000);
+  expect(passed.leftOut).toEqual([{ attr: 'nixImages.x86_64-linux.x', why: 'first line', broken: true, image: true }]);
+  expect(parsePlan(JSON.stringify(passed))).toEqual(passed);
+  expect(planText(plan).split('\n')).toHaveLength(1 + 1 + 2 + 21 + 2);
+  expect(planText(plan)).toContain('  and 881 more');
+  expect(planSummary(plan).match(/<code>packages/g)).toHaveLength(19);
 });
 
-test.each(['x86_64-linux', 'x86_64-linux=', '=label', 'riscv64-linux=label'])('%j is no runner', (text) => {
-  expect(() => parseRunner(text)).toThrow(expect.objectContaining({ code: 'input' }));
+test('100 images for two systems go in an output; more are not held to a size, for they go by an artifact', () => {
+  const bytes = (plan: Plan): number => Buffer.byteLength(JSON.stringify(passedOn(plan)));
+  expect(bytes(planWith(100, { published: DIGEST }))).toBeLessThan(MOST_INLINE_BYTES);
+  expect(tooLarge(planWith(400, { published: DIGEST }), [])).toBeUndefined();
 });
 
 test('a plan is read back as it was written', () => {
@@ -87,7 +114,7 @@ test('a plan is read back as it was written', () => {
 test.each([
   ['{', /not JSON/],
   ['[]', /not legal/],
-  ['{"schemaVersion":0}', /version 0, and this program reads version 2/],
+  ['{"schemaVersion":0}', /version 0, and this program reads version 3/],
   [JSON.stringify({ ...planWith(1), more: 1 }), /more/],
   [JSON.stringify(planWith(1, { key: '../x' })), /64 hexadecimal digits/],
 ])('%s is refused', (text, message) => {

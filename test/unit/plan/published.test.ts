@@ -3,7 +3,7 @@ import { digestOf } from '../../../src/image/digest.ts';
 import { SYSTEMS, type System } from '../../../src/image/system.ts';
 import type { PlannedImage } from '../../../src/plan/plan.ts';
 import { lostSystems, problemsError } from '../../../src/plan/problems.ts';
-import { markPublished } from '../../../src/plan/published.ts';
+import { joinMarks, markPublished } from '../../../src/plan/published.ts';
 import type { ImageSource } from '../../../src/registry/open.ts';
 import { recordingLog } from '../../support/nix.ts';
 
@@ -42,6 +42,7 @@ const image = (missing: PlannedImage['missing'] = []): PlannedImage => ({
   name: 'app',
   tag: null,
   why: '',
+  source: { flake: '.', file: null },
   jobs: [{ system: X86, buildSystem: null, kind: 'archive', attr: 'app', key: KEY, published: null }],
   missing,
 });
@@ -92,4 +93,16 @@ test('the errors of a plan are told together', () => {
   const both = problemsError([problem], [lost]);
   expect(both?.message).toMatch(/^2 images:\n {2}two images .*\n {2}app would lose/);
   expect(both?.hint).toMatch(/Rename one\.\n.*allow-missing/);
+});
+
+test('of several destinations, all must have the same manifest, and what any would lose is lost', () => {
+  const [a, b] = [digestOf(Buffer.from('a')), digestOf(Buffer.from('b'))];
+  const mark = (published: typeof a | null, missing: PlannedImage['missing'] = []): PlannedImage => {
+    const { jobs, ...rest } = image(missing);
+    return { ...rest, jobs: jobs.map((job) => ({ ...job, published })) };
+  };
+  expect(joinMarks([mark(a), mark(a)]).jobs[0]?.published).toBe(a);
+  expect(joinMarks([mark(a), mark(null)]).jobs[0]?.published).toBeNull();
+  expect(joinMarks([mark(a), mark(b)]).jobs[0]?.published).toBeNull();
+  expect(joinMarks([mark(a), mark(a, [BROKEN])]).missing).toEqual([BROKEN]);
 });

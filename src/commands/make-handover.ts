@@ -1,0 +1,129 @@
+import { join } from 'node:path';
+import { buildFromNix } from '../build/build-from-nix.ts';
+import type { BuiltImage } from '../build/build-image.ts';
+import { buildForeign } from '../foreign/build-foreign.ts';
+import type { Job } from '../github/job.ts';
+import { writeHandover } from '../handover/handover.ts';
+import type { HandoverLabel } from '../handover/label.ts';
+import type { HandoverMode } from '../handover/mode.ts';
+import type { Host } from '../host/host.ts';
+import type { System } from '../image/system.ts';
+import type { UserError } from '../io/error.ts';
+import { sizeText } from '../io/size.ts';
+import type { Evaluated } from '../nix/found-image.ts';
+import type { Nix } from '../nix/nix.ts';
+import { chooseTags } from '../publish/target.ts';
+import { type Destination, formatDestination } from '../registry/destination.ts';
+import { trialError } from '../trial/report.ts';
+import { failedTests, NO_TESTS, recordOf, type Trial } from '../trial/trial.ts';
+import {
+  type Delivered,
+  type HandingOver,
+  handOverByArtifact,
+  handOverInFolder,
+  NOT_DELIVERED,
+} from './handing-over.ts';
+import { runTests, type TestInputs } from './image-tests.ts';
+import type { Places } from './places.ts';
+import { type ReuseInputs, reuseOf } from './reuse.ts';
+import { buildTools } from './wiring.ts';
+
+/** An image to build and hand over. */
+export interface HandoverTask {
+  readonly evaluated: Evaluated;
+  readonly name: string;
+  readonly tag: string | null;
+  readonly system: System;
+  /** All that the image has. */
+  readonly systems: readonly System[];
+  readonly mode: HandoverMode;
+  /** The registry that gets the layers, in mode `registry`. */
+  readonly to: Destination | undefined;
+}
+
+export interface HandoverInputs extends ReuseInputs, TestInputs {
+  readonly out: string | undefined;
+  readonly call: string | undefined;
+  readonly retentionDays: number | undefined;
+  readonly stagingTag: boolean;
+}
+
+interface Tools {
+  readonly job: Job | undefined;
+  readonly host: Host;
+  readonly places: Places;
+  readonly nix: Nix;
+}
+
+export interface MadeHandover {
+  readonly image: BuiltImage;
+  readonly label: HandoverLabel;
+  readonly trial: Trial;
+  readonly mode: HandoverMode;
+  readonly delivered: Delivered;
+  readonly bytesSent: number;
+  /** Where tests failed: nothing is handed over then. */
+  readonly failure?: UserError;
+}
+
+/** Builds an image, tries it and hands it over. Throws UserError as the steps do; temporary files are gone then. */
+export async function makeHandover(
+  { evaluated, name, tag, system, systems, mode, to }: HandoverTask,
+  inputs: HandoverInputs,
+  { job, host, places, nix }: Tools,
+): Promise<MadeHandover> {
+  const label: HandoverLabel = {
+    version: 1,
+    name,
+    tag,
+    system,
+    systems: [...systems],
+    mode: to ? 'registry' : 'artifact',
+    destination: to ? formatDestination(to) : null,
+    run: job ? { id: job.runId, attempt: job.attempt, job: job.job } : null,
+    call: inputs.call ?? null,
+    tests: NO_TESTS,
+  };
+  const handover = await handingOver(label, mode, inputs, job, host, places);
+  const layers = to ? places.openForWriting(to) : handover.repository;
+  try {
+    // The fan-in will move these tags; what is under them now is what was published before.
+    const before = to ? [{ repository: layers, tags: chooseTags(to, [], tag) }] : [];
+    const reuse = await reuseOf(inputs, before, places, host);
+    const task = { ...evaluated, repositories: [layers], ...reuse };
+    const tools = await buildTools(host, nix, places);
+    const image = task.kind === 'foreign' ? await buildForeign(task, tools) : await buildFromNix(task, tools);
+    const definition = task.kind === 'foreign' ? undefined : task.definition;
+    const trial = await runTests(definition, { ...image, repository: layers }, inputs, host);
+    const made = { image, label, trial, bytesSent: layers.bytesSent };
+    if (failedTests(trial).length > 0) {
+      await Promise.all([layers.abandon(), handover.repository.abandon()]);
+      return { ...made, mode: 'none', delivered: NOT_DELIVERED, failure: trialError(name, trial) };
+    }
+    if (to && inputs.stagingTag) await layers.tag(stagingTag(label), image.manifest);
+    if (to) await layers.close();
+    await writeHandover(handover.repository, image, { ...label, tests: recordOf(trial) });
+    await reuse.journal.clear();
+    return { ...made, mode, delivered: await handover.deliver(), bytesSent: layers.bytesSent };
+  } catch (error) {
+    if (host.signal.aborted)
+      host.log.warn(`stopped; ${sizeText(layers.bytesSent)} are at ${layers.name}, under no tag`);
+    await Promise.all([layers.abandon(), handover.repository.abandon()]);
+    throw error;
+  }
+}
+
+function handingOver(
+  label: HandoverLabel,
+  mode: HandoverMode,
+  { out, retentionDays }: Pick<HandoverInputs, 'out' | 'retentionDays'>,
+  job: Job | undefined,
+  host: Host,
+  places: Places,
+): HandingOver | Promise<HandingOver> {
+  if (job) return handOverByArtifact(label, { mode, retentionDays }, job, host, places);
+  return handOverInFolder(out ?? join('handover', `${label.name.replaceAll('/', '-')}-${label.system}`), host, places);
+}
+
+/** Named by run, so that two runs at once keep their images apart. */
+const stagingTag = ({ system, run }: HandoverLabel): string => `staging-${system}-${run?.id ?? 'local'}`;

@@ -1,0 +1,70 @@
+import type { Host } from '../host/host.ts';
+import type { System } from '../image/system.ts';
+import type { PlannedImage } from '../plan/plan.ts';
+import { joinMarks, markPublished, type PublishedPlaces } from '../plan/published.ts';
+import { chooseTags } from '../publish/target.ts';
+import type { Destination } from '../registry/destination.ts';
+import { type DestinationTemplate, destinationOf } from '../registry/destination-template.ts';
+import { inFolder, type Places } from './places.ts';
+import type { AskedTags } from './tags.ts';
+
+/** What clients pull when they are told nothing: most likely what a branch or release began with. */
+const USUAL_TAG = 'latest';
+
+/** The tags at the destinations that count. */
+export interface CountedTags {
+  /** Those that were named; they alone count then. */
+  readonly named: readonly string[];
+  /** Those that a publish would move; undefined for the image's own. */
+  readonly moved: AskedTags | undefined;
+}
+
+interface MarkInputs {
+  readonly to: readonly DestinationTemplate[];
+  readonly systems: readonly System[];
+  readonly force: boolean;
+}
+
+/** Marks what of the images is published at every destination, and which systems any of them would lose. */
+export async function markAtAll(
+  images: readonly PlannedImage[],
+  { to, systems, force }: MarkInputs,
+  tags: CountedTags,
+  host: Host,
+  places: Places,
+): Promise<readonly PlannedImage[]> {
+  if (to.length === 0) return images;
+  const placesOf = (template: DestinationTemplate) => (image: PlannedImage) =>
+    publishedPlaces(image, template, tags, host, places);
+  const options = { systems, reuse: !force };
+  const marked = await Promise.all(to.map((template) => markPublished(images, placesOf(template), options, host.log)));
+  return images.map((_, at) => joinMarks(marked.flatMap((all) => all[at] ?? [])));
+}
+
+/** The tags whose images count: those that were named, or those that a publish would move, then the image's own and the usual one. */
+function publishedPlaces(
+  { name, tag }: PlannedImage,
+  to: DestinationTemplate,
+  { named, moved }: CountedTags,
+  { cwd }: Host,
+  places: Places,
+): PublishedPlaces {
+  const destination = inFolder(destinationOf(to, name), cwd);
+  const toMove = chooseTags(destination, moved?.of(name) ?? [], tag);
+  const usual = [...toMove, ...(tag === null ? [] : [tag]), USUAL_TAG];
+  const references = named.length > 0 ? named : [...new Set(usual)];
+  return {
+    references,
+    moved: toMove,
+    open: (reference) => places.openForReading(withTag(destination, reference)),
+  };
+}
+
+/** The same place under another tag; an archive for docker names its image in another way, and is never read. */
+function withTag(destination: Destination, tag: string): Destination {
+  if (destination.kind === 'registry') {
+    const { host, repository } = destination.reference;
+    return { kind: 'registry', reference: { host, repository, tag } };
+  }
+  return destination.kind === 'docker-archive' ? destination : { ...destination, tag };
+}

@@ -1,0 +1,79 @@
+import type { Host } from '../host/host.ts';
+import type { System } from '../image/system.ts';
+import { UserError } from '../io/error.ts';
+import { type DiscoverOptions, discover, type Source } from '../nix/discover.ts';
+import { needsImport } from '../nix/failure.ts';
+import { parseAttributePath } from '../nix/installable.ts';
+import type { Nix } from '../nix/nix.ts';
+import { listed } from '../nix/not-image.ts';
+import { type Chosen, chooseImages } from '../plan/images.ts';
+import { joinChosen } from '../plan/join.ts';
+import { noImages } from '../plan/nothing.ts';
+import { isWarning, problemsError } from '../plan/problems.ts';
+import { sourceText } from '../plan/report.ts';
+
+/** What is searched for images: flakes, or one file. Throws UserError `input`. */
+export function sourcesOf(flakes: readonly string[], file: string | undefined, attr: string | undefined): Source[] {
+  if (file !== undefined) {
+    if (flakes.length === 0) return [{ kind: 'file', file, path: parseAttributePath(attr ?? '') }];
+    throw new UserError('input', `both ${flakes[0]} and --file ${file} are given`, {
+      hint: 'Name a flake or a file, not both.',
+    });
+  }
+  if (attr !== undefined) {
+    throw new UserError('input', '--attr is given without --file', {
+      hint: 'A flake is searched as a whole; choose with images: NAME.',
+    });
+  }
+  return [...new Set(flakes.length > 0 ? flakes : ['.'])].map(flakeSource);
+}
+
+function flakeSource(flake: string): Source {
+  if (!flake.includes('#') && !flake.startsWith('-')) return { kind: 'flake', flake };
+  throw new UserError('input', `${JSON.stringify(flake)} is no flake`, {
+    hint: 'Name the flake alone, for instance . or github:org/repo; choose images with images: NAME.',
+  });
+}
+
+/**
+ * The images of all sources, each evaluated once. Throws UserError `evaluation` where there is none at all, and what
+ * `discover` throws.
+ */
+export async function imagesOf(
+  sources: readonly Source[],
+  globs: readonly string[],
+  options: DiscoverOptions & { readonly systems: readonly System[] },
+  nix: Nix,
+  { log }: Host,
+): Promise<Chosen> {
+  const chosen: Chosen[] = [];
+  for (const source of sources) {
+    const found = await log.group(`Evaluate ${sourceText(source)}`, () => discover(nix, source, options));
+    chosen.push(chooseImages(found, { images: globs, systems: options.systems, source: planSource(source) }));
+  }
+  const all = joinChosen(chosen);
+  if (all.images.length > 0) return all;
+  throw problemsError(all.problems) ?? noImages(sources.map(sourceText).join(', '), all.leftOut, globs);
+}
+
+const planSource = (source: Source) =>
+  source.kind === 'flake' ? { flake: source.flake, file: null } : { flake: null, file: source.file };
+
+/** Warnings at most; the summary says how many there are. */
+const MOST_WARNINGS = 10;
+
+/** Packages fail to evaluate for many a reason that concerns no image; of what looks like one it is news. */
+export function warnOfBroken({ leftOut }: Pick<Chosen, 'leftOut'>, { log }: Host): void {
+  const news = leftOut.filter(isWarning);
+  for (const item of leftOut) {
+    const write = news.indexOf(item) < MOST_WARNINGS && isWarning(item) ? log.warn : log.debug;
+    write(`left out: ${item.attr}: ${item.why}`);
+  }
+  if (news.length > MOST_WARNINGS) log.warn(`left out: ${news.length - MOST_WARNINGS} more that look like images`);
+  const imports = leftOut.filter((item) => item.broken && !isWarning(item) && needsImport(item.why));
+  if (imports.length === 0) return;
+  log.warn(
+    `left out: ${listed(imports.map(({ attr }) => attr))}: cannot be looked at without building what they import; ` +
+      'should images be among them, allow-import-from-derivation shows',
+  );
+}

@@ -1,0 +1,180 @@
+import type { Host } from '../host/host.ts';
+import type { Digest } from '../image/digest.ts';
+import { annotatedKey } from '../image/image-key.ts';
+import { manifestSchema } from '../image/manifest.ts';
+import type { System } from '../image/system.ts';
+import { UserError } from '../io/error.ts';
+import { parseJson } from '../io/json.ts';
+import { fileInstallable, type Installable, installableText, parseInstallable } from '../nix/installable.ts';
+import { isNeeded, type Plan, type PlannedImage, type PlannedJob } from '../plan/plan.ts';
+import { lostSystems } from '../plan/problems.ts';
+import type { PlanSource } from '../plan/source.ts';
+import { jobParts, type Part } from '../publish/part.ts';
+import { checkPlatforms } from '../publish/platforms.ts';
+import { type Destination, formatDestination } from '../registry/destination.ts';
+import { type DestinationTemplate, destinationOf, parseDestinationTemplate } from '../registry/destination-template.ts';
+import type { CollectHandovers } from './collecting.ts';
+import { isSamePlace } from './handover-trust.ts';
+import { inFolder, type Places } from './places.ts';
+import type { Publishing } from './publish-image.ts';
+
+/** What a publish of a plan is told beside the plan. */
+export interface PlanInputs {
+  readonly image: string | undefined;
+  readonly to: readonly DestinationTemplate[];
+  readonly system: readonly System[];
+  readonly allowMissing: boolean;
+  readonly buildMissing: boolean;
+}
+
+/**
+ * What an image of the plan is made of: published, handed over or, where that is asked for, to be built here. Throws
+ * UserError `platforms` where a build job has left nothing.
+ */
+export async function partsOf(
+  image: PlannedImage,
+  plan: Plan,
+  { allowMissing, buildMissing, to: destinations }: PlanInputs,
+  collect: CollectHandovers,
+  { places, host, nix, reuseFrom }: Publishing,
+): Promise<Part[]> {
+  const lost = lostSystems(image);
+  if (lost && !allowMissing) throw lost;
+  const planned = plan.to.map(parseDestinationTemplate);
+  const needed = image.jobs.filter(isNeeded);
+  const layerPlaces = (name: string): Destination[] => [
+    ...planned.map((template) => destinationOf(template, name)),
+    ...destinations.map((template) => destinationOf(template, name)),
+    ...reuseFrom,
+  ];
+  const wanted = {
+    image: image.name,
+    call: plan.call,
+    system: needed.map(({ system }) => system),
+    places: layerPlaces,
+  };
+  const handed = needed.length > 0 ? await collect(wanted, true) : [];
+  for (const part of handed) checkKey(part, needed);
+  const systems = image.jobs.map(({ system }) => system);
+  const published = await Promise.all(
+    image.jobs.map(async ({ system, key, published: manifest }): Promise<Part[]> => {
+      if (manifest === null) return [];
+      const [first, ...others] = placesAt(planned, image.name);
+      const from = inFolder(first, host.cwd);
+      const all = [from, ...others.map((place) => inFolder(place, host.cwd))];
+      const { repository } = await places.openForReading(atDigest(from, manifest));
+      const origin = `${repository.name}@${manifest}`;
+      if (!reuseFrom.some((place) => isSamePlace(inFolder(place, host.cwd), from))) {
+        for (const template of destinations) {
+          const other = inFolder(destinationOf(template, image.name), host.cwd);
+          if (!all.some((place) => isSamePlace(other, place))) await checkHasToo(other, manifest, origin, places);
+        }
+      }
+      return [
+        { kind: 'published', name: image.name, tag: image.tag, system, systems, origin, manifest, key, repository },
+      ];
+    }),
+  );
+  const parts = [...handed, ...published.flat()];
+  if (buildMissing) {
+    const lacking = needed.filter(({ system }) => !handed.some((part) => part.system === system));
+    for (const { installable, systems: open } of jobsTogether(image.source, lacking)) {
+      const wanted = { systems: open, handed: new Set<System>(), allowMissing };
+      parts.push(...(await jobParts(await nix(), installable, wanted)));
+    }
+  }
+  if (!allowMissing) checkExpired(parts, systems, plan, host);
+  checkPlatforms(parts, systems, allowMissing);
+  return systems.flatMap((system) => parts.filter((part) => part.system === system));
+}
+
+/**
+ * What is published at the plan's destination is believed there; another destination must have it already. Throws UserError
+ * `handover`.
+ */
+async function checkHasToo(other: Destination, manifest: Digest, origin: string, places: Places): Promise<void> {
+  if (other.kind === 'registry') {
+    const { repository } = await places.openForReading(atDigest(other, manifest));
+    if (await repository.getManifest(manifest)) return;
+  }
+  throw new UserError('handover', `${origin} is published, but not yet at ${formatDestination(other)}`, {
+    hint: 'Name it with `reuse-from` to copy it from there, or plan with `force`, so that it is built for both.',
+  });
+}
+
+/** As a build job would be told. */
+const installableOf = ({ flake, file }: PlanSource, attr: string): Installable =>
+  file === null ? parseInstallable(`${flake}#${attr}`) : fileInstallable(file, attr || undefined);
+
+/** Jobs that differ in their system alone are evaluated together. */
+function jobsTogether(source: PlanSource, jobs: readonly PlannedJob[]) {
+  const groups = new Map<string, { installable: Installable; systems: System[] }>();
+  for (const { attr, system } of jobs) {
+    const installable = installableOf(source, attr);
+    // A cross-compiled image stands under another system than its own.
+    const isNative = installable.kind === 'flake' && installable.system === system;
+    const open = isNative ? { ...installable, system: undefined } : installable;
+    const key = installableText(open);
+    const group = groups.get(key);
+    if (group) group.systems.push(system);
+    else groups.set(key, { installable: open, systems: [system] });
+  }
+  return groups.values();
+}
+
+/** Where the plan has seen what is published; every one of them has it. */
+const placesAt = (planned: readonly DestinationTemplate[], name: string): [Destination, ...Destination[]] => {
+  const [first, ...others] = planned.map((template) => destinationOf(template, name));
+  if (first) return [first, ...others];
+  throw new UserError('input', `the plan says that ${name} is published, but not where`, {
+    hint: 'Give the output of `nix-images plan` as it is.',
+  });
+};
+
+const atDigest = (destination: Destination, digest: PlannedJob['published']): Destination => {
+  if (destination.kind === 'registry' && digest !== null) {
+    const { host, repository } = destination.reference;
+    return { kind: 'registry', reference: { host, repository, digest } };
+  }
+  // Any tag will do to open a layout: the manifest is asked for by its digest.
+  return destination.kind === 'oci' ? { ...destination, tag: destination.tag ?? 'latest' } : destination;
+};
+
+/** A build job that evaluated something else than the plan did must not pass for it. Throws UserError `handover`. */
+function checkKey(part: Part, jobs: readonly PlannedJob[]): void {
+  if (part.kind !== 'handover') return;
+  const { annotations } = parseJson(part.handover.manifest.bytes, manifestSchema, part.origin);
+  const planned = jobs.find(({ system }) => system === part.system)?.key;
+  if (annotatedKey({ annotations }) === planned) return;
+  throw new UserError('handover', `${part.origin} holds another image than was planned for ${part.system}`, {
+    hint: 'Build with the same commit and the same arguments for Nix as were planned with.',
+  });
+}
+
+const DAY_MS = 24 * 3600 * 1000;
+
+/**
+ * Throws UserError `handover` where build jobs left nothing that is still there, and the run is so old that this would be no
+ * wonder: GitHub's "re-run failed jobs" runs no build job that succeeded, so it would end here for ever.
+ */
+function checkExpired(
+  parts: readonly Part[],
+  systems: readonly System[],
+  { plannedAt }: Plan,
+  { kind }: Pick<Host, 'kind'>,
+): void {
+  const missing = systems.filter((system) => !parts.some((part) => part.system === system));
+  const days = plannedAt === null ? 0 : Math.floor((Date.now() - Date.parse(plannedAt)) / DAY_MS);
+  if (kind === 'terminal' || missing.length === 0 || days < 1) return;
+  const age = days === 1 ? 'a day' : `${days} days`;
+  throw new UserError(
+    'handover',
+    `no image for ${missing.join(' and ')}: what its build job handed over has expired, for this was planned ${age} ago`,
+    {
+      hint:
+        'Choose "Re-run all jobs": "Re-run failed jobs" does not build again what was built well. Handovers are kept as ' +
+        'long as the input retention-days of build says.',
+      docs: 'workflow-run.md',
+    },
+  );
+}

@@ -1,0 +1,34 @@
+import type { Job } from '../github/job.ts';
+import { type DestinationTemplate, destinationOf } from '../registry/destination-template.ts';
+import type { Places } from './places.ts';
+import type { AskedTags } from './tags.ts';
+
+/** Where what may be published goes. */
+interface Wanted {
+  readonly to: readonly DestinationTemplate[];
+  /** Images that there are; any of them is enough to find credentials where there are none yet. */
+  readonly names: readonly string[];
+}
+
+/** Nothing that the run could publish has a tag. */
+export const NO_RULE = 'Nothing is published: no rule of `tags` applies to this run.';
+
+/** Why a run publishes nothing, as a sentence; undefined where it may. `job` is undefined outside a workflow. */
+export async function whyNotPublish(
+  job: Job | undefined,
+  tags: AskedTags | undefined,
+  { to, names }: Wanted,
+  places: Places,
+): Promise<string | undefined> {
+  if (job?.isFork) return "Nothing is published for a fork's pull request.";
+  if (job?.isMergeQueue) return 'Nothing is published for a merge queue: the push that follows does it.';
+  if (tags?.any === false) return NO_RULE;
+  if (tags && names.length > 0 && names.every((name) => tags.of(name).length === 0)) return NO_RULE;
+  if (!job?.isDependabot) return undefined;
+  // Dependabot's runs have its own secrets alone, of which there are none mostly.
+  for (const template of to) {
+    if (await places.hasCredentials(destinationOf(template, names[0] ?? 'name'))) continue;
+    return `Nothing is published for Dependabot: this run has no login for ${template.text}.`;
+  }
+  return undefined;
+}
