@@ -4,6 +4,7 @@
   "tag"
   "system"
   "copyToRoot"
+  "replaceable"
   "rootFiles"
   "config"
   "files"

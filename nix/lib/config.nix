@@ -31,12 +31,18 @@ let
 
   variable =
     name: value:
-    if builtins.isBool value || value == null || builtins.isList value then
+    if builtins.isBool value || builtins.isList value then
       throw "mkImage: config.Env.${name}: expected a string, got a ${builtins.typeOf value}"
     else
       "${name}=${toString (plain "mkImage: config.Env.${name}" value)}";
 
-  envOf = env: if builtins.isAttrs env then builtins.attrValues (builtins.mapAttrs variable env) else env;
+  # null takes away a variable that a ready image would set.
+  envOf =
+    env:
+    if builtins.isAttrs env then
+      map (name: variable name env.${name}) (builtins.filter (name: env.${name} != null) (builtins.attrNames env))
+    else
+      env;
 
   commandOf =
     name: command:

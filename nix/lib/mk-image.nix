@@ -24,17 +24,17 @@ let
 
   # A tree for the image's root: whole store paths only, for the engine merges them as they are.
   treeOf =
-    value:
+    argument: value:
     let
       path = "${value}";
       whole = builtins.match "${builtins.storeDir}/[^/]+" (builtins.unsafeDiscardStringContext path) != null;
     in
     if !(builtins.isPath value || isDerivationLike value || builtins.isString value) then
-      throw "mkImage: copyToRoot: expected derivations, paths or strings, got a ${builtins.typeOf value}"
+      throw "mkImage: ${argument}: expected derivations, paths or strings, got a ${builtins.typeOf value}"
     else if whole then
       path
     else
-      throw "mkImage: copyToRoot: '${path}' is no whole store path";
+      throw "mkImage: ${argument}: '${path}' is no whole store path";
 
   # Base images: `name@sha256:…`, or an archive in the store.
   baseOf =
@@ -106,7 +106,9 @@ in
 given:
 let
   args = argumentsOf "mkImage" known (attrsOf "mkImage" given);
-  trees = toList (args.copyToRoot or [ ]);
+  copyToRoot = toList (args.copyToRoot or [ ]);
+  replaceable = toList (args.replaceable or [ ]);
+  trees = copyToRoot ++ replaceable;
   fileSources = map (file: file.source or file) (
     builtins.filter builtins.isAttrs (builtins.attrValues (args.files or { }))
   );
@@ -117,7 +119,8 @@ let
     tag = args.tag or null;
     system = args.system or (inferSystem (trees ++ fileSources));
     buildSystem = builderOf (trees ++ fileSources);
-    copyToRoot = map treeOf trees;
+    copyToRoot = map (treeOf "copyToRoot") copyToRoot;
+    replaceable = map (treeOf "replaceable") replaceable;
     rootFiles = args.rootFiles or "link";
     config = configOf (args.config or { });
     files = filesOf (args.files or { });
@@ -142,6 +145,6 @@ in
 builtins.fromJSON (text (builtins.toJSON (image // { tests = testsOf (args.tests or { }); })))
 // {
   roots = map (root: builtins.mapAttrs (_: value: if value == null then null else text value) root) (
-    roots ++ plainRoots roots (image.copyToRoot ++ sources ++ base)
+    roots ++ plainRoots roots (image.copyToRoot ++ image.replaceable ++ sources ++ base)
   );
 }

@@ -19,10 +19,8 @@ export async function readImageClosure(nix: Nix, definition: Definition, gcRootD
   const known = await readClosure(nix, paths);
   if (known.missing.length === 0) return known;
   // What is there already may show that all that building would be in vain.
-  checkCollisions(
-    definition.copyToRoot.filter((path) => known.valid.has(path) && isHere(fromText(path))),
-    storeTree,
-  );
+  const isThere = (path: string): boolean => known.valid.has(path) && isHere(fromText(path));
+  checkCollisions(definition.copyToRoot.filter(isThere), storeTree, definition.replaceable.filter(isThere));
   const missing = new Set(known.missing);
   await realise(
     nix,

@@ -22,7 +22,9 @@ export interface ReadyLayer {
 
 /** Store paths that a layer reads. */
 export const pathsRead = (layer: Layer): string[] =>
-  (layer.kind === 'store' ? layer.paths : [...layer.copyToRoot, ...layer.sources]).map((info) => info.path);
+  (layer.kind === 'store' ? layer.paths : [...layer.copyToRoot, ...layer.replaceable, ...layer.sources]).map(
+    (info) => info.path,
+  );
 
 /** Throws UserError `digest` or `build` as `ImagePaths.take` does. */
 export async function readyStore(layer: StoreLayer, paths: ImagePaths): Promise<ReadyLayer> {

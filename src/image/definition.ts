@@ -136,6 +136,10 @@ export const definitionSchema = z
       .describe('System that builds these programs: another one where they are cross-compiled.'),
     roots: z.array(rootSchema),
     copyToRoot: z.array(storePathSchema).default([]).describe('Store paths whose trees are merged into /.'),
+    replaceable: z
+      .array(storePathSchema)
+      .default([])
+      .describe('Further store paths for /, whose files those of copyToRoot replace.'),
     rootFiles: z
       .enum(['link', 'copy'])
       .default('link')

@@ -41,9 +41,15 @@ const keyOf = (value: { readonly [name: string]: Json }): string =>
  * them counts.
  */
 export function definitionKey(definition: Definition, system: System): string {
-  const { name: _name, tag: _tag, tests: _tests, buildSystem: _builder, roots, created, format, ...rest } = definition;
+  const { name: _name, tag: _tag, tests: _tests, buildSystem: _builder, roots, ...said } = definition;
+  const { created, format, replaceable, ...rest } = said;
   // Left out where they say nothing, so that images made before there were such fields are known still.
-  const content = { ...rest, ...(created === null ? {} : { created }), ...(format === 'oci' ? {} : { format }) };
+  const content = {
+    ...rest,
+    ...(created === null ? {} : { created }),
+    ...(format === 'oci' ? {} : { format }),
+    ...(replaceable.length === 0 ? {} : { replaceable }),
+  };
   const paths = [...new Set(roots.map(({ outPath }) => outPath))].sort();
   const overBase = definition.fromImage === null ? {} : { overBase: BASE_PROFILE_VERSION };
   return keyOf({ kind: 'definition', ...overBase, definition: { ...content, system, roots: paths } as Json });

@@ -30,6 +30,8 @@ export interface StoreOverBase {
 export interface RootLayer {
   readonly kind: 'root';
   readonly copyToRoot: readonly StorePathInfo[];
+  /** What gives way to it. */
+  readonly replaceable: readonly StorePathInfo[];
   readonly rootFiles: Definition['rootFiles'];
   readonly files: Definition['files'];
   /** Store paths that `files` takes content from. */
@@ -70,15 +72,16 @@ export function rootLayer(definition: Definition, closure: Closure, base: string
   const files = Object.values(definition.files);
   const sources = files.flatMap((file) => (file.type === 'source' ? [storePathOf(file.source)] : []));
   const accounts = accountFiles(definition.users, definition.groups);
-  if (definition.copyToRoot.length === 0 && files.length === 0 && !accounts && !definition.includeNixDB)
-    return undefined;
+  const trees = [...definition.copyToRoot, ...definition.replaceable];
+  if (trees.length === 0 && files.length === 0 && !accounts && !definition.includeNixDB) return undefined;
   return {
     kind: 'root',
     copyToRoot: definition.copyToRoot.map(info),
+    replaceable: definition.replaceable.map(info),
     rootFiles: definition.rootFiles,
     files: definition.files,
     sources: [...new Set(sources)].sort().map(info),
-    linked: reachableFrom([...definition.copyToRoot, ...sources], infos),
+    linked: reachableFrom([...trees, ...sources], infos),
     accounts,
     database: definition.includeNixDB ? { closure, roots: definition.roots.map((root) => root.outPath) } : undefined,
     over: base === undefined ? undefined : { base, users: definition.users, groups: definition.groups },
@@ -126,6 +129,7 @@ const storeEntries = (layer: StoreLayer): { [key: string]: Json } => ({
 const rootEntries = (layer: RootLayer): { [key: string]: Json } => ({
   entries: [
     ...layer.copyToRoot.map((info) => pathEntry(info, `root-${layer.rootFiles}`)),
+    ...layer.replaceable.map((info) => pathEntry(info, `replaceable-${layer.rootFiles}`)),
     ...layer.sources.map((info) => pathEntry(info, 'source')),
     ...layer.linked.map((info) => pathEntry(info, 'linked')),
   ],

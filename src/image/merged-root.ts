@@ -40,6 +40,8 @@ interface Merging {
   /** The packages' nodes behind the merged ones, for collisions. */
   readonly behind: Map<RootNode, TreeNode>;
   readonly collisions: Collision[];
+  /** Packages whose part gives way to that of a package which is none of them. */
+  readonly replaceable: ReadonlySet<string>;
 }
 
 /**
@@ -47,12 +49,17 @@ interface Merging {
  * A package's own relative link is kept where its target is in the merged tree, and leads into the store where it
  * is not. Two packages may bring the same name if both bring the same thing. A link to a directory merges with a
  * directory of another package (`sbin -> bin` beside `sbin/`). Indexes of a package's own files that others have too
- * (`share/info/dir`) are left out, as nixpkgs' buildEnv does.
+ * (`share/info/dir`) are left out, as nixpkgs' buildEnv does. Where the two differ, what is `replaceable` gives way to what is not.
  *
  * Throws UserError `definition` for collisions, naming all.
  */
-export function mergeRoot(storePaths: readonly string[], files: 'link' | 'copy', source: TreeSource): RootDirectory {
-  const { root, merging } = mergeTrees(storePaths, files, source);
+export function mergeRoot(
+  storePaths: readonly string[],
+  files: 'link' | 'copy',
+  source: TreeSource,
+  replaceable: readonly string[] = [],
+): RootDirectory {
+  const { root, merging } = mergeTrees(storePaths, files, source, replaceable);
   refuse(merging.collisions);
   settleLinks(root, root, [], merging);
   return root;
@@ -62,14 +69,33 @@ export function mergeRoot(storePaths: readonly string[], files: 'link' | 'copy',
  * Throws as `mergeRoot` would, of store paths that are there before the others are built: only what cannot come out
  * otherwise.
  */
-export function checkCollisions(storePaths: readonly string[], source: TreeSource): void {
-  refuse(mergeTrees(storePaths, 'link', source).merging.collisions.filter(({ certain }) => certain));
+export function checkCollisions(
+  storePaths: readonly string[],
+  source: TreeSource,
+  replaceable: readonly string[] = [],
+): void {
+  refuse(mergeTrees(storePaths, 'link', source, replaceable).merging.collisions.filter(({ certain }) => certain));
 }
 
-function mergeTrees(storePaths: readonly string[], files: 'link' | 'copy', source: TreeSource) {
+function mergeTrees(
+  storePaths: readonly string[],
+  files: 'link' | 'copy',
+  source: TreeSource,
+  replaceable: readonly string[],
+) {
+  // A package that stands in both lists is wanted for itself.
+  const wanted = new Set(storePaths);
+  const rest = replaceable.filter((path) => !wanted.has(path));
   const root = emptyDirectory('copyToRoot');
-  const merging: Merging = { files, source, links: new Map(), behind: new Map(), collisions: [] };
-  for (const storePath of storePaths) {
+  const merging: Merging = {
+    files,
+    source,
+    links: new Map(),
+    behind: new Map(),
+    collisions: [],
+    replaceable: new Set(rest),
+  };
+  for (const storePath of [...storePaths, ...rest]) {
     const tree = source.read(fromText(storePath));
     if (tree?.type !== 'directory') {
       throw new UserError(
@@ -148,6 +174,7 @@ function mergeNodes(
   const left = present.type === 'directory' ? present : directoryBehind(present, at, merging);
   const right = node.type === 'directory' ? node : linkedDirectory(node, merging.source);
   if (!left || !right) {
+    if (merging.replaceable.has(origin) && !merging.replaceable.has(present.origin)) return present;
     const certain = [before, node].every((one) => one?.type !== 'symlink' || followInStore(one, merging.source));
     merging.collisions.push({ at, first: present.origin, second: origin, certain });
     return present;

@@ -29,6 +29,7 @@ export function assembleRoot(
     layer.copyToRoot.map((info) => info.path),
     layer.rootFiles,
     source,
+    layer.replaceable.map((info) => info.path),
   );
   for (const [path, node] of accountNodes(layer, base)) addFile(root, path, node);
   if (database && base) checkDatabase(base);
@@ -74,12 +75,17 @@ function addDatabase(root: RootDirectory, database: Uint8Array, roots: readonly 
   }
 }
 
-/** The database's files belong to whoever owns their folder, which `files` may state: a user who is not root runs Nix. */
+/**
+ * The database's files belong to whoever owns their folder, and to a group that may write to it, which `files` may state: a user
+ * who is not root runs Nix.
+ */
 function giveDatabaseToOwner(root: RootDirectory): void {
   const folder = nodeAt(root, NIX_DB_FOLDER.split('/').slice(1).map(fromText));
   if (folder?.type !== 'directory') return;
   const { uid, gid } = folder;
-  for (const [name, node] of folder.children) folder.children.set(name, { ...node, uid, gid });
+  const mode = FILE_MODE | (folder.mode & 0o020);
+  for (const [name, node] of folder.children)
+    folder.children.set(name, node.type === 'file' ? { ...node, uid, gid, mode } : { ...node, uid, gid });
 }
 
 const text = (content: string, mode: number, origin: string): RootNode & { type: 'file' } => ({

@@ -53,6 +53,7 @@ describe('the key of a definition', () => {
     ['the database', { includeNixDB: true }],
     ['the time', { created: 1 }],
     ['the format', { format: 'docker' }],
+    ['what is replaceable', { replaceable: [path('a')] }],
   ])('changes with %s', (_what, change) => {
     expect(key(change)).not.toBe(key());
   });

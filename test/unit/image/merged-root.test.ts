@@ -15,6 +15,31 @@ const shown = (root: RootDirectory, path: string): string => {
   return node?.type === 'symlink' ? `-> ${toText(node.target)}` : (node?.type ?? 'nothing');
 };
 
+describe('what is replaceable', () => {
+  const built: Sketch = {
+    dir: { bin: { dir: { git: { run: 'minimal' }, sh: { run: 'sh' } } }, share: 'a file', man: { dir: { git: '' } } },
+  };
+  const named: Sketch = {
+    dir: { bin: { dir: { git: { run: 'whole' } } }, share: { dir: { doc: '' } }, man: 'a file' },
+  };
+  const packages = { [A]: named, [B]: built };
+
+  test('gives way to what is named, and is there where nothing is', () => {
+    const root = mergeRoot([A], 'link', sketchSource(packages), [B]);
+    expect(shown(root, '/bin/git')).toBe(`-> ${A}/bin/git`);
+    expect(shown(root, '/bin/sh')).toBe(`-> ${B}/bin/sh`);
+    expect(shown(root, '/share/doc')).toBe(`-> ${A}/share/doc`);
+    expect(shown(root, '/man')).toBe(`-> ${A}/man`);
+  });
+
+  test('is wanted for itself when it is named too, and collides with its own kind', () => {
+    expect(shown(mergeRoot([B], 'link', sketchSource(packages), [B]), '/bin/git')).toBe(`-> ${B}/bin/git`);
+    expect(() => mergeRoot([A, B], 'link', sketchSource(packages), [B])).toThrow('paths collide');
+    expect(() => mergeRoot([], 'link', sketchSource(packages), [A, B])).toThrow('paths collide');
+    expect(() => checkCollisions([A], sketchSource(packages), [B])).not.toThrow();
+  });
+});
+
 describe('mergeRoot', () => {
   const cases: { name: string; packages: Record<string, Sketch>; files?: 'link' | 'copy'; path: string; is: string }[] =
     [

@@ -28,6 +28,7 @@ function assemble({ files = {}, a, b, users = {}, groups = {}, database }: Own, 
   const layer: RootLayer = {
     kind: 'root',
     copyToRoot: Object.keys(packages).map(info),
+    replaceable: [],
     rootFiles: 'link',
     files: own.files as Record<string, DefinitionFile>,
     sources: [],

@@ -22,6 +22,7 @@ function assemble(
   const layer: RootLayer = {
     kind: 'root',
     copyToRoot: [info(A)],
+    replaceable: [],
     rootFiles: 'link',
     files: filesOf(files),
     sources: [],
@@ -68,10 +69,13 @@ describe('assembleRoot', () => {
     expect(rootNodeAt(root, '/tmp/x')).toMatchObject({ type: 'file' });
   });
 
-  test('gives the database of Nix to whoever owns its folder', () => {
+  test('gives the database of Nix to whoever owns its folder, and to a group that may write there', () => {
     const folder = { '/nix/var/nix/db': { type: 'directory', uid: 1000, gid: 100 } };
+    const shared = { '/nix/var/nix/db': { type: 'directory', mode: '0775' } };
+    const database = rootNodeAt(assemble(shared, undefined, undefined, new Uint8Array(1)), '/nix/var/nix/db/db.sqlite');
+    expect(database).toMatchObject({ mode: 0o664 });
     const root = assemble(folder, undefined, undefined, new Uint8Array(1));
-    expect(rootNodeAt(root, '/nix/var/nix/db/db.sqlite')).toMatchObject({ uid: 1000, gid: 100 });
+    expect(rootNodeAt(root, '/nix/var/nix/db/db.sqlite')).toMatchObject({ uid: 1000, gid: 100, mode: 0o644 });
     expect(rootNodeAt(assemble({}, undefined, undefined, new Uint8Array(1)), '/nix/var/nix/db/schema')).toMatchObject({
       uid: 0,
       gid: 0,
