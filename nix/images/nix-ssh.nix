@@ -12,9 +12,7 @@
 let
   # The interpreter by its store path, so that scripts need nothing of the merged root.
   script = file: {
-    text = builtins.replaceStrings [ "#!/bin/bash" "@tini@" ] [ "#!${pkgs.bashInteractive}/bin/bash" "${pkgs.tini}/bin/tini" ] (
-      builtins.readFile file
-    );
+    text = builtins.replaceStrings [ "#!/bin/bash" ] [ "#!${pkgs.bashInteractive}/bin/bash" ] (builtins.readFile file);
     mode = "0555";
   };
 
@@ -28,36 +26,43 @@ import ./nix.nix (
   checked
   // {
     inherit name;
+    own = {
+      title = "nix-ssh";
+      access = "server";
+      # sshd ends its sessions itself.
+      signals = "-s";
+    };
     config = {
-      Entrypoint = [
-        "/lib/nix-ssh/sh"
-        "/lib/nix-ssh/start"
-      ];
-      Cmd = [ "serve" ];
+      Cmd = [ "/lib/nix-ssh/serve" ];
       WorkingDir = "/root";
       ExposedPorts."22/tcp" = { };
+      # In nanoseconds.
+      Healthcheck = {
+        Test = [
+          "CMD"
+          "/lib/nix-ssh/healthy"
+        ];
+        Interval = 60 * 1000 * 1000 * 1000;
+        Timeout = 10 * 1000 * 1000 * 1000;
+      };
       Labels."org.opencontainers.image.description" = "A remote builder for Nix over SSH";
     }
     // config;
     files = {
-      "/lib/nix-ssh/sh" = {
-        source = "${pkgs.busybox-sandbox-shell}/bin/busybox";
-        mode = "0555";
-      };
-      "/lib/nix-ssh/start" = script ./nix-ssh/start.sh;
       "/lib/nix-ssh/serve" = script ./nix-ssh/serve.sh;
       "/lib/nix-ssh/session" = script ./nix-ssh/session.sh;
-      "/lib/nix-ssh/fill" = script ./nix-ssh/fill.sh;
+      "/lib/nix-ssh/keys" = script ./nix-ssh/keys.sh;
+      "/lib/nix-ssh/healthy" = script ./nix-ssh/healthy.sh;
       "/lib/nix-ssh/sshd_config" = ./nix-ssh/sshd_config;
       # Not locked, for sshd lets no locked account in; nobody has a password all the same.
       "/etc/shadow" = {
         text = "root:*:1::::::\n";
         mode = "0600";
       };
-      # Where sshd's unprivileged part lives: nixpkgs' and Debian's.
-      "/run/sshd" = {
+      # A key mounted into it is hidden from builds.
+      "/etc/nix-ssh" = {
         directory = true;
-        mode = "0755";
+        mode = "0700";
       };
     }
     // files;

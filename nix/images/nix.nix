@@ -1,11 +1,16 @@
 # Nix in a minimal Linux user space: to build flakes in, on a laptop or as a CI job's container.
-# `variant` says who runs Nix: "root" (single user), "user" (single user, uid 1000), "daemon" (nix-daemon for all users).
+# `variant` says who runs Nix: "root" (single user), "user" (single user, and any user of the group), "daemon" (nix-daemon for
+# all users).
 # What else `mkImage` takes is added to the image's own: packages, settings, files, users, variables.
 {
   pkgs,
   mkImage,
   name ? "nix",
   variant ? "root",
+  uid ? 1000,
+  gid ? 0,
+  user ? "nix",
+  group ? user,
   packages ? [ ],
   settings ? { },
   config ? { },
@@ -13,56 +18,122 @@
   users ? { },
   groups ? { },
   tests ? { },
+  # What nix-ssh has in another way.
+  own ? { },
   ...
 }@given:
 let
   inherit (import ../lib/check.nix) attrsOf;
   inherit (import ../lib/packages.nix) packagesOf;
 
+  # The interpreter by its store path, so that scripts need nothing of the merged root.
+  script = file: {
+    text = builtins.replaceStrings (builtins.attrNames words) (builtins.attrValues words) (builtins.readFile file);
+    mode = "0555";
+  };
+  words = {
+    "#!/bin/bash" = "#!${pkgs.bashInteractive}/bin/bash";
+    "@tini@" = "${pkgs.tini}/bin/tini";
+    "@coreutils@" = "${pkgs.coreutils}";
+    "@title@" = chosen.title or "nix";
+    "@access@" = chosen.access or "root";
+    "@signals@" = chosen.signals or "-s -g";
+    "@before@" = chosen.before or "";
+    "@uid@" = toString uid;
+    "@gid@" = toString gid;
+  };
+
   variants = {
     root = {
       owner = 0;
-      account = "root";
+      group = 0;
       home = "/root";
+      homeMode = "0700";
+      folderMode = "0755";
       settings.build-users-group = "nixbld";
     };
+    # All of it belongs to a group too, so that any user of that group can run Nix: OpenShift takes random ones, of group 0.
     user = {
-      owner = 1000;
-      account = "nix";
-      home = "/home/nix";
+      owner = uid;
+      group = gid;
+      home = "/home/${user}";
+      homeMode = "0770";
+      folderMode = "0775";
+      access = "user";
       # Who may not change users builds as himself.
       settings.build-users-group = "";
-      config.User = "1000:1000";
-      users.nix = {
-        uid = 1000;
-        home = "/home/nix";
+      config.User = "${toString uid}:${toString gid}";
+      users.${user} = {
+        inherit uid gid;
+        home = "/home/${user}";
       };
+      groups = if gid == 0 then { } else { ${group}.gid = gid; };
     };
     daemon = variants.root // {
-      packages = [ pkgs.tini ];
-      config.Entrypoint = [
-        "${pkgs.tini}/bin/tini"
-        "--"
-        "/bin/with-nix-daemon"
-      ];
+      # A command that ends may still have something to say to the daemon, which ends with the container.
+      signals = "-s";
+      before = "/bin/with-nix-daemon";
       config.Cmd = [ ];
-      files."/bin/with-nix-daemon" = {
-        text = builtins.replaceStrings [ "/bin/bash" ] [ "${pkgs.bashInteractive}/bin/bash" ] (builtins.readFile ./with-nix-daemon.sh);
-        mode = "0755";
-      };
+      files = {
+        "/bin/with-nix-daemon" = script ./nix/daemon.sh;
+      }
+      // builtins.listToAttrs (
+        map (name: {
+          name = others.${name}.home;
+          value = {
+            directory = true;
+            mode = "0700";
+            inherit (others.${name}) uid;
+            gid = others.${name}.uid;
+          };
+        }) (builtins.attrNames others)
+      );
+      users = others;
+    };
+  };
+  # Whom the daemon serves without further ado: the numbers that containers, GitHub's runner and nobody have.
+  others = {
+    nix = {
+      uid = 1000;
+      home = "/home/nix";
+    };
+    runner = {
+      uid = 1001;
+      home = "/home/runner";
+    };
+    nobody = {
+      uid = 65534;
+      home = "/home/nobody";
     };
   };
   chosen =
     variants.${variant}
-      or (throw "nix image: unknown variant '${toString variant}'; there are ${builtins.concatStringsSep ", " (builtins.attrNames variants)}");
-  inherit (chosen) owner home account;
+      or (throw "nix image: unknown variant '${toString variant}'; there are ${builtins.concatStringsSep ", " (builtins.attrNames variants)}")
+    // own;
+  inherit (chosen) owner home;
 
-  directory = mode: owner: {
+  # Arguments that would be passed over.
+  forUser = builtins.filter (argument: given ? ${argument}) [
+    "uid"
+    "gid"
+    "user"
+    "group"
+  ];
+  arguments =
+    if variant != "user" && forUser != [ ] then
+      throw "${name}: ${builtins.head forUser}: only the variant \"user\" takes it; accounts are added by users"
+    else if variant == "user" && uid == 0 then
+      throw "${name}: uid: expected a user that is not root, whose variant is \"root\""
+    else
+      given;
+
+  directory = mode: owner: group: {
     directory = true;
     inherit mode;
     uid = owner;
-    gid = owner;
+    gid = group;
   };
+  stateFolder = directory chosen.folderMode owner chosen.group;
 
   builders = builtins.genList (at: "nixbld${toString (at + 1)}") 32;
   builderNumber = builder: 30000 + builtins.fromJSON (builtins.substring 6 (-1) builder);
@@ -91,10 +162,7 @@ let
   bundle = "/etc/ssl/certs/ca-bundle.crt";
 
   # What is declared for the image itself. No trial of a build asks caches, and emulated ones cannot filter system calls.
-  trial = {
-    entrypoint = chosen.config.Entrypoint or [ ];
-    env.NIX_CONFIG = "substituters =\nfilter-syscalls = false";
-  };
+  trial.env.NIX_CONFIG = "substituters =\nfilter-syscalls = false";
 
   # Where programs that were not built by Nix look for the C library's loader: the runner's own node is one of them.
   loader = {
@@ -102,18 +170,35 @@ let
     aarch64-linux = "/lib/ld-linux-aarch64.so.1";
   };
   system = pkgs.stdenv.hostPlatform.system;
+
+  # Written down where no volume hides it: what the image needs of its store.
+  complete =
+    image:
+    let
+      described = mkImage image;
+      paths = map (root: root.outPath) (builtins.filter (root: root.outPath != described.fromImage) described.roots);
+      unique = builtins.attrNames (builtins.listToAttrs (map (name: { inherit name; value = null; }) paths));
+      roots."/lib/nix-images/roots".text = builtins.concatStringsSep "" (map (path: "${path}\n") unique);
+    in
+    mkImage (image // { files = roots // image.files; });
 in
-mkImage (
-  removeAttrs given [
+complete (
+  removeAttrs arguments [
     "pkgs"
     "mkImage"
     "variant"
+    "uid"
+    "gid"
+    "user"
+    "group"
     "packages"
     "settings"
+    "own"
   ]
   // {
     inherit name;
-    copyToRoot = [
+    # What the user names replaces it.
+    replaceable = [
       pkgs.nix
       pkgs.bashInteractive
       pkgs.coreutils
@@ -126,13 +211,21 @@ mkImage (
       pkgs.gnugrep
       pkgs.gnused
       pkgs.cacert
-    ]
-    ++ chosen.packages or [ ]
-    ++ packagesOf "${name}: packages" pkgs packages
-    ++ (if builtins.isList given.copyToRoot or [ ] then given.copyToRoot or [ ] else [ given.copyToRoot ]);
+      pkgs.curl
+      pkgs.less
+      pkgs.which
+      pkgs.tini
+    ];
+    copyToRoot =
+      packagesOf "${name}: packages" pkgs packages
+      ++ (if builtins.isList given.copyToRoot or [ ] then given.copyToRoot or [ ] else [ given.copyToRoot ]);
     includeNixDB = true;
 
     config = {
+      Entrypoint = [
+        "/lib/nix-images/sh"
+        "/lib/nix-images/start"
+      ];
       Cmd = [ "${pkgs.bashInteractive}/bin/bash" ];
       WorkingDir = home;
       Labels."org.opencontainers.image.description" = "Nix in a minimal Linux user space";
@@ -142,11 +235,11 @@ mkImage (
     // {
       Env = {
         PATH = "${home}/.nix-profile/bin:/nix/var/nix/profiles/default/bin:/bin";
-        HOME = home;
-        USER = account;
+        # No HOME and no USER: they would be the same for each user of `podman exec --user`. Runtimes take HOME from /etc/passwd.
         LANG = "C.UTF-8";
-        # There is no pager, and logs need none.
-        PAGER = "cat";
+        TZDIR = "/usr/share/zoneinfo";
+        # Of what fits on the screen nothing is left to wait for.
+        LESS = "-FRX";
         SSL_CERT_FILE = bundle;
         NIX_SSL_CERT_FILE = bundle;
         GIT_SSL_CAINFO = bundle;
@@ -167,18 +260,29 @@ mkImage (
       "/etc/nsswitch.conf".text = "passwd: files\ngroup: files\nhosts: files dns\n";
       "/etc/os-release".text = "ID=nix-images\nNAME=\"Nix in a container\"\n";
       "/etc/ssl/certs/ca-certificates.crt".target = "${pkgs.cacert}/etc/ssl/certs/ca-bundle.crt";
+      "/etc/services".target = "${pkgs.iana-etc}/etc/services";
+      "/etc/protocols".target = "${pkgs.iana-etc}/etc/protocols";
+      "/usr/share/zoneinfo".target = "${pkgs.tzdata}/share/zoneinfo";
+      "/lib/nix-images/sh" = {
+        source = "${pkgs.busybox-sandbox-shell}/bin/busybox";
+        mode = "0555";
+      };
+      "/lib/nix-images/start" = script ./nix/start.sh;
+      "/lib/nix-images/run" = script ./nix/run.sh;
+      "/lib/nix-images/fill" = script ./nix/fill.sh;
       "/usr/bin/env".target = "${pkgs.coreutils}/bin/env";
       ${loader.${system}}.target = "${pkgs.nix-ld}/libexec/nix-ld";
-      "/tmp" = directory "1777" 0;
-      "/var/tmp" = directory "1777" 0;
-      "/var/empty" = directory "0555" 0;
-      ${home} = directory "0700" owner;
+      "/tmp" = directory "1777" 0 0;
+      "/var/tmp" = directory "1777" 0 0;
+      "/var/empty" = directory "0555" 0 0;
+      ${home} = directory chosen.homeMode owner chosen.group;
       # The database's files belong to whoever owns its folder.
-      "/nix/store" = directory "1775" owner;
-      "/nix/var/nix" = directory "0755" owner;
-      "/nix/var/nix/db" = directory "0755" owner;
-      "/nix/var/nix/gcroots" = directory "0755" owner;
-      "/nix/var/log/nix" = directory "0755" owner;
+      "/nix/store" = directory "1775" owner chosen.group;
+      "/nix/var/nix" = stateFolder;
+      "/nix/var/nix/db" = stateFolder;
+      "/nix/var/nix/gcroots" = stateFolder;
+      "/nix/var/nix/gcroots/image" = stateFolder;
+      "/nix/var/log/nix" = stateFolder;
     }
     // chosen.files or { }
     // files;
@@ -205,11 +309,13 @@ mkImage (
     // chosen.users or { }
     // users;
     groups = {
+      root.gid = 0;
       nixbld = {
         gid = 30000;
         members = builders;
       };
     }
+    // chosen.groups or { }
     // groups;
 
     tests = {
@@ -233,6 +339,9 @@ mkImage (
         ${loader.${system}} = true;
         "/etc/ssl/certs/ca-certificates.crt".text = "BEGIN CERTIFICATE";
         "/etc/nix/nix.conf".text = "flakes";
+        "/etc/services".text.matches = "^ssh\\s+22/tcp";
+        "/etc/protocols".text.matches = "^tcp\\s+6";
+        "/usr/share/zoneinfo/Europe/Berlin" = true;
         "/tmp".mode = "1777";
         "/var/tmp".mode = "1777";
       };

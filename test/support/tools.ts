@@ -70,7 +70,8 @@ export async function uniqueTempDir(name = 'test'): Promise<TempDir> {
   const remove = async (): Promise<void> => {
     await chmod(path, 0o700).catch(() => undefined);
     if (process.getuid?.() !== 0) await runProgram('chmod', ['-R', 'u+rwX', path]);
-    await rm(path, { recursive: true, force: true });
+    // podman may still be tidying up after a container that has ended.
+    await rm(path, { recursive: true, force: true, maxRetries: 10 });
   };
   return { path, remove, [Symbol.asyncDispose]: remove };
 }

@@ -1,6 +1,7 @@
 #!/bin/bash
 # Starts sshd with the keys that the container was given. Its sessions can do nothing but talk to Nix.
 set -euo pipefail
+umask 077
 
 refuse() {
   printf 'nix-ssh: %s\n' "$@" >&2
@@ -15,38 +16,68 @@ case $port in
   '' | *[!0-9]*) refuse "SSH_PORT is '$port', expected a port number." ;;
 esac
 
+# For root alone, for builds run without a sandbox and may read whatever is open to all.
 run=/run/nix-ssh
-mkdir -p "$run"
+# sshd's own is nixpkgs' /var/empty and Debian's /run/sshd, which a volume at /run hides.
+rm -rf "$run" 2>/dev/null && mkdir -p "$run" && mkdir -p -m 0755 /run/sshd ||
+  refuse '/run cannot be written to.' 'With a read-only root, mount a tmpfs there (podman: --tmpfs /run; Kubernetes: an emptyDir in memory).'
 mounted=/etc/nix-ssh
-# A copy, for sshd refuses keys that somebody else may write, as owners of mounts look.
-{
-  if [ -n "${AUTHORIZED_KEYS:-}" ]; then printf '%s\n' "$AUTHORIZED_KEYS"; fi
-  if [ -f "$mounted/authorized_keys" ]; then cat "$mounted/authorized_keys"; fi
-} >"$run/authorized_keys"
-ssh-keygen -l -f "$run/authorized_keys" >/dev/null 2>&1 ||
-  refuse "no public key that may log in: neither in the variable AUTHORIZED_KEYS nor in the file $mounted/authorized_keys." \
-    'Give one, such as: podman run -e AUTHORIZED_KEYS="$(cat ~/.ssh/id_ed25519.pub)" …'
+
+printf '%s\n' "${AUTHORIZED_KEYS:-}" >"$run/authorized_keys"
+/lib/nix-ssh/keys check || refuse 'Give one, such as: podman run -e AUTHORIZED_KEYS="$(cat ~/.ssh/id_ed25519.pub)" …'
 
 # Beside the store, so that a new container on the same volume is the same host to its clients.
 own=/nix/var/nix-ssh
 key=ssh_host_ed25519_key
+hostKey=$run/$key
+
+# Makes a host key that is there whole or not at all, however many containers start on one volume, and whatever one that was
+# killed has left.
+makeKey() {
+  local folder
+  folder=$(mktemp -d "$own/new.XXXXXX")
+  ssh-keygen -q -t ed25519 -N '' -C nix-ssh -f "$folder/key"
+  sync "$folder/key"
+  ln "$folder/key" "$own/$key" 2>/dev/null || [ -s "$own/$key" ]
+  rm -rf "$folder"
+}
+
+# Whether builds can read the file, tried as one of their users.
+isOpen() {
+  chroot --userspec=30001:30000 --groups=30000 / "$(type -P test)" -r "$1" 2>/dev/null
+}
+
 if [ -f "$mounted/$key" ]; then
-  install -m 0600 "$mounted/$key" "$run/$key"
-  hostKey=$run/$key
+  from=$mounted/$key
+  ! isOpen "$from" || refuse "$from can be read by every build." \
+    'Mount it so that only root can read it (mode 0400; a Secret of Kubernetes: defaultMode: 0400).'
 else
-  hostKey=$own/$key
-  if [ ! -f "$hostKey" ]; then
-    mkdir -p "$own"
-    chmod 0700 "$own"
-    ssh-keygen -q -t ed25519 -N '' -C nix-ssh -f "$own/new"
-    mv "$own/new" "$hostKey"
-    rm "$own/new.pub"
-  fi
+  from=$own/$key
+  mkdir -p "$own"
+  # Groups of a volume (fsGroup) must not open it.
+  chmod 0700 "$own"
+  # Of a start that was broken off, by a kill or a loss of power, and not of a container that starts at this moment.
+  find "$own" -maxdepth 1 -name 'new*' -mmin +5 -exec rm -rf {} +
+  if [ -e "$from" ] && [ ! -s "$from" ]; then rm -f "$from"; fi
+  [ -e "$from" ] || makeKey
 fi
-publicKey=$(ssh-keygen -y -f "$hostKey") || refuse "$hostKey is no private key for ssh."
+# A copy, mended: ssh wants it for the owner alone, with ends of lines as Unix has them and one at the end.
+printf '%s\n' "$(tr -d '\r' <"$from")" >"$hostKey"
+publicKey=$(ssh-keygen -y -P '' -f "$hostKey" </dev/null) ||
+  refuse "$from is not a private key for ssh, or one with a passphrase." "Mount another, or delete it: a new one is made where there is none."
 echo "nix-ssh: the host key, for known_hosts: $publicKey"
+
+server=(-f /lib/nix-ssh/sshd_config -h "$hostKey" -p "$port")
+sshd=$(type -P sshd)
+# Many clients come from one address (a cluster, a network behind NAT), and one that fails must not lock the others out, as
+# OpenSSH 9.8 and newer would. Older ones do not know the option.
+for option in PerSourcePenalties=no; do
+  if "$sshd" -t "${server[@]}" -o "$option" 2>/dev/null; then server+=(-o "$option"); fi
+done
 
 # Sessions of sshd start without the container's variables.
 unset AUTHORIZED_KEYS
-(umask 077 && export -p >"$run/environment")
-exec "$(type -P sshd)" -D -e -f /lib/nix-ssh/sshd_config -h "$hostKey" -p "$port"
+export -p >"$run/environment"
+echo "$$" >"$run/pid"
+umask 022
+exec "$sshd" -D -e "${server[@]}"

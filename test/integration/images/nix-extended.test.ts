@@ -19,8 +19,8 @@ const NIXPKGS = `{
     legacyPackages = lib.genAttrs [ "x86_64-linux" "aarch64-linux" ] (system:
       let package = name: derivation { inherit name system; builder = "/none"; };
       in lib.genAttrs [
-        "bashInteractive" "busybox-sandbox-shell" "cacert" "coreutils" "findutils" "gitMinimal" "glibc" "gnugrep"
-        "gnused" "gnutar" "gzip" "jq" "nix" "nix-ld" "openssh" "tini" "xz"
+        "bashInteractive" "busybox-sandbox-shell" "cacert" "coreutils" "curl" "findutils" "gitMinimal" "glibc" "gnugrep"
+        "gnused" "gnutar" "gzip" "iana-etc" "jq" "less" "nix" "nix-ld" "openssh" "tini" "tzdata" "which" "xz"
       ] package // { stdenv = { hostPlatform = { inherit system; }; cc.cc.lib = package "gcc-lib"; }; });
   };
 }`;

@@ -6,12 +6,41 @@ import { type ProgramResult, runProgram } from '../../support/tools.ts';
 
 /** What the images are made of, under Debian's names. */
 const PACKAGES = [
-  ...['bash', 'ca-certificates', 'coreutils', 'findutils', 'git', 'grep', 'gzip', 'nix-bin', 'openssh-client'],
-  ...['openssh-server', 'patchelf', 'sed', 'tar', 'tini', 'xz-utils', 'jq'],
+  ...[
+    'bash',
+    'ca-certificates',
+    'coreutils',
+    'curl',
+    'findutils',
+    'git',
+    'gnu-which',
+    'grep',
+    'gzip',
+    'less',
+    'netbase',
+  ],
+  ...['nix-bin', 'openssh-client', 'openssh-server', 'patchelf', 'sed', 'tar', 'tini', 'tzdata', 'xz-utils', 'jq'],
 ];
 
+/** Debian 13, or the release that tests run on: Debian 12 in CI. */
+export type Suite = 'trixie' | 'own';
+
+let suite: Suite = 'own';
+
+/** Chooses whose packages the images of a test file are made of. */
+export const useSuite = (chosen: Suite): void => {
+  suite = chosen;
+};
+
+/** What the images are made for: emulation is tried with one release, for unpacking another one under it takes minutes. */
+export const systemsInUse = (): { readonly words: readonly string[]; readonly platforms: readonly string[] } =>
+  suite === 'own'
+    ? { words: [], platforms: ['linux/amd64', 'linux/arm64'] }
+    : { words: X86, platforms: ['linux/amd64'] };
+
 /** The folder of the stand-in for nixpkgs. */
-export const standIn = (): Promise<string> => debianPackages({ packages: PACKAGES });
+export const standIn = (): Promise<string> =>
+  debianPackages({ packages: PACKAGES, ...(suite === 'own' ? {} : { suite }) });
 
 /** Words that choose one of the images in test/fixtures/images/nix.nix. */
 export const nixImage = async (name: string): Promise<string[]> => [

@@ -6,6 +6,9 @@ import type { Podman } from '../../support/podman.ts';
 import { freePort, type ProgramResult, runProgram } from '../../support/tools.ts';
 import { type Container, startContainer } from './nix-kit.ts';
 
+/** All that sshd, Nix and its build users need, beside NET_BIND_SERVICE where ports below 1024 need it. */
+export const BUILDER_CAPABILITIES = ['CHOWN', 'DAC_OVERRIDE', 'FOWNER', 'KILL', 'SETGID', 'SETUID', 'SYS_CHROOT'];
+
 /** A client's key pair, in a folder. */
 export interface ClientKey {
   readonly file: string;
