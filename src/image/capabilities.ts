@@ -1,7 +1,7 @@
 import { UserError } from '../io/error.ts';
 
-/** linux/capability.h, in the order of their numbers. */
-const NAMES = (
+/** Names without `cap_`, of linux/capability.h, in the order of their numbers. */
+export const CAPABILITY_NAMES = (
   'chown dac_override dac_read_search fowner fsetid kill setgid setuid setpcap linux_immutable net_bind_service ' +
   'net_broadcast net_admin net_raw ipc_lock ipc_owner sys_module sys_rawio sys_chroot sys_ptrace sys_pacct sys_admin ' +
   'sys_boot sys_nice sys_resource sys_time sys_tty_config mknod lease audit_write audit_control setfcap mac_override ' +
@@ -43,13 +43,13 @@ export function capabilityAttribute(text: string, field: string): Buffer {
 }
 
 function bitsOf(name: string, field: string, text: string): bigint {
-  if (name === 'all') return (1n << BigInt(NAMES.length)) - 1n;
-  const number = NAMES.indexOf(name.replace(/^cap_/, ''));
+  if (name === 'all') return (1n << BigInt(CAPABILITY_NAMES.length)) - 1n;
+  const number = CAPABILITY_NAMES.indexOf(name.replace(/^cap_/, ''));
   if (number < 0 || !name.startsWith('cap_')) throw illegal(field, text, `"${name}" is no capability`);
   return 1n << BigInt(number);
 }
 
 const illegal = (field: string, text: string, why: string): UserError =>
   new UserError('definition', `${field}: capabilities "${text}": ${why}`, {
-    hint: `Known: all, ${NAMES.map((name) => `cap_${name}`).join(', ')}.`,
+    hint: `Known: all, ${CAPABILITY_NAMES.map((name) => `cap_${name}`).join(', ')}.`,
   });

@@ -1,5 +1,7 @@
+import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
 import { absolutePathSchema, modeSchema } from './absolute-path.ts';
+import { argument, testContainerShape } from './test-container.ts';
 
 /**
  * Tests of an image, as its definition has them. They are no part of the image: neither its content nor its key knows
@@ -14,9 +16,6 @@ const DEFAULT_TIMEOUT = 60;
 
 /** Seconds a test may ask for: beyond an hour it is no test of an image any more. */
 const MAX_TIMEOUT = 3600;
-
-// An argument vector cannot hold a zero byte.
-const argument = z.string().regex(/^[^\0]*$/, 'must not contain a zero byte');
 
 const isExpression = (text: string): boolean => {
   try {
@@ -71,47 +70,91 @@ const portSchema = z
   })
   .refine(({ path, text }) => path !== null || text === null, 'text belongs to an HTTP answer: give the path');
 
+/** What runs in one container, and what must come of it. */
+const stepShape = {
+  command: z
+    .array(argument)
+    .nullable()
+    .default(null)
+    .describe(
+      "Arguments to the image's entrypoint, or the program itself where there is none; the image's own unless given.",
+    ),
+  entrypoint: z
+    .array(argument)
+    .nullable()
+    .default(null)
+    .describe("Used instead of the image's entrypoint; an empty list for none."),
+  exitCode: z.int().min(0).max(255).default(0),
+  stdout: textSchema.nullable().default(null),
+  stderr: textSchema.nullable().default(null),
+  stdin: z.string().nullable().default(null).describe('Standard input; empty unless given.'),
+  files: z
+    .record(absolutePathSchema, fileSchema)
+    .default({})
+    .describe('Files as the command left them. A test that states nothing else starts nothing.'),
+  port: portSchema.nullable().default(null).describe('A port that must answer while the command runs.'),
+  ...testContainerShape,
+};
+
+type Step = z.infer<z.ZodObject<typeof stepShape>>;
+
+const isBelow = (path: string, folders: Readonly<Record<string, unknown>>): boolean =>
+  Object.keys(folders).some((folder) => path === folder || path.startsWith(`${folder}/`));
+
+/** What a step states that cannot be; undefined where it is sound. */
+function contradiction({
+  entrypoint,
+  command,
+  port,
+  exitCode,
+  stdout,
+  stderr,
+  stdin,
+  ...step
+}: Step): string | undefined {
+  const { files, tmpfs, volumes } = step;
+  if (entrypoint !== null && entrypoint.length + (command?.length ?? 0) === 0)
+    return 'an empty entrypoint needs a command';
+  if (port !== null && (exitCode !== 0 || [stdout, stderr, stdin].some((value) => value !== null)))
+    return 'a test of a port ends the command itself: it has no exitCode, stdout, stderr or stdin';
+  const twice = Object.keys(tmpfs).find((path) => path in volumes);
+  if (twice !== undefined) return `${twice} is a tmpfs and a volume`;
+  const gone = Object.keys(files).find((path) => isBelow(path, tmpfs));
+  if (gone !== undefined) return `${gone} is gone when the command ends: let the command look at what is in a tmpfs`;
+  const foreign = Object.entries(files).find(
+    ([path, { uid, gid }]) => isBelow(path, volumes) && (uid !== null || gid !== null),
+  );
+  return foreign && `${foreign[0]} is in a volume, where owners are not seen: let the command print them`;
+}
+
+const checkStep = (step: Step, context: z.RefinementCtx): void => {
+  const message = contradiction(step);
+  if (message !== undefined) context.addIssue({ code: 'custom', message });
+};
+
 const testSchema = z
   .strictObject({
-    command: z
-      .array(argument)
-      .nullable()
-      .default(null)
-      .describe(
-        "Arguments to the image's entrypoint, or the program itself where there is none; the image's own unless given.",
-      ),
-    entrypoint: z
-      .array(argument)
-      .nullable()
-      .default(null)
-      .describe("Used instead of the image's entrypoint; an empty list for none."),
-    exitCode: z.int().min(0).max(255).default(0),
-    stdout: textSchema.nullable().default(null),
-    stderr: textSchema.nullable().default(null),
-    stdin: z.string().nullable().default(null).describe('Standard input; empty unless given.'),
-    user: argument
+    ...stepShape,
+    timeout: z.int().min(1).max(MAX_TIMEOUT).default(DEFAULT_TIMEOUT).describe('Seconds the whole test may take.'),
+    steps: z
+      .array(z.strictObject(stepShape).superRefine(checkStep))
       .min(1)
       .nullable()
       .default(null)
-      .describe("As in podman's --user: name or number, and group after a colon."),
-    workdir: argument.startsWith('/').nullable().default(null),
-    env: z.record(z.string().regex(/^[^=\0]+$/, 'expected the name of a variable'), argument).default({}),
-    timeout: z.int().min(1).max(MAX_TIMEOUT).default(DEFAULT_TIMEOUT).describe('Seconds the whole test may take.'),
-    files: z
-      .record(absolutePathSchema, fileSchema)
-      .default({})
-      .describe('Files as the command left them. A test that states nothing else starts nothing.'),
-    port: portSchema.nullable().default(null).describe('A port that must answer while the command runs.'),
+      .describe('Containers that follow each other, instead of one; each states all that it needs.'),
   })
-  .refine(
-    ({ entrypoint, command }) => entrypoint === null || entrypoint.length + (command?.length ?? 0) > 0,
-    'an empty entrypoint needs a command',
-  )
-  .refine(
-    ({ port, exitCode, stdout, stderr, stdin }) =>
-      port === null || (exitCode === 0 && [stdout, stderr, stdin].every((value) => value === null)),
-    'a test of a port ends the command itself: it has no exitCode, stdout, stderr or stdin',
-  );
+  .superRefine(checkStep)
+  .superRefine(({ timeout: _, steps, ...step }, context) => {
+    const stated = steps && Object.keys(step).find((name) => !isDefault(name, step));
+    if (stated)
+      context.addIssue({ code: 'custom', message: `a test of several steps states ${stated} in each of them` });
+  });
+
+/** Whether a field is as it would be if nobody had written it. */
+const isDefault = (name: string, step: Step): boolean => {
+  const none: Readonly<Record<string, unknown>> = z.strictObject(stepShape).parse({});
+  return isDeepStrictEqual(none[name], step[name as keyof Step]);
+};
 
 export const testNameSchema = z
   .string()
@@ -124,6 +167,11 @@ export const imageTestsSchema = z
 
 export type ImageTests = z.infer<typeof imageTestsSchema>;
 export type ImageTest = z.infer<typeof testSchema>;
+/** One container of a test, and what must come of it. */
+export type TestStep = Step;
+
+/** The containers of a test, in their order: most tests are one. */
+export const stepsOf = ({ steps, ...test }: ImageTest): readonly TestStep[] => steps ?? [test];
 export type ExpectedText = z.infer<typeof textSchema>;
 export type ExpectedFile = z.infer<typeof fileSchema>;
 export type ExpectedPort = z.infer<typeof portSchema>;

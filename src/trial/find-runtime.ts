@@ -31,6 +31,15 @@ const PROBE: Record<Program, readonly string[]> = {
   docker: ['version', '--format', '{{.Server.Version}}'],
 };
 
+/**
+ * A user namespace for podman with root. The first numbers above those that a machine's own users have by convention; nothing
+ * but the tests' containers, which end with them, gets files of these owners.
+ */
+const OWN_NAMESPACE = ['--uidmap=0:100000:65536', '--gidmap=0:100000:65536'];
+
+/** What docker says of its daemon where every container is in a user namespace: `userns-remap`, or a daemon without root. */
+const ALL_IN_NAMESPACES = /name=(userns|rootless)\b/;
+
 /** What a program says that has started a container and found no program `PROBED` in it; the same for both. */
 const NOT_FOUND = 127;
 const PROBED = '/missing';
@@ -71,9 +80,20 @@ async function probe(program: Program, exec: Exec): Promise<{ readonly runtime: 
   if (result.exitCode !== 0 || !version || !/^[\w.+~-]+$/.test(version)) return { why: lastLine(result) };
   // A machine's default may be no network at all; without root, podman knows best what it can do.
   const network = program === 'podman' && rootless === 'true' ? undefined : 'bridge';
-  const runtime = { program, label: `${program} ${version}`, network, run };
+  const userNamespace = await namespaceOptions(program, rootless === 'true', run);
+  const runtime = { program, label: `${program} ${version}`, network, userNamespace, run };
   const refusal = await tryOut(runtime);
   return refusal === undefined ? { runtime } : { why: refusal };
+}
+
+async function namespaceOptions(
+  program: Program,
+  rootless: boolean,
+  run: Runtime['run'],
+): Promise<readonly string[] | undefined> {
+  if (program === 'podman') return rootless ? [] : OWN_NAMESPACE;
+  const { stdout } = await run(['info', '--format', '{{json .SecurityOptions}}']);
+  return ALL_IN_NAMESPACES.test(stdout) ? [] : undefined;
 }
 
 /**

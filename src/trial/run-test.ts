@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { ContainerConfig } from '../image/definition.ts';
 import type { OciPlatform } from '../image/descriptor.ts';
-import type { ImageTest } from '../image/image-tests.ts';
+import { type ImageTest, stepsOf, type TestStep } from '../image/image-tests.ts';
 import type { ExecResult } from '../io/exec.ts';
 import { askPort, expectation, type PortTools } from './ask-port.ts';
 import { checkFiles } from './check-files.ts';
@@ -9,7 +9,7 @@ import { checkText, type Mismatch } from './check-text.ts';
 import { type ContainerPlan, commandLine, createArgs, onlyLooks, runArgs, typed } from './container-args.ts';
 import { createOutput, type Output } from './output.ts';
 import { callRuntime, type Runtime, removeContainer } from './runtime.ts';
-import { lastLines, type TestResult } from './trial.ts';
+import { lastLines, type TestFailure, type TestResult } from './trial.ts';
 
 /** Milliseconds that the container program has to end once its container was taken from it. */
 const GRACE = 10_000;
@@ -27,11 +27,13 @@ export interface LoadedImage {
   readonly name: string;
   readonly platform: OciPlatform;
   readonly config: ContainerConfig;
+  /** What the names of its volumes begin with. */
+  readonly volumes: string;
 }
 
-/** One test while it runs. */
+/** One step of a test while it runs; most tests have one. */
 interface Run {
-  readonly test: ImageTest;
+  readonly step: TestStep;
   readonly plan: ContainerPlan;
   readonly output: Output;
   readonly tools: TestTools;
@@ -40,7 +42,7 @@ interface Run {
 }
 
 /**
- * Runs one test in a container of its own, which is gone afterwards, whatever comes of it. A test that fails or reaches its
+ * Runs one test in a container of its own, or one for each step, which are gone afterwards, whatever comes of it. A test that fails or reaches its
  * time limit is a result. Throws UserError `test` where the container program itself fails, `cancelled` when `signal` fires.
  */
 export async function runTest(
@@ -61,19 +63,29 @@ export async function runTest(
   // At once, and not when the program has ended: what ignores SIGINT would use up the seconds a cancelled job has left.
   const stopping = Promise.withResolvers<void>();
   over.addEventListener('abort', () => removeContainer(runtime, container).then(stopping.resolve), { once: true });
-  const plan = { container, image: image.name, platform: image.platform };
-  const run: Run = { test, plan, output: createOutput(), tools, over };
+  const { volumes, platform } = image;
+  const plan = { container, image: image.name, platform, volumes };
+  let failure: TestFailure | null = null;
   try {
-    const mismatch = await carryOut(run).catch((error: unknown) => {
-      if (signal.aborted || !limit.signal.aborted) throw error;
-      return undefined;
-    });
-    signal.throwIfAborted();
-    const late = limit.signal.aborted
-      ? { expected: mismatch?.expected ?? `an end within ${test.timeout} s`, got: lateText(test, mismatch) }
-      : undefined;
-    const wrong = late ?? mismatch;
-    const failure = wrong ? { command: words(test, image), ...wrong, output: lastLines(run.output.both()) } : null;
+    const steps = stepsOf(test);
+    for (const [at, step] of steps.entries()) {
+      // The container before has the name.
+      if (at > 0) await removeContainer(runtime, container);
+      const run: Run = { step, plan, output: createOutput(), tools, over };
+      const mismatch = await carryOut(run).catch((error: unknown) => {
+        if (signal.aborted || !limit.signal.aborted) throw error;
+        return undefined;
+      });
+      signal.throwIfAborted();
+      const late = limit.signal.aborted
+        ? { expected: mismatch?.expected ?? `an end within ${test.timeout} s`, got: lateText(test, mismatch) }
+        : undefined;
+      const wrong = late ?? mismatch;
+      if (!wrong) continue;
+      const command = `${words(step, image)}${steps.length > 1 ? ` (step ${at + 1} of ${steps.length})` : ''}`;
+      failure = { command, ...wrong, output: lastLines(run.output.both()) };
+      break;
+    }
     // A machine's clock may be set back meanwhile.
     const milliseconds = Math.max(0, Math.round(clock.now() - started));
     return { name, passed: failure === null, milliseconds, failure };
@@ -87,30 +99,32 @@ export async function runTest(
 const lateText = ({ timeout }: ImageTest, mismatch: Mismatch | undefined): string =>
   mismatch ? `${mismatch.got} within ${timeout} s` : `no end within its time limit, so it was ended`;
 
-const words = (test: ImageTest, { config }: LoadedImage): string =>
-  onlyLooks(test) ? 'none: the image is only looked into' : typed(commandLine(test, config));
+const words = (step: TestStep, { config }: LoadedImage): string =>
+  onlyLooks(step) ? 'none: the image is only looked into' : typed(commandLine(step, config));
 
 async function carryOut(run: Run): Promise<Mismatch | undefined> {
-  const { test, plan, tools, over } = run;
-  if (onlyLooks(test)) {
-    await callRuntime(tools.runtime, createArgs(plan), over);
+  const { step, plan, tools, over } = run;
+  // Between two steps, where nothing was there to be ended.
+  if (over.aborted) return undefined;
+  if (onlyLooks(step)) {
+    await callRuntime(tools.runtime, createArgs(step, tools.runtime, plan), over);
     return lookAtFiles(run);
   }
-  if (test.port) return tryPort(run);
+  if (step.port) return tryPort(run);
   const ended = await runContainer(run);
   if (over.aborted) return undefined;
   const mismatch =
-    checkExit(test, ended, tools.runtime) ??
-    (test.stdout ? checkText('stdout', test.stdout, run.output.stdout()) : undefined) ??
-    (test.stderr ? checkText('stderr', test.stderr, ended.stderr) : undefined);
+    checkExit(step, ended, tools.runtime) ??
+    (step.stdout ? checkText('stdout', step.stdout, run.output.stdout()) : undefined) ??
+    (step.stderr ? checkText('stderr', step.stderr, ended.stderr) : undefined);
   return mismatch ?? lookAtFiles(run);
 }
 
-const lookAtFiles = ({ test, plan, tools, over }: Run): Promise<Mismatch | undefined> =>
-  checkFiles({ ...tools, container: plan.container }, test.files, over);
+const lookAtFiles = ({ step, plan, tools, over }: Run): Promise<Mismatch | undefined> =>
+  checkFiles({ ...tools, container: plan.container }, step.files, over);
 
 /** Runs the container to its end. The time limit takes the container away; the program that waits for it ends then. */
-async function runContainer({ test, plan, output, tools, over }: Run): Promise<ExecResult> {
+async function runContainer({ step, plan, output, tools, over }: Run): Promise<ExecResult> {
   const { runtime, clock } = tools;
   const [stuck, ended] = [new AbortController(), new AbortController()];
   const watch = (): void => {
@@ -122,8 +136,8 @@ async function runContainer({ test, plan, output, tools, over }: Run): Promise<E
   over.addEventListener('abort', watch, { once: true });
   const { readStdout: onStdout, onStderrLine } = output;
   try {
-    return await runtime.run(runArgs(test, runtime, plan), {
-      ...(test.stdin === null ? {} : { input: test.stdin }),
+    return await runtime.run(runArgs(step, runtime, plan), {
+      ...(step.stdin === null ? {} : { input: step.stdin }),
       onStdout,
       onStderrLine,
       signal: stuck.signal,
@@ -141,7 +155,7 @@ const MEANING: Readonly<Record<number, string>> = {
   137: 'it was killed',
 };
 
-function checkExit({ exitCode }: ImageTest, ended: ExecResult, { program }: Runtime): Mismatch | undefined {
+function checkExit({ exitCode }: TestStep, ended: ExecResult, { program }: Runtime): Mismatch | undefined {
   if (ended.exitCode === exitCode) return undefined;
   const meaning = MEANING[ended.exitCode];
   const got = `exit code ${ended.exitCode}${meaning ? ` (${program}: ${meaning})` : ''}`;
@@ -150,8 +164,8 @@ function checkExit({ exitCode }: ImageTest, ended: ExecResult, { program }: Runt
 
 /** Asks the port while the command runs, then looks at the files, and leaves the end of the command to the caller. */
 async function tryPort(run: Run): Promise<Mismatch | undefined> {
-  const { test, plan, tools, over } = run;
-  const port = test.port;
+  const { step, plan, tools, over } = run;
+  const port = step.port;
   if (!port) return undefined;
   const running = runContainer(run);
   const gone = new AbortController();

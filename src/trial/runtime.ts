@@ -10,6 +10,8 @@ export interface Runtime {
   readonly label: string;
   /** The network in which a port can be published; undefined for the program's own choice. */
   readonly network: string | undefined;
+  /** Options that give a container a user namespace of its own, none where all have one; undefined where it cannot be had. */
+  readonly userNamespace: readonly string[] | undefined;
   /** Runs a command of the program, such as `['rm', NAME]`, as `Exec` does. */
   readonly run: (args: readonly string[], options?: ExecOptions) => Promise<ExecResult>;
 }
@@ -38,3 +40,7 @@ export const removeContainer = (runtime: Runtime, name: string): Promise<void> =
 /** Removes an image by its name; what the machine knows by another name stays. */
 export const removeImage = (runtime: Runtime, name: string): Promise<void> =>
   cleanUp(runtime, ['rmi', '--force', name]);
+
+/** Removes a volume, if it is there. */
+export const removeVolume = (runtime: Runtime, name: string): Promise<void> =>
+  cleanUp(runtime, ['volume', 'rm', '--force', name]);

@@ -1,12 +1,15 @@
+import { randomUUID } from 'node:crypto';
 import type { Definition } from '../image/definition.ts';
+import { stepsOf } from '../image/image-tests.ts';
 import { platformOf, type System } from '../image/system.ts';
 import type { Exec } from '../io/exec.ts';
 import type { Log } from '../io/log.ts';
 import type { PortTools } from './ask-port.ts';
+import { volumeName } from './container-args.ts';
 import type { TestWith } from './find-runtime.ts';
 import { type ImageToTry, withLoadedImage } from './load-image.ts';
 import { runTest } from './run-test.ts';
-import type { Runtime } from './runtime.ts';
+import { type Runtime, removeVolume } from './runtime.ts';
 import { NOTHING_TO_TRY, secondsText, type TestResult, type Trial } from './trial.ts';
 
 export interface TrialTools extends PortTools {
@@ -33,8 +36,14 @@ export async function whyNotRun(
   if (Object.keys(tests).length === 0) return null;
   if (testWith === 'none') return 'they are switched off';
   if (!(await canRun(system))) return `this machine runs no programs for ${system}`;
-  return (await findRuntime()) ? null : 'neither podman nor docker runs containers here';
+  const runtime = await findRuntime();
+  if (!runtime) return 'neither podman nor docker runs containers here';
+  const inNamespace = allSteps(tests).some(({ userNamespace }) => userNamespace);
+  if (!inNamespace || runtime.userNamespace) return null;
+  return `${runtime.label} gives no container a user namespace of its own, which a test needs`;
 }
+
+const allSteps = (tests: Definition['tests']) => Object.values(tests).flatMap(stepsOf);
 
 /**
  * Runs the tests of an image, one after another, and says of each how it ended; or why none could be run. Nothing is left
@@ -57,13 +66,27 @@ export async function tryImage(
   return log.group(`Test ${name} for ${image.system} with ${runtime.label}`, () =>
     withLoadedImage(runtime, image, tempDir, async (loaded) => {
       const results: TestResult[] = [];
-      for (const [test, stated] of all) {
-        const target = { name: loaded, platform: platformOf(image.system), config };
-        const result = await runTest(test, stated, target, { ...tools, runtime });
-        log.info(`${result.passed ? 'passed' : 'failed'}: ${test} (${secondsText(result.milliseconds)} s)`);
-        results.push(result);
+      const target = {
+        name: loaded,
+        platform: platformOf(image.system),
+        config,
+        volumes: `nix-images-test-${randomUUID()}`,
+      };
+      try {
+        for (const [test, stated] of all) {
+          const result = await runTest(test, stated, target, { ...tools, runtime });
+          log.info(`${result.passed ? 'passed' : 'failed'}: ${test} (${secondsText(result.milliseconds)} s)`);
+          results.push(result);
+        }
+      } finally {
+        await removeVolumes(runtime, target.volumes, tests);
       }
       return { runtime: runtime.label, notRun: null, tests: results, skipped: [] };
     }),
   );
+}
+
+async function removeVolumes(runtime: Runtime, prefix: string, tests: Definition['tests']): Promise<void> {
+  const names = allSteps(tests).flatMap(({ volumes }) => Object.values(volumes).map(({ name }) => name));
+  for (const name of new Set(names)) await removeVolume(runtime, volumeName(prefix, name));
 }

@@ -153,6 +153,18 @@ describe('a test that fails says its command, what was expected and what came; n
       test: { command: ['trap "" TERM INT; echo still here; while :; do sleep 1; done'], timeout: 6 },
       says: ['expected: an end within 6 s', 'its time limit, so it was ended', '    still here'],
     },
+    'second step': {
+      test: { steps: [{ command: ['true'] }, { command: ['exit 5'] }, { command: ['true'] }] },
+      says: [/command: .*-c 'exit 5' \(step 2 of 3\)/, 'got:      exit code 5'],
+    },
+    'read-only': {
+      test: { command: ['touch /www/x'], readOnly: true },
+      says: ['got:      exit code 1', /Read-only file system/],
+    },
+    'late step': {
+      test: { steps: [{ command: ['true'] }, { command: ['sleep 60'] }], timeout: 6 },
+      says: [/'sleep 60' \(step 2 of 2\)/, 'expected: an end within 6 s'],
+    },
     flood: { test: { command: ['yes endless'], timeout: 6 }, says: ['expected: an end within 6 s', '    endless\n'] },
   };
   let built: Build;
@@ -172,7 +184,7 @@ describe('a test that fails says its command, what was expected and what came; n
 
   test('the build fails, and says how many', async () => {
     expect(built.exitCode).toBe(1);
-    expect(built.stderr).toContain(`error: test/tested: ${Object.keys(failing).length} of 16 tests failed`);
+    expect(built.stderr).toContain(`error: test/tested: ${Object.keys(failing).length} of 19 tests failed`);
     expect(built.stderr).toMatch(/^hint: Nothing was handed over/m);
     expect(built.stderr).not.toMatch(/bug:|^ {4}at /m);
     expect(built.stdout).toContain('not handed over');

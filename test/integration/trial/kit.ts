@@ -21,10 +21,11 @@ export interface TrialJob {
 export const runJob = async ({ command, tests, settings, words, env }: TrialJob): Promise<ProgramResult> =>
   runCli([command, ...(await testedImage(tests, settings)), ...words], { env });
 
-/** Fails when a container or image is left in this podman. */
+/** Fails when a container, image or volume is left in this podman. */
 export async function expectNothingLeft(podman: Podman): Promise<void> {
   expect((await podman.run(['ps', '--all', '--format', '{{.Names}} {{.Status}}'])).stdout).toBe('');
   expect((await podman.run(['images', '--all', '--format', '{{.Repository}}:{{.Tag}}'])).stdout).toBe('');
+  expect((await podman.run(['volume', 'ls', '--quiet'])).stdout).toBe('');
 }
 
 /** What the error says of one test. */
@@ -66,4 +67,35 @@ export const PASSING = {
   },
   serves: { port: { number: 8080, path: '/', text: 'hello' }, files: { '/www/index.html': true } },
   'takes a connection': { port: 8080 },
+  restricted: {
+    command: ['grep -E "^(CapBnd|NoNewPrivs)" /proc/self/status; touch /tmp/x && ls -a /tmp; touch /run/x || echo no'],
+    readOnly: true,
+    noNewPrivileges: true,
+    capabilities: { drop: ['ALL'], add: ['NET_BIND_SERVICE'] },
+    tmpfs: ['/tmp'],
+    stdout: { equals: 'CapBnd:\t0000000000000400\nNoNewPrivs:\t1\n.\n..\nx\nno\n' },
+  },
+  'runs no programs from a tmpfs': {
+    command: ['for at in /a /b; do cp /bin/busybox $at/true; $at/true || echo no; done; stat -c %a /b'],
+    tmpfs: { '/a': {}, '/b': { exec: true, mode: '0700' } },
+    stdout: { equals: 'no\n700\n' },
+  },
+  'is not root outside': {
+    command: ['read inside outside _ </proc/self/uid_map; [ $inside = 0 ] && [ $outside != 0 ]'],
+    userNamespace: true,
+  },
+  // In the order of their names; the volume is one.
+  'volume 1': {
+    volumes: { '/www': 'data', '/copy': { name: 'copy' } },
+    steps: [
+      { command: ['ls /www; echo kept >/www/file'], stdout: { equals: '' } },
+      { command: ['cat /www/file'], env: { A: 'b' }, stdout: { equals: 'kept\n' }, user: 7 },
+      { files: { '/www/file': { text: 'kept', mode: '0644' } } },
+    ],
+  },
+  'volume 2': {
+    command: ['cat /data/file /www/index.html; touch /data/x || echo no'],
+    volumes: { '/data': { name: 'data', readOnly: true }, '/www': { name: 'www', copy: true } },
+    stdout: { equals: 'kept\nhello\nno\n' },
+  },
 } as const;

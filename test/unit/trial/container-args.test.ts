@@ -1,15 +1,21 @@
 import { describe, expect, test } from 'vitest';
-import { type ImageTest, imageTestsSchema } from '../../../src/image/image-tests.ts';
+import { imageTestsSchema, stepsOf, type TestStep } from '../../../src/image/image-tests.ts';
 import { commandLine, createArgs, onlyLooks, runArgs, typed } from '../../../src/trial/container-args.ts';
-import type { Runtime } from '../../../src/trial/runtime.ts';
+import type { Program, Runtime } from '../../../src/trial/runtime.ts';
 
-const stated = (test: object): ImageTest => imageTestsSchema.parse({ one: test }).one as ImageTest;
+const stated = (test: object): TestStep => stepsOf(imageTestsSchema.parse({ one: test }).one as never)[0] as TestStep;
 
-const plan = { container: 'c', image: 'localhost/i:1', platform: { os: 'linux', architecture: 'arm64' } } as const;
-const runtime = (network?: string): Runtime => ({
-  program: 'podman',
+const plan = {
+  container: 'c',
+  volumes: 'v',
+  image: 'localhost/i:1',
+  platform: { os: 'linux', architecture: 'arm64' },
+} as const;
+const runtime = (network?: string, program: Program = 'podman'): Runtime => ({
+  program,
   label: 'podman 5',
   network,
+  userNamespace: ['--uidmap=0:9:9'],
   run: async () => ({ exitCode: 0, stdout: '', stderr: '' }),
 });
 
@@ -53,8 +59,50 @@ describe('runArgs', () => {
   });
 });
 
+describe('what a container may do and has', () => {
+  test.each<[string, object, string[], string[]]>([
+    ['a read-only root, all of it', { readOnly: true }, ['--read-only', '--read-only-tmpfs=false'], ['--read-only']],
+    [
+      'capabilities',
+      { capabilities: { drop: ['ALL'], add: ['cap_chown'] } },
+      ['--cap-drop=ALL', '--cap-add=cap_chown'],
+      ['--cap-drop=ALL', '--cap-add=cap_chown'],
+    ],
+    [
+      'no new privileges',
+      { noNewPrivileges: true },
+      ['--security-opt=no-new-privileges'],
+      ['--security-opt=no-new-privileges'],
+    ],
+    ['a user namespace', { userNamespace: true }, ['--uidmap=0:9:9'], ['--uidmap=0:9:9']],
+    [
+      'a tmpfs, empty',
+      { tmpfs: { '/tmp': {}, '/run': { mode: '0755', exec: true } } },
+      [
+        '--tmpfs=/tmp:rw,nosuid,nodev,noexec,mode=1777,notmpcopyup',
+        '--tmpfs=/run:rw,nosuid,nodev,exec,mode=0755,notmpcopyup',
+      ],
+      ['--tmpfs=/tmp:rw,nosuid,nodev,noexec,mode=1777', '--tmpfs=/run:rw,nosuid,nodev,exec,mode=0755'],
+    ],
+    [
+      'volumes',
+      { volumes: { '/a': { name: 'x' }, '/b': { name: 'x', copy: true, readOnly: true } } },
+      ['--volume=v-x:/a:rw,nocopy', '--volume=v-x:/b:ro'],
+      ['--volume=v-x:/a:rw,nocopy', '--volume=v-x:/b:ro'],
+    ],
+  ])('%s', (_name, test, podman, docker) => {
+    const end = ['--network=none', 'localhost/i:1'];
+    expect(runArgs(stated(test), runtime(), plan)).toEqual(['run', ...ALWAYS, ...podman, ...end]);
+    expect(runArgs(stated(test), runtime(undefined, 'docker'), plan)).toEqual(['run', ...ALWAYS, ...docker, ...end]);
+  });
+});
+
 test('createArgs starts nothing, and names a program where the image has none', () => {
-  expect(createArgs(plan)).toEqual(['create', ...ALWAYS, '--network=none', '--entrypoint=/', 'localhost/i:1']);
+  const end = ['--network=none', '--entrypoint=/', 'localhost/i:1'];
+  expect(createArgs(stated({}), runtime(), plan)).toEqual(['create', ...ALWAYS, ...end]);
+  const { volumes } = stated({ volumes: { '/a': { name: 'x' } } });
+  const args = createArgs(stated({ volumes }), runtime(), plan);
+  expect(args).toEqual(['create', ...ALWAYS, '--volume=v-x:/a:rw,nocopy', ...end]);
 });
 
 test.each<[string, object, boolean]>([

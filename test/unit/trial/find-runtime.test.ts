@@ -58,6 +58,29 @@ describe('auto', () => {
     expect([runtime?.label, runtime?.network]).toEqual([label, network]);
   });
 
+  test.each<[string, Machine, readonly string[] | undefined]>([
+    [
+      'podman with root makes them',
+      { podman: works('5.4.2 false'), docker },
+      ['--uidmap=0:100000:65536', '--gidmap=0:100000:65536'],
+    ],
+    ['podman without root has no other', { podman, docker }, []],
+    ['docker cannot say of one container', { podman: 'absent', docker }, undefined],
+    [
+      'docker may have them for all',
+      { podman: 'absent', docker: { ...docker, info: result(0, '["name=userns"]') } },
+      [],
+    ],
+    [
+      'nor has docker without root others',
+      { podman: 'absent', docker: { ...docker, info: result(0, '["name=rootless"]') } },
+      [],
+    ],
+  ])('user namespaces: %s', async (_name, programs, options) => {
+    const { exec, log } = machine(programs);
+    expect((await findRuntime('auto', exec, log))?.userNamespace).toEqual(options);
+  });
+
   test('says why a program is not used', async () => {
     const { exec, log } = machine({ podman: { ...podman, run: NO_RIGHTS }, docker: 'absent' });
     await findRuntime('auto', exec, log);

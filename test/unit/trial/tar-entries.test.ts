@@ -92,7 +92,7 @@ test('owners are found along links', async () => {
     await runProgram('cp', [archive('pax'), output.replace('--output=', '')]);
     return { exitCode: 0, stdout: '', stderr: '' };
   };
-  const runtime: Runtime = { program: 'podman', label: 'podman 5', network: undefined, run };
+  const runtime: Runtime = { program: 'podman', label: 'podman 5', network: undefined, userNamespace: undefined, run };
   const ownerOf = await readOwners(runtime, 'c', temp.path, new AbortController().signal);
   const owner = { uid: 1234, gid: 5678 };
   const paths = ['/file', '/absolute', '/long/up', '/long/up/../file', `/long/up/${LONG.slice(5)}/leaf`];

@@ -1,11 +1,15 @@
 import { expect, test } from 'vitest';
+import { imageTestsSchema } from '../../../src/image/image-tests.ts';
 import type { findRuntime } from '../../../src/trial/find-runtime.ts';
 import { whyNotRun } from '../../../src/trial/try-image.ts';
 
 type Tests = Parameters<typeof whyNotRun>[0];
 
-const TESTED = { tests: { runs: {} } } as unknown as Tests;
-const runtime = {} as Awaited<ReturnType<typeof findRuntime>>;
+const TESTED: Tests = { tests: imageTestsSchema.parse({ runs: {} }) };
+const IN_NAMESPACE: Tests = { tests: imageTestsSchema.parse({ runs: { steps: [{}, { userNamespace: true }] } }) };
+type Runtime = Awaited<ReturnType<typeof findRuntime>>;
+const runtime = { label: 'docker 28' } as Runtime;
+const withNamespaces = { userNamespace: [] as readonly string[] } as Runtime;
 const machine = (canRun: boolean, found: typeof runtime) => ({
   canRun: async () => canRun,
   findRuntime: async () => found,
@@ -16,6 +20,14 @@ test.each([
   ['tests that are switched off', TESTED, 'none', machine(true, runtime), 'they are switched off'],
   ['another system', TESTED, 'auto', machine(false, runtime), 'this machine runs no programs for x86_64-linux'],
   ['no program', TESTED, 'auto', machine(true, undefined), 'neither podman nor docker runs containers here'],
+  [
+    'no user namespaces',
+    IN_NAMESPACE,
+    'auto',
+    machine(true, runtime),
+    'docker 28 gives no container a user namespace of its own, which a test needs',
+  ],
+  ['user namespaces', IN_NAMESPACE, 'auto', machine(true, withNamespaces), null],
   ['all that is needed', TESTED, 'auto', machine(true, runtime), null],
 ] as const)('whether tests can run is known before the build: %s', async (_what, definition, testWith, tools, why) => {
   expect(await whyNotRun(definition, 'x86_64-linux', testWith, tools)).toBe(why);
