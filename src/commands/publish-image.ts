@@ -5,6 +5,7 @@ import type { Host } from '../host/host.ts';
 import type { Nix } from '../nix/nix.ts';
 import { builtChild, type Child, handedChild, publishedChild } from '../publish/child.ts';
 import { liveIndex } from '../publish/live-index.ts';
+import type { RunIdentity } from '../publish/newer-run.ts';
 import type { Part } from '../publish/part.ts';
 import { LostError, type PublishedIndex, publishIndex, publishLive } from '../publish/publish-index.ts';
 import { heldOf, publishData, publishSummary, publishText, references } from '../publish/report.ts';
@@ -27,6 +28,8 @@ export interface Publishing extends ReuseInputs, TestInputs {
   readonly tags: AskedTags | undefined;
   /** Whether nothing is believed: everything is asked for again before a tag moves. */
   readonly verify: boolean;
+  /** Whether a tag is moved although a newer run of the repository has moved it. */
+  readonly moveBack: boolean;
   readonly places: Places;
   readonly host: Host;
   readonly nix: () => Promise<Nix>;
@@ -56,12 +59,19 @@ export async function publishImage(
     for (const part of parts) checkHanded(part, publishing);
     const read = readTagsOnce();
     const live = mayBelieve(parts, publishing) ? await liveIndex(parts, targets, read, log) : undefined;
-    if (live) return { name: image.name, published: await publishLive(live, targets, { read, log }), targets };
+    const run = publishing.moveBack ? undefined : runOf(host);
+    if (live) return publishedImage(image.name, await publishLive(live, targets, { read, run, log }), targets);
     for (const part of parts)
       if (part.kind === 'job') await checkTestable(part.definition, part.system, publishing, host);
     const reuse = await reuseOf(publishing, targets, places, host, read);
     const publishWith = async (how: Reuse): Promise<PublishedIndex> =>
-      publishIndex(await childrenOf(parts, targets, how, publishing), targets, { verify, read, log, signal });
+      publishIndex(await childrenOf(parts, targets, how, publishing), targets, {
+        verify,
+        read,
+        run,
+        log,
+        signal,
+      });
     const published = await publishWith(reuse).catch((error: unknown) => {
       if (!(error instanceof LostError)) throw error;
       // A blob behind a live manifest is gone: nothing is believed any more, everything is made and asked for.
@@ -69,12 +79,26 @@ export async function publishImage(
       return publishWith({ ...reuse, journal: NO_JOURNAL, recompress: true });
     });
     await reuse.journal.clear();
-    return { name: image.name, published, targets };
+    return publishedImage(image.name, published, targets);
   } catch (error) {
     if (host.signal.aborted) host.log.warn('stopped; blobs that were sent stay where they are, for the next publish');
     await Promise.all(targets.map(({ repository }) => repository.abandon()));
     throw error;
   }
+}
+
+/** With the tags that mean it now, and not those that were left alone. */
+function publishedImage(name: string, published: PublishedIndex, targets: readonly Target[]): PublishedImage {
+  const isLeft = (target: Target, tag: string): boolean =>
+    published.left.some((move) => move.repository === target.repository && move.tag === tag);
+  const moved = targets.map((target) => ({ ...target, tags: target.tags.filter((tag) => !isLeft(target, tag)) }));
+  return { name, published, targets: moved };
+}
+
+/** This run, as the images that it makes name it; undefined outside a workflow. */
+function runOf({ kind, env }: Host): RunIdentity | undefined {
+  const [server, repository, id] = [env('GITHUB_SERVER_URL'), env('GITHUB_REPOSITORY'), env('GITHUB_RUN_ID')];
+  return kind === 'runner' && server && repository && id ? { id, source: `${server}/${repository}` } : undefined;
 }
 
 /**

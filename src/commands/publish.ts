@@ -75,6 +75,11 @@ export const publish = defineCommand({
         'Believe nothing: make the image again although it is live already, and ask every destination for every manifest ' +
         'and layer before a tag moves.',
     }),
+    moveBack: flag({
+      description:
+        'Move tags although a newer run of the repository has moved them; unless given, a re-run of an old run leaves them alone.',
+      faces: 'action',
+    }),
     handovers: choice(HANDOVERS, {
       description:
         'Which handovers of the run are taken: `any`; `registry`: those whose manifest is at their registry, where only ' +

@@ -12,11 +12,13 @@ const VERSION_TAG = /^refs\/tags\/v?(\d+(?:\.\d+)*(?:[-+][0-9A-Za-z.+-]+)?)$/;
 export async function readRunOrigin(source: EventSource, created: string | undefined): Promise<Record<string, string>> {
   const { env } = source;
   const [server, repository, commit] = [env('GITHUB_SERVER_URL'), env('GITHUB_REPOSITORY'), env('GITHUB_SHA')];
+  const run = env('GITHUB_RUN_ID');
   const version = VERSION_TAG.exec(env('GITHUB_REF') ?? '')?.[1];
   const time = created ?? (await readPayload(source)).head_commit?.timestamp;
   return {
     ...(server && repository ? { [ORIGIN_ANNOTATION.source]: `${server}/${repository}` } : {}),
     ...(commit ? { [ORIGIN_ANNOTATION.revision]: commit } : {}),
+    ...(run ? { [ORIGIN_ANNOTATION.run]: run } : {}),
     ...(version ? { [ORIGIN_ANNOTATION.version]: version } : {}),
     ...(time ? { [ORIGIN_ANNOTATION.created]: time } : {}),
   };

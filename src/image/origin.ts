@@ -7,6 +7,8 @@ export const ORIGIN_ANNOTATION = {
   revision: 'org.opencontainers.image.revision',
   version: 'org.opencontainers.image.version',
   created: 'org.opencontainers.image.created',
+  /** GitHub's id of the run: by it, an older run does not move tags back that a newer one has moved. */
+  run: 'io.nix-images.image.run',
 } as const;
 
 /** What is said of the run that made an image. It is no part of the image's key: an unchanged image keeps its own. */

@@ -1,10 +1,11 @@
-import type { Digest } from '../image/digest.ts';
+import { type Digest, isDigest } from '../image/digest.ts';
 import { UserError } from '../io/error.ts';
 import type { Log } from '../io/log.ts';
 import { mapParallel } from '../io/parallel.ts';
 import { statusOf } from '../registry/failure.ts';
 import { type ReadTag, readTagsOnce } from '../registry/read-tag.ts';
 import type { Repository, StoredManifest } from '../registry/repository.ts';
+import { newerRun, type RunIdentity } from './newer-run.ts';
 import type { Target } from './target.ts';
 
 /** Tags looked up at once at all destinations. */
@@ -16,20 +17,27 @@ export interface TagMove {
   readonly tag: string;
   /** `none` where the tag does not exist, `unknown` where that cannot be told. */
   readonly before: Digest | 'none' | 'unknown';
+  /** The run of this repository that made what it means, where that is a newer one. */
+  readonly newer?: string | undefined;
 }
 
-/** Looks up what the tags mean now at every destination, in the targets' order. */
-export function lookAtTags(targets: readonly Target[], read: ReadTag): Promise<TagMove[]> {
+/** Looks up what the tags mean now at every destination, in the targets' order, and whether a newer run than `run` made it. */
+export function lookAtTags(targets: readonly Target[], read: ReadTag, run?: RunIdentity): Promise<TagMove[]> {
   const wanted = targets.flatMap(({ repository, tags }) => tags.map((tag) => ({ repository, tag })));
-  return mapParallel(wanted, LOOKUPS_AT_ONCE, async (move) => ({
-    ...move,
-    before: await meaningOf(move.repository, move.tag, read),
-  }));
+  return mapParallel(wanted, LOOKUPS_AT_ONCE, async (move) => {
+    const live = await meaningOf(move.repository, move.tag, read);
+    if (typeof live === 'string') return { ...move, before: live };
+    return { ...move, before: live.digest, newer: run && newerRun(live, run) };
+  });
 }
 
-async function meaningOf(repository: Repository, tag: string, read: ReadTag): Promise<TagMove['before']> {
+async function meaningOf(
+  repository: Repository,
+  tag: string,
+  read: ReadTag,
+): Promise<StoredManifest | 'none' | 'unknown'> {
   try {
-    return (await read(repository, tag))?.digest ?? 'none';
+    return (await read(repository, tag)) ?? 'none';
   } catch (error) {
     // Something of another kind under the tag, or no right to read, is no reason not to move it.
     if (error instanceof UserError && error.code !== 'cancelled') return 'unknown';
@@ -40,7 +48,8 @@ async function meaningOf(repository: Repository, tag: string, read: ReadTag): Pr
 /**
  * Points every tag at the index and closes the destinations, in their order. A tag that means it already is left alone, so
  * that tags which cannot be changed may be published again. At each destination those that exist come first: where one is
- * refused because it must not change, none that is new has appeared beside it. Throws UserError that says what has moved
+ * refused because it must not change, none that is new has appeared beside it. A tag that a newer run has moved is left alone
+ * with a warning: a re-run of an old run must not take a branch back. Returns those that were left. Throws UserError that says what has moved
  * and what has not.
  */
 export async function moveTags(
@@ -48,10 +57,18 @@ export async function moveTags(
   moves: readonly TagMove[],
   index: StoredManifest,
   log: Log,
-): Promise<void> {
-  const todo = moves.filter(({ before }) => before !== index.digest);
-  for (const { repository, tag } of moves.filter((move) => !todo.includes(move)))
+): Promise<readonly TagMove[]> {
+  const isRight = ({ before }: TagMove): boolean => before === index.digest;
+  for (const { repository, tag } of moves.filter(isRight))
     log.info(`${repository.name}: ${tag} means ${index.digest} already`);
+  const left = moves.filter((move) => !isRight(move) && move.newer !== undefined);
+  const todo = moves.filter((move) => !isRight(move) && move.newer === undefined);
+  for (const { repository, tag, newer } of left)
+    log.warn(
+      `${repository.name}: ${tag} is left alone, for the newer run ${newer} has moved it; move-back moves it all the same`,
+    );
+  for (const { repository, tag, before } of todo.filter(isOfCommit))
+    log.warn(`${repository.name}: ${tag} meant ${before}: the same commit gives another image now`);
   const moved: TagMove[] = [];
   for (const { repository } of targets) {
     const own = todo.filter((move) => move.repository === repository);
@@ -65,7 +82,11 @@ export async function moveTags(
     }
     await repository.close();
   }
+  return left;
 }
+
+/** Whether a tag that names a commit exists already, and so changes its meaning. */
+const isOfCommit = ({ tag, before }: TagMove): boolean => /^sha-[0-9a-f]{7,64}$/.test(tag) && isDigest(before);
 
 const exists = ({ before }: TagMove): boolean => before !== 'none';
 
@@ -74,7 +95,8 @@ async function moveTag({ repository, tag }: TagMove, index: StoredManifest): Pro
     await repository.tag(tag, index);
   } catch (error) {
     // The answer to a PUT that worked may have been lost, and the tag be fixed since; or another publish was faster.
-    if ((await meaningOf(repository, tag, readTagsOnce())) !== index.digest) throw error;
+    const live = await meaningOf(repository, tag, readTagsOnce());
+    if (typeof live === 'string' || live.digest !== index.digest) throw error;
   }
 }
 

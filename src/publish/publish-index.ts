@@ -3,6 +3,7 @@ import type { Descriptor } from '../image/descriptor.ts';
 import { type Digest, digestOf } from '../image/digest.ts';
 import { indexBytes } from '../image/manifest.ts';
 import { MEDIA_TYPE } from '../image/media-type.ts';
+import { ORIGIN_ANNOTATION } from '../image/origin.ts';
 import type { System } from '../image/system.ts';
 import { UserError } from '../io/error.ts';
 import type { Log } from '../io/log.ts';
@@ -13,7 +14,8 @@ import type { Repository, StoredManifest } from '../registry/repository.ts';
 import type { TrialRecord } from '../trial/trial.ts';
 import { type Child, indexEntry } from './child.ts';
 import type { LiveIndex } from './live-index.ts';
-import { lookAtTags, moveTags } from './move-tags.ts';
+import { lookAtTags, moveTags, type TagMove } from './move-tags.ts';
+import { newestRun, type RunIdentity } from './newer-run.ts';
 import type { Target } from './target.ts';
 
 /** Blobs copied or looked up at once for each destination: enough to hide the latency of a registry. */
@@ -36,6 +38,8 @@ export interface PublishedPlatform {
 export interface PublishedIndex {
   readonly index: StoredManifest;
   readonly platforms: readonly PublishedPlatform[];
+  /** Tags that were left alone, for a newer run has moved them. */
+  readonly left: readonly TagMove[];
 }
 
 /** How an index is published. */
@@ -44,6 +48,8 @@ export interface PublishOptions {
   readonly verify: boolean;
   /** What tags mean before the publish. */
   readonly read: ReadTag;
+  /** This run, before whose time no tag is moved back; undefined where tags may be, or this is no run. */
+  readonly run: RunIdentity | undefined;
   readonly log: Log;
   readonly signal: AbortSignal;
 }
@@ -57,10 +63,10 @@ export interface PublishOptions {
 export async function publishIndex(
   children: readonly Child[],
   targets: readonly Target[],
-  { verify, read, log, signal }: PublishOptions,
+  { verify, read, run, log, signal }: PublishOptions,
 ): Promise<PublishedIndex> {
   const index = assembleIndex(children);
-  const moves = await lookAtTags(targets, read);
+  const moves = await lookAtTags(targets, read, run);
   const sent = new Map(children.map((child) => [child, child.bytesSent]));
   for (const { repository, kind } of targets) {
     for (const child of children) {
@@ -75,8 +81,8 @@ export async function publishIndex(
   }
   // Layouts and archives know no signal: without this, Ctrl-C before the last step would not keep a tag from moving.
   signal.throwIfAborted();
-  await moveTags(targets, moves, index, log);
-  return { index, platforms: children.map((child) => platformAt(child, sent.get(child) ?? 0)) };
+  const left = await moveTags(targets, moves, index, log);
+  return { index, platforms: children.map((child) => platformAt(child, sent.get(child) ?? 0)), left };
 }
 
 const platformAt = (
@@ -88,24 +94,26 @@ const platformAt = (
 export async function publishLive(
   { index, manifests }: LiveIndex,
   targets: readonly Target[],
-  { read, log }: Pick<PublishOptions, 'read' | 'log'>,
+  { read, run, log }: Pick<PublishOptions, 'read' | 'run' | 'log'>,
 ): Promise<PublishedIndex> {
   for (const { repository } of targets) log.info(`${repository.name}: ${index.digest} is live already`);
-  await moveTags(targets, await lookAtTags(targets, read), index, log);
+  const left = await moveTags(targets, await lookAtTags(targets, read, run), index, log);
   const unknown = { layers: undefined, config: undefined, tests: null, bytesSent: 0 };
-  return { index, platforms: manifests.map((manifest) => ({ ...manifest, ...unknown })) };
+  return { index, platforms: manifests.map((manifest) => ({ ...manifest, ...unknown })), left };
 }
 
 /** The index's bytes depend on its children alone: whatever all of them are annotated with by their makers, it is too. */
 function assembleIndex(children: readonly Child[]): StoredManifest {
+  const run = newestRun(children.map(({ parsed }) => parsed.annotations ?? {}));
   const [first, ...others] = children.map((child) => withoutOwn(child.parsed.annotations));
   const shared = Object.entries(first ?? {}).filter(([key, value]) =>
     others.every((annotations) => annotations[key] === value),
   );
+  const annotations = { ...Object.fromEntries(shared), ...(run === undefined ? {} : { [ORIGIN_ANNOTATION.run]: run }) };
   // Docker's list cannot hold OCI's manifests, but OCI's index can hold Docker's.
   const isDocker = children.every(({ manifest }) => manifest.mediaType === MEDIA_TYPE.dockerManifest);
   const mediaType = isDocker ? MEDIA_TYPE.dockerIndex : MEDIA_TYPE.index;
-  const bytes = indexBytes(children.map(indexEntry), Object.fromEntries(shared), mediaType);
+  const bytes = indexBytes(children.map(indexEntry), annotations, mediaType);
   return { bytes, mediaType, digest: digestOf(bytes) };
 }
 

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { digestOf } from '../../../src/image/digest.ts';
 import { lookAtTags, moveTags } from '../../../src/publish/move-tags.ts';
 import { readTagsOnce } from '../../../src/registry/read-tag.ts';
 import { type EmulatorOptions, startEmulator } from '../../emulators/registry/emulator.ts';
@@ -113,5 +114,44 @@ describe('the step that moves tags', () => {
         new RegExp(`403.*Moved before: ${names[0]} 1\\.0, ${names[0]} latest, ${names[1]} 1\\.0\\.`),
       ),
     });
+  });
+});
+
+describe('a re-run of an old run', () => {
+  const SOURCE = 'https://github.com/org/app';
+  const madeBy = (run: string, source = SOURCE) => ({
+    'io.nix-images.image.run': run,
+    'org.opencontainers.image.source': source,
+  });
+
+  test.each([
+    ['moves what its own run made', madeBy('10'), true],
+    ['moves what an older run made', madeBy('9'), true],
+    ['leaves what a newer run made', madeBy('11'), false],
+    ['compares numbers', madeBy('100'), false],
+    ['moves what another repository made', madeBy('11', 'https://github.com/org/other'), true],
+    ['moves what does not say who made it', {}, true],
+    ['does not believe what is not a number', madeBy('11x'), true],
+  ])('%s', async (_name, annotations, moves) => {
+    const { repository, index, target } = await prepare({}, ['main', 'new']);
+    const live = { ...JSON.parse(index.bytes.toString()), annotations };
+    const bytes = Buffer.from(JSON.stringify(live));
+    const before = { ...index, bytes, digest: digestOf(bytes) };
+    await repository.tag('main', before);
+    const log = memoryLog();
+    const looked = await lookAtTags([target], readTagsOnce(), { id: '10', source: SOURCE });
+    const left = await moveTags([target], looked, index, log);
+    expect((await repository.getManifest('main'))?.digest).toBe(moves ? index.digest : before.digest);
+    expect((await repository.getManifest('new'))?.digest).toBe(index.digest);
+    expect(left.map(({ tag }) => tag)).toEqual(moves ? [] : ['main']);
+    expect(log.lines.join('\n').includes('main is left alone, for the newer run')).toBe(!moves);
+  });
+
+  test('a tag of a commit that comes to mean another image is warned of', async () => {
+    const { repository, old, index, target } = await prepare({}, ['sha-0123abc']);
+    await repository.tag('sha-0123abc', old);
+    const log = memoryLog();
+    await moveTags([target], await lookAtTags([target], readTagsOnce()), index, log);
+    expect(log.lines.join('\n')).toContain('the same commit gives another image now');
   });
 });

@@ -20,6 +20,10 @@ const read = (changes: Record<string, string | undefined> = {}, payload: object 
 const name = (field: string): string => `org.opencontainers.image.${field}`;
 
 describe('the annotations of a run', () => {
+  test('name the run, so that an older one can be told', async () => {
+    expect(await read({ GITHUB_RUN_ID: '7' })).toMatchObject({ 'io.nix-images.image.run': '7' });
+  });
+
   test('name repository and commit, and the time where the event says it', async () => {
     const common = { [name('source')]: 'https://github.com/org/app', [name('revision')]: 'a'.repeat(40) };
     expect(await read()).toEqual(common);

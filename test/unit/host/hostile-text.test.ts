@@ -154,7 +154,7 @@ const planOf = (text: string): Plan =>
     }),
   );
 const publishedOf = (text: string) => {
-  const published = { index: { bytes: Buffer.alloc(0), mediaType: 'm', digest: DIGEST }, platforms: platforms(text) };
+  const published = { index: { bytes: Buffer.alloc(0), mediaType: 'm', digest: DIGEST }, platforms: platforms(text), left: [] };
   return {
     published,
     targets: [{ repository: { name: text } as Repository, kind: 'registry' as const, tags: [text] }],
