@@ -17,7 +17,7 @@ import { placesOf } from './places.ts';
 import { planOutput } from './plan-output.ts';
 import { markAtAll } from './plan-places.ts';
 import { imagesOf, sourcesOf, warnOfBroken } from './plan-sources.ts';
-import { whyNotPublish } from './publish-reason.ts';
+import { whyNoLogin, whyNotInRun } from './publish-reason.ts';
 import { nixInputs, registryInputs } from './shared-inputs.ts';
 import { tagsOfRun } from './tags.ts';
 import { nixOf } from './wiring.ts';
@@ -120,7 +120,8 @@ export const plan = defineCommand({
     if (large && host.kind === 'runner') throw large;
     if (large) host.log.warn(`a workflow cannot take this plan whole: ${large.message}`);
     const job = await jobOf(host);
-    const why = await whyNotPublish(job, tags, { to, names: containerNames(planned.images) }, places);
+    const names = containerNames(planned.images);
+    const why = whyNotInRun(job, tags, names) ?? (await whyNoLogin(job, { to, names }, places));
     if (why !== undefined) host.log.info(`publish: false. ${why}`);
     return result(planned, include, await planOutput(planned, job, host), why === undefined);
   },

@@ -6,6 +6,7 @@ import type { Nix } from '../nix/nix.ts';
 import { builtChild, type Child, handedChild, publishedChild } from '../publish/child.ts';
 import { liveIndex } from '../publish/live-index.ts';
 import type { RunIdentity } from '../publish/newer-run.ts';
+import { digestReferences, imageJson, imageMetadata } from '../publish/outputs.ts';
 import type { Part } from '../publish/part.ts';
 import { LostError, type PublishedIndex, publishIndex, publishLive } from '../publish/publish-index.ts';
 import { heldOf, publishData, publishSummary, publishText, references } from '../publish/report.ts';
@@ -179,20 +180,34 @@ const defaultDestination = (name: string): Destination => ({
 });
 
 /** The result of a command that published one image. */
-export const resultOf = ({ name, published, targets }: PublishedImage) => ({
-  outputs: {
-    digest: heldOf(published, targets).digest,
-    digests: JSON.stringify({ [name]: heldOf(published, targets).digest }),
-    references: references(targets).join('\n'),
-  },
-  data: publishData(name, published, targets),
-  text: publishText(published, targets),
-  summary: publishSummary(name, published, targets),
-});
+export const resultOf = (image: PublishedImage) => {
+  const { name, published, targets } = image;
+  return {
+    outputs: outputsOf([image], image),
+    data: publishData(name, published, targets),
+    text: publishText(published, targets),
+    summary: publishSummary(name, published, targets),
+  };
+};
+
+/** The outputs of a publish; `sole` is the image, where one was to be published. */
+export const outputsOf = (images: readonly PublishedImage[], sole: PublishedImage | undefined) => {
+  const byName = <T>(of: (image: PublishedImage) => T): string =>
+    JSON.stringify(Object.fromEntries(images.map((image) => [image.name, of(image)])));
+  const digestOf = ({ published, targets }: PublishedImage): string => heldOf(published, targets).digest;
+  return {
+    digest: sole ? digestOf(sole) : '',
+    digests: byName(digestOf),
+    references: images.flatMap(({ targets }) => references(targets)).join('\n'),
+    digestReferences: images.flatMap(({ published, targets }) => digestReferences(published, targets)).join('\n'),
+    json: byName(({ published, targets }) => imageJson(published, targets)),
+    metadata: JSON.stringify(sole ? imageMetadata(sole.published, sole.targets) : {}),
+  };
+};
 
 /** The result of a command that has nothing to publish in this run, such as a fork's pull request. */
 export const publishedNothing = (why: string) => ({
-  outputs: { digest: '', digests: '{}', references: '' },
+  outputs: outputsOf([], undefined),
   data: null,
   text: why,
   summary: `${why}\n`,

@@ -4,11 +4,17 @@ import { plainMarkdown } from '../io/markdown.ts';
 import { mapParallel } from '../io/parallel.ts';
 import { isContainer, type LeftOut, type Plan, type PlannedImage, type PlannedJob } from '../plan/plan.ts';
 import { isWarning } from '../plan/problems.ts';
-import { heldOf, references } from '../publish/report.ts';
 import { destinationOf, parseDestinationTemplate } from '../registry/destination-template.ts';
 import type { CollectHandovers } from './collecting.ts';
 import { checkTemplate } from './naming.ts';
-import { type PublishedImage, type Publishing, publishedNothing, publishImage, resultOf } from './publish-image.ts';
+import {
+  outputsOf,
+  type PublishedImage,
+  type Publishing,
+  publishedNothing,
+  publishImage,
+  resultOf,
+} from './publish-image.ts';
 import { type PlanInputs, partsOf } from './publish-parts.ts';
 
 /** Images at once, at registries: each is a few requests mostly. Files are written one image after another. */
@@ -79,17 +85,9 @@ function joined(outcomes: readonly Outcome[], leftOut: readonly LeftOut[]) {
   const images = outcomes.flatMap((outcome) => ('image' in outcome ? [outcome.image] : []));
   const failed = outcomes.flatMap((outcome) => ('image' in outcome ? [] : [outcome]));
   const results = images.map(resultOf);
-  const [sole] = outcomes.length === 1 ? results : [];
-  const digests = Object.fromEntries(
-    images.map(({ name, published, targets }) => [name, heldOf(published, targets).digest]),
-  );
   const list = lines(failed.map(({ name, error }) => [name, error.message]));
   return {
-    outputs: {
-      digest: sole?.outputs.digest ?? '',
-      digests: JSON.stringify(digests),
-      references: images.flatMap(({ targets }) => references(targets)).join('\n'),
-    },
+    outputs: outputsOf(images, outcomes.length === 1 ? images[0] : undefined),
     data: {
       schemaVersion: 1,
       images: results.map(({ data }) => data),

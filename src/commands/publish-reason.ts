@@ -13,19 +13,28 @@ interface Wanted {
 /** Nothing that the run could publish has a tag. */
 export const NO_RULE = 'Nothing is published: no rule of `tags` applies to this run.';
 
-/** Why a run publishes nothing, as a sentence; undefined where it may. `job` is undefined outside a workflow. */
-export async function whyNotPublish(
+/** Why a run publishes nothing whatever it is given, as a sentence; undefined where it may. `job` is undefined outside a workflow. */
+export function whyNotInRun(
   job: Job | undefined,
   tags: AskedTags | undefined,
-  { to, names }: Wanted,
-  places: Places,
-): Promise<string | undefined> {
+  names: readonly string[] = [],
+): string | undefined {
   if (job?.isFork) return "Nothing is published for a fork's pull request.";
   if (job?.isMergeQueue) return 'Nothing is published for a merge queue: the push that follows does it.';
   if (tags?.any === false) return NO_RULE;
-  if (tags && names.length > 0 && names.every((name) => tags.of(name).length === 0)) return NO_RULE;
+  return tags && names.length > 0 && names.every((name) => tags.of(name).length === 0) ? NO_RULE : undefined;
+}
+
+/**
+ * Why a run of Dependabot publishes nothing: it has Dependabot's own secrets alone, of which there are none mostly. Undefined
+ * for other runs, which say themselves that they cannot log in.
+ */
+export async function whyNoLogin(
+  job: Job | undefined,
+  { to, names }: Wanted,
+  places: Places,
+): Promise<string | undefined> {
   if (!job?.isDependabot) return undefined;
-  // Dependabot's runs have its own secrets alone, of which there are none mostly.
   for (const template of to) {
     if (await places.hasCredentials(destinationOf(template, names[0] ?? 'name'))) continue;
     return `Nothing is published for Dependabot: this run has no login for ${template.text}.`;

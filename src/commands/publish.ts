@@ -18,7 +18,7 @@ import { placesOf } from './places.ts';
 import { givenPlan, NO_PLAN, readPlan } from './plan-input.ts';
 import { type Publishing, publishedNothing, publishImage, resultOf } from './publish-image.ts';
 import { publishPlan } from './publish-plan.ts';
-import { NO_RULE, whyNotPublish } from './publish-reason.ts';
+import { NO_RULE, whyNoLogin, whyNotInRun } from './publish-reason.ts';
 import { nixInputs, registryInputs, reuseInputs } from './shared-inputs.ts';
 import { tagsOfRun } from './tags.ts';
 import { installables, nixOf } from './wiring.ts';
@@ -103,14 +103,17 @@ export const publish = defineCommand({
   outputs: {
     digest: 'Digest of the index, where one image is published.',
     digests: 'Digests of the indexes as JSON, by name of the image.',
-    references: 'Every reference that now means it, one a line.',
+    references: 'Every reference that now means it, one a line, such as `docker://ghcr.io/org/app:v1`.',
+    digestReferences: 'Every image by its digest, one a line, such as `ghcr.io/org/app@sha256:…`.',
+    json: 'All of it as JSON, by name of the image: digest, references, digestReferences, platforms with digest and size.',
+    metadata:
+      'Of one image, as docker/build-push-action has it: JSON with `containerimage.digest`, `containerimage.descriptor`, `image.name`.',
   },
   async run(inputs, host) {
     const job = await jobOf(host);
     const tags = await tagsOfRun(inputs.tag, host);
-    const places = await placesOf(host, inputs);
-    const why = await whyNotPublish(job, tags, { to: inputs.to, names: [] }, places);
-    if (why !== undefined) return publishedNothing(why);
+    const whyNot = whyNotInRun(job, tags);
+    if (whyNot !== undefined) return publishedNothing(whyNot);
     // Only installables need Nix: a fan-in job that has all handovers runs without.
     let opened: Promise<Nix> | undefined;
     const nix = (): Promise<Nix> => (opened ??= nixOf(host, inputs));
@@ -118,10 +121,15 @@ export const publish = defineCommand({
     const plan = givenPlan(inputs.plan, host, given.length > 0 || inputs.from.length > 0);
     if (plan !== undefined && given.length > 0) throw planAndInstallable();
     noteLowerCase(inputs.to, host.log);
+    const planned = plan === undefined ? undefined : await readPlan(plan, host);
+    const to = inputs.to.length > 0 ? inputs.to : (planned?.to.map(parseDestinationTemplate) ?? []);
+    const places = await placesOf(host, { ...inputs, to });
+    const noLogin = await whyNoLogin(job, { to, names: [] }, places);
+    if (noLogin !== undefined) return publishedNothing(noLogin);
     const { collect, close } = handoverCollector(inputs, job, host, places);
     const publishing: Publishing = { ...inputs, tags, places, host, nix };
     try {
-      if (plan !== undefined) return await publishPlan(await readPlan(plan, host), inputs, collect, publishing);
+      if (planned) return await publishPlan(planned, inputs, collect, publishing);
       const layerPlaces = (name: string): Destination[] => [
         ...inputs.to.map((template) => destinationOf(template, name)),
         ...inputs.reuseFrom,

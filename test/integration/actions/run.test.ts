@@ -91,6 +91,27 @@ describe('two build jobs and a fan-in', () => {
       'org.opencontainers.image.revision': 'c0ffee',
     });
     expect(published.outputs.references).toBe(`docker://${registry.host}/actions/artifact:v1`);
+    const { digest = '' } = published.outputs;
+    const [tagged, byDigest] = [`${registry.host}/actions/artifact:v1`, `${registry.host}/actions/artifact@${digest}`];
+    expect(published.outputs['digest-references']).toBe(byDigest);
+    expect(JSON.parse(published.outputs.metadata ?? '')).toMatchObject({
+      'containerimage.digest': digest,
+      'image.name': tagged,
+    });
+    expect(JSON.parse(published.outputs.json ?? '')).toEqual({
+      'test/small': {
+        digest,
+        mediaType: 'application/vnd.oci.image.index.v1+json',
+        references: [tagged],
+        digestReferences: [byDigest],
+        platforms: SYSTEMS.map((system, at) => ({
+          system,
+          platform: ['linux/amd64', 'linux/arm64'][at],
+          digest: built[at]?.outputs.digest,
+          size: expect.any(Number),
+        })),
+      },
+    });
     expect(published.summary).toContain('| linux/arm64 |');
     expect(built[0]?.summary).toContain('### test/small for x86_64-linux');
   });
@@ -133,9 +154,9 @@ describe('two build jobs and a fan-in', () => {
     expect(built.exitCode, built.log).toBe(0);
     expect(built.summary).toContain('not handed over');
     expect(results.artifacts()).toEqual([]);
-    const published = await publish('actions/fork:v1', { event: FORK });
+    const published = await publish('actions/fork:v1', { event: FORK, with: { plan: '' } });
     expect(published.exitCode).toBe(0);
-    expect(published.outputs.digest).toBe('');
+    expect(published.outputs).toMatchObject({ digest: '', digests: '{}', json: '{}', metadata: '{}' });
     expect(published.log).toContain("Nothing is published for a fork's pull request");
     expect(await tagsOf('actions/fork')).toBeUndefined();
   });

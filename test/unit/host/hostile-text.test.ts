@@ -154,7 +154,11 @@ const planOf = (text: string): Plan =>
     }),
   );
 const publishedOf = (text: string) => {
-  const published = { index: { bytes: Buffer.alloc(0), mediaType: 'm', digest: DIGEST }, platforms: platforms(text), left: [] };
+  const published = {
+    index: { bytes: Buffer.alloc(0), mediaType: 'm', digest: DIGEST },
+    platforms: platforms(text),
+    left: [],
+  };
   return {
     published,
     targets: [{ repository: { name: text } as Repository, kind: 'registry' as const, tags: [text] }],

@@ -1,0 +1,44 @@
+import { platformOf, platformText } from '../image/system.ts';
+import { plainLine } from '../io/plain-text.ts';
+import { compressedSize } from './child.ts';
+import type { PublishedIndex } from './publish-index.ts';
+import { heldOf } from './report.ts';
+import type { Target } from './target.ts';
+
+/** A registry's repository as `docker pull` takes it. */
+const pullName = ({ repository }: Target): string => plainLine(repository.name.replace(/^docker:\/\//, ''));
+
+const registriesIn = (targets: readonly Target[]): readonly Target[] =>
+  targets.filter(({ kind }) => kind === 'registry');
+
+/** `ghcr.io/org/app:v1`, for every tag at a registry. */
+const tagReferences = (targets: readonly Target[]): string[] =>
+  registriesIn(targets).flatMap((target) => target.tags.map((tag) => `${pullName(target)}:${plainLine(tag)}`));
+
+/** `ghcr.io/org/app@sha256:…` for every registry: what `docker pull` takes, and what no tag can change. */
+export const digestReferences = (published: PublishedIndex, targets: readonly Target[]): string[] =>
+  registriesIn(targets).map((target) => `${pullName(target)}@${published.index.digest}`);
+
+/** One image in the output `json`. Sizes are bytes as they are sent; null of an image that was live and was not asked about. */
+export const imageJson = (published: PublishedIndex, targets: readonly Target[]) => ({
+  digest: heldOf(published, targets).digest,
+  mediaType: heldOf(published, targets).mediaType,
+  references: tagReferences(targets),
+  digestReferences: digestReferences(published, targets),
+  platforms: published.platforms.map(({ system, digest, layers }) => ({
+    system,
+    platform: platformText(platformOf(system)),
+    digest,
+    size: layers ? compressedSize(layers) : null,
+  })),
+});
+
+/** The output `metadata`, with the keys that users of docker/build-push-action know. */
+export const imageMetadata = (published: PublishedIndex, targets: readonly Target[]) => {
+  const { digest, mediaType } = heldOf(published, targets);
+  return {
+    'containerimage.digest': digest,
+    'containerimage.descriptor': { mediaType, digest, size: published.index.bytes.length },
+    'image.name': tagReferences(targets).join(','),
+  };
+};
