@@ -54,16 +54,17 @@ export const plan = defineCommand({
       placeholder: 'SYSTEM=RUNNER',
       parse: parseRunner,
     }),
-    tag: lines({
+    tags: lines({
       description:
         'Tag, or rule for one, that `publish` will be given: what is under it now needs no build. The own tag of an image, ' +
         'unless given, and `latest` count as well.',
       placeholder: 'TAG',
+      flag: 'tag',
       short: 't',
       parse: parseTagLine,
     }),
     changedSince: lines({
-      description: 'Tag at the destination whose images alone count as published, whatever `tag` says.',
+      description: 'Tag at the destination whose images alone count as published, whatever `tags` say.',
       placeholder: 'TAG',
       parse: parseTag,
     }),
@@ -100,7 +101,7 @@ export const plan = defineCommand({
     warnOfBroken(chosen, host);
     for (const template of to) checkTemplate(template, containerNames(chosen.images));
     const places = await placesOf(host, inputs);
-    const tags = await tagsOfRun(inputs.tag, host);
+    const tags = await tagsOfRun(inputs.tags, host);
     const counted = { named: inputs.changedSince, moved: tags };
     const marked = await markAtAll(chosen.images, { to, systems, force: inputs.force }, counted, host, places);
     const planned: Plan = {

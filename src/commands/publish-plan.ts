@@ -28,10 +28,10 @@ export async function publishPlan(plan: Plan, inputs: PlanInputs, collect: Colle
   const { host } = publishing;
   const images = chosenImages(plan, inputs).filter(({ name }) => {
     const applies = publishing.tags?.of(name).length !== 0;
-    if (!applies) host.log.info(`${name} is not published: no rule of tag applies to it`);
+    if (!applies) host.log.info(`${name} is not published: no rule of tags applies to it`);
     return applies;
   });
-  if (images.length === 0) return publishedNothing('Nothing is published: no rule of `tag` applies to any image.');
+  if (images.length === 0) return publishedNothing('Nothing is published: no rule of `tags` applies to any image.');
   const to = inputs.to.length > 0 ? inputs.to : plan.to.map(parseDestinationTemplate);
   for (const template of to)
     checkTemplate(

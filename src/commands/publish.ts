@@ -60,11 +60,12 @@ export const publish = defineCommand({
       placeholder: 'DEST',
       parse: parseDestinationTemplate,
     }),
-    tag: lines({
+    tags: lines({
       description:
         'Tag to move at every destination, or a rule that makes one from the event of a workflow run, such as ' +
         "`type=ref,event=branch` (docs/tags.md). The definition's own tag, or `latest`, unless given.",
       placeholder: 'TAG',
+      flag: 'tag',
       short: 't',
       parse: parseTagLine,
     }),
@@ -111,7 +112,7 @@ export const publish = defineCommand({
   },
   async run(inputs, host) {
     const job = await jobOf(host);
-    const tags = await tagsOfRun(inputs.tag, host);
+    const tags = await tagsOfRun(inputs.tags, host);
     const whyNot = whyNotInRun(job, tags);
     if (whyNot !== undefined) return publishedNothing(whyNot);
     // Only installables need Nix: a fan-in job that has all handovers runs without.

@@ -5,7 +5,7 @@ import { tagsOf } from '../publish/run-tags.ts';
 import type { TagLine } from '../publish/tag-lines.ts';
 import type { TagFacts } from '../publish/tag-rules.ts';
 
-/** The tags to move, where lines of the input `tag` say which. */
+/** The tags to move, where lines of the input `tags` say which. */
 export interface AskedTags {
   /** Whether any image may have one; false where no rule applies to the run. */
   readonly any: boolean;

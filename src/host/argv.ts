@@ -5,7 +5,7 @@ import { didYouMean } from '../io/nearest.ts';
 import { COMMON_FLAGS, type Command } from './command.ts';
 import { type FieldMeta, type Fields, fieldMeta } from './fields.ts';
 import type { RawInputs, RawValue } from './inputs.ts';
-import { kebab, secretFileFlag } from './names.ts';
+import { flagWord, kebab } from './names.ts';
 
 /** What the words after the command's name say; nothing is checked against the fields' schemas yet. */
 export interface Arguments {
@@ -30,10 +30,12 @@ export const cliFields = (fields: Fields): (readonly [string, FieldMeta])[] =>
     .map(([name, field]) => [name, fieldMeta(field)] as const)
     .filter(([, meta]) => meta.faces !== 'action');
 
-const flagOf = (name: string, { kind, short, repeatable }: FieldMeta): [string, Flag] => {
-  if (kind === 'secret') return [secretFileFlag(name), { type: 'string' }];
+const flagOf = (name: string, meta: FieldMeta): [string, Flag] => {
+  const { kind, short, repeatable } = meta;
+  const word = flagWord(name, meta);
+  if (kind === 'secret') return [word, { type: 'string' }];
   const type = kind === 'flag' ? 'boolean' : 'string';
-  return [kebab(name), { type, multiple: repeatable, ...(short === undefined ? {} : { short }) }];
+  return [word, { type, multiple: repeatable, ...(short === undefined ? {} : { short }) }];
 };
 
 const flagsOf = (command: Command): Record<string, Flag> => {

@@ -14,6 +14,8 @@ export interface FieldMeta {
   /** An argument without a flag, in the order of declaration. */
   readonly positional: boolean;
   readonly faces: Faces;
+  /** The flag's name, where it is not the input's: `--tag` is given once for each of `tags`. */
+  readonly flag: string | undefined;
   /** One letter: `A` gives `-A`. */
   readonly short: string | undefined;
   /** How help writes the value: `DEST`. */
@@ -45,6 +47,8 @@ interface Common {
   readonly description: string;
   readonly positional?: boolean;
   readonly short?: string;
+  /** The flag's name in camelCase, where it is not the input's. */
+  readonly flag?: string;
   /** How help writes the value; the upper-case name without it. */
   readonly placeholder?: string;
   readonly faces?: Faces;
@@ -90,6 +94,7 @@ const describe = (
       required: options.required ?? false,
       positional: options.positional ?? false,
       faces: options.faces ?? 'both',
+      flag: options.flag,
       short: options.short,
       placeholder: options.placeholder ?? '',
       allowed: more.allowed,

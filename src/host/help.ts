@@ -1,7 +1,7 @@
 import { cliFields } from './argv.ts';
 import type { Command } from './command.ts';
 import { type FieldMeta, fieldDescription } from './fields.ts';
-import { kebab, placeholderOf, secretFileFlag, secretVariable } from './names.ts';
+import { flagWord, placeholderOf, secretVariable } from './names.ts';
 import { wrap } from './wrap.ts';
 
 /** Help wider than this is hard to read, narrower than that cannot be laid out. */
@@ -35,7 +35,7 @@ const usageOf = (name: string, meta: FieldMeta): string => {
     const words = meta.repeatable ? `${value}…` : value;
     return meta.required ? words : `[${words}]`;
   }
-  const word = meta.kind === 'secret' ? secretFileFlag(name) : kebab(name);
+  const word = flagWord(name, meta);
   const flag = meta.kind === 'flag' ? `--${word}` : `--${word} ${meta.kind === 'secret' ? 'FILE' : value}`;
   // A required secret may come from the environment as well, so its flag is never a must.
   const must = meta.required && meta.kind !== 'secret';
@@ -78,10 +78,11 @@ const detail = (name: string, meta: FieldMeta, description: string): string => {
 
 const term = (name: string, meta: FieldMeta): string => {
   if (meta.positional) return placeholderOf(name, meta);
-  if (meta.kind === 'secret') return `--${secretFileFlag(name)} FILE`;
+  const word = flagWord(name, meta);
+  if (meta.kind === 'secret') return `--${word} FILE`;
   const short = meta.short === undefined ? '' : `-${meta.short}, `;
-  if (meta.kind === 'flag') return `${short}--${meta.fallback[0] === 'true' ? '[no-]' : ''}${kebab(name)}`;
-  return `${short}--${kebab(name)} ${placeholderOf(name, meta)}`;
+  if (meta.kind === 'flag') return `${short}--${meta.fallback[0] === 'true' ? '[no-]' : ''}${word}`;
+  return `${short}--${word} ${placeholderOf(name, meta)}`;
 };
 
 const COMMON_ROWS: readonly Row[] = [

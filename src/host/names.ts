@@ -17,10 +17,14 @@ export const inputVariable = (name: string): string => `INPUT_${kebab(name).repl
 /** How help writes the value of an input. */
 export const placeholderOf = (name: string, meta: FieldMeta): string => meta.placeholder || snake(name);
 
+/** An input's flag, without dashes: `tag`, or `token-file` of a secret. */
+export const flagWord = (name: string, { kind, flag }: FieldMeta): string =>
+  kind === 'secret' ? secretFileFlag(name) : kebab(flag ?? name);
+
 /** How a message on the command line names an input: `--to`, or `INSTALLABLE` for an argument without flag. */
 export const cliSpelling = (name: string, meta: FieldMeta): string => {
   if (meta.positional) return placeholderOf(name, meta);
-  return meta.kind === 'secret' ? `${secretVariable(name)} or --${secretFileFlag(name)}` : `--${kebab(name)}`;
+  return meta.kind === 'secret' ? `${secretVariable(name)} or --${flagWord(name, meta)}` : `--${flagWord(name, meta)}`;
 };
 
 /** How a message in a workflow names an input. */

@@ -16,7 +16,7 @@ export type FlavorLine =
       readonly onLatest: boolean;
     };
 
-/** One line of the input `tag`: a tag as it is, a rule that makes one from what started the run, or what all of these have. */
+/** One line of the input `tags`: a tag as it is, a rule that makes one from what started the run, or what all of these have. */
 export type TagLine =
   | { readonly kind: 'tag'; readonly tag: string }
   | { readonly kind: 'rule'; readonly text: string; readonly type: RuleName; readonly attributes: Attributes }

@@ -3,7 +3,7 @@ import { didYouMean } from '../../io/nearest.ts';
 import { cliFields } from '../argv.ts';
 import { COMMON_FLAGS, type Command } from '../command.ts';
 import { type FieldMeta, fieldDescription } from '../fields.ts';
-import { kebab, placeholderOf, secretFileFlag } from '../names.ts';
+import { flagWord, placeholderOf } from '../names.ts';
 import { renderBash } from './bash.ts';
 import { renderFish } from './fish.ts';
 import { renderZsh } from './zsh.ts';
@@ -52,7 +52,7 @@ const flagValue = (name: string, meta: FieldMeta): CompletedFlag['value'] => {
 const completedFlags = (command: Command): CompletedFlag[] => {
   const own = cliFields(command.inputs).flatMap(([name, meta]): CompletedFlag[] => {
     if (meta.positional) return [];
-    const word = meta.kind === 'secret' ? secretFileFlag(name) : kebab(name);
+    const word = flagWord(name, meta);
     const field = command.inputs[name];
     const description = firstSentence(field === undefined ? '' : fieldDescription(field));
     const flag = { short: meta.short, description, value: flagValue(name, meta), repeatable: meta.repeatable };

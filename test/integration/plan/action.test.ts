@@ -162,14 +162,14 @@ test('several flakes and destinations are one plan; an image that one destinatio
   ]);
   for (const { installable, system, systems, call } of include)
     expect((await step('build', { installable, system, systems, call, to }, 14)).exitCode).toBe(0);
-  const published = await step('publish', { plan: planned.outputs.plan ?? '', tag: 'v2' }, 14);
+  const published = await step('publish', { plan: planned.outputs.plan ?? '', tags: 'v2' }, 14);
   expect(published.exitCode, published.log).toBe(0);
   expect(published.outputs.references?.split('\n').sort()).toEqual(
     ['lab', 'myorg'].flatMap((place) =>
       ['image-001', 'worker'].map((name) => `docker://${registry.host}/${place}/${name}:v2`),
     ),
   );
-  const again = await step('plan', { ...inputs, tag: 'v2' }, 14);
+  const again = await step('plan', { ...inputs, tags: 'v2' }, 14);
   expect(again.outputs.any, again.log).toBe('false');
 });
 

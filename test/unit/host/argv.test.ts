@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { readArguments } from '../../../src/host/argv.ts';
 import { defineCommand } from '../../../src/host/command.ts';
-import { flag, text } from '../../../src/host/fields.ts';
+import { flag, lines, text } from '../../../src/host/fields.ts';
 import { renderCommandHelp, renderProgramHelp } from '../../../src/host/help.ts';
 import { nearestNames } from '../../../src/io/nearest.ts';
 import { everything } from './commands.ts';
@@ -122,4 +122,12 @@ test.each<[string, string | undefined]>([
   ['', undefined],
 ])('nearest to %j is %j', (word, expected) => {
   expect(nearestNames(word, ['build', 'publish', 'inspect'])[0]).toBe(expected);
+});
+
+test('a flag may have another name than its input, which repeats it', () => {
+  const inputs = { tags: lines({ description: 'Tag.', flag: 'tag', short: 't' }) };
+  const command = defineCommand({ ...everything, inputs, run: () => Promise.reject(new Error('not run')) });
+  expect(readArguments(command, ['--tag', 'a', '-t', 'b']).raw).toEqual({ tags: ['a', 'b'] });
+  expect(() => readArguments(command, ['--tags', 'a'])).toThrow(/unknown flag --tags\. .*--tag/);
+  expect(renderCommandHelp(command, 80)).toContain('-t, --tag TAGS');
 });
