@@ -24,6 +24,9 @@ import { type Places, placesOf } from './places.ts';
 import { nixInputs, registryInputs, reuseInputs } from './shared-inputs.ts';
 import { installables, nixOf, systemHere } from './wiring.ts';
 
+/** What GitHub lets a repository choose at most (docs.github.com, "Configuring the retention period"). */
+const MOST_RETENTION_DAYS = 400;
+
 export const build = defineCommand({
   name: 'build',
   summary: 'Build one image for one system and leave a handover for publish.',
@@ -75,7 +78,7 @@ export const build = defineCommand({
       placeholder: 'DAYS',
       faces: 'action',
       min: 1,
-      max: 90,
+      max: MOST_RETENTION_DAYS,
     }),
     stagingTag: flag({
       description:

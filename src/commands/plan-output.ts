@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Job } from '../github/job.ts';
@@ -21,7 +22,8 @@ const RETENTION_DAYS = 30;
 export async function planOutput(plan: Plan, job: Job | undefined, host: Host): Promise<string> {
   const text = JSON.stringify(passedOn(plan));
   if (!job || Buffer.byteLength(text) <= MOST_INLINE_BYTES) return text;
-  const name = `plan-${plan.call}-${job.attempt}.json`;
+  // Two jobs of a run may plan the same, and a name is taken once.
+  const name = `plan-${plan.call}-${job.attempt}-${randomBytes(4).toString('hex')}.json`;
   const file = join(await host.tempDir(), name);
   await writeFile(file, JSON.stringify(plan));
   const { digest } = await artifactsOf(host).upload(name, file, { retentionDays: RETENTION_DAYS });

@@ -178,7 +178,7 @@ test('a large plan goes by an artifact that publish resolves and verifies', asyn
   const planned = await step('plan', inputs, 15);
   expect(planned.exitCode, planned.log).toBe(0);
   const plan = planned.outputs.plan ?? '';
-  expect(plan).toMatch(/^artifact:plan-[0-9a-f]{8}-1\.json@sha256:[0-9a-f]{64}$/);
+  expect(plan).toMatch(/^artifact:plan-[0-9a-f]{8}-1-[0-9a-f]{8}\.json@sha256:[0-9a-f]{64}$/);
   const published = await step('publish', { plan, image: 'image-001' }, 15);
   expect(published.exitCode).toBe(1);
   expect(published.log).toContain('no image for x86_64-linux');
