@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { commands } from '../../../src/commands/index.ts';
 import { cliFields } from '../../../src/host/argv.ts';
 import { renderCompletion } from '../../../src/host/completion/completion.ts';
-import { kebab } from '../../../src/host/names.ts';
+import { flagWord } from '../../../src/host/names.ts';
 
 const all = await Promise.all(Object.values(commands).map((load) => load()));
 const run = promisify(execFile);
@@ -40,7 +40,7 @@ test.each(['bash', 'zsh', 'fish'])('%s knows every command and flag', (shell) =>
   for (const command of all) {
     expect(script).toContain(command.name);
     for (const [name, meta] of cliFields(command.inputs)) {
-      if (!meta.positional && meta.kind !== 'secret') expect(script).toContain(kebab(name));
+      if (!meta.positional && meta.kind !== 'secret') expect(script).toContain(flagWord(name, meta));
     }
   }
 });
