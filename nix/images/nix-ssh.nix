@@ -30,7 +30,7 @@ import ./nix.nix (
       title = "nix-ssh";
       access = "server";
       # sshd ends its sessions itself.
-      signals = "-s";
+      signals = "";
     };
     config = {
       Cmd = [ "/lib/nix-ssh/serve" ];

@@ -37,7 +37,7 @@ let
     "@coreutils@" = "${pkgs.coreutils}";
     "@title@" = chosen.title or "nix";
     "@access@" = chosen.access or "root";
-    "@signals@" = chosen.signals or "-s -g";
+    "@signals@" = chosen.signals or "-g";
     "@before@" = chosen.before or "";
     "@uid@" = toString uid;
     "@gid@" = toString gid;
@@ -71,7 +71,7 @@ let
     };
     daemon = variants.root // {
       # A command that ends may still have something to say to the daemon, which ends with the container.
-      signals = "-s";
+      signals = "";
       before = "/bin/with-nix-daemon";
       config.Cmd = [ ];
       files = {
@@ -112,7 +112,7 @@ let
     // own;
   inherit (chosen) owner home;
 
-  # Arguments that would be passed over.
+  # Arguments that would be ignored.
   forUser = builtins.filter (argument: given ? ${argument}) [
     "uid"
     "gid"

@@ -34,7 +34,7 @@ let
     else if whole then
       path
     else
-      throw "mkImage: ${argument}: '${path}' is no whole store path";
+      throw "mkImage: ${argument}: '${path}' is not a whole store path";
 
   # Base images: `name@sha256:…`, or an archive in the store.
   baseOf =

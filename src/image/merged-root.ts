@@ -40,7 +40,7 @@ interface Merging {
   /** The packages' nodes behind the merged ones, for collisions. */
   readonly behind: Map<RootNode, TreeNode>;
   readonly collisions: Collision[];
-  /** Packages whose part gives way to that of a package which is none of them. */
+  /** Packages whose files give way to those of all other packages. */
   readonly replaceable: ReadonlySet<string>;
 }
 

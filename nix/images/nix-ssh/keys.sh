@@ -1,6 +1,6 @@
 #!/bin/bash
-# Prints the public keys that may log in, for sshd, at each login. `keys check` says which lines are none, and fails when
-# there is no key at all or a private one.
+# Prints the public keys that may log in, for sshd, at each login. `keys check` reports invalid lines, and fails when there are
+# no valid keys or when one of them is a private key.
 set -euo pipefail
 # sshd's own, which is that of the system that it was made for.
 export PATH=/bin
@@ -33,7 +33,7 @@ check() {
       if ssh-keygen -l -f - <<<"$line" >/dev/null 2>&1; then
         good=$((good + 1))
       else
-        say "${names[at]}, line $number: not a public key, and passed over."
+        say "${names[at]}, line $number: not a public key, ignored."
       fi
     done <"${sources[at]}"
   done

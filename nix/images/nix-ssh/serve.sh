@@ -64,7 +64,7 @@ fi
 # A copy, mended: ssh wants it for the owner alone, with ends of lines as Unix has them and one at the end.
 printf '%s\n' "$(tr -d '\r' <"$from")" >"$hostKey"
 publicKey=$(ssh-keygen -y -P '' -f "$hostKey" </dev/null) ||
-  refuse "$from is not a private key for ssh, or one with a passphrase." "Mount another, or delete it: a new one is made where there is none."
+  refuse "$from is not a private key for ssh, or one with a passphrase." 'Mount another one, or delete it: a missing key is generated.'
 echo "nix-ssh: the host key, for known_hosts: $publicKey"
 
 server=(-f /lib/nix-ssh/sshd_config -h "$hostKey" -p "$port")

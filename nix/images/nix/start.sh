@@ -43,10 +43,13 @@ while read -r path; do
     "$fill It keeps what was built."
 done <"$here/roots"
 
+# Under another init (podman --init), which reaps orphans, tini would warn that it does not. Its own flag for that (-s) is
+# unknown to emulated kernels.
+if [ "$$" != 1 ]; then export TINI_VERBOSITY=0; fi
 case ${1:-} in
   fill)
     shift
-    exec "$tini" -s -- "$here/run" "$here/fill" "$@"
+    exec "$tini" -- "$here/run" "$here/fill" "$@"
     ;;
 esac
 # shellcheck disable=SC2086,SC2288 # words of the variant, none of them empty

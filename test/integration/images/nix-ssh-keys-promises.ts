@@ -92,7 +92,7 @@ describe('keys of clients', () => {
     await builder.container.remove();
   });
 
-  test('that are none are told by their lines, and a private one stops the start', async () => {
+  test('that are invalid are reported by line, and a private one stops the start', async () => {
     const mounted = await folder('mistaken');
     await writeFile(join(mounted, 'authorized_keys'), `${key.publicKey}\n\nssh-ed25519 AAAA\n# a comment\n???`);
     const builder = await start({ options: ['--volume', `${mounted}:/etc/nix-ssh:ro`, ...noKeys] });

@@ -53,7 +53,7 @@ test('one daemon serves four users, each at home', async () => {
   await daemon.remove();
 });
 
-test('a user starts no daemon, and is told who can', async () => {
+test('a user who is not root cannot start the daemon, with the reason', async () => {
   const { exitCode, stderr } = await podman.run([
     'run',
     '--rm',
@@ -87,7 +87,7 @@ describe.each([
   });
 });
 
-test('a user of another group is told which it must be', async () => {
+test('a user of another group gets a warning that names the right one', async () => {
   const { stderr } = await podman.run(['run', '--rm', ...OFFLINE, '--user', '1234:1234', image('nixUser'), 'true']);
   expect(stderr).toContain('Run the container as uid 1000 or with group 0, such as --user 1234:0');
 });
@@ -112,6 +112,17 @@ describe.each(['nix', 'nixUser', 'nixDaemon'] as const)('as the first process of
     expect(code).toBe('143');
     await container.remove();
   });
+});
+
+test('builds have a sandbox in a privileged container that asks for one', async () => {
+  // Debian's Nix has a shell of Debian's own in the sandbox, nixpkgs' a static one as here.
+  const settings = 'sandbox = true\nsandbox-paths = /bin/sh=/lib/nix-images/sh';
+  const script = `nix build --impure --out-link /tmp/seen --expr 'derivation {
+    name = "seen"; system = builtins.currentSystem; builder = "/bin/sh"; args = [ "-c" "echo /* > $out" ];
+  }'
+  cat /tmp/seen`;
+  const seen = await say('nix', script, '--privileged', '--env', `NIX_CONFIG=${settings}`);
+  expect(seen.split(' ')).toEqual(['/bin', '/build', '/dev', '/etc', '/nix', '/proc', '/tmp']);
 });
 
 /** Keeps what is built, as a user would with `nix profile` or a result. */
