@@ -24,6 +24,31 @@ const SETUP_INPUTS = {
     required: false,
     default: '10',
   },
+  'nix-config': {
+    description: 'Lines of nix.conf for this and the steps that follow, such as `sandbox = true`.',
+    required: false,
+  },
+  'accept-flake-config': {
+    description: 'Take the settings that flakes bring (`nixConfig`), binary caches and their keys among them.',
+    required: false,
+    default: 'false',
+  },
+  substituters: {
+    description: 'Binary caches to fetch from, beside those of Nix, such as `https://NAME.cachix.org`. One a line.',
+    required: false,
+  },
+  'trusted-public-keys': {
+    description: 'Public keys of binary caches, such as `NAME.cachix.org-1:…`. One a line.',
+    required: false,
+  },
+  'access-tokens': {
+    description: 'Tokens for private inputs of flakes, a secret: `github.com=TOKEN`, one a line.',
+    required: false,
+  },
+  netrc: {
+    description: 'Logins for private binary caches, a secret: lines of a netrc file, `machine HOST password TOKEN`.',
+    required: false,
+  },
 };
 
 /** What is always so at the top: there are no build jobs. So artifacts of that name are another job's, unless asked for. */

@@ -1,10 +1,13 @@
+import { writeFile } from 'node:fs/promises';
 import { userInfo } from 'node:os';
+import { join } from 'node:path';
 import { defineCommand } from '../host/command.ts';
-import { choices, integer } from '../host/fields.ts';
+import { choices, flag, integer, secret, lines as several } from '../host/fields.ts';
 import type { Host } from '../host/host.ts';
 import { platformOf, SYSTEMS, type System } from '../image/system.ts';
 import { UserError } from '../io/error.ts';
 import { sizeText } from '../io/size.ts';
+import { askedLines, parseAccessTokens, parseConfigLine, parseSubstituter } from '../machine/asked-config.ts';
 import { freeBytes, makeRoom, PREINSTALLED } from '../machine/disk-space.ts';
 import { isEmulated } from '../machine/emulation.ts';
 import { isTrusted, lackingLines, type NixSettings, readNixSettings } from '../machine/nix-config.ts';
@@ -29,6 +32,32 @@ export const machine = defineCommand({
       min: 0,
       placeholder: 'GIB',
     }),
+    nixConfig: several({
+      description: 'Line of nix.conf for the steps that follow, such as `sandbox = true`.',
+      faces: 'action',
+      parse: parseConfigLine,
+    }),
+    acceptFlakeConfig: flag({
+      description: 'Take the settings that flakes bring (`nixConfig`), binary caches and their keys among them.',
+      faces: 'action',
+    }),
+    substituters: several({
+      description: 'Binary cache to fetch from, beside those of Nix, such as `https://NAME.cachix.org`.',
+      faces: 'action',
+      parse: parseSubstituter,
+    }),
+    trustedPublicKeys: several({
+      description: 'Public key of a binary cache, such as `NAME.cachix.org-1:…`.',
+      faces: 'action',
+    }),
+    accessTokens: secret({
+      description: 'Tokens for private inputs of flakes: `github.com=TOKEN`, one a line.',
+      faces: 'action',
+    }),
+    netrc: secret({
+      description: 'Logins for private binary caches, as lines of a netrc file: `machine HOST password TOKEN`.',
+      faces: 'action',
+    }),
   },
   outputs: {
     nix: '`present` or `absent`.',
@@ -47,19 +76,25 @@ export const machine = defineCommand({
       { folder: STORE, wanted: inputs.freeSpace * GIB, candidates: isThrowaway(host) ? PREINSTALLED : [] },
       { exec: host.exec, log: host.log, free: freeBytes, asRoot: process.getuid?.() === 0 ? [] : ['sudo', '-n'] },
     );
+    const netrcFile = await writeNetrc(inputs.netrc, host);
+    for (const token of parseAccessTokens(inputs.accessTokens ?? '').values()) host.log.mask(token);
+    const asked = askedLines({ ...inputs, netrcFile });
+    if (settings && asked.length > 0 && lines.length === 0) warnUnlessTrusted(settings, host);
+    // What is set already stays; of what is lacking, an installation that is still to come reads the lines itself.
+    const set = [...(settings ? lines : []), ...asked];
     const nix = settings ? 'present' : 'absent';
     const emulate = unregistered.map((system) => platformOf(system).architecture).join(',');
     const nixConfig = lines.join('\n');
     return {
       outputs: { nix, emulate, nixConfig, freeBytes: String(room) },
-      // What is set already stays; an installation that is still to come reads the lines itself.
-      ...(settings && lines.length > 0
-        ? { environment: { NIX_CONFIG: [host.env('NIX_CONFIG') ?? '', ...lines, ''].join('\n').trimStart() } }
+      ...(set.length > 0
+        ? { environment: { NIX_CONFIG: [host.env('NIX_CONFIG') ?? '', ...set, ''].join('\n').trimStart() } }
         : {}),
       data: { schemaVersion: 1, nix, emulate: unregistered, nixConfig: lines, freeBytes: room },
       text: [
         `nix: ${nix}`,
         ...(lines.length > 0 ? [`${whereLinesGo(settings, host)}\n  ${lines.join('\n  ')}`] : []),
+        ...(asked.length > 0 ? [`asked for: ${asked.map((line) => line.split(/[\s=]/)[0]).join(', ')}`] : []),
         ...(emulated.length > 0 ? [`emulation: ${emulate === '' ? 'ready' : `to be registered: ${emulate}`}`] : []),
         `free for ${STORE}: ${sizeText(room)}`,
       ].join('\n'),
@@ -72,6 +107,24 @@ const whereLinesGo = (settings: NixSettings | undefined, { kind }: Host): string
   if (kind === 'terminal') return 'nix.conf lacks';
   return settings ? 'NIX_CONFIG is set for the next steps' : 'an installation needs in its nix.conf';
 };
+
+/**
+ * The file that Nix's setting `netrc-file` names; Nix takes logins in no other way. It is for this user alone, and lies where
+ * the runner empties everything at the end of the job.
+ */
+async function writeNetrc(netrc: string | undefined, { env, log }: Host): Promise<string | undefined> {
+  if (netrc === undefined) return undefined;
+  const folder = env('RUNNER_TEMP');
+  if (folder === undefined) {
+    throw new UserError('input', 'netrc is given, and RUNNER_TEMP does not say where the file may lie', {
+      hint: 'Run it as a step of a workflow.',
+    });
+  }
+  for (const [, password = ''] of netrc.matchAll(/\bpassword\s+(\S+)/g)) log.mask(password);
+  const file = join(folder, 'nix-images-netrc');
+  await writeFile(file, `${netrc}\n`, { mode: 0o600 });
+  return file;
+}
 
 /** GitHub's own runners live for one job. */
 const isThrowaway = (host: Host): boolean =>
