@@ -19,6 +19,9 @@ export const nixInputs = {
     description:
       'Build what an evaluation imports (import from derivation, as `callCabal2nix` and haskell.nix do); such images are refused unless given.',
   }),
+  requireLock: flag({
+    description: 'Fail where flake.lock is missing or out of date; unless given that is a warning.',
+  }),
   store: text({
     description:
       "Nix store that images are built in and read from, such as `ssh-ng://HOST` or `local?root=DIR`; Nix's own settings count unless given.",

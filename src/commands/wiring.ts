@@ -5,6 +5,7 @@ import { SYSTEMS, type System } from '../image/system.ts';
 import { UserError } from '../io/error.ts';
 import { LayerThreads } from '../layer/layer-threads.ts';
 import { fileInstallable, type Installable, parseInstallable } from '../nix/installable.ts';
+import { REQUIRE_LOCK } from '../nix/lock-file.ts';
 import { type Elsewhere, type Nix, openNix } from '../nix/nix.ts';
 import { importFlags } from '../nix/settings.ts';
 import type { Places } from './places.ts';
@@ -13,6 +14,7 @@ import type { Places } from './places.ts';
 export interface NixInputs extends Elsewhere {
   readonly nixArg: readonly string[];
   readonly allowImportFromDerivation: boolean;
+  readonly requireLock: boolean;
 }
 
 /** Arguments that would reach evaluations only, and have inputs of their own that reach everything. */
@@ -21,7 +23,7 @@ const OWN_INPUTS = ['--store', '--eval-store', '--builders'];
 /** Opens the Nix of this machine. Throws UserError `input` and what `openNix` throws. */
 export async function nixOf(
   host: Host,
-  { nixArg, allowImportFromDerivation, store, evalStore, builders }: NixInputs,
+  { nixArg, allowImportFromDerivation, requireLock, store, evalStore, builders }: NixInputs,
 ): Promise<Nix> {
   const own = nixArg.find((argument) => OWN_INPUTS.includes(argument));
   if (own !== undefined) {
@@ -31,7 +33,8 @@ export async function nixOf(
   }
   const elsewhere = { store, evalStore, builders };
   // A person's own arguments follow, and of equal options the last counts.
-  const nixArgs = [...importFlags(allowImportFromDerivation), ...nixArg];
+  const lock = requireLock ? [REQUIRE_LOCK] : [];
+  const nixArgs = [...importFlags(allowImportFromDerivation), ...lock, ...nixArg];
   return openNix({ exec: host.exec, log: host.log, signal: host.signal, nixArgs, elsewhere });
 }
 

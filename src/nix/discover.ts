@@ -14,6 +14,7 @@ import {
 import { evaluationFailure, nixMessage } from './failure.ts';
 import { AT_ONCE, type Broken, type EvaluatePlaces, exploreAround } from './find-culprits.ts';
 import { attributeText } from './installable.ts';
+import { lockFlags, logLine } from './lock-file.ts';
 import type { Nix } from './nix.ts';
 import { functionArguments } from './probe.ts';
 import { MIXED_OUTPUTS } from './recognise.ts';
@@ -51,11 +52,11 @@ interface Search {
 const apply = async (
   { nix, source }: Search,
   expression: string,
-  onStderrLine = (line: string): void => nix.log.debug(line),
+  onStderrLine = (line: string): void => logLine(line, nix.log),
 ): Promise<Answer> => {
   const where =
     source.kind === 'flake'
-      ? ['--no-write-lock-file', ...nix.nixArgs, ...wholeFlake(nix.version, source.flake)]
+      ? [...lockFlags(nix.nixArgs), ...nix.nixArgs, ...wholeFlake(nix.version, source.flake)]
       : [...nix.nixArgs, '--file', source.file, ''];
   const args = ['eval', '--json', '--option', 'eval-cache', 'false', '--apply', expression, ...where];
   const result = await nix.command(args, { onStderrLine });

@@ -4,6 +4,7 @@ import { parseAnswer } from './answer.ts';
 import { evaluationFailure } from './failure.ts';
 import { type Evaluated, imageOf, ownSystem } from './found-image.ts';
 import { attributeText, type Installable, installableText } from './installable.ts';
+import { lockFlags, logLine } from './lock-file.ts';
 import type { Nix } from './nix.ts';
 import { notAnImage, type Other, type Searched, unknownAttribute } from './not-image.ts';
 import { type Found, functionArguments, markedPlace, probeAnswerSchema, probeExpression } from './probe.ts';
@@ -51,13 +52,13 @@ type Run = { readonly found: readonly (readonly Found[])[] } | { readonly at: nu
 const run = async (nix: Nix, installable: Installable, expression: string): Promise<Run> => {
   const args =
     installable.kind === 'flake'
-      ? ['--no-write-lock-file', ...nix.nixArgs, ...wholeFlake(nix.version, installable.flake)]
+      ? [...lockFlags(nix.nixArgs), ...nix.nixArgs, ...wholeFlake(nix.version, installable.flake)]
       : // The empty path names the file's own value, which the expression walks and calls itself.
         [...nix.nixArgs, '--file', installable.file, ''];
   let at: number | undefined;
   const onStderrLine = (line: string): void => {
     const marked = markedPlace(line);
-    if (marked === undefined) nix.log.debug(line);
+    if (marked === undefined) logLine(line, nix.log);
     else at = marked;
   };
   const result = await nix.command([...EVAL, '--apply', expression, ...args], { onStderrLine });

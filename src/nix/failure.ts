@@ -1,4 +1,5 @@
 import { UserError } from '../io/error.ts';
+import { needsLock } from './lock-file.ts';
 
 /** Lines of a message that are shown; what is longer is a trace that slipped through. */
 const MESSAGE_LINES = 40;
@@ -90,6 +91,9 @@ const hintFor = (what: string, stderr: string): string => {
   if (NOT_OWNED.test(stderr)) return safeDirectory(what, stderr);
   if (UNREACHABLE.test(stderr)) {
     return 'the flake or one of its inputs cannot be fetched: check the network and flake.lock, or pass --override-input';
+  }
+  if (needsLock(stderr)) {
+    return 'flake.lock is missing or out of date: run nix flake lock, and commit the file';
   }
   if (needsImport(stderr)) {
     return 'it imports what must be built first: pass --allow-import-from-derivation (in a workflow, the input of that name)';

@@ -1,4 +1,4 @@
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { SYSTEMS } from '../../../src/image/system.ts';
@@ -46,6 +46,24 @@ describe.each(nixVersionsUnderTest())('with $label', ({ env }) => {
       'packages.x86_64-linux.default is the same image as packages.x86_64-linux.carrier',
       'packages.aarch64-linux.default is the same image as packages.aarch64-linux.carrier',
     ]);
+  });
+
+  test('warns of a flake.lock that is missing, or refuses it', async () => {
+    const flake = await copyFlake('mkimage');
+    try {
+      await flake.write('dep.nix', '{ }');
+      const text = await readFile(join(flake.path, 'flake.nix'), 'utf8');
+      const dep = `inputs.dep = { url = "path:${flake.path}/dep.nix"; flake = false; };`;
+      await flake.write('flake.nix', text.replace('{', `{ ${dep}`).replace('{ self }:', '{ self, dep }:'));
+      const loose = await runPlan([flake.flake], env);
+      expect(loose.exitCode, loose.stderr).toBe(0);
+      expect(loose.stderr).toContain('flake.lock of path:');
+      const strict = await runPlan([flake.flake, '--require-lock'], env);
+      expect(strict.exitCode).toBe(1);
+      expect(strict.stderr).toContain('flake.lock is missing or out of date: run nix flake lock');
+    } finally {
+      await flake.remove();
+    }
   });
 
   test('lists what is broken with the words of nix, and goes on', async () => {
