@@ -11,10 +11,10 @@ export interface Placement {
 const KEPT_FILES = new Set(['README.md', 'LICENSE', 'CHANGELOG.md', 'flake.nix', 'flake.lock']);
 
 /**
- * Folders that a release has just as the source does; README.md leads to docs/. The workflows must be equal: GitHub refuses a
+ * Folders that a release has just as the source does; README.md leads to docs/ and examples/. The workflows must be equal: GitHub refuses a
  * token of Actions that pushes a commit with other ones.
  */
-const KEPT_FOLDERS = ['nix/', 'docs/', '.github/workflows/'];
+const KEPT_FOLDERS = ['nix/', 'docs/', 'examples/', '.github/workflows/'];
 
 const ROOT_ACTION = 'actions/root/action.yml';
 

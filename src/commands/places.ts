@@ -48,12 +48,9 @@ async function checkLogin(registry: string | undefined, keychain: Keychain, host
   if (registry === undefined) return;
   const found = await keychain.find(registry, '');
   const job = await jobOf(host);
-  const hasSecrets = job?.isFork !== true && job?.actor !== DEPENDABOT;
+  const hasSecrets = job?.isFork !== true && job?.isDependabot !== true;
   checkNamed(registry, found.kind !== 'anonymous', hasSecrets);
 }
-
-/** Its runs have secrets of their own, mostly none (docs.github.com, "Dependabot on GitHub Actions"). */
-const DEPENDABOT = 'dependabot[bot]';
 
 /** Opens the way to all places of images. */
 export async function placesOf(host: Host, inputs: RegistryInputs): Promise<Places> {

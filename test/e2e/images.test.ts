@@ -35,12 +35,19 @@ let registry: RunningRegistry;
 let podman: Podman;
 let results: ResultsEmulator;
 let jobs: string;
+let examples: Readonly<Record<'self-hosted' | 'ghcr-docker-hub' | 'ecr-oidc', string>>;
 
 beforeAll(async () => {
   [temp, release, registry] = await Promise.all([uniqueTempDir('e2e'), releaseTree(), startRegistry()]);
   podman = await preparePodman();
   jobs = await readFile(join(ROOT, 'workflows/matrix.yml'), 'utf8');
-  library = await createLibrary(release.path, [jobs]);
+  const example = (name: string) => readFile(join(ROOT, `examples/workflows/${name}.yml`), 'utf8');
+  examples = {
+    'self-hosted': await example('self-hosted'),
+    'ghcr-docker-hub': await example('ghcr-docker-hub'),
+    'ecr-oidc': await example('ecr-oidc'),
+  };
+  library = await createLibrary(release.path, [jobs, ...Object.values(examples)]);
   flake = await consumerFlake(release.path);
   const auths = { [registry.host]: { auth: Buffer.from('somebody:secret').toString('base64') } };
   await writeFiles(temp.path, { 'config.json': JSON.stringify({ auths }) });
@@ -60,19 +67,24 @@ beforeEach(async () => {
 });
 
 /** A workflow of the user's that calls the reusable one. */
-const caller = (to: string): string => `on: [push, pull_request]
+const caller = (to: string, inputs = ''): string => `on: [push, pull_request]
 permissions: {}
 jobs:
-  images:
+  call:
     permissions: { contents: read, packages: write }
     uses: org/nix-images/.github/workflows/images.yml@v1
-    with: { to: ${to}, tags: v1 }
+    with:
+      to: ${to}
+      tags: v1
+      username: somebody
+${inputs}    secrets:
+      registry-password: \${{ secrets.PASSWORD }}
   after:
-    needs: images
+    needs: call
     if: \${{ !cancelled() }}
     runs-on: ubuntu-latest
     steps:
-      - env: { DIGEST: '\${{ needs.images.outputs.digest }}' }
+      - env: { DIGEST: '\${{ needs.call.outputs.digest }}' }
         run: echo "digest=<$DIGEST>"
 `;
 
@@ -97,6 +109,9 @@ const outcomes = ({ jobs }: WorkflowRun): string[] =>
     .map(({ id, result }) => `${id} ${result}`)
     .sort();
 
+/** What people see of a run: act's own log has the masks in it. */
+const printed = ({ jobs }: WorkflowRun): string => jobs.map(({ output, summary }) => output + summary).join('');
+
 const artifacts = () => results.artifacts().map(({ name, bytes = Buffer.alloc(0) }) => ({ name, bytes }));
 
 const indexOf = async (repository: string, tag: string) => {
@@ -119,6 +134,7 @@ test('two build jobs hand over by artifact, the fan-in publishes one index, and 
     'after success',
     'build success',
     'build success',
+    'images success',
     'plan success',
     'publish success',
   ]);
@@ -127,32 +143,50 @@ test('two build jobs hand over by artifact, the fan-in publishes one index, and 
     artifacts()
       .map(({ name }) => name)
       .sort(),
-  ).toEqual([expect.stringContaining('app-aarch64-linux-1'), expect.stringContaining('app-x86_64-linux-1')]);
+  ).toEqual([
+    expect.stringMatching(/app-aarch64-linux-.*1\.tar$/),
+    expect.stringMatching(/app-x86_64-linux-.*1\.tar$/),
+  ]);
   const { digest } = await indexOf('by-artifact', 'v1');
   expect(jobOf(all, 'after').output).toContain(`digest=<${digest}>`);
   expect(jobOf(all, 'publish').summary).toContain(`${digest}`);
   await expectRuns(`docker://${registry.host}/by-artifact:v1`);
 });
 
-test('with credentials they hand over through the registry, and the artifacts are under 10 KB', async ({
+test('on self-hosted runners with a password they hand over through the registry, and the artifacts are under 10 KB', async ({
   annotate,
 }) => {
-  const all = await run(caller(`${registry.host}/by-registry`), { loggedIn: true });
+  const workflow = examples['self-hosted'].replace('registry.example.com', `${registry.host}/by-registry`);
+  const secrets = { REGISTRY_PASSWORD: 'a-password' };
+  const all = await run(workflow, { secrets, payload: pushToMain() });
   expect(outcomes(all), all.log).toEqual([
-    'after success',
     'build success',
     'build success',
+    'images success',
     'plan success',
     'publish success',
   ]);
   expect(jobOf(all, 'build', X86).output).toContain('handover: registry');
+  expect(printed(all)).not.toContain('a-password');
   for (const { name, bytes } of artifacts()) {
     const compressed = gzipSync(bytes).length;
     await annotate(`${name}: ${bytes.length} bytes, ${compressed} compressed`);
     expect(compressed, name).toBeLessThan(10_000);
   }
   expect(artifacts()).toHaveLength(2);
-  await expectRuns(`docker://${registry.host}/by-registry:v1`);
+  await expectRuns(`docker://${registry.host}/by-registry/app:latest`);
+});
+
+test('one call publishes to two registries what it built once', async () => {
+  const workflow = examples['ghcr-docker-hub']
+    .replace(/ghcr\.io\/.*\{name\}/, `${registry.host}/first/{name}`)
+    .replace('docker.io/acme', `${registry.host}/second`)
+    .replace('registry: docker.io', `registry: ${registry.host}`);
+  const all = await run(workflow, { secrets: { DOCKERHUB_TOKEN: 'a-password' }, payload: pushToMain() });
+  expect(outcomes(all), all.log).toContain('images success');
+  const { digest } = await indexOf('first/app', 'latest');
+  expect(digest).toMatch(/^sha256:/);
+  expect((await indexOf('second/app', 'latest')).digest).toBe(digest);
 });
 
 test('a job that failed is run again alone, and the fan-in takes what the first attempt handed over', async () => {
@@ -175,8 +209,8 @@ test('a job that failed is run again alone, and the fan-in takes what the first 
   const second = await run(workflow, { payload, attempt: 2, matrix: ARM });
   expect(outcomes(second), second.log).toEqual(['build success', 'plan success', 'publish success']);
   expect(artifacts().map(({ name }) => name)).toEqual([
-    expect.stringContaining('app-x86_64-linux-1'),
-    expect.stringContaining('app-aarch64-linux-2'),
+    expect.stringMatching(/app-x86_64-linux-.*1\.tar$/),
+    expect.stringMatching(/app-aarch64-linux-.*2\.tar$/),
   ]);
   await expectRuns(`docker://${registry.host}/again:latest`);
 });
@@ -189,29 +223,42 @@ test("a fork's pull request is built and reported on, and nothing of it is publi
   expect(all.jobs.find(({ id }) => id === 'publish')?.steps ?? []).toEqual([]);
   expect(artifacts()).toEqual([]);
   expect((await indexOf('fork', 'v1')).status).toBe(404);
+  expect(jobOf(all, 'images').result, all.log).toBe('success');
+});
+
+test('after a plan that fails nothing is published, and the check of the fixed name is red', async () => {
+  const inputs = '      images: none-of-these\n';
+  const all = await run(caller(`${registry.host}/no-plan`, inputs));
+  expect(
+    outcomes(all).filter((outcome) => !outcome.startsWith('after')),
+    all.log,
+  ).toEqual(['images failure', 'plan failure']);
+  const said = jobOf(all, 'images').annotations.map(({ text }) => text);
+  expect(said).toEqual(['The plan did not succeed (failure).']);
+  expect((await indexOf('no-plan', 'v1')).status).toBe(404);
 });
 
 test('the action at the top finds every image and does the whole job on one machine', async () => {
-  const workflow = `on: push
-jobs:
-  all:
-    runs-on: ubuntu-latest
-    steps:
-      - uses: actions/checkout@3d3c42e5aac5ba805825da76410c181273ba90b1 # v7.0.1
-        with: { persist-credentials: false }
-      - id: images
-        uses: org/nix-images@v1
-        with: { to: '${registry.host}/whole/{name}' }
+  const workflow = `${examples['ecr-oidc']
+    .replace(/to: \S+\.amazonaws\.com/, `to: ${registry.host}/whole`)
+    .replace(
+      '- uses: org/nix-images@v1',
+      '- id: images\n        uses: org/nix-images@v1',
+    )}          nix-config: cores = 3
+          access-tokens: github.com=ghp_private
       - env: { REFERENCES: '\${{ steps.images.outputs.references }}' }
         run: |
           echo "references=<$REFERENCES>"
-          nix show-config | grep ^experimental-features
+          nix show-config | grep -E '^(experimental-features|cores|access-tokens)'
 `;
   const all = await run(workflow, { loggedIn: true });
-  expect(outcomes(all), all.log).toEqual(['all success']);
+  expect(outcomes(all), all.log).toEqual(['images success']);
   // The action's set-up holds for the steps after it.
-  expect(jobOf(all, 'all').output).toContain('experimental-features = flakes nix-command');
-  expect(jobOf(all, 'all').output).toContain(`references=<docker://${registry.host}/whole/app:latest>`);
+  expect(jobOf(all, 'images').output).toContain('experimental-features = flakes nix-command');
+  expect(jobOf(all, 'images').output).toContain('cores = 3');
+  expect(jobOf(all, 'images').output).toContain('access-tokens = ***');
+  expect(printed(all)).not.toContain('ghp_private');
+  expect(jobOf(all, 'images').output).toContain(`references=<docker://${registry.host}/whole/app:latest>`);
   expect(artifacts()).toEqual([]);
   await expectRuns(`docker://${registry.host}/whole/app:latest`);
 });

@@ -2,12 +2,12 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { delimiter, dirname, join } from 'node:path';
 import { actPath } from '../../../scripts/setup/go-tools.mjs';
 import { runProgram, uniqueTempDir } from '../../support/tools.ts';
-import type { Library } from './library.ts';
+import { asActReads, type Library } from './library.ts';
 import { type JobRun, readJobs } from './log.ts';
 import { commitAll, writeFiles } from './repository.ts';
 
 /** The labels in the project's workflows; a job with another one would be left out without a word. */
-const RUNNERS = ['ubuntu-latest', 'ubuntu-24.04', 'ubuntu-24.04-arm'];
+const RUNNERS = ['ubuntu-latest', 'ubuntu-24.04', 'ubuntu-24.04-arm', 'self-hosted'];
 
 /** Where the user's repository says that it comes from. */
 export const CONSUMER = 'org/consumer';
@@ -26,6 +26,8 @@ export interface WorkflowOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Folder of programs that come before this machine's own. */
   readonly programs?: string;
+  /** The repository's secrets. */
+  readonly secrets?: Readonly<Record<string, string>>;
   /** Runs this job alone (and those that it needs). */
   readonly job?: string;
   /** Runs these jobs of a matrix alone. */
@@ -49,7 +51,7 @@ const runnerVariables = (env: Readonly<Record<string, string>>): string[] =>
     .map(([name, value]) => `${name}=${value}`);
 
 const argumentsOf = (options: WorkflowOptions, scratch: string): string[] => {
-  const { library, workflow, event = 'push', env = {}, job, matrix = {} } = options;
+  const { library, workflow, event = 'push', env = {}, secrets = {}, job, matrix = {} } = options;
   const repositories = [...library.repositories].map(([reference, folder]) => `${reference}=${folder}`);
   return [
     event,
@@ -61,6 +63,10 @@ const argumentsOf = (options: WorkflowOptions, scratch: string): string[] => {
     ),
     ...flags('--local-repository', repositories),
     ...flags('--env', runnerVariables(env)),
+    ...flags(
+      '--secret',
+      Object.entries(secrets).map(([name, value]) => `${name}=${value}`),
+    ),
     // Its servers speak older protocols than the clients, on fixed ports.
     ...['--no-cache-server', '--action-offline-mode', '--action-cache-path', join(scratch, 'work')],
     ...(job === undefined ? [] : ['--job', job]),
@@ -78,7 +84,8 @@ const argumentsOf = (options: WorkflowOptions, scratch: string): string[] => {
 export async function runWorkflow(options: WorkflowOptions): Promise<WorkflowRun> {
   await using folder = await uniqueTempDir('workflow');
   const repository = join(folder.path, 'repository');
-  await writeFiles(repository, options.files);
+  const workflow = asActReads(options.files[options.workflow] ?? '');
+  await writeFiles(repository, { ...options.files, [options.workflow]: workflow });
   await commitAll(repository, CONSUMER);
   await writeFile(join(folder.path, 'event.json'), JSON.stringify(options.payload ?? {}));
   // A settings file of its own, empty: act asks questions where it finds none.

@@ -30,6 +30,12 @@ export interface Library extends AsyncDisposable {
 export const nameSiblings = (text: string): string =>
   text.replaceAll(/(uses: "?)\$\/([\w./-]+)/g, (_, start: string, path: string) => `${start}${OWN}/${path}@v1`);
 
+/** What act 0.2.89 refuses, and a checkout's `ref`: with one, even an empty one, act fetches the action and the repository. */
+const NOT_FOR_ACT = /^ +(queue: max|cache-mode: [a-z-]+|ref: \$\{\{ inputs\.ref \}\})(?: #.*)?\n/gm;
+
+/** A workflow as act reads it. Nothing that is left out changes what a single run does on one machine. */
+export const asActReads = (text: string): string => nameSiblings(text).replaceAll(NOT_FOR_ACT, '');
+
 /** `owner/name@ref` of every action of others that a workflow uses. */
 export const foreignActions = (text: string): string[] => {
   const uses = [...text.matchAll(/uses: "?([\w-]+\/[\w.-]+)(?:\/[\w./-]+)?@([\w.-]+)/g)];
@@ -51,7 +57,7 @@ export async function createLibrary(release: string, workflows: readonly string[
   await cp(release, own, { recursive: true });
   const texts = [...workflows];
   for (const file of await yamlFiles(own)) {
-    const text = nameSiblings(await readFile(file, 'utf8'));
+    const text = asActReads(await readFile(file, 'utf8'));
     await writeFile(file, text);
     texts.push(text);
   }

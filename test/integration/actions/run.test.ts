@@ -57,6 +57,7 @@ const publish = (to: string, change: Change = {}): Promise<StepResult> =>
     temp: temp.path,
     with: { to: `${registry.host}/${to}`, ...change.with },
     event: change.event,
+    env: change.env ?? {},
   });
 
 const indexAt = async (name: string): Promise<{ manifests: { digest: string }[]; annotations?: object }> => {
@@ -114,6 +115,27 @@ describe('two build jobs and a fan-in', () => {
     });
     expect(published.summary).toContain('| linux/arm64 |');
     expect(built[0]?.summary).toContain('### test/small for x86_64-linux');
+  });
+
+  test('five merges that follow one another are five published revisions, and the branch means the last', async () => {
+    expect((await build('x86_64-linux')).exitCode).toBe(0);
+    const commits = [1, 2, 3, 4, 5].map((digit) => String(digit).repeat(40));
+    for (const commit of commits) {
+      const env = {
+        GITHUB_EVENT_NAME: 'push',
+        GITHUB_REF: 'refs/heads/main',
+        GITHUB_REF_NAME: 'main',
+        GITHUB_REF_TYPE: 'branch',
+        GITHUB_SHA: commit,
+      };
+      const tag = 'type=ref,event=branch\ntype=sha';
+      const published = await publish('actions/merges', { with: { tag, 'allow-missing': 'true' }, env });
+      expect(published.exitCode, published.log).toBe(0);
+      expect(published.outputs.references).toContain(`actions/merges:sha-${commit.slice(0, 7)}`);
+    }
+    const tags = commits.map((commit) => `sha-${commit.slice(0, 7)}`);
+    expect(await tagsOf('actions/merges')).toEqual(expect.arrayContaining(['main', ...tags]));
+    expect(await indexAt('actions/merges:main')).toEqual(await indexAt(`actions/merges:${tags.at(-1)}`));
   });
 
   test('through the registry: artifacts of a few kilobytes, kept for a week', async () => {

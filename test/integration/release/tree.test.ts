@@ -58,7 +58,9 @@ test('the files of a release', async () => {
   const files = await listFiles(tree.path);
   const programs = (await actions()).flatMap((name) => [`${name}/README.md`, `${name}/action.yml`, `${name}/main.mjs`]);
   const expected = [...programs, ...COMPOSITES.flatMap((name) => [`${name}/README.md`, `${name}/action.yml`])];
-  const others = files.filter((path) => !/^(nix|docs|\.github\/workflows)\/|^dist\/\d+\.index\.js$/.test(path));
+  const others = files.filter(
+    (path) => !/^(nix|docs|examples|\.github\/workflows)\/|^dist\/\d+\.index\.js$/.test(path),
+  );
   const top = ['CHANGELOG.md', 'LICENSE', 'README.md', 'action.yml', 'flake.lock', 'flake.nix'];
   const dist = ['dist/index.js', 'dist/licenses.txt', 'dist/package.json'];
   expect(others).toEqual([...top, ...dist, ...expected].sort());

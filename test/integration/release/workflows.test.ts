@@ -14,7 +14,7 @@ const yamlBelow = async (folder: string): Promise<string[]> =>
 const read = (path: string): Promise<string> => readFile(join(ROOT, path), 'utf8');
 
 const templates = (await readdir(join(ROOT, 'nix/templates'))).map((name) => `nix/templates/${name}/.github/workflows`);
-const folders = ['workflows', '.github/workflows', ...templates];
+const folders = ['workflows', '.github/workflows', 'examples/workflows', ...templates];
 const workflows = (await Promise.all(folders.map(yamlBelow))).flat().sort();
 const metadata = [
   'action.yml',
@@ -106,13 +106,101 @@ test('actionlint accepts the metadata of the actions where a release has them', 
   );
 });
 
-test('the reusable workflow gives the actions inputs that they have', async () => {
-  const text = await read('workflows/images.yml');
-  for (const name of ['plan', 'build', 'publish']) {
-    const { inputs } = readYaml(await read(`actions/${name}/action.yml`)) as { inputs: Record<string, unknown> };
-    const step = new RegExp(`uses: \\$/${name}\\n +with:\\n((?: {10}.*\\n)+)`).exec(text)?.[1] ?? '';
-    const given = [...step.matchAll(/^ {10}([a-z-]+):/gm)].map(([, input]) => input);
-    expect(given.length).toBeGreaterThan(1);
-    expect(Object.keys(inputs), name).toEqual(expect.arrayContaining(given));
+test('the reusable workflows give the actions inputs that they have', async () => {
+  for (const file of ['images', 'build']) {
+    const text = await read(`workflows/${file}.yml`);
+    for (const name of ['setup', 'plan', 'build', ...(file === 'images' ? ['publish'] : [])]) {
+      const [metadata = ''] = (await read(`actions/${name}/action.yml`)).split('\noutputs:');
+      const known = [...metadata.matchAll(/^ {2}([a-z-]+):$/gm)].map(([, input]) => input);
+      const steps = [...text.matchAll(new RegExp(`uses: \\$/${name}\\n +with:\\n((?: {10}.*\\n)+)`, 'g'))];
+      const given = steps.flatMap(([, step = '']) =>
+        [...step.matchAll(/^ {10}([a-z-]+):/gm)].map(([, input]) => input),
+      );
+      expect(given.length).toBeGreaterThan(1);
+      expect(known, `${file}: ${name}`).toEqual(expect.arrayContaining(given));
+    }
+  }
+});
+
+const images = await read('workflows/images.yml');
+
+/** The lines of a job. */
+const jobIn = (text: string, id: string): string =>
+  new RegExp(`^  ${id}:\\n((?:(?: {4}.*)?\\n)+)`, 'm').exec(text.slice(text.indexOf('\njobs:')))?.[1] ?? '';
+
+test('the workflow that only builds is the other one without what publishes', async () => {
+  const build = await read('workflows/build.yml');
+  const known = new Set(images.split('\n'));
+  const own = build.split('\n').filter((line) => !known.has(line));
+  // What it is, its name, `to`, the permission to read, `handover: none`, and the check without a publish.
+  expect(own.length).toBeLessThan(12);
+  expect(build).not.toContain(': write');
+  expect(build).toContain('          handover: none\n');
+  for (const id of ['plan', 'build']) expect(jobIn(build, id).length).toBeGreaterThan(1000);
+});
+
+test('pushes that follow one another are published one by one, and none is cancelled for the next', async () => {
+  const group =
+    /concurrency:\n +group: nix-images-publish-\$\{\{ inputs\.to \}\}-\$\{\{ github\.ref \}\}\n +queue: max\n/;
+  expect(jobIn(images, 'publish')).toMatch(group);
+  for (const path of workflows) expect(await read(path), path).not.toMatch(/nix-images[\s\S]*cancel-in-progress: true/);
+});
+
+test('the token of the run is no password for a registry, and a user name no secret', () => {
+  expect(images).not.toMatch(/password: .*github\.token/);
+  expect(images).not.toContain('login-action');
+  expect(images).not.toContain('secrets.registry-username');
+  expect(jobIn(images, 'publish')).toContain("needs.plan.result == 'success'");
+  expect(images).toMatch(/jobs\.publish\.outputs\.digests \|\| '\{\}'/);
+});
+
+const PASSED = { PLAN: 'success', BUILD: 'success', PUBLISH: 'success', TO_BUILD: 'true', TO_PUBLISH: 'true' };
+
+test.each<[string, Readonly<Record<string, string>>, string]>([
+  ['all is well', {}, ''],
+  ['nothing had to be built', { BUILD: 'skipped', TO_BUILD: 'false' }, ''],
+  ['nothing was to be published', { PUBLISH: 'skipped', TO_PUBLISH: 'false' }, ''],
+  [
+    'the plan failed',
+    { PLAN: 'failure', BUILD: 'skipped', PUBLISH: 'skipped', TO_BUILD: '', TO_PUBLISH: '' },
+    'plan did',
+  ],
+  ['the plan was cancelled', { PLAN: 'cancelled' }, 'plan did'],
+  ['the plan got lost', { HAS_PLAN: 'false' }, 'got lost'],
+  ['a build failed', { BUILD: 'failure' }, 'build job'],
+  ['a build that was needed was skipped', { BUILD: 'skipped' }, 'build job'],
+  ['publish failed', { PUBLISH: 'failure' }, 'published'],
+  ['publish was skipped, and should have run', { PUBLISH: 'skipped' }, 'published'],
+])('the check for branch protection where %s', async (_name, change, message) => {
+  const script = /run: \|\n([\s\S]*)$/.exec(jobIn(images, 'images'))?.[1] ?? '';
+  const env = { ...PASSED, HAS_PLAN: 'true', ...change };
+  const { exitCode, stdout } = await runProgram('bash', ['-e', '-c', script], { env });
+  expect({ exitCode, stdout }).toEqual({
+    exitCode: message === '' ? 0 : 1,
+    stdout: expect.stringContaining(message === '' ? 'plan success' : message),
+  });
+});
+
+test('what users copy is short', async () => {
+  const readme = await read('README.md');
+  const [, yaml = ''] = /```yaml\n(# Builds every image[\s\S]*?)```/.exec(readme) ?? [];
+  expect(yaml.split('\n').length).toBeLessThan(25);
+  expect(yaml).toContain('uses: org/nix-images/.github/workflows/images.yml@v1');
+  for (const path of await yamlBelow('examples/workflows')) {
+    expect((await read(path)).trimEnd().split('\n').length, path).toBeLessThanOrEqual(30);
+  }
+});
+
+test('the examples and templates give the reusable workflows inputs and secrets that they have', async () => {
+  for (const path of workflows.filter((file) => /examples|templates/.test(file))) {
+    const text = await read(path);
+    const [, file = ''] = /uses: org\/nix-images\/\.github\/workflows\/(\w+)\.yml/.exec(text) ?? [];
+    if (file === '') continue;
+    const called = (await read(`workflows/${file}.yml`)).split('\njobs:')[0] ?? '';
+    const given = [...text.matchAll(/^ {6}([a-z-]+): /gm)].map(([, name]) => name ?? '');
+    const known = [...called.matchAll(/^ {6}([a-z-]+):$/gm)].map(([, name]) => name ?? '');
+    const names = given.filter((name) => !['contents', 'packages', 'id-token'].includes(name));
+    expect(names.length, path).toBeGreaterThan(0);
+    expect(known, path).toEqual(expect.arrayContaining(names));
   }
 });
