@@ -25,6 +25,7 @@
 let
   inherit (import ../lib/check.nix) attrsOf;
   inherit (import ../lib/packages.nix) packagesOf;
+  userland = (import ../lib/userland.nix).userlandOf pkgs;
 
   # The interpreter by its store path, so that scripts need nothing of the merged root.
   script = file: {
@@ -237,7 +238,7 @@ complete (
         PATH = "${home}/.nix-profile/bin:/nix/var/nix/profiles/default/bin:/bin";
         # No HOME and no USER: they would be the same for each user of `podman exec --user`. Runtimes take HOME from /etc/passwd.
         LANG = "C.UTF-8";
-        TZDIR = "/usr/share/zoneinfo";
+        inherit (userland.env) TZDIR;
         # Of what fits on the screen nothing is left to wait for.
         LESS = "-FRX";
         SSL_CERT_FILE = bundle;
@@ -260,9 +261,7 @@ complete (
       "/etc/nsswitch.conf".text = "passwd: files\ngroup: files\nhosts: files dns\n";
       "/etc/os-release".text = "ID=nix-images\nNAME=\"Nix in a container\"\n";
       "/etc/ssl/certs/ca-certificates.crt".target = "${pkgs.cacert}/etc/ssl/certs/ca-bundle.crt";
-      "/etc/services".target = "${pkgs.iana-etc}/etc/services";
-      "/etc/protocols".target = "${pkgs.iana-etc}/etc/protocols";
-      "/usr/share/zoneinfo".target = "${pkgs.tzdata}/share/zoneinfo";
+      inherit (userland.files) "/etc/services" "/etc/protocols" "/usr/share/zoneinfo";
       "/lib/nix-images/sh" = {
         source = "${pkgs.busybox-sandbox-shell}/bin/busybox";
         mode = "0555";

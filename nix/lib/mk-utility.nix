@@ -3,6 +3,7 @@ let
   inherit (import ./check.nix) attrsOf isDerivationLike;
   inherit (import ./other-makers.nix) argumentsOf;
   inherit (import ./packages.nix) packagesOf;
+  inherit (import ./userland.nix) userlandOf;
   mkImage = import ./mk-image.nix;
 
   # What mkImage does not take.
@@ -40,13 +41,10 @@ let
   # The place where nixpkgs' programs look for certificates.
   bundle = "/etc/ssl/certs/ca-bundle.crt";
 
-  # What httpie is to do in a recipe that nobody watches: an answer of 400 or more is a failure, input is never waited for, nobody
-  # is told of new versions.
+  # What httpie is to do in a recipe that nobody watches: an answer of 300 or more is a failure, for it did not do what was
+  # asked for (a redirect least of all, which has not taken the body), and nobody is told of new versions.
   httpieConfig = {
-    default_options = [
-      "--check-status"
-      "--ignore-stdin"
-    ];
+    default_options = [ "--check-status" ];
     disable_update_warnings = true;
   };
 in
@@ -58,31 +56,36 @@ let
   config = attrsOf "mkUtility: config" (args.config or { });
   rest = removeAttrs args own;
 
-  # Of all certificate settings httpie obeys REQUESTS_CA_BUNDLE alone. Here SSL_CERT_FILE is enough for it, as for all others.
+  userland = userlandOf pkgs;
+
   http = name: {
     mode = "0755";
-    text = ''
-      #!${pkgs.bash}/bin/bash
-      export REQUESTS_CA_BUNDLE="''${REQUESTS_CA_BUNDLE:-''${SSL_CERT_FILE-}}"
-      exec ${pkgs.httpie}/bin/${name} "$@"
-    '';
+    text =
+      builtins.replaceStrings
+        [ "#!/bin/bash" "@program@" "@coreutils@" ]
+        [ "#!${pkgs.bash}/bin/bash" "${pkgs.httpie}/bin/${name}" "${pkgs.coreutils}" ]
+        (builtins.readFile ../images/utility/http.sh);
   };
 in
 mkImage (
   rest
   // {
     name = args.name or "utility";
-    copyToRoot = [
+    # What the user names replaces it.
+    replaceable = [
       pkgs.bash
       pkgs.coreutils
       pkgs.curl
       pkgs.httpie
       pkgs.just
+      pkgs.less
       pkgs.tini
+      pkgs.which
       pkgs.cacert
-    ]
-    ++ packagesOf "mkUtility: packages" pkgs (args.packages or [ ])
-    ++ (if builtins.isList args.copyToRoot or [ ] then args.copyToRoot or [ ] else [ args.copyToRoot ]);
+    ];
+    copyToRoot =
+      packagesOf "mkUtility: packages" pkgs (args.packages or [ ])
+      ++ (if builtins.isList args.copyToRoot or [ ] then args.copyToRoot or [ ] else [ args.copyToRoot ]);
 
     config = {
       # -g: signals reach the programs that a recipe runs, not just alone.
@@ -91,8 +94,6 @@ mkImage (
         "-g"
         "--"
         "${pkgs.just}/bin/just"
-        "--justfile"
-        "/justfile"
         # Where the container starts, not where the Justfile lies.
         "--working-directory"
         "."
@@ -108,12 +109,14 @@ mkImage (
         HOME = "/tmp";
         LANG = "C.UTF-8";
         SSL_CERT_FILE = bundle;
-        HTTPIE_CONFIG_DIR = "/etc/httpie";
+        # Another may be named when the container is started: a ConfigMap that is mounted as a folder has its Justfile there.
+        JUST_JUSTFILE = "/justfile";
       }
+      // userland.env
       // variablesOf (config.Env or { });
     };
 
-    files = {
+    files = userland.files // {
       "/justfile" = justfile;
       "/bin/http" = http "http";
       "/bin/https" = http "https";
@@ -122,7 +125,6 @@ mkImage (
       "/usr/bin/env".target = "${pkgs.coreutils}/bin/env";
       # Where programs look that were not made for Nix.
       "/etc/ssl/certs/ca-certificates.crt".target = "ca-bundle.crt";
-      "/etc/nsswitch.conf".text = "hosts: files dns\n";
       "/tmp" = {
         directory = true;
         mode = "1777";

@@ -17,9 +17,10 @@ const NIXPKGS = `rec {
   packagesOf = system:
     let
       make = names: lib.genAttrs names (name: derivation { inherit name system; builder = "/none"; });
+      more = [ "less" "which" "tzdata" "iana-etc" ];
       many = builtins.genList (number: "tool\${toString number}") 50;
     in
-    make ([ "bash" "coreutils" "curl" "httpie" "just" "tini" "cacert" "jq" "yq" ] ++ many)
+    make ([ "bash" "coreutils" "curl" "httpie" "just" "tini" "cacert" "jq" "yq" ] ++ more ++ many)
     // { python3Packages = make [ "rich" "requests" ]; };
   legacyPackages = lib.genAttrs [ "x86_64-linux" "aarch64-linux" ] packagesOf;
 }`;
@@ -98,12 +99,13 @@ describe.each(nixVersionsUnderTest())('mkUtility with $label', (version) => {
   });
 
   test('packages are named or given, and every argument of mkImage adds to what is there', async () => {
-    const { copyToRoot } = await evaluate(version, 'packages');
-    const own = ['bash', 'coreutils', 'curl', 'httpie', 'just', 'tini', 'cacert'];
-    expect(namesOf(copyToRoot)).toEqual([...own, 'jq', 'yq', 'rich']);
+    const { copyToRoot, replaceable } = await evaluate(version, 'packages');
+    const own = ['bash', 'coreutils', 'curl', 'httpie', 'just', 'less', 'tini', 'which', 'cacert'];
+    expect(namesOf(replaceable)).toEqual(own);
+    expect(namesOf(copyToRoot)).toEqual(['jq', 'yq', 'rich']);
 
     const added = await evaluate(version, 'added');
-    expect(namesOf(added.copyToRoot)).toEqual([...own, 'yq']);
+    expect(namesOf(added.copyToRoot)).toEqual(['yq']);
     expect(added.config.Env).toEqual(expect.arrayContaining(['TZ=UTC', 'HOME=/data', 'PATH=/bin']));
     expect(added.config).toMatchObject({ WorkingDir: '/data', User: '65532:65532' });
     expect(Object.keys(added.files)).toEqual(expect.arrayContaining(['/justfile', '/database.just', '/tmp']));
@@ -118,7 +120,7 @@ describe.each(nixVersionsUnderTest())('mkUtility with $label', (version) => {
     ['packagesAsText', 'mkUtility: packages: expected a list of packages or of their names, got a string'],
     [
       'unknownPackage',
-      "mkUtility: packages: unknown package 'jqq', did you mean 'jq'? There are 60: https://search.nixos.org/packages",
+      "mkUtility: packages: unknown package 'jqq', did you mean 'jq'? There are 64: https://search.nixos.org/packages",
     ],
     [
       'unknownMember',

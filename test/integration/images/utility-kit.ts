@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:https';
 import { join } from 'node:path';
@@ -7,7 +8,10 @@ import type { Podman } from '../../support/podman.ts';
 import { listenOnLoopback, runProgram } from '../../support/tools.ts';
 
 /** What the image is made of, under Debian's names, and jq, which the readme adds to it. */
-const PACKAGES = ['bash', 'ca-certificates', 'coreutils', 'curl', 'httpie', 'jq', 'just', 'patchelf', 'tini'];
+const PACKAGES = [
+  ...['bash', 'ca-certificates', 'coreutils', 'curl', 'gnu-which', 'httpie', 'jq', 'just', 'less', 'netbase'],
+  ...['patchelf', 'tini', 'tzdata'],
+];
 
 /** The folder of the stand-in for nixpkgs. Only Debian 13 has just. */
 export const standIn = (): Promise<string> => debianPackages({ suite: 'trixie', packages: PACKAGES });
@@ -35,10 +39,24 @@ export interface SecureServer extends AsyncDisposable {
   readonly url: string;
   /** File with the authority's certificate. */
   readonly authority: string;
-  /** What it was asked, such as `POST /backup {"name": "test"}`. */
+  /** What it was asked, such as `POST /backup {"name": "test"}`; of long bodies, their SHA-256. */
   readonly requests: string[];
   /** Statuses by path, 200 where none is set. */
   readonly statuses: Map<string, number>;
+}
+
+/** Bytes of a body that are shown as they are. */
+const SHOWN = 1000;
+
+async function shown(body: AsyncIterable<Uint8Array>): Promise<string> {
+  const hash = createHash('sha256');
+  let [size, start] = [0, ''];
+  for await (const chunk of body) {
+    hash.update(chunk);
+    size += chunk.length;
+    if (size <= SHOWN) start += Buffer.from(chunk).toString('utf8');
+  }
+  return size <= SHOWN ? start : `sha256:${hash.digest('hex')}`;
 }
 
 /** Starts a server on the loopback address; keys and certificates are made for it, in `folder`. */
@@ -67,9 +85,9 @@ export async function startSecureServer(folder: string): Promise<SecureServer> {
   const requests: string[] = [];
   const statuses = new Map<string, number>();
   const server = createServer({ key, cert }, async (request, response) => {
-    const body = (await request.setEncoding('utf8').toArray()).join('');
-    requests.push(`${request.method} ${request.url} ${body}`.trim());
-    response.writeHead(statuses.get(request.url ?? '') ?? 200, { 'content-type': 'text/plain' });
+    requests.push(`${request.method} ${request.url} ${await shown(request)}`.trim());
+    const headers = { 'content-type': 'text/plain', 'set-cookie': 'visit=1', location: '/elsewhere' };
+    response.writeHead(statuses.get(request.url ?? '') ?? 200, headers);
     response.end('an answer\n');
   });
   const { port, close } = await listenOnLoopback(server as Server);

@@ -1,9 +1,14 @@
+import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
+import { once } from 'node:events';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { cliData, type Published } from '../../support/cli.ts';
 import { type Lab, openLab } from '../../support/lab.ts';
 import type { ProgramResult } from '../../support/tools.ts';
+import { type ConfigMap, type CronJob, utilityExamples } from './utility-examples.ts';
 import { pull, RECIPES, type SecureServer, shippedImage, startSecureServer } from './utility-kit.ts';
 
 // The utility image, built by Nix of Debian's packages for both systems, in podman.
@@ -51,7 +56,9 @@ const trusting = (file: string): string[] => ['--volume', `${file}:/etc/ssl/cert
 
 test('it was tried on both systems before it was published', () => {
   const tried = published.platforms.map(({ platform, tests }) => [platform, tests.passed.map(({ name }) => name)]);
-  const names = ['content', 'curl', 'recipes', 'unknown'];
+  const names = [
+    ...['content', 'curl', 'no place for a session', 'recipes', 'recipes in a folder', 'restricted', 'unknown'],
+  ];
   expect(tried).toEqual([
     ['linux/amd64', names],
     ['linux/arm64', names],
@@ -67,7 +74,7 @@ describe('recipes', () => {
 
   test('run in their order, each with its arguments', async () => {
     const { exitCode, stdout } = await run(['first', 'say', 'one two', 'three'], RECIPES_MOUNTED);
-    expect(stdout).toMatch(/^\S+\/bin\/tini -g -- \S+\/bin\/just --justfile \/justfile .*\nsaid one two three\n$/);
+    expect(stdout).toMatch(/^\S+\/bin\/tini -g -- \S+\/bin\/just --working-directory \. .*\nsaid one two three\n$/);
     expect(exitCode).toBe(0);
   });
 
@@ -152,6 +159,121 @@ describe('backup "test" healthcheck-io', () => {
     expect(stderr).toContain('BACKUP_URL: is the address that a backup is asked for at');
     expect(exitCode).not.toBe(0);
   });
+});
+
+describe('what http sends', () => {
+  const trusted = (): string[] => [...HOST, ...trusting(server.authority), '--env', `URL=${server.url}`];
+
+  /** Runs a script in one container; gives what the server was asked meanwhile. */
+  const script = async (text: string, options: readonly string[] = []) => {
+    server.requests.length = 0;
+    const result = await run(['--command', 'bash', '-c', text], [...trusted(), ...options]);
+    return { ...result, requests: [...server.requests] };
+  };
+
+  test('a pipe, a file or a here-document is the body, whenever it comes; nothing else is', async () => {
+    const { exitCode, stderr, requests } = await script(`
+      echo piped | http PUT $URL/pipe
+      { sleep 2; echo late; } | http POST $URL/late
+      echo in a file >/tmp/file; http PUT $URL/file </tmp/file
+      http POST $URL/here <<<here
+      http POST $URL/null </dev/null
+      http POST $URL/closed <&-
+      http $URL/get
+      http POST $URL/items name=x
+      for n in 1 2; do echo $n; done | while read -r n; do http -I POST $URL/$n; done`);
+    expect(requests, stderr).toEqual([
+      ...['PUT /pipe piped', 'POST /late late', 'PUT /file in a file', 'POST /here here', 'POST /null'],
+      ...['POST /closed', 'GET /get', 'POST /items {"name": "x"}', 'POST /1', 'POST /2'],
+    ]);
+    expect(exitCode).toBe(0);
+  });
+
+  test('100 MB from a pipe arrive as they are', async () => {
+    const sum = 'head -c 100000000 /dev/urandom | tee >(sha256sum >&2) | http --timeout=60 PUT $URL/dump';
+    const { exitCode, stderr, requests } = await script(sum);
+    expect(requests).toEqual([`PUT /dump sha256:${stderr.match(/[0-9a-f]{64}/)?.[0]}`]);
+    expect(exitCode).toBe(0);
+  });
+
+  /** The same with input of the container's own, which stays open until it has ended unless `input` is given. */
+  const withInput = async (text: string, input?: string) => {
+    server.requests.length = 0;
+    const words = ['run', '--rm', '--interactive', ...trusted(), image, '--command', 'bash', '-c', text];
+    const env = { ...process.env, ...lab.podman.env };
+    const child = spawn('podman', words, { env, stdio: ['pipe', 'ignore', 'pipe'] });
+    const said = child.stderr.setEncoding('utf8').toArray();
+    if (input !== undefined) child.stdin.end(input);
+    const [exitCode] = await once(child, 'exit');
+    child.stdin.end();
+    return { exitCode, stderr: (await said).join(''), requests: [...server.requests] };
+  };
+
+  test("input of the container's own is a body", async () => {
+    const input = `\0${'x'.repeat(99)}`;
+    const { exitCode, stderr, requests } = await withInput('http PUT $URL/own', input);
+    expect(requests, stderr).toEqual([`PUT /own ${input}`]);
+    expect(exitCode).toBe(0);
+  });
+
+  test("input of the container's own that never comes is not waited for, and no upload is empty in silence", async () => {
+    const { exitCode, stderr, requests } = await withInput(`http $URL/get; http POST $URL/items name=x; exec 3<&0
+      http POST $URL/trigger <&3 & http PUT $URL/upload; code=$?; wait; exit $code`);
+    expect(requests, stderr).toEqual(['GET /get', 'POST /items {"name": "x"}', 'POST /trigger']);
+    expect(stderr).toContain('http: warning: the container');
+    expect(stderr).toMatch(/http: error: the container.* so nothing was sent: write 'cat \| http …'/);
+    expect(exitCode).toBe(1);
+  });
+
+  test('a named session is kept', async () => {
+    const visits = 'http --session=me $URL/one; http --session=me $URL/two; cat /tmp/.config/httpie/sessions/*/me.json';
+    const { exitCode, stdout, stderr } = await script(visits);
+    expect(stdout, stderr).toContain('"name": "visit"');
+    expect(exitCode, stderr).toBe(0);
+  });
+
+  test('an upload that fails, or is sent elsewhere, fails the recipe', async () => {
+    server.statuses.set('/full', 507).set('/moved', 302);
+    const upload = join(lab.temp.path, 'upload');
+    await writeFile(
+      upload,
+      `set shell := ["bash", "-euo", "pipefail", "-c"]\nput path:\n    echo dump | http PUT $URL/{{path}}\n`,
+    );
+    const at = ['--volume', `${upload}:/justfile:ro`, ...trusted()];
+    const [full, moved] = [await run(['put', 'full', 'put', 'x'], at), await run(['put', 'moved', 'put', 'x'], at)];
+    server.statuses.clear();
+    // httpie's codes for answers of 500 and more, and for a redirect that it was not told to follow.
+    expect([full.exitCode, moved.exitCode], full.stderr + moved.stderr).toEqual([5, 3]);
+  });
+});
+
+test("the readme's CronJob does what it says, with a pod's rights, until an upload fails", async () => {
+  const [configMap, cronJob] = (await utilityExamples()) as [ConfigMap, CronJob, unknown];
+  const recipes = join(lab.temp.path, 'recipes');
+  await mkdir(recipes);
+  await writeFile(join(recipes, 'justfile'), configMap.data.justfile);
+  const [container] = cronJob.spec.jobTemplate.spec.template.spec.containers;
+  const urls = { DUMP_URL: '/dump', UPLOAD_URL: '/upload', HEALTHCHECK_URL: '/ping' };
+  const env = [
+    ...container.env.flatMap(({ name, value }) => (value === undefined ? [] : [`${name}=${value}`])),
+    ...Object.entries(urls).map(([name, path]) => `${name}=${server.url}${path}`),
+  ];
+  const options = [
+    ...['--read-only', '--read-only-tmpfs=false', '--cap-drop=all', '--security-opt=no-new-privileges', '--tmpfs=/tmp'],
+    ...['--volume', `${recipes}:/recipes:ro`, ...HOST, ...trusting(server.authority)],
+    ...env.flatMap((variable) => ['--env', variable]),
+  ];
+  server.requests.length = 0;
+  const went = await run(container.args, options);
+  expect(server.requests, went.stderr).toEqual(['GET /dump', 'PUT /upload an answer', 'GET /ping']);
+  expect(went.exitCode).toBe(0);
+
+  server.requests.length = 0;
+  server.statuses.set('/upload', 507);
+  const failed = await run(container.args, options);
+  server.statuses.clear();
+  expect(server.requests).toEqual(['GET /dump', 'PUT /upload an answer']);
+  expect(failed.exitCode).toBe(5);
 });
 
 describe('as the first process', () => {
