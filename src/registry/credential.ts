@@ -9,7 +9,7 @@ export type Credential =
   /** A token that goes to the registry as it is. */
   | { readonly kind: 'bearer'; readonly token: string; readonly origin: string };
 
-export const ANONYMOUS: Credential = { kind: 'anonymous', origin: 'none: anonymous' };
+export const ANONYMOUS: Credential = { kind: 'anonymous', origin: 'none: no login for this registry was found' };
 
 /** Where credentials come from. */
 export interface Keychain {

@@ -103,9 +103,9 @@ export class RequestBudget {
     this.#due = this.#resume;
     this.#changed = now;
     if (wait > this.#longest) return;
-    log.warn(
-      `${this.#host} limits requests: waiting ${seconds(wait)} s, then at most ${Math.floor(1000 / this.#interval)} a second`,
-    );
+    const pace =
+      this.#interval > 500 ? `one every ${seconds(this.#interval)} s` : `${Math.floor(1000 / this.#interval)} a second`;
+    log.warn(`${this.#host} limits requests: waiting ${seconds(wait)} s, then at most ${pace}`);
   }
 
   #recover(now: number): void {

@@ -144,7 +144,7 @@ describe('a registry that refuses', () => {
     {
       status: 403,
       body: '{"errors":[{"code":"DENIED","message":"read only"}]}',
-      says: [/403/, /read only/, /did not ask for any/],
+      says: [/403/, /read only/, /no login for this registry was found/],
     },
     {
       status: 404,
@@ -156,7 +156,7 @@ describe('a registry that refuses', () => {
       body: '{"errors":[{"code":"TOOMANYREQUESTS","message":"slow down"}]}',
       // Longer than anybody waits: what a shorter wait does is in unit/registry/request-budget.
       headers: { 'retry-after': '400' },
-      says: [/429/, /slow down/, /again/],
+      says: [/429/, /slow down/, /Log in, wait/],
     },
     { status: 503, headers: { 'retry-after': '400' }, says: [/503/] },
   ];

@@ -65,7 +65,7 @@ it('many requests at once ask for one token', async () => {
 it('everybody may read where the registry allows it', async () => {
   const { emulator, open } = await start(
     { scheme: 'token', users: USERS, anonymousPull: true },
-    { kind: 'anonymous', origin: 'none: anonymous' },
+    { kind: 'anonymous', origin: 'none: no login for this registry was found' },
   );
   expect(await open('read').getManifest('1.0')).toBeUndefined();
   const asked = emulator.requests.find(({ path }) => path === '/token');
@@ -75,12 +75,17 @@ it('everybody may read where the registry allows it', async () => {
 
 describe('a refusal names the credential that was tried', () => {
   const wrong: Credential = { ...BOB, password: 'guess' } as Credential;
-  const anonymous: Credential = { kind: 'anonymous', origin: 'none: anonymous' };
+  const anonymous: Credential = { kind: 'anonymous', origin: 'none: no login for this registry was found' };
   it.each<[string, AuthOptions, Credential, string]>([
     ['a wrong password, basic', { scheme: 'basic', users: USERS }, wrong, '/config.json, user bob'],
     ['a wrong password, token', { scheme: 'token', users: USERS }, wrong, '/config.json, user bob'],
-    ['nobody', { scheme: 'basic', users: USERS }, anonymous, 'none: anonymous'],
-    ['a reader that writes', { scheme: 'token', users: USERS, anonymousPull: true }, anonymous, 'none: anonymous'],
+    ['nobody', { scheme: 'basic', users: USERS }, anonymous, 'none: no login for this registry was found'],
+    [
+      'a reader that writes',
+      { scheme: 'token', users: USERS, anonymousPull: true },
+      anonymous,
+      'none: no login for this registry was found',
+    ],
     [
       'an identity token that ended',
       { scheme: 'token', identityTokens: [] },

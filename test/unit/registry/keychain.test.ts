@@ -69,10 +69,25 @@ describe('entries of files', () => {
     ['the host with the port that is left out', { auths: { 'ghcr.io:443': BOB } }, 'ghcr.io', basic('ghcr.io:443')],
     ['the host without its port', { auths: { 'https://ghcr.io': BOB } }, 'ghcr.io:443', basic('https://ghcr.io')],
     ['a loopback host without port 80', { auths: { localhost: BOB } }, 'localhost:80', basic('localhost')],
-    ['the host of another port', { auths: { 'h:80': BOB } }, 'h', { kind: 'anonymous', origin: 'none: anonymous' }],
+    [
+      'the host of another port',
+      { auths: { 'h:80': BOB } },
+      'h',
+      { kind: 'anonymous', origin: 'none: no login for this registry was found' },
+    ],
     ['user and password apart', { auths: { h: { username: 'bob', password: 'se:cret' } } }, 'h', basic('h')],
-    ['an empty entry', { auths: { 'ghcr.io': {} } }, 'ghcr.io', { kind: 'anonymous', origin: 'none: anonymous' }],
-    ['another host', { auths: { 'ghcr.io': BOB } }, 'quay.io', { kind: 'anonymous', origin: 'none: anonymous' }],
+    [
+      'an empty entry',
+      { auths: { 'ghcr.io': {} } },
+      'ghcr.io',
+      { kind: 'anonymous', origin: 'none: no login for this registry was found' },
+    ],
+    [
+      'another host',
+      { auths: { 'ghcr.io': BOB } },
+      'quay.io',
+      { kind: 'anonymous', origin: 'none: no login for this registry was found' },
+    ],
     [
       'an identity token',
       { auths: { h: { auth: base64('x:'), identitytoken: 'tok' } } },
