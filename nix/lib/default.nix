@@ -46,7 +46,7 @@
 
   /**
     An image with Nix in it: what is in `nix/images/nix.nix` and what is added. Besides these, every argument of `mkImage` that
-    adds something: `files`, `users`, `config`, `tag`, ….
+    adds something: `files`, `users`, `config`, `tag`, …. The variant "user" takes `uid`, `gid`, `user` and `group` too.
 
     # Type
 

@@ -252,7 +252,7 @@ test('keys may be mounted: those of clients, and its own', async () => {
   const mounted = await folder('mounted');
   const host = await makeKey(mounted);
   await writeFile(join(mounted, 'authorized_keys'), `${key.publicKey}\n`);
-  await writeFile(join(mounted, 'ssh_host_ed25519_key'), await readFile(host.file));
+  await writeFile(join(mounted, 'ssh_host_ed25519_key'), await readFile(host.file), { mode: 0o400 });
   const builder = await start({
     options: ['--volume', `${mounted}:/etc/nix-ssh:ro`, '--env', 'AUTHORIZED_KEYS='],
   });
