@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { availableParallelism, cpus, loadavg, release, totalmem } from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 
 /** What figures depend on beside the programs. */
@@ -29,4 +30,18 @@ export async function thisMachine(): Promise<Machine> {
 }
 
 /** Load over the last minute. Figures are to be trusted only when it was low at the start. */
-export const load = (): number => loadavg()[0] ?? 0;
+const load = (): number => loadavg()[0] ?? 0;
+
+/** Above this load the figures of a run do not count: others are at work. */
+export const QUIET = 0.5;
+
+/** Milliseconds that are enough for the load of the preparation itself to pass. */
+const SETTLING = 300_000;
+
+/** Waits until the machine is quiet, or for as long as the preparation may still be felt; gives the load then. */
+export async function quiet(log: (line: string) => void): Promise<number> {
+  const end = Date.now() + SETTLING;
+  if (load() >= QUIET) log(`waiting until the machine is quiet; its load is ${load()}`);
+  while (load() >= QUIET && Date.now() < end) await sleep(5_000);
+  return load();
+}

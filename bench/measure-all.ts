@@ -12,7 +12,7 @@ import { fetchPackages } from './fixture/packages.ts';
 import { type Realised, realise } from './fixture/realise.ts';
 import { systemOfMachine } from './fixture/system-of-machine.ts';
 import { archiveCommand, type MadeInputs, makeInputs, tarCommand } from './inputs/inputs.ts';
-import { load, thisMachine } from './machine.ts';
+import { quiet, thisMachine } from './machine.ts';
 import { repeated } from './measure/repeated.ts';
 import { timed } from './measure/timed.ts';
 import { measureBounds } from './measure-bounds.ts';
@@ -59,7 +59,7 @@ export async function measureAll(
   await makeArchives(subjects, base.inputs, log);
   const scratch = await mkdtemp(join(work, SCRATCH));
   try {
-    const loadBefore = load();
+    const loadBefore = await quiet(log);
     log(`load: ${loadBefore}`);
     const place = { inputs: base.inputs, closure: base.closure, scratch };
     const start = { base, subjects, loadBefore, options };
