@@ -1,4 +1,5 @@
 import { CASES } from '../cases.ts';
+import { QUIET } from '../machine.ts';
 import type { Result } from '../result.ts';
 import { summarise } from '../summary.ts';
 import { caseTable } from './case-table.ts';
@@ -6,9 +7,6 @@ import { figure, mebibytes, megabytes } from './figures.ts';
 import { floorTable } from './floor-table.ts';
 import { markdownTable } from './table.ts';
 import { wholeWay } from './whole-way.ts';
-
-/** Above this, others were at work on the machine when it began. */
-const QUIET_LOAD = 0.5;
 
 /** The whole result as Markdown, without a heading of its own. */
 export function report(result: Result): string {
@@ -32,7 +30,7 @@ export function report(result: Result): string {
 
 function circumstances({ date, machine, versions, commit, fixture, runs, loadBefore }: Result): string {
   const { name, paths, layers, unpackedBytes } = fixture;
-  const busy = loadBefore > QUIET_LOAD ? ' **Others were at work on the machine: these figures are provisional.**' : '';
+  const busy = loadBefore > QUIET ? ' **Others were at work on the machine: these figures are provisional.**' : '';
   return [
     `- ${date.slice(0, 10)}, commit \`${commit}\``,
     `- machine: ${machine.cpu}, ${machine.cores} cores, ${mebibytes(machine.memoryBytes)} MiB, ${machine.distribution}, Linux ${machine.kernel}; load at the start ${figure(loadBefore)}.${busy}`,
