@@ -89,7 +89,7 @@ async function overBase<T>(
   return { answer, base: formatRecord(record) ?? formatRecord((await facts.ask(storeOverBase)).record) };
 }
 
-/** Assembles the root; a failure counts only if nothing that it wanted to read is lacking. */
+/** Assembles the root; a failure counts only if nothing that it wanted to read is missing. */
 function attempt(
   layer: RootLayer,
   database: Uint8Array | undefined,

@@ -11,7 +11,7 @@ export const ORIGIN_ANNOTATION = {
   run: 'io.nix-images.image.run',
 } as const;
 
-/** What is said of the run that made an image. It is no part of the image's key: an unchanged image keeps its own. */
+/** What is said of the run that made an image. It is not part of the image's key: an unchanged image keeps its own. */
 export interface Origin {
   readonly annotations: Readonly<Record<string, string>>;
   /** The time in the image's config, RFC 3339. */

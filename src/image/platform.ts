@@ -36,7 +36,7 @@ function usualVariant(architecture: string, variant: string): string {
 
 /**
  * Whether an image for `platform` runs on every machine of `system`. One for `amd64/v3` does not run on every x86-64
- * processor, so it is no image for `x86_64-linux`; versions of the operating system do not count.
+ * processor, so it is not an image for `x86_64-linux`; versions of the operating system do not count.
  */
 export const isForSystem = (platform: OciPlatform, system: System): boolean =>
   platformText(normalisePlatform(platform)) === platformText(platformOf(system));

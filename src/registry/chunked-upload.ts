@@ -8,7 +8,7 @@ import { backoff, sleep } from './retry.ts';
 import type { UploadSession } from './upload-session.ts';
 import { CHUNK_SIZE } from './upload-way.ts';
 
-/** A blob on its way in chunks. Each is kept until it has arrived, so that only what is lacking of it is sent again. */
+/** A blob on its way in chunks. Each is kept until it has arrived, so that only what is missing of it is sent again. */
 export class ChunkedUpload {
   readonly way = 'chunks';
   readonly #api: RegistryApi;
