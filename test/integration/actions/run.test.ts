@@ -128,14 +128,14 @@ describe('two build jobs and a fan-in', () => {
         GITHUB_REF_TYPE: 'branch',
         GITHUB_SHA: commit,
       };
-      const tag = 'type=ref,event=branch\ntype=sha';
-      const published = await publish('actions/merges', { with: { tag, 'allow-missing': 'true' }, env });
+      const tags = 'type=ref,event=branch\ntype=sha';
+      const published = await publish('actions/merges', { with: { tags, 'allow-missing': 'true' }, env });
       expect(published.exitCode, published.log).toBe(0);
       expect(published.outputs.references).toContain(`actions/merges:sha-${commit.slice(0, 7)}`);
     }
-    const tags = commits.map((commit) => `sha-${commit.slice(0, 7)}`);
-    expect(await tagsOf('actions/merges')).toEqual(expect.arrayContaining(['main', ...tags]));
-    expect(await indexAt('actions/merges:main')).toEqual(await indexAt(`actions/merges:${tags.at(-1)}`));
+    const names = commits.map((commit) => `sha-${commit.slice(0, 7)}`);
+    expect(await tagsOf('actions/merges')).toEqual(expect.arrayContaining(['main', ...names]));
+    expect(await indexAt('actions/merges:main')).toEqual(await indexAt(`actions/merges:${names.at(-1)}`));
   });
 
   test('through the registry: artifacts of a few kilobytes, kept for a week', async () => {
