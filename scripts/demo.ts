@@ -11,6 +11,9 @@ const root = dirname(import.meta.dirname);
 const layout = join(root, 'out/demo');
 const PLATFORMS = ['linux/amd64', 'linux/arm64'];
 
+/** What the image is made of, under Debian's names. */
+const PACKAGES = ['bash', 'ca-certificates', 'netbase', 'patchelf', 'python3', 'tini', 'tzdata'];
+
 /** Shows which machine Python runs on, and that its C modules and arithmetic work. */
 const PROGRAM =
   'import platform, hashlib; print(platform.machine(), "Python", platform.python_version(), hashlib.sha256(str(2**521 - 1).encode()).hexdigest())';
@@ -49,7 +52,7 @@ async function podmanPrefix(podman: Podman | undefined): Promise<string> {
 async function demo(): Promise<number> {
   await mkdir(join(root, 'out'), { recursive: true });
   log('python3 from Debian packages takes the place of nixpkgs');
-  const nixpkgs = await debianPackages({ log });
+  const nixpkgs = await debianPackages({ packages: PACKAGES, log });
   const destination = `oci:${layout}:latest`;
   const podman = await findPodman();
   const code = await publish(destination, nixpkgs, podman).finally(() => podman?.remove());
