@@ -5,7 +5,6 @@ import { UserError } from '../io/error.ts';
 import { didYouMean } from '../io/nearest.ts';
 import { type Arguments, cliFields, helpHint, readArguments } from './argv.ts';
 import type { Command, CommandLoaders } from './command.ts';
-import { renderCompletion } from './completion/completion.ts';
 import { createExec } from './exec.ts';
 import { asUserError, describeFailure, EXIT } from './failure.ts';
 import { renderCommandHelp, renderProgramHelp } from './help.ts';
@@ -140,6 +139,8 @@ export const runCli = async (loaders: CommandLoaders, world: World): Promise<num
       return EXIT.done;
     }
     if (name === 'completion') {
+      // Loaded only here: no other command starts later for it.
+      const { renderCompletion } = await import('./completion/completion.ts');
       await print(world, renderCompletion(words[0], await loadAll(loaders)));
       return EXIT.done;
     }
