@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { nixConfig } from '../scripts/setup/nix-config.mjs';
-import { layerRecord } from '../src/image/annotations.ts';
+import { layerRecord } from '../src/definition/layer-record.ts';
 import { CASES } from './cases.ts';
 import { evaluationCommand } from './fixture/evaluation.ts';
 import { FIXTURES, STATES, type StateName } from './fixture/fixture.ts';

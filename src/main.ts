@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 import { isMainThread, parentPort } from 'node:worker_threads';
+import type { Exec } from './core/exec.ts';
 import { keepHeapSmall } from './host/small-heap.ts';
-import type { Exec } from './io/exec.ts';
 
 // A layer's thread is this program too: a release is one bundle with one entry.
 if (isMainThread) {

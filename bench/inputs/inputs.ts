@@ -10,7 +10,7 @@ import { type LayoutImage, openLayout } from './layout.ts';
 import { uncompressedLayers } from './uncompressed.ts';
 
 /** What groups paths into layers: with another one, peers must get other layers. */
-const PLAN = join(import.meta.dirname, '../../src/image/layer-plan.ts');
+const PLAN = join(import.meta.dirname, '../../src/definition/layer-plan.ts');
 
 /** Where the inputs of one version lie. */
 export interface InputPlace {

@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { type Digest, digestSchema } from '../../src/image/digest.ts';
-import { type ImageManifest, indexSchema, manifestSchema } from '../../src/image/manifest.ts';
+import { type Digest, digestSchema } from '../../src/oci/digest.ts';
+import { type ImageManifest, indexSchema, manifestSchema } from '../../src/oci/manifest.ts';
 
 /** One image in an OCI layout. */
 export interface LayoutImage {

@@ -3,8 +3,8 @@ import { copyFile, link, mkdir, rename, rm, stat, writeFile } from 'node:fs/prom
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
-import { canonicalJson, type Json } from '../../src/image/canonical-json.ts';
-import type { Digest } from '../../src/image/digest.ts';
+import { canonicalJson, type Json } from '../../src/core/canonical-json.ts';
+import type { Digest } from '../../src/oci/digest.ts';
 import type { LayoutImage } from './layout.ts';
 
 const fileName = (digest: Digest): string => digest.replace(/^sha256:/, '');

@@ -1,4 +1,4 @@
-import { indexSchema, manifestSchema } from '../../src/image/manifest.ts';
+import { indexSchema, manifestSchema } from '../../src/oci/manifest.ts';
 
 /** How our own requests name themselves, so that they count for nobody. */
 export const AGENT = 'nix-images-bench';

@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
-import { layerRecord } from '../../src/image/annotations.ts';
-import { fromText } from '../../src/image/bytes.ts';
-import { storeHash } from '../../src/image/store-path.ts';
-import { MODE } from '../../src/image/tar-profile.ts';
+import { fromText } from '../../src/core/bytes.ts';
+import { layerRecord } from '../../src/definition/layer-record.ts';
+import { storeHash } from '../../src/definition/store-path.ts';
 import type { LayerContent } from '../../src/layer/layer-content.ts';
+import { MODE } from '../../src/tar/profile.ts';
 import type { LayoutImage } from '../inputs/layout.ts';
 
 const listSchema = z.array(z.array(z.string()));

@@ -1,13 +1,13 @@
 // One step of a publish alone, for its CPU to be measured from outside: node step.ts STEP ARGUMENT…
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { BlockPool } from '../../src/core/block-pool.ts';
 import { createExec } from '../../src/host/exec.ts';
-import { compressionSchema } from '../../src/image/compression.ts';
-import { BlockPool } from '../../src/io/block-pool.ts';
 import { storeLayerEntries } from '../../src/layer/entries.ts';
 import { chosenCodec } from '../../src/layer/external-codec.ts';
 import { storeTree } from '../../src/layer/store-tree.ts';
-import { STREAM_BLOCK, tarStream } from '../../src/layer/tar-stream.ts';
+import { compressionSchema } from '../../src/oci/compression.ts';
+import { STREAM_BLOCK, tarStream } from '../../src/tar/writer.ts';
 import { readBlocks } from './blocks.ts';
 import { layersOf } from './layer-list.ts';
 import { sendFile } from './send-file.ts';

@@ -1,5 +1,5 @@
+import { SCHEMA_VERSION } from '../../src/definition/definition.ts';
 import type { Command } from '../../src/host/command.ts';
-import { SCHEMA_VERSION } from '../../src/image/definition.ts';
 import { PLAN_VERSION } from '../../src/plan/plan.ts';
 import { renderActionEntry, renderActionReadme, renderActionYaml, renderCommandTable } from './action.ts';
 import { renderCliPage } from './cli-page.ts';

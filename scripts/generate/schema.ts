@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { definitionSchema, SCHEMA_VERSION } from '../../src/image/definition.ts';
+import { definitionSchema, SCHEMA_VERSION } from '../../src/definition/definition.ts';
 import { PLAN_VERSION, planSchema } from '../../src/plan/plan.ts';
 import { renderJson } from './json.ts';
 

@@ -1,13 +1,13 @@
 import { resolve } from 'node:path';
+import { UserError } from '../core/error.ts';
 import { findHandovers, isWanted } from '../github/find-handovers.ts';
 import type { HandoverName } from '../github/handover-name.ts';
 import type { Job } from '../github/job.ts';
 import { type Handover, readHandover, readHandovers } from '../handover/handover.ts';
 import type { Host } from '../host/host.ts';
-import type { System } from '../image/system.ts';
-import { UserError } from '../io/error.ts';
+import type { System } from '../oci/system.ts';
 import { handoverPart, type Part } from '../publish/part.ts';
-import type { Destination } from '../registry/destination.ts';
+import type { Destination } from '../storage/destination.ts';
 import { artifactsOf } from './github.ts';
 import { checkLayersPlace, checkTrust, type TrustInputs } from './handover-trust.ts';
 import type { Places } from './places.ts';

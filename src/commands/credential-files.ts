@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import type { Host } from '../host/host.ts';
-import type { ConfigSource } from '../registry/keychain.ts';
+import type { ConfigSource } from '../storage/registry/auth/keychain.ts';
 
 /** docker's and GitLab's variable with the text of a config.json. */
 const CONFIG_VARIABLE = 'DOCKER_AUTH_CONFIG';

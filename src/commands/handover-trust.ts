@@ -1,7 +1,7 @@
-import { type Digest, isDigest } from '../image/digest.ts';
-import { UserError } from '../io/error.ts';
+import { UserError } from '../core/error.ts';
+import { type Digest, isDigest } from '../oci/digest.ts';
 import type { Part } from '../publish/part.ts';
-import { type Destination, formatDestination, parseDestination } from '../registry/destination.ts';
+import { type Destination, formatDestination, parseDestination } from '../storage/destination.ts';
 import type { Places } from './places.ts';
 
 /** Which handovers of a run are taken, beside what every one must be. */

@@ -1,16 +1,16 @@
+import { systemClock } from '../core/clock.ts';
+import { UserError } from '../core/error.ts';
+import type { Definition } from '../definition/definition.ts';
 import { choice, flag } from '../host/fields.ts';
 import type { Host } from '../host/host.ts';
-import type { Definition } from '../image/definition.ts';
-import type { System } from '../image/system.ts';
-import { UserError } from '../io/error.ts';
 import { isEmulated } from '../machine/emulation.ts';
-import { systemClock } from '../registry/clock.ts';
-import { findRuntime, TEST_WITH_CHOICES, type TestWith } from '../trial/find-runtime.ts';
-import type { ImageToTry } from '../trial/load-image.ts';
-import { trialText } from '../trial/report.ts';
-import type { Runtime } from '../trial/runtime.ts';
-import { NOTHING_TO_TRY, type Trial } from '../trial/trial.ts';
-import { tryImage, whyNotRun } from '../trial/try-image.ts';
+import type { System } from '../oci/system.ts';
+import { findRuntime, TEST_WITH_CHOICES, type TestWith } from '../test-run/find-runtime.ts';
+import type { ImageToTry } from '../test-run/load-image.ts';
+import { trialText } from '../test-run/report.ts';
+import type { Runtime } from '../test-run/runtime.ts';
+import { NOTHING_TO_TRY, type Trial } from '../test-run/trial.ts';
+import { tryImage, whyNotRun } from '../test-run/try-image.ts';
 import { systemHere } from './wiring.ts';
 
 /** Inputs of every command that runs the tests which images declare. */

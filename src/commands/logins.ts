@@ -1,9 +1,9 @@
 import { z } from 'zod';
+import { UserError } from '../core/error.ts';
 import { secret, text } from '../host/fields.ts';
 import type { Host } from '../host/host.ts';
-import { UserError } from '../io/error.ts';
-import { type DestinationTemplate, destinationOf } from '../registry/destination-template.ts';
-import type { ConfigSource } from '../registry/keychain.ts';
+import { type DestinationTemplate, destinationOf } from '../storage/destination-template.ts';
+import type { ConfigSource } from '../storage/registry/auth/keychain.ts';
 
 /** GitHub's own registry: the one that takes a run's token, and whose user may be whoever started the run. */
 export const GITHUB_REGISTRY = 'ghcr.io';

@@ -1,17 +1,17 @@
 import { writeFile } from 'node:fs/promises';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
+import { UserError } from '../core/error.ts';
+import { sizeText } from '../core/size.ts';
 import { defineCommand } from '../host/command.ts';
 import { choices, flag, integer, secret, lines as several } from '../host/fields.ts';
 import type { Host } from '../host/host.ts';
-import { platformOf, SYSTEMS, type System } from '../image/system.ts';
-import { UserError } from '../io/error.ts';
-import { sizeText } from '../io/size.ts';
 import { askedLines, parseAccessTokens, parseConfigLine, parseSubstituter } from '../machine/asked-config.ts';
 import { freeBytes, makeRoom, PREINSTALLED } from '../machine/disk-space.ts';
 import { isEmulated } from '../machine/emulation.ts';
 import { isTrusted, lackingLines, type NixSettings, readNixSettings } from '../machine/nix-config.ts';
 import { openNix } from '../nix/nix.ts';
+import { platformOf, SYSTEMS, type System } from '../oci/system.ts';
 import { systemHere } from './wiring.ts';
 
 const STORE = '/nix/store';

@@ -1,21 +1,21 @@
 import { join } from 'node:path';
-import { buildFromNix } from '../build/build-from-nix.ts';
-import type { BuiltImage } from '../build/build-image.ts';
-import { buildForeign } from '../foreign/build-foreign.ts';
+import type { UserError } from '../core/error.ts';
+import { sizeText } from '../core/size.ts';
 import type { Job } from '../github/job.ts';
 import { writeHandover } from '../handover/handover.ts';
 import type { HandoverLabel } from '../handover/label.ts';
 import type { HandoverMode } from '../handover/mode.ts';
 import type { Host } from '../host/host.ts';
-import type { System } from '../image/system.ts';
-import type { UserError } from '../io/error.ts';
-import { sizeText } from '../io/size.ts';
+import { buildForeign } from '../image/build-foreign.ts';
+import type { BuiltImage } from '../image/build-image.ts';
+import { buildFromNix } from '../image/from-definition/build-from-nix.ts';
 import type { Evaluated } from '../nix/found-image.ts';
 import type { Nix } from '../nix/nix.ts';
+import type { System } from '../oci/system.ts';
 import { chooseTags } from '../publish/target.ts';
-import { type Destination, formatDestination } from '../registry/destination.ts';
-import { trialError } from '../trial/report.ts';
-import { failedTests, NO_TESTS, recordOf, type Trial } from '../trial/trial.ts';
+import { type Destination, formatDestination } from '../storage/destination.ts';
+import { trialError } from '../test-run/report.ts';
+import { failedTests, NO_TESTS, recordOf, type Trial } from '../test-run/trial.ts';
 import {
   type Delivered,
   type HandingOver,

@@ -1,8 +1,8 @@
-import { UserError } from '../io/error.ts';
-import type { Log } from '../io/log.ts';
-import { type Destination, parseDestination } from '../registry/destination.ts';
-import type { DestinationTemplate } from '../registry/destination-template.ts';
-import { lowerCaseRepository } from '../registry/lower-case.ts';
+import { UserError } from '../core/error.ts';
+import type { Log } from '../core/log.ts';
+import { lowerCaseRepository } from '../oci/lower-case-repository.ts';
+import { type Destination, parseDestination } from '../storage/destination.ts';
+import type { DestinationTemplate } from '../storage/destination-template.ts';
 
 /** Throws UserError `reference` where several images would go to one place. */
 export function checkTemplate({ text, hasName }: DestinationTemplate, names: readonly string[]): void {

@@ -1,10 +1,10 @@
 import { readFile } from 'node:fs/promises';
+import { UserError } from '../core/error.ts';
+import { createdSchema, timeText } from '../core/time.ts';
 import { readRunOrigin } from '../github/run-origin.ts';
 import type { Host } from '../host/host.ts';
-import { CREATED } from '../image/image-config.ts';
-import type { Origin } from '../image/origin.ts';
-import { createdSchema, timeText } from '../image/time.ts';
-import { UserError } from '../io/error.ts';
+import { CREATED } from '../oci/config.ts';
+import type { Origin } from '../oci/origin.ts';
 
 /** What a command's inputs say about what is written into images of the run that makes them. */
 export interface OriginInputs {

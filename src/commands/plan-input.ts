@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
+import { UserError } from '../core/error.ts';
 import type { Host } from '../host/host.ts';
-import { UserError } from '../io/error.ts';
 import { type Plan, parsePlan } from '../plan/plan.ts';
 import { parsePlanArtifact, planFromArtifact } from './plan-output.ts';
 

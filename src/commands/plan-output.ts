@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { UserError } from '../core/error.ts';
 import type { Job } from '../github/job.ts';
 import type { Host } from '../host/host.ts';
-import { type Digest, isDigest } from '../image/digest.ts';
-import { UserError } from '../io/error.ts';
+import { type Digest, isDigest } from '../oci/digest.ts';
 import { MOST_INLINE_BYTES, passedOn } from '../plan/passed-on.ts';
 import { type Plan, parsePlan } from '../plan/plan.ts';
 import { artifactsOf } from './github.ts';

@@ -1,10 +1,10 @@
 import type { Host } from '../host/host.ts';
-import type { System } from '../image/system.ts';
+import type { System } from '../oci/system.ts';
 import type { PlannedImage } from '../plan/plan.ts';
 import { joinMarks, markPublished, type PublishedPlaces } from '../plan/published.ts';
 import { chooseTags } from '../publish/target.ts';
-import type { Destination } from '../registry/destination.ts';
-import { type DestinationTemplate, destinationOf } from '../registry/destination-template.ts';
+import type { Destination } from '../storage/destination.ts';
+import { type DestinationTemplate, destinationOf } from '../storage/destination-template.ts';
 import { inFolder, type Places } from './places.ts';
 import type { AskedTags } from './tags.ts';
 

@@ -1,11 +1,11 @@
+import { UserError } from '../core/error.ts';
 import type { Host } from '../host/host.ts';
-import type { System } from '../image/system.ts';
-import { UserError } from '../io/error.ts';
 import { type DiscoverOptions, discover, type Source } from '../nix/discover.ts';
 import { needsImport } from '../nix/failure.ts';
 import { parseAttributePath } from '../nix/installable.ts';
 import type { Nix } from '../nix/nix.ts';
 import { listed } from '../nix/not-image.ts';
+import type { System } from '../oci/system.ts';
 import { type Chosen, chooseImages } from '../plan/images.ts';
 import { joinChosen } from '../plan/join.ts';
 import { noImages } from '../plan/nothing.ts';

@@ -1,10 +1,10 @@
-import type { System } from '../image/system.ts';
-import { UserError } from '../io/error.ts';
-import { plainMarkdown } from '../io/markdown.ts';
-import { mapParallel } from '../io/parallel.ts';
+import { UserError } from '../core/error.ts';
+import { plainMarkdown } from '../core/markdown.ts';
+import { mapParallel } from '../core/parallel.ts';
+import type { System } from '../oci/system.ts';
 import { isContainer, type LeftOut, type Plan, type PlannedImage, type PlannedJob } from '../plan/plan.ts';
 import { isWarning } from '../plan/problems.ts';
-import { destinationOf, parseDestinationTemplate } from '../registry/destination-template.ts';
+import { destinationOf, parseDestinationTemplate } from '../storage/destination-template.ts';
 import type { CollectHandovers } from './collecting.ts';
 import { checkTemplate } from './naming.ts';
 import {

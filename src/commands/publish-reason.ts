@@ -1,5 +1,5 @@
 import type { Job } from '../github/job.ts';
-import { type DestinationTemplate, destinationOf } from '../registry/destination-template.ts';
+import { type DestinationTemplate, destinationOf } from '../storage/destination-template.ts';
 import type { Places } from './places.ts';
 import type { AskedTags } from './tags.ts';
 

@@ -1,14 +1,14 @@
+import { UserError } from '../core/error.ts';
 import { defineCommand } from '../host/command.ts';
 import { choice, choices, flag, lines, text } from '../host/fields.ts';
-import { SYSTEMS, type System } from '../image/system.ts';
-import { UserError } from '../io/error.ts';
 import type { Installable } from '../nix/installable.ts';
 import type { Nix } from '../nix/nix.ts';
+import { SYSTEMS, type System } from '../oci/system.ts';
 import { jobParts, type Part, soleImage } from '../publish/part.ts';
 import { checkPlatforms } from '../publish/platforms.ts';
 import { parseTagLine } from '../publish/tag-lines.ts';
-import type { Destination } from '../registry/destination.ts';
-import { destinationOf, parseDestinationTemplate } from '../registry/destination-template.ts';
+import type { Destination } from '../storage/destination.ts';
+import { destinationOf, parseDestinationTemplate } from '../storage/destination-template.ts';
 import { handoverCollector } from './collecting.ts';
 import { jobOf } from './github.ts';
 import { HANDOVERS, parseHandoverDigest } from './handover-trust.ts';

@@ -1,12 +1,12 @@
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { type Journal, NO_JOURNAL, openJournal } from '../build/journal.ts';
-import { NOTHING_PREVIOUS, previousImages, type ReadPrevious } from '../build/previous-image.ts';
 import type { Host } from '../host/host.ts';
-import type { Origin } from '../image/origin.ts';
+import { type Journal, NO_JOURNAL, openJournal } from '../image/journal.ts';
+import { NOTHING_PREVIOUS, previousImages, type ReadPrevious } from '../image/previous-image.ts';
+import type { Origin } from '../oci/origin.ts';
 import type { Target } from '../publish/target.ts';
-import type { Destination } from '../registry/destination.ts';
-import { type ReadTag, readTagsOnce } from '../registry/read-tag.ts';
+import type { Destination } from '../storage/destination.ts';
+import { type ReadTag, readTagsOnce } from '../storage/read-tag.ts';
 import { type OriginInputs, originOf } from './origin.ts';
 import { inFolder, type Places } from './places.ts';
 

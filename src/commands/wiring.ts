@@ -1,13 +1,13 @@
 import { availableParallelism } from 'node:os';
-import type { BuildTools } from '../build/build-from-nix.ts';
+import { UserError } from '../core/error.ts';
 import type { Host } from '../host/host.ts';
-import { SYSTEMS, type System } from '../image/system.ts';
-import { UserError } from '../io/error.ts';
+import type { BuildTools } from '../image/from-definition/build-from-nix.ts';
 import { LayerThreads } from '../layer/layer-threads.ts';
 import { fileInstallable, type Installable, parseInstallable } from '../nix/installable.ts';
 import { REQUIRE_LOCK } from '../nix/lock-file.ts';
 import { type Elsewhere, type Nix, openNix } from '../nix/nix.ts';
 import { importFlags } from '../nix/settings.ts';
+import { SYSTEMS, type System } from '../oci/system.ts';
 import type { Places } from './places.ts';
 
 /** What a command's inputs say about Nix. */

@@ -1,4 +1,4 @@
-import { UserError } from '../io/error.ts';
+import { UserError } from '../core/error.ts';
 
 /** What was tried, as the message says it: `list the artifacts`, `upload the artifact app.tar`. */
 export type Doing = string;

@@ -1,6 +1,6 @@
-import type { Log } from '../io/log.ts';
-import { systemClock } from '../registry/clock.ts';
-import type { Clock } from '../registry/retry.ts';
+import { systemClock } from '../core/clock.ts';
+import type { Log } from '../core/log.ts';
+import type { Clock } from '../core/retry.ts';
 import type { ArtifactClient } from './artifact-client.ts';
 import { downloadArtifact } from './download-artifact.ts';
 import { type ArtifactInfo, listArtifacts } from './list-artifacts.ts';

@@ -1,7 +1,7 @@
 import { mkdir, mkdtemp, readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Digest } from '../image/digest.ts';
-import { UserError } from '../io/error.ts';
+import { UserError } from '../core/error.ts';
+import type { Digest } from '../oci/digest.ts';
 import { artifactFailure } from './artifact-failure.ts';
 import { isArtifactName } from './artifact-name.ts';
 import { digestOfFile } from './file-digest.ts';

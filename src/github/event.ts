@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { UserError } from '../io/error.ts';
+import { UserError } from '../core/error.ts';
 import type { Env } from './runtime.ts';
 
 /** What the run was started by, as far as it matters here. */

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { pipeline } from 'node:stream/promises';
-import { type Digest, digestSchema } from '../image/digest.ts';
+import { type Digest, digestSchema } from '../oci/digest.ts';
 
 /** sha256 of a file, read in pieces. Rejects when it cannot be read or the signal fires. */
 export async function digestOfFile(file: string, signal: AbortSignal): Promise<Digest> {

@@ -1,5 +1,5 @@
-import { SYSTEMS, type System } from '../image/system.ts';
-import { UserError } from '../io/error.ts';
+import { UserError } from '../core/error.ts';
+import { SYSTEMS, type System } from '../oci/system.ts';
 import { type Listed, type NamedHandover, newestHandovers, parseHandoverName } from './handover-name.ts';
 
 /** Which handovers are looked for; what is left out is not asked. */

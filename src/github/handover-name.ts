@@ -1,5 +1,5 @@
-import { isSystem, type System } from '../image/system.ts';
-import { UserError } from '../io/error.ts';
+import { UserError } from '../core/error.ts';
+import { isSystem, type System } from '../oci/system.ts';
 import { isArtifactName } from './artifact-name.ts';
 
 /** What the name of a handover's artifact says. */

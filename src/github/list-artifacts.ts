@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { digestSchema } from '../image/digest.ts';
-import { UserError } from '../io/error.ts';
+import { UserError } from '../core/error.ts';
+import { digestSchema } from '../oci/digest.ts';
 import { artifactFailure } from './artifact-failure.ts';
 import { patient } from './patience.ts';
 import type { ArtifactSession } from './session.ts';

@@ -1,6 +1,6 @@
-import { UserError } from '../io/error.ts';
-import type { Log } from '../io/log.ts';
-import type { Clock } from '../registry/retry.ts';
+import { UserError } from '../core/error.ts';
+import type { Log } from '../core/log.ts';
+import type { Clock } from '../core/retry.ts';
 import { isLostConnection } from './artifact-failure.ts';
 
 /** Waits before a second and a third try. A service that does not come back within this time is down. */

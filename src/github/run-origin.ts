@@ -1,4 +1,4 @@
-import { ORIGIN_ANNOTATION } from '../image/origin.ts';
+import { ORIGIN_ANNOTATION } from '../oci/origin.ts';
 import { type EventSource, readPayload } from './event.ts';
 
 /** A git tag that names a version, with or without a `v` before it. */

@@ -1,4 +1,4 @@
-import { UserError } from '../io/error.ts';
+import { UserError } from '../core/error.ts';
 
 /** Reads an environment variable; undefined when it is not set or empty. */
 export type Env = (name: string) => string | undefined;

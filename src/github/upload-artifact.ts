@@ -1,8 +1,8 @@
 import { constants } from 'node:fs';
 import { access, stat, symlink } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { type Digest, digestSchema } from '../image/digest.ts';
-import { UserError } from '../io/error.ts';
+import { UserError } from '../core/error.ts';
+import { type Digest, digestSchema } from '../oci/digest.ts';
 import { artifactFailure, isBrokenTransfer, isLostConnection, isNameTaken } from './artifact-failure.ts';
 import { isArtifactName } from './artifact-name.ts';
 import { digestOfFile } from './file-digest.ts';

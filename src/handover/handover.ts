@@ -1,10 +1,11 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { BuiltImage } from '../build/build-image.ts';
-import type { Descriptor } from '../image/descriptor.ts';
-import { UserError } from '../io/error.ts';
-import { openLayoutSource } from '../registry/layout-source.ts';
-import type { Repository, StoredManifest } from '../registry/repository.ts';
+import { UserError } from '../core/error.ts';
+import type { BuiltImage } from '../image/build-image.ts';
+import type { Descriptor } from '../oci/descriptor.ts';
+import type { StoredManifest } from '../oci/read-manifest.ts';
+import { openLayoutSource } from '../storage/layout-source.ts';
+import type { Repository } from '../storage/repository.ts';
 import { type HandoverLabel, labelAnnotations, readLabel } from './label.ts';
 
 /** What a build job leaves for the fan-in: an OCI layout with a label. */

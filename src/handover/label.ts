@@ -1,12 +1,12 @@
 import { z } from 'zod';
-import { callSchema } from '../image/call.ts';
-import { canonicalJson, type Json } from '../image/canonical-json.ts';
-import { imageNameSchema, tagSchema } from '../image/definition.ts';
-import type { Descriptor } from '../image/descriptor.ts';
-import { systemSchema } from '../image/system.ts';
-import { UserError } from '../io/error.ts';
-import { parseRegistryDestination } from '../registry/destination.ts';
-import { NO_TESTS, trialRecordSchema } from '../trial/trial.ts';
+import { canonicalJson, type Json } from '../core/canonical-json.ts';
+import { UserError } from '../core/error.ts';
+import { imageNameSchema, tagSchema } from '../definition/definition.ts';
+import type { Descriptor } from '../oci/descriptor.ts';
+import { systemSchema } from '../oci/system.ts';
+import { parseRegistryDestination } from '../storage/destination.ts';
+import { NO_TESTS, trialRecordSchema } from '../test-run/trial.ts';
+import { callSchema } from './call.ts';
 
 /** The annotation on the manifest's entry in a handover's `index.json`, as JSON. */
 const HANDOVER_ANNOTATION = 'io.nix-images.handover';

@@ -1,4 +1,4 @@
-import { UserError } from '../io/error.ts';
+import { UserError } from '../core/error.ts';
 
 /** What may be asked for in a workflow. */
 export const HANDOVER_CHOICES = ['auto', 'artifact', 'registry', 'none'] as const;

@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util';
-import { UserError } from '../io/error.ts';
-import { lookUp } from '../io/lookup.ts';
-import { didYouMean } from '../io/nearest.ts';
+import { UserError } from '../core/error.ts';
+import { lookUp } from '../core/lookup.ts';
+import { didYouMean } from '../core/nearest.ts';
 import { COMMON_FLAGS, type Command } from './command.ts';
 import { type FieldMeta, type Fields, fieldMeta } from './fields.ts';
 import type { RawInputs, RawValue } from './inputs.ts';

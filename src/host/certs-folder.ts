@@ -1,6 +1,6 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { UserError } from '../io/error.ts';
+import { UserError } from '../core/error.ts';
 import { certificatesIn } from './trust.ts';
 
 /** What `certs.d` says of one registry, all as PEM. */

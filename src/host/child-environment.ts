@@ -1,4 +1,4 @@
-import { UserError } from '../io/error.ts';
+import { UserError } from '../core/error.ts';
 
 /** Names of variables; one that ends in `*` stands for all that begin so. */
 type Names = readonly string[];

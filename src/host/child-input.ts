@@ -1,5 +1,5 @@
 import type { Writable } from 'node:stream';
-import type { ExecOptions } from '../io/exec.ts';
+import type { ExecOptions } from '../core/exec.ts';
 
 type Blocks = AsyncIterable<Uint8Array>;
 

@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { resolve } from 'node:path';
-import { UserError } from '../io/error.ts';
-import { didYouMean } from '../io/nearest.ts';
+import { UserError } from '../core/error.ts';
+import { didYouMean } from '../core/nearest.ts';
 import { type Arguments, cliFields, helpHint, readArguments } from './argv.ts';
 import type { Command, CommandLoaders } from './command.ts';
 import { createExec } from './exec.ts';

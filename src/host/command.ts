@@ -1,4 +1,4 @@
-import type { UserError } from '../io/error.ts';
+import type { UserError } from '../core/error.ts';
 import { type Fields, fieldMeta, type InputsOf } from './fields.ts';
 import type { Host } from './host.ts';
 

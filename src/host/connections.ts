@@ -2,7 +2,7 @@ import { X509Certificate } from 'node:crypto';
 import { Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
 import { createSecureContext, type SecureContext, setDefaultCACertificates } from 'node:tls';
-import { UserError } from '../io/error.ts';
+import { UserError } from '../core/error.ts';
 import { certsFolders, findHostCertificates, type HostCertificates } from './certs-folder.ts';
 import { leadsToLoopback, type ProxyChoice, proxyOfEnvironment } from './proxy.ts';
 import { trustedAuthorities } from './trust.ts';

@@ -1,8 +1,8 @@
 import { stat } from 'node:fs/promises';
 import { constants } from 'node:os';
 import { type ExecaError, execa } from 'execa';
-import { UserError } from '../io/error.ts';
-import type { Exec, ExecOptions } from '../io/exec.ts';
+import { UserError } from '../core/error.ts';
+import type { Exec, ExecOptions } from '../core/exec.ts';
 import { childEnvironment } from './child-environment.ts';
 import { feed, isBlocks } from './child-input.ts';
 import { createStderrReader, createStdoutReader, STDOUT_LIMIT } from './child-output.ts';

@@ -1,6 +1,6 @@
-import { type ErrorCode, UserError } from '../io/error.ts';
-import { lookUp } from '../io/lookup.ts';
-import { plainLine, plainText } from '../io/plain-text.ts';
+import { type ErrorCode, UserError } from '../core/error.ts';
+import { lookUp } from '../core/lookup.ts';
+import { plainLine, plainText } from '../core/printable.ts';
 
 /** A failure in the parts that every face shows: plain text, with its secrets hidden. */
 export interface Failure {

@@ -1,6 +1,6 @@
+import type { Exec } from '../core/exec.ts';
+import type { Log } from '../core/log.ts';
 import type { ArtifactClient } from '../github/artifact-client.ts';
-import type { Exec } from '../io/exec.ts';
-import type { Log } from '../io/log.ts';
 
 /** How a command meets the world. A command passes parts of it on; domain code never sees the whole. */
 export interface Host {

@@ -1,6 +1,6 @@
 import type { z } from 'zod';
-import { UserError } from '../io/error.ts';
-import { didYouMean } from '../io/nearest.ts';
+import { UserError } from '../core/error.ts';
+import { didYouMean } from '../core/nearest.ts';
 import { type Field, type FieldMeta, type Fields, fieldMeta, type InputsOf } from './fields.ts';
 
 /** What a face read for one input: text as it was written, several for repeated flags, undefined when not given. */

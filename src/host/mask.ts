@@ -1,5 +1,5 @@
-import { asEntities } from '../io/markdown.ts';
-import { plainLine } from '../io/plain-text.ts';
+import { asEntities } from '../core/markdown.ts';
+import { plainLine } from '../core/printable.ts';
 
 /** Keeps the secrets of a run out of everything that is written. */
 export interface Mask {

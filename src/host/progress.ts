@@ -1,4 +1,4 @@
-import type { Progress } from '../io/log.ts';
+import type { Progress } from '../core/log.ts';
 
 /** Where a board shows itself. */
 export interface ProgressView {

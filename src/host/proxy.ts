@@ -1,5 +1,5 @@
 import { BlockList, isIP } from 'node:net';
-import { UserError } from '../io/error.ts';
+import { UserError } from '../core/error.ts';
 
 type Environment = (name: string) => string | undefined;
 

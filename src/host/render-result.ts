@@ -1,4 +1,4 @@
-import { plainText } from '../io/plain-text.ts';
+import { plainText } from '../core/printable.ts';
 import type { CommandResult } from './command.ts';
 
 // Control characters from 127 on, marks that are not shown, and line ends of Unicode: JSON.stringify leaves them as they are.

@@ -1,4 +1,4 @@
-import { UserError } from '../io/error.ts';
+import { UserError } from '../core/error.ts';
 import type { Command, CommandResult } from './command.ts';
 import { asUserError, EXIT } from './failure.ts';
 import { type Fields, fieldMeta, type InputsOf } from './fields.ts';

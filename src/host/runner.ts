@@ -1,6 +1,6 @@
 import { tmpdir } from 'node:os';
-import type { Log } from '../io/log.ts';
-import { plainText } from '../io/plain-text.ts';
+import type { Log } from '../core/log.ts';
+import { plainText } from '../core/printable.ts';
 import type { Command, CommandLoaders, CommandResult } from './command.ts';
 import { createExec } from './exec.ts';
 import { asUserError, describeFailure, EXIT, type Failure } from './failure.ts';

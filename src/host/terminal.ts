@@ -1,5 +1,5 @@
-import type { Log } from '../io/log.ts';
-import { plainLine, plainText } from '../io/plain-text.ts';
+import type { Log } from '../core/log.ts';
+import { plainLine, plainText } from '../core/printable.ts';
 import { type Failure, labelled, renderFailure } from './failure.ts';
 import type { Mask } from './mask.ts';
 import { createProgressBoard, LIVE, SPARSE } from './progress.ts';

@@ -1,17 +1,18 @@
 import { z } from 'zod';
-import { type LayerRecord, ownLayerRecords } from '../image/annotations.ts';
-import type { Descriptor } from '../image/descriptor.ts';
-import { isDigest } from '../image/digest.ts';
-import type { History, ImageConfig } from '../image/image-config.ts';
-import { indexSchema, manifestSchema } from '../image/manifest.ts';
-import { isIndexType } from '../image/media-type.ts';
-import { isImageEntry, normalisePlatform } from '../image/platform.ts';
-import { storeHash, storePathSchema } from '../image/store-path.ts';
-import { platformText } from '../image/system.ts';
-import { UserError } from '../io/error.ts';
-import { parseJson } from '../io/json.ts';
-import { readConfig } from '../registry/read-config.ts';
-import type { Repository, StoredManifest } from '../registry/repository.ts';
+import { parseJson } from '../core/decode-json.ts';
+import { UserError } from '../core/error.ts';
+import { type LayerRecord, ownLayerRecords } from '../definition/layer-record.ts';
+import { storeHash, storePathSchema } from '../definition/store-path.ts';
+import type { History, ImageConfig } from '../oci/config.ts';
+import type { Descriptor } from '../oci/descriptor.ts';
+import { isDigest } from '../oci/digest.ts';
+import { indexSchema, manifestSchema } from '../oci/manifest.ts';
+import { isIndexType } from '../oci/media-type.ts';
+import { isImageEntry, normalisePlatform } from '../oci/platform.ts';
+import type { StoredManifest } from '../oci/read-manifest.ts';
+import { platformText } from '../oci/system.ts';
+import { readConfig } from '../storage/read-config.ts';
+import type { Repository } from '../storage/repository.ts';
 
 export interface InspectedLayer {
   readonly digest: string;

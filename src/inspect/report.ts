@@ -1,5 +1,5 @@
-import { plainLine } from '../io/plain-text.ts';
-import { sizeText } from '../io/size.ts';
+import { plainLine } from '../core/printable.ts';
+import { sizeText } from '../core/size.ts';
 import type { InspectedImage, InspectedLayer, Inspection } from './inspection.ts';
 
 /** Store paths shown of one layer; the rest is counted (`--json` has all). */

@@ -1,6 +1,6 @@
 import { constants, crc32, createDeflateRaw, createZstdCompress, deflateRawSync, zstdCompressSync } from 'node:zlib';
-import type { Compression } from '../image/compression.ts';
-import { MEDIA_TYPE } from '../image/media-type.ts';
+import type { Compression } from '../oci/compression.ts';
+import { MEDIA_TYPE } from '../oci/media-type.ts';
 
 /** Gets back a block that is not needed any more. */
 export type Release = (block: Uint8Array) => void;

@@ -1,12 +1,12 @@
-import { type ByteString, fromText, toText } from '../image/bytes.ts';
-import type { Content, RootDirectory, RootNode } from '../image/root-tree.ts';
-import { MODE } from '../image/tar-profile.ts';
-import { sortedChildren, type TreeNode } from '../image/tree.ts';
-import type { TreeSource } from '../image/tree-source.ts';
-import { UserError } from '../io/error.ts';
+import { type ByteString, fromText, toText } from '../core/bytes.ts';
+import { UserError } from '../core/error.ts';
+import type { RootDirectory, RootNode } from '../definition/root-tree.ts';
+import { sortedChildren, type TreeNode } from '../definition/tree.ts';
+import type { TreeSource } from '../definition/tree-source.ts';
+import type { Content, TarEntry } from '../tar/entry.ts';
+import { MODE } from '../tar/profile.ts';
 import type { LayerContent } from './layer-content.ts';
 import { type Places, placeOf } from './store-tree.ts';
-import type { TarEntry } from './tar-entry.ts';
 
 type StoreContent = Extract<LayerContent, { kind: 'store' }>;
 
@@ -85,3 +85,7 @@ function member(path: ByteString, name: ByteString): ByteString {
     hint: 'OCI layers use such names to delete files of lower layers: rename it, or leave it out of the package.',
   });
 }
+
+/** The members of its tar, in their order. Throws as `storeLayerEntries` and `rootLayerEntries` do. */
+export const layerEntries = (content: LayerContent, source: TreeSource): Iterable<TarEntry> =>
+  content.kind === 'root' ? rootLayerEntries(content.root, content.places) : storeLayerEntries(content, source);

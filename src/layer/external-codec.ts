@@ -1,8 +1,8 @@
 import { crc32 } from 'node:zlib';
-import type { CodecName, Compression } from '../image/compression.ts';
-import { MEDIA_TYPE } from '../image/media-type.ts';
-import { UserError } from '../io/error.ts';
-import type { Exec } from '../io/exec.ts';
+import { UserError } from '../core/error.ts';
+import type { Exec } from '../core/exec.ts';
+import type { CodecName, Compression } from '../oci/compression.ts';
+import { MEDIA_TYPE } from '../oci/media-type.ts';
 import { type Blocks, type Codec, codecOf, type Release } from './codec.ts';
 
 /** Codecs that are programs; both write gzip. */

@@ -1,6 +1,6 @@
 import { realpathSync } from 'node:fs';
-import { type ByteString, fromBytes, fromText, toBytes, toText } from '../image/bytes.ts';
-import { UserError } from '../io/error.ts';
+import { type ByteString, fromBytes, fromText, toBytes, toText } from '../core/bytes.ts';
+import { UserError } from '../core/error.ts';
 
 /** A store path, in the store or where it was unpacked, and what is below it on the way to the last part of a path. */
 const BELOW = /^((.*?)\/[0-9a-z]{32}-[^/]+(?:\/.*)?)\/[^/]+$/s;

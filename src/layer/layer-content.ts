@@ -1,10 +1,7 @@
-import type { ByteString } from '../image/bytes.ts';
-import type { StoreOverBase } from '../image/layer.ts';
-import type { RootDirectory } from '../image/root-tree.ts';
-import type { TreeSource } from '../image/tree-source.ts';
-import { rootLayerEntries, storeLayerEntries } from './entries.ts';
+import type { ByteString } from '../core/bytes.ts';
+import type { StoreOverBase } from '../definition/layer.ts';
+import type { RootDirectory } from '../definition/root-tree.ts';
 import type { Places } from './store-tree.ts';
-import type { TarEntry } from './tar-entry.ts';
 
 /** What a layer holds, as plain data that goes to another thread. */
 export type LayerContent =
@@ -16,7 +13,3 @@ export type LayerContent =
       readonly over: StoreOverBase;
     }
   | { readonly kind: 'root'; readonly root: RootDirectory; readonly places: Places };
-
-/** The members of its tar, in their order. Throws as `storeLayerEntries` and `rootLayerEntries` do. */
-export const layerEntries = (content: LayerContent, source: TreeSource): Iterable<TarEntry> =>
-  content.kind === 'root' ? rootLayerEntries(content.root, content.places) : storeLayerEntries(content, source);

@@ -1,5 +1,5 @@
 import { Worker } from 'node:worker_threads';
-import { Gate } from '../io/gate.ts';
+import { Gate } from '../core/gate.ts';
 import { type FromThread, type LayerTask, receiveError, type ToThread } from './thread-messages.ts';
 import type { Sink, WrittenLayer } from './write-layer.ts';
 

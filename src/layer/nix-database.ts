@@ -1,7 +1,7 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import type { Closure } from '../image/closure.ts';
+import type { Closure } from '../definition/closure.ts';
 
 /** Seconds; a time of our own would make two images of the same closure differ. */
 const REGISTRATION_TIME = 1;

@@ -1,9 +1,9 @@
 import type { MessagePort } from 'node:worker_threads';
-import { BlockPool } from '../io/block-pool.ts';
+import { BlockPool } from '../core/block-pool.ts';
+import { STREAM_BLOCK, tarStream } from '../tar/writer.ts';
+import { layerEntries } from './entries.ts';
 import { chosenCodec, type ProgramTools } from './external-codec.ts';
-import { layerEntries } from './layer-content.ts';
 import { storeTree } from './store-tree.ts';
-import { STREAM_BLOCK, tarStream } from './tar-stream.ts';
 import { type FromThread, type LayerTask, sendError, type ToThread } from './thread-messages.ts';
 import { type Sink, type WrittenLayer, writeLayer } from './write-layer.ts';
 

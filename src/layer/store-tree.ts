@@ -1,8 +1,8 @@
 import { closeSync, lstatSync, openSync, readdirSync, readlinkSync, readSync, type Stats } from 'node:fs';
-import { type ByteString, fromBytes, toBytes, toText } from '../image/bytes.ts';
-import type { TreeFile, TreeNode } from '../image/tree.ts';
-import type { TreeSource } from '../image/tree-source.ts';
-import { UserError } from '../io/error.ts';
+import { type ByteString, fromBytes, toBytes, toText } from '../core/bytes.ts';
+import { UserError } from '../core/error.ts';
+import type { TreeFile, TreeNode } from '../definition/tree.ts';
+import type { TreeSource } from '../definition/tree-source.ts';
 import { checkInside } from './inside-store.ts';
 
 /**

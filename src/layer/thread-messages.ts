@@ -1,5 +1,5 @@
-import type { Compression } from '../image/compression.ts';
-import { type ErrorCode, UserError } from '../io/error.ts';
+import { type ErrorCode, UserError } from '../core/error.ts';
+import type { Compression } from '../oci/compression.ts';
 import type { LayerContent } from './layer-content.ts';
 import type { WrittenLayer } from './write-layer.ts';
 

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { type Digest, endDigest } from '../image/digest.ts';
+import { type Digest, endDigest } from '../oci/digest.ts';
 import type { Blocks, Codec, CompressOptions } from './codec.ts';
 
 /** Takes the next bytes, which are gone when it resolves; `read` is how many bytes of the layer went in so far. */

@@ -1,4 +1,4 @@
-import { UserError } from '../io/error.ts';
+import { UserError } from '../core/error.ts';
 
 /** What a workflow asks of Nix, beside what a machine lacks. */
 export interface AskedConfig {

@@ -1,9 +1,9 @@
 import { lstat, stat, statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { UserError } from '../io/error.ts';
-import type { Exec } from '../io/exec.ts';
-import type { Log } from '../io/log.ts';
-import { sizeText } from '../io/size.ts';
+import { UserError } from '../core/error.ts';
+import type { Exec } from '../core/exec.ts';
+import type { Log } from '../core/log.ts';
+import { sizeText } from '../core/size.ts';
 
 /**
  * Folders of GitHub's own runner images that no build of an image reads, the largest first: compilers, SDKs and browsers.

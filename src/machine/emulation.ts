@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { System } from '../image/system.ts';
+import type { System } from '../oci/system.ts';
 
 /** Where Linux says which foreign programs it runs, and by what (kernel documentation, `binfmt-misc.rst`). */
 export const BINFMT_FOLDER = '/proc/sys/fs/binfmt_misc';

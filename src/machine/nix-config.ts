@@ -1,8 +1,8 @@
-import type { System } from '../image/system.ts';
-import { UserError } from '../io/error.ts';
-import type { Exec } from '../io/exec.ts';
+import { UserError } from '../core/error.ts';
+import type { Exec } from '../core/exec.ts';
 import type { Nix } from '../nix/nix.ts';
 import { settingsCommands } from '../nix/version.ts';
+import type { System } from '../oci/system.ts';
 
 /** Settings of Nix, by name, as words. */
 export type NixSettings = ReadonlyMap<string, readonly string[]>;

@@ -1,5 +1,5 @@
-import type { Definition, Root } from '../image/definition.ts';
-import { UserError } from '../io/error.ts';
+import { UserError } from '../core/error.ts';
+import type { Definition, Root } from '../definition/definition.ts';
 import { type Nix, storeFlags } from './nix.ts';
 
 /**

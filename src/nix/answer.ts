@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { type Definition, definitionSchema } from '../image/definition.ts';
-import { UserError } from '../io/error.ts';
+import { UserError } from '../core/error.ts';
+import { type Definition, definitionSchema } from '../definition/definition.ts';
 
 /** Bytes of JSON that an evaluation may print: 10,000 roots take 3 MB, so more is a mistake or an attack. */
 const ANSWER_LIMIT = 64 * 1024 * 1024;

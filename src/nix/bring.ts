@@ -1,4 +1,4 @@
-import { UserError } from '../io/error.ts';
+import { UserError } from '../core/error.ts';
 import { chunks } from './chunks.ts';
 import { validPaths } from './closure.ts';
 import { nixMessage } from './failure.ts';

@@ -1,4 +1,4 @@
-import { UserError } from '../io/error.ts';
+import { UserError } from '../core/error.ts';
 import { nixMessage } from './failure.ts';
 
 /** What went wrong in a build, as told by `nix-store --realise`. */

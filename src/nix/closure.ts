@@ -1,5 +1,5 @@
-import type { Closure, StorePathInfo } from '../image/closure.ts';
-import { UserError } from '../io/error.ts';
+import { UserError } from '../core/error.ts';
+import type { Closure, StorePathInfo } from '../definition/closure.ts';
 import { chunks } from './chunks.ts';
 import { nixMessage } from './failure.ts';
 import type { Nix } from './nix.ts';

@@ -1,4 +1,4 @@
-import { isSystem, type System } from '../image/system.ts';
+import { isSystem, type System } from '../oci/system.ts';
 
 /** Where an image runs, and where it is made if it is cross-compiled on another system; null if it is not. */
 export interface ImageSystems {

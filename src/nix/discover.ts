@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { SYSTEMS } from '../image/system.ts';
-import { mapParallel } from '../io/parallel.ts';
+import { mapParallel } from '../core/parallel.ts';
+import { SYSTEMS } from '../oci/system.ts';
 import { parseAnswer } from './answer.ts';
 import {
   type DiscoveryOptions,

@@ -1,5 +1,5 @@
-import { SYSTEMS, type System } from '../image/system.ts';
-import type { UserError } from '../io/error.ts';
+import type { UserError } from '../core/error.ts';
+import { SYSTEMS, type System } from '../oci/system.ts';
 import { parseAnswer } from './answer.ts';
 import { evaluationFailure } from './failure.ts';
 import { type Evaluated, imageOf, ownSystem } from './found-image.ts';

@@ -1,4 +1,4 @@
-import { UserError } from '../io/error.ts';
+import { UserError } from '../core/error.ts';
 import { needsLock } from './lock-file.ts';
 
 /** Lines of a message that are shown; what is longer is a trace that slipped through. */

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import type { StorePathInfo } from '../image/closure.ts';
-import { UserError } from '../io/error.ts';
+import { UserError } from '../core/error.ts';
+import type { StorePathInfo } from '../definition/closure.ts';
 import { nixMessage } from './failure.ts';
 import type { Nix } from './nix.ts';
 import { withoutSecrets } from './settings.ts';

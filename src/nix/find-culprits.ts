@@ -1,4 +1,4 @@
-import { mapParallel } from '../io/parallel.ts';
+import { mapParallel } from '../core/parallel.ts';
 import { type Entry, type Place, placeSchema } from './discovery-expression.ts';
 import { nixMessage } from './failure.ts';
 

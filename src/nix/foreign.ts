@@ -1,6 +1,6 @@
-import { imageNameSchema, tagSchema } from '../image/definition.ts';
-import { isStorePath } from '../image/store-path.ts';
-import { UserError } from '../io/error.ts';
+import { UserError } from '../core/error.ts';
+import { imageNameSchema, tagSchema } from '../definition/definition.ts';
+import { isStorePath } from '../definition/store-path.ts';
 import type { OwnSystems } from './cross.ts';
 import type { ForeignAnswer, ForeignKind } from './recognise.ts';
 

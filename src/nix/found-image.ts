@@ -1,6 +1,6 @@
-import type { Definition } from '../image/definition.ts';
-import type { System } from '../image/system.ts';
-import { UserError } from '../io/error.ts';
+import { UserError } from '../core/error.ts';
+import type { Definition } from '../definition/definition.ts';
+import type { System } from '../oci/system.ts';
 import { settleRoots } from './ambiguous-roots.ts';
 import { parseDefinition } from './answer.ts';
 import { imageSystems, type OwnSystems } from './cross.ts';

@@ -1,5 +1,5 @@
-import { isSystem, SYSTEMS, type System } from '../image/system.ts';
-import { UserError } from '../io/error.ts';
+import { UserError } from '../core/error.ts';
+import { isSystem, SYSTEMS, type System } from '../oci/system.ts';
 import { MIXED_OUTPUTS, NAMED_OUTPUTS } from './recognise.ts';
 
 /** Outputs that are nothing but images. */

@@ -1,4 +1,4 @@
-import type { Log } from '../io/log.ts';
+import type { Log } from '../core/log.ts';
 
 /** With which a flake whose flake.lock is missing or out of date is an error. */
 export const REQUIRE_LOCK = '--no-update-lock-file';

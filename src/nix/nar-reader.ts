@@ -1,4 +1,4 @@
-import { UserError } from '../io/error.ts';
+import { UserError } from '../core/error.ts';
 
 /** A NAR that is none, with what is wrong about it. */
 export const badNar = (why: string): UserError =>

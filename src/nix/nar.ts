@@ -1,4 +1,4 @@
-import { type ByteString, fromBytes, toText } from '../image/bytes.ts';
+import { type ByteString, fromBytes, toText } from '../core/bytes.ts';
 import { badNar, NarReader, type Reading } from './nar-reader.ts';
 
 /** What a NAR's nodes are given to, parents before children. Paths start with `/`; that of the NAR itself is empty. */

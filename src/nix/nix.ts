@@ -1,6 +1,6 @@
-import { UserError } from '../io/error.ts';
-import type { Exec, ExecOptions, ExecResult } from '../io/exec.ts';
-import type { Log } from '../io/log.ts';
+import { UserError } from '../core/error.ts';
+import type { Exec, ExecOptions, ExecResult } from '../core/exec.ts';
+import type { Log } from '../core/log.ts';
 import { hasNoFiles, OWN_STORE, readStoreSettings, type StoreSettings } from './settings.ts';
 import { type NixVersion, parseNixVersion } from './version.ts';
 
@@ -72,17 +72,18 @@ export const openNix = async ({ exec, log, signal, nixArgs = [], elsewhere = {} 
   const evalStore = elsewhere.evalStore ?? (store !== undefined && hasNoFiles(store) ? OWN_STORE : undefined);
   const flags = [...storeFlags(store), ...given('builders', builders)];
   let settings: Promise<StoreSettings> | undefined;
-  const nix: Nix = {
+  const command: Nix['command'] = (args, options) =>
+    exec('nix', [...FEATURES, ...flags, ...args], { signal, ...options });
+  return {
     version,
     log,
     nixArgs: [...given('eval-store', evalStore), ...nixArgs],
     evalStore,
     storeSettings: () => {
-      settings ??= readStoreSettings(nix);
+      settings ??= readStoreSettings({ version, log, command });
       return settings;
     },
-    command: (args, options) => exec('nix', [...FEATURES, ...flags, ...args], { signal, ...options }),
+    command,
     store: (args, options) => exec('nix-store', [...flags, ...args], { signal, ...options }),
   };
-  return nix;
 };

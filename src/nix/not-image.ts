@@ -1,5 +1,5 @@
-import { UserError } from '../io/error.ts';
-import { nearestNames } from '../io/nearest.ts';
+import { UserError } from '../core/error.ts';
+import { nearestNames } from '../core/nearest.ts';
 import { attributeText } from './installable.ts';
 import type { Found } from './probe.ts';
 

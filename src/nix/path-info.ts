@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import type { StorePathInfo } from '../image/closure.ts';
-import { isStorePath } from '../image/store-path.ts';
-import { UserError } from '../io/error.ts';
+import { UserError } from '../core/error.ts';
+import type { StorePathInfo } from '../definition/closure.ts';
+import { isStorePath } from '../definition/store-path.ts';
 import { toSri } from './nar-hash.ts';
 
 /**

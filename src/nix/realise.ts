@@ -1,6 +1,6 @@
 import { join } from 'node:path';
-import type { Root } from '../image/definition.ts';
-import { UserError } from '../io/error.ts';
+import { UserError } from '../core/error.ts';
+import type { Root } from '../definition/definition.ts';
 import { bringEvaluated, bringHere } from './bring.ts';
 import { buildError, parseBuildFailure } from './build-failure.ts';
 import { chunks } from './chunks.ts';

@@ -5,7 +5,7 @@ import { z } from 'zod';
  * of a derivation little more than the names of its attributes is evaluated.
  */
 
-/** Images of other makers that are published as they are: see `src/foreign/`. */
+/** Images of other makers that are published as they are: see `src/image/`. */
 export const FOREIGN_KINDS = ['archive', 'stream', 'nix2container'] as const;
 
 export const foreignKindSchema = z.enum(FOREIGN_KINDS);
@@ -54,7 +54,7 @@ export type ForeignAnswer = z.infer<typeof foreignAnswerSchema>;
  * is streamed `isExe`, older ones a name that begins with `stream-`; nix2container adds `copyToRegistry`; disk images
  * carry `config` and `filePath`, those made by systemd-repart `repartConfigDirectory`. `buildLayeredImage` passes on the
  * marks of the stream that it packs, `isExe` too, so `stream` and a name that ends as an archive's go before them. A
- * name proves nothing, so builds look at the file itself (`src/foreign/`).
+ * name proves nothing, so builds look at the file itself (`src/image/`).
  *
  * A tag that nobody gave is the hash of a store path: of the image, or of the `conf` of the stream that it comes from.
  * buildLayeredImage gave no access to that before March 2024, so there any such hash counts.

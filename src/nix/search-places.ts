@@ -1,4 +1,4 @@
-import { SYSTEMS, type System } from '../image/system.ts';
+import { SYSTEMS, type System } from '../oci/system.ts';
 import { IMAGE_OUTPUTS, type Installable, SEARCHED_OUTPUTS } from './installable.ts';
 import type { ProbePlace } from './probe.ts';
 import { NAMED_OUTPUTS } from './recognise.ts';

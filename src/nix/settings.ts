@@ -1,7 +1,8 @@
 import { z } from 'zod';
-import { UserError } from '../io/error.ts';
-import type { Nix } from './nix.ts';
-import { settingsCommands } from './version.ts';
+import { UserError } from '../core/error.ts';
+import type { ExecResult } from '../core/exec.ts';
+import type { Log } from '../core/log.ts';
+import { type NixVersion, settingsCommands } from './version.ts';
 
 /** A store that nix may take paths from. */
 export interface Substituter {
@@ -69,8 +70,15 @@ export const parseStoreSettings = (output: string): StoreSettings => {
   return { substituters, elsewhere };
 };
 
+/** The part of `Nix` that settings are asked with. */
+interface SettingsSource {
+  readonly version: NixVersion;
+  readonly log: Log;
+  command(args: readonly string[]): Promise<ExecResult>;
+}
+
 /** Asks Nix for its settings. Throws UserError `evaluation`. */
-export const readStoreSettings = async (nix: Nix): Promise<StoreSettings> => {
+export const readStoreSettings = async (nix: SettingsSource): Promise<StoreSettings> => {
   for (const command of settingsCommands(nix.version)) {
     const result = await nix.command([...command, '--json']);
     if (result.exitCode === 0) return parseStoreSettings(result.stdout);

@@ -1,6 +1,6 @@
 import { closeSync, mkdirSync, openSync, symlinkSync, writeSync } from 'node:fs';
-import { type ByteString, fromText, toBytes, toText } from '../image/bytes.ts';
-import { UserError } from '../io/error.ts';
+import { type ByteString, fromText, toBytes, toText } from '../core/bytes.ts';
+import { UserError } from '../core/error.ts';
 import { createNarParser, type NarFile, type NarParser, type NarSink } from './nar.ts';
 
 /** For this user alone, and deletable; of a file's mode only the executable bit means anything. */

@@ -1,4 +1,4 @@
-import { UserError } from '../io/error.ts';
+import { UserError } from '../core/error.ts';
 
 /** A Nix and what it calls itself. `major` and `minor` are those of the Nix release that it behaves like. */
 export interface NixVersion {

@@ -1,7 +1,6 @@
-import { imageNameSchema } from '../image/definition.ts';
-import { definitionKey, foreignKey } from '../image/image-key.ts';
-import { isSystem, type System } from '../image/system.ts';
-import { UserError } from '../io/error.ts';
+import { UserError } from '../core/error.ts';
+import { imageNameSchema } from '../definition/definition.ts';
+import { definitionKey, foreignKey } from '../definition/image-key.ts';
 import { parseDefinition } from '../nix/answer.ts';
 import { imageSystems, type OwnSystems } from '../nix/cross.ts';
 import { type Discovered, placeText } from '../nix/discover.ts';
@@ -10,6 +9,7 @@ import { wayOut } from '../nix/failure.ts';
 import { foreignSystems, legalName, parseForeign } from '../nix/foreign.ts';
 import { attributeText } from '../nix/installable.ts';
 import type { ImageKind } from '../nix/recognise.ts';
+import { isSystem, type System } from '../oci/system.ts';
 import type { LeftOut, PlannedJob, Problem } from './plan.ts';
 
 /** An attribute that is an image for one system, before it is known which of one name's is taken. */

@@ -1,5 +1,5 @@
-import { SYSTEMS, type System } from '../image/system.ts';
-import { UserError } from '../io/error.ts';
+import { UserError } from '../core/error.ts';
+import { SYSTEMS, type System } from '../oci/system.ts';
 
 /**
  * Whether a glob (`*`, `?`) matches all of a name. A star that turns out too short is only ever made longer, and of several the

@@ -1,5 +1,5 @@
-import { isSystem, SYSTEMS, type System } from '../image/system.ts';
 import { type Discovered, placeText } from '../nix/discover.ts';
+import { isSystem, SYSTEMS, type System } from '../oci/system.ts';
 import { type Candidate, judge, type Left } from './candidate.ts';
 import { globFilter } from './filter.ts';
 import { isContainer, type LeftOut, type MissingSystem, type PlannedImage, type Problem } from './plan.ts';

@@ -1,6 +1,6 @@
-import type { System } from '../image/system.ts';
-import { UserError } from '../io/error.ts';
+import { UserError } from '../core/error.ts';
 import type { ImageKind } from '../nix/recognise.ts';
+import type { System } from '../oci/system.ts';
 import { isContainer, isNeeded, type Plan } from './plan.ts';
 import { type RunnerLine, type RunsOn, runnersOf } from './runners.ts';
 

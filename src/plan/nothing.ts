@@ -1,4 +1,4 @@
-import { UserError } from '../io/error.ts';
+import { UserError } from '../core/error.ts';
 import type { LeftOut } from './plan.ts';
 
 /** Reasons in a message at most. */

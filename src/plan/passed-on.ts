@@ -1,4 +1,4 @@
-import { plainText } from '../io/plain-text.ts';
+import { plainText } from '../core/printable.ts';
 import type { Plan } from './plan.ts';
 import { isWarning } from './problems.ts';
 

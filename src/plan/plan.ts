@@ -1,11 +1,11 @@
 import { z } from 'zod';
-import { callSchema } from '../image/call.ts';
-import { imageNameSchema, tagSchema } from '../image/definition.ts';
-import { digestSchema } from '../image/digest.ts';
-import { isImageKey } from '../image/image-key.ts';
-import { systemSchema } from '../image/system.ts';
-import { UserError } from '../io/error.ts';
+import { UserError } from '../core/error.ts';
+import { imageNameSchema, tagSchema } from '../definition/definition.ts';
+import { isImageKey } from '../definition/image-key.ts';
+import { callSchema } from '../handover/call.ts';
 import { imageKindSchema } from '../nix/recognise.ts';
+import { digestSchema } from '../oci/digest.ts';
+import { systemSchema } from '../oci/system.ts';
 import { sourceSchema } from './source.ts';
 
 /** Raised when a field changes its meaning or goes away; plans of other versions are refused. */

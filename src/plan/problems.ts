@@ -1,4 +1,4 @@
-import { UserError } from '../io/error.ts';
+import { UserError } from '../core/error.ts';
 import type { LeftOut, PlannedImage, Problem } from './plan.ts';
 
 /** Whether something that is left out is news: it looks like an image, and should be one. */

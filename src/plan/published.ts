@@ -1,14 +1,14 @@
-import type { Descriptor } from '../image/descriptor.ts';
-import type { Digest } from '../image/digest.ts';
-import { annotatedKey } from '../image/image-key.ts';
-import { indexSchema, manifestSchema } from '../image/manifest.ts';
-import { isIndexType } from '../image/media-type.ts';
-import { platformOf, SYSTEMS, type System } from '../image/system.ts';
-import { UserError } from '../io/error.ts';
-import { parseJson } from '../io/json.ts';
-import type { Log } from '../io/log.ts';
-import { mapParallel } from '../io/parallel.ts';
-import type { ImageSource } from '../registry/open.ts';
+import { parseJson } from '../core/decode-json.ts';
+import { UserError } from '../core/error.ts';
+import type { Log } from '../core/log.ts';
+import { mapParallel } from '../core/parallel.ts';
+import { annotatedKey } from '../definition/image-key.ts';
+import type { Descriptor } from '../oci/descriptor.ts';
+import type { Digest } from '../oci/digest.ts';
+import { indexSchema, manifestSchema } from '../oci/manifest.ts';
+import { isIndexType } from '../oci/media-type.ts';
+import { platformOf, SYSTEMS, type System } from '../oci/system.ts';
+import type { ImageSource } from '../storage/open.ts';
 import { isContainer, type MissingSystem, type PlannedImage } from './plan.ts';
 
 /** Images that are asked for at once: enough to hide a registry's latency, too few for its rate limits. */

@@ -1,8 +1,8 @@
-import { SYSTEMS, type System } from '../image/system.ts';
-import { plainMarkdown } from '../io/markdown.ts';
-import { plainLine, plainText } from '../io/plain-text.ts';
+import { plainMarkdown } from '../core/markdown.ts';
+import { plainLine, plainText } from '../core/printable.ts';
 import type { Source } from '../nix/discover.ts';
 import { attributeText } from '../nix/installable.ts';
+import { SYSTEMS, type System } from '../oci/system.ts';
 import { isContainer, isNeeded, type LeftOut, type Plan, type PlannedImage } from './plan.ts';
 import { isWarning } from './problems.ts';
 

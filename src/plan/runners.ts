@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { isSystem, SYSTEMS, type System } from '../image/system.ts';
-import { UserError } from '../io/error.ts';
+import { UserError } from '../core/error.ts';
+import { isSystem, SYSTEMS, type System } from '../oci/system.ts';
 
 const labelSchema = z.string().trim().min(1);
 const labelsSchema = z.array(labelSchema).min(1);

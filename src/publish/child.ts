@@ -1,18 +1,19 @@
-import type { BuiltImage } from '../build/build-image.ts';
+import { parseJson } from '../core/decode-json.ts';
+import { UserError } from '../core/error.ts';
+import { annotatedKey, keyAnnotation } from '../definition/image-key.ts';
+import { layerRecord } from '../definition/layer-record.ts';
 import type { Handover } from '../handover/handover.ts';
-import { layerRecord } from '../image/annotations.ts';
-import type { Descriptor } from '../image/descriptor.ts';
-import { annotatedKey, keyAnnotation } from '../image/image-key.ts';
-import { type ImageManifest, manifestSchema } from '../image/manifest.ts';
-import { isForSystem } from '../image/platform.ts';
-import { platformOf, platformText, type System } from '../image/system.ts';
-import { UserError } from '../io/error.ts';
-import { parseJson } from '../io/json.ts';
-import { type Destination, parseDestination } from '../registry/destination.ts';
-import type { ImageSource } from '../registry/open.ts';
-import { readConfig } from '../registry/read-config.ts';
-import type { Repository, StoredManifest } from '../registry/repository.ts';
-import type { TrialRecord } from '../trial/trial.ts';
+import type { BuiltImage } from '../image/build-image.ts';
+import type { Descriptor } from '../oci/descriptor.ts';
+import { type ImageManifest, manifestSchema } from '../oci/manifest.ts';
+import { isForSystem } from '../oci/platform.ts';
+import type { StoredManifest } from '../oci/read-manifest.ts';
+import { platformOf, platformText, type System } from '../oci/system.ts';
+import { type Destination, parseDestination } from '../storage/destination.ts';
+import type { ImageSource } from '../storage/open.ts';
+import { readConfig } from '../storage/read-config.ts';
+import type { Repository } from '../storage/repository.ts';
+import type { TrialRecord } from '../test-run/trial.ts';
 import type { PublishedPart } from './part.ts';
 
 /** One platform's image on its way into an index. */

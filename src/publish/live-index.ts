@@ -1,12 +1,12 @@
-import { annotatedKey, definitionKey, foreignKey } from '../image/image-key.ts';
-import { indexSchema, manifestSchema } from '../image/manifest.ts';
-import { isIndexType } from '../image/media-type.ts';
-import { platformOf, platformText, type System } from '../image/system.ts';
-import { UserError } from '../io/error.ts';
-import { parseJson } from '../io/json.ts';
-import type { Log } from '../io/log.ts';
-import type { ReadTag } from '../registry/read-tag.ts';
-import type { StoredManifest } from '../registry/repository.ts';
+import { parseJson } from '../core/decode-json.ts';
+import { UserError } from '../core/error.ts';
+import type { Log } from '../core/log.ts';
+import { annotatedKey, definitionKey, foreignKey } from '../definition/image-key.ts';
+import { indexSchema, manifestSchema } from '../oci/manifest.ts';
+import { isIndexType } from '../oci/media-type.ts';
+import type { StoredManifest } from '../oci/read-manifest.ts';
+import { platformOf, platformText, type System } from '../oci/system.ts';
+import type { ReadTag } from '../storage/read-tag.ts';
 import type { Part } from './part.ts';
 import type { Target } from './target.ts';
 

@@ -1,10 +1,11 @@
-import { type Digest, isDigest } from '../image/digest.ts';
-import { UserError } from '../io/error.ts';
-import type { Log } from '../io/log.ts';
-import { mapParallel } from '../io/parallel.ts';
-import { statusOf } from '../registry/failure.ts';
-import { type ReadTag, readTagsOnce } from '../registry/read-tag.ts';
-import type { Repository, StoredManifest } from '../registry/repository.ts';
+import { UserError } from '../core/error.ts';
+import type { Log } from '../core/log.ts';
+import { mapParallel } from '../core/parallel.ts';
+import { type Digest, isDigest } from '../oci/digest.ts';
+import type { StoredManifest } from '../oci/read-manifest.ts';
+import { type ReadTag, readTagsOnce } from '../storage/read-tag.ts';
+import { statusOf } from '../storage/registry/failure.ts';
+import type { Repository } from '../storage/repository.ts';
 import { newerRun, type RunIdentity } from './newer-run.ts';
 import type { Target } from './target.ts';
 

@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { ORIGIN_ANNOTATION } from '../image/origin.ts';
-import type { StoredManifest } from '../registry/repository.ts';
+import { ORIGIN_ANNOTATION } from '../oci/origin.ts';
+import type { StoredManifest } from '../oci/read-manifest.ts';
 
 /** A workflow run, as images name the one that made them. */
 export interface RunIdentity {

@@ -1,5 +1,5 @@
-import { platformOf, platformText } from '../image/system.ts';
-import { plainLine } from '../io/plain-text.ts';
+import { plainLine } from '../core/printable.ts';
+import { platformOf, platformText } from '../oci/system.ts';
 import { compressedSize } from './child.ts';
 import type { PublishedIndex } from './publish-index.ts';
 import { heldOf } from './report.ts';

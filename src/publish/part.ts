@@ -1,15 +1,15 @@
+import { UserError } from '../core/error.ts';
+import type { Definition } from '../definition/definition.ts';
 import type { Handover } from '../handover/handover.ts';
-import type { Definition } from '../image/definition.ts';
-import type { Digest } from '../image/digest.ts';
-import type { System } from '../image/system.ts';
-import { UserError } from '../io/error.ts';
 import { evaluateImages } from '../nix/evaluate.ts';
 import type { Foreign } from '../nix/foreign.ts';
 import type { Evaluated } from '../nix/found-image.ts';
 import { type Installable, installableText } from '../nix/installable.ts';
 import type { Nix } from '../nix/nix.ts';
 import { possibleSystems } from '../nix/search-places.ts';
-import type { Repository } from '../registry/repository.ts';
+import type { Digest } from '../oci/digest.ts';
+import type { System } from '../oci/system.ts';
+import type { Repository } from '../storage/repository.ts';
 
 interface Common {
   readonly name: string;

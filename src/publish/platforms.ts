@@ -1,5 +1,5 @@
-import { platformOf, platformText, SYSTEMS, type System } from '../image/system.ts';
-import { UserError } from '../io/error.ts';
+import { UserError } from '../core/error.ts';
+import { platformOf, platformText, SYSTEMS, type System } from '../oci/system.ts';
 
 interface Part {
   readonly system: System;

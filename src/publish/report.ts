@@ -1,9 +1,9 @@
-import type { Descriptor } from '../image/descriptor.ts';
-import { platformOf, platformText, type System } from '../image/system.ts';
-import { codeMarkdown, plainMarkdown } from '../io/markdown.ts';
-import { plainLine } from '../io/plain-text.ts';
-import { sizeText } from '../io/size.ts';
-import { recordText } from '../trial/report.ts';
+import { codeMarkdown, plainMarkdown } from '../core/markdown.ts';
+import { plainLine } from '../core/printable.ts';
+import { sizeText } from '../core/size.ts';
+import type { Descriptor } from '../oci/descriptor.ts';
+import { platformOf, platformText, type System } from '../oci/system.ts';
+import { recordText } from '../test-run/report.ts';
 import { compressedSize, unpackedSize } from './child.ts';
 import type { PublishedIndex, PublishedPlatform } from './publish-index.ts';
 import type { Target } from './target.ts';

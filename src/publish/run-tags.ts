@@ -1,6 +1,6 @@
+import { UserError } from '../core/error.ts';
 import { branchOf } from '../github/event.ts';
-import { UserError } from '../io/error.ts';
-import { checkTag, isTag } from '../registry/reference.ts';
+import { checkTag, isTag } from '../oci/reference.ts';
 import { type FlavorLine, oneOf, type TagLine } from './tag-lines.ts';
 import { COMMON_KEYS, gitTag, type Made, RULE_TYPES, type RuleType, shortCommit, type TagFacts } from './tag-rules.ts';
 import { dateText, type Expressions, fillIn, tagText } from './tag-text.ts';

@@ -1,6 +1,6 @@
-import { UserError } from '../io/error.ts';
-import { didYouMean } from '../io/nearest.ts';
-import { parseTag } from '../registry/reference.ts';
+import { UserError } from '../core/error.ts';
+import { didYouMean } from '../core/nearest.ts';
+import { parseTag } from '../oci/reference.ts';
 import { type Attributes, COMMON_KEYS, RULE_NAMES, RULE_TYPES, type RuleName, type RuleType } from './tag-rules.ts';
 
 const LATEST_MODES = ['auto', 'true', 'false'] as const;

@@ -1,5 +1,5 @@
+import { UserError } from '../core/error.ts';
 import { branchOf, type RunEvent } from '../github/event.ts';
-import { UserError } from '../io/error.ts';
 import { dateText, type Expressions, fillIn } from './tag-text.ts';
 import { parseVersion, versionText } from './tag-version.ts';
 

@@ -1,4 +1,4 @@
-import { UserError } from '../io/error.ts';
+import { UserError } from '../core/error.ts';
 
 /**
  * What stands for an expression: given what follows its name (`'YYYYMMDD'` of `{{date 'YYYYMMDD'}}`). Undefined where the run

@@ -1,8 +1,8 @@
-import { UserError } from '../io/error.ts';
-import { type Destination, formatDestination } from '../registry/destination.ts';
-import { checkRefName } from '../registry/layout.ts';
-import { checkTag } from '../registry/reference.ts';
-import type { Repository } from '../registry/repository.ts';
+import { UserError } from '../core/error.ts';
+import { checkTag } from '../oci/reference.ts';
+import { type Destination, formatDestination } from '../storage/destination.ts';
+import { checkRefName } from '../storage/layout/layout.ts';
+import type { Repository } from '../storage/repository.ts';
 
 /** A place to publish to, and the tags to move there. */
 export interface Target {

@@ -1,8 +1,8 @@
 import { execFileSync } from 'node:child_process';
 import { delimiter } from 'node:path';
 import { findNixVersions } from '../../scripts/setup/nix-versions.mjs';
+import type { Log } from '../../src/core/log.ts';
 import { createExec } from '../../src/host/exec.ts';
-import type { Log } from '../../src/io/log.ts';
 import { type Elsewhere, type Nix, openNix } from '../../src/nix/nix.ts';
 
 /** A Nix that tests run against. */

@@ -1,4 +1,4 @@
-import type { CompletedCommand, CompletedFlag } from './completion.ts';
+import type { CompletedCommand, CompletedFlag } from './completed-command.ts';
 import { quote } from './quote.ts';
 
 const words = (list: readonly string[]): string => quote(list.join(' '));

@@ -1,34 +1,13 @@
-import { UserError } from '../../io/error.ts';
-import { didYouMean } from '../../io/nearest.ts';
+import { UserError } from '../../core/error.ts';
+import { didYouMean } from '../../core/nearest.ts';
 import { cliFields } from '../argv.ts';
 import { COMMON_FLAGS, type Command } from '../command.ts';
 import { type FieldMeta, fieldDescription } from '../fields.ts';
 import { flagWord, placeholderOf } from '../names.ts';
 import { renderBash } from './bash.ts';
+import type { CompletedFlag } from './completed-command.ts';
 import { renderFish } from './fish.ts';
 import { renderZsh } from './zsh.ts';
-
-/** One flag as a shell completes it. */
-export interface CompletedFlag {
-  /** `--to` */
-  readonly name: string;
-  /** One letter, without its dash. */
-  readonly short: string | undefined;
-  /** Its first sentence. */
-  readonly description: string;
-  /** What its value is; undefined where it takes none. */
-  readonly value:
-    | { readonly placeholder: string; readonly kind: 'choice' | 'file' | 'text'; readonly choices: readonly string[] }
-    | undefined;
-  readonly repeatable: boolean;
-}
-
-/** One command as a shell completes it. */
-export interface CompletedCommand {
-  readonly name: string;
-  readonly summary: string;
-  readonly flags: readonly CompletedFlag[];
-}
 
 const SHELLS = { bash: renderBash, zsh: renderZsh, fish: renderFish } as const;
 

@@ -1,4 +1,4 @@
-import type { CompletedCommand, CompletedFlag } from './completion.ts';
+import type { CompletedCommand, CompletedFlag } from './completed-command.ts';
 import { quoteForFish } from './quote.ts';
 
 const valueOptions = ({ value }: CompletedFlag): string => {

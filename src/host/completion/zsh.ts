@@ -1,4 +1,4 @@
-import type { CompletedCommand, CompletedFlag } from './completion.ts';
+import type { CompletedCommand, CompletedFlag } from './completed-command.ts';
 import { quote } from './quote.ts';
 
 /** Characters that end a part of a specification of `_arguments` stand behind a backslash. */

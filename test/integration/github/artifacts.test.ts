@@ -2,7 +2,7 @@ import { readFile, rm, symlink } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { formatHandoverName, newestHandovers } from '../../../src/github/handover-name.ts';
-import type { System } from '../../../src/image/system.ts';
+import type { System } from '../../../src/oci/system.ts';
 import { type ResultsEmulator, startResults } from '../../emulators/results/emulator.ts';
 import { runProgram } from '../../support/tools.ts';
 import { becomeJob, MIB, newFolder, randomFile, sha256, trace } from './kit.ts';

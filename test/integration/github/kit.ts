@@ -7,7 +7,7 @@ import { onTestFinished, vi } from 'vitest';
 import { type Artifacts, createArtifacts } from '../../../src/github/artifacts.ts';
 import type { ResultsEmulator } from '../../emulators/results/emulator.ts';
 import type { JobRun } from '../../emulators/results/tokens.ts';
-import { type MemoryLog, memoryLog } from '../registry/kit.ts';
+import { type MemoryLog, memoryLog } from '../storage/kit.ts';
 
 export const MIB = 1024 * 1024;
 

@@ -1,8 +1,8 @@
 import { copyFile, cp, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { SYSTEMS } from '../../../src/image/system.ts';
 import { parseInstallable } from '../../../src/nix/installable.ts';
+import { SYSTEMS } from '../../../src/oci/system.ts';
 import { cliData, ROOT } from '../../support/cli.ts';
 import { nixVersionsUnderTest, openNixUnderTest } from '../../support/nix.ts';
 import { preparePodman } from '../../support/podman.ts';

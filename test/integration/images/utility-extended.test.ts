@@ -1,8 +1,8 @@
 import { copyFile, cp, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { SYSTEMS } from '../../../src/image/system.ts';
 import { fileInstallable, parseInstallable } from '../../../src/nix/installable.ts';
+import { SYSTEMS } from '../../../src/oci/system.ts';
 import { ROOT } from '../../support/cli.ts';
 import { type NixUnderTest, nixVersionsUnderTest, openNixUnderTest } from '../../support/nix.ts';
 import { type TempDir, uniqueTempDir } from '../../support/tools.ts';

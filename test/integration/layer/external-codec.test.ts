@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createExec } from '../../../src/host/exec.ts';
-import { CODECS } from '../../../src/image/compression.ts';
 import { externalCodec, type Program } from '../../../src/layer/external-codec.ts';
+import { CODECS } from '../../../src/oci/compression.ts';
 import { type TempDir, uniqueTempDir } from '../../support/tools.ts';
 
 const MIB = 1024 * 1024;

@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { CODECS } from '../../../src/image/compression.ts';
-import type { Root } from '../../../src/image/definition.ts';
-import { SYSTEMS } from '../../../src/image/system.ts';
+import type { Root } from '../../../src/definition/definition.ts';
 import { evaluateImages } from '../../../src/nix/evaluate.ts';
 import { fileInstallable, parseInstallable } from '../../../src/nix/installable.ts';
 import type { Nix } from '../../../src/nix/nix.ts';
+import { CODECS } from '../../../src/oci/compression.ts';
+import { SYSTEMS } from '../../../src/oci/system.ts';
 import { nixVersionsNotRun, nixVersionsUnderTest, openNixUnderTest } from '../../support/nix.ts';
 import { uniqueTempDir } from '../../support/tools.ts';
 import { createNixFixture, evaluateDefinition, type NixFixture, systemsOf } from './fixture.ts';

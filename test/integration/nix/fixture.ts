@@ -2,12 +2,12 @@ import { copyFile, cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { System } from '../../../src/image/system.ts';
 import { evaluateImages } from '../../../src/nix/evaluate.ts';
 import type { Evaluated } from '../../../src/nix/found-image.ts';
 import type { Installable } from '../../../src/nix/installable.ts';
 import type { Nix } from '../../../src/nix/nix.ts';
 import { possibleSystems } from '../../../src/nix/search-places.ts';
+import type { System } from '../../../src/oci/system.ts';
 
 /** The repository, whose `nix/` the fixtures import. */
 export const REPOSITORY = fileURLToPath(new URL('../../..', import.meta.url)).replace(/\/$/, '');

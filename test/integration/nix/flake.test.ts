@@ -3,8 +3,8 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { SYSTEMS } from '../../../src/image/system.ts';
 import { fileInstallable, parseInstallable } from '../../../src/nix/installable.ts';
+import { SYSTEMS } from '../../../src/oci/system.ts';
 import { nixVersionsNotRun, nixVersionsUnderTest, openNixUnderTest, TEST_NIX_CONFIG } from '../../support/nix.ts';
 import { evaluateDefinition, REPOSITORY, systemsOf } from './fixture.ts';
 

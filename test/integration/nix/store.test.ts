@@ -1,13 +1,13 @@
 import { mkdir, readdir, readFile, readlink, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { Definition, Root } from '../../../src/image/definition.ts';
-import { SYSTEMS } from '../../../src/image/system.ts';
+import type { Definition, Root } from '../../../src/definition/definition.ts';
 import { readClosure, validPaths } from '../../../src/nix/closure.ts';
 import { withGcRoots } from '../../../src/nix/gc-roots.ts';
 import { parseInstallable } from '../../../src/nix/installable.ts';
 import type { Nix } from '../../../src/nix/nix.ts';
 import { realise } from '../../../src/nix/realise.ts';
+import { SYSTEMS } from '../../../src/oci/system.ts';
 import {
   nixVersionsNotRun,
   nixVersionsUnderTest,

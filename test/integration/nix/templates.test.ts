@@ -1,8 +1,8 @@
 import { copyFile, cp, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { SYSTEMS } from '../../../src/image/system.ts';
 import { parseInstallable } from '../../../src/nix/installable.ts';
+import { SYSTEMS } from '../../../src/oci/system.ts';
 import { nixVersionsUnderTest, openNixUnderTest, TEST_NIX_CONFIG } from '../../support/nix.ts';
 import { runProgram, type TempDir, uniqueTempDir } from '../../support/tools.ts';
 import { evaluateDefinition, REPOSITORY } from './fixture.ts';

@@ -1,7 +1,7 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { SYSTEMS } from '../../../src/image/system.ts';
+import { SYSTEMS } from '../../../src/oci/system.ts';
 import { runCli } from '../../support/cli.ts';
 import { nixVersionsUnderTest } from '../../support/nix.ts';
 import { runProgram } from '../../support/tools.ts';

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { cliData, ROOT, runCli } from '../../support/cli.ts';
 import { type TempDir, uniqueTempDir } from '../../support/tools.ts';
-import { flakeInputs } from '../foreign/kit.ts';
+import { flakeInputs } from '../other-tools/kit.ts';
 import { imagesIn, planOf, publishedIn } from './kit.ts';
 
 let temp: TempDir;

@@ -4,7 +4,7 @@ import { cliData, testImage } from '../../support/cli.ts';
 import { type Lab, openLab } from '../../support/lab.ts';
 import { describeTree, withRootfs } from '../../support/rootfs.ts';
 
-// Beyond the 8 GiB that tar's size field holds, from the store to what podman unpacks. The headers alone are in unit/layer/tar.
+// Beyond the 8 GiB that tar's size field holds, from the store to what podman unpacks. The headers alone are in unit/tar/tar.
 
 let lab: Lab;
 

@@ -1,12 +1,12 @@
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
-import { digestOf } from '../../../src/image/digest.ts';
+import { digestOf } from '../../../src/oci/digest.ts';
 import { lookAtTags, moveTags } from '../../../src/publish/move-tags.ts';
-import { readTagsOnce } from '../../../src/registry/read-tag.ts';
+import { readTagsOnce } from '../../../src/storage/read-tag.ts';
 import { type EmulatorOptions, startEmulator } from '../../emulators/registry/emulator.ts';
 import { type TempDir, uniqueTempDir } from '../../support/tools.ts';
-import { start } from '../registry/client.ts';
-import { indexOf, memoryLog, putImage } from '../registry/kit.ts';
+import { start } from '../storage/client.ts';
+import { indexOf, memoryLog, putImage } from '../storage/kit.ts';
 import { expectClear, movedTags, type PublishJob, publish, tryPublish } from './kit.ts';
 
 let temp: TempDir;

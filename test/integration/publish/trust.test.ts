@@ -7,7 +7,7 @@ import { PLAN_VERSION, type Plan, type PlannedJob } from '../../../src/plan/plan
 import { type RegistryEmulator, startEmulator } from '../../emulators/registry/emulator.ts';
 import { ROOT, runCli } from '../../support/cli.ts';
 import { type ProgramResult, type TempDir, uniqueTempDir } from '../../support/tools.ts';
-import { configOf, tarBytes } from '../foreign/archive.ts';
+import { configOf, tarBytes } from '../other-tools/archive.ts';
 import { committedBlobs, expectClear, MANIFEST_TYPE, movedTags, sha256, X86 } from './kit.ts';
 
 const GZIP = 'application/vnd.oci.image.layer.v1.tar+gzip';

@@ -2,7 +2,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { nixConfig } from '../../../scripts/setup/nix-config.mjs';
-import { SYSTEMS, type System } from '../../../src/image/system.ts';
+import { SYSTEMS, type System } from '../../../src/oci/system.ts';
 import { debianPackages } from '../../fixtures/debian/generate.ts';
 import { type ProgramResult, runProgram } from '../../support/tools.ts';
 

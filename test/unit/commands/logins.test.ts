@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { checkNamed, type LoginInputs, loginSources } from '../../../src/commands/logins.ts';
-import { parseDestinationTemplate } from '../../../src/registry/destination-template.ts';
-import { createKeychain } from '../../../src/registry/keychain.ts';
-import { memoryLog } from '../../integration/registry/kit.ts';
+import { parseDestinationTemplate } from '../../../src/storage/destination-template.ts';
+import { createKeychain } from '../../../src/storage/registry/auth/keychain.ts';
+import { memoryLog } from '../../integration/storage/kit.ts';
 
 const open = (inputs: LoginInputs, actor?: string) => {
   const log = memoryLog();

@@ -3,7 +3,7 @@ import type { Places } from '../../../src/commands/places.ts';
 import { whyNoLogin, whyNotInRun } from '../../../src/commands/publish-reason.ts';
 import type { AskedTags } from '../../../src/commands/tags.ts';
 import type { Job } from '../../../src/github/job.ts';
-import { parseDestinationTemplate } from '../../../src/registry/destination-template.ts';
+import { parseDestinationTemplate } from '../../../src/storage/destination-template.ts';
 
 const JOB: Job = {
   runId: '7',

@@ -1,11 +1,11 @@
 import { expect, test } from 'vitest';
+import { UserError } from '../../../src/core/error.ts';
 import {
   artifactFailure,
   isBrokenTransfer,
   isLostConnection,
   isNameTaken,
 } from '../../../src/github/artifact-failure.ts';
-import { UserError } from '../../../src/io/error.ts';
 
 const restError = (statusCode: number, message: string): Error => Object.assign(new Error(message), { statusCode });
 

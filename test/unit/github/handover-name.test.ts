@@ -9,7 +9,7 @@ import {
   parseHandoverName,
   spareHandoverNames,
 } from '../../../src/github/handover-name.ts';
-import { SYSTEMS } from '../../../src/image/system.ts';
+import { SYSTEMS } from '../../../src/oci/system.ts';
 
 const X86 = 'x86_64-linux';
 const ARM = 'aarch64-linux';

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
+import { nearestNames } from '../../../src/core/nearest.ts';
 import { readArguments } from '../../../src/host/argv.ts';
 import { defineCommand } from '../../../src/host/command.ts';
 import { flag, lines, text } from '../../../src/host/fields.ts';
 import { renderCommandHelp, renderProgramHelp } from '../../../src/host/help.ts';
-import { nearestNames } from '../../../src/io/nearest.ts';
 import { everything } from './commands.ts';
 
 describe('reading arguments', () => {

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { UserError } from '../../../src/core/error.ts';
 import { type CommandLoaders, defineCommand } from '../../../src/host/command.ts';
 import { choice, choices, flag, integer, lines, path, secret, text } from '../../../src/host/fields.ts';
-import { UserError } from '../../../src/io/error.ts';
 
 const parseReference = (reference: string) => {
   if (reference.includes(' ')) throw new UserError('reference', 'must not contain spaces', { hint: 'Remove them.' });

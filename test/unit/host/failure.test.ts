@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
+import { UserError } from '../../../src/core/error.ts';
 import { asUserError, describeFailure, REPORT_HINT, renderFailure } from '../../../src/host/failure.ts';
-import { UserError } from '../../../src/io/error.ts';
 
 const render = (error: unknown) => renderFailure(describeFailure(error));
 

@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
+import { UserError } from '../../../src/core/error.ts';
 import { defineCommand } from '../../../src/host/command.ts';
 import { type Field, fieldMeta, flag, integer, lines, secret, text } from '../../../src/host/fields.ts';
 import { parseInputs, type RawInputs } from '../../../src/host/inputs.ts';
 import { actionSpelling, cliSpelling, inputVariable, kebab, secretVariable } from '../../../src/host/names.ts';
-import { UserError } from '../../../src/io/error.ts';
 import { everything } from './commands.ts';
 
 const cli = { name: cliSpelling, hint: 'see help' };

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
+import { UserError } from '../../../src/core/error.ts';
 import { describeFailure } from '../../../src/host/failure.ts';
 import { createMask } from '../../../src/host/mask.ts';
 import { createTerminal, wantsColour } from '../../../src/host/terminal.ts';
-import { UserError } from '../../../src/io/error.ts';
 
 interface Options {
   readonly isTTY?: boolean;

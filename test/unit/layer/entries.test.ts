@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { emptyDirectory, type RootDirectory } from '../../../src/image/root-tree.ts';
-import type { TreeNode } from '../../../src/image/tree.ts';
+import { emptyDirectory, type RootDirectory } from '../../../src/definition/root-tree.ts';
+import type { TreeNode } from '../../../src/definition/tree.ts';
 import { rootLayerEntries, storeLayerEntries } from '../../../src/layer/entries.ts';
 
 const PATH = '/nix/store/00000000000000000000000000000000-a';

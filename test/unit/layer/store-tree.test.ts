@@ -2,8 +2,8 @@ import { mkdir, mkdtemp, rm, symlink, truncate, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { fromText } from '../../../src/image/bytes.ts';
-import type { TreeFile } from '../../../src/image/tree.ts';
+import { fromText } from '../../../src/core/bytes.ts';
+import type { TreeFile } from '../../../src/definition/tree.ts';
 import { readTree, storeTree } from '../../../src/layer/store-tree.ts';
 
 let folder: string;

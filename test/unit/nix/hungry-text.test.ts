@@ -1,14 +1,14 @@
 import { describe, expect, test } from 'vitest';
-import { plainText } from '../../../src/io/plain-text.ts';
+import { plainText } from '../../../src/core/printable.ts';
 import { parseBuildFailure } from '../../../src/nix/build-failure.ts';
 import { evaluationFailure } from '../../../src/nix/failure.ts';
 import { parseAttributePath } from '../../../src/nix/installable.ts';
 import { globFilter } from '../../../src/plan/filter.ts';
 import { parseTagLine } from '../../../src/publish/tag-lines.ts';
 import { fillIn } from '../../../src/publish/tag-text.ts';
-import { encodeHeader } from '../../../src/registry/archive-header.ts';
-import { parseChallenges } from '../../../src/registry/challenge.ts';
-import { tarEntries } from '../../../src/registry/tar-entries.ts';
+import { parseChallenges } from '../../../src/storage/registry/auth/challenge.ts';
+import { encodeHeader } from '../../../src/tar/read-header.ts';
+import { tarEntries } from '../../../src/tar/reader.ts';
 
 /** As much as is kept of what a program says. Where work grew with its square, each of these took from seconds to minutes. */
 const LENGTH = 256 * 1024;

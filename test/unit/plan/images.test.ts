@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { SYSTEMS } from '../../../src/image/system.ts';
 import type { Discovered } from '../../../src/nix/discover.ts';
+import { SYSTEMS } from '../../../src/oci/system.ts';
 import { chooseImages } from '../../../src/plan/images.ts';
 import { joinChosen } from '../../../src/plan/join.ts';
 

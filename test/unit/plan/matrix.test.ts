@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { digestOf } from '../../../src/image/digest.ts';
-import { SYSTEMS } from '../../../src/image/system.ts';
+import { digestOf } from '../../../src/oci/digest.ts';
+import { SYSTEMS } from '../../../src/oci/system.ts';
 import { matrixOf, tooLarge } from '../../../src/plan/matrix.ts';
 import { MOST_INLINE_BYTES, passedOn } from '../../../src/plan/passed-on.ts';
 import { type Plan, type PlannedJob, parsePlan } from '../../../src/plan/plan.ts';

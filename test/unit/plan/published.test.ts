@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest';
-import { digestOf } from '../../../src/image/digest.ts';
-import { SYSTEMS, type System } from '../../../src/image/system.ts';
+import { digestOf } from '../../../src/oci/digest.ts';
+import { SYSTEMS, type System } from '../../../src/oci/system.ts';
 import type { PlannedImage } from '../../../src/plan/plan.ts';
 import { lostSystems, problemsError } from '../../../src/plan/problems.ts';
 import { joinMarks, markPublished } from '../../../src/plan/published.ts';
-import type { ImageSource } from '../../../src/registry/open.ts';
+import type { ImageSource } from '../../../src/storage/open.ts';
 import { recordingLog } from '../../support/nix.ts';
 
 const [X86, ARM] = SYSTEMS;

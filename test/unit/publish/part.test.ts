@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import { digestOf } from '../../../src/image/digest.ts';
+import { digestOf } from '../../../src/oci/digest.ts';
 import { type Part, soleImage } from '../../../src/publish/part.ts';
 import { heldOf } from '../../../src/publish/report.ts';
 import type { Target } from '../../../src/publish/target.ts';
-import type { Repository } from '../../../src/registry/repository.ts';
+import type { Repository } from '../../../src/storage/repository.ts';
 
 const part = (name: string, tag: string | null, origin: string) => ({ name, tag, origin }) as Part;
 

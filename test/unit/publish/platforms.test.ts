@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { System } from '../../../src/image/system.ts';
+import type { System } from '../../../src/oci/system.ts';
 import { checkPlatforms } from '../../../src/publish/platforms.ts';
 
 const X86: System = 'x86_64-linux';

@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { RunEvent } from '../../../src/github/event.ts';
+import { isTag } from '../../../src/oci/reference.ts';
 import { tagsOf } from '../../../src/publish/run-tags.ts';
 import { parseTagLine } from '../../../src/publish/tag-lines.ts';
-import { isTag } from '../../../src/registry/reference.ts';
 
 const COMMIT = '860c1904a1ce19322e91ac35af1ab07466440c37';
 const NOW = new Date('2026-03-26T04:05:06Z');

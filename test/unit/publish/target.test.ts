@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { checkFiles, checkRoom, chooseTags, filesFirst, mergeTargets } from '../../../src/publish/target.ts';
-import { formatDestination, parseDestination } from '../../../src/registry/destination.ts';
-import { openLayoutRepository } from '../../../src/registry/layout.ts';
+import { formatDestination, parseDestination } from '../../../src/storage/destination.ts';
+import { openLayoutRepository } from '../../../src/storage/layout/layout.ts';
 
 describe('chooseTags', () => {
   test.each<[string, string[], string | null, string[]]>([

@@ -1,0 +1,38 @@
+/** What kind of thing went wrong, for scripts and tests; stable, unlike messages. */
+export type ErrorCode =
+  | 'input' // an input, flag or argument is missing or not legal
+  | 'definition' // an image definition does not fit the schema or contradicts itself
+  | 'evaluation' // nix could not evaluate the installable
+  | 'build' // nix could not build a derivation
+  | 'test' // a test of an image failed, or could not be run where that is required
+  | 'system' // this machine cannot build for the system
+  | 'reference' // an image reference, tag or destination is not legal
+  | 'registry' // a registry refused or failed
+  | 'credentials' // a registry wants other credentials, or a credential helper failed
+  | 'digest' // bytes do not match the digest they were promised under
+  | 'handover' // a handover is missing, damaged or escapes its folder
+  | 'platforms' // a platform is missing or doubled
+  | 'file' // the file system refused (no space, no permission, no such file)
+  | 'cancelled';
+
+/**
+ * A failure that a user can mend. The message says what happened and where; the hint says what to do.
+ * Everything else that is thrown is a bug and is shown with its stack.
+ */
+export class UserError extends Error {
+  override readonly name = 'UserError';
+  readonly code: ErrorCode;
+  readonly hint: string | undefined;
+  /** Page of the project's documentation, relative to `docs/`. */
+  readonly docs: string | undefined;
+
+  constructor(code: ErrorCode, message: string, options: { hint?: string; docs?: string; cause?: unknown } = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.code = code;
+    this.hint = options.hint;
+    this.docs = options.docs;
+  }
+}
+
+/** The user's own stop, as the error that is shown. */
+export const cancelled = (cause?: unknown): UserError => new UserError('cancelled', 'Cancelled.', { cause });

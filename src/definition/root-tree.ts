@@ -1,0 +1,99 @@
+import { type ByteString, toText } from '../core/bytes.ts';
+import type { Content } from '../tar/entry.ts';
+import { MODE } from '../tar/profile.ts';
+
+interface Owned {
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+  /** Who put it there, for messages: a store path, `files./etc/motd`, `users`. */
+  readonly origin: string;
+}
+
+export interface RootFile extends Owned {
+  readonly type: 'file';
+  readonly content: Content;
+  readonly xattrs?: ReadonlyMap<string, Uint8Array>;
+}
+
+export interface RootSymlink extends Omit<Owned, 'mode'> {
+  readonly type: 'symlink';
+  readonly target: ByteString;
+}
+
+export interface RootDirectory extends Owned {
+  readonly type: 'directory';
+  /** What of it the definition states; the rest is a default, which a base that has the directory knows better. */
+  readonly stated?: { readonly mode: boolean; readonly owner: boolean } | undefined;
+  /** Seconds since 1970, of a directory of the base; the engine's own time otherwise. */
+  readonly mtime?: number;
+  readonly children: Map<ByteString, RootNode>;
+}
+
+/** A tree of everything that an image holds outside its store layers, with owners and modes. */
+export type RootNode = RootFile | RootSymlink | RootDirectory;
+
+export const emptyDirectory = (origin: string): RootDirectory => ({
+  type: 'directory',
+  mode: MODE.rootDirectory,
+  uid: 0,
+  gid: 0,
+  origin,
+  children: new Map(),
+});
+
+/** Links followed on one path before it counts as a loop; the kernel's own limit. */
+const LINK_LIMIT = 40;
+
+/** What a merged file looks like: a link into the store, which no tree here holds but the image will. */
+const STORE = '/nix/store/';
+
+const isLast = (todo: readonly ByteString[]): boolean => todo.every((part) => part === '');
+
+/**
+ * Looks `path` up in the tree, following symlinks as a process inside the container would, with `from` (a list of
+ * names below the root) as the directory that relative paths start in. Ends at a link into the store, which stands for
+ * the file it leads to. Undefined when the path leads nowhere.
+ */
+export function resolveInRoot(
+  root: RootDirectory,
+  from: readonly ByteString[],
+  path: ByteString,
+): { readonly node: RootNode; readonly at: readonly ByteString[] } | undefined {
+  let at: ByteString[] = path.startsWith('/') ? [] : [...from];
+  const todo = path.split('/').reverse();
+  let links = 0;
+  for (let part = todo.pop(); part !== undefined; part = todo.pop()) {
+    if (part === '' || part === '.') continue;
+    if (part === '..') {
+      at = at.slice(0, -1);
+      continue;
+    }
+    const node = nodeAt(root, [...at, part]);
+    if (!node) return undefined;
+    if (node.type === 'symlink' && !(isLast(todo) && node.target.startsWith(STORE))) {
+      links += 1;
+      if (links > LINK_LIMIT) return undefined;
+      if (node.target.startsWith('/')) at = [];
+      todo.push(...node.target.split('/').reverse());
+      continue;
+    }
+    at = [...at, part];
+  }
+  const node = nodeAt(root, at);
+  return node && { node, at };
+}
+
+/** The node at exactly these names, no link followed. */
+export function nodeAt(root: RootDirectory, names: readonly ByteString[]): RootNode | undefined {
+  let node: RootNode = root;
+  for (const name of names) {
+    const next: RootNode | undefined = node.type === 'directory' ? node.children.get(name) : undefined;
+    if (!next) return undefined;
+    node = next;
+  }
+  return node;
+}
+
+/** Path of a node for messages. */
+export const rootPath = (names: readonly ByteString[]): string => `/${names.map(toText).join('/')}`;

@@ -1,0 +1,152 @@
+import { stat } from 'node:fs/promises';
+import { UserError } from '../../core/error.ts';
+import { collect } from '../../core/stream.ts';
+import { pathInStore } from '../../layer/inside-store.ts';
+import type { Foreign } from '../../nix/foreign.ts';
+import type { Descriptor } from '../../oci/descriptor.ts';
+import { isForSystem, isImageEntry } from '../../oci/platform.ts';
+import { isSameReference } from '../../oci/reference.ts';
+import type { System } from '../../oci/system.ts';
+import { openArchive } from '../../storage/archive/archive-source.ts';
+import { readDockerArchive } from '../../storage/archive/docker-archive-reader.ts';
+import { archiveKind } from '../../storage/image-file.ts';
+import { namesIn, REF_NAME } from '../../storage/layout/layout-index.ts';
+import { type LayoutSource, layoutInArchive, openLayoutSource } from '../../storage/layout-source.ts';
+import type { Repository } from '../../storage/repository.ts';
+import type { ArchiveIndex } from '../../tar/index.ts';
+import { type BaseImage, readImage } from '../base-image.ts';
+import type { ForeignImage } from '../foreign-image.ts';
+
+/** Bytes of a config, far above any seen. */
+const CONFIG_LIMIT = 8 * 1024 * 1024;
+
+/** An image in an opened place: the repository, and the tag or digest under which it stands there. */
+interface Found {
+  readonly repository: Repository;
+  readonly reference: string;
+  /** Whether blobs were hashed when they were found: layouts only name digests. */
+  readonly hashed: boolean;
+}
+
+/** Opens what a derivation made: an archive of docker's or OCI's kind, packed or not, or the folder of an OCI layout. */
+export const openImageFile = async (
+  foreign: Foreign,
+  system: System,
+  tempDir: string,
+  signal: AbortSignal,
+): Promise<ForeignImage> => {
+  const path = pathInStore(foreign.outPath);
+  if ((await stat(path)).isDirectory()) {
+    return imageOf(inLayout(await openLayoutSource(path, tempDir), path, foreign, system), path, system);
+  }
+  return openImageArchive(await openArchive(path, tempDir, signal), foreign, system);
+};
+
+/** Opens the image in an archive, which is closed with it, or when this throws. */
+export const openImageArchive = async (
+  archive: ArchiveIndex,
+  foreign: Foreign,
+  system: System,
+): Promise<ForeignImage> => {
+  try {
+    return await imageOf(await inArchive(archive, foreign, system), archive.path, system);
+  } catch (error) {
+    await archive.close().catch(() => undefined);
+    throw error;
+  }
+};
+
+const inArchive = async (archive: ArchiveIndex, foreign: Foreign, system: System): Promise<Found> => {
+  if ((await archiveKind(archive)) === 'docker-archive') {
+    return inDockerArchive(await readDockerArchive(archive), foreign);
+  }
+  return inLayout(await layoutInArchive(archive), archive.path, foreign, system);
+};
+
+/** Docker's archives may hold several images; the one that the derivation names is meant then. */
+const inDockerArchive = async (
+  repository: Awaited<ReturnType<typeof readDockerArchive>>,
+  { name, registry, tag }: Foreign,
+): Promise<Found> => {
+  const full = `${registry === null ? '' : `${registry}/`}${name}:${tag ?? 'latest'}`;
+  const named = await repository.getManifest(full);
+  const reference = named?.digest ?? (await repository.soleImage().catch(unclear(full)));
+  return { repository, reference, hashed: true };
+};
+
+const unclear =
+  (name: string) =>
+  (cause: unknown): never => {
+    if (!(cause instanceof UserError) || cause.code !== 'reference') throw cause;
+    throw new UserError('reference', `${cause.message} None of them is ${name}.`, {
+      hint: 'Make an archive with one image in it, or give the derivation the imageName and imageTag of the one that is meant.',
+      cause,
+    });
+  };
+
+/** The only entry of a layout's index, or the one under the image's name, or the only one of those for the platform. */
+const inLayout = (
+  { repository, entries, whole }: LayoutSource,
+  where: string,
+  foreign: Foreign,
+  system: System,
+): Found => {
+  const images = entries.filter(isImageEntry);
+  const named = images.filter((entry) => isNamed(entry, foreign));
+  const forSystem = (candidates: readonly Descriptor[]) =>
+    candidates.filter(({ platform }) => platform && isForSystem(platform, system));
+  const found = [images, named, forSystem(named), forSystem(images)].find(
+    (candidates) => new Set(candidates.map(({ digest }) => digest)).size === 1,
+  );
+  const reference = found?.[0]?.digest ?? whole;
+  if (reference) return { repository, reference, hashed: false };
+  throw new UserError('reference', `${where} holds ${entries.length} images, and which one is meant is not clear`, {
+    hint: `Make a layout with one image or index in it, or give the derivation an imageTag; ${namesText(entries)}`,
+  });
+};
+
+/** containerd's and docker's name of an image, in full; their ref.name is the tag alone, whatever the image. */
+const CONTAINERD_NAME = 'io.containerd.image.name';
+
+function isNamed({ annotations }: Descriptor, { name, registry, tag }: Foreign): boolean {
+  const full = `${registry === null ? '' : `${registry}/`}${name}:${tag ?? 'latest'}`;
+  const [written, refName] = [annotations?.[CONTAINERD_NAME], annotations?.[REF_NAME]];
+  if (written !== undefined) return isSameReference(written, full);
+  return refName === (tag ?? 'latest') || refName === `${name}:${tag ?? 'latest'}`;
+}
+
+const namesText = (entries: readonly Descriptor[]): string =>
+  `its names are ${namesIn({ schemaVersion: 2, manifests: [...entries] }).join(', ') || 'missing'}.`;
+
+const imageOf = async (
+  { repository, reference, hashed }: Found,
+  where: string,
+  system: System,
+): Promise<ForeignImage> => {
+  try {
+    const image = await readImage(repository, reference, system, {
+      where,
+      hint: `Make it of the packages of ${system}; dockerTools and nix2container write their own architecture into it.`,
+    });
+    const config = await collect(repository.readBlob(image.manifest.config), CONFIG_LIMIT);
+    return {
+      name: where,
+      layers: layersOf(image, hashed, where),
+      annotations: image.manifest.annotations ?? {},
+      config: () => config,
+      close: () => repository.close(),
+    };
+  } catch (error) {
+    await repository.abandon();
+    throw error;
+  }
+};
+
+const layersOf = ({ repository, layers, config }: BaseImage, hashed: boolean, where: string): ForeignImage['layers'] =>
+  layers.flatMap((descriptor, at) => {
+    // readImage has found as many diffIDs as layers.
+    const diffId = config.rootfs.diff_ids[at];
+    if (diffId === undefined) return [];
+    const read = () => repository.readBlob(descriptor);
+    return [{ name: `${where}: layer ${at + 1}`, diffId, descriptor, hashed, read }];
+  });

@@ -1,0 +1,149 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { UserError } from '../../core/error.ts';
+import { mapParallel } from '../../core/parallel.ts';
+import type { StorePathInfo } from '../../definition/closure.ts';
+import type { Definition, Root } from '../../definition/definition.ts';
+import type { ReadClosure } from '../../nix/closure.ts';
+import { fetchNar } from '../../nix/fetch-nar.ts';
+import type { Nix } from '../../nix/nix.ts';
+import { realise } from '../../nix/realise.ts';
+import { withoutSecrets } from '../../nix/settings.ts';
+
+/** NARs of one layer under way at once: one nix each, which waits for the network and then decompresses. */
+const NARS_AT_ONCE = 3;
+
+/** The store paths of an image, brought to this machine when a layer is about to read them. */
+export interface ImagePaths {
+  /**
+   * Makes paths of the closure readable: those that cannot be read at their own place are unpacked in a temporary
+   * folder, one NAR each, and never enter the store of this machine. Throws UserError `digest` for a NAR that is not
+   * what the store or cache promised.
+   */
+  take(paths: readonly string[]): Promise<TakenPaths>;
+}
+
+export interface TakenPaths {
+  /** Where a store path is to be read; one that is not in here is read where it is. */
+  readonly places: ReadonlyMap<string, string>;
+  /** To be called when the paths have been read; deletes what no other layer is going to read. */
+  release(): Promise<void>;
+}
+
+export interface ImagePathsOptions {
+  /** The closure that is read from, and where what is not here was found; see `readImageClosure`. */
+  readonly image: ReadClosure;
+  /** The paths that will be taken, layer by layer: one that two layers need is fetched once and stays for both. */
+  readonly demand: readonly (readonly string[])[];
+  readonly gcRootDir: string;
+  readonly tempDir: string;
+}
+
+interface Held {
+  holders: number;
+  readonly place: Promise<string | undefined>;
+}
+
+/**
+ * Keeps what the store has of an image's closure from the garbage collector, and gets the rest ready to be taken.
+ * What was there or at a substituter when the closure was read and is not any more is realised by Nix.
+ */
+export async function openImagePaths(
+  nix: Nix,
+  definition: Definition,
+  { image, demand, gcRootDir, tempDir }: ImagePathsOptions,
+): Promise<ImagePaths> {
+  const roots = new Map(definition.roots.map((root) => [root.outPath, root]));
+  const infos = new Map(image.closure.map((info) => [info.path, info]));
+  const rootOf = (outPath: string): Root => roots.get(outPath) ?? { drvPath: null, output: null, outPath };
+  const { elsewhere } = await nix.storeSettings();
+  const realiseAgain = async (paths: readonly string[], valid?: ReadonlySet<string>): Promise<void> => {
+    if (paths.length === 0) return;
+    // A folder for each: links of one name would replace each other, and what the first kept could be collected.
+    await realise(nix, paths.map(rootOf), { gcRootDir: await mkdtemp(join(gcRootDir, 'realised-')), valid });
+  };
+
+  const valid = new Set(image.closure.map(({ path }) => path).filter((path) => image.valid.has(path)));
+  const referred = new Set<string>();
+  for (const { path, references } of image.closure) {
+    if (valid.has(path)) for (const reference of references) if (reference !== path) referred.add(reference);
+  }
+  const tops = [...valid].filter((path) => !referred.has(path));
+  const lost = demand.flat().filter((path) => !valid.has(path) && !image.caches.has(path));
+  await realiseAgain([...new Set([...tops, ...lost])], valid);
+
+  const planned = new Map<string, number>();
+  for (const path of demand.flat()) planned.set(path, (planned.get(path) ?? 0) + 1);
+  const held = new Map<string, Held>();
+
+  const placeOf = async (path: string): Promise<string | undefined> => {
+    const info = infos.get(path);
+    const url = valid.has(path) ? elsewhere : image.caches.get(path);
+    if (info === undefined || url === undefined) return undefined;
+    const place = await unpack(nix, url, info, tempDir);
+    if (place !== undefined) return place;
+    await realiseAgain([path]);
+    return elsewhere === undefined ? undefined : unpackAgain(nix, elsewhere, info, tempDir);
+  };
+
+  const hold = (path: string): Promise<string | undefined> => {
+    const before = held.get(path);
+    const entry = before ?? { holders: 0, place: placeOf(path) };
+    entry.holders += 1;
+    held.set(path, entry);
+    planned.set(path, (planned.get(path) ?? 0) - 1);
+    return entry.place;
+  };
+
+  const letGo = async (path: string): Promise<void> => {
+    const entry = held.get(path);
+    if (!entry) return;
+    entry.holders -= 1;
+    if (entry.holders > 0 || (planned.get(path) ?? 0) > 0) return;
+    held.delete(path);
+    const place = await entry.place.catch(() => undefined);
+    if (place !== undefined) await rm(dirname(place), { recursive: true, force: true });
+  };
+
+  const take = async (paths: readonly string[]): Promise<TakenPaths> => {
+    const taken: string[] = [];
+    const places = new Map<string, string>();
+    const release = async (): Promise<void> => {
+      await Promise.all(taken.splice(0).map(letGo));
+    };
+    try {
+      await mapParallel([...new Set(paths)], NARS_AT_ONCE, async (path) => {
+        taken.push(path);
+        const place = await hold(path);
+        if (place !== undefined) places.set(path, place);
+      });
+    } catch (error) {
+      await release();
+      throw error;
+    }
+    return { places, release };
+  };
+  return { take };
+}
+
+/** Unpacks a path in a folder of its own; undefined when the store at `url` does not send it. */
+async function unpack(nix: Nix, url: string, info: StorePathInfo, tempDir: string): Promise<string | undefined> {
+  const folder = await mkdtemp(join(tempDir, 'nar-'));
+  const target = join(folder, basename(info.path));
+  let good = false;
+  try {
+    good = await fetchNar(nix, url, info, target);
+    return good ? target : undefined;
+  } finally {
+    if (!good) await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/** As `unpack`, of a path that must be there by now. */
+async function unpackAgain(nix: Nix, url: string, info: StorePathInfo, tempDir: string): Promise<string> {
+  const place = await unpack(nix, url, info, tempDir);
+  if (place !== undefined) return place;
+  throw new UserError('build', `${info.path} cannot be read from ${withoutSecrets(url)}`, {
+    hint: 'Nix says that this store has it: is it reachable, and may you read it? Run the command again.',
+  });
+}

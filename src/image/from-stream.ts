@@ -1,0 +1,94 @@
+import { constants } from 'node:fs';
+import { access, mkdtemp, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { UserError } from '../core/error.ts';
+import type { Exec } from '../core/exec.ts';
+import { withFileErrors } from '../core/file-error.ts';
+import { pathInStore } from '../layer/inside-store.ts';
+import type { Foreign } from '../nix/foreign.ts';
+import type { System } from '../oci/system.ts';
+import { archiveOver, openNameless } from '../storage/archive/archive-source.ts';
+import { writeAll } from '../storage/file-blob.ts';
+import type { ForeignImage } from './foreign-image.ts';
+import { openImageArchive } from './from-archive/image-file.ts';
+
+/** Lines of what a script said that are shown. */
+const SAID_LINES = 20;
+
+export interface StreamTools {
+  readonly exec: Exec;
+  readonly tempDir: string;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Runs the program that a derivation made, which prints an archive, and opens that. Nothing confines the program, so its home
+ * and its temporary files are an empty folder, and it sees next to nothing of the environment. What it prints is kept in a
+ * file without name, for layers are read in another order than they come and more than once; so the disk must hold one image.
+ * Throws UserError `system` when the program is none for this machine, `build` when it fails, `file` when it prints no archive.
+ */
+export const openStream = async (
+  foreign: Foreign,
+  system: System,
+  { exec, tempDir, signal }: StreamTools,
+): Promise<ForeignImage> => {
+  const program = pathInStore(foreign.outPath);
+  await access(program, constants.X_OK).catch((cause: unknown) => {
+    throw new UserError('file', `${program} is no program, though its derivation says that it streams an image`, {
+      hint: 'The output of streamLayeredImage is an executable file.',
+      cause,
+    });
+  });
+  const name = `the output of ${program}`;
+  const file = await openNameless(tempDir);
+  const home = await withFileErrors(tempDir, 'written', () => mkdtemp(join(tempDir, 'home-')));
+  try {
+    let size = 0;
+    const { exitCode, stderr } = await exec(program, [], {
+      signal,
+      isolated: true,
+      cwd: home,
+      env: { HOME: home, TMPDIR: home },
+      onStdout: async (chunks) => {
+        for await (const chunk of chunks) {
+          await withFileErrors(`${tempDir} (for ${name})`, 'written', () => writeAll(file, chunk, size));
+          size += chunk.length;
+        }
+      },
+    });
+    if (exitCode !== 0) throw failed(program, exitCode, stderr, foreign);
+    if (size === 0) throw silent(program, stderr);
+  } catch (error) {
+    await file.close();
+    throw error;
+  } finally {
+    await rm(home, { recursive: true, force: true });
+  }
+  return openImageArchive(await archiveOver(name, file, tempDir, signal), foreign, system);
+};
+
+const said = (stderr: string): string => {
+  const lines = stderr.trimEnd().split('\n').slice(-SAID_LINES);
+  return lines.join('') === '' ? '; it said nothing' : `; it said:\n${lines.map((line) => `  ${line}`).join('\n')}`;
+};
+
+/** The system whose programs run here without emulation. */
+const HERE: Readonly<Record<string, System>> = { x64: 'x86_64-linux', arm64: 'aarch64-linux' };
+
+const failed = (program: string, exitCode: number, stderr: string, { system }: Foreign): UserError => {
+  const message = `${program}, which prints the image, ended with ${exitCode}${said(stderr)}`;
+  // Where its interpreter is of another machine, a shell takes its place and says anything.
+  if (system !== null && system !== HERE[process.arch]) {
+    return new UserError('system', message, {
+      hint:
+        `it is a program of ${system}: build the image on such a machine, or let this one run its programs ` +
+        '(binfmt_misc with qemu-user)',
+    });
+  }
+  return new UserError('build', message, { hint: `run it by hand to see more: ${program} > image.tar` });
+};
+
+const silent = (program: string, stderr: string): UserError =>
+  new UserError('file', `${program} printed no image${said(stderr)}`, {
+    hint: 'The program of a streamed image writes an archive, as docker save does, to its standard output.',
+  });

@@ -1,0 +1,86 @@
+import { createHash } from 'node:crypto';
+import { createGunzip, createZstdDecompress } from 'node:zlib';
+import { checkUnpacked } from '../core/unpack-limit.ts';
+import { type Digest, endDigest } from '../oci/digest.ts';
+import type { Encoding } from './encoding.ts';
+
+/** Hashes what packed bytes unpack to. */
+export interface UnpackedDigest {
+  /** Takes the next bytes; resolves when they are unpacked and may be used again. Rejects when they are damaged. */
+  write(chunk: Uint8Array): Promise<void>;
+  /** Rejects when the bytes ended too early. */
+  end(): Promise<{ readonly diffId: Digest; readonly unpackedSize: number }>;
+}
+
+type Packed = Exclude<Encoding, 'tar'>;
+
+/** One stream of Node's: for gzip the whole layer, for zstd one frame, for Node's reader stops after it. */
+interface Part {
+  /** How many of the bytes were of this part: fewer than given when it ended. */
+  write(chunk: Uint8Array): Promise<number>;
+  end(): Promise<void>;
+}
+
+const openPart = (encoding: Packed, sink: (chunk: Uint8Array) => void): Part => {
+  const stream = encoding === 'gzip' ? createGunzip() : createZstdDecompress();
+  stream.on('data', (chunk: Uint8Array) => {
+    try {
+      sink(chunk);
+    } catch (error) {
+      stream.destroy(error instanceof Error ? error : new Error(String(error)));
+    }
+  });
+  const ended = new Promise<void>((resolve, reject) => {
+    stream.once('end', resolve);
+    stream.once('error', reject);
+  });
+  // Told of where it is awaited; until then it must not end the process.
+  ended.catch(() => undefined);
+  const write = async (chunk: Uint8Array): Promise<number> => {
+    const before = stream.bytesWritten;
+    const taken = new Promise<void>((resolve, reject) => {
+      stream.write(chunk, (error) => (error ? reject(error) : resolve()));
+    });
+    // A damaged stream never calls back.
+    await Promise.race([taken, ended.then(() => taken)]);
+    return stream.bytesWritten - before;
+  };
+  const end = async (): Promise<void> => {
+    stream.end();
+    await ended;
+  };
+  return { write, end };
+};
+
+/**
+ * Begins to hash. Memory is bounded by what is given at once and what it unpacks to at once; `name` is for the error when
+ * that is more, in all, than packed bytes may stand for.
+ */
+export const unpackedDigest = (encoding: Packed, name: string): UnpackedDigest => {
+  const hash = createHash('sha256');
+  let packedSize = 0;
+  let unpackedSize = 0;
+  const open = (): Part =>
+    openPart(encoding, (chunk) => {
+      unpackedSize += chunk.length;
+      checkUnpacked(name, packedSize, unpackedSize);
+      hash.update(chunk);
+    });
+  let part = open();
+  return {
+    write: async (chunk) => {
+      packedSize += chunk.length;
+      for (let left = chunk; left.length > 0; ) {
+        const used = await part.write(left);
+        left = left.subarray(used);
+        if (left.length === 0) return;
+        await part.end();
+        part = open();
+      }
+    },
+    end: async () => {
+      await part.end();
+      return { diffId: endDigest(hash), unpackedSize };
+    },
+  };
+};

@@ -1,0 +1,131 @@
+import { UserError } from '../../../core/error.ts';
+import type { Log } from '../../../core/log.ts';
+import { type Challenge, parseChallenges } from './challenge.ts';
+import { type Credential, encodeBasic, type Keychain } from './credential.ts';
+import { requestToken, type Token, type TokenRequest } from './token.ts';
+
+export interface AuthorizerOptions {
+  readonly host: string;
+  readonly repository: string;
+  readonly keychain: Keychain;
+  readonly log: Log;
+  readonly now: () => number;
+  /** Sends a request to a token server, with retries; any status comes back. */
+  readonly send: (request: TokenRequest) => Promise<Response>;
+  /** Whether a token server may be asked over this URL. */
+  readonly isAllowed: (url: URL) => boolean;
+  readonly signal?: AbortSignal | undefined;
+}
+
+type Scheme =
+  | { readonly kind: 'none' }
+  | { readonly kind: 'basic' }
+  | { readonly kind: 'bearer'; readonly challenge: Challenge };
+
+const scopeKey = (scopes: readonly string[]): string => scopes.join(' ');
+
+// A token that ends within this time is not used any more, in milliseconds.
+const MARGIN = 10_000;
+
+/** Knows what to put into `Authorization` for one registry: learns the scheme from challenges, keeps tokens by scope. */
+export class Authorizer {
+  readonly #options: AuthorizerOptions;
+  readonly #tokens = new Map<string, Promise<Token>>();
+  #scheme: Scheme = { kind: 'none' };
+  #credential: Promise<Credential> | undefined;
+  #tried = 'none: the registry did not ask for any';
+
+  constructor(options: AuthorizerOptions) {
+    this.#options = options;
+  }
+
+  /** Which credential was presented so far, in words. */
+  get tried(): string {
+    return this.#tried;
+  }
+
+  /** The header's value for requests that need `scopes`; undefined while the registry has not asked for any. */
+  async header(scopes: readonly string[]): Promise<string | undefined> {
+    const scheme = this.#scheme;
+    if (scheme.kind === 'none') return undefined;
+    const credential = await this.#find();
+    if (scheme.kind === 'basic') return basicHeader(credential, this.#options.log);
+    if (credential.kind === 'bearer') return `Bearer ${credential.token}`;
+    return `Bearer ${(await this.#token(scheme.challenge, scopes, credential)).value}`;
+  }
+
+  /** Whether there is anything to say who we are. Where that cannot be found out, nobody has asked for it yet. */
+  async hasCredential(): Promise<boolean> {
+    return this.#find().then(
+      ({ kind }) => kind !== 'anonymous',
+      () => false,
+    );
+  }
+
+  /**
+   * Takes in a 401: learns the scheme and drops the token that was refused. True when another try with a fresh
+   * `header` may do better than `sent` did.
+   */
+  async challenged(response: Response, scopes: readonly string[], sent: string | undefined): Promise<boolean> {
+    const challenges = parseChallenges(response.headers.get('www-authenticate') ?? '');
+    const bearer = challenges.find(({ scheme, parameters }) => scheme === 'bearer' && parameters.realm);
+    if (bearer !== undefined) {
+      await this.#forget(scopes, sent);
+      this.#scheme = { kind: 'bearer', challenge: bearer };
+    } else if (challenges.some(({ scheme }) => scheme === 'basic')) {
+      this.#scheme = { kind: 'basic' };
+    } else {
+      return false;
+    }
+    const next = await this.header(scopes);
+    return next !== undefined && next !== sent;
+  }
+
+  /** Drops the refused token, unless another request has renewed it meanwhile. */
+  async #forget(scopes: readonly string[], sent: string | undefined): Promise<void> {
+    const kept = this.#tokens.get(scopeKey(scopes));
+    const token = await kept?.catch(() => undefined);
+    const isCurrent = this.#tokens.get(scopeKey(scopes)) === kept;
+    if (isCurrent && (token === undefined || `Bearer ${token.value}` === sent)) this.#tokens.delete(scopeKey(scopes));
+  }
+
+  #find(): Promise<Credential> {
+    this.#credential ??= this.#options.keychain
+      .find(this.#options.host, this.#options.repository)
+      .then((credential) => {
+        this.#tried = credential.origin;
+        return credential;
+      });
+    return this.#credential;
+  }
+
+  async #token(challenge: Challenge, scopes: readonly string[], credential: Credential): Promise<Token> {
+    const key = scopeKey(scopes);
+    const kept = this.#tokens.get(key);
+    const token = await kept;
+    if (token !== undefined && token.expires - MARGIN > this.#options.now()) return token;
+    // Many requests may find the token missing at once; the first one asks for all of them.
+    if (this.#tokens.get(key) === kept) {
+      const asked = requestToken(challenge, scopes, credential, this.#options);
+      this.#tokens.set(key, asked);
+      asked.catch(() => {
+        if (this.#tokens.get(key) === asked) this.#tokens.delete(key);
+      });
+    }
+    return (await this.#tokens.get(key)) ?? this.#token(challenge, scopes, credential);
+  }
+}
+
+const basicHeader = (credential: Credential, log: Log): string | undefined => {
+  if (credential.kind === 'anonymous') return undefined;
+  if (credential.kind !== 'basic') {
+    throw new UserError(
+      'credentials',
+      `The registry wants a user and a password, but ${credential.origin} is a token.`,
+      {
+        hint: 'Log in again with a user and a password.',
+      },
+    );
+  }
+  return encodeBasic(credential.username, credential.password, log);
+};

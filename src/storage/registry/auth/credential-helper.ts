@@ -1,0 +1,66 @@
+import { z } from 'zod';
+import { UserError } from '../../../core/error.ts';
+import type { Exec, ExecResult } from '../../../core/exec.ts';
+import type { Log } from '../../../core/log.ts';
+import type { Credential } from './credential.ts';
+
+const answerSchema = z.looseObject({ Username: z.string(), Secret: z.string().min(1) });
+
+// What docker-credential-helpers print when they know nothing of a server; that is an answer, not a failure.
+const NOT_FOUND = /credentials not found|no credentials server URL|no usernames? for/i;
+// docker's marker: the secret is an identity token.
+const TOKEN_USER = '<token>';
+const MESSAGE_LIMIT = 300;
+
+const failed = (what: string, program: string, server: string, file: string, cause?: unknown): UserError =>
+  new UserError('credentials', `${program}, which ${file} names for ${server}, ${what}.`, {
+    hint: `Install or repair ${program}, or remove it from ${file} (credHelpers, credsStore).`,
+    cause,
+  });
+
+const parseAnswer = (stdout: string): z.infer<typeof answerSchema> | undefined => {
+  try {
+    return answerSchema.parse(JSON.parse(stdout));
+  } catch {
+    // Neither the parser's nor zod's message may be shown: they can quote the secret.
+    return undefined;
+  }
+};
+
+/**
+ * Asks `docker-credential-NAME get` for the credentials of `server`; undefined when it has none.
+ * Throws UserError `credentials` when it fails or answers something else.
+ */
+export const runHelper = async (
+  name: string,
+  server: string,
+  file: string,
+  { exec, log, signal }: { exec: Exec; log: Log; signal?: AbortSignal | undefined },
+): Promise<Credential | undefined> => {
+  const program = `docker-credential-${name}`;
+  if (!/^[A-Za-z0-9._-]+$/.test(name)) throw failed('has a name that is not legal', program, server, file);
+  let result: ExecResult;
+  try {
+    result = await exec(program, ['get'], { input: server, signal });
+  } catch (error) {
+    if (error instanceof UserError && error.code === 'cancelled') throw error;
+    throw failed('could not be started', program, server, file, error);
+  }
+  if (result.exitCode !== 0) {
+    const message = `${result.stdout}\n${result.stderr}`.trim();
+    if (NOT_FOUND.test(message)) return undefined;
+    throw failed(`failed with ${result.exitCode}: ${message.slice(0, MESSAGE_LIMIT)}`, program, server, file);
+  }
+  const answer = parseAnswer(result.stdout);
+  if (answer === undefined) throw failed('did not answer {"Username", "Secret"}', program, server, file);
+  log.mask(answer.Secret);
+  const origin = `the answer of ${program} for ${server}, named in ${file}`;
+  return answer.Username === TOKEN_USER
+    ? { kind: 'identity', token: answer.Secret, origin }
+    : {
+        kind: 'basic',
+        username: answer.Username,
+        password: answer.Secret,
+        origin: `${origin}, user ${answer.Username}`,
+      };
+};

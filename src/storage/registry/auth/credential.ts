@@ -1,0 +1,28 @@
+import type { Log } from '../../../core/log.ts';
+
+/** What is presented to one registry. `origin` says in words where it came from; it never holds a secret. */
+export type Credential =
+  | { readonly kind: 'anonymous'; readonly origin: string }
+  | { readonly kind: 'basic'; readonly username: string; readonly password: string; readonly origin: string }
+  /** An OAuth2 refresh token that is exchanged for access tokens (distribution-spec's `auth/oauth`). */
+  | { readonly kind: 'identity'; readonly token: string; readonly origin: string }
+  /** A token that goes to the registry as it is. */
+  | { readonly kind: 'bearer'; readonly token: string; readonly origin: string };
+
+export const ANONYMOUS: Credential = { kind: 'anonymous', origin: 'none: no login for this registry was found' };
+
+/** Where credentials come from. */
+export interface Keychain {
+  /** The credential for `host` (as in a reference) and `repository`. Throws UserError `credentials`. */
+  find(host: string, repository: string): Promise<Credential>;
+}
+
+/** `Basic <base64>`; the encoded form is masked too, since it is as good as the password. */
+export const encodeBasic = (username: string, password: string, log: Log): string => {
+  const encoded = Buffer.from(`${username}:${password}`).toString('base64');
+  log.mask(encoded);
+  return `Basic ${encoded}`;
+};
+
+/** A keychain that knows nothing: for registries that are open. */
+export const anonymousKeychain: Keychain = { find: async () => ANONYMOUS };

@@ -1,0 +1,129 @@
+import { z } from 'zod';
+import { UserError } from '../../../core/error.ts';
+import type { Log } from '../../../core/log.ts';
+import { redactUrl, withQuery } from '../endpoint.ts';
+import { failureOf } from '../failure.ts';
+import { readCapped } from '../response-body.ts';
+import type { Challenge } from './challenge.ts';
+import { type Credential, encodeBasic } from './credential.ts';
+
+export interface Token {
+  readonly value: string;
+  /** When it ends, in milliseconds since 1970. */
+  readonly expires: number;
+}
+
+export interface TokenRequest {
+  readonly method: 'GET' | 'POST';
+  readonly url: URL;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: string;
+}
+
+/** distribution-spec's token protocol: `auth/token` and `auth/oauth` name the token differently; one may be there and empty. */
+const tokenSchema = z.looseObject({
+  token: z.string().nullish(),
+  access_token: z.string().nullish(),
+  expires_in: z.number().nonnegative().nullish(),
+});
+
+// What a token lasts when its server does not say, and the least that servers must grant, in seconds (`auth/token`).
+const LIFETIME = 60;
+const ANSWER_LIMIT = 1024 * 1024;
+const CLIENT_ID = 'nix-images';
+
+export interface TokenOptions {
+  readonly log: Log;
+  readonly now: () => number;
+  readonly send: (request: TokenRequest) => Promise<Response>;
+  readonly isAllowed: (url: URL) => boolean;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Some registries (ECR Public) ask for a scope of their own making; theirs goes before ours then. */
+const scopesFor = (challenge: Challenge, wanted: readonly string[]): readonly string[] => {
+  const asked = challenge.parameters.scope;
+  return asked && !/^(repository|registry)[:(]/.test(asked) ? asked.split(' ') : wanted;
+};
+
+const realmOf = (challenge: Challenge, isAllowed: (url: URL) => boolean): URL => {
+  const realm = challenge.parameters.realm ?? '';
+  const url = URL.canParse(realm) ? new URL(realm) : undefined;
+  if (url !== undefined && isAllowed(url) && url.username === '' && url.password === '') return url;
+  throw new UserError(
+    'registry',
+    `The registry sends us for a token to ${url ? redactUrl(url) : JSON.stringify(realm.slice(0, 200))}, which is not https.`,
+    {
+      hint: 'Set the registry up with an https realm; credentials are not sent in the clear.',
+    },
+  );
+};
+
+const buildRequest = (
+  url: URL,
+  challenge: Challenge,
+  scopes: readonly string[],
+  credential: Credential,
+  log: Log,
+): TokenRequest => {
+  const service = challenge.parameters.service;
+  if (credential.kind === 'identity') {
+    const form = new URLSearchParams({
+      grant_type: 'refresh_token',
+      client_id: CLIENT_ID,
+      refresh_token: credential.token,
+    });
+    if (service) form.set('service', service);
+    form.set('scope', scopes.join(' '));
+    const headers = { 'content-type': 'application/x-www-form-urlencoded' };
+    return { method: 'POST', url, headers, body: form.toString() };
+  }
+  // A realm may name the service by itself already.
+  const named: [string, string][] = service && !url.searchParams.has('service') ? [['service', service]] : [];
+  const query = [...named, ...scopes.map((scope): [string, string] => ['scope', scope])];
+  if (credential.kind !== 'basic') return { method: 'GET', url: withQuery(url, query), headers: {} };
+  return {
+    method: 'GET',
+    url: withQuery(url, [...query, ['account', credential.username]]),
+    headers: { authorization: encodeBasic(credential.username, credential.password, log) },
+  };
+};
+
+const parseToken = (body: Buffer, url: URL): z.infer<typeof tokenSchema> => {
+  try {
+    return tokenSchema.parse(JSON.parse(body.toString('utf8')));
+  } catch {
+    // No cause: the parser's message could quote the token.
+    throw new UserError('registry', `The token server ${redactUrl(url)} did not answer with a token.`, {
+      hint: 'Check that the registry’s realm is a token server.',
+    });
+  }
+};
+
+/**
+ * Fetches a bearer token for `scopes` from the realm of `challenge`. Throws UserError `credentials` when the
+ * server refuses the credential, `registry` when the realm or the answer is not usable.
+ */
+export const requestToken = async (
+  challenge: Challenge,
+  scopes: readonly string[],
+  credential: Credential,
+  { log, now, send, isAllowed, signal }: TokenOptions,
+): Promise<Token> => {
+  const realm = realmOf(challenge, isAllowed);
+  const request = buildRequest(realm, challenge, scopesFor(challenge, scopes), credential, log);
+  const asked = now();
+  const response = await send(request);
+  if (!response.ok) {
+    throw await failureOf(response, { method: request.method, url: request.url, tried: credential.origin, signal });
+  }
+  const answer = parseToken(await readCapped(response, ANSWER_LIMIT, signal), realm);
+  const value = answer.token || answer.access_token;
+  if (!value || /[^\x21-\x7e]/.test(value)) {
+    throw new UserError('registry', `The token server ${redactUrl(realm)} answered without a token.`, {
+      hint: 'Check that the registry’s realm is a token server.',
+    });
+  }
+  log.mask(value, 'server');
+  return { value, expires: asked + Math.max(answer.expires_in ?? LIFETIME, LIFETIME) * 1000 };
+};

@@ -1,0 +1,166 @@
+import type { BlockPool } from '../../core/block-pool.ts';
+import type { Body } from '../../core/body.ts';
+import { ChunkBuffer } from '../../core/chunk-buffer.ts';
+import { UserError } from '../../core/error.ts';
+import { backoff, sleep } from '../../core/retry.ts';
+import type { Descriptor } from '../../oci/descriptor.ts';
+import { digestMismatch } from '../../oci/digest-check.ts';
+import { type BlobWriter, BrokenUpload } from '../repository.ts';
+import { ChunkedUpload } from './chunked-upload.ts';
+import { statusOf } from './failure.ts';
+import { forgottenUpload, LostUpload } from './lost-upload.ts';
+import type { RegistryApi } from './registry-api.ts';
+import { StreamedUpload } from './streamed-upload.ts';
+import { UploadSession } from './upload-session.ts';
+import { CHUNK_SIZE, type UploadWays } from './upload-way.ts';
+
+/**
+ * Up to here a blob is held back, in bytes, so that its digest is known before the first byte is sent (and it need
+ * not be sent at all if the registry has it). A chunk's size: a layer under way then takes no more memory while it is held
+ * back than afterwards.
+ */
+const HELD_BACK = CHUNK_SIZE;
+
+/** Cuts of one blob's line after which chunks are tried, which lose less. */
+const CUTS = 2;
+
+export interface UploadHooks {
+  readonly has: (descriptor: Descriptor) => Promise<boolean>;
+  readonly put: (descriptor: Descriptor, body: Body) => Promise<void>;
+  /** Called with the number of bytes that have reached the registry. */
+  readonly sent: (bytes: number) => void;
+  /** The registry has the blob now. */
+  readonly stored: (descriptor: Descriptor) => void;
+  /** The writer holds nothing any more. */
+  readonly ended: () => void;
+  /** Opens a writer for the same blob. */
+  readonly reopen: (tries: Tries) => BlobWriter;
+}
+
+/** Tries of one blob at a registry that forgets its uploads: if the next ones are forgotten too, it is broken. */
+const FORGOTTEN = 3;
+
+/** What was tried to bring one blob to one repository. */
+export interface Tries {
+  readonly failures: number;
+  readonly cuts: number;
+  readonly forgotten: number;
+  /** Milliseconds waited in between. */
+  readonly waited: number;
+}
+
+const NO_TRIES: Tries = { failures: 0, cuts: 0, forgotten: 0, waited: 0 };
+
+export interface UploadTools {
+  readonly pages: BlockPool;
+  readonly ways: UploadWays;
+  readonly hooks: UploadHooks;
+}
+
+/** Writes a blob to a registry: at once when it is small, while it comes when it is large. */
+export class RegistryBlobWriter implements BlobWriter {
+  readonly #api: RegistryApi;
+  readonly #tools: UploadTools;
+  readonly #tries: Tries;
+  readonly #held: ChunkBuffer;
+  #session: UploadSession | undefined;
+  #upload: StreamedUpload | ChunkedUpload | undefined;
+  #size = 0;
+
+  constructor(api: RegistryApi, tools: UploadTools, tries: Tries = NO_TRIES) {
+    this.#api = api;
+    this.#tools = tools;
+    this.#tries = tries;
+    this.#held = new ChunkBuffer(HELD_BACK, tools.pages);
+  }
+
+  async write(chunk: Uint8Array): Promise<void> {
+    this.#size += chunk.length;
+    const taken = this.#upload === undefined ? this.#held.append(chunk) : 0;
+    if (taken === chunk.length) return;
+    await this.#orBroken(async () => {
+      this.#upload ??= await this.#open();
+      await this.#upload.write(chunk.subarray(taken));
+    });
+  }
+
+  async commit(descriptor: Descriptor): Promise<void> {
+    if (this.#size !== descriptor.size) {
+      await this.abort();
+      throw digestMismatch('The blob to send', descriptor, `${this.#size} bytes`);
+    }
+    await this.#orBroken(() => (this.#upload === undefined ? this.#commitHeld(descriptor) : this.#finish(descriptor)));
+    this.#session = undefined;
+    this.#tools.hooks.stored(descriptor);
+    this.#tools.hooks.ended();
+  }
+
+  async abort(): Promise<void> {
+    await this.#upload?.abort();
+    const session = this.#session;
+    this.#session = undefined;
+    this.#held.clear();
+    await session?.cancel();
+    this.#tools.hooks.ended();
+  }
+
+  /** Ends the writer when `work` fails, and says how to begin again where that may help. */
+  async #orBroken(work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      await this.abort();
+      throw error instanceof LostUpload ? new BrokenUpload(error.failure, () => this.#again(error)) : error;
+    }
+  }
+
+  async #open(): Promise<StreamedUpload | ChunkedUpload> {
+    const session = await UploadSession.open(this.#api);
+    this.#session = session;
+    const { pages, ways } = this.#tools;
+    return ways.choose(session.minimumChunk) === 'chunks'
+      ? new ChunkedUpload(this.#api, session, this.#held, pages)
+      : new StreamedUpload(this.#api, session, this.#held, pages);
+  }
+
+  async #commitHeld(descriptor: Descriptor): Promise<void> {
+    await this.#tools.hooks.put(descriptor, this.#held.body());
+    this.#held.clear();
+  }
+
+  async #finish(descriptor: Descriptor): Promise<void> {
+    await this.#upload?.end();
+    const session = this.#session;
+    if (session === undefined) return;
+    try {
+      await session.finish(descriptor.digest);
+    } catch (error) {
+      // The reply to a PUT that worked may have been lost; a second one finds no upload any more.
+      if (error instanceof UserError && ['cancelled', 'digest'].includes(error.code)) throw error;
+      if (!(await this.#tools.hooks.has(descriptor).catch(() => false))) {
+        throw statusOf(error) === 404 ? forgottenUpload(session, 'the registry forgot it', error) : error;
+      }
+    }
+    this.#tools.hooks.sent(descriptor.size);
+  }
+
+  /** A writer for the same blob, when it is time. Throws what a person sees when enough has been tried. */
+  async #again({ kind, failure, retryAfter }: LostUpload): Promise<BlobWriter> {
+    const { log, retry, clock, signal } = this.#api;
+    const { ways, hooks } = this.#tools;
+    const failures = this.#tries.failures + 1;
+    const cuts = this.#tries.cuts + (kind === 'cut' ? 1 : 0);
+    const forgotten = this.#tries.forgotten + (kind === 'forgot' ? 1 : 0);
+    if (kind === 'refused' && this.#upload && !ways.refuse(this.#upload.way)) throw failure;
+    if (cuts === CUTS) ways.preferChunks();
+    if (kind === 'forgot' && this.#upload?.way === 'chunks') ways.avoidChunks();
+    // What was learned can be used at once; everything else may need time.
+    const isLesson = kind === 'refused' || kind === 'credentials';
+    const delay = isLesson ? 0 : backoff(retry, failures, clock.random(), retryAfter);
+    const waited = this.#tries.waited + delay;
+    if (failures >= retry.attempts || forgotten >= FORGOTTEN || waited > retry.totalTime) throw failure;
+    log.debug(`${failure.message} Sending the blob again in ${(delay / 1000).toFixed(1)} s`);
+    if (delay > 0) await sleep(clock, delay, signal);
+    return hooks.reopen({ failures, cuts, forgotten, waited });
+  }
+}

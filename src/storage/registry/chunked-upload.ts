@@ -1,0 +1,121 @@
+import type { BlockPool } from '../../core/block-pool.ts';
+import { ChunkBuffer } from '../../core/chunk-buffer.ts';
+import { backoff, sleep } from '../../core/retry.ts';
+import { redactUrl } from './endpoint.ts';
+import { forgottenUpload, type LostUpload, lossByAnswer, lossOfLine } from './lost-upload.ts';
+import type { RegistryApi } from './registry-api.ts';
+import { drain } from './response-body.ts';
+import type { UploadSession } from './upload-session.ts';
+import { CHUNK_SIZE } from './upload-way.ts';
+
+/** A blob on its way in chunks. Each is kept until it has arrived, so that only what is missing of it is sent again. */
+export class ChunkedUpload {
+  readonly way = 'chunks';
+  readonly #api: RegistryApi;
+  readonly #session: UploadSession;
+  readonly #pages: BlockPool;
+  #buffer: ChunkBuffer;
+  #inFlight: Promise<void> = Promise.resolve();
+  /** Bytes handed to chunks so far. */
+  #offset = 0;
+
+  /** Starts with what `held` holds. */
+  constructor(api: RegistryApi, session: UploadSession, held: ChunkBuffer, pages: BlockPool) {
+    this.#api = api;
+    this.#session = session;
+    this.#pages = pages;
+    this.#buffer = held;
+  }
+
+  /** Takes the next bytes. Throws LostUpload, and UserError where another upload cannot help. */
+  async write(chunk: Uint8Array): Promise<void> {
+    let rest = chunk;
+    while (rest.length > 0) {
+      if (this.#buffer.isFull) await this.#flush();
+      rest = rest.subarray(this.#buffer.append(rest));
+    }
+  }
+
+  /** Sends the rest; the session can be finished then. Throws as `write` does. */
+  async end(): Promise<void> {
+    await this.#flush();
+    await this.#inFlight;
+  }
+
+  async abort(): Promise<void> {
+    await this.#inFlight.catch(() => undefined);
+    this.#buffer.clear();
+  }
+
+  /** Sends the buffer in the background and goes on with another: two chunks of memory. */
+  async #flush(): Promise<void> {
+    await this.#inFlight;
+    const full = this.#buffer;
+    this.#buffer = new ChunkBuffer(CHUNK_SIZE, this.#pages);
+    const start = this.#offset;
+    this.#offset += full.length;
+    this.#inFlight = sendChunk(this.#api, this.#session, full, start).finally(() => full.clear());
+    // The next flush, `end` or `abort` sees the failure; until then it is not unhandled.
+    this.#inFlight.catch(() => undefined);
+  }
+}
+
+/** Sends a chunk and, when the line breaks in the middle of it, only the rest. */
+const sendChunk = async (
+  api: RegistryApi,
+  session: UploadSession,
+  chunk: ChunkBuffer,
+  start: number,
+): Promise<void> => {
+  let done = 0;
+  let failures = 0;
+  let stuckSince = 0;
+  while (done < chunk.length) {
+    const loss = await sendPart(api, session, chunk, start, done);
+    if (loss === undefined) return;
+    failures += 1;
+    if (failures === 1) stuckSince = api.clock.now();
+    // A registry that answers questions but takes no bytes costs the whole time-out with each try.
+    const isTooLong = api.clock.now() - stuckSince > api.retry.totalTime;
+    if (failures >= api.retry.attempts || isTooLong) throw loss.failure;
+    if (loss.kind === 'forgot') throw loss;
+    if (loss.kind !== 'refused') {
+      api.log.debug(`asking what arrived of ${redactUrl(session.url)}`);
+      await sleep(api.clock, backoff(api.retry, failures, api.clock.random(), loss.retryAfter), api.signal);
+    }
+    const received = await session.received();
+    const isInChunk = received !== undefined && received >= start && received <= start + chunk.length;
+    // Either what arrived is not what we thought, or the chunk itself is what the registry does not like.
+    if (loss.kind === 'refused' && (!isInChunk || received - start === done)) throw loss;
+    if (received === undefined) throw forgottenUpload(session, 'the registry forgot it', loss.failure);
+    if (!isInChunk) {
+      throw forgottenUpload(
+        session,
+        `the registry has ${received} bytes, between ${start} and ${start + chunk.length} were sent`,
+        loss.failure,
+      );
+    }
+    // Bytes that arrived are progress: the count starts anew.
+    if (received - start > done) [failures, stuckSince] = [1, api.clock.now()];
+    done = received - start;
+  }
+};
+
+/** Sends the chunk from `done` on. Returns why that failed. */
+const sendPart = async (
+  api: RegistryApi,
+  session: UploadSession,
+  chunk: ChunkBuffer,
+  start: number,
+  done: number,
+): Promise<LostUpload | undefined> => {
+  let reply: Awaited<ReturnType<UploadSession['patch']>>;
+  try {
+    reply = await session.patch(chunk.body(done), start + done);
+  } catch (error) {
+    return lossOfLine(api, session, error);
+  }
+  if (!reply.response.ok) return lossByAnswer(api, session, reply);
+  await drain(reply.response, api.signal);
+  return undefined;
+};

@@ -1,0 +1,125 @@
+import { z } from 'zod';
+import { type ErrorCode, UserError } from '../../core/error.ts';
+import { lookUp } from '../../core/lookup.ts';
+import { plainLine } from '../../core/printable.ts';
+import { redactUrl } from './endpoint.ts';
+import { readCapped } from './response-body.ts';
+
+/** distribution-spec, "Error codes". */
+const errorBodySchema = z.looseObject({
+  errors: z.array(z.looseObject({ code: z.string().optional(), message: z.string().optional() })),
+});
+
+const BODY_LIMIT = 1024;
+
+// A date has 29 characters.
+const WAIT_LIMIT = 40;
+
+/** A registry's answer that is no success, as data: the `cause` of the UserError that a person sees. */
+export class RegistryFailure extends Error {
+  override readonly name = 'RegistryFailure';
+  readonly status: number;
+  /** The registry's own error codes, such as MANIFEST_BLOB_UNKNOWN; empty when it sent none. */
+  readonly codes: readonly string[];
+
+  constructor(message: string, status: number, codes: readonly string[]) {
+    super(message);
+    this.status = status;
+    this.codes = codes;
+  }
+}
+
+const HINTS: Readonly<Record<string, string>> = {
+  MANIFEST_BLOB_UNKNOWN:
+    'A blob of the image is not in the repository: it was deleted there, or its upload was lost. Run again; it is sent then.',
+  NAME_UNKNOWN: 'The repository does not exist. Check its name, or create it first if the registry wants that.',
+  NAME_INVALID: 'The registry does not take this repository name. Check how it wants names to be built.',
+  DENIED: 'The credentials lack the right for this repository. Give them push (write) access, or check the name.',
+  UNAUTHORIZED: 'Log in (docker login, podman login) with credentials that may use this repository.',
+  TOOMANYREQUESTS: 'The registry limits how often it may be asked. Log in, wait, or ask for a higher limit.',
+  DIGEST_INVALID: 'The bytes changed on their way. Run again; if it comes back, check the network and proxies.',
+  SIZE_INVALID: 'The bytes changed on their way. Run again; if it comes back, check the network and proxies.',
+  UNSUPPORTED: 'The registry does not support this operation. Check its settings (read-only, deletes, media types).',
+  MANIFEST_INVALID: 'The registry does not take this manifest. It may not support OCI images, or this compression.',
+  BLOB_UPLOAD_UNKNOWN:
+    'The registry forgot the upload. Run again; if it comes back, its replicas do not share uploads.',
+};
+
+const STATUS_HINTS: Readonly<Record<number, string>> = {
+  401: HINTS.UNAUTHORIZED ?? '',
+  403: HINTS.DENIED ?? '',
+  404: 'Check the registry, the name of the repository and the tag.',
+  405: HINTS.UNSUPPORTED ?? '',
+  413: 'A proxy in front of the registry limits the size of a request. Raise that limit (client_max_body_size).',
+  429: HINTS.TOOMANYREQUESTS ?? '',
+};
+
+// Registries pass on what their storage said, mostly with status 500; 507 is WebDAV's (RFC 4918, 11.5).
+const isFull = (status: number, said: string): boolean =>
+  status === 507 || (status >= 400 && /no space left|ENOSPC|disk (is )?full|quota (exceeded|has been)/i.test(said));
+
+const FULL_HINT =
+  'The place where the registry keeps blobs is full, or a quota is used up. Make room there and run again; what has arrived is not sent again.';
+
+const SERVER_HINT = 'The registry itself failed. Look at its status page or log, and run again.';
+
+const errorCode = (status: number, codes: readonly string[]): ErrorCode => {
+  if (status === 401 || status === 403) return 'credentials';
+  return codes.includes('DIGEST_INVALID') || codes.includes('SIZE_INVALID') ? 'digest' : 'registry';
+};
+
+const explain = (body: string): { codes: string[]; text: string } => {
+  try {
+    const { errors } = errorBodySchema.parse(JSON.parse(body));
+    const text = errors.map(({ code, message }) => [code, message].filter(Boolean).join(': ')).join('; ');
+    return { codes: errors.flatMap(({ code }) => (code === undefined ? [] : [code])), text };
+  } catch {
+    return { codes: [], text: body };
+  }
+};
+
+export interface FailureContext {
+  readonly method: string;
+  readonly url: string | URL;
+  /** Which credential was presented, in words. */
+  readonly tried: string;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Text of the registry's in one line. */
+const shown = (text: string, limit: number): string => plainLine(text).replace(/ +/g, ' ').trim().slice(0, limit);
+
+/** Turns an answer that is no success into the error a person sees. Reads at most 1 KiB of the body for it. */
+export const failureOf = async (response: Response, context: FailureContext): Promise<UserError> => {
+  const bytes = await readCapped(response, BODY_LIMIT, context.signal).catch(() => Buffer.alloc(0));
+  const { codes, text } = explain(bytes.toString('utf8'));
+  const { status } = response;
+  const said = shown(text, BODY_LIMIT);
+  const wait = shown(response.headers.get('retry-after') ?? '', WAIT_LIMIT);
+  const message = `${context.method} ${redactUrl(context.url)} was answered ${status}${said && `: ${said}`}${wait && `; Retry-After: ${wait}`}`;
+  const code = errorCode(status, codes);
+  const hint = isFull(status, said)
+    ? FULL_HINT
+    : (codes.map((name) => lookUp(HINTS, name)).find(Boolean) ??
+      STATUS_HINTS[status] ??
+      (status >= 500 ? SERVER_HINT : undefined));
+  const tried = code === 'credentials' ? ` Credentials tried: ${context.tried}.` : '';
+  return new UserError(code, `${message}.${tried}`, {
+    ...(hint === undefined ? {} : { hint }),
+    cause: new RegistryFailure(message, status, codes),
+  });
+};
+
+const failureIn = (error: unknown): RegistryFailure | undefined => {
+  const cause = error instanceof UserError ? error.cause : error;
+  return cause instanceof RegistryFailure ? cause : undefined;
+};
+
+/** HTTP status of the answer behind an error; undefined when no answer is behind it. */
+export const statusOf = (error: unknown): number | undefined => failureIn(error)?.status;
+
+/** Whether a manifest was refused because blobs (or child manifests) it names are not in the repository. */
+export const isMissingBlob = (error: unknown): boolean => {
+  const failure = failureIn(error);
+  return failure?.codes.some((code) => code === 'MANIFEST_BLOB_UNKNOWN' || code === 'BLOB_UNKNOWN') ?? false;
+};

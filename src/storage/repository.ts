@@ -1,0 +1,60 @@
+import { UserError } from '../core/error.ts';
+import type { Descriptor } from '../oci/descriptor.ts';
+import type { StoredManifest } from '../oci/read-manifest.ts';
+
+/**
+ * The upload of a blob ended before it was complete, and its bytes are gone: it takes the whole blob again. As it is, it
+ * says what happened.
+ */
+export class BrokenUpload extends UserError {
+  /** A writer for the same blob, when it is time for another try. Rejects with what happened when enough has been tried. */
+  readonly again: () => Promise<BlobWriter>;
+
+  constructor({ code, message, hint, cause }: UserError, again: () => Promise<BlobWriter>) {
+    super(code, message, { ...(hint === undefined ? {} : { hint }), cause });
+    this.again = again;
+  }
+}
+
+/**
+ * A blob whose digest is known only at its end. Exactly one of `commit` and `abort` ends it, or a BrokenUpload that one of
+ * its methods throws (`sendBlob` knows what to do then).
+ */
+export interface BlobWriter {
+  /** Takes the next bytes; resolves when more may come (back-pressure). The chunk may be reused afterwards. */
+  write(chunk: Uint8Array): Promise<void>;
+  /** Stores the blob under its digest. Throws UserError `digest` when the bytes do not match. */
+  commit(descriptor: Descriptor): Promise<void>;
+  /** Forgets what was written. Never throws. */
+  abort(): Promise<void>;
+}
+
+/**
+ * One repository at one place: in a registry, an OCI layout or an archive. All behave alike, so code above
+ * never asks which it holds. Methods throw UserError (`registry`, `credentials`, `file`, `digest`).
+ */
+export interface Repository {
+  /** As a person writes it, with its transport and without tag: `docker://ghcr.io/org/app`, `oci:out`. */
+  readonly name: string;
+  /** Bytes of blobs that were really sent or written so far (not those found there or mounted). */
+  readonly bytesSent: number;
+  /** Whether a blob is there; `fresh` asks the place again although it said so, or took the blob, before. */
+  hasBlob(descriptor: Descriptor, options?: { readonly fresh: boolean }): Promise<boolean>;
+  /** Reads a blob and checks size and digest on the way: the last step throws UserError `digest` if they differ. */
+  readBlob(descriptor: Descriptor): AsyncIterable<Uint8Array>;
+  /** Stores a small blob that is at hand, unless it is there already. */
+  putBlob(descriptor: Descriptor, bytes: Uint8Array): Promise<void>;
+  /** Takes a blob over from `source` without reading it here; false when the place cannot do that. */
+  mountBlob(descriptor: Descriptor, source: Repository): Promise<boolean>;
+  openBlob(): Promise<BlobWriter>;
+  /** The manifest under a tag or digest; undefined when there is none. Checks the digest. */
+  getManifest(reference: string): Promise<StoredManifest | undefined>;
+  /** Stores a manifest under its digest only: nothing that a person pulls by tag changes. */
+  putManifest(manifest: StoredManifest): Promise<void>;
+  /** Points a tag at a stored manifest. `annotations` are kept where the place has room for them (layouts). */
+  tag(tag: string, manifest: StoredManifest, annotations?: Readonly<Record<string, string>>): Promise<void>;
+  /** Makes everything durable. Archives and layouts appear at their place only now. */
+  close(): Promise<void>;
+  /** Gives up: removes temporary files. What was under a tag before is still there. Never throws. */
+  abandon(): Promise<void>;
+}

@@ -1,0 +1,171 @@
+import { constants } from 'node:fs';
+import { type FileHandle, open } from 'node:fs/promises';
+import { posix } from 'node:path';
+import { UserError } from '../core/error.ts';
+import { withFileErrors } from '../core/file-error.ts';
+import { BLOCK, decodeHeader, decodePax, type Header, paddingOf, untilZero } from './read-header.ts';
+
+/** Where a file's bytes lie in an archive. */
+export interface Slice {
+  readonly offset: number;
+  readonly size: number;
+}
+
+// Pax records longer than this are an attack, in bytes.
+const RECORDS_LIMIT = 1024 * 1024;
+// No path of Linux is longer (limits.h, PATH_MAX), and those of every entry are kept.
+const NAME_LIMIT = 4096;
+// An image has some hundred files; each costs memory here.
+const ENTRY_LIMIT = 100_000;
+// All names in bytes, with what stands before files to give them longer ones.
+const NAMES_LIMIT = 64 * 1024 * 1024;
+const LINK_DEPTH = 4;
+
+const damaged = (path: string, what: string): UserError =>
+  new UserError('file', `${path} is no archive that can be read: ${what}.`, {
+    hint: 'Check that it is a tar made by docker save, podman save, skopeo or dockerTools, and whole.',
+  });
+
+/** What came before an entry and overrides its header. */
+interface Overrides {
+  name?: string;
+  link?: string;
+  size?: number;
+}
+
+const checkName = (path: string, name: string): string => {
+  if (name.length > NAME_LIMIT) throw damaged(path, `a name in it is longer than ${NAME_LIMIT} characters`);
+  const plain = posix.normalize(name).replace(/\/$/, '');
+  if (plain.startsWith('/') || plain === '..' || plain.startsWith('../'))
+    throw damaged(path, `${JSON.stringify(name)} leads out of it`);
+  return plain;
+};
+
+/** A tar file, indexed once; nothing of it is unpacked to disk. */
+export class ArchiveIndex {
+  readonly path: string;
+  readonly handle: FileHandle;
+  readonly #fileSize: number;
+  readonly #files = new Map<string, Slice>();
+  readonly #links = new Map<string, string>();
+  #nameBytes = 0;
+
+  private constructor(path: string, handle: FileHandle, fileSize: number) {
+    this.path = path;
+    this.handle = handle;
+    this.#fileSize = fileSize;
+  }
+
+  /** Takes over an open file. Throws UserError `file` when it is no tar or is cut off; the file is closed then. */
+  static async over(path: string, handle: FileHandle): Promise<ArchiveIndex> {
+    try {
+      const index = new ArchiveIndex(path, handle, (await handle.stat()).size);
+      await index.#scan();
+      return index;
+    } catch (error) {
+      await handle.close();
+      throw error instanceof RangeError ? damaged(path, error.message) : error;
+    }
+  }
+
+  /** Where the file `name` lies, links within the archive followed; undefined when it is not there. */
+  find(name: string): Slice | undefined {
+    let at = posix.normalize(name);
+    for (let depth = 0; depth < LINK_DEPTH; depth += 1) {
+      const slice = this.#files.get(at);
+      if (slice !== undefined) return slice;
+      const target = this.#links.get(at);
+      if (target === undefined) return undefined;
+      at = target;
+    }
+    return undefined;
+  }
+
+  /** Reads a small file whole. Throws UserError `file` when it is missing or larger than `limit` bytes. */
+  async readSmall(name: string, limit: number): Promise<Buffer> {
+    const slice = this.find(name);
+    if (slice === undefined) throw damaged(this.path, `it has no ${name}`);
+    if (slice.size > limit) throw damaged(this.path, `${name} is larger than ${limit} bytes`);
+    return this.#read(slice.offset, slice.size);
+  }
+
+  close(): Promise<void> {
+    return this.handle.close();
+  }
+
+  async #scan(): Promise<void> {
+    let overrides: Overrides = {};
+    let at = 0;
+    for (let count = 0; at + BLOCK <= this.#fileSize; count += 1) {
+      const header = decodeHeader(await this.#read(at, BLOCK));
+      if (header === undefined) return;
+      if (count >= ENTRY_LIMIT) throw damaged(this.path, `it has more than ${ENTRY_LIMIT} entries`);
+      const isOverride = 'xgLK'.includes(header.type);
+      const size = isOverride ? header.size : (overrides.size ?? header.size);
+      const slice = { offset: at + BLOCK, size };
+      if (slice.offset + size > this.#fileSize) throw damaged(this.path, 'it ends in the middle of a file');
+      if (isOverride) overrides = { ...overrides, ...(await this.#override(header, slice)) };
+      else {
+        this.#add(header, overrides, slice);
+        overrides = {};
+      }
+      at = slice.offset + size + paddingOf(size);
+    }
+    if (at === 0) throw damaged(this.path, 'it is empty');
+  }
+
+  #add(header: Header, overrides: Overrides, slice: Slice): void {
+    const name = checkName(this.path, overrides.name ?? header.name);
+    const link = overrides.link ?? header.link;
+    if (link.length > NAME_LIMIT) throw damaged(this.path, `a link in it is longer than ${NAME_LIMIT} characters`);
+    this.#count(name.length + link.length);
+    // An entry that comes again replaces the one before it, as when unpacking.
+    this.#files.delete(name);
+    this.#links.delete(name);
+    if ('07'.includes(header.type)) this.#files.set(name, slice);
+    if (header.type === '1') this.#links.set(name, posix.normalize(link));
+    if (header.type === '2') this.#links.set(name, posix.normalize(posix.join(posix.dirname(name), link)));
+  }
+
+  async #override({ type, size }: Header, { offset }: Slice): Promise<Overrides> {
+    if (size > RECORDS_LIMIT) throw damaged(this.path, 'what stands before a file in it is longer than 1 MiB');
+    this.#count(size);
+    const bytes = await this.#read(offset, size);
+    if (type === 'L') return { name: untilZero(bytes) };
+    if (type === 'K') return { link: untilZero(bytes) };
+    // Global records (git's commit, for one) say nothing about a single file.
+    if (type === 'g') return {};
+    const records = decodePax(bytes);
+    const [name, link, length] = [records.get('path'), records.get('linkpath'), records.get('size')];
+    if (length !== undefined && !/^\d{1,15}$/.test(length)) throw damaged(this.path, 'a size in it is no number');
+    return {
+      ...(name === undefined ? {} : { name }),
+      ...(link === undefined ? {} : { link }),
+      ...(length === undefined ? {} : { size: Number(length) }),
+    };
+  }
+
+  #count(bytes: number): void {
+    this.#nameBytes += bytes;
+    if (this.#nameBytes > NAMES_LIMIT)
+      throw damaged(this.path, `the names in it take more than ${NAMES_LIMIT / 1024 ** 2} MiB`);
+  }
+
+  async #read(offset: number, size: number): Promise<Buffer> {
+    const buffer = Buffer.alloc(size);
+    const { bytesRead } = await withFileErrors(this.path, 'read', () => this.handle.read(buffer, 0, size, offset));
+    if (bytesRead < size) throw damaged(this.path, 'it ends in the middle of a file');
+    return buffer;
+  }
+}
+
+/** Opens a plain file for reading. Throws UserError `file` when it is missing or something else. */
+export const openPlainFile = async (path: string): Promise<FileHandle> =>
+  withFileErrors(path, 'read', async () => {
+    const handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    if ((await handle.stat()).isFile()) return handle;
+    await handle.close();
+    throw new UserError('file', `${path} is no file.`, {
+      hint: 'Name an archive; a layout folder is written oci:DIR.',
+    });
+  });

@@ -1,0 +1,144 @@
+import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { gzipSync, zstdCompressSync } from 'node:zlib';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { copyManifestTree } from '../../../src/storage/copy.ts';
+import { parseDestination } from '../../../src/storage/destination.ts';
+import { openRepository } from '../../../src/storage/open.ts';
+import { type RunningRegistry, startRegistry } from '../../support/registry.ts';
+import { LARGE, open, read, readAll, skopeo, useFolder } from './bench.ts';
+import { collect, putImage, putIndex, randomName, testDeps } from './kit.ts';
+
+const MIB = 1024 * 1024;
+
+const at = useFolder();
+
+let registry: RunningRegistry;
+
+beforeAll(async () => {
+  registry = await startRegistry();
+});
+afterAll(() => registry.stop());
+
+describe('what we write', () => {
+  it('an index in Debian’s registry is inspected and copied by skopeo', async () => {
+    const name = randomName();
+    const repository = open(`docker://${registry.host}/${name}:1.0`);
+    const index = await putIndex(repository, '1.0', LARGE);
+    await repository.close();
+    const raw = await skopeo('inspect', '--raw', '--tls-verify=false', `docker://${registry.host}/${name}:1.0`);
+    expect(raw).toBe(Buffer.from(index.bytes).toString('utf8'));
+    await skopeo(
+      'copy',
+      '--all',
+      '--src-tls-verify=false',
+      `docker://${registry.host}/${name}@${index.digest}`,
+      `dir:${at('dir')}`,
+    );
+    expect(await readAll(`docker://${registry.host}/${name}:1.0`, at('read-all'))).toBe(index.digest);
+  });
+
+  it.each(['oci', 'oci-archive'])('%s with an index is read by skopeo', async (kind) => {
+    const repository = open(`${kind}:${at('out')}`);
+    const index = await putIndex(repository, '1.0', LARGE);
+    await repository.close();
+    await skopeo('copy', '--all', `${kind}:${at('out')}:1.0`, `dir:${at('dir')}`);
+    expect((await readFile(at('dir/manifest.json'))).equals(Buffer.from(index.bytes))).toBe(true);
+    expect(await readAll(`${kind}:${at('out')}:1.0`, at('read-all'))).toBe(index.digest);
+    expect(await readAll(`${kind}:${at('out')}`, at('read-all'))).toBe(index.digest);
+    expect((await readdir(at())).filter((file) => file.includes('partial'))).toEqual([]);
+  });
+
+  it('docker-archive is read by skopeo under its name', async () => {
+    const destination = `docker-archive:${at('out.tar')}:app:1`;
+    const repository = open(destination);
+    expect(`${repository.name}:1`).toBe(destination);
+    const { manifest, layer } = await putImage(repository, 'amd64', LARGE);
+    await repository.tag('1', manifest);
+    await repository.close();
+    const config = JSON.parse(await skopeo('inspect', '--config', `docker-archive:${at('out.tar')}:app:1`));
+    expect(config.rootfs.diff_ids).toEqual([layer.digest]);
+    await skopeo('copy', `docker-archive:${at('out.tar')}`, `dir:${at('dir')}`);
+    expect(await readAll(destination, at('read-all'))).toMatch(/^sha256:/);
+  });
+
+  it('a docker-archive of two platforms is refused and leaves nothing behind', async () => {
+    const repository = open(`docker-archive:${at('out.tar')}`);
+    await expect(putIndex(repository, '1.0')).rejects.toMatchObject({ code: 'platforms' });
+    await repository.abandon();
+    expect(await readdir(at())).toEqual([]);
+  });
+
+  it('mounts between repositories of Debian’s registry', async () => {
+    const [from, to] = [randomName(), randomName()];
+    const source = open(`${registry.host}/${from}`);
+    const { manifest } = await putImage(source, 'amd64', MIB);
+    const target = open(`${registry.host}/${to}`);
+    expect((await copyManifestTree(manifest, source, target)).digest).toBe(manifest.digest);
+    expect(target.bytesSent).toBe(0);
+  });
+});
+
+describe('what skopeo writes', () => {
+  it.each([
+    ['oci:layout:1.0', 'layout'],
+    ['oci-archive:image.tar:1.0', 'image.tar'],
+    ['docker-archive:image.tar:app:1', 'image.tar'],
+  ])('%s is read', async (destination, name) => {
+    const first = open(`oci:${at('first')}`);
+    const { manifest, layer } = await putImage(first, 'amd64', MIB);
+    await first.tag('1.0', manifest);
+    const [kind, , ...rest] = destination.split(':');
+    const place = [kind, at(name), ...rest].join(':');
+    // skopeo compresses where it may.
+    const keep = kind === 'docker-archive' ? [] : ['--preserve-digests'];
+    await skopeo('copy', ...keep, `oci:${at('first')}:1.0`, place);
+    const { repository, reference } = await read(place);
+    const found = await repository.getManifest(reference);
+    const { layers } = JSON.parse(Buffer.from(found?.bytes ?? '{}').toString('utf8'));
+    expect(await collect(repository.readBlob(layers[0]))).toHaveLength(layers[0].size);
+    if (kind !== 'docker-archive') expect(found?.digest).toBe(manifest.digest);
+    else expect(layers).toEqual([layer]);
+    await repository.close();
+  });
+
+  it.each([
+    ['gzip', gzipSync],
+    ['zstd', zstdCompressSync],
+  ])('a docker-archive that is compressed as a whole (%s) is read', async (_name, compress) => {
+    const repository = open(`docker-archive:${at('plain.tar')}:app:1`);
+    const { manifest } = await putImage(repository, 'amd64', MIB);
+    await repository.tag('1', manifest);
+    await repository.close();
+    await writeFile(at('packed'), compress(await readFile(at('plain.tar'))));
+    expect(await readAll(`docker-archive:${at('packed')}`, at('read-all'))).toBe(
+      await readAll(`docker-archive:${at('plain.tar')}`, at('read-all')),
+    );
+    await writeFile(at('cut'), compress(await readFile(at('plain.tar'))).subarray(0, 5000));
+    await expect(read(`docker-archive:${at('cut')}`)).rejects.toMatchObject({ code: 'file' });
+  });
+});
+
+describe('Debian’s registry with a password', () => {
+  // `user` and `secret`, as htpasswd -B writes them.
+  const hash = '$2y$05$abcdefghijklmnopqrstuuOQiyCxlgf/oeuTqixKmWdcYUh4Hjl0a';
+  it.each([
+    ['the right one', 'secret', undefined],
+    ['a wrong one', 'wrong', 'credentials'],
+  ])('%s', async (_name, password, code) => {
+    const guarded = await startRegistry({ htpasswd: `user:${hash}\n` });
+    try {
+      const keychain = {
+        find: async () => ({ kind: 'basic', username: 'user', password, origin: 'a test, user user' }) as const,
+      };
+      const repository = openRepository(parseDestination(`${guarded.host}/org/app`), testDeps({ keychain }));
+      const result = await putIndex(repository, '1.0').then(
+        () => undefined,
+        (error: unknown) => error,
+      );
+      if (code === undefined) expect(result).toBeUndefined();
+      else expect(result).toMatchObject({ code, message: expect.stringContaining('a test, user user') });
+    } finally {
+      await guarded.stop();
+    }
+  });
+});

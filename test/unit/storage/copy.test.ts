@@ -1,0 +1,36 @@
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { digestOf } from '../../../src/oci/digest.ts';
+import { copyBlob } from '../../../src/storage/copy.ts';
+import { openLayoutRepository } from '../../../src/storage/layout/layout.ts';
+
+test.each([100, 4 * 1024 * 1024])('a copy of %i bytes between layouts stops when asked to', async (size) => {
+  const folder = await mkdtemp(join(tmpdir(), 'nix-images-copy-'));
+  try {
+    const [from, to] = ['from', 'to'].map((name) => openLayoutRepository(join(folder, name), 'write'));
+    if (!from || !to) throw new Error('two layouts');
+    const bytes = Buffer.alloc(size, 1);
+    const blob = { mediaType: 'x', digest: digestOf(bytes), size };
+    await from.putBlob(blob, bytes);
+    const stop = new AbortController();
+    const source = Object.assign(Object.create(from), {
+      async *readBlob() {
+        for (let at = 0; at < size; at += size / 4) {
+          yield bytes.subarray(at, at + size / 4);
+          stop.abort(new Error('stopped'));
+        }
+      },
+    });
+    if (size > 1024 * 1024) await expect(copyBlob(blob, source, to, stop.signal)).rejects.toThrow('stopped');
+    stop.abort(new Error('stopped'));
+    await expect(copyBlob(blob, from, to, stop.signal)).rejects.toThrow('stopped');
+    expect(await to.hasBlob(blob)).toBe(false);
+    expect(
+      (await readdir(join(folder, 'to')).catch(() => [] as string[])).filter((name) => name.startsWith('.partial')),
+    ).toEqual([]);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+});
