@@ -1,5 +1,8 @@
-import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { homedir } from 'node:os';
 import { join, relative } from 'node:path';
+import { createGit } from '../../../scripts/assemble/git.ts';
+import { withLock } from '../../fixtures/debian/lock.ts';
 import { ROOT } from '../../support/cli.ts';
 import { type ProgramResult, runProgram, type TempDir, uniqueTempDir } from '../../support/tools.ts';
 
@@ -14,11 +17,41 @@ export async function assemble(args: readonly string[]): Promise<string> {
 export const runAssemble = (args: readonly string[]): Promise<ProgramResult> =>
   runProgram(process.execPath, [join(ROOT, 'scripts/assemble.ts'), ...args]);
 
+/** What no test has asked for in this time is removed. */
+const UNUSED_MS = 24 * 3_600_000;
+
 /** The release tree of the working folder, in a folder of its own. */
 export async function releaseTree(): Promise<TempDir> {
-  const folder = await uniqueTempDir('release');
-  await assemble(['--out', folder.path]);
+  const [assembled, folder] = await Promise.all([assembledOnce(), uniqueTempDir('release')]);
+  await cp(assembled, folder.path, { recursive: true });
   return folder;
+}
+
+/**
+ * A folder with the release tree of the working folder, for reading. An assembly takes 25 seconds of a core and several test
+ * files want the same, so it is kept by what it is made of: the files of the checkout (package-lock.json among them, which the
+ * assembly compares with what is installed) and Node.
+ */
+async function assembledOnce(): Promise<string> {
+  const cache = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'nix-images/release');
+  await mkdir(cache, { recursive: true });
+  await using scratch = await uniqueTempDir('snapshot');
+  const kept = join(cache, `${await createGit(ROOT, scratch.path).snapshot()}-${process.version}`);
+  return await withLock(join(cache, 'lock'), async () => {
+    for (const name of await readdir(cache)) {
+      const { mtimeMs } = await stat(join(cache, name));
+      if (name !== 'lock' && Date.now() - mtimeMs > UNUSED_MS) await rm(join(cache, name), { recursive: true });
+    }
+    const isKept = await utimes(kept, new Date(), new Date()).then(
+      () => true,
+      () => false,
+    );
+    if (isKept) return kept;
+    const draft = await mkdtemp(join(cache, 'draft-'));
+    await assemble(['--out', draft]);
+    await rename(draft, kept);
+    return kept;
+  });
 }
 
 /** Every file below `folder`, sorted. */
