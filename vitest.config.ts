@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { defineConfig } from 'vitest/config';
+import LongestFirst from './test/longest-first.ts';
 
 export default defineConfig(({ mode }) => ({
   test: {
@@ -14,6 +15,7 @@ export default defineConfig(({ mode }) => ({
     env: { NODE_COMPILE_CACHE: join(import.meta.dirname, 'node_modules/.cache/node-compile') },
     // Real builds share two cores; more workers than that only make time-outs likelier.
     maxWorkers: 2,
-    reporters: ['default', './test/count-reporter.ts'],
+    sequence: { sequencer: LongestFirst },
+    reporters: ['default', ['./test/count-reporter.ts', { writes: mode === 'slow-files' }]],
   },
 }));

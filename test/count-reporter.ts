@@ -1,25 +1,46 @@
+import { writeFileSync } from 'node:fs';
 import type { Reporter, TestModule } from 'vitest/node';
+import { SLOW_FILES } from './longest-first.ts';
 
 /** What took longest is printed, so many of it: the suite has a time to keep to. */
 const SLOWEST = 10;
 
 const seconds = (milliseconds: number): string => `${(milliseconds / 1000).toFixed(1)} s`.padStart(8);
 
-/** Files with their set-up, which no test's own time shows. */
-function slowest(modules: readonly TestModule[]): string[] {
-  const files = modules.map((module) => ({
-    name: module.relativeModuleId,
-    // A hook's time is part of the file's, not of a test's.
-    time: module.diagnostic().duration,
-  }));
-  return files
-    .sort((a, b) => b.time - a.time)
-    .slice(0, SLOWEST)
-    .map(({ name, time }) => `${seconds(time)}  ${name}`);
+/** Seconds from which a file is in the table of slow ones; below, the order of the files hardly changes when a run ends. */
+const SLOW = 2;
+
+interface Timed {
+  readonly name: string;
+  /** Milliseconds. */
+  readonly time: number;
 }
+
+/** Files with their set-up, which no test's own time shows, the slowest first. */
+const timed = (modules: readonly TestModule[]): Timed[] =>
+  modules
+    // A hook's time is part of the file's, not of a test's.
+    .map((module) => ({ name: module.relativeModuleId, time: module.diagnostic().duration }))
+    .sort((a, b) => b.time - a.time);
+
+const slowest = (files: readonly Timed[]): string[] =>
+  files.slice(0, SLOWEST).map(({ name, time }) => `${seconds(time)}  ${name}`);
+
+const writeSlowFiles = (files: readonly Timed[]): void => {
+  const table = files.map(({ name, time }) => [name, Math.round(time / 1000)] as const);
+  const slow = Object.fromEntries(table.filter(([, time]) => time >= SLOW));
+  writeFileSync(SLOW_FILES, `${JSON.stringify(slow, null, 2)}\n`);
+};
 
 /** Prints the slowest files and, alone on the last line, the totals as the runner counted them: `N passed, N failed[, N skipped]`. */
 export default class CountReporter implements Reporter {
+  readonly #writes: boolean;
+
+  /** `writes`: whether the table of slow files is written anew. */
+  constructor({ writes }: { readonly writes: boolean }) {
+    this.#writes = writes;
+  }
+
   onTestRunEnd(modules: ReadonlyArray<TestModule>, unhandled: ReadonlyArray<unknown>): void {
     const count = { passed: 0, failed: unhandled.length, skipped: 0 };
     for (const module of modules) {
@@ -31,7 +52,9 @@ export default class CountReporter implements Reporter {
         else count.skipped += 1;
       }
     }
-    const slow = modules.length > SLOWEST ? `slowest files, set-up included:\n${slowest(modules).join('\n')}\n\n` : '';
+    const files = timed(modules);
+    if (this.#writes) writeSlowFiles(files);
+    const slow = files.length > SLOWEST ? `slowest files, set-up included:\n${slowest(files).join('\n')}\n\n` : '';
     const skipped = count.skipped > 0 ? `, ${count.skipped} skipped` : '';
     // After the default reporter's own summary, which is written in the same tick.
     process.on('exit', () => process.stdout.write(`${slow}${count.passed} passed, ${count.failed} failed${skipped}\n`));
