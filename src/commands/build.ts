@@ -12,8 +12,8 @@ import { possibleSystems } from '../nix/search-places.ts';
 import { platformOf, platformText, SYSTEMS, type System } from '../oci/system.ts';
 import { compressedSize } from '../publish/child.ts';
 import { markdownTable, PLATFORM_HEADINGS, platformRow } from '../publish/report.ts';
-import type { Destination } from '../storage/destination.ts';
-import { destinationOf, parseRegistryTemplate } from '../storage/destination-template.ts';
+import type { Location } from '../storage/location.ts';
+import { locationOf, parseRegistryTemplate } from '../storage/location-template.ts';
 import { statusOf } from '../storage/registry/failure.ts';
 import { trialData, trialSummary, trialText } from '../test-run/report.ts';
 import { jobOf } from './github.ts';
@@ -119,7 +119,7 @@ export const build = defineCommand({
     const places = await placesOf(host, inputs);
     const job = await jobOf(host);
     const [first] = inputs.to;
-    const destination = first && destinationOf(first, name);
+    const destination = first && locationOf(first, name);
     const mode = await modeOf(inputs.handover, destination, job, host, places);
     const make = async (how: HandoverMode) => {
       const made = await makeHandover(
@@ -153,7 +153,7 @@ const REFUSED = [401, 403];
 /** On a person's machine naming a registry is the choice; on a runner the job's rights count too. */
 async function modeOf(
   asked: HandoverChoice,
-  to: Destination | undefined,
+  to: Location | undefined,
   job: Job | undefined,
   host: Host,
   places: Places,

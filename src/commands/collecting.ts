@@ -7,7 +7,7 @@ import { type Handover, readHandover, readHandovers } from '../handover/handover
 import type { Host } from '../host/host.ts';
 import type { System } from '../oci/system.ts';
 import { handoverPart, type Part } from '../publish/part.ts';
-import type { Destination } from '../storage/destination.ts';
+import type { Location } from '../storage/location.ts';
 import { artifactsOf } from './github.ts';
 import { checkLayersPlace, checkTrust, type TrustInputs } from './handover-trust.ts';
 import type { Places } from './places.ts';
@@ -18,7 +18,7 @@ interface Wanted {
   readonly call?: string | undefined;
   readonly system: readonly System[];
   /** Where the layers of an image may be: its destinations, and what the workflow names. */
-  places(name: string): readonly Destination[];
+  places(name: string): readonly Location[];
 }
 
 /**
@@ -63,7 +63,7 @@ export function handoverCollector(
     return parts;
   };
   const close = async (): Promise<void> => {
-    await Promise.all([...new Set(opened.map(({ layout }) => layout))].map((layout) => layout.abandon()));
+    await Promise.allSettled([...new Set(opened.map(({ layout }) => layout))].map((layout) => layout.close()));
   };
   return { collect, close };
 }

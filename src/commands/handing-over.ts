@@ -4,7 +4,7 @@ import type { Job } from '../github/job.ts';
 import type { HandoverLabel } from '../handover/label.ts';
 import type { HandoverMode } from '../handover/mode.ts';
 import type { Host } from '../host/host.ts';
-import type { Repository } from '../storage/repository.ts';
+import type { Repository } from '../storage/destination.ts';
 import { artifactsOf } from './github.ts';
 import type { Places } from './places.ts';
 

@@ -1,7 +1,7 @@
 import { UserError } from '../core/error.ts';
 import { type Digest, isDigest } from '../oci/digest.ts';
 import type { Part } from '../publish/part.ts';
-import { type Destination, formatDestination, parseDestination } from '../storage/destination.ts';
+import { formatLocation, type Location, parseLocation } from '../storage/location.ts';
 import type { Places } from './places.ts';
 
 /** Which handovers of a run are taken, beside what every one must be. */
@@ -42,7 +42,7 @@ export function checkTrust({ handovers, handoverDigest }: TrustInputs, from: rea
  */
 export async function checkLayersPlace(
   part: Part,
-  allowed: readonly Destination[],
+  allowed: readonly Location[],
   handovers: Handovers,
   places: Places,
 ): Promise<void> {
@@ -59,7 +59,7 @@ export async function checkLayersPlace(
       },
     );
   }
-  const destination = parseDestination(label.destination);
+  const destination = parseLocation(label.destination);
   if (!allowed.some((place) => isSamePlace(place, destination))) {
     throw new UserError(
       'handover',
@@ -70,24 +70,24 @@ export async function checkLayersPlace(
     );
   }
   if (!isRegistryOnly) return;
-  const { repository } = await places.openForReading(destination);
-  if (await repository.getManifest(manifest.digest)) return;
-  throw new UserError('handover', `${repository.name} does not have ${manifest.digest}, which ${origin} hands over`, {
+  const { source } = await places.openForReading(destination);
+  if (await source.getManifest(manifest.digest)) return;
+  throw new UserError('handover', `${source.name} does not have ${manifest.digest}, which ${origin} hands over`, {
     hint: 'Run the build job again. Registries that soon remove what no tag names keep it with `staging-tag: true`.',
   });
 }
 
 /** Whether build jobs with the same login as this one have chosen the registry (`chooseMode`). */
-async function hasCredentials(allowed: readonly Destination[], places: Places): Promise<boolean> {
+async function hasCredentials(allowed: readonly Location[], places: Places): Promise<boolean> {
   const registries = allowed.filter(({ kind }) => kind === 'registry');
   return (await Promise.all(registries.map((place) => places.hasCredentials(place)))).some(Boolean);
 }
 
 /** Whether two destinations are one repository or file, whatever their tags. */
-export const isSamePlace = (a: Destination, b: Destination): boolean => placeText(a) === placeText(b);
+export const isSamePlace = (a: Location, b: Location): boolean => placeText(a) === placeText(b);
 
-const placeText = (destination: Destination): string => {
+const placeText = (destination: Location): string => {
   if (destination.kind !== 'registry') return `${destination.kind}:${destination.path}`;
   const { host, repository } = destination.reference;
-  return formatDestination({ kind: 'registry', reference: { host, repository } });
+  return formatLocation({ kind: 'registry', reference: { host, repository } });
 };

@@ -25,16 +25,16 @@ export const inspect = defineCommand({
   outputs: { digest: 'Digest of the index or image.' },
   async run(inputs, host) {
     const places = await placesOf(host, inputs);
-    const { repository, reference } = await places.openForReading(inFolder(inputs.reference, host.cwd));
+    const { source, reference } = await places.openForReading(inFolder(inputs.reference, host.cwd));
     try {
-      const inspection = await inspectImage(repository, reference);
+      const inspection = await inspectImage(source, reference);
       return {
         outputs: { digest: inspection.digest },
         data: { schemaVersion: 1, ...inspection },
         text: inspectionText(inspection),
       };
     } finally {
-      await repository.close();
+      await source.close();
     }
   },
 });

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { UserError } from '../core/error.ts';
 import { secret, text } from '../host/fields.ts';
 import type { Host } from '../host/host.ts';
-import { type DestinationTemplate, destinationOf } from '../storage/destination-template.ts';
+import { type LocationTemplate, locationOf } from '../storage/location-template.ts';
 import type { ConfigSource } from '../storage/registry/auth/keychain.ts';
 
 /** GitHub's own registry: the one that takes a run's token, and whose user may be whoever started the run. */
@@ -46,7 +46,7 @@ export interface LoginInputs {
   readonly password?: string | undefined;
   readonly registryAuth?: string | undefined;
   /** Where the command publishes, which says whose password it is. */
-  readonly to?: readonly DestinationTemplate[] | DestinationTemplate | undefined;
+  readonly to?: readonly LocationTemplate[] | LocationTemplate | undefined;
 }
 
 interface Entry {
@@ -83,7 +83,7 @@ export function loginSources(inputs: LoginInputs, { env, log }: Pick<Host, 'env'
 
 /** The registries that a command publishes to. */
 const registriesOf = ({ to }: LoginInputs): string[] => {
-  const places = (to === undefined ? [] : [to].flat()).map((template) => destinationOf(template, 'name'));
+  const places = (to === undefined ? [] : [to].flat()).map((template) => locationOf(template, 'name'));
   return [...new Set(places.flatMap((place) => (place.kind === 'registry' ? [place.reference.host] : [])))];
 };
 

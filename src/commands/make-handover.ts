@@ -13,7 +13,7 @@ import type { Evaluated } from '../nix/found-image.ts';
 import type { Nix } from '../nix/nix.ts';
 import type { System } from '../oci/system.ts';
 import { chooseTags } from '../publish/target.ts';
-import { type Destination, formatDestination } from '../storage/destination.ts';
+import { formatLocation, type Location } from '../storage/location.ts';
 import { trialError } from '../test-run/report.ts';
 import { failedTests, NO_TESTS, recordOf, type Trial } from '../test-run/trial.ts';
 import {
@@ -38,7 +38,7 @@ export interface HandoverTask {
   readonly systems: readonly System[];
   readonly mode: HandoverMode;
   /** The registry that gets the layers, in mode `registry`. */
-  readonly to: Destination | undefined;
+  readonly to: Location | undefined;
 }
 
 export interface HandoverInputs extends ReuseInputs, TestInputs {
@@ -79,7 +79,7 @@ export async function makeHandover(
     system,
     systems: [...systems],
     mode: to ? 'registry' : 'artifact',
-    destination: to ? formatDestination(to) : null,
+    destination: to ? formatLocation(to) : null,
     run: job ? { id: job.runId, attempt: job.attempt, job: job.job } : null,
     call: inputs.call ?? null,
     tests: NO_TESTS,
@@ -101,7 +101,7 @@ export async function makeHandover(
       return { ...made, mode: 'none', delivered: NOT_DELIVERED, failure: trialError(name, trial) };
     }
     if (to && inputs.stagingTag) await layers.tag(stagingTag(label), image.manifest);
-    if (to) await layers.close();
+    if (to) await layers.commit();
     await writeHandover(handover.repository, image, { ...label, tests: recordOf(trial) });
     await reuse.journal.clear();
     return { ...made, mode, delivered: await handover.deliver(), bytesSent: layers.bytesSent };

@@ -1,11 +1,11 @@
 import { UserError } from '../core/error.ts';
 import type { Log } from '../core/log.ts';
 import { lowerCaseRepository } from '../oci/lower-case-repository.ts';
-import { type Destination, parseDestination } from '../storage/destination.ts';
-import type { DestinationTemplate } from '../storage/destination-template.ts';
+import { type Location, parseLocation } from '../storage/location.ts';
+import type { LocationTemplate } from '../storage/location-template.ts';
 
 /** Throws UserError `reference` where several images would go to one place. */
-export function checkTemplate({ text, hasName }: DestinationTemplate, names: readonly string[]): void {
+export function checkTemplate({ text, hasName }: LocationTemplate, names: readonly string[]): void {
   if (hasName || names.length < 2) return;
   throw new UserError('reference', `${names.length} images would go to ${text}: ${names.slice(0, 5).join(', ')}`, {
     hint: `Let the name of the image stand in it, for instance ${text.replace(/:[^/:]*$/, '')}/{name}.`,
@@ -13,10 +13,10 @@ export function checkTemplate({ text, hasName }: DestinationTemplate, names: rea
 }
 
 /** Says which destinations are not used as they were written. */
-export function noteLowerCase(templates: readonly DestinationTemplate[], log: Log): void {
+export function noteLowerCase(templates: readonly LocationTemplate[], log: Log): void {
   for (const { text, written } of templates)
     if (text !== written) log.info(`to: ${written} is used as ${text}: repositories have names in lower case`);
 }
 
 /** Reads the place of an image that is there, with a repository's capitals as small letters. Throws UserError `reference`. */
-export const parsePlace = (text: string): Destination => parseDestination(lowerCaseRepository(text));
+export const parsePlace = (text: string): Location => parseLocation(lowerCaseRepository(text));

@@ -2,13 +2,14 @@ import { resolve } from 'node:path';
 import { systemClock } from '../core/clock.ts';
 import type { Host } from '../host/host.ts';
 import type { Reference } from '../oci/reference.ts';
-import type { Destination } from '../storage/destination.ts';
-import { type ImageSource, openRepository, openSource, type RepositoryDeps } from '../storage/open.ts';
+import type { Repository } from '../storage/destination.ts';
+import type { Location } from '../storage/location.ts';
+import { openRepository, openSource, type RepositoryDeps } from '../storage/open.ts';
 import type { Keychain } from '../storage/registry/auth/credential.ts';
 import { createKeychain } from '../storage/registry/auth/keychain.ts';
 import { hostAliases } from '../storage/registry/endpoint.ts';
 import { Hosts } from '../storage/registry/hosts.ts';
-import type { Repository } from '../storage/repository.ts';
+import type { OpenedImage } from '../storage/source.ts';
 import { credentialSources } from './credential-files.ts';
 import { jobOf } from './github.ts';
 import { checkNamed, GITHUB_REGISTRY, type LoginInputs, loginSources } from './logins.ts';
@@ -16,10 +17,10 @@ import { checkNamed, GITHUB_REGISTRY, type LoginInputs, loginSources } from './l
 /** Where images are read from and written to, with all that the host lends: network, credentials, log, cancellation. */
 export interface Places {
   /** `imageName` names the image in a docker-archive whose destination does not. */
-  openForWriting(destination: Destination, imageName?: Reference): Repository;
-  openForReading(destination: Destination): Promise<ImageSource>;
+  openForWriting(destination: Location, imageName?: Reference): Repository;
+  openForReading(destination: Location): Promise<OpenedImage>;
   /** Whether there is anything but anonymous access to a registry; true for what is no registry. */
-  hasCredentials(destination: Destination): Promise<boolean>;
+  hasCredentials(destination: Location): Promise<boolean>;
 }
 
 /** What a command's inputs say about registries. */
@@ -86,5 +87,5 @@ export async function placesOf(host: Host, inputs: RegistryInputs): Promise<Plac
 }
 
 /** The destination with its path made absolute: relative ones are meant from `cwd`. */
-export const inFolder = (destination: Destination, cwd: string): Destination =>
+export const inFolder = (destination: Location, cwd: string): Location =>
   destination.kind === 'registry' ? destination : { ...destination, path: resolve(cwd, destination.path) };

@@ -3,8 +3,8 @@ import type { System } from '../oci/system.ts';
 import type { PlannedImage } from '../plan/plan.ts';
 import { joinMarks, markPublished, type PublishedPlaces } from '../plan/published.ts';
 import { chooseTags } from '../publish/target.ts';
-import type { Destination } from '../storage/destination.ts';
-import { type DestinationTemplate, destinationOf } from '../storage/destination-template.ts';
+import type { Location } from '../storage/location.ts';
+import { type LocationTemplate, locationOf } from '../storage/location-template.ts';
 import { inFolder, type Places } from './places.ts';
 import type { AskedTags } from './tags.ts';
 
@@ -20,7 +20,7 @@ export interface CountedTags {
 }
 
 interface MarkInputs {
-  readonly to: readonly DestinationTemplate[];
+  readonly to: readonly LocationTemplate[];
   readonly systems: readonly System[];
   readonly force: boolean;
 }
@@ -34,7 +34,7 @@ export async function markAtAll(
   places: Places,
 ): Promise<readonly PlannedImage[]> {
   if (to.length === 0) return images;
-  const placesOf = (template: DestinationTemplate) => (image: PlannedImage) =>
+  const placesOf = (template: LocationTemplate) => (image: PlannedImage) =>
     publishedPlaces(image, template, tags, host, places);
   const options = { systems, reuse: !force };
   const marked = await Promise.all(to.map((template) => markPublished(images, placesOf(template), options, host.log)));
@@ -44,12 +44,12 @@ export async function markAtAll(
 /** The tags whose images count: those that were named, or those that a publish would move, then the image's own and the usual one. */
 function publishedPlaces(
   { name, tag }: PlannedImage,
-  to: DestinationTemplate,
+  to: LocationTemplate,
   { named, moved }: CountedTags,
   { cwd }: Host,
   places: Places,
 ): PublishedPlaces {
-  const destination = inFolder(destinationOf(to, name), cwd);
+  const destination = inFolder(locationOf(to, name), cwd);
   const toMove = chooseTags(destination, moved?.of(name) ?? [], tag);
   const usual = [...toMove, ...(tag === null ? [] : [tag]), USUAL_TAG];
   const references = named.length > 0 ? named : [...new Set(usual)];
@@ -61,7 +61,7 @@ function publishedPlaces(
 }
 
 /** The same place under another tag; an archive for docker names its image in another way, and is never read. */
-function withTag(destination: Destination, tag: string): Destination {
+function withTag(destination: Location, tag: string): Location {
   if (destination.kind === 'registry') {
     const { host, repository } = destination.reference;
     return { kind: 'registry', reference: { host, repository, tag } };

@@ -10,7 +10,7 @@ import { problemsError } from '../plan/problems.ts';
 import { planSummary, planText } from '../plan/report.ts';
 import { parseRunner, runnersOf } from '../plan/runners.ts';
 import { parseTagLine } from '../publish/tag-lines.ts';
-import { parseDestinationTemplate } from '../storage/destination-template.ts';
+import { parseLocationTemplate } from '../storage/location-template.ts';
 import { jobOf } from './github.ts';
 import { checkTemplate, noteLowerCase } from './naming.ts';
 import { placesOf } from './places.ts';
@@ -36,7 +36,7 @@ export const plan = defineCommand({
         'Where the images will be published, such as `ghcr.io/org/{name}`; `{name}` is the name of the image. Of several ' +
         'destinations, all must have an image for it to need no build.',
       placeholder: 'DEST',
-      parse: parseDestinationTemplate,
+      parse: parseLocationTemplate,
     }),
     images: lines({
       description: 'Glob of names or attributes of images to plan, such as `web-*`; with `!` before it, to leave out.',

@@ -12,8 +12,8 @@ import type { Part } from '../publish/part.ts';
 import { LostError, type PublishedIndex, publishIndex, publishLive } from '../publish/publish-index.ts';
 import { heldOf, publishData, publishSummary, publishText, references } from '../publish/report.ts';
 import { checkFiles, checkRoom, chooseTags, filesFirst, mergeTargets, type Target } from '../publish/target.ts';
-import type { Destination } from '../storage/destination.ts';
-import { type DestinationTemplate, destinationOf } from '../storage/destination-template.ts';
+import type { Location } from '../storage/location.ts';
+import { type LocationTemplate, locationOf } from '../storage/location-template.ts';
 import { readTagsOnce } from '../storage/read-tag.ts';
 import { trialError } from '../test-run/report.ts';
 import { failedTests, NOTHING_TO_TRY, recordOf } from '../test-run/trial.ts';
@@ -49,7 +49,7 @@ export interface PublishedImage {
 export async function publishImage(
   image: { readonly name: string; readonly tag: string | null },
   parts: readonly Part[],
-  to: readonly DestinationTemplate[],
+  to: readonly LocationTemplate[],
   publishing: Publishing,
 ): Promise<PublishedImage> {
   const { host, places } = publishing;
@@ -120,10 +120,10 @@ function checkHanded(part: Part, publishing: Publishing): void {
 function targetsOf(
   { name, tag }: { readonly name: string; readonly tag: string | null },
   platforms: number,
-  to: readonly DestinationTemplate[],
+  to: readonly LocationTemplate[],
   { host, places, tags }: Publishing,
 ): Target[] {
-  const asked = to.length > 0 ? to.map((template) => destinationOf(template, name)) : [defaultDestination(name)];
+  const asked = to.length > 0 ? to.map((template) => locationOf(template, name)) : [defaultDestination(name)];
   const destinations = filesFirst(asked).map((destination) => inFolder(destination, host.cwd));
   checkRoom(destinations, platforms);
   checkFiles(destinations);
@@ -174,7 +174,7 @@ async function childrenOf(
 }
 
 /** The last part of an image's name is a folder here: `oci:app`. */
-const defaultDestination = (name: string): Destination => ({
+const defaultDestination = (name: string): Location => ({
   kind: 'oci',
   path: name.slice(name.lastIndexOf('/') + 1),
 });

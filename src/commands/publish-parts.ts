@@ -11,8 +11,8 @@ import { lostSystems } from '../plan/problems.ts';
 import type { PlanSource } from '../plan/source.ts';
 import { jobParts, type Part } from '../publish/part.ts';
 import { checkPlatforms } from '../publish/platforms.ts';
-import { type Destination, formatDestination } from '../storage/destination.ts';
-import { type DestinationTemplate, destinationOf, parseDestinationTemplate } from '../storage/destination-template.ts';
+import { formatLocation, type Location } from '../storage/location.ts';
+import { type LocationTemplate, locationOf, parseLocationTemplate } from '../storage/location-template.ts';
 import type { CollectHandovers } from './collecting.ts';
 import { isSamePlace } from './handover-trust.ts';
 import { inFolder, type Places } from './places.ts';
@@ -21,7 +21,7 @@ import type { Publishing } from './publish-image.ts';
 /** What a publish of a plan is told beside the plan. */
 export interface PlanInputs {
   readonly image: string | undefined;
-  readonly to: readonly DestinationTemplate[];
+  readonly to: readonly LocationTemplate[];
   readonly system: readonly System[];
   readonly allowMissing: boolean;
   readonly buildMissing: boolean;
@@ -40,11 +40,11 @@ export async function partsOf(
 ): Promise<Part[]> {
   const lost = lostSystems(image);
   if (lost && !allowMissing) throw lost;
-  const planned = plan.to.map(parseDestinationTemplate);
+  const planned = plan.to.map(parseLocationTemplate);
   const needed = image.jobs.filter(isNeeded);
-  const layerPlaces = (name: string): Destination[] => [
-    ...planned.map((template) => destinationOf(template, name)),
-    ...destinations.map((template) => destinationOf(template, name)),
+  const layerPlaces = (name: string): Location[] => [
+    ...planned.map((template) => locationOf(template, name)),
+    ...destinations.map((template) => locationOf(template, name)),
     ...reuseFrom,
   ];
   const wanted = {
@@ -62,17 +62,15 @@ export async function partsOf(
       const [first, ...others] = placesAt(planned, image.name);
       const from = inFolder(first, host.cwd);
       const all = [from, ...others.map((place) => inFolder(place, host.cwd))];
-      const { repository } = await places.openForReading(atDigest(from, manifest));
-      const origin = `${repository.name}@${manifest}`;
+      const { source } = await places.openForReading(atDigest(from, manifest));
+      const origin = `${source.name}@${manifest}`;
       if (!reuseFrom.some((place) => isSamePlace(inFolder(place, host.cwd), from))) {
         for (const template of destinations) {
-          const other = inFolder(destinationOf(template, image.name), host.cwd);
+          const other = inFolder(locationOf(template, image.name), host.cwd);
           if (!all.some((place) => isSamePlace(other, place))) await checkHasToo(other, manifest, origin, places);
         }
       }
-      return [
-        { kind: 'published', name: image.name, tag: image.tag, system, systems, origin, manifest, key, repository },
-      ];
+      return [{ kind: 'published', name: image.name, tag: image.tag, system, systems, origin, manifest, key, source }];
     }),
   );
   const parts = [...handed, ...published.flat()];
@@ -92,12 +90,12 @@ export async function partsOf(
  * What is published at the plan's destination is believed there; another destination must have it already. Throws UserError
  * `handover`.
  */
-async function checkHasToo(other: Destination, manifest: Digest, origin: string, places: Places): Promise<void> {
+async function checkHasToo(other: Location, manifest: Digest, origin: string, places: Places): Promise<void> {
   if (other.kind === 'registry') {
-    const { repository } = await places.openForReading(atDigest(other, manifest));
-    if (await repository.getManifest(manifest)) return;
+    const { source } = await places.openForReading(atDigest(other, manifest));
+    if (await source.getManifest(manifest)) return;
   }
-  throw new UserError('handover', `${origin} is published, but not yet at ${formatDestination(other)}`, {
+  throw new UserError('handover', `${origin} is published, but not yet at ${formatLocation(other)}`, {
     hint: 'Name it with `reuse-from` to copy it from there, or plan with `force`, so that it is built for both.',
   });
 }
@@ -123,15 +121,15 @@ function jobsTogether(source: PlanSource, jobs: readonly PlannedJob[]) {
 }
 
 /** Where the plan has seen what is published; every one of them has it. */
-const placesAt = (planned: readonly DestinationTemplate[], name: string): [Destination, ...Destination[]] => {
-  const [first, ...others] = planned.map((template) => destinationOf(template, name));
+const placesAt = (planned: readonly LocationTemplate[], name: string): [Location, ...Location[]] => {
+  const [first, ...others] = planned.map((template) => locationOf(template, name));
   if (first) return [first, ...others];
   throw new UserError('input', `the plan says that ${name} is published, but not where`, {
     hint: 'Give the output of `nix-images plan` as it is.',
   });
 };
 
-const atDigest = (destination: Destination, digest: PlannedJob['published']): Destination => {
+const atDigest = (destination: Location, digest: PlannedJob['published']): Location => {
   if (destination.kind === 'registry' && digest !== null) {
     const { host, repository } = destination.reference;
     return { kind: 'registry', reference: { host, repository, digest } };

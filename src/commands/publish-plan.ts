@@ -4,7 +4,7 @@ import { mapParallel } from '../core/parallel.ts';
 import type { System } from '../oci/system.ts';
 import { isContainer, type LeftOut, type Plan, type PlannedImage, type PlannedJob } from '../plan/plan.ts';
 import { isWarning } from '../plan/problems.ts';
-import { destinationOf, parseDestinationTemplate } from '../storage/destination-template.ts';
+import { locationOf, parseLocationTemplate } from '../storage/location-template.ts';
 import type { CollectHandovers } from './collecting.ts';
 import { checkTemplate } from './naming.ts';
 import {
@@ -32,13 +32,13 @@ export async function publishPlan(plan: Plan, inputs: PlanInputs, collect: Colle
     return applies;
   });
   if (images.length === 0) return publishedNothing('Nothing is published: no rule of `tags` applies to any image.');
-  const to = inputs.to.length > 0 ? inputs.to : plan.to.map(parseDestinationTemplate);
+  const to = inputs.to.length > 0 ? inputs.to : plan.to.map(parseLocationTemplate);
   for (const template of to)
     checkTemplate(
       template,
       images.map(({ name }) => name),
     );
-  const areRegistries = to.every((template) => destinationOf(template, 'name').kind === 'registry');
+  const areRegistries = to.every((template) => locationOf(template, 'name').kind === 'registry');
   // A build keeps all cores busy by itself.
   const atOnce = areRegistries && !inputs.buildMissing ? AT_ONCE : 1;
   const warnings = plan.leftOut.filter(isWarning);

@@ -1,11 +1,11 @@
 import type { Job } from '../github/job.ts';
-import { type DestinationTemplate, destinationOf } from '../storage/destination-template.ts';
+import { type LocationTemplate, locationOf } from '../storage/location-template.ts';
 import type { Places } from './places.ts';
 import type { AskedTags } from './tags.ts';
 
 /** Where what may be published goes. */
 interface Wanted {
-  readonly to: readonly DestinationTemplate[];
+  readonly to: readonly LocationTemplate[];
   /** Images that there are; any of them is enough to find credentials where there are none yet. */
   readonly names: readonly string[];
 }
@@ -36,7 +36,7 @@ export async function whyNoLogin(
 ): Promise<string | undefined> {
   if (!job?.isDependabot) return undefined;
   for (const template of to) {
-    if (await places.hasCredentials(destinationOf(template, names[0] ?? 'name'))) continue;
+    if (await places.hasCredentials(locationOf(template, names[0] ?? 'name'))) continue;
     return `Nothing is published for Dependabot: this run has no login for ${template.text}.`;
   }
   return undefined;

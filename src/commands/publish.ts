@@ -7,8 +7,8 @@ import { SYSTEMS, type System } from '../oci/system.ts';
 import { jobParts, type Part, soleImage } from '../publish/part.ts';
 import { checkPlatforms } from '../publish/platforms.ts';
 import { parseTagLine } from '../publish/tag-lines.ts';
-import type { Destination } from '../storage/destination.ts';
-import { destinationOf, parseDestinationTemplate } from '../storage/destination-template.ts';
+import type { Location } from '../storage/location.ts';
+import { locationOf, parseLocationTemplate } from '../storage/location-template.ts';
 import { handoverCollector } from './collecting.ts';
 import { jobOf } from './github.ts';
 import { HANDOVERS, parseHandoverDigest } from './handover-trust.ts';
@@ -58,7 +58,7 @@ export const publish = defineCommand({
         '`docker-archive:FILE[:REFERENCE]`; `{name}` in it is the name of the image. What the plan says, or else an OCI ' +
         "layout in a folder of the image's name, unless given.",
       placeholder: 'DEST',
-      parse: parseDestinationTemplate,
+      parse: parseLocationTemplate,
     }),
     tags: lines({
       description:
@@ -123,7 +123,7 @@ export const publish = defineCommand({
     if (plan !== undefined && given.length > 0) throw planAndInstallable();
     noteLowerCase(inputs.to, host.log);
     const planned = plan === undefined ? undefined : await readPlan(plan, host);
-    const to = inputs.to.length > 0 ? inputs.to : (planned?.to.map(parseDestinationTemplate) ?? []);
+    const to = inputs.to.length > 0 ? inputs.to : (planned?.to.map(parseLocationTemplate) ?? []);
     const places = await placesOf(host, { ...inputs, to });
     const noLogin = await whyNoLogin(job, { to, names: [] }, places);
     if (noLogin !== undefined) return publishedNothing(noLogin);
@@ -131,8 +131,8 @@ export const publish = defineCommand({
     const publishing: Publishing = { ...inputs, tags, places, host, nix };
     try {
       if (planned) return await publishPlan(planned, inputs, collect, publishing);
-      const layerPlaces = (name: string): Destination[] => [
-        ...inputs.to.map((template) => destinationOf(template, name)),
+      const layerPlaces = (name: string): Location[] => [
+        ...inputs.to.map((template) => locationOf(template, name)),
         ...inputs.reuseFrom,
       ];
       const handed = await collect({ ...inputs, places: layerPlaces }, given.length > 0);

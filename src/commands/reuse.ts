@@ -5,7 +5,7 @@ import { type Journal, NO_JOURNAL, openJournal } from '../image/journal.ts';
 import { NOTHING_PREVIOUS, previousImages, type ReadPrevious } from '../image/previous-image.ts';
 import type { Origin } from '../oci/origin.ts';
 import type { Target } from '../publish/target.ts';
-import type { Destination } from '../storage/destination.ts';
+import type { Location } from '../storage/location.ts';
 import { type ReadTag, readTagsOnce } from '../storage/read-tag.ts';
 import { type OriginInputs, originOf } from './origin.ts';
 import { inFolder, type Places } from './places.ts';
@@ -13,7 +13,7 @@ import { inFolder, type Places } from './places.ts';
 /** What a command's inputs say about layers of images before. */
 export interface ReuseInputs extends OriginInputs {
   readonly reuse: boolean;
-  readonly reuseFrom: readonly Destination[];
+  readonly reuseFrom: readonly Location[];
   readonly recompress: boolean;
 }
 
@@ -46,7 +46,7 @@ export async function reuseOf(
     })),
   );
   const own = targets.flatMap(({ repository, tags }) =>
-    tags.map((reference) => ({ repository, reference, forAll: false })),
+    tags.map((reference) => ({ source: repository, reference, forAll: false })),
   );
   const repositories = targets.map((target) => target.repository);
   // A runner's disk is gone with the job.

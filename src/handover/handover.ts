@@ -4,8 +4,9 @@ import { UserError } from '../core/error.ts';
 import type { BuiltImage } from '../image/build-image.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { StoredManifest } from '../oci/read-manifest.ts';
-import { openLayoutSource } from '../storage/layout-source.ts';
-import type { Repository } from '../storage/repository.ts';
+import type { ImageDestination } from '../storage/destination.ts';
+import { openLayoutEntries } from '../storage/layout-entries.ts';
+import type { ImageSource } from '../storage/source.ts';
 import { type HandoverLabel, labelAnnotations, readLabel } from './label.ts';
 
 /** What a build job leaves for the fan-in: an OCI layout with a label. */
@@ -15,17 +16,17 @@ export interface Handover {
   readonly label: HandoverLabel;
   readonly manifest: StoredManifest;
   /** The layout, which has manifest and config always, and the layers in mode `artifact`. */
-  readonly layout: Repository;
+  readonly layout: ImageSource;
 }
 
 /**
  * Completes a handover: config and manifest, and the label under the system's name. The layers must be where the
  * label says already.
  */
-export async function writeHandover(layout: Repository, image: BuiltImage, label: HandoverLabel): Promise<void> {
+export async function writeHandover(layout: ImageDestination, image: BuiltImage, label: HandoverLabel): Promise<void> {
   await layout.putBlob(image.config.descriptor, image.config.bytes);
   await layout.tag(label.system, image.manifest, labelAnnotations(label));
-  await layout.close();
+  await layout.commit();
 }
 
 /**
@@ -61,13 +62,13 @@ async function layoutsIn(folder: string): Promise<string[]> {
 
 /** The handovers in one layout or layout archive. Throws UserError `handover` when it has none, or its label is not legal. */
 export async function readHandover(path: string, tempDir: string): Promise<Handover[]> {
-  const { repository, entries } = await openLayoutSource(path, tempDir);
+  const { source, entries } = await openLayoutEntries(path, tempDir);
   const labelled = entries.flatMap((entry) => {
     const label = readLabel(entry, path);
     return label ? [{ entry, label }] : [];
   });
   if (labelled.length > 0)
-    return Promise.all(labelled.map(({ entry, label }) => readEntry(path, entry, label, repository)));
+    return Promise.all(labelled.map(({ entry, label }) => readEntry(path, entry, label, source)));
   throw new UserError('handover', `${path} is an OCI layout, but no handover`, {
     hint: 'Only what `nix-images build` leaves can be published with --from.',
   });
@@ -77,7 +78,7 @@ async function readEntry(
   origin: string,
   entry: Descriptor,
   label: HandoverLabel,
-  layout: Repository,
+  layout: ImageSource,
 ): Promise<Handover> {
   const manifest = await layout.getManifest(entry.digest);
   if (manifest) return { origin, label, manifest, layout };

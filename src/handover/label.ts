@@ -4,7 +4,7 @@ import { UserError } from '../core/error.ts';
 import { imageNameSchema, tagSchema } from '../definition/definition.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import { systemSchema } from '../oci/system.ts';
-import { parseRegistryDestination } from '../storage/destination.ts';
+import { parseRegistryLocation } from '../storage/location.ts';
 import { NO_TESTS, trialRecordSchema } from '../test-run/trial.ts';
 import { callSchema } from './call.ts';
 
@@ -13,7 +13,7 @@ const HANDOVER_ANNOTATION = 'io.nix-images.handover';
 
 const isRegistry = (text: string): boolean => {
   try {
-    parseRegistryDestination(text);
+    parseRegistryLocation(text);
     return true;
   } catch {
     return false;

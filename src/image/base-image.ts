@@ -10,11 +10,11 @@ import type { StoredManifest } from '../oci/read-manifest.ts';
 import { platformOf, platformText, type System } from '../oci/system.ts';
 import { imageForSystem } from '../storage/image-for-system.ts';
 import { readConfig } from '../storage/read-config.ts';
-import type { Repository } from '../storage/repository.ts';
+import type { ImageSource } from '../storage/source.ts';
 
 /** An image to stand on, or to publish as it is. */
 export interface BaseImage {
-  readonly repository: Repository;
+  readonly repository: ImageSource;
   readonly manifest: ImageManifest;
   readonly config: ImageConfig;
   readonly layers: readonly Descriptor[];
@@ -28,7 +28,7 @@ interface Words {
 }
 
 /** Reads the base image for `system` under `reference` (a digest or tag of `repository`). Throws as readImage does. */
-export const readBase = (repository: Repository, reference: string, system: System): Promise<BaseImage> =>
+export const readBase = (repository: ImageSource, reference: string, system: System): Promise<BaseImage> =>
   readImage(repository, reference, system, {
     where: `fromImage ${repository.name}@${reference}`,
     hint: 'Name a base for each system, or an index that has both.',
@@ -39,7 +39,7 @@ export const readBase = (repository: Repository, reference: string, system: Syst
  * there is none, `platforms` when it is for other platforms, `digest` and `registry` as the repository does.
  */
 export async function readImage(
-  repository: Repository,
+  repository: ImageSource,
   reference: string,
   system: System,
   { where, hint }: Words,
@@ -69,7 +69,7 @@ export async function readImage(
 }
 
 async function manifestFor(
-  repository: Repository,
+  repository: ImageSource,
   stored: StoredManifest,
   system: System,
   { where, hint }: Words,

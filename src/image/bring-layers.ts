@@ -5,7 +5,7 @@ import { type LayerRecord, layerAnnotations } from '../definition/layer-record.t
 import type { Codec } from '../layer/codec.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import { type Digest, endDigest } from '../oci/digest.ts';
-import type { Repository } from '../storage/repository.ts';
+import type { Repository } from '../storage/destination.ts';
 import { encodingOf, MEDIA_TYPES } from './encoding.ts';
 import type { ForeignLayer } from './foreign-image.ts';
 import type { Journal } from './journal.ts';

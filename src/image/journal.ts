@@ -6,7 +6,7 @@ import type { Log } from '../core/log.ts';
 import type { LayerRecord } from '../definition/layer-record.ts';
 import { type Descriptor, descriptorSchema } from '../oci/descriptor.ts';
 import { digestSchema } from '../oci/digest.ts';
-import type { Repository } from '../storage/repository.ts';
+import type { Repository } from '../storage/destination.ts';
 import type { PreviousLayer } from './previous-image.ts';
 
 /** What a publish has brought to its destinations so far, so that one that was broken off goes on where it stopped. */

@@ -2,7 +2,7 @@ import type { Log } from '../core/log.ts';
 import type { Layer } from '../definition/layer.ts';
 import type { LayerWriter } from '../layer/layer-threads.ts';
 import type { Compression } from '../oci/compression.ts';
-import type { Repository } from '../storage/repository.ts';
+import type { Repository } from '../storage/destination.ts';
 import type { BaseFacts } from './from-definition/base-facts.ts';
 import type { ImagePaths } from './from-definition/image-paths.ts';
 import type { Journal } from './journal.ts';

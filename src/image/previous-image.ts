@@ -12,22 +12,21 @@ import { NO_ORIGIN, type Origin, originIn } from '../oci/origin.ts';
 import type { StoredManifest } from '../oci/read-manifest.ts';
 import type { System } from '../oci/system.ts';
 import { imageForSystem } from '../storage/image-for-system.ts';
-import type { ImageSource } from '../storage/open.ts';
 import { readConfig } from '../storage/read-config.ts';
 import { type ReadTag, readTagsOnce } from '../storage/read-tag.ts';
-import type { Repository } from '../storage/repository.ts';
+import type { ImageSource, OpenedImage } from '../storage/source.ts';
 
 /** A layer of an image that was published before, and what it says of its content. */
 export interface PreviousLayer {
   readonly descriptor: Descriptor;
   readonly record: LayerRecord;
-  readonly repository: Repository;
+  readonly repository: ImageSource;
   /** Whether that is believed for every destination, not for `repository` alone. */
   readonly forAll: boolean;
 }
 
 /** An image whose layers may be reused: for all destinations, or only for the one whose tag it is. */
-export interface PreviousSource extends ImageSource {
+export interface PreviousSource extends OpenedImage {
   readonly forAll: boolean;
 }
 
@@ -42,7 +41,7 @@ export interface Previous {
   /** The origin of the image of a key: of the first place that has it. */
   originOf(key: string): Origin | undefined;
   /** Whether a repository surely has a manifest, with all that it names. */
-  has(repository: Repository, manifest: Digest): boolean;
+  has(repository: ImageSource, manifest: Digest): boolean;
 }
 
 export const NOTHING_PREVIOUS: Previous = {
@@ -66,13 +65,13 @@ export function previousImages(
   log: Log,
   read: ReadTag = readTagsOnce(),
 ): ReadPrevious {
-  const fetchOnce = ({ repository, reference }: ImageSource): Promise<StoredManifest | undefined> =>
-    read(repository, reference);
+  const fetchOnce = ({ source, reference }: OpenedImage): Promise<StoredManifest | undefined> =>
+    read(source, reference);
   return async (system) => {
     const images = await Promise.all(sources.map((source) => readOne(source, system, fetchOnce, log)));
     return combine(
       images.filter((image) => image !== undefined),
-      new Set(sources.flatMap(({ repository, forAll }) => (forAll ? [] : [repository]))),
+      new Set(sources.flatMap(({ source, forAll }) => (forAll ? [] : [source]))),
     );
   };
 }
@@ -80,7 +79,7 @@ export function previousImages(
 interface OneImage {
   readonly key: string | undefined;
   readonly origin: Origin;
-  readonly repository: Repository;
+  readonly repository: ImageSource;
   readonly digest: Digest;
   readonly layers: readonly PreviousLayer[];
 }
@@ -88,10 +87,10 @@ interface OneImage {
 async function readOne(
   source: PreviousSource,
   system: System,
-  fetchOnce: (source: ImageSource) => Promise<StoredManifest | undefined>,
+  fetchOnce: (source: OpenedImage) => Promise<StoredManifest | undefined>,
   log: Log,
 ): Promise<OneImage | undefined> {
-  const { repository, reference, forAll } = source;
+  const { source: repository, reference, forAll } = source;
   try {
     const stored = await fetchOnce(source);
     const manifest = stored && (await imageForSystem(repository, stored, system)).manifest;
@@ -109,7 +108,7 @@ async function readOne(
 /** The image's own layers whose annotations agree with what clients of that image check: the diffIDs of its config. */
 async function whatIsKnown(
   stored: StoredManifest,
-  repository: Repository,
+  repository: ImageSource,
   forAll: boolean,
 ): Promise<Pick<OneImage, 'key' | 'origin' | 'layers'>> {
   const manifest = parseJson(stored.bytes, manifestSchema, `${repository.name} ${stored.digest}`);
@@ -127,7 +126,7 @@ async function whatIsKnown(
   return { key, origin: originIn(manifest.annotations, created ?? undefined), layers: known };
 }
 
-function combine(images: readonly OneImage[], destinations: ReadonlySet<Repository>): Previous {
+function combine(images: readonly OneImage[], destinations: ReadonlySet<ImageSource>): Previous {
   const layers = Map.groupBy(
     images.flatMap((image) => image.layers),
     ({ record }) => record.key,
@@ -146,7 +145,7 @@ function combine(images: readonly OneImage[], destinations: ReadonlySet<Reposito
  * What is said of bases by an image that counts for all, or at every destination: it decides what the root layer holds
  * everywhere, so no destination is believed alone.
  */
-function knownBases(layers: readonly PreviousLayer[], destinations: ReadonlySet<Repository>): BaseRecord[] {
+function knownBases(layers: readonly PreviousLayer[], destinations: ReadonlySet<ImageSource>): BaseRecord[] {
   const told = Map.groupBy(
     layers.filter(({ record }) => record.base !== undefined),
     ({ record }) => record.base ?? '',

@@ -1,7 +1,7 @@
 import { inBlocks } from '../layer/blocks.ts';
 import type { Codec } from '../layer/codec.ts';
 import { type WrittenLayer, writeLayer } from '../layer/write-layer.ts';
-import type { Repository } from '../storage/repository.ts';
+import type { ImageDestination } from '../storage/destination.ts';
 import { sendBlob } from '../storage/send-blob.ts';
 import { STREAM_BLOCK } from '../tar/writer.ts';
 
@@ -15,7 +15,7 @@ const BLOCKS_AT_ONCE = 3;
 export const pushTar = (
   read: () => AsyncIterable<Uint8Array>,
   codec: Codec,
-  repositories: readonly Repository[],
+  repositories: readonly ImageDestination[],
 ): Promise<WrittenLayer> =>
   sendBlob(
     (sink) => writeLayer(inBlocks(read(), STREAM_BLOCK), codec, sink, { parallel: BLOCKS_AT_ONCE }),

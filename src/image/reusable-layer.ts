@@ -2,7 +2,7 @@ import { UserError } from '../core/error.ts';
 import type { LayerRecord } from '../definition/layer-record.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import { copyBlob } from '../storage/copy.ts';
-import type { Repository } from '../storage/repository.ts';
+import type { Repository } from '../storage/destination.ts';
 import type { Journal } from './journal.ts';
 import type { Previous, PreviousLayer } from './previous-image.ts';
 

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { UserError } from '../core/error.ts';
 import type { WrittenLayer } from '../layer/write-layer.ts';
 import { type Digest, endDigest } from '../oci/digest.ts';
-import type { Repository } from '../storage/repository.ts';
+import type { ImageDestination } from '../storage/destination.ts';
 import { sendBlob } from '../storage/send-blob.ts';
 import { type Encoding, MEDIA_TYPES } from './encoding.ts';
 import type { ForeignLayer } from './foreign-image.ts';
@@ -15,10 +15,10 @@ import { unpackedDigest } from './unpacked-digest.ts';
 export async function sendPacked(
   layer: ForeignLayer,
   encoding: Exclude<Encoding, 'tar'>,
-  repositories: readonly Repository[],
+  repositories: readonly ImageDestination[],
   signal: AbortSignal,
 ): Promise<WrittenLayer> {
-  const lacking: Repository[] = [];
+  const lacking: ImageDestination[] = [];
   for (const repository of repositories) {
     const there =
       layer.descriptor && (await repository.hasBlob({ ...layer.descriptor, mediaType: MEDIA_TYPES[encoding] }));

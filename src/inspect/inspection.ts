@@ -12,7 +12,7 @@ import { isImageEntry, normalisePlatform } from '../oci/platform.ts';
 import type { StoredManifest } from '../oci/read-manifest.ts';
 import { platformText } from '../oci/system.ts';
 import { readConfig } from '../storage/read-config.ts';
-import type { Repository } from '../storage/repository.ts';
+import type { ImageSource } from '../storage/source.ts';
 
 export interface InspectedLayer {
   readonly digest: string;
@@ -44,20 +44,18 @@ export interface Inspection {
 }
 
 /** Reads an index or a single image with everything that can be said of it without its layers. Throws UserError. */
-export async function inspectImage(repository: Repository, reference: string): Promise<Inspection> {
-  const stored = await manifestOf(repository, reference);
-  const where = referenceText(repository.name, reference);
+export async function inspectImage(source: ImageSource, reference: string): Promise<Inspection> {
+  const stored = await manifestOf(source, reference);
+  const where = referenceText(source.name, reference);
   const common = { reference: where, mediaType: stored.mediaType, digest: stored.digest };
   if (!isIndexType(stored.mediaType)) {
-    const image = await inspectOne(repository, stored, where);
+    const image = await inspectOne(source, stored, where);
     return { ...common, annotations: image.annotations, images: [image.image] };
   }
   const index = parseJson(stored.bytes, indexSchema, where);
   const images: InspectedImage[] = [];
   for (const child of index.manifests.filter(isImageEntry)) {
-    images.push(
-      (await inspectOne(repository, await manifestOf(repository, child.digest), `${where}, ${child.digest}`)).image,
-    );
+    images.push((await inspectOne(source, await manifestOf(source, child.digest), `${where}, ${child.digest}`)).image);
   }
   return { ...common, annotations: index.annotations ?? {}, images };
 }
@@ -68,17 +66,17 @@ function referenceText(name: string, reference: string): string {
   return name.startsWith('docker://') ? `${name}@${reference}` : name;
 }
 
-async function manifestOf(repository: Repository, reference: string): Promise<StoredManifest> {
-  const stored = await repository.getManifest(reference);
+async function manifestOf(source: ImageSource, reference: string): Promise<StoredManifest> {
+  const stored = await source.getManifest(reference);
   if (stored) return stored;
-  throw new UserError('reference', `${repository.name} has no image ${reference}`, {
+  throw new UserError('reference', `${source.name} has no image ${reference}`, {
     hint: 'Check the name, and the tag or digest.',
   });
 }
 
-async function inspectOne(repository: Repository, stored: StoredManifest, where: string) {
+async function inspectOne(source: ImageSource, stored: StoredManifest, where: string) {
   const manifest = parseJson(stored.bytes, manifestSchema, where);
-  const config = await readConfig(repository, manifest.config, where);
+  const config = await readConfig(source, manifest.config, where);
   const history = layerHistory(config);
   const records = ownLayerRecords(manifest);
   const image: InspectedImage = {

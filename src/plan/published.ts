@@ -8,7 +8,7 @@ import type { Digest } from '../oci/digest.ts';
 import { indexSchema, manifestSchema } from '../oci/manifest.ts';
 import { isIndexType } from '../oci/media-type.ts';
 import { platformOf, SYSTEMS, type System } from '../oci/system.ts';
-import type { ImageSource } from '../storage/open.ts';
+import type { OpenedImage } from '../storage/source.ts';
 import { isContainer, type MissingSystem, type PlannedImage } from './plan.ts';
 
 /** Images that are asked for at once: enough to hide a registry's latency, too few for its rate limits. */
@@ -21,10 +21,10 @@ interface Live {
 }
 
 /** One request, whatever the number of systems; undefined where nothing is there. */
-async function readLive({ repository, reference }: ImageSource): Promise<Live | undefined> {
-  const stored = await repository.getManifest(reference);
+async function readLive({ source, reference }: OpenedImage): Promise<Live | undefined> {
+  const stored = await source.getManifest(reference);
   if (!stored) return undefined;
-  const where = `${repository.name}:${reference}`;
+  const where = `${source.name}:${reference}`;
   const named: readonly Pick<Descriptor, 'digest' | 'annotations' | 'platform'>[] = isIndexType(stored.mediaType)
     ? parseJson(stored.bytes, indexSchema, where).manifests
     : [{ annotations: parseJson(stored.bytes, manifestSchema, where).annotations, digest: stored.digest }];
@@ -68,7 +68,7 @@ export interface PublishedPlaces {
   /** Those of them that the publish will move. */
   readonly moved: readonly string[];
   /** Opens what is under a tag. */
-  open(reference: string): Promise<ImageSource>;
+  open(reference: string): Promise<OpenedImage>;
 }
 
 export interface MarkOptions {

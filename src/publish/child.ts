@@ -9,10 +9,9 @@ import { type ImageManifest, manifestSchema } from '../oci/manifest.ts';
 import { isForSystem } from '../oci/platform.ts';
 import type { StoredManifest } from '../oci/read-manifest.ts';
 import { platformOf, platformText, type System } from '../oci/system.ts';
-import { type Destination, parseDestination } from '../storage/destination.ts';
-import type { ImageSource } from '../storage/open.ts';
+import { type Location, parseLocation } from '../storage/location.ts';
 import { readConfig } from '../storage/read-config.ts';
-import type { Repository } from '../storage/repository.ts';
+import type { ImageSource, OpenedImage } from '../storage/source.ts';
 import type { TrialRecord } from '../test-run/trial.ts';
 import type { PublishedPart } from './part.ts';
 
@@ -22,7 +21,7 @@ export interface Child {
   readonly manifest: StoredManifest;
   readonly parsed: ImageManifest;
   /** Where what the destinations may lack can be read; undefined when it was built right into them. */
-  readonly source: { readonly layers: Repository; readonly rest: Repository } | undefined;
+  readonly source: { readonly layers: ImageSource; readonly rest: ImageSource } | undefined;
   /** Where it is published already: its layers are believed to be there as long as its manifest is. */
   readonly live: string | undefined;
   /** The job of the workflow that built it, where that is known. */
@@ -39,7 +38,7 @@ export interface Child {
  */
 export async function handedChild(
   handover: Handover,
-  openForReading: (destination: Destination) => Promise<ImageSource>,
+  openForReading: (destination: Location) => Promise<OpenedImage>,
 ): Promise<Child> {
   const { label, layout, manifest, origin } = handover;
   const { destination } = label;
@@ -49,7 +48,7 @@ export async function handedChild(
     const what = `holds an image for ${platformText(config)}, labelled ${label.system}`;
     throw new UserError('handover', `${origin} ${what}`, { hint: 'Run the build job again.' });
   }
-  const layers = destination === null ? layout : (await openForReading(parseDestination(destination))).repository;
+  const layers = destination === null ? layout : (await openForReading(parseLocation(destination))).source;
   return {
     system: label.system,
     manifest,
@@ -63,17 +62,17 @@ export async function handedChild(
 }
 
 /** A child that is published already. Throws UserError `handover` when it is gone, or is not what the plan says. */
-export async function publishedChild({ name, system, manifest, key, repository }: PublishedPart): Promise<Child> {
+export async function publishedChild({ name, system, manifest, key, source: from }: PublishedPart): Promise<Child> {
   const hint = 'Plan again, with `force` where the registry was cleaned, and build what is needed then.';
-  const stored = await repository.getManifest(manifest);
-  const where = `${repository.name}@${manifest}`;
+  const stored = await from.getManifest(manifest);
+  const where = `${from.name}@${manifest}`;
   if (!stored) throw new UserError('handover', `${where} is gone, the image ${name} for ${system}`, { hint });
   const parsed = parseManifest(stored, where);
   if (annotatedKey(parsed) !== key) {
     throw new UserError('handover', `${where} is not the image ${name} for ${system} that was planned`, { hint });
   }
-  const source = { layers: repository, rest: repository };
-  const live = repository.name;
+  const source = { layers: from, rest: from };
+  const live = from.name;
   return { system, manifest: stored, parsed, source, live, buildJob: undefined, tests: null, bytesSent: 0 };
 }
 

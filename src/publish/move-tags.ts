@@ -3,9 +3,10 @@ import type { Log } from '../core/log.ts';
 import { mapParallel } from '../core/parallel.ts';
 import { type Digest, isDigest } from '../oci/digest.ts';
 import type { StoredManifest } from '../oci/read-manifest.ts';
+import type { Repository } from '../storage/destination.ts';
 import { type ReadTag, readTagsOnce } from '../storage/read-tag.ts';
 import { statusOf } from '../storage/registry/failure.ts';
-import type { Repository } from '../storage/repository.ts';
+import type { ImageSource } from '../storage/source.ts';
 import { newerRun, type RunIdentity } from './newer-run.ts';
 import type { Target } from './target.ts';
 
@@ -33,7 +34,7 @@ export function lookAtTags(targets: readonly Target[], read: ReadTag, run?: RunI
 }
 
 async function meaningOf(
-  repository: Repository,
+  repository: ImageSource,
   tag: string,
   read: ReadTag,
 ): Promise<StoredManifest | 'none' | 'unknown'> {
@@ -47,7 +48,7 @@ async function meaningOf(
 }
 
 /**
- * Points every tag at the index and closes the destinations, in their order. A tag that means it already is left alone, so
+ * Points every tag at the index and commits the destinations, in their order. A tag that means it already is left alone, so
  * that tags which cannot be changed may be published again. At each destination those that exist come first: where one is
  * refused because it must not change, none that is new has appeared beside it. A tag that a newer run has moved is left alone
  * with a warning: a re-run of an old run must not take a branch back. Returns those that were left. Throws UserError that says what has moved
@@ -81,7 +82,7 @@ export async function moveTags(
       });
       moved.push(move);
     }
-    await repository.close();
+    await repository.commit();
   }
   return left;
 }

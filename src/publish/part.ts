@@ -9,7 +9,7 @@ import type { Nix } from '../nix/nix.ts';
 import { possibleSystems } from '../nix/search-places.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { System } from '../oci/system.ts';
-import type { Repository } from '../storage/repository.ts';
+import type { ImageSource } from '../storage/source.ts';
 
 interface Common {
   readonly name: string;
@@ -26,7 +26,7 @@ export interface PublishedPart extends Common {
   readonly kind: 'published';
   readonly manifest: Digest;
   readonly key: string;
-  readonly repository: Repository;
+  readonly source: ImageSource;
 }
 
 /** One platform's image to publish: handed over by a build job, published before, or still to be built here. */

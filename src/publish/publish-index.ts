@@ -10,8 +10,9 @@ import { ORIGIN_ANNOTATION } from '../oci/origin.ts';
 import type { StoredManifest } from '../oci/read-manifest.ts';
 import type { System } from '../oci/system.ts';
 import { copyBlob } from '../storage/copy.ts';
+import type { ImageDestination, Repository } from '../storage/destination.ts';
 import type { ReadTag } from '../storage/read-tag.ts';
-import type { Repository } from '../storage/repository.ts';
+import type { ImageSource } from '../storage/source.ts';
 import type { TrialRecord } from '../test-run/trial.ts';
 import { type Child, indexEntry } from './child.ts';
 import type { LiveIndex } from './live-index.ts';
@@ -58,7 +59,7 @@ export interface PublishOptions {
 /**
  * Assembles the index over `children`, brings everything to every target, reads back there what this run has only
  * believed, and only when all targets are right moves the tags that mean something else: in the targets' order, so those
- * that appear at their place only at `close` (archives) belong first. Throws UserError: up to the read-back no tag has
+ * that appear at their place only at `commit` (archives) belong first. Throws UserError: up to the read-back no tag has
  * moved anywhere; where a tag itself is refused, the error says which have.
  */
 export async function publishIndex(
@@ -118,7 +119,7 @@ function assembleIndex(children: readonly Child[]): StoredManifest {
   return { bytes, mediaType, digest: digestOf(bytes) };
 }
 
-async function bring(child: Child, to: Repository, signal: AbortSignal): Promise<void> {
+async function bring(child: Child, to: ImageDestination, signal: AbortSignal): Promise<void> {
   const { source, parsed } = child;
   if (!source || child.live === to.name) return;
   await mapParallel(parsed.layers, BLOBS_AT_ONCE, async (layer) => {
@@ -131,10 +132,10 @@ async function bring(child: Child, to: Repository, signal: AbortSignal): Promise
 }
 
 /** Whether a layer that a build job left in a registry is neither there nor here. */
-const isGone = async (layer: Descriptor, left: Repository, to: Repository): Promise<boolean> =>
+const isGone = async (layer: Descriptor, left: ImageSource, to: ImageDestination): Promise<boolean> =>
   !(await to.hasBlob(layer)) && (left.name === to.name || !(await left.hasBlob(layer)));
 
-function layersGone(child: Child, where: Repository): UserError {
+function layersGone(child: Child, where: ImageSource): UserError {
   const job = child.buildJob === undefined ? 'the build job' : `the build job \`${child.buildJob}\``;
   return new UserError('handover', `${where.name} has lost layers of the image for ${child.system}`, {
     hint: `Run ${job} for ${child.system} again, then this one. Registries that soon remove what no tag names keep it with \`staging-tag: true\`.`,
@@ -164,14 +165,14 @@ async function readBack(
   });
 }
 
-async function expect(digest: Digest, repository: Repository): Promise<void> {
+async function expect(digest: Digest, repository: ImageSource): Promise<void> {
   const found = await repository.getManifest(digest);
   if (found?.digest !== digest) throw new LostError(`manifest ${digest}`, repository);
 }
 
 /** A destination that took something and does not have it. */
 export class LostError extends UserError {
-  constructor(what: string, repository: Repository) {
+  constructor(what: string, repository: { readonly name: string }) {
     super('registry', `${repository.name} accepted ${what} but does not have it, or not in that size`, {
       hint: 'No tag was moved. Publish again with --no-reuse; if it stays so, the registry loses data or is being cleaned while it is written to.',
     });

@@ -1,13 +1,13 @@
 import { UserError } from '../core/error.ts';
 import { checkTag } from '../oci/reference.ts';
-import { type Destination, formatDestination } from '../storage/destination.ts';
-import { checkRefName } from '../storage/layout/layout.ts';
-import type { Repository } from '../storage/repository.ts';
+import type { Repository } from '../storage/destination.ts';
+import { checkRefName } from '../storage/layout/layout-repository.ts';
+import { formatLocation, type Location } from '../storage/location.ts';
 
 /** A place to publish to, and the tags to move there. */
 export interface Target {
   readonly repository: Repository;
-  readonly kind: Destination['kind'];
+  readonly kind: Location['kind'];
   readonly tags: readonly string[];
 }
 
@@ -19,7 +19,7 @@ const DEFAULT_TAG = 'latest';
  * definition's own, or `latest`. Throws UserError `reference` for a destination with a digest, and for a tag that is not
  * legal there (layouts and registries differ): before the work, and before another destination's tag has moved.
  */
-export function chooseTags(destination: Destination, asked: readonly string[], own: string | null): string[] {
+export function chooseTags(destination: Location, asked: readonly string[], own: string | null): string[] {
   if (destination.kind === 'registry' && destination.reference.digest) {
     throw new UserError('reference', `the destination names the digest ${destination.reference.digest}`, {
       hint: 'A digest follows from the content: name a tag, or none.',
@@ -37,10 +37,10 @@ export function chooseTags(destination: Destination, asked: readonly string[], o
 }
 
 /** Throws UserError `platforms` when a destination cannot hold that many platforms: better before the work than after. */
-export function checkRoom(destinations: readonly Destination[], platforms: number): void {
+export function checkRoom(destinations: readonly Location[], platforms: number): void {
   const archive = destinations.find((destination) => destination.kind === 'docker-archive');
   if (!archive || platforms === 1) return;
-  throw new UserError('platforms', `${formatDestination(archive)} holds one platform, and there are ${platforms}`, {
+  throw new UserError('platforms', `${formatLocation(archive)} holds one platform, and there are ${platforms}`, {
     hint: 'Choose one with --system, or write an oci-archive: instead.',
   });
 }
@@ -49,7 +49,7 @@ export function checkRoom(destinations: readonly Destination[], platforms: numbe
  * Files before registries, otherwise in the order given: a disk that is full must be noticed before a tag has moved that
  * others pull.
  */
-export const filesFirst = (destinations: readonly Destination[]): Destination[] => [
+export const filesFirst = (destinations: readonly Location[]): Location[] => [
   ...destinations.filter(({ kind }) => kind !== 'registry'),
   ...destinations.filter(({ kind }) => kind === 'registry'),
 ];
@@ -58,13 +58,13 @@ export const filesFirst = (destinations: readonly Destination[]): Destination[] 
  * Throws UserError `input` when two destinations would write the same archive under different names or formats: the last
  * one would win.
  */
-export function checkFiles(destinations: readonly Destination[]): void {
-  const byPath = new Map<string, Destination>();
+export function checkFiles(destinations: readonly Location[]): void {
+  const byPath = new Map<string, Location>();
   for (const destination of destinations) {
     if (destination.kind !== 'oci-archive' && destination.kind !== 'docker-archive') continue;
     const other = byPath.get(destination.path);
     if (other && archiveName(other) !== archiveName(destination)) {
-      throw new UserError('input', `${formatDestination(other)} and ${formatDestination(destination)} are one file`, {
+      throw new UserError('input', `${formatLocation(other)} and ${formatLocation(destination)} are one file`, {
         hint: 'Name a file for each.',
       });
     }
@@ -72,7 +72,7 @@ export function checkFiles(destinations: readonly Destination[]): void {
   }
 }
 
-const archiveName = (destination: Destination): string => {
+const archiveName = (destination: Location): string => {
   const reference = destination.kind === 'docker-archive' ? destination.reference : undefined;
   return [destination.kind, reference?.host, reference?.repository].join(' ');
 };

@@ -4,8 +4,9 @@ import { collect } from '../core/stream.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import { isIndexType, isManifestType } from '../oci/media-type.ts';
 import { parseManifest, type StoredManifest } from '../oci/read-manifest.ts';
-import type { Repository } from './repository.ts';
+import type { ImageDestination } from './destination.ts';
 import { sendBlob } from './send-blob.ts';
+import type { ImageSource } from './source.ts';
 
 /** What became of a blob: it was there, the registry took it over, or it was sent. */
 export type CopyOutcome = 'present' | 'mounted' | 'copied';
@@ -20,8 +21,8 @@ const DEPTH_LIMIT = 4;
 /** Reads the blob as it is sent, and once more where its upload breaks. */
 const stream = async (
   descriptor: Descriptor,
-  from: Repository,
-  to: Repository,
+  from: ImageSource,
+  to: ImageDestination,
   signal: AbortSignal | undefined,
 ): Promise<void> => {
   const read = async (sink: (chunk: Uint8Array) => Promise<void>): Promise<Descriptor> => {
@@ -37,8 +38,8 @@ const stream = async (
 /** Brings one blob from one repository to another, by the cheapest way there is; stops when `signal` fires. */
 export const copyBlob = async (
   descriptor: Descriptor,
-  from: Repository,
-  to: Repository,
+  from: ImageSource,
+  to: ImageDestination,
   signal?: AbortSignal,
 ): Promise<CopyOutcome> => {
   signal?.throwIfAborted();
@@ -49,7 +50,7 @@ export const copyBlob = async (
   return 'copied';
 };
 
-const getManifest = async (reference: string, from: Repository): Promise<StoredManifest> => {
+const getManifest = async (reference: string, from: ImageSource): Promise<StoredManifest> => {
   const manifest = await from.getManifest(reference);
   if (manifest !== undefined) return manifest;
   throw new UserError('registry', `${from.name} has no image ${reference}.`, {
@@ -71,8 +72,8 @@ const unique = (descriptors: readonly Descriptor[]): Descriptor[] => [
  */
 export const copyManifestTree = async (
   reference: string | StoredManifest,
-  from: Repository,
-  to: Repository,
+  from: ImageSource,
+  to: ImageDestination,
   depth: number = 0,
 ): Promise<StoredManifest> => {
   const manifest = typeof reference === 'string' ? await getManifest(reference, from) : reference;

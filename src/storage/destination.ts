@@ -1,95 +1,65 @@
 import { UserError } from '../core/error.ts';
-import { formatReference, parseReference, type Reference } from '../oci/reference.ts';
+import type { Descriptor } from '../oci/descriptor.ts';
+import type { StoredManifest } from '../oci/read-manifest.ts';
+import type { ImageSource } from './source.ts';
 
-/** A place that holds images, in skopeo's spelling. */
-export type Destination =
-  | { readonly kind: 'registry'; readonly reference: Reference }
-  | { readonly kind: 'oci' | 'oci-archive'; readonly path: string; readonly tag?: string }
-  | { readonly kind: 'docker-archive'; readonly path: string; readonly reference?: Reference };
+/**
+ * The upload of a blob ended before it was complete, and its bytes are gone: it takes the whole blob again. As it is, it
+ * says what happened.
+ */
+export class BrokenUpload extends UserError {
+  /** A writer for the same blob, when it is time for another try. Rejects with what happened when enough has been tried. */
+  readonly again: () => Promise<BlobWriter>;
 
-const ALLOWED =
-  'docker://REFERENCE, a plain REFERENCE, oci:DIR[:TAG], oci-archive:FILE[:TAG], docker-archive:FILE[:REFERENCE]';
-// Transports of skopeo and podman that a person may try here; as plain references they would name Docker Hub.
-const FOREIGN = [
-  'dir',
-  'docker-daemon',
-  'containers-storage',
-  'sif',
-  'ostree',
-  'tarball',
-  'atomic',
-  'nix',
-  'http',
-  'https',
-];
-// What skopeo accepts as org.opencontainers.image.ref.name: wider than a tag, so `oci:out:app:1` works.
-const REF_NAME = /^[A-Za-z0-9]+(?:(?:[-._:@+]|--)[A-Za-z0-9]+)*(?:\/[A-Za-z0-9]+(?:(?:[-._:@+]|--)[A-Za-z0-9]+)*)*$/;
-
-/** Whether a layout may hold an image under this name (image-spec, `annotations.md`, ref.name). */
-export const isRefName = (text: string): boolean => REF_NAME.test(text);
-
-const illegal = (value: string, what: string, hint: string): UserError =>
-  new UserError('reference', `The destination ${JSON.stringify(value)} is not legal: ${what}.`, { hint });
-
-/** skopeo splits at the first colon, so a path with a colon cannot be named; we do as it does. */
-const splitPath = (value: string, rest: string, kind: string): [string, string | undefined] => {
-  const colon = rest.indexOf(':');
-  const path = colon < 0 ? rest : rest.slice(0, colon);
-  const what = kind === 'oci' ? 'folder' : 'file';
-  if (path === '' || path.includes('\0'))
-    throw illegal(value, `the ${what} is missing`, `Write ${kind}:${what.toUpperCase()}.`);
-  return [path, colon < 0 ? undefined : rest.slice(colon + 1)];
-};
-
-const layoutDestination = (value: string, kind: 'oci' | 'oci-archive', rest: string): Destination => {
-  const [path, tag] = splitPath(value, rest, kind);
-  if (tag === undefined) return { kind, path };
-  if (isRefName(tag)) return { kind, path, tag };
-  throw illegal(
-    value,
-    `${JSON.stringify(tag)} is no tag`,
-    'What follows the first colon is the tag: letters and digits, with . _ - : @ + or / between them. A path cannot hold a colon.',
-  );
-};
-
-const dockerArchive = (value: string, rest: string): Destination => {
-  const [path, text] = splitPath(value, rest, 'docker-archive');
-  if (text === undefined) return { kind: 'docker-archive', path };
-  const reference = parseReference(text);
-  if (reference.digest !== undefined) {
-    throw illegal(value, 'an archive for docker cannot name a digest', 'Write docker-archive:FILE:name:tag.');
+  constructor({ code, message, hint, cause }: UserError, again: () => Promise<BlobWriter>) {
+    super(code, message, { ...(hint === undefined ? {} : { hint }), cause });
+    this.again = again;
   }
-  return { kind: 'docker-archive', path, reference };
-};
+}
 
-/** Parses where to write or read an image. Throws UserError `reference`. */
-export const parseDestination = (value: string): Destination => {
-  const [, transport, rest = ''] = /^([a-z][a-z0-9-]*):(.*)$/s.exec(value) ?? [];
-  // Without the slashes it is an image of Docker Hub, such as docker:dind.
-  if (transport === 'docker' && rest.startsWith('//')) {
-    return { kind: 'registry', reference: parseReference(rest.slice(2)) };
-  }
-  if (transport === 'oci' || transport === 'oci-archive') return layoutDestination(value, transport, rest);
-  if (transport === 'docker-archive') return dockerArchive(value, rest);
-  if (transport !== undefined && (FOREIGN.includes(transport) || rest.startsWith('/'))) {
-    throw illegal(value, `${transport}: is no transport known here`, `Allowed are ${ALLOWED}.`);
-  }
-  return { kind: 'registry', reference: parseReference(value) };
-};
+/**
+ * A blob whose digest is known only at its end. Exactly one of `commit` and `abort` ends it, or a BrokenUpload that one of
+ * its methods throws (`sendBlob` knows what to do then).
+ */
+export interface BlobWriter {
+  /** Takes the next bytes; resolves when more may come (back-pressure). The chunk may be reused afterwards. */
+  write(chunk: Uint8Array): Promise<void>;
+  /** Stores the blob under its digest. Throws UserError `digest` when the bytes do not match. */
+  commit(descriptor: Descriptor): Promise<void>;
+  /** Forgets what was written. Never throws. */
+  abort(): Promise<void>;
+}
 
-/** Parses where in a registry an image goes. Throws UserError `reference`, for layouts and archives too. */
-export const parseRegistryDestination = (value: string): Destination & { kind: 'registry' } => {
-  const destination = parseDestination(value);
-  if (destination.kind === 'registry') return destination;
-  throw illegal(value, 'it is no registry', 'Write docker://REFERENCE or a plain reference, such as ghcr.io/org/app.');
-};
+/**
+ * A place that images are written to: a repository of a registry, an OCI layout or an archive. All behave alike, so code
+ * above never asks which it holds. Methods throw UserError (`registry`, `credentials`, `file`, `digest`).
+ */
+export interface ImageDestination {
+  /** As a person writes it, with its transport and without tag: `docker://ghcr.io/org/app`, `oci:out`. */
+  readonly name: string;
+  /** Bytes of blobs that were really sent or written so far (not those found there or mounted). */
+  readonly bytesSent: number;
+  /** Whether a blob is there; `fresh` asks the place again although it said so, or took the blob, before. */
+  hasBlob(descriptor: Descriptor, options?: { readonly fresh: boolean }): Promise<boolean>;
+  /** Stores a small blob that is at hand, unless it is there already. */
+  putBlob(descriptor: Descriptor, bytes: Uint8Array): Promise<void>;
+  openBlob(): Promise<BlobWriter>;
+  /** Has the place copy a blob from `source` by itself, without reading it here; false when it cannot do that. */
+  mountBlob(descriptor: Descriptor, source: ImageSource): Promise<boolean>;
+  /** Stores a manifest under its digest only: nothing that a person pulls by tag changes. */
+  putManifest(manifest: StoredManifest): Promise<void>;
+  /** Points a tag at a stored manifest. `annotations` are kept where the place has room for them (layouts). */
+  tag(tag: string, manifest: StoredManifest, annotations?: Readonly<Record<string, string>>): Promise<void>;
+  /** Makes everything durable. Archives appear at their place only now. */
+  commit(): Promise<void>;
+  /** Gives up: removes temporary files. What was under a tag before is still there. Never throws. */
+  abandon(): Promise<void>;
+}
 
-/** As a person writes it; `parseDestination` reads it back. */
-export const formatDestination = (destination: Destination): string => {
-  if (destination.kind === 'registry') return `docker://${formatReference(destination.reference)}`;
-  const name =
-    destination.kind === 'docker-archive'
-      ? destination.reference && formatReference(destination.reference)
-      : destination.tag;
-  return `${destination.kind}:${destination.path}${name === undefined ? '' : `:${name}`}`;
-};
+/**
+ * A place that is written to and can be read meanwhile: what a publish looks up, copies from one destination to the next
+ * and reads back. `close` gives up what was not committed.
+ */
+export interface Repository extends ImageSource, ImageDestination {
+  hasBlob(descriptor: Descriptor, options?: { readonly fresh: boolean }): Promise<boolean>;
+}

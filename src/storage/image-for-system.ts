@@ -6,7 +6,7 @@ import { isForSystem, isImageEntry, normalisePlatform } from '../oci/platform.ts
 import type { StoredManifest } from '../oci/read-manifest.ts';
 import { platformText, type System } from '../oci/system.ts';
 import { readConfig } from './read-config.ts';
-import type { Repository } from './repository.ts';
+import type { ImageSource } from './source.ts';
 
 /** Indexes of indexes come from `docker save`; deeper ones are an attack. */
 const DEPTH_LIMIT = 4;
@@ -21,27 +21,27 @@ export interface ImageForSystem {
 
 /**
  * The manifest for `system` in an index, or in an index within it. An entry that does not name its platform is for the one
- * that its config names. A single image is returned as it is. Throws UserError as the repository does.
+ * that its config names. A single image is returned as it is. Throws UserError as the source does.
  */
 export async function imageForSystem(
-  repository: Repository,
+  source: ImageSource,
   stored: StoredManifest,
   system: System,
   depth: number = 0,
 ): Promise<ImageForSystem> {
   if (isManifestType(stored.mediaType)) return { manifest: stored, platforms: [] };
   if (!isIndexType(stored.mediaType) || depth > DEPTH_LIMIT) return { manifest: undefined, platforms: [] };
-  const { manifests } = parseJson(stored.bytes, indexSchema, `${repository.name} ${stored.digest}`);
+  const { manifests } = parseJson(stored.bytes, indexSchema, `${source.name} ${stored.digest}`);
   const images = manifests.filter(isImageEntry);
   const platforms = images.flatMap(({ platform }) => (platform ? [textOf(platform)] : []));
   for (const entry of images.filter(({ platform }) => platform && isForSystem(platform, system))) {
-    const child = await repository.getManifest(entry.digest);
+    const child = await source.getManifest(entry.digest);
     // An archive of one platform may hold the index of all.
-    const found = child && (await imageForSystem(repository, child, system, depth + 1)).manifest;
+    const found = child && (await imageForSystem(source, child, system, depth + 1)).manifest;
     if (found) return { manifest: found, platforms };
   }
   for (const entry of images.filter(({ platform }) => platform === undefined)) {
-    const found = await unnamed(repository, entry, system, depth);
+    const found = await unnamed(source, entry, system, depth);
     platforms.push(...found.platforms);
     if (found.manifest) return { manifest: found.manifest, platforms };
   }
@@ -49,17 +49,17 @@ export async function imageForSystem(
 }
 
 async function unnamed(
-  repository: Repository,
+  source: ImageSource,
   { digest }: Descriptor,
   system: System,
   depth: number,
 ): Promise<ImageForSystem> {
-  const child = await repository.getManifest(digest);
+  const child = await source.getManifest(digest);
   if (!child) return { manifest: undefined, platforms: [] };
-  if (!isManifestType(child.mediaType)) return imageForSystem(repository, child, system, depth + 1);
-  const where = `${repository.name} ${digest}`;
+  if (!isManifestType(child.mediaType)) return imageForSystem(source, child, system, depth + 1);
+  const where = `${source.name} ${digest}`;
   const { config } = parseJson(child.bytes, manifestSchema, where);
-  const platform = await readConfig(repository, config, where);
+  const platform = await readConfig(source, config, where);
   return { manifest: isForSystem(platform, system) ? child : undefined, platforms: [textOf(platform)] };
 }
 

@@ -1,17 +1,25 @@
+import { stat } from 'node:fs/promises';
+import { UserError } from '../core/error.ts';
+import { withFileErrors } from '../core/file-error.ts';
 import type { Log } from '../core/log.ts';
 import type { Clock, RetryPolicy } from '../core/retry.ts';
+import { MANIFEST_LIMIT } from '../oci/read-manifest.ts';
 import { formatReference, type Reference } from '../oci/reference.ts';
+import type { ArchiveIndex } from '../tar/index.ts';
 import { openArchive } from './archive/archive-source.ts';
 import { createDockerArchive } from './archive/docker-archive.ts';
 import { readDockerArchive } from './archive/docker-archive-reader.ts';
 import { createOciArchive, readOciArchive } from './archive/oci-archive.ts';
-import { type Destination, formatDestination } from './destination.ts';
-import { openLayoutRepository } from './layout/layout.ts';
+import type { Repository } from './destination.ts';
+import { parseLayoutIndex } from './layout/layout-index.ts';
+import { LayoutRepository } from './layout/layout-repository.ts';
+import { LayoutSource } from './layout/layout-source.ts';
+import { formatLocation, type Location } from './location.ts';
 import type { Keychain } from './registry/auth/credential.ts';
 import type { Hosts } from './registry/hosts.ts';
 import { openRegistryRepository, type RegistryRepository } from './registry/registry-repository.ts';
 import type { Fetch } from './registry/transport.ts';
-import type { Repository } from './repository.ts';
+import type { FileSource, OpenedImage } from './source.ts';
 
 /** What repositories need from the world. */
 export interface RepositoryDeps {
@@ -35,57 +43,103 @@ const openRegistry = (reference: Reference, mode: 'read' | 'write', deps: Reposi
   openRegistryRepository({ ...deps, reference, mode });
 
 /**
- * Opens a place to write to. Layouts are added to; archives are made anew and appear at `close`.
- * `imageName` names the image in a docker-archive whose destination does not.
+ * Opens a place to write to. Layouts are added to; archives are made anew and appear at `commit`.
+ * `imageName` names the image in a docker-archive whose location does not.
  */
-export const openRepository = (destination: Destination, deps: RepositoryDeps, imageName?: Reference): Repository => {
-  switch (destination.kind) {
+export const openRepository = (location: Location, deps: RepositoryDeps, imageName?: Reference): Repository => {
+  switch (location.kind) {
     case 'registry':
-      return openRegistry(destination.reference, 'write', deps);
+      return openRegistry(location.reference, 'write', deps);
     case 'oci':
-      return openLayoutRepository(destination.path, 'write', deps);
+      return new LayoutRepository(location.path, deps);
     case 'oci-archive':
-      return createOciArchive(destination.path);
+      return createOciArchive(location.path);
     case 'docker-archive':
-      return createDockerArchive(destination.path, destination.reference ?? imageName);
+      return createDockerArchive(location.path, location.reference ?? imageName);
   }
 };
-
-/** An image to read: where it is, and the tag or digest it has there. */
-export interface ImageSource {
-  readonly repository: Repository;
-  readonly reference: string;
-}
 
 /**
  * Opens a place to read from and settles which image is meant: the digest or tag that was written, `latest` in a
  * registry, the only image of a layout or archive. Throws UserError `file` or `reference`.
  */
-export const openSource = async (destination: Destination, deps: RepositoryDeps): Promise<ImageSource> => {
-  if (destination.kind === 'registry') {
-    const { reference } = destination;
+export const openSource = async (location: Location, deps: RepositoryDeps): Promise<OpenedImage> => {
+  if (location.kind === 'registry') {
+    const { reference } = location;
     return {
-      repository: openRegistry(reference, 'read', deps),
+      source: openRegistry(reference, 'read', deps),
       reference: reference.digest ?? reference.tag ?? 'latest',
     };
   }
-  if (destination.kind === 'oci') {
-    const repository = openLayoutRepository(destination.path, 'read');
-    return { repository, reference: destination.tag ?? (await repository.soleImage()) };
-  }
-  deps.log.debug(`reading ${formatDestination(destination)}`);
-  const archive = await openArchive(destination.path, deps.temporaryFolder, deps.signal);
+  const named = nameIn(location);
+  if (location.kind === 'oci') return imageIn(new LayoutSource(location.path), named);
+  const { path, kind } = location;
+  deps.log.debug(`reading ${formatLocation(location)}`);
+  return inArchive(path, deps.temporaryFolder, deps.signal, async (archive) =>
+    imageIn(await readArchive(archive, kind), named),
+  );
+};
+
+const nameIn = (location: Exclude<Location, { kind: 'registry' }>): string | undefined =>
+  location.kind === 'docker-archive' ? location.reference && formatReference(location.reference) : location.tag;
+
+const imageIn = async (source: FileSource, named: string | undefined): Promise<OpenedImage> => ({
+  source,
+  reference: named ?? (await source.soleImage()),
+});
+
+/** How an archive says what is in it. */
+export type ArchiveKind = 'oci-archive' | 'docker-archive';
+
+/**
+ * What to read an archive as. `docker save` writes both kinds into one file: the layout then, which has the manifests and
+ * all platforms, unless it is empty. Throws UserError `file` where it is neither.
+ */
+export async function archiveKind(archive: ArchiveIndex): Promise<ArchiveKind> {
+  const isDocker = archive.find('manifest.json') !== undefined;
+  const isLayout = archive.find('oci-layout') !== undefined;
+  if (isLayout && (!isDocker || (await holdsImages(archive)))) return 'oci-archive';
+  if (isDocker) return 'docker-archive';
+  throw new UserError('file', `${archive.path} holds no image: it has neither manifest.json nor oci-layout`, {
+    hint: 'An image is an archive as docker save writes it, or an OCI layout.',
+  });
+}
+
+async function holdsImages(archive: ArchiveIndex): Promise<boolean> {
+  if (archive.find('index.json') === undefined) return false;
+  const text = (await archive.readSmall('index.json', MANIFEST_LIMIT)).toString('utf8');
+  const { manifests } = parseLayoutIndex(text, `${archive.path} (index.json)`);
+  return manifests.length > 0;
+}
+
+/**
+ * Opens the image in a file or folder, whatever kind it is: an archive of Docker's or OCI's kind, packed or not, or an OCI
+ * layout. Throws UserError `file` for what is none, `reference` for several images among which the platform does not
+ * choose. `temporaryFolder` is where a compressed archive is unpacked.
+ */
+export async function openImageFile(path: string, temporaryFolder: string, signal?: AbortSignal): Promise<OpenedImage> {
+  const { isFolder } = await withFileErrors(path, 'read', async () => ({ isFolder: (await stat(path)).isDirectory() }));
+  if (isFolder) return imageIn(new LayoutSource(path), undefined);
+  return inArchive(path, temporaryFolder, signal, async (archive) =>
+    imageIn(await readArchive(archive, await archiveKind(archive)), undefined),
+  );
+}
+
+const readArchive = (archive: ArchiveIndex, kind: ArchiveKind): Promise<FileSource> =>
+  kind === 'oci-archive' ? readOciArchive(archive) : readDockerArchive(archive);
+
+/** Opens an archive for `work`, whose result holds it; it is closed when `work` fails. */
+async function inArchive<T>(
+  path: string,
+  temporaryFolder: string,
+  signal: AbortSignal | undefined,
+  work: (archive: ArchiveIndex) => Promise<T>,
+): Promise<T> {
+  const archive = await openArchive(path, temporaryFolder, signal);
   try {
-    const repository = await (destination.kind === 'oci-archive'
-      ? readOciArchive(archive)
-      : readDockerArchive(archive));
-    const named =
-      destination.kind === 'docker-archive'
-        ? destination.reference && formatReference(destination.reference)
-        : destination.tag;
-    return { repository, reference: named ?? (await repository.soleImage()) };
+    return await work(archive);
   } catch (error) {
     await archive.close();
     throw error;
   }
-};
+}

@@ -2,13 +2,13 @@ import { parseJson } from '../core/decode-json.ts';
 import { collect } from '../core/stream.ts';
 import { type ImageConfig, imageConfigSchema } from '../oci/config.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
-import type { Repository } from './repository.ts';
+import type { ImageSource } from './source.ts';
 
 /** Bytes; far more than any config holds (the largest seen are under 1 MiB), so that a lying size cannot fill the memory. */
 const CONFIG_LIMIT = 8 * 1024 * 1024;
 
-/** The config of an image, whoever made it. Throws UserError `registry` when it is none, and as the repository does. */
-export async function readConfig(repository: Repository, config: Descriptor, where: string): Promise<ImageConfig> {
-  const bytes = await collect(repository.readBlob(config), CONFIG_LIMIT);
+/** The config of an image, whoever made it. Throws UserError `registry` when it is none, and as the source does. */
+export async function readConfig(source: ImageSource, config: Descriptor, where: string): Promise<ImageConfig> {
+  const bytes = await collect(source.readBlob(config), CONFIG_LIMIT);
   return parseJson(bytes, imageConfigSchema, `${where}, its config`);
 }

@@ -1,7 +1,7 @@
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import { digestMismatch } from '../oci/digest-check.ts';
-import { type BlobWriter, BrokenUpload, type Repository } from './repository.ts';
+import { type BlobWriter, BrokenUpload, type ImageDestination } from './destination.ts';
 
 /** Passes the bytes of a blob to `sink`, from the first to the last; called again, and must do the same, when an upload broke. */
 export type MakeBlob<T> = (sink: (chunk: Uint8Array) => Promise<void>) => Promise<T>;
@@ -13,28 +13,28 @@ export interface MadeBlob {
   readonly size: number;
 }
 
-/** One repository's part of a blob that goes to several. */
+/** One destination's part of a blob that goes to several. */
 interface Lane {
   readonly writer: BlobWriter;
   broken?: BrokenUpload;
 }
 
 /**
- * Writes one blob, made once, into every repository. Where an upload breaks, the others go on, and the blob is made again
+ * Writes one blob, made once, into every destination. Where an upload breaks, the others go on, and the blob is made again
  * for that one. Either all have the blob in the end, or the call rejects and none was left half-written. `committed` is
  * called once, when the first of them have it: what is sent need not be sent again, whatever the others do. Throws UserError
  * `digest` when the blob comes out otherwise the second time.
  */
 export async function sendBlob<T extends MadeBlob>(
   make: MakeBlob<T>,
-  repositories: readonly Repository[],
+  destinations: readonly ImageDestination[],
   committed: (made: T) => Promise<void> = async () => {},
 ): Promise<T> {
   let lanes: Lane[] = [];
   let first: Descriptor | undefined;
   let isCommitted = false;
   try {
-    for (const repository of repositories) lanes.push({ writer: await repository.openBlob() });
+    for (const destination of destinations) lanes.push({ writer: await destination.openBlob() });
     for (;;) {
       const made = await makeFor(lanes, make);
       if (made !== undefined) {

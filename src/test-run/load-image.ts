@@ -5,7 +5,7 @@ import type { StoredManifest } from '../oci/read-manifest.ts';
 import type { System } from '../oci/system.ts';
 import { createDockerArchive } from '../storage/archive/docker-archive.ts';
 import { copyManifestTree } from '../storage/copy.ts';
-import type { Repository } from '../storage/repository.ts';
+import type { ImageSource } from '../storage/source.ts';
 import { callRuntime, type Runtime, removeImage } from './runtime.ts';
 
 /** An image as it stands where the build put it. */
@@ -13,7 +13,7 @@ export interface ImageToTry {
   readonly system: System;
   readonly manifest: StoredManifest;
   /** Where its blobs are; those of a registry are fetched by digest, with the credentials of the build. */
-  readonly repository: Repository;
+  readonly repository: ImageSource;
 }
 
 /**
@@ -40,12 +40,12 @@ export async function withLoadedImage<T>(
   }
 }
 
-async function writeArchive(file: string, name: string, manifest: StoredManifest, from: Repository): Promise<void> {
+async function writeArchive(file: string, name: string, manifest: StoredManifest, from: ImageSource): Promise<void> {
   const archive = createDockerArchive(file, undefined);
   try {
     await copyManifestTree(manifest, from, archive);
     await archive.tag(name, manifest);
-    await archive.close();
+    await archive.commit();
   } catch (error) {
     await archive.abandon();
     throw error;

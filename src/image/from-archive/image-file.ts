@@ -9,10 +9,10 @@ import { isSameReference } from '../../oci/reference.ts';
 import type { System } from '../../oci/system.ts';
 import { openArchive } from '../../storage/archive/archive-source.ts';
 import { readDockerArchive } from '../../storage/archive/docker-archive-reader.ts';
-import { archiveKind } from '../../storage/image-file.ts';
 import { namesIn, REF_NAME } from '../../storage/layout/layout-index.ts';
-import { type LayoutSource, layoutInArchive, openLayoutSource } from '../../storage/layout-source.ts';
-import type { Repository } from '../../storage/repository.ts';
+import { type LayoutEntries, layoutEntriesIn, openLayoutEntries } from '../../storage/layout-entries.ts';
+import { archiveKind } from '../../storage/open.ts';
+import type { ImageSource } from '../../storage/source.ts';
 import type { ArchiveIndex } from '../../tar/index.ts';
 import { type BaseImage, readImage } from '../base-image.ts';
 import type { ForeignImage } from '../foreign-image.ts';
@@ -22,7 +22,7 @@ const CONFIG_LIMIT = 8 * 1024 * 1024;
 
 /** An image in an opened place: the repository, and the tag or digest under which it stands there. */
 interface Found {
-  readonly repository: Repository;
+  readonly repository: ImageSource;
   readonly reference: string;
   /** Whether blobs were hashed when they were found: layouts only name digests. */
   readonly hashed: boolean;
@@ -37,7 +37,7 @@ export const openImageFile = async (
 ): Promise<ForeignImage> => {
   const path = pathInStore(foreign.outPath);
   if ((await stat(path)).isDirectory()) {
-    return imageOf(inLayout(await openLayoutSource(path, tempDir), path, foreign, system), path, system);
+    return imageOf(inLayout(await openLayoutEntries(path, tempDir), path, foreign, system), path, system);
   }
   return openImageArchive(await openArchive(path, tempDir, signal), foreign, system);
 };
@@ -60,7 +60,7 @@ const inArchive = async (archive: ArchiveIndex, foreign: Foreign, system: System
   if ((await archiveKind(archive)) === 'docker-archive') {
     return inDockerArchive(await readDockerArchive(archive), foreign);
   }
-  return inLayout(await layoutInArchive(archive), archive.path, foreign, system);
+  return inLayout(await layoutEntriesIn(archive), archive.path, foreign, system);
 };
 
 /** Docker's archives may hold several images; the one that the derivation names is meant then. */
@@ -86,7 +86,7 @@ const unclear =
 
 /** The only entry of a layout's index, or the one under the image's name, or the only one of those for the platform. */
 const inLayout = (
-  { repository, entries, whole }: LayoutSource,
+  { source: repository, entries, whole }: LayoutEntries,
   where: string,
   foreign: Foreign,
   system: System,
@@ -137,7 +137,7 @@ const imageOf = async (
       close: () => repository.close(),
     };
   } catch (error) {
-    await repository.abandon();
+    await repository.close().catch(() => undefined);
     throw error;
   }
 };

@@ -6,9 +6,9 @@ import { withGcRoots } from '../../nix/gc-roots.ts';
 import type { Nix } from '../../nix/nix.ts';
 import type { Origin } from '../../oci/origin.ts';
 import type { System } from '../../oci/system.ts';
-import type { Destination } from '../../storage/destination.ts';
-import type { ImageSource } from '../../storage/open.ts';
-import type { Repository } from '../../storage/repository.ts';
+import type { Repository } from '../../storage/destination.ts';
+import type { Location } from '../../storage/location.ts';
+import type { OpenedImage } from '../../storage/source.ts';
 import { type BuiltImage, buildImage } from '../build-image.ts';
 import type { Journal } from '../journal.ts';
 import type { LayerTools } from '../layer-tools.ts';
@@ -32,7 +32,7 @@ export interface BuildJob {
 export interface BuildTools {
   readonly nix: Nix;
   readonly exec: Exec;
-  readonly openForReading: (destination: Destination) => Promise<ImageSource>;
+  readonly openForReading: (destination: Location) => Promise<OpenedImage>;
   readonly tempDir: string;
   readonly openWriter: () => LayerWriter;
   readonly log: Log;

@@ -2,14 +2,14 @@ import { UserError } from '../../core/error.ts';
 import type { Definition } from '../../definition/definition.ts';
 import { pathInStore } from '../../layer/inside-store.ts';
 import type { System } from '../../oci/system.ts';
-import { type Destination, formatDestination, parseDestination } from '../../storage/destination.ts';
-import { openImageFile } from '../../storage/image-file.ts';
-import type { ImageSource } from '../../storage/open.ts';
+import { formatLocation, type Location, parseLocation } from '../../storage/location.ts';
+import { openImageFile } from '../../storage/open.ts';
+import type { OpenedImage } from '../../storage/source.ts';
 import { type BaseImage, readBase } from '../base-image.ts';
 
 /** What opening a base asks of the world. */
 export interface BaseTools {
-  readonly openForReading: (destination: Destination) => Promise<ImageSource>;
+  readonly openForReading: (destination: Location) => Promise<OpenedImage>;
   /** Where a compressed archive is unpacked. */
   readonly tempDir: string;
   readonly signal: AbortSignal;
@@ -22,17 +22,17 @@ export async function openBase(
   tools: BaseTools,
 ): Promise<BaseImage | undefined> {
   if (definition.fromImage === null) return undefined;
-  const { repository, reference } = await openBaseSource(definition.fromImage, tools);
-  return readBase(repository, reference, system);
+  const { source, reference } = await openBaseSource(definition.fromImage, tools);
+  return readBase(source, reference, system);
 }
 
 /**
  * Opens what a definition's `fromImage` names: an image of a registry by digest (a tag would make another image of the
  * same definition tomorrow), or an archive or layout in the store. Throws UserError `definition`, `reference`, `file`.
  */
-async function openBaseSource(fromImage: string, tools: BaseTools): Promise<ImageSource> {
+async function openBaseSource(fromImage: string, tools: BaseTools): Promise<OpenedImage> {
   if (fromImage.startsWith('/nix/store/')) return openImageFile(pathInStore(fromImage), tools.tempDir, tools.signal);
-  const destination = parseDestination(fromImage);
+  const destination = parseLocation(fromImage);
   if (destination.kind === 'registry' && destination.reference.digest) return tools.openForReading(destination);
   if (destination.kind !== 'registry') {
     throw new UserError('definition', `fromImage: ${fromImage} is not in the Nix store`, {
@@ -40,6 +40,6 @@ async function openBaseSource(fromImage: string, tools: BaseTools): Promise<Imag
     });
   }
   throw new UserError('definition', `fromImage: ${fromImage} names no digest`, {
-    hint: `nix-images inspect ${formatDestination(destination)} prints the digest; write it as NAME@sha256:...`,
+    hint: `nix-images inspect ${formatLocation(destination)} prints the digest; write it as NAME@sha256:...`,
   });
 }

@@ -4,9 +4,9 @@ import { UserError } from '../../core/error.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
 import { checkBytes, DigestCheck } from '../../oci/digest-check.ts';
 import type { Slice } from '../../tar/index.ts';
+import type { BlobWriter } from '../destination.ts';
 import { holdsBlob, readFileBlob } from '../file-blob.ts';
 import { blobName } from '../layout/layout-folder.ts';
-import type { BlobWriter } from '../repository.ts';
 import type { ArchiveFile, ArchiveSlot } from './archive-file.ts';
 
 // Blobs up to this size wait for their digest in memory, so that several can be written at once.

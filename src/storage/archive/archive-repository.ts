@@ -1,6 +1,6 @@
 import type { Descriptor } from '../../oci/descriptor.ts';
 import { descriptorOf, type StoredManifest } from '../../oci/read-manifest.ts';
-import type { BlobWriter, Repository } from '../repository.ts';
+import type { BlobWriter, Repository } from '../destination.ts';
 import { ArchiveBlobs } from './archive-blobs.ts';
 import { ArchiveFile } from './archive-file.ts';
 
@@ -33,7 +33,7 @@ interface Opened {
   readonly blobs: ArchiveBlobs;
 }
 
-/** An archive that is being written, in one pass and without copies of blobs; it appears at `close`. */
+/** An archive that is being written, in one pass and without copies of blobs; it appears at `commit`. */
 export class ArchiveRepository implements Repository {
   readonly name: string;
   readonly #path: string;
@@ -93,7 +93,7 @@ export class ArchiveRepository implements Repository {
     this.#tags.set(tag, { manifest, annotations });
   }
 
-  async close(): Promise<void> {
+  async commit(): Promise<void> {
     if (this.#opened === undefined) return;
     const { file } = await this.#opened;
     try {
@@ -111,6 +111,10 @@ export class ArchiveRepository implements Repository {
     this.#opened = undefined;
     await opened?.blobs.abandon();
     await opened?.file.abandon();
+  }
+
+  close(): Promise<void> {
+    return this.abandon();
   }
 
   #state(): ArchiveState {

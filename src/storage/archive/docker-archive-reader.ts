@@ -11,7 +11,7 @@ import { descriptorOf, MANIFEST_LIMIT, type StoredManifest } from '../../oci/rea
 import { isSameReference } from '../../oci/reference.ts';
 import type { ArchiveIndex, Slice } from '../../tar/index.ts';
 import { readFileBlob, readSlice } from '../file-blob.ts';
-import { type ReadableImages, ReadOnlyRepository } from '../read-only-repository.ts';
+import type { FileSource } from '../source.ts';
 
 const entrySchema = z.looseObject({
   Config: z.string().min(1),
@@ -49,7 +49,7 @@ const isNamed = (repoTag: string, reference: string): boolean => {
   return reference.includes(':') && isSameReference(repoTag, reference);
 };
 
-class DockerArchiveImages implements ReadableImages {
+class DockerArchiveSource implements FileSource {
   readonly name: string;
   readonly #archive: ArchiveIndex;
   readonly #entries: readonly Entry[];
@@ -210,8 +210,8 @@ class DockerArchiveImages implements ReadableImages {
 }
 
 /** Reads what docker save, podman save, skopeo or dockerTools wrote. Throws UserError `file` when it is none. */
-export const readDockerArchive = async (archive: ArchiveIndex): Promise<ReadOnlyRepository> => {
+export const readDockerArchive = async (archive: ArchiveIndex): Promise<FileSource> => {
   const bytes = await archive.readSmall('manifest.json', MANIFEST_LIMIT);
   const entries = parseJson(listSchema, bytes, `${archive.path} (manifest.json)`);
-  return new ReadOnlyRepository(new DockerArchiveImages(archive, entries));
+  return new DockerArchiveSource(archive, entries);
 };

@@ -2,8 +2,8 @@ import { UserError } from '../../core/error.ts';
 import { isImageEntry } from '../../oci/platform.ts';
 import { type ManifestContent, parseManifest, type StoredManifest } from '../../oci/read-manifest.ts';
 import { checkTag, familiarReference, parseReference, type Reference } from '../../oci/reference.ts';
+import type { Repository } from '../destination.ts';
 import { blobName } from '../layout/layout-folder.ts';
-import type { Repository } from '../repository.ts';
 import { type ArchiveFormat, ArchiveRepository, type ArchiveState } from './archive-repository.ts';
 
 type ImageContent = Extract<ManifestContent, { kind: 'image' }>;

@@ -3,8 +3,8 @@ import type { Descriptor } from '../../oci/descriptor.ts';
 import { isDigest } from '../../oci/digest.ts';
 import { descriptorOf, MANIFEST_LIMIT, readManifest, type StoredManifest } from '../../oci/read-manifest.ts';
 import type { ArchiveIndex } from '../../tar/index.ts';
+import type { Repository } from '../destination.ts';
 import { readFileBlob } from '../file-blob.ts';
-import { checkRefName } from '../layout/layout.ts';
 import { blobName } from '../layout/layout-folder.ts';
 import {
   checkLayoutMarker,
@@ -18,8 +18,8 @@ import {
   soleDigest,
   withName,
 } from '../layout/layout-index.ts';
-import { type ReadableImages, ReadOnlyRepository } from '../read-only-repository.ts';
-import type { Repository } from '../repository.ts';
+import { checkRefName } from '../layout/layout-repository.ts';
+import type { FileSource } from '../source.ts';
 import { type ArchiveFormat, ArchiveRepository } from './archive-repository.ts';
 
 const FORMAT: ArchiveFormat = {
@@ -40,7 +40,7 @@ const FORMAT: ArchiveFormat = {
 /** Writes an OCI layout as one tar file. */
 export const createOciArchive = (path: string): Repository => new ArchiveRepository(path, FORMAT);
 
-class OciArchiveImages implements ReadableImages {
+class OciArchiveSource implements FileSource {
   readonly name: string;
   readonly #archive: ArchiveIndex;
   readonly #index: LayoutIndex;
@@ -86,9 +86,9 @@ class OciArchiveImages implements ReadableImages {
 }
 
 /** Reads an OCI layout out of a tar file. Throws UserError `file` when the archive is none. */
-export const readOciArchive = async (archive: ArchiveIndex): Promise<ReadOnlyRepository> => {
+export const readOciArchive = async (archive: ArchiveIndex): Promise<FileSource> => {
   const read = async (name: string) => (await archive.readSmall(name, MANIFEST_LIMIT)).toString('utf8');
   checkLayoutMarker(await read('oci-layout'), `${archive.path} (oci-layout)`);
   const index = parseLayoutIndex(await read('index.json'), `${archive.path} (index.json)`);
-  return new ReadOnlyRepository(new OciArchiveImages(archive, index));
+  return new OciArchiveSource(archive, index);
 };

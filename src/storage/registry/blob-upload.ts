@@ -5,7 +5,7 @@ import { UserError } from '../../core/error.ts';
 import { backoff, sleep } from '../../core/retry.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
 import { digestMismatch } from '../../oci/digest-check.ts';
-import { type BlobWriter, BrokenUpload } from '../repository.ts';
+import { type BlobWriter, BrokenUpload } from '../destination.ts';
 import { ChunkedUpload } from './chunked-upload.ts';
 import { statusOf } from './failure.ts';
 import { forgottenUpload, LostUpload } from './lost-upload.ts';

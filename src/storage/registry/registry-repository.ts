@@ -6,7 +6,8 @@ import type { Descriptor } from '../../oci/descriptor.ts';
 import { checkBytes, digestMismatch } from '../../oci/digest-check.ts';
 import { MANIFEST_ACCEPT, MANIFEST_LIMIT, readManifest, type StoredManifest } from '../../oci/read-manifest.ts';
 import { checkTag, type Reference } from '../../oci/reference.ts';
-import type { BlobWriter, Repository } from '../repository.ts';
+import type { BlobWriter, Repository } from '../destination.ts';
+import type { ImageSource } from '../source.ts';
 import { downloadBlob } from './blob-download.ts';
 import { RegistryBlobWriter, type Tries } from './blob-upload.ts';
 import { statusOf } from './failure.ts';
@@ -91,7 +92,7 @@ export class RegistryRepository implements Repository {
     this.#known.add(descriptor.digest);
   }
 
-  async mountBlob(descriptor: Descriptor, source: Repository): Promise<boolean> {
+  async mountBlob(descriptor: Descriptor, source: ImageSource): Promise<boolean> {
     if (!(source instanceof RegistryRepository) || source.host !== this.host) return false;
     if (source.path === this.path) return this.hasBlob(descriptor);
     const scopes = [...this.#api.scopes, scopeOf(source.path, 'pull')];
@@ -136,13 +137,17 @@ export class RegistryRepository implements Repository {
     return this.#putManifest(tag, manifest);
   }
 
-  async close(): Promise<void> {
+  async commit(): Promise<void> {
     this.#writers.clear();
   }
 
   async abandon(): Promise<void> {
     await Promise.all([...this.#writers].map((writer) => writer.abort()));
     this.#writers.clear();
+  }
+
+  close(): Promise<void> {
+    return this.abandon();
   }
 
   #openWriter(tries?: Tries): BlobWriter {

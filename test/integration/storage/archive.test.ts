@@ -34,16 +34,16 @@ describe('archives as dockerTools and docker save lay them out', () => {
   };
 
   it.each(['gnu', 'pax', 'ustar'])('are read (%s, long names, linked layers)', async (format) => {
-    const { repository, reference } = await read(await make(format));
-    const manifest = await repository.getManifest(reference);
+    const { source, reference } = await read(await make(format));
+    const manifest = await source.getManifest(reference);
     const { layers } = JSON.parse(Buffer.from(manifest?.bytes ?? '{}').toString('utf8'));
     expect(layers).toEqual([blobOf(layer), blobOf(layer)]);
-    expect(await collect(repository.readBlob(layers[1]))).toEqual(layer);
+    expect(await collect(source.readBlob(layers[1]))).toEqual(layer);
     for (const name of ['1', 'app:1', 'docker.io/library/app:1', manifest?.digest ?? '']) {
-      expect((await repository.getManifest(name))?.digest).toBe(manifest?.digest);
+      expect((await source.getManifest(name))?.digest).toBe(manifest?.digest);
     }
-    expect(await repository.getManifest('2')).toBeUndefined();
-    await repository.close();
+    expect(await source.getManifest('2')).toBeUndefined();
+    await source.close();
   });
 
   it.each(['L', 'K'])('with a name that no path can have, in a header of type %s, are refused', async (type) => {
@@ -79,7 +79,7 @@ describe('archives as dockerTools and docker save lay them out', () => {
     const repository = open(`docker-archive:${at('out.tar')}`);
     const { manifest } = await putImage(repository, 'amd64');
     await repository.tag('1', manifest);
-    await repository.close();
+    await repository.commit();
     expect(JSON.parse(await skopeo('inspect', '--config', `docker-archive:${at('out.tar')}`)).architecture).toBe(
       'amd64',
     );
@@ -100,14 +100,14 @@ describe('archives', () => {
     expect((await collect(repository.readBlob(second))).equals(two)).toBe(true);
     const { manifest } = await putImage(repository, 'amd64');
     await repository.tag('1.0', manifest);
-    await repository.close();
+    await repository.commit();
     const { stdout } = await runProgram('tar', ['-tvf', at('out.tar')]);
     const blobs = stdout.split('\n').filter((line) => /sha256\/./.test(line));
     expect(blobs).toHaveLength(5);
     expect(await readdir(at())).toEqual(['out.tar']);
   });
 
-  it('leave what was there until they are closed', async () => {
+  it('leave what was there until they are committed', async () => {
     await writeFile(at('out.tar'), 'old');
     const repository = open(`oci-archive:${at('out.tar')}`);
     await putIndex(repository, '1.0');
@@ -126,7 +126,7 @@ describe('archives', () => {
       async (path: string) => {
         const repository = open(`oci-archive:${path}`);
         await putIndex(repository, '1.0', MIB);
-        await repository.close();
+        await repository.commit();
         await writeFile(path, (await readFile(path)).subarray(0, 200_000));
       },
     ],

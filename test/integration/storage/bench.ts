@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { afterEach, beforeEach } from 'vitest';
 import { copyManifestTree } from '../../../src/storage/copy.ts';
-import { parseDestination } from '../../../src/storage/destination.ts';
+import { parseLocation } from '../../../src/storage/location.ts';
 import { openRepository, openSource } from '../../../src/storage/open.ts';
 import { runProgram, type TempDir, uniqueTempDir } from '../../support/tools.ts';
 import { testDeps } from './kit.ts';
@@ -26,14 +26,14 @@ export const skopeo = async (...args: string[]): Promise<string> => {
   return stdout;
 };
 
-export const open = (destination: string) => openRepository(parseDestination(destination), testDeps());
+export const open = (destination: string) => openRepository(parseLocation(destination), testDeps());
 
-export const read = (destination: string) => openSource(parseDestination(destination), testDeps());
+export const read = (destination: string) => openSource(parseLocation(destination), testDeps());
 
 /** Reads everything an image refers to, checked on the way, by copying it to a layout; returns its digest. */
-export const readAll = async (source: string, layout: string): Promise<string> => {
-  const { repository, reference } = await read(source);
-  const { digest } = await copyManifestTree(reference, repository, open(`oci:${layout}`));
-  await repository.close();
+export const readAll = async (image: string, layout: string): Promise<string> => {
+  const { source, reference } = await read(image);
+  const { digest } = await copyManifestTree(reference, source, open(`oci:${layout}`));
+  await source.close();
   return digest;
 };

@@ -5,10 +5,10 @@ import type { Descriptor } from '../../../src/oci/descriptor.ts';
 import { digestOf } from '../../../src/oci/digest.ts';
 import { MEDIA_TYPE } from '../../../src/oci/media-type.ts';
 import type { StoredManifest } from '../../../src/oci/read-manifest.ts';
+import type { Repository } from '../../../src/storage/destination.ts';
 import type { RepositoryDeps } from '../../../src/storage/open.ts';
 import { anonymousKeychain } from '../../../src/storage/registry/auth/credential.ts';
 import { Hosts } from '../../../src/storage/registry/hosts.ts';
-import type { Repository } from '../../../src/storage/repository.ts';
 import { sendBlob } from '../../../src/storage/send-blob.ts';
 
 export interface MemoryLog extends Log {

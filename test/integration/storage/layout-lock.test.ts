@@ -7,8 +7,8 @@ import { describe, expect, it } from 'vitest';
 import type { Clock } from '../../../src/core/retry.ts';
 import { digestOf } from '../../../src/oci/digest.ts';
 import { MEDIA_TYPE } from '../../../src/oci/media-type.ts';
-import { openLayoutRepository } from '../../../src/storage/layout/layout.ts';
 import { LOCK_FILE, withLayoutLock } from '../../../src/storage/layout/layout-lock.ts';
+import { LayoutRepository } from '../../../src/storage/layout/layout-repository.ts';
 import { ROOT } from '../../support/cli.ts';
 import { useFolder } from './bench.ts';
 import { memoryLog } from './kit.ts';
@@ -59,9 +59,9 @@ describe('two that write one layout', () => {
     const numbers = [1, 2, 3];
     await Promise.all(
       writers.map(async (who) => {
-        const repository = openLayoutRepository(at('out'), 'write');
+        const repository = new LayoutRepository(at('out'));
         for (const number of numbers) await repository.tag(`${who}-${number}`, manifest(`${who} ${number}`));
-        await repository.close();
+        await repository.commit();
       }),
     );
     expect(await namesIn(at('out'))).toEqual(writers.flatMap((who) => numbers.map((number) => `${who}-${number}`)));
@@ -94,7 +94,7 @@ describe('two that write one layout', () => {
   });
 
   it('do not wait for one that was killed', async () => {
-    const repository = openLayoutRepository(at('out'), 'write');
+    const repository = new LayoutRepository(at('out'));
     await repository.tag('a', manifest('a'));
     const text = await leftLock(at('out'));
     await repository.tag('b', manifest('b'));
@@ -133,7 +133,7 @@ describe('two that write one layout', () => {
 
   it('leave no lock in a folder that is no layout', async () => {
     await writeFile(at('letter.txt'), 'x');
-    await expect(openLayoutRepository(at(), 'write').tag('a', manifest('a'))).rejects.toMatchObject({ code: 'file' });
+    await expect(new LayoutRepository(at()).tag('a', manifest('a'))).rejects.toMatchObject({ code: 'file' });
     expect(await readdir(at())).toEqual(['letter.txt']);
   });
 });

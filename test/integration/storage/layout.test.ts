@@ -1,6 +1,6 @@
 import { copyFile, mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
-import type { Repository } from '../../../src/storage/repository.ts';
+import type { Repository } from '../../../src/storage/destination.ts';
 import { open, read, useFolder } from './bench.ts';
 import { blobOf, collect, noise, putImage, writeBlob } from './kit.ts';
 

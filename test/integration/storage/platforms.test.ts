@@ -9,7 +9,7 @@ import type { Foreign } from '../../../src/nix/foreign.ts';
 import type { Digest } from '../../../src/oci/digest.ts';
 import type { System } from '../../../src/oci/system.ts';
 import { openArchive } from '../../../src/storage/archive/archive-source.ts';
-import { openImageFile } from '../../../src/storage/image-file.ts';
+import { openImageFile } from '../../../src/storage/open.ts';
 import { digest, type Member, tarBytes } from '../other-tools/archive.ts';
 import { useFolder } from './bench.ts';
 import { memoryLog } from './kit.ts';
@@ -146,13 +146,13 @@ describe('the image for a system', () => {
 
   it.each(CASES)('is found as a base: %s, %s', async (_, system, members, expected) => {
     await writeFile(at('image.tar'), tarBytes(members));
-    const { repository, reference } = await openImageFile(at('image.tar'), at());
+    const { source, reference } = await openImageFile(at('image.tar'), at());
     try {
-      const found = readImage(repository, reference, system, words).then(({ config }) => config.rootfs.diff_ids[0]);
+      const found = readImage(source, reference, system, words).then(({ config }) => config.rootfs.diff_ids[0]);
       if (expected.startsWith('sha256:')) expect(await found).toBe(expected);
       else await expect(found).rejects.toMatchObject({ code: 'platforms', message: expect.stringContaining(expected) });
     } finally {
-      await repository.close();
+      await source.close();
     }
   });
 
@@ -173,19 +173,19 @@ describe('the image for a system', () => {
       at('image.tar'),
       tarBytes(layout(indexOf(v3.entry(), arm.entry(), amd.entry()), ...all, ...v3.blobs)),
     );
-    const source = await openImageFile(at('image.tar'), at());
-    const read = previousImages([{ ...source, forAll: false }], memoryLog());
+    const image = await openImageFile(at('image.tar'), at());
+    const read = previousImages([{ ...image, forAll: false }], memoryLog());
     const first = async (system: System) => [...(await read(system)).layers.values()][0]?.[0]?.record.diffId;
     expect(await first('x86_64-linux')).toBe(amd.diffId);
     expect(await first('aarch64-linux')).toBe(arm.diffId);
-    await source.repository.close();
+    await image.source.close();
   });
 
   it('is shown in its one spelling, and attestations are not', async () => {
     await writeFile(at('image.tar'), tarBytes(layout(saved, ...all)));
-    const { repository, reference } = await openImageFile(at('image.tar'), at());
-    const { images } = await inspectImage(repository, reference);
+    const { source, reference } = await openImageFile(at('image.tar'), at());
+    const { images } = await inspectImage(source, reference);
     expect(images.map(({ platform }) => platform)).toEqual(['linux/amd64', 'linux/arm64']);
-    await repository.close();
+    await source.close();
   });
 });

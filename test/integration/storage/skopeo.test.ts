@@ -2,7 +2,7 @@ import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { copyManifestTree } from '../../../src/storage/copy.ts';
-import { parseDestination } from '../../../src/storage/destination.ts';
+import { parseLocation } from '../../../src/storage/location.ts';
 import { openRepository } from '../../../src/storage/open.ts';
 import { type RunningRegistry, startRegistry } from '../../support/registry.ts';
 import { LARGE, open, read, readAll, skopeo, useFolder } from './bench.ts';
@@ -24,7 +24,7 @@ describe('what we write', () => {
     const name = randomName();
     const repository = open(`docker://${registry.host}/${name}:1.0`);
     const index = await putIndex(repository, '1.0', LARGE);
-    await repository.close();
+    await repository.commit();
     const raw = await skopeo('inspect', '--raw', '--tls-verify=false', `docker://${registry.host}/${name}:1.0`);
     expect(raw).toBe(Buffer.from(index.bytes).toString('utf8'));
     await skopeo(
@@ -40,7 +40,7 @@ describe('what we write', () => {
   it.each(['oci', 'oci-archive'])('%s with an index is read by skopeo', async (kind) => {
     const repository = open(`${kind}:${at('out')}`);
     const index = await putIndex(repository, '1.0', LARGE);
-    await repository.close();
+    await repository.commit();
     await skopeo('copy', '--all', `${kind}:${at('out')}:1.0`, `dir:${at('dir')}`);
     expect((await readFile(at('dir/manifest.json'))).equals(Buffer.from(index.bytes))).toBe(true);
     expect(await readAll(`${kind}:${at('out')}:1.0`, at('read-all'))).toBe(index.digest);
@@ -54,7 +54,7 @@ describe('what we write', () => {
     expect(`${repository.name}:1`).toBe(destination);
     const { manifest, layer } = await putImage(repository, 'amd64', LARGE);
     await repository.tag('1', manifest);
-    await repository.close();
+    await repository.commit();
     const config = JSON.parse(await skopeo('inspect', '--config', `docker-archive:${at('out.tar')}:app:1`));
     expect(config.rootfs.diff_ids).toEqual([layer.digest]);
     await skopeo('copy', `docker-archive:${at('out.tar')}`, `dir:${at('dir')}`);
@@ -92,13 +92,13 @@ describe('what skopeo writes', () => {
     // skopeo compresses where it may.
     const keep = kind === 'docker-archive' ? [] : ['--preserve-digests'];
     await skopeo('copy', ...keep, `oci:${at('first')}:1.0`, place);
-    const { repository, reference } = await read(place);
-    const found = await repository.getManifest(reference);
+    const { source, reference } = await read(place);
+    const found = await source.getManifest(reference);
     const { layers } = JSON.parse(Buffer.from(found?.bytes ?? '{}').toString('utf8'));
-    expect(await collect(repository.readBlob(layers[0]))).toHaveLength(layers[0].size);
+    expect(await collect(source.readBlob(layers[0]))).toHaveLength(layers[0].size);
     if (kind !== 'docker-archive') expect(found?.digest).toBe(manifest.digest);
     else expect(layers).toEqual([layer]);
-    await repository.close();
+    await source.close();
   });
 
   it.each([
@@ -108,7 +108,7 @@ describe('what skopeo writes', () => {
     const repository = open(`docker-archive:${at('plain.tar')}:app:1`);
     const { manifest } = await putImage(repository, 'amd64', MIB);
     await repository.tag('1', manifest);
-    await repository.close();
+    await repository.commit();
     await writeFile(at('packed'), compress(await readFile(at('plain.tar'))));
     expect(await readAll(`docker-archive:${at('packed')}`, at('read-all'))).toBe(
       await readAll(`docker-archive:${at('plain.tar')}`, at('read-all')),
@@ -130,7 +130,7 @@ describe('Debian’s registry with a password', () => {
       const keychain = {
         find: async () => ({ kind: 'basic', username: 'user', password, origin: 'a test, user user' }) as const,
       };
-      const repository = openRepository(parseDestination(`${guarded.host}/org/app`), testDeps({ keychain }));
+      const repository = openRepository(parseLocation(`${guarded.host}/org/app`), testDeps({ keychain }));
       const result = await putIndex(repository, '1.0').then(
         () => undefined,
         (error: unknown) => error,

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { checkNamed, type LoginInputs, loginSources } from '../../../src/commands/logins.ts';
-import { parseDestinationTemplate } from '../../../src/storage/destination-template.ts';
+import { parseLocationTemplate } from '../../../src/storage/location-template.ts';
 import { createKeychain } from '../../../src/storage/registry/auth/keychain.ts';
 import { memoryLog } from '../../integration/storage/kit.ts';
 
@@ -12,7 +12,7 @@ const open = (inputs: LoginInputs, actor?: string) => {
   return { log, keychain: createKeychain({ configs, exec, log }) };
 };
 
-const to = (...places: string[]) => places.map(parseDestinationTemplate);
+const to = (...places: string[]) => places.map(parseLocationTemplate);
 const PASSWORD = 'pass word:1';
 
 describe('a user name and a password', () => {

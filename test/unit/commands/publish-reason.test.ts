@@ -3,7 +3,7 @@ import type { Places } from '../../../src/commands/places.ts';
 import { whyNoLogin, whyNotInRun } from '../../../src/commands/publish-reason.ts';
 import type { AskedTags } from '../../../src/commands/tags.ts';
 import type { Job } from '../../../src/github/job.ts';
-import { parseDestinationTemplate } from '../../../src/storage/destination-template.ts';
+import { parseLocationTemplate } from '../../../src/storage/location-template.ts';
 
 const JOB: Job = {
   runId: '7',
@@ -39,7 +39,7 @@ test.each([
   ['anybody else, who is told by the registry', false, false, undefined],
 ])('%s', async (_name, isDependabot, hasLogin, why) => {
   const places = { hasCredentials: async () => hasLogin } as unknown as Places;
-  const wanted = { to: [parseDestinationTemplate('docker.io/acme/{name}')], names: ['app'] };
+  const wanted = { to: [parseLocationTemplate('docker.io/acme/{name}')], names: ['app'] };
   const found = await whyNoLogin({ ...JOB, isDependabot }, wanted, places);
   if (why) expect(found).toMatch(why);
   else expect(found).toBeUndefined();

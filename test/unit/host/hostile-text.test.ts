@@ -16,7 +16,7 @@ import { digestOf } from '../../../src/oci/digest.ts';
 import { type Plan, parsePlan } from '../../../src/plan/plan.ts';
 import { planSummary, planText } from '../../../src/plan/report.ts';
 import { publishSummary, publishText } from '../../../src/publish/report.ts';
-import type { Repository } from '../../../src/storage/repository.ts';
+import type { Repository } from '../../../src/storage/destination.ts';
 import { trialSummary } from '../../../src/test-run/report.ts';
 import { ACTIVE, FUZZ_RUNS, FUZZ_TIME, hostileText } from '../../support/hostile.ts';
 

@@ -2,7 +2,7 @@ import type { BaseImage } from '../../../src/image/base-image.ts';
 import type { Descriptor } from '../../../src/oci/descriptor.ts';
 import { digestOf } from '../../../src/oci/digest.ts';
 import { MEDIA_TYPE } from '../../../src/oci/media-type.ts';
-import type { Repository } from '../../../src/storage/repository.ts';
+import type { Repository } from '../../../src/storage/destination.ts';
 import type { TarEntry } from '../../../src/tar/entry.ts';
 import { padding, TAR_BLOCK, tarHeader } from '../../../src/tar/header.ts';
 

@@ -4,7 +4,7 @@ import { NOTHING_PREVIOUS, type PreviousLayer } from '../../../src/image/previou
 import { findReusable } from '../../../src/image/reusable-layer.ts';
 import { digestOf } from '../../../src/oci/digest.ts';
 import { MEDIA_TYPE } from '../../../src/oci/media-type.ts';
-import type { Repository } from '../../../src/storage/repository.ts';
+import type { Repository } from '../../../src/storage/destination.ts';
 
 const KEY = 'a'.repeat(64);
 // Only told apart here, never asked.

@@ -4,7 +4,7 @@ import { SYSTEMS, type System } from '../../../src/oci/system.ts';
 import type { PlannedImage } from '../../../src/plan/plan.ts';
 import { lostSystems, problemsError } from '../../../src/plan/problems.ts';
 import { joinMarks, markPublished } from '../../../src/plan/published.ts';
-import type { ImageSource } from '../../../src/storage/open.ts';
+import type { OpenedImage } from '../../../src/storage/source.ts';
 import { recordingLog } from '../../support/nix.ts';
 
 const [X86, ARM] = SYSTEMS;
@@ -18,7 +18,7 @@ const places = (tags: Readonly<Record<string, readonly System[]>>, moved: readon
   open: async (reference: string) =>
     ({
       reference,
-      repository: {
+      source: {
         name: 'test',
         getManifest: async () => {
           const systems = tags[reference];
@@ -35,7 +35,7 @@ const places = (tags: Readonly<Record<string, readonly System[]>>, moved: readon
           return { mediaType, bytes, digest: digestOf(bytes) };
         },
       },
-    }) as unknown as ImageSource,
+    }) as unknown as OpenedImage,
 });
 
 const image = (missing: PlannedImage['missing'] = []): PlannedImage => ({

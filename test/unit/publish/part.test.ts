@@ -3,7 +3,7 @@ import { digestOf } from '../../../src/oci/digest.ts';
 import { type Part, soleImage } from '../../../src/publish/part.ts';
 import { heldOf } from '../../../src/publish/report.ts';
 import type { Target } from '../../../src/publish/target.ts';
-import type { Repository } from '../../../src/storage/repository.ts';
+import type { Repository } from '../../../src/storage/destination.ts';
 
 const part = (name: string, tag: string | null, origin: string) => ({ name, tag, origin }) as Part;
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { checkFiles, checkRoom, chooseTags, filesFirst, mergeTargets } from '../../../src/publish/target.ts';
-import { formatDestination, parseDestination } from '../../../src/storage/destination.ts';
-import { openLayoutRepository } from '../../../src/storage/layout/layout.ts';
+import { LayoutRepository } from '../../../src/storage/layout/layout-repository.ts';
+import { formatLocation, parseLocation } from '../../../src/storage/location.ts';
 
 describe('chooseTags', () => {
   test.each<[string, string[], string | null, string[]]>([
@@ -13,7 +13,7 @@ describe('chooseTags', () => {
     ['docker-archive:out.tar:app:x', [], 'v7', ['x']],
     ['docker-archive:out.tar', [], 'v7', ['v7']],
   ])('%s with %j, the definition says %s: %j', (destination, asked, own, tags) => {
-    expect(chooseTags(parseDestination(destination), asked, own)).toEqual(tags);
+    expect(chooseTags(parseLocation(destination), asked, own)).toEqual(tags);
   });
 
   test.each<[string, string | null]>([
@@ -22,19 +22,19 @@ describe('chooseTags', () => {
     ['ghcr.io/org/app', '../../other/manifests/x'],
     ['docker-archive:out.tar', 'a b'],
   ])('%s refuses the tag %s', (destination, own) => {
-    expect(() => chooseTags(parseDestination(destination), [], own)).toThrow('is not legal');
+    expect(() => chooseTags(parseLocation(destination), [], own)).toThrow('is not legal');
   });
 });
 
 test('registries come last', () => {
   const given = ['ghcr.io/a', 'oci:b', 'ghcr.io/c', 'oci-archive:d'];
-  const ordered = filesFirst(given.map(parseDestination)).map(formatDestination);
+  const ordered = filesFirst(given.map(parseLocation)).map(formatLocation);
   expect(ordered).toEqual(['oci:b', 'oci-archive:d', 'docker://ghcr.io/a', 'docker://ghcr.io/c']);
 });
 
 test('targets in one place become one', () => {
   const target = (path: string, ...tags: string[]) => ({
-    repository: openLayoutRepository(path, 'write'),
+    repository: new LayoutRepository(path),
     kind: 'oci' as const,
     tags,
   });
@@ -50,7 +50,7 @@ test.each([
   ['docker-archive:a.tar', 2, false],
   ['oci-archive:a.tar', 2, true],
 ])('%s has room for %i platforms: %s', (destination, platforms, fits) => {
-  const check = expect(() => checkRoom([parseDestination(destination)], platforms));
+  const check = expect(() => checkRoom([parseLocation(destination)], platforms));
   if (fits) check.not.toThrow();
   else check.toThrow('holds one platform, and there are 2');
 });
@@ -62,7 +62,7 @@ test.each([
   [['docker-archive:a.tar', 'oci-archive:a.tar'], false],
   [['oci-archive:a.tar', 'oci-archive:b.tar'], true],
 ])('%j can be written together: %s', (destinations, fits) => {
-  const check = expect(() => checkFiles(destinations.map(parseDestination)));
+  const check = expect(() => checkFiles(destinations.map(parseLocation)));
   if (fits) check.not.toThrow();
   else check.toThrow('are one file');
 });

@@ -4,12 +4,12 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { digestOf } from '../../../src/oci/digest.ts';
 import { copyBlob } from '../../../src/storage/copy.ts';
-import { openLayoutRepository } from '../../../src/storage/layout/layout.ts';
+import { LayoutRepository } from '../../../src/storage/layout/layout-repository.ts';
 
 test.each([100, 4 * 1024 * 1024])('a copy of %i bytes between layouts stops when asked to', async (size) => {
   const folder = await mkdtemp(join(tmpdir(), 'nix-images-copy-'));
   try {
-    const [from, to] = ['from', 'to'].map((name) => openLayoutRepository(join(folder, name), 'write'));
+    const [from, to] = ['from', 'to'].map((name) => new LayoutRepository(join(folder, name)));
     if (!from || !to) throw new Error('two layouts');
     const bytes = Buffer.alloc(size, 1);
     const blob = { mediaType: 'x', digest: digestOf(bytes), size };

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { UserError } from '../../../src/core/error.ts';
 import { digestOf } from '../../../src/oci/digest.ts';
-import { type BlobWriter, BrokenUpload, type Repository } from '../../../src/storage/repository.ts';
+import { type BlobWriter, BrokenUpload, type Repository } from '../../../src/storage/destination.ts';
 import { sendBlob } from '../../../src/storage/send-blob.ts';
 
 const BYTES = Buffer.from('abcdef');

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { formatDestination, parseDestination } from '../../../src/storage/destination.ts';
+import { formatLocation, parseLocation } from '../../../src/storage/location.ts';
 
-describe('parseDestination', () => {
+describe('parseLocation', () => {
   const app = { host: 'docker.io', repository: 'library/app', tag: '1' };
   it.each([
     [
@@ -18,9 +18,9 @@ describe('parseDestination', () => {
     ['docker-archive:out.tar', { kind: 'docker-archive', path: 'out.tar' }],
     ['docker-archive:out.tar:app:1', { kind: 'docker-archive', path: 'out.tar', reference: app }],
   ])('reads %s', (text, expected) => {
-    const destination = parseDestination(text);
+    const destination = parseLocation(text);
     expect(destination).toEqual(expected);
-    expect(parseDestination(formatDestination(destination))).toEqual(destination);
+    expect(parseLocation(formatLocation(destination))).toEqual(destination);
   });
 
   it.each([
@@ -37,7 +37,7 @@ describe('parseDestination', () => {
     [`docker-archive:x:app@sha256:${'a'.repeat(64)}`, 'name:tag'],
     ['', 'ghcr.io'],
   ])('refuses %j', (text, hint) => {
-    expect(() => parseDestination(text)).toThrow(
+    expect(() => parseLocation(text)).toThrow(
       expect.objectContaining({ code: 'reference', hint: expect.stringContaining(hint) }),
     );
   });

@@ -1,10 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { formatDestination } from '../../../src/storage/destination.ts';
-import {
-  destinationOf,
-  parseDestinationTemplate,
-  parseRegistryTemplate,
-} from '../../../src/storage/destination-template.ts';
+import { formatLocation } from '../../../src/storage/location.ts';
+import { locationOf, parseLocationTemplate, parseRegistryTemplate } from '../../../src/storage/location-template.ts';
 
 describe('a destination with {name}', () => {
   test.each([
@@ -19,18 +15,18 @@ describe('a destination with {name}', () => {
     ['ghcr.io:443/MyOrg/all:Image-{name}', 'app', 'docker://ghcr.io:443/myorg/all:Image-app', true],
     ['oci:Out/{name}:V1', 'app', 'oci:Out/app:V1', true],
   ])('%s for %s is %s', (text, name, expected, hasName) => {
-    const template = parseDestinationTemplate(text);
-    expect(formatDestination(destinationOf(template, name))).toBe(expected);
+    const template = parseLocationTemplate(text);
+    expect(formatLocation(locationOf(template, name))).toBe(expected);
     expect(template.hasName).toBe(hasName);
   });
 
   test.each(['ghcr.io/org/{image}', 'ghcr.io/org/{name', '{name}}', 'ghcr.io/org/-{name}'])('refuses %s', (text) => {
-    expect(() => parseDestinationTemplate(text)).toThrow(expect.objectContaining({ code: 'reference' }));
+    expect(() => parseLocationTemplate(text)).toThrow(expect.objectContaining({ code: 'reference' }));
   });
 
   test('a name that a tag cannot hold is refused when it is filled in', () => {
-    const template = parseDestinationTemplate('ghcr.io/org/all:{name}');
-    expect(() => destinationOf(template, 'team/app')).toThrow(expect.objectContaining({ code: 'reference' }));
+    const template = parseLocationTemplate('ghcr.io/org/all:{name}');
+    expect(() => locationOf(template, 'team/app')).toThrow(expect.objectContaining({ code: 'reference' }));
   });
 
   test('a build sends layers to registries only', () => {
@@ -40,7 +36,7 @@ describe('a destination with {name}', () => {
 });
 
 test('what was written is kept for messages', () => {
-  expect(parseDestinationTemplate('ghcr.io/MyOrg/{name}')).toEqual({
+  expect(parseLocationTemplate('ghcr.io/MyOrg/{name}')).toEqual({
     text: 'ghcr.io/myorg/{name}',
     written: 'ghcr.io/MyOrg/{name}',
     hasName: true,

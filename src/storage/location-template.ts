@@ -1,9 +1,9 @@
 import { UserError } from '../core/error.ts';
 import { lowerCaseRepository } from '../oci/lower-case-repository.ts';
-import { type Destination, parseDestination } from './destination.ts';
+import { type Location, parseLocation } from './location.ts';
 
 /** A destination in which `{name}` stands for an image's name, so that one text serves several images. */
-export interface DestinationTemplate {
+export interface LocationTemplate {
   /** As it was written, but for a repository's capitals, which no registry takes. */
   readonly text: string;
   /** As it was written. */
@@ -18,14 +18,14 @@ const PLACEHOLDER = '{name}';
 const EXAMPLE = 'name';
 
 /** The destination of one image. Throws UserError `reference` when the name makes it illegal. */
-export const destinationOf = ({ text }: Pick<DestinationTemplate, 'text'>, name: string): Destination =>
-  parseDestination(text.replaceAll(PLACEHOLDER, name));
+export const locationOf = ({ text }: Pick<LocationTemplate, 'text'>, name: string): Location =>
+  parseLocation(text.replaceAll(PLACEHOLDER, name));
 
 /**
  * Parses a destination that may hold `{name}`. A repository's capitals become small letters, for owners on GitHub have them
  * (`ghcr.io/MyOrg/{name}`) and repositories may not. Throws UserError `reference`.
  */
-export function parseDestinationTemplate(written: string): DestinationTemplate {
+export function parseLocationTemplate(written: string): LocationTemplate {
   const text = lowerCaseRepository(written);
   const template = { text, written, hasName: text.includes(PLACEHOLDER) };
   const other = /[{}]/.exec(text.replaceAll(PLACEHOLDER, ''));
@@ -38,14 +38,14 @@ export function parseDestinationTemplate(written: string): DestinationTemplate {
       },
     );
   }
-  destinationOf(template, EXAMPLE);
+  locationOf(template, EXAMPLE);
   return template;
 }
 
 /** The same for registries only. Throws UserError `reference`. */
-export function parseRegistryTemplate(text: string): DestinationTemplate {
-  const template = parseDestinationTemplate(text);
-  if (destinationOf(template, EXAMPLE).kind === 'registry') return template;
+export function parseRegistryTemplate(text: string): LocationTemplate {
+  const template = parseLocationTemplate(text);
+  if (locationOf(template, EXAMPLE).kind === 'registry') return template;
   throw new UserError('reference', `The destination ${JSON.stringify(text)} is not legal: it is no registry.`, {
     hint: 'Write docker://REFERENCE or a plain reference, such as ghcr.io/org/{name}.',
   });
