@@ -2,12 +2,12 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { delimiter, dirname, join } from 'node:path';
 import { actPath } from '../../../scripts/setup/go-tools.mjs';
 import { runProgram, uniqueTempDir } from '../../support/tools.ts';
-import { asActReads, type Library } from './library.ts';
+import { asActReads, CHECKED_OUT_FROM, type Library } from './library.ts';
 import { type JobRun, readJobs } from './log.ts';
 import { commitAll, writeFiles } from './repository.ts';
 
-/** The labels in the project's workflows; a job with another one would be left out without a word. */
-const RUNNERS = ['ubuntu-latest', 'ubuntu-24.04', 'ubuntu-24.04-arm', 'self-hosted'];
+/** The labels in the project's workflows, and a group; a job with another one would be left out without a word. */
+const RUNNERS = ['ubuntu-latest', 'ubuntu-24.04', 'ubuntu-24.04-arm', 'self-hosted', 'big-machines'];
 
 /** Where the user's repository says that it comes from. */
 export const CONSUMER = 'org/consumer';
@@ -93,6 +93,7 @@ export async function runWorkflow(options: WorkflowOptions): Promise<WorkflowRun
   await writeFile(join(folder.path, 'settings/act/actrc'), '');
   const env = {
     ...options.env,
+    [CHECKED_OUT_FROM]: repository,
     XDG_CONFIG_HOME: join(folder.path, 'settings'),
     // act runs whatever node is first on PATH, not the one that action.yml asks for.
     PATH: [dirname(process.execPath), options.programs, process.env.PATH].filter((part) => part).join(delimiter),
@@ -110,7 +111,11 @@ export async function runWorkflow(options: WorkflowOptions): Promise<WorkflowRun
 }
 
 /** The one job of that id and matrix; throws with the log when there is none or more than one. */
-export function jobOf(run: WorkflowRun, id: string, matrix: Readonly<Record<string, string>> = {}): JobRun {
+export function jobOf(
+  run: Pick<WorkflowRun, 'jobs' | 'log'>,
+  id: string,
+  matrix: Readonly<Record<string, string>> = {},
+): JobRun {
   const wanted = Object.entries(matrix);
   const found = run.jobs.filter((job) => job.id === id && wanted.every(([name, value]) => job.matrix[name] === value));
   const [job] = found;

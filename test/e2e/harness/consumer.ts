@@ -31,14 +31,19 @@ ${Object.entries(images)
 }
 `;
 
-/** Files of a user's repository whose flake has images for both systems, locked. `release` is the release tree. */
-export async function consumerFlake(release: string, images: Images = { app: '' }): Promise<Record<string, string>> {
+/**
+ * Files of a user's repository whose flake has images for both systems, locked. `release` is the release tree; what is said of
+ * an image may be an antiquotation.
+ */
+export const consumerFlake = async (release: string, images: Images = { app: '' }): Promise<Record<string, string>> =>
+  lockedFlake(flakeText(await debianPackages(), release, images));
+
+/** flake.nix and its flake.lock. */
+export async function lockedFlake(text: string): Promise<{ 'flake.nix': string; 'flake.lock': string }> {
   await using folder = await uniqueTempDir('consumer');
-  await writeFiles(folder.path, { 'flake.nix': flakeText(await debianPackages(), release, images) });
+  await writeFiles(folder.path, { 'flake.nix': text });
   const words = ['--extra-experimental-features', 'nix-command flakes', 'flake', 'lock', `path:${folder.path}`];
   const { exitCode, stderr } = await runProgram('nix', words, { env: { NIX_CONFIG: TEST_NIX_CONFIG } });
   if (exitCode !== 0) throw new Error(`nix flake lock: ${stderr}`);
-  const names = ['flake.nix', 'flake.lock'];
-  const texts = await Promise.all(names.map((name) => readFile(join(folder.path, name), 'utf8')));
-  return Object.fromEntries(names.map((name, at) => [name, texts[at] ?? '']));
+  return { 'flake.nix': text, 'flake.lock': await readFile(join(folder.path, 'flake.lock'), 'utf8') };
 }

@@ -7,8 +7,34 @@ import { commitAll, writeFiles } from './repository.ts';
 const OWN = 'org/nix-images';
 const OWN_REF = `${OWN}@v1`;
 
-/** act knows how to check out the repository that it runs in. */
 const CHECKOUT = 'actions/checkout';
+
+/** Names the repository that a workflow is of, for the action that stands in for CHECKOUT. */
+export const CHECKED_OUT_FROM = 'TEST_CHECKED_OUT_FROM';
+
+/** act knows how to check out the repository that it runs in, but not what else a checkout may be asked for. */
+const CHECK_OUT = `name: Check out
+description: Stands in for ${CHECKOUT}.
+inputs:
+  ref: { description: What to check out. }
+  submodules: { description: Whether to check out submodules. }
+  lfs: { description: Whether to check out files of Git LFS. }
+  token: { description: Who checks out. }
+  persist-credentials: { description: Whether later steps may push. }
+runs:
+  using: composite
+  steps:
+    - env:
+        REF: \${{ inputs.ref }}
+        SUBMODULES: \${{ inputs.submodules }}
+        LFS: \${{ inputs.lfs }}
+        TOKEN: \${{ inputs.token }}
+      run: |
+        git clone --quiet "$${CHECKED_OUT_FROM}" .
+        git checkout --quiet "\${REF:-HEAD}"
+        echo "checked out \${REF:-HEAD}, submodules $SUBMODULES, lfs $LFS, with \${TOKEN:-no token}"
+      shell: bash
+`;
 
 const NO_OP = `name: Nothing
 description: Stands in for an action that this machine has no use for.
@@ -30,16 +56,16 @@ export interface Library extends AsyncDisposable {
 export const nameSiblings = (text: string): string =>
   text.replaceAll(/(uses: "?)\$\/([\w./-]+)/g, (_, start: string, path: string) => `${start}${OWN}/${path}@v1`);
 
-/** What act 0.2.89 refuses, and a checkout's `ref`: with one, even an empty one, act fetches the action and the repository. */
-const NOT_FOR_ACT = /^ +(queue: max|cache-mode: [a-z-]+|ref: \$\{\{ inputs\.ref \}\})(?: #.*)?\n/gm;
+/** What act 0.2.89 refuses, and a limit of jobs that is an expression: act takes it for one job at a time. */
+const NOT_FOR_ACT = /^ +(queue: max|cache-mode: [a-z-]+|max-parallel: \$\{\{.*\}\})(?: #.*)?\n/gm;
 
 /** A workflow as act reads it. Nothing that is left out changes what a single run does on one machine. */
 export const asActReads = (text: string): string => nameSiblings(text).replaceAll(NOT_FOR_ACT, '');
 
-/** `owner/name@ref` of every action of others that a workflow uses. */
+/** `owner/name@ref` of every action of others that a workflow uses; actions/checkout is one of them. */
 export const foreignActions = (text: string): string[] => {
   const uses = [...text.matchAll(/uses: "?([\w-]+\/[\w.-]+)(?:\/[\w./-]+)?@([\w.-]+)/g)];
-  return uses.filter(([, name]) => name !== OWN && name !== CHECKOUT).map(([, name, ref]) => `${name}@${ref}`);
+  return uses.filter(([, name]) => name !== OWN).map(([, name, ref]) => `${name}@${ref}`);
 };
 
 const yamlFiles = async (folder: string): Promise<string[]> =>
@@ -48,8 +74,8 @@ const yamlFiles = async (folder: string): Promise<string[]> =>
     .map((entry) => join(entry.parentPath, entry.name));
 
 /**
- * A library with the release tree in `release` as org/nix-images@v1, and a no-op for each third-party action that it or one
- * of `workflows` uses: what they install is here already.
+ * A library with the release tree in `release` as org/nix-images@v1, a stand-in for actions/checkout, and a no-op for each
+ * other action that it or one of `workflows` uses: what they install is here already.
  */
 export async function createLibrary(release: string, workflows: readonly string[]): Promise<Library> {
   const folder = await uniqueTempDir('library');
@@ -66,7 +92,7 @@ export async function createLibrary(release: string, workflows: readonly string[
   for (const reference of new Set(texts.flatMap(foreignActions))) {
     const [slug = ''] = reference.split('@');
     const other = join(folder.path, reference.replaceAll('/', '-'));
-    await writeFiles(other, { 'action.yml': NO_OP });
+    await writeFiles(other, { 'action.yml': slug === CHECKOUT ? CHECK_OUT : NO_OP });
     await commitAll(other, slug);
     repositories.set(reference, other);
   }

@@ -13,6 +13,7 @@ const LINE = z.object({
   jobResult: z.string().optional(),
   raw_output: z.boolean().optional(),
   command: z.string().optional(),
+  name: z.string().optional(),
   content: z.string().optional(),
   arg: z.string().optional(),
   kvPairs: z.record(z.string(), z.string()).nullish(),
@@ -36,12 +37,16 @@ export interface StepRun {
 /** One job of a run; a matrix has several of the same id. */
 export interface JobRun {
   readonly id: string;
+  /** `CALLER/WORKFLOW/JOB` of a job of a reusable workflow, else `WORKFLOW/JOB`, with the names that people see. */
+  readonly title: string;
   readonly matrix: Readonly<Record<string, unknown>>;
   /** Undefined when the job did not come to an end, as one that is skipped. */
   readonly result: 'success' | 'failure' | undefined;
   readonly steps: readonly StepRun[];
   /** What the steps printed, workflow commands left out. */
   readonly output: string;
+  /** The outputs of its steps; of two with one name the last. */
+  readonly outputs: Readonly<Record<string, string>>;
   readonly annotations: readonly Annotation[];
   /** The job's summary, as the steps wrote it. */
   readonly summary: string;
@@ -66,6 +71,7 @@ const resultOf = (lines: readonly Line[]): JobRun['result'] => {
 
 const jobOf = (lines: readonly Line[]): JobRun => ({
   id: lines[0]?.jobID ?? '',
+  title: lines[0]?.job?.trim() ?? '',
   matrix: lines.find(({ matrix }) => matrix !== undefined && matrix !== null)?.matrix ?? {},
   result: resultOf(lines),
   steps: lines
@@ -75,6 +81,11 @@ const jobOf = (lines: readonly Line[]): JobRun => ({
     .filter((line) => line.raw_output === true)
     .map(({ msg }) => msg)
     .join(''),
+  outputs: Object.fromEntries(
+    lines.flatMap(({ command, name, arg = '' }) =>
+      command === 'set-output' && name !== undefined ? [[name, arg]] : [],
+    ),
+  ),
   annotations: lines.flatMap(annotationOf),
   summary: lines
     .filter(({ command }) => command === 'summary')

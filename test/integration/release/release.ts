@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { cp, mkdir, mkdtemp, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join, relative } from 'node:path';
@@ -29,14 +30,19 @@ export async function releaseTree(): Promise<TempDir> {
 
 /**
  * A folder with the release tree of the working folder, for reading. An assembly takes 25 seconds of a core and several test
- * files want the same, so it is kept by what it is made of: the files of the checkout (package-lock.json among them, which the
- * assembly compares with what is installed) and Node.
+ * files want the same, so it is kept by what it is made of: the files of the checkout but for the tests (package-lock.json
+ * among them, which the assembly compares with what is installed) and Node.
  */
 async function assembledOnce(): Promise<string> {
   const cache = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'nix-images/release');
   await mkdir(cache, { recursive: true });
   await using scratch = await uniqueTempDir('snapshot');
-  const kept = join(cache, `${await createGit(ROOT, scratch.path).snapshot()}-${process.version}`);
+  const checkout = createGit(ROOT, scratch.path);
+  const source = (await checkout.list(await checkout.snapshot())).filter(({ path }) => !path.startsWith('test/'));
+  const key = createHash('sha256')
+    .update(JSON.stringify([process.version, source]))
+    .digest('hex');
+  const kept = join(cache, key);
   return await withLock(join(cache, 'lock'), async () => {
     for (const name of await readdir(cache)) {
       const { mtimeMs } = await stat(join(cache, name));
