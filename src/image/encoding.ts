@@ -1,7 +1,7 @@
 import { Buffer } from 'node:buffer';
 import { UserError } from '../core/error.ts';
 import { MEDIA_TYPE } from '../oci/media-type.ts';
-import { decodeHeader } from '../tar/read-header.ts';
+import { decodeHeader } from '../tar/header.ts';
 import type { ForeignLayer } from './foreign-image.ts';
 
 /** How a layer's bytes are packed, told by the bytes: labels have been found to be wrong. */

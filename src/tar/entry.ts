@@ -19,3 +19,9 @@ export type TarEntry =
   | (Common & { readonly type: 'directory'; readonly mtime?: number })
   | (Common & { readonly type: 'symlink'; readonly target: ByteString })
   | (Common & { readonly type: 'file'; readonly content: Content; readonly xattrs?: ReadonlyMap<string, Uint8Array> });
+
+/** Bytes of an entry's content; 0 for all but files. */
+export const contentSize = (entry: TarEntry): number => {
+  if (entry.type !== 'file') return 0;
+  return entry.content.kind === 'bytes' ? entry.content.bytes.length : entry.content.size;
+};

@@ -1,126 +1,185 @@
-import { type ByteString, toBytes, toText } from '../core/bytes.ts';
-import type { TarEntry } from './entry.ts';
-import { MTIME } from './profile.ts';
+import { type ByteString, fromText } from '../core/bytes.ts';
 
-/** POSIX.1-2017, pax: "pax Interchange Format" and "ustar Interchange Format". */
-export const TAR_BLOCK = 512;
-
-const NAME_BYTES = 100;
-/** The largest number that 11 octal digits hold: 8 GiB - 1; as a time, the year 2242. */
-const SIZE_LIMIT = 0o777_7777_7777;
-/** The largest number that 7 octal digits hold. */
-const ID_LIMIT = 0o777_7777;
-/** Of the record's own entry; readers never show it. */
-const PAX_NAME = '././@PaxHeader';
-
-const TYPE = { file: '0', symlink: '2', directory: '5', pax: 'x' } as const;
-
-export const contentSize = (entry: TarEntry): number => {
-  if (entry.type !== 'file') return 0;
-  return entry.content.kind === 'bytes' ? entry.content.bytes.length : entry.content.size;
-};
-
-/**
- * The header blocks of an entry: a ustar header, before it a pax header where the name or link target is over 100
- * bytes or not ASCII, the size is 8 GiB or more, an id is over 7 octal digits, or there are extended attributes.
- */
-export function tarHeader(entry: TarEntry): Buffer {
-  const name = entry.type === 'directory' ? `${entry.path}/` : entry.path;
-  const target = entry.type === 'symlink' ? entry.target : '';
-  const size = contentSize(entry);
-  const records = paxRecords(entry, name, target, size);
-  const header = ustar({
-    name,
-    target,
-    size,
-    mode: entry.mode,
-    uid: entry.uid,
-    gid: entry.gid,
-    type: TYPE[entry.type],
-    mtime: entry.type === 'directory' ? (entry.mtime ?? MTIME) : MTIME,
-  });
-  if (records.length === 0) return header;
-  const body = Buffer.concat(records);
-  const pax = ustar({
-    name: PAX_NAME,
-    target: '',
-    size: body.length,
-    mode: 0o644,
-    uid: 0,
-    gid: 0,
-    type: TYPE.pax,
-    mtime: MTIME,
-  });
-  return Buffer.concat([pax, body, Buffer.alloc(padding(body.length)), header]);
-}
+/** Bytes of a block, the unit of a tar (POSIX.1-2017, pax, "ustar Interchange Format"). */
+export const BLOCK = 512;
 
 /** Zero bytes that follow `size` bytes of content. */
-export const padding = (size: number): number => (TAR_BLOCK - (size % TAR_BLOCK)) % TAR_BLOCK;
+export const padding = (size: number): number => (BLOCK - (size % BLOCK)) % BLOCK;
 
-function paxRecords(entry: TarEntry, name: ByteString, target: ByteString, size: number): Buffer[] {
-  const records: Buffer[] = [];
-  const long = [
-    ['path', name],
-    ['linkpath', target],
-  ].filter((pair): pair is [string, string] => !fitsUstar(pair[1] ?? ''));
-  // Records are UTF-8 unless this one says that names are bytes as they come.
-  if (long.some(([, value]) => !isUtf8(value))) records.push(paxRecord('hdrcharset', Buffer.from('BINARY')));
-  for (const [key, value] of long) records.push(paxRecord(key, toBytes(value)));
-  if (size > SIZE_LIMIT) records.push(paxRecord('size', Buffer.from(String(size))));
-  if (entry.uid > ID_LIMIT) records.push(paxRecord('uid', Buffer.from(String(entry.uid))));
-  if (entry.gid > ID_LIMIT) records.push(paxRecord('gid', Buffer.from(String(entry.gid))));
-  if (entry.type === 'file') {
-    const xattrs = [...(entry.xattrs ?? [])].sort(([a], [b]) => (a < b ? -1 : 1));
-    for (const [key, value] of xattrs) records.push(paxRecord(`SCHILY.xattr.${key}`, value));
-  }
-  return records;
+/** The two zero blocks that end a tar; no padding to a record size, which would only be more bytes. */
+export const endBlocks = (): Buffer => Buffer.alloc(2 * BLOCK);
+
+/** What an entry is, by its mark in a header; `x` is a pax header, which says more of the entry after it. */
+export const TYPE = { file: '0', hardLink: '1', symlink: '2', directory: '5', pax: 'x' } as const;
+
+interface Field {
+  readonly at: number;
+  readonly length: number;
 }
 
-const fitsUstar = (value: ByteString): boolean => value.length <= NAME_BYTES && /^[\x20-\x7e]*$/.test(value);
+/** Where ustar's fields lie and how long they are, in bytes. */
+export const FIELD = {
+  name: { at: 0, length: 100 },
+  mode: { at: 100, length: 8 },
+  uid: { at: 108, length: 8 },
+  gid: { at: 116, length: 8 },
+  size: { at: 124, length: 12 },
+  mtime: { at: 136, length: 12 },
+  checksum: { at: 148, length: 8 },
+  type: { at: 156, length: 1 },
+  link: { at: 157, length: 100 },
+  magic: { at: 257, length: 8 },
+  uname: { at: 265, length: 32 },
+  gname: { at: 297, length: 32 },
+  deviceMajor: { at: 329, length: 8 },
+  deviceMinor: { at: 337, length: 8 },
+  prefix: { at: 345, length: 155 },
+} as const satisfies Record<string, Field>;
 
-const isUtf8 = (value: ByteString): boolean => !toText(value).includes('\ufffd');
+/** The largest number that a field holds in octal digits before a closing zero byte. */
+export const octalLimit = ({ length }: Field): number => 8 ** (length - 1) - 1;
 
-/** `LENGTH KEY=VALUE\n`, where LENGTH counts itself. */
-function paxRecord(key: string, value: Uint8Array): Buffer {
-  const rest = Buffer.byteLength(key) + value.length + 3;
-  let length = rest + String(rest).length;
-  // Counting its own digits may have added one more.
-  if (String(length).length !== String(rest).length) length = rest + String(length).length;
-  return Buffer.concat([Buffer.from(`${length} ${key}=`), value, Buffer.from('\n')]);
-}
-
-interface Ustar {
+/** The values of a header block, which are cut to the length of their fields. */
+export interface HeaderFields {
+  readonly type: string;
   readonly name: ByteString;
-  readonly target: ByteString;
+  /** What stands before `name`, without the slash between them. */
+  readonly prefix?: ByteString;
+  readonly link?: ByteString;
   readonly size: number;
   readonly mode: number;
   readonly uid: number;
   readonly gid: number;
+  /** Seconds since 1970. */
+  readonly mtime: number;
+  readonly uname?: ByteString;
+  readonly gname?: ByteString;
+  /** Zeros as the numbers of a device, as POSIX asks; without it they are left empty, as some writers do. */
+  readonly device?: boolean;
+}
+
+const putText = (block: Buffer, { at, length }: Field, value: ByteString): void => {
+  block.write(value.slice(0, length), at, 'latin1');
+};
+
+/** In octal digits, or in GNU's binary form where they are too few. */
+const putNumber = (block: Buffer, field: Field, value: number): void => {
+  const { at, length } = field;
+  if (value > octalLimit(field)) {
+    block.writeBigUInt64BE(BigInt(value), at + length - 8);
+    block[at] = 0x80 | (block[at] ?? 0);
+  } else putText(block, field, value.toString(8).padStart(length - 1, '0'));
+};
+
+/** Of all bytes, those of the checksum itself counted as spaces. */
+const checksum = (block: Buffer): number => {
+  const { at, length } = FIELD.checksum;
+  let sum = length * 0x20;
+  for (let byte = 0; byte < at; byte += 1) sum += block[byte] ?? 0;
+  for (let byte = at + length; byte < BLOCK; byte += 1) sum += block[byte] ?? 0;
+  return sum;
+};
+
+/** One header block. */
+export const encodeHeader = (fields: HeaderFields): Buffer => {
+  const block = Buffer.alloc(BLOCK);
+  putText(block, FIELD.name, fields.name);
+  putNumber(block, FIELD.mode, fields.mode);
+  putNumber(block, FIELD.uid, fields.uid);
+  putNumber(block, FIELD.gid, fields.gid);
+  putNumber(block, FIELD.size, fields.size);
+  putNumber(block, FIELD.mtime, fields.mtime);
+  putText(block, FIELD.type, fields.type);
+  putText(block, FIELD.link, fields.link ?? '');
+  putText(block, FIELD.magic, 'ustar\u000000');
+  putText(block, FIELD.uname, fields.uname ?? '');
+  putText(block, FIELD.gname, fields.gname ?? '');
+  if (fields.device) {
+    putNumber(block, FIELD.deviceMajor, 0);
+    putNumber(block, FIELD.deviceMinor, 0);
+  }
+  putText(block, FIELD.prefix, fields.prefix ?? '');
+  putText(block, FIELD.checksum, `${checksum(block).toString(8).padStart(6, '0')}\0 `);
+  return block;
+};
+
+/**
+ * Header of a file in an image archive (or of a folder, when the name ends in a slash), with fixed owner, mode and time.
+ * Layers have richer ones: `layerHeader`. Throws RangeError for a name that is too long for a header.
+ */
+export const fileHeader = (name: string, size: number): Buffer => {
+  if (Buffer.byteLength(name) > FIELD.name.length) throw new RangeError(`too long for a tar name: ${name}`);
+  const isFolder = name.endsWith('/');
+  return encodeHeader({
+    type: isFolder ? TYPE.directory : TYPE.file,
+    name: fromText(name),
+    size,
+    mode: isFolder ? 0o755 : 0o644,
+    uid: 0,
+    gid: 0,
+    // One second after the epoch, as in the Nix store: some tools take 0 for "no time".
+    mtime: 1,
+  });
+};
+
+/** A header as it stands in the archive; long names and pax records come as entries of their own before it. */
+export interface Header {
+  readonly name: string;
+  /** One of `TYPE`, or another mark: devices, pipes and what GNU adds. */
   readonly type: string;
+  /** Where a link leads. */
+  readonly link: string;
+  readonly size: number;
+  /** Permission bits. */
+  readonly mode: number;
+  /** Owner and time are NaN where the header has not a number for them. */
+  readonly uid: number;
+  readonly gid: number;
+  /** Seconds since 1970. */
   readonly mtime: number;
 }
 
-function ustar(fields: Ustar): Buffer {
-  const block = Buffer.alloc(TAR_BLOCK);
-  // A value that a pax record carries in full stands here cut to size, as pax asks.
-  block.write(fields.name.slice(0, NAME_BYTES), 0, 'latin1');
-  octal(block, 100, 8, fields.mode);
-  octal(block, 108, 8, Math.min(fields.uid, ID_LIMIT));
-  octal(block, 116, 8, Math.min(fields.gid, ID_LIMIT));
-  octal(block, 124, 12, fields.size > SIZE_LIMIT ? 0 : fields.size);
-  octal(block, 136, 12, Math.min(fields.mtime, SIZE_LIMIT));
-  block.write(fields.type, 156, 'latin1');
-  block.write(fields.target.slice(0, NAME_BYTES), 157, 'latin1');
-  block.write('ustar\0' + '00', 257, 'latin1');
-  octal(block, 329, 8, 0);
-  octal(block, 337, 8, 0);
-  block.fill(0x20, 148, 156);
-  let sum = 0;
-  for (const byte of block) sum += byte;
-  block.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148, 'latin1');
-  return block;
-}
+/**
+ * Text up to the first zero byte. The bytes are cut before they are decoded: of a short text cut out of a long one, JavaScript
+ * would keep the long one.
+ */
+export const untilZero = (bytes: Buffer): string => {
+  const end = bytes.indexOf(0);
+  return bytes.subarray(0, end < 0 ? bytes.length : end).toString('utf8');
+};
 
-const octal = (block: Buffer, offset: number, width: number, value: number): void => {
-  block.write(value.toString(8).padStart(width - 1, '0'), offset, 'latin1');
+const textIn = (block: Buffer, { at, length }: Field): string => untilZero(block.subarray(at, at + length));
+
+const numberIn = (block: Buffer, field: Field): number => {
+  const { at, length } = field;
+  if (((block[at] ?? 0) & 0x80) !== 0) {
+    // GNU's binary form; the first byte is only its mark. Beyond 2^53 no file goes.
+    const bytes = block.readBigUInt64BE(at + length - 8);
+    // In the fields of ids, eight bytes long, the mark stands in the first of the number's own bytes.
+    const value = length === 8 ? bytes & 0x7fff_ffff_ffff_ffffn : bytes;
+    return value > BigInt(Number.MAX_SAFE_INTEGER) ? Number.NaN : Number(value);
+  }
+  const digits = textIn(block, field).trim();
+  return digits === '' ? 0 : /^[0-7]+$/.test(digits) ? Number.parseInt(digits, 8) : Number.NaN;
+};
+
+/** Reads a header block; undefined for a block of zeros (the end). Throws RangeError when it is not a header. */
+export const decodeHeader = (block: Buffer): Header | undefined => {
+  if (block.every((byte) => byte === 0)) return undefined;
+  if (numberIn(block, FIELD.checksum) !== checksum(block)) throw new RangeError('its checksum is wrong');
+  const size = numberIn(block, FIELD.size);
+  if (!Number.isSafeInteger(size) || size < 0) throw new RangeError('its size is not a number');
+  const isUstar = block.toString('latin1', FIELD.magic.at, FIELD.magic.at + 6) === 'ustar\0';
+  const prefix = isUstar ? textIn(block, FIELD.prefix) : '';
+  const name = textIn(block, FIELD.name);
+  return {
+    name: prefix === '' ? name : `${prefix}/${name}`,
+    type: String.fromCharCode(block[FIELD.type.at] || TYPE.file.charCodeAt(0)),
+    link: textIn(block, FIELD.link),
+    size,
+    mode: numberIn(block, FIELD.mode) & 0o7777,
+    uid: numberIn(block, FIELD.uid),
+    gid: numberIn(block, FIELD.gid),
+    mtime: numberIn(block, FIELD.mtime),
+  };
 };

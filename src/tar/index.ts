@@ -3,7 +3,8 @@ import { type FileHandle, open } from 'node:fs/promises';
 import { posix } from 'node:path';
 import { UserError } from '../core/error.ts';
 import { withFileErrors } from '../core/file-error.ts';
-import { BLOCK, decodeHeader, decodePax, type Header, paddingOf, untilZero } from './read-header.ts';
+import { BLOCK, decodeHeader, type Header, padding, TYPE } from './header.ts';
+import { Extensions, NAME_LIMIT } from './pax.ts';
 
 /** Where a file's bytes lie in an archive. */
 export interface Slice {
@@ -11,27 +12,18 @@ export interface Slice {
   readonly size: number;
 }
 
-// Pax records longer than this are an attack, in bytes.
-const RECORDS_LIMIT = 1024 * 1024;
-// No path of Linux is longer (limits.h, PATH_MAX), and those of every entry are kept.
-const NAME_LIMIT = 4096;
 // An image has some hundred files; each costs memory here.
 const ENTRY_LIMIT = 100_000;
 // All names in bytes, with what stands before files to give them longer ones.
 const NAMES_LIMIT = 64 * 1024 * 1024;
 const LINK_DEPTH = 4;
+// A file, to be laid out in one piece on disk if that is possible (POSIX.1-2017, ustar, typeflag 7).
+const CONTIGUOUS_FILE = '7';
 
 const damaged = (path: string, what: string): UserError =>
   new UserError('file', `${path} is no archive that can be read: ${what}.`, {
     hint: 'Check that it is a tar made by docker save, podman save, skopeo or dockerTools, and whole.',
   });
-
-/** What came before an entry and overrides its header. */
-interface Overrides {
-  name?: string;
-  link?: string;
-  size?: number;
-}
 
 const checkName = (path: string, name: string): string => {
   if (name.length > NAME_LIMIT) throw damaged(path, `a name in it is longer than ${NAME_LIMIT} characters`);
@@ -94,55 +86,36 @@ export class ArchiveIndex {
   }
 
   async #scan(): Promise<void> {
-    let overrides: Overrides = {};
+    const extensions = new Extensions();
     let at = 0;
     for (let count = 0; at + BLOCK <= this.#fileSize; count += 1) {
       const header = decodeHeader(await this.#read(at, BLOCK));
       if (header === undefined) return;
       if (count >= ENTRY_LIMIT) throw damaged(this.path, `it has more than ${ENTRY_LIMIT} entries`);
-      const isOverride = 'xgLK'.includes(header.type);
-      const size = isOverride ? header.size : (overrides.size ?? header.size);
-      const slice = { offset: at + BLOCK, size };
-      if (slice.offset + size > this.#fileSize) throw damaged(this.path, 'it ends in the middle of a file');
-      if (isOverride) overrides = { ...overrides, ...(await this.#override(header, slice)) };
-      else {
-        this.#add(header, overrides, slice);
-        overrides = {};
-      }
-      at = slice.offset + size + paddingOf(size);
+      const isExtension = Extensions.has(header);
+      const entry = isExtension ? header : extensions.apply(header);
+      const offset = at + BLOCK;
+      if (offset + entry.size > this.#fileSize) throw damaged(this.path, 'it ends in the middle of a file');
+      if (isExtension) {
+        const size = Extensions.contentSize(header);
+        this.#count(size);
+        extensions.add(header, await this.#read(offset, size));
+      } else this.#add(entry, offset);
+      at = offset + entry.size + padding(entry.size);
     }
     if (at === 0) throw damaged(this.path, 'it is empty');
   }
 
-  #add(header: Header, overrides: Overrides, slice: Slice): void {
-    const name = checkName(this.path, overrides.name ?? header.name);
-    const link = overrides.link ?? header.link;
+  #add({ type, name: written, link, size }: Header, offset: number): void {
+    const name = checkName(this.path, written);
     if (link.length > NAME_LIMIT) throw damaged(this.path, `a link in it is longer than ${NAME_LIMIT} characters`);
     this.#count(name.length + link.length);
     // An entry that comes again replaces the one before it, as when unpacking.
     this.#files.delete(name);
     this.#links.delete(name);
-    if ('07'.includes(header.type)) this.#files.set(name, slice);
-    if (header.type === '1') this.#links.set(name, posix.normalize(link));
-    if (header.type === '2') this.#links.set(name, posix.normalize(posix.join(posix.dirname(name), link)));
-  }
-
-  async #override({ type, size }: Header, { offset }: Slice): Promise<Overrides> {
-    if (size > RECORDS_LIMIT) throw damaged(this.path, 'what stands before a file in it is longer than 1 MiB');
-    this.#count(size);
-    const bytes = await this.#read(offset, size);
-    if (type === 'L') return { name: untilZero(bytes) };
-    if (type === 'K') return { link: untilZero(bytes) };
-    // Global records (git's commit, for one) say nothing about a single file.
-    if (type === 'g') return {};
-    const records = decodePax(bytes);
-    const [name, link, length] = [records.get('path'), records.get('linkpath'), records.get('size')];
-    if (length !== undefined && !/^\d{1,15}$/.test(length)) throw damaged(this.path, 'a size in it is no number');
-    return {
-      ...(name === undefined ? {} : { name }),
-      ...(link === undefined ? {} : { link }),
-      ...(length === undefined ? {} : { size: Number(length) }),
-    };
+    if (type === TYPE.file || type === CONTIGUOUS_FILE) this.#files.set(name, { offset, size });
+    if (type === TYPE.hardLink) this.#links.set(name, posix.normalize(link));
+    if (type === TYPE.symlink) this.#links.set(name, posix.normalize(posix.join(posix.dirname(name), link)));
   }
 
   #count(bytes: number): void {

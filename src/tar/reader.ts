@@ -1,28 +1,14 @@
-import { BLOCK, decodeHeader, decodeOwner, decodePax, paddingOf, untilZero } from './read-header.ts';
+import { BLOCK, decodeHeader, type Header, padding, TYPE } from './header.ts';
+import { Extensions, NAME_LIMIT } from './pax.ts';
 
-/** One thing in a tar stream that a container program or the maker of a layer wrote. */
-export interface TarEntry {
-  /** Without leading or trailing slash. */
-  readonly name: string;
-  /** `0` a file, `1` a hard link, `2` a link, `5` a folder, as in ustar. */
-  readonly type: string;
-  readonly mode: number;
-  readonly uid: number;
-  readonly gid: number;
-  /** Seconds since 1970. */
-  readonly mtime: number;
-  readonly size: number;
-  /** Where a link leads. */
-  readonly link: string;
+/**
+ * One thing in a tar stream that a container program or the maker of a layer wrote. Its name has no leading or trailing
+ * slash.
+ */
+export interface ReadEntry extends Header {
   /** The beginning of a file's content, as much as was asked for. */
   readonly content: Buffer;
 }
-
-/** No path of Linux is longer (limits.h, PATH_MAX). */
-const NAME_LIMIT = 4096;
-
-/** Bytes of one pax header or long name; more is no name. */
-const RECORD_LIMIT = 1024 * 1024;
 
 /** Where a header of GNU's old sparse files, and a block that goes on with its map, say that another such block follows. */
 const SPARSE = { header: 482, block: 504 } as const;
@@ -34,43 +20,27 @@ const SPARSE = { header: 482, block: 504 } as const;
 export async function* tarEntries(
   stream: AsyncIterable<Uint8Array>,
   limit: (name: string) => number,
-): AsyncGenerator<TarEntry> {
+): AsyncGenerator<ReadEntry> {
   const take = reader(stream);
-  let records = new Map<string, string>();
+  const extensions = new Extensions();
   for (;;) {
     const block = await take(BLOCK, BLOCK);
     const header = block.length === BLOCK ? decodeHeader(block) : undefined;
     if (!header) return;
-    // Records of pax and GNU's long names stand before what they belong to.
-    const isRecord = 'xgLK'.includes(header.type);
-    const size = isRecord ? header.size : Number(records.get('size') ?? header.size);
-    if (!Number.isSafeInteger(size) || size < 0) throw new RangeError('a size in it is not a number');
-    const path = records.get('GNU.sparse.name') ?? records.get('path') ?? header.name;
-    const name = plainName(path);
-    const link = records.get('linkpath') ?? header.link;
-    if (!isRecord && Math.max(name.length, link.length) > NAME_LIMIT)
+    if (Extensions.has(header)) {
+      const { size } = header;
+      extensions.add(header, await take(size + padding(size), Extensions.contentSize(header)));
+      continue;
+    }
+    const entry = extensions.apply(header);
+    const name = plainName(entry.name);
+    if (Math.max(name.length, entry.link.length) > NAME_LIMIT)
       throw new RangeError(`a name in it is longer than ${NAME_LIMIT} characters`);
-    if (header.type === 'S') await passSparseMap(block, take);
-    const content = await take(size + paddingOf(size), Math.min(size, isRecord ? RECORD_LIMIT : limit(name)));
-    const text = (): string => untilZero(content);
-    if (header.type === 'x') records = new Map([...records, ...decodePax(content)]);
-    else if (header.type === 'L') records.set('path', text());
-    else if (header.type === 'K') records.set('linkpath', text());
-    if (isRecord) continue;
-    const { mode, uid, gid, mtime } = decodeOwner(block);
-    yield {
-      name,
-      // Before POSIX, a folder was a file whose name ends in a slash.
-      type: header.type === '0' && path.endsWith('/') ? '5' : header.type,
-      mode,
-      uid: Number(records.get('uid') ?? uid),
-      gid: Number(records.get('gid') ?? gid),
-      mtime: Math.floor(Number(records.get('mtime') ?? mtime)),
-      size,
-      link,
-      content,
-    };
-    records = new Map();
+    if (entry.type === 'S') await passSparseMap(block, take);
+    const content = await take(entry.size + padding(entry.size), Math.min(entry.size, limit(name)));
+    // Before POSIX, a folder was a file whose name ends in a slash.
+    const isFolder = entry.type === TYPE.file && entry.name.endsWith('/');
+    yield { ...entry, name, type: isFolder ? TYPE.directory : entry.type, content };
   }
 }
 

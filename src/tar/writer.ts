@@ -2,8 +2,9 @@ import { closeSync, openSync, readSync } from 'node:fs';
 import { BlockPool } from '../core/block-pool.ts';
 import { type ByteString, toBytes, toText } from '../core/bytes.ts';
 import { UserError } from '../core/error.ts';
-import type { TarEntry } from './entry.ts';
-import { contentSize, padding, TAR_BLOCK, tarHeader } from './header.ts';
+import { contentSize, type TarEntry } from './entry.ts';
+import { endBlocks, padding } from './header.ts';
+import { layerHeader } from './layer-header.ts';
 
 /**
  * Bytes in a block of the stream: large enough that hashing and compressing run at full speed, small enough to stay in a
@@ -11,11 +12,8 @@ import { contentSize, padding, TAR_BLOCK, tarHeader } from './header.ts';
  */
 export const STREAM_BLOCK = 1024 * 1024;
 
-/** Two zero blocks end a tar; no padding to a record size, which would only be more bytes. */
-const TRAILER = 2 * TAR_BLOCK;
-
 /**
- * The bytes of a tar as blocks of exactly 1 MiB (the last one shorter), taken from `pool`. Content is read straight into
+ * The bytes of a layer's tar as blocks of exactly 1 MiB (the last one shorter), taken from `pool`. Content is read straight into
  * the block it stands in, with blocking calls: layers are made on threads of their own, and most files of a closure are
  * so small that a round trip through the thread pool costs several times the read itself. Throws UserError `file` when a
  * file cannot be read or changed its size.
@@ -42,7 +40,7 @@ export function* tarStream(
   }
 
   for (const entry of entries) {
-    yield* put(tarHeader(entry));
+    yield* put(layerHeader(entry));
     if (entry.type !== 'file') continue;
     const size = contentSize(entry);
     if (entry.content.kind === 'bytes') yield* put(entry.content.bytes);
@@ -60,7 +58,7 @@ export function* tarStream(
     }
     yield* put(Buffer.alloc(padding(size)));
   }
-  yield* put(Buffer.alloc(TRAILER));
+  yield* put(endBlocks());
   if (used > 0) yield block.subarray(0, used);
 }
 

@@ -1,7 +1,8 @@
 import { posix } from 'node:path';
 import { UserError } from '../core/error.ts';
 import type { ExpectedFile } from '../definition/image-tests.ts';
-import { type TarEntry, tarEntries } from '../tar/reader.ts';
+import { TYPE } from '../tar/header.ts';
+import { type ReadEntry, tarEntries } from '../tar/reader.ts';
 import { checkText, type Mismatch } from './check-text.ts';
 import { LINKS_LIMIT, readOwners } from './owners.ts';
 import type { Runtime } from './runtime.ts';
@@ -11,9 +12,6 @@ const TEXT_LIMIT = 1024 * 1024;
 
 /** What podman, docker up to 23 and docker since then say of a path where nothing is. */
 const NOTHING_THERE = /no such file|no such container:path|could not (be found|find)|not a directory/i;
-
-const FILE = '0';
-const LINK = '2';
 
 /** A container whose files are looked at. */
 export interface FilesPlace {
@@ -44,7 +42,7 @@ export async function checkFiles(
 }
 
 /** What an entry does not have of what is stated of `path`. */
-export function checkFile(path: string, file: ExpectedFile, entry: TarEntry | undefined): Mismatch | undefined {
+export function checkFile(path: string, file: ExpectedFile, entry: ReadEntry | undefined): Mismatch | undefined {
   if (!entry) return file.exists ? { expected: `a file ${path}`, got: 'no such file' } : undefined;
   if (!file.exists) return { expected: `no file ${path}`, got: 'there is one' };
   const octal = (mode: number): string => mode.toString(8).padStart(4, '0');
@@ -54,7 +52,7 @@ export function checkFile(path: string, file: ExpectedFile, entry: TarEntry | un
   if (uid !== null && uid !== entry.uid) return { expected: `${path} of user ${uid}`, got: `user ${entry.uid}` };
   if (gid !== null && gid !== entry.gid) return { expected: `${path} of group ${gid}`, got: `group ${entry.gid}` };
   if (text === null) return undefined;
-  if (entry.type !== FILE) return { expected: `${path} with text`, got: 'a directory or device' };
+  if (entry.type !== TYPE.file) return { expected: `${path} with text`, got: 'a directory or device' };
   if (entry.size > TEXT_LIMIT)
     return { expected: `${path} with at most ${TEXT_LIMIT} bytes, to look at its text`, got: `${entry.size} bytes` };
   return checkText(`text of ${path}`, text, entry.content.toString('utf8'));
@@ -66,11 +64,11 @@ async function entryAt(
   container: string,
   path: string,
   signal: AbortSignal,
-): Promise<TarEntry | undefined> {
+): Promise<ReadEntry | undefined> {
   let at = path;
   for (let links = 0; links < LINKS_LIMIT; links += 1) {
     const entry = await copyOut(runtime, container, at, signal);
-    if (entry?.type !== LINK) return entry;
+    if (entry?.type !== TYPE.symlink) return entry;
     at = posix.resolve(posix.dirname(at), entry.link);
   }
   return undefined;
@@ -81,8 +79,8 @@ async function copyOut(
   container: string,
   path: string,
   signal: AbortSignal,
-): Promise<TarEntry | undefined> {
-  let entry: TarEntry | undefined;
+): Promise<ReadEntry | undefined> {
+  let entry: ReadEntry | undefined;
   const onStdout = async (stream: AsyncIterable<Uint8Array>): Promise<void> => {
     // Where there is no such file, nothing comes; of a folder, itself comes first.
     entry = (await tarEntries(stream, () => TEXT_LIMIT).next()).value ?? undefined;

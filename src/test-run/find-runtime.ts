@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { UserError } from '../core/error.ts';
 import type { Exec, ExecResult } from '../core/exec.ts';
 import type { Log } from '../core/log.ts';
-import { BLOCK, encodeHeader } from '../tar/read-header.ts';
+import { endBlocks, fileHeader } from '../tar/header.ts';
 import { type Program, type Runtime, removeContainer, removeImage } from './runtime.ts';
 
 /** What may be asked for. */
@@ -105,7 +105,7 @@ async function tryOut(runtime: Runtime): Promise<string | undefined> {
   const image = `localhost/${name}:latest`;
   const start = ['run', `--name=${name}`, '--pull=never', '--network=none', '--log-driver=none', image, PROBED];
   // No other image has this content, so removing it takes nobody else's.
-  const tar = Buffer.concat([encodeHeader(`${name}/`, 0), Buffer.alloc(2 * BLOCK)]);
+  const tar = Buffer.concat([fileHeader(`${name}/`, 0), endBlocks()]);
   try {
     const imported = await runtime.run(['import', '-', image], { input: tar });
     if (imported.exitCode !== 0) return lastLine(imported);

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { TYPE } from '../tar/header.ts';
 import { tarEntries } from '../tar/reader.ts';
 import { callRuntime, type Runtime } from './runtime.ts';
 
@@ -34,7 +35,7 @@ export async function readOwners(
   try {
     await callRuntime(runtime, ['export', `--output=${file}`, container], signal);
     for await (const { name, type, uid, gid, link } of tarEntries(createReadStream(file, { signal }), () => 0))
-      found.set(name, { uid, gid, link: type === '2' ? link : undefined });
+      found.set(name, { uid, gid, link: type === TYPE.symlink ? link : undefined });
   } finally {
     await rm(file, { force: true });
   }

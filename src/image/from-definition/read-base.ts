@@ -7,7 +7,7 @@ import { listsAccounts } from '../../definition/base-view.ts';
 import { MAGIC_BYTES, packingOf, unpack } from '../../layer/unpack.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
 import { endDigest } from '../../oci/digest.ts';
-import { type TarEntry, tarEntries } from '../../tar/reader.ts';
+import { type ReadEntry, tarEntries } from '../../tar/reader.ts';
 import type { BaseImage } from '../base-image.ts';
 
 /** Bytes of a file that lists accounts; hundreds of users take a hundredth of it. */
@@ -125,7 +125,7 @@ async function* unpacked(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8
   yield* packing ? unpack(packing, whole()) : whole();
 }
 
-function baseEntry({ name, type, mode, uid, gid, mtime, link, size, content }: TarEntry): BaseEntry {
+function baseEntry({ name, type, mode, uid, gid, mtime, link, size, content }: ReadEntry): BaseEntry {
   const attributes = { mode, uid: whole(uid), gid: whole(gid), mtime: whole(mtime) };
   const kind = type === '5' ? 'directory' : type === '2' ? 'symlink' : type === '1' ? 'hardlink' : 'file';
   const isAccounts = kind === 'file' && listsAccounts(name);

@@ -11,6 +11,7 @@ import { type Digest, digestSchema } from '../../oci/digest.ts';
 import { isForSystem } from '../../oci/platform.ts';
 import { platformOf, platformText, type System } from '../../oci/system.ts';
 import { readSlice } from '../../storage/file-blob.ts';
+import { endBlocks, padding } from '../../tar/header.ts';
 import { openPlainFile } from '../../tar/index.ts';
 import { listedHeader } from '../../tar/listed-header.ts';
 import type { ForeignImage, ForeignLayer } from '../foreign-image.ts';
@@ -22,8 +23,6 @@ const LIST_LIMIT = 64 * 1024 * 1024;
 
 /** The only version that nix2container has written so far. */
 const VERSION = 1;
-
-const BLOCK = 512;
 
 const layerSchema = z.strictObject({
   digest: z.string(),
@@ -140,9 +139,9 @@ async function* tarBytes(entries: readonly ListedEntry[]): AsyncGenerator<Uint8A
     yield listedHeader(entry);
     if (entry.size === 0) continue;
     yield* contentBytes(entry.source, entry.size);
-    yield Buffer.alloc((BLOCK - (entry.size % BLOCK)) % BLOCK);
+    yield Buffer.alloc(padding(entry.size));
   }
-  yield Buffer.alloc(2 * BLOCK);
+  yield endBlocks();
 }
 
 async function* contentBytes(source: ByteString, size: number): AsyncGenerator<Uint8Array> {

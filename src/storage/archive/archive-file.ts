@@ -4,8 +4,8 @@ import { dirname } from 'node:path';
 import { UserError } from '../../core/error.ts';
 import { fileError, withFileErrors } from '../../core/file-error.ts';
 import { Gate } from '../../core/gate.ts';
+import { BLOCK, endBlocks, fileHeader, padding } from '../../tar/header.ts';
 import type { Slice } from '../../tar/index.ts';
-import { BLOCK, encodeHeader, paddingOf } from '../../tar/read-header.ts';
 import { writeAll } from '../file-blob.ts';
 
 /** Room at the archive's end that is being filled; nobody else can write until it is kept or dropped. */
@@ -46,10 +46,10 @@ export class ArchiveFile {
     return this.#gate.run(async () => {
       const offset = this.#end + BLOCK;
       await this.#write(
-        Buffer.concat([encodeHeader(name, bytes.length), bytes, Buffer.alloc(paddingOf(bytes.length))]),
+        Buffer.concat([fileHeader(name, bytes.length), bytes, Buffer.alloc(padding(bytes.length))]),
         this.#end,
       );
-      this.#end = offset + bytes.length + paddingOf(bytes.length);
+      this.#end = offset + bytes.length + padding(bytes.length);
       return { offset, size: bytes.length };
     });
   }
@@ -68,9 +68,9 @@ export class ArchiveFile {
         await this.#write(chunk, position);
       },
       keep: async (name) => {
-        await this.#write(Buffer.alloc(paddingOf(size)), offset + size);
-        await this.#write(encodeHeader(name, size), start);
-        this.#end = offset + size + paddingOf(size);
+        await this.#write(Buffer.alloc(padding(size)), offset + size);
+        await this.#write(fileHeader(name, size), start);
+        this.#end = offset + size + padding(size);
         release();
         return { offset, size };
       },
@@ -87,7 +87,7 @@ export class ArchiveFile {
   /** Ends the archive and puts it in its place. Throws UserError `file`. */
   async close(): Promise<void> {
     try {
-      await this.#write(Buffer.alloc(2 * BLOCK), this.#end);
+      await this.#write(endBlocks(), this.#end);
       await this.handle.sync();
       await this.handle.close();
       await rename(this.partial, this.path);

@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { type FileHandle, open } from 'node:fs/promises';
-import { BLOCK, encodeHeader, paddingOf } from '../../../src/tar/read-header.ts';
+import { BLOCK, endBlocks, fileHeader, padding } from '../../../src/tar/header.ts';
 
 const MIB = 1024 * 1024;
 
@@ -17,12 +17,12 @@ const noise = randomBytes(MIB);
 export function* tar(members: readonly Member[]): Generator<Uint8Array> {
   for (const { name, content } of members) {
     const size = typeof content === 'number' ? content * MIB : content.length;
-    yield encodeHeader(name, size);
+    yield fileHeader(name, size);
     if (typeof content !== 'number') yield content;
     else for (let at = 0; at < content; at += 1) yield noise;
-    yield Buffer.alloc(paddingOf(size));
+    yield Buffer.alloc(padding(size));
   }
-  yield Buffer.alloc(2 * BLOCK);
+  yield endBlocks();
 }
 
 export const tarBytes = (members: readonly Member[]): Buffer => Buffer.concat([...tar(members)]);
@@ -80,9 +80,9 @@ export async function writeLargeArchive(path: string, sizes: readonly number[]):
   await using file = await open(path, 'w');
   for (const [at, size] of sizes.entries()) {
     const whole = size * MIB + 3 * BLOCK;
-    await write(file, [encodeHeader(names[at] ?? '', whole)]);
+    await write(file, [fileHeader(names[at] ?? '', whole)]);
     await write(file, tar(layers[at] ?? []));
-    await write(file, [Buffer.alloc(paddingOf(whole))]);
+    await write(file, [Buffer.alloc(padding(whole))]);
   }
   await write(
     file,

@@ -6,8 +6,8 @@ import { checkUnpacked } from '../../../src/core/unpack-limit.ts';
 import { unpackedDigest } from '../../../src/image/unpacked-digest.ts';
 import { indexSchema, manifestSchema } from '../../../src/oci/manifest.ts';
 import { openNameless } from '../../../src/storage/archive/archive-source.ts';
+import { encodeHeader, fileHeader, padding } from '../../../src/tar/header.ts';
 import { ArchiveIndex } from '../../../src/tar/index.ts';
-import { encodeHeader } from '../../../src/tar/read-header.ts';
 
 const MIB = 1024 * 1024;
 
@@ -39,14 +39,10 @@ describe('what packed bytes may stand for', () => {
 
 /** A long name as GNU tar writes it: an entry of its own before the file. */
 const longName = (name: string, size: number): Buffer => {
-  const header = encodeHeader('L', size);
-  header.write('L', 156);
-  header.fill(0x20, 148, 156);
-  const sum = header.reduce((total, byte) => total + byte, 0);
-  header.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148);
-  const body = Buffer.alloc(Math.ceil(size / 512) * 512);
+  const header = encodeHeader({ name: 'L', type: 'L', size, mode: 0o644, uid: 0, gid: 0, mtime: 0 });
+  const body = Buffer.alloc(size + padding(size));
   body.write(name);
-  return Buffer.concat([header, body, encodeHeader('f', 0)]);
+  return Buffer.concat([header, body, fileHeader('f', 0)]);
 };
 
 const indexOf = async (entries: Iterable<Buffer>) => {

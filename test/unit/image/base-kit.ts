@@ -4,7 +4,7 @@ import { digestOf } from '../../../src/oci/digest.ts';
 import { MEDIA_TYPE } from '../../../src/oci/media-type.ts';
 import type { Repository } from '../../../src/storage/destination.ts';
 import type { TarEntry } from '../../../src/tar/entry.ts';
-import { padding, TAR_BLOCK, tarHeader } from '../../../src/tar/header.ts';
+import { tarStream } from '../../../src/tar/writer.ts';
 
 const OWNER = { uid: 0, gid: 0 } as const;
 
@@ -23,15 +23,7 @@ export const file = (path: string, text: string): TarEntry => ({
   content: { kind: 'bytes', bytes: Buffer.from(text) },
 });
 
-export const tarOf = (entries: readonly TarEntry[]): Buffer =>
-  Buffer.concat([
-    ...entries.flatMap((entry) => {
-      const bytes =
-        entry.type === 'file' && entry.content.kind === 'bytes' ? Buffer.from(entry.content.bytes) : Buffer.alloc(0);
-      return [tarHeader(entry), bytes, Buffer.alloc(padding(bytes.length))];
-    }),
-    Buffer.alloc(2 * TAR_BLOCK),
-  ]);
+export const tarOf = (entries: readonly TarEntry[]): Buffer => Buffer.concat([...tarStream(entries)]);
 
 /** A base of layers that unpack to `tars`, and how often one was read. */
 export function baseImage(

@@ -8,7 +8,7 @@ import { codecOf } from '../../../src/layer/codec.ts';
 import { writeLayer } from '../../../src/layer/write-layer.ts';
 import { digestOf } from '../../../src/oci/digest.ts';
 import type { TarEntry } from '../../../src/tar/entry.ts';
-import { tarHeader } from '../../../src/tar/header.ts';
+import { layerHeader } from '../../../src/tar/layer-header.ts';
 import { STREAM_BLOCK, tarStream } from '../../../src/tar/writer.ts';
 
 const file = (path: string, bytes: Uint8Array = Buffer.alloc(0)): TarEntry & { type: 'file' } => ({
@@ -22,9 +22,9 @@ const file = (path: string, bytes: Uint8Array = Buffer.alloc(0)): TarEntry & { t
 
 const tar = (entries: readonly TarEntry[]): Buffer => Buffer.concat([...tarStream(entries)]);
 
-describe('tarHeader', () => {
+describe('layerHeader', () => {
   test('is one ustar block where that is enough', () => {
-    const header = tarHeader({ type: 'directory', path: 'nix', mode: 0o755, uid: 0, gid: 0 });
+    const header = layerHeader({ type: 'directory', path: 'nix', mode: 0o755, uid: 0, gid: 0 });
     expect(header.length).toBe(512);
     expect(header.toString('latin1', 0, 5)).toBe('nix/\0');
     expect(header.toString('latin1', 100, 107)).toBe('0000755');
@@ -44,14 +44,14 @@ describe('tarHeader', () => {
     ['a uid of 8 octal digits', { ...file('u'), uid: 0o10000000 }, '15 uid=2097152\n'],
   ];
   test.each(pax)('%s takes a pax record', (_name, entry, record) => {
-    const header = tarHeader(entry);
+    const header = layerHeader(entry);
     expect(header[156]).toBe('x'.charCodeAt(0));
     const size = Number.parseInt(header.toString('latin1', 124, 135), 8);
     expect(header.toString('utf8', 512, 512 + size)).toBe(record);
   });
 
   test('says that names are bytes when they are no UTF-8', () => {
-    expect(tarHeader({ ...file(''), path: 'a\xff' }).toString('latin1')).toContain(
+    expect(layerHeader({ ...file(''), path: 'a\xff' }).toString('latin1')).toContain(
       '21 hdrcharset=BINARY\n11 path=a\xff\n',
     );
   });
@@ -59,7 +59,7 @@ describe('tarHeader', () => {
   test('a record counts its own length right at every boundary', () => {
     fc.assert(
       fc.property(fc.integer({ min: 101, max: 1200 }), (length) => {
-        const header = tarHeader(file('n'.repeat(length)));
+        const header = layerHeader(file('n'.repeat(length)));
         const size = Number.parseInt(header.toString('latin1', 124, 135), 8);
         const record = header.toString('utf8', 512, 512 + size);
         expect(Number(record.split(' ')[0])).toBe(record.length);

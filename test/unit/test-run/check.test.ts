@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { ExpectedFile, ExpectedText } from '../../../src/definition/image-tests.ts';
-import type { TarEntry } from '../../../src/tar/reader.ts';
+import type { ReadEntry } from '../../../src/tar/reader.ts';
 import { checkFile } from '../../../src/test-run/check-files.ts';
 import { checkText } from '../../../src/test-run/check-text.ts';
 
@@ -42,7 +42,7 @@ describe('checkText', () => {
 });
 
 const file: ExpectedFile = { exists: true, mode: null, uid: null, gid: null, text: null };
-const entry: TarEntry = {
+const entry: ReadEntry = {
   name: 'app.conf',
   type: '0',
   mode: 0o640,
@@ -53,10 +53,10 @@ const entry: TarEntry = {
   link: '',
   content: Buffer.from('on\n'),
 };
-const folder: TarEntry = { ...entry, type: '5', size: 0, content: Buffer.alloc(0) };
+const folder: ReadEntry = { ...entry, type: '5', size: 0, content: Buffer.alloc(0) };
 
 describe('checkFile', () => {
-  test.each<[string, ExpectedFile, TarEntry | undefined]>([
+  test.each<[string, ExpectedFile, ReadEntry | undefined]>([
     ['is there', file, entry],
     ['is there, as a folder', file, folder],
     ['is not there', { ...file, exists: false }, undefined],
@@ -66,7 +66,7 @@ describe('checkFile', () => {
     expect(checkFile('/etc/app.conf', expected, found)).toBeUndefined();
   });
 
-  test.each<[string, ExpectedFile, TarEntry | undefined, string, string]>([
+  test.each<[string, ExpectedFile, ReadEntry | undefined, string, string]>([
     ['missing', file, undefined, 'a file /f', 'no such file'],
     ['there', { ...file, exists: false }, entry, 'no file /f', 'there is one'],
     ['another mode', { ...file, mode: '4755' }, entry, '/f with mode 4755', 'mode 0640'],

@@ -1,7 +1,7 @@
 import { chmod, link, mkdir, readFile, symlink, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type TarEntry, tarEntries } from '../../../src/tar/reader.ts';
+import { type ReadEntry, tarEntries } from '../../../src/tar/reader.ts';
 import { readOwners } from '../../../src/test-run/owners.ts';
 import type { Runtime } from '../../../src/test-run/runtime.ts';
 import { runProgram, type TempDir, uniqueTempDir } from '../../support/tools.ts';
@@ -51,8 +51,8 @@ async function* inPieces(file: string, size: number): AsyncGenerator<Uint8Array>
   for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size);
 }
 
-const entriesOf = async (stream: AsyncIterable<Uint8Array>, limit = 100): Promise<Map<string, TarEntry>> => {
-  const found = new Map<string, TarEntry>();
+const entriesOf = async (stream: AsyncIterable<Uint8Array>, limit = 100): Promise<Map<string, ReadEntry>> => {
+  const found = new Map<string, ReadEntry>();
   for await (const entry of tarEntries(stream, () => limit)) found.set(entry.name, entry);
   return found;
 };

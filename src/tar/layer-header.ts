@@ -1,0 +1,58 @@
+import { type ByteString, toBytes, toText } from '../core/bytes.ts';
+import { contentSize, type TarEntry } from './entry.ts';
+import { encodeHeader, FIELD, octalLimit, TYPE } from './header.ts';
+import { type PaxRecord, paxBlocks } from './pax.ts';
+import { MTIME } from './profile.ts';
+
+const ID_LIMIT = octalLimit(FIELD.uid);
+/** 8 GiB - 1 byte; as a time, the year 2242. */
+const SIZE_LIMIT = octalLimit(FIELD.size);
+
+/** Of the records' own entry; readers never show it. */
+const PAX_HEADER = { name: '././@PaxHeader', mode: 0o644, uid: 0, gid: 0, mtime: MTIME, device: true } as const;
+
+/**
+ * The header blocks of a layer's entry: a ustar header, before it a pax header where the name or link target is over 100
+ * bytes or not ASCII, the size is 8 GiB or more, an id is over 7 octal digits, or there are extended attributes.
+ */
+export function layerHeader(entry: TarEntry): Buffer {
+  const name = entry.type === 'directory' ? `${entry.path}/` : entry.path;
+  const link = entry.type === 'symlink' ? entry.target : '';
+  const size = contentSize(entry);
+  const mtime = entry.type === 'directory' ? (entry.mtime ?? MTIME) : MTIME;
+  const header = encodeHeader({
+    type: TYPE[entry.type],
+    name,
+    link,
+    mode: entry.mode,
+    // A value that a pax record carries in full stands here cut to size, as pax asks.
+    size: size > SIZE_LIMIT ? 0 : size,
+    uid: Math.min(entry.uid, ID_LIMIT),
+    gid: Math.min(entry.gid, ID_LIMIT),
+    mtime: Math.min(mtime, SIZE_LIMIT),
+    device: true,
+  });
+  const records = paxRecords(entry, name, link, size);
+  return records.length === 0 ? header : Buffer.concat([paxBlocks(PAX_HEADER, records), header]);
+}
+
+function paxRecords(entry: TarEntry, name: ByteString, link: ByteString, size: number): PaxRecord[] {
+  const records: PaxRecord[] = [];
+  const add = (key: string, value: ByteString): void => void records.push([key, toBytes(value)]);
+  const long = Object.entries({ path: name, linkpath: link }).filter(([, value]) => !fitsUstar(value));
+  // Records are UTF-8 unless this one says that names are bytes as they come.
+  if (long.some(([, value]) => !isUtf8(value))) add('hdrcharset', 'BINARY');
+  for (const [key, value] of long) add(key, value);
+  if (size > SIZE_LIMIT) add('size', String(size));
+  if (entry.uid > ID_LIMIT) add('uid', String(entry.uid));
+  if (entry.gid > ID_LIMIT) add('gid', String(entry.gid));
+  if (entry.type === 'file') {
+    const xattrs = [...(entry.xattrs ?? [])].sort(([a], [b]) => (a < b ? -1 : 1));
+    for (const [key, value] of xattrs) records.push([`SCHILY.xattr.${key}`, value]);
+  }
+  return records;
+}
+
+const fitsUstar = (value: ByteString): boolean => value.length <= FIELD.name.length && /^[\x20-\x7e]*$/.test(value);
+
+const isUtf8 = (value: ByteString): boolean => !toText(value).includes('\ufffd');
