@@ -26,7 +26,7 @@ export interface InputPlace {
 export interface MadeInputs extends Inputs {
   /** Our own image of the version, which gives peers their layers. */
   readonly layout: LayoutImage;
-  /** File with the store paths of the closure without leading slash, one a line, for `tar --files-from`. */
+  /** File with the store paths of the closure without leading slash, one per line, for `tar --files-from`. */
   readonly list: string;
 }
 

@@ -18,7 +18,7 @@ in
     if !(builtins.isString value) then
       throw "mkImage: compression: expected a string, got a ${builtins.typeOf value}; allowed are ${description}"
     else if builtins.match pattern value == null then
-      throw "mkImage: compression: '${value}' is no codec; expected ${description}"
+      throw "mkImage: compression: '${value}' is not a valid codec; expected ${description}"
     else
       value;
 }

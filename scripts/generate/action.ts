@@ -19,7 +19,7 @@ const actionFields = (command: Command): (readonly [string, Field, FieldMeta])[]
     .filter(([, , meta]) => meta.faces !== 'cli');
 
 const hints = (meta: FieldMeta): string[] => [
-  ...(meta.repeatable ? ['One a line.'] : []),
+  ...(meta.repeatable ? ['One per line.'] : []),
   ...(meta.allowed === undefined ? [] : [`One of: ${meta.allowed.join(', ')}.`]),
 ];
 

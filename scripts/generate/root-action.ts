@@ -14,7 +14,7 @@ const handedOn = (names: readonly string[]) =>
 /** Inputs of the action `setup`, as its action.yml has them; other systems are built by emulation unless told otherwise. */
 const SETUP_INPUTS = {
   emulate: {
-    description: 'System of another kind that is built by emulation; empty where remote builders do it. One a line.',
+    description: 'System of another kind that is built by emulation; empty where remote builders do it. One per line.',
     required: false,
     default: 'x86_64-linux\naarch64-linux',
   },
@@ -29,20 +29,20 @@ const SETUP_INPUTS = {
     required: false,
   },
   'accept-flake-config': {
-    description: 'Take the settings that flakes bring (`nixConfig`), binary caches and their keys among them.',
+    description: 'Accept the settings of flakes (`nixConfig`), including binary caches and their keys.',
     required: false,
     default: 'false',
   },
   substituters: {
-    description: 'Binary caches to fetch from, beside those of Nix, such as `https://NAME.cachix.org`. One a line.',
+    description: 'Binary caches to fetch from, beside those of Nix, such as `https://NAME.cachix.org`. One per line.',
     required: false,
   },
   'trusted-public-keys': {
-    description: 'Public keys of binary caches, such as `NAME.cachix.org-1:…`. One a line.',
+    description: 'Public keys of binary caches, such as `NAME.cachix.org-1:…`. One per line.',
     required: false,
   },
   'access-tokens': {
-    description: 'Tokens for private inputs of flakes, a secret: `github.com=TOKEN`, one a line.',
+    description: 'Tokens for private inputs of flakes, a secret: `github.com=TOKEN`, one per line.',
     required: false,
   },
   netrc: {

@@ -39,11 +39,11 @@ export const build = defineCommand({
       placeholder: 'INSTALLABLE',
       positional: true,
     }),
-    system: choice(SYSTEMS, { description: "System to build for; this machine's own unless given." }),
+    system: choice(SYSTEMS, { description: "System to build for. Default: this machine's own." }),
     systems: choices(SYSTEMS, {
       description:
-        'Every system that the image has, so that publish misses none: `systems` of the job in the matrix of plan. Found by ' +
-        'evaluation unless given.',
+        'Every system that the image has, so that publish misses none: `systems` of the job in the matrix of plan. Default: ' +
+        'what the evaluation finds.',
     }),
     to: lines({
       description:
@@ -53,7 +53,7 @@ export const build = defineCommand({
       parse: parseRegistryTemplate,
     }),
     out: path({
-      description: 'Folder for the handover; `handover/NAME-SYSTEM` unless given.',
+      description: 'Folder for the handover. Default: `handover/NAME-SYSTEM`.',
       placeholder: 'DIR',
       faces: 'cli',
     }),
@@ -73,7 +73,7 @@ export const build = defineCommand({
     }),
     retentionDays: integer({
       description:
-        'Days that GitHub keeps the handover: as long as failed jobs may be re-run. 7 unless given where the layers are at a ' +
+        'Days that GitHub keeps the handover: as long as failed jobs may be re-run. Default: 7 where the layers are at a ' +
         'registry, else 1.',
       placeholder: 'DAYS',
       faces: 'action',
@@ -99,7 +99,7 @@ export const build = defineCommand({
   async run(inputs, host) {
     const [installable] = installables(inputs.installable ? [inputs.installable] : [], inputs.file, inputs.attr);
     if (!installable) {
-      throw new UserError('input', 'no image is named', {
+      throw new UserError('input', 'missing image', {
         hint: 'Write nix-images build FLAKE#NAME, for instance .#app.',
       });
     }

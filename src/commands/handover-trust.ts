@@ -31,7 +31,7 @@ export function checkTrust({ handovers, handoverDigest }: TrustInputs, from: rea
   }
   if (handovers === 'digest' && from.length > 0) {
     throw new UserError('input', 'handovers: digest is for artifacts of the run, not for folders', {
-      hint: 'Leave out from.',
+      hint: 'Leave out `from`.',
     });
   }
 }
@@ -51,13 +51,9 @@ export async function checkLayersPlace(
   const isRegistryOnly = handovers === 'registry' || (handovers === 'auto' && (await hasCredentials(allowed, places)));
   if (label.destination === null) {
     if (!isRegistryOnly) return;
-    throw new UserError(
-      'handover',
-      `${origin} holds its layers itself, and handovers: ${handovers} takes no such one`,
-      {
-        hint: 'Give the build job `to` and the same login for that registry as this job has, or set handovers: any.',
-      },
-    );
+    throw new UserError('handover', `${origin} holds its layers itself, which handovers: ${handovers} does not allow`, {
+      hint: 'Give the build job `to` and the same login for that registry as this job has, or set handovers: any.',
+    });
   }
   const destination = parseLocation(label.destination);
   if (!allowed.some((place) => isSamePlace(place, destination))) {
@@ -65,7 +61,7 @@ export async function checkLayersPlace(
       'handover',
       `${origin} says that its layers are at ${label.destination}, where nothing is published`,
       {
-        hint: 'Give build and publish the same `to`. Where layers shall be read from elsewhere, name that image with --reuse-from.',
+        hint: 'Give build and publish the same `to`. To read layers from elsewhere, name that image with --reuse-from.',
       },
     );
   }

@@ -20,12 +20,12 @@ function parseRegistry(given: string): string {
 /** Inputs that log in to registries without docker's command line. */
 export const loginInputs = {
   registry: text({
-    description: 'Registry that `username` and `password` are for; the one that `to` names unless given.',
+    description: 'Registry that `username` and `password` are for. Default: the one in `to`.',
     faces: 'action',
     parse: parseRegistry,
   }),
   username: text({
-    description: 'Who logs in with `password`; for ghcr.io whoever started the run, unless given. Not a secret.',
+    description: 'User name for `password`. Default for ghcr.io: the actor of the run. Not a secret.',
     faces: 'action',
   }),
   password: secret({
@@ -34,7 +34,7 @@ export const loginInputs = {
   }),
   registryAuth: secret({
     description:
-      'Logins for several registries: `REGISTRY USERNAME PASSWORD`, one a line, or the JSON of a `config.json` of docker.',
+      'Logins for several registries: `REGISTRY USERNAME PASSWORD`, one per line, or the JSON of a `config.json` of docker.',
     faces: 'action',
   }),
 } as const;
@@ -67,7 +67,7 @@ export function loginSources(inputs: LoginInputs, { env, log }: Pick<Host, 'env'
     const registry = registryOf(inputs);
     const username = inputs.username ?? (registry === GITHUB_REGISTRY ? env('GITHUB_ACTOR') : undefined);
     if (username === undefined) {
-      throw new UserError('input', `there is a password for ${registry}, and no user name`, {
+      throw new UserError('input', `missing user name for ${registry}: only a password was given`, {
         hint: 'Give the input `username`.',
       });
     }
@@ -93,12 +93,12 @@ function registryOf(inputs: LoginInputs): string {
   const [registry, ...others] = registriesOf(inputs);
   if (registry !== undefined && others.length === 0) return registry;
   const why = registry === undefined ? 'no registry' : `several registries (${[registry, ...others].join(', ')})`;
-  throw new UserError('input', `there is a password, and the destinations name ${why}`, {
+  throw new UserError('input', `a password was given, but the destinations name ${why}`, {
     hint: 'Give the input `registry`, or a login for each in `registry-auth`.',
   });
 }
 
-const LINES_HINT = 'Write REGISTRY USERNAME PASSWORD, one a line, or the JSON of a config.json of docker.';
+const LINES_HINT = 'Write REGISTRY USERNAME PASSWORD, one per line, or the JSON of a config.json of docker.';
 
 const authsSchema = z.looseObject({
   auths: z.record(z.string(), z.looseObject({ auth: z.string().optional(), password: z.string().optional() })),
@@ -147,7 +147,7 @@ function readJson(given: string, mask: (text: string) => void): string {
  */
 export function checkNamed(registry: string | undefined, hasLogin: boolean, hasSecrets: boolean): void {
   if (registry === undefined || registry === GITHUB_REGISTRY || hasLogin || !hasSecrets) return;
-  throw new UserError('credentials', `there is no password for ${registry}`, {
+  throw new UserError('credentials', `missing password for ${registry}`, {
     hint:
       'Give the input `password`; of the reusable workflow that is the secret `registry-password`. The token of the run is for ' +
       `${GITHUB_REGISTRY} alone.`,

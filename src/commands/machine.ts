@@ -9,7 +9,7 @@ import type { Host } from '../host/host.ts';
 import { askedLines, parseAccessTokens, parseConfigLine, parseSubstituter } from '../machine/asked-config.ts';
 import { freeBytes, makeRoom, PREINSTALLED } from '../machine/disk-space.ts';
 import { isEmulated } from '../machine/emulation.ts';
-import { isTrusted, lackingLines, type NixSettings, readNixSettings } from '../machine/nix-config.ts';
+import { isTrusted, missingLines, type NixSettings, readNixSettings } from '../machine/nix-config.ts';
 import { openNix } from '../nix/nix.ts';
 import { platformOf, SYSTEMS, type System } from '../oci/system.ts';
 import { systemHere } from './wiring.ts';
@@ -19,7 +19,7 @@ const GIB = 2 ** 30;
 
 export const machine = defineCommand({
   name: 'machine',
-  summary: 'Say whether this machine is ready to build images, and what it lacks.',
+  summary: 'Check whether this machine is ready to build images, and what is missing.',
   description:
     'Looks for Nix, its settings, emulation and free disk space. In a workflow it also sets `NIX_CONFIG` for the steps after ' +
     "it, and on GitHub's own runners removes preinstalled software where there is too little space. The action `setup` " +
@@ -38,7 +38,7 @@ export const machine = defineCommand({
       parse: parseConfigLine,
     }),
     acceptFlakeConfig: flag({
-      description: 'Take the settings that flakes bring (`nixConfig`), binary caches and their keys among them.',
+      description: 'Accept the settings of flakes (`nixConfig`), including binary caches and their keys.',
       faces: 'action',
     }),
     substituters: several({
@@ -51,7 +51,7 @@ export const machine = defineCommand({
       faces: 'action',
     }),
     accessTokens: secret({
-      description: 'Tokens for private inputs of flakes: `github.com=TOKEN`, one a line.',
+      description: 'Tokens for private inputs of flakes: `github.com=TOKEN`, one per line.',
       faces: 'action',
     }),
     netrc: secret({
@@ -62,13 +62,13 @@ export const machine = defineCommand({
   outputs: {
     nix: '`present` or `absent`.',
     emulate: "Platforms that are still to be registered, as docker's actions name them: `arm64`.",
-    nixConfig: 'Lines of nix.conf that are lacking, one a line.',
+    nixConfig: 'Lines missing from nix.conf, one per line.',
     freeBytes: `Bytes that are free for ${STORE}.`,
   },
   async run(inputs, host) {
     const emulated = inputs.emulate.filter((system) => system !== systemHere());
     const settings = await settingsHere(host);
-    const lines = lackingLines(settings, emulated);
+    const lines = missingLines(settings, emulated);
     if (settings && lines.length > 0) warnUnlessTrusted(settings, host);
     const unregistered: System[] = [];
     for (const system of emulated) if (!(await isEmulated(system))) unregistered.push(system);
@@ -80,7 +80,7 @@ export const machine = defineCommand({
     for (const token of parseAccessTokens(inputs.accessTokens ?? '').values()) host.log.mask(token);
     const asked = askedLines({ ...inputs, netrcFile });
     if (settings && asked.length > 0 && lines.length === 0) warnUnlessTrusted(settings, host);
-    // What is set already stays; of what is lacking, an installation that is still to come reads the lines itself.
+    // What is set already stays; a later installation reads the missing lines itself.
     const set = [...(settings ? lines : []), ...asked];
     const nix = settings ? 'present' : 'absent';
     const emulate = unregistered.map((system) => platformOf(system).architecture).join(',');
@@ -102,9 +102,9 @@ export const machine = defineCommand({
   },
 });
 
-/** A heading for the lines that are lacking. */
+/** A heading for the missing lines. */
 const whereLinesGo = (settings: NixSettings | undefined, { kind }: Host): string => {
-  if (kind === 'terminal') return 'nix.conf lacks';
+  if (kind === 'terminal') return 'missing from nix.conf';
   return settings ? 'NIX_CONFIG is set for the next steps' : 'an installation needs in its nix.conf';
 };
 
@@ -116,7 +116,7 @@ async function writeNetrc(netrc: string | undefined, { env, log }: Host): Promis
   if (netrc === undefined) return undefined;
   const folder = env('RUNNER_TEMP');
   if (folder === undefined) {
-    throw new UserError('input', 'netrc is given, and RUNNER_TEMP does not say where the file may lie', {
+    throw new UserError('input', 'netrc was given, but RUNNER_TEMP is not set', {
       hint: 'Run it as a step of a workflow.',
     });
   }
@@ -149,6 +149,6 @@ function warnUnlessTrusted(settings: NixSettings, { log }: Host): void {
   const user = userInfo().username;
   if (process.getuid?.() === 0 || isTrusted(settings, user, [])) return;
   log.warn(
-    `if a daemon builds here, it heeds settings of trusted users only: trusted-users in its nix.conf lacks ${user}`,
+    `if a daemon builds here, it obeys settings of trusted users only, and trusted-users in its nix.conf does not include ${user}`,
   );
 }

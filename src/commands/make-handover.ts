@@ -107,7 +107,7 @@ export async function makeHandover(
     return { ...made, mode, delivered: await handover.deliver(), bytesSent: layers.bytesSent };
   } catch (error) {
     if (host.signal.aborted)
-      host.log.warn(`stopped; ${sizeText(layers.bytesSent)} are at ${layers.name}, under no tag`);
+      host.log.warn(`interrupted: ${sizeText(layers.bytesSent)} already uploaded to ${layers.name}, untagged`);
     await Promise.all([layers.abandon(), handover.repository.abandon()]);
     throw error;
   }

@@ -8,7 +8,7 @@ import type { LocationTemplate } from '../storage/location-template.ts';
 export function checkTemplate({ text, hasName }: LocationTemplate, names: readonly string[]): void {
   if (hasName || names.length < 2) return;
   throw new UserError('reference', `${names.length} images would go to ${text}: ${names.slice(0, 5).join(', ')}`, {
-    hint: `Let the name of the image stand in it, for instance ${text.replace(/:[^/:]*$/, '')}/{name}.`,
+    hint: `Put the name of the image into it, such as ${text.replace(/:[^/:]*$/, '')}/{name}.`,
   });
 }
 

@@ -23,10 +23,10 @@ export function givenPlan(
   if (kind === 'terminal') return text;
   if (text !== undefined) return text === NO_PLAN ? undefined : text;
   if (isOther) return undefined;
-  throw new UserError('input', 'the plan is empty: it was lost on its way from the job that planned', {
+  throw new UserError('input', 'the plan is empty: it was lost between the jobs', {
     hint:
       'Either that job failed (let this one run only after it succeeded, and re-run it), or GitHub dropped its output ' +
-      '`plan` because a secret stands in it, such as a user name that is part of `to`: make that a variable, not a ' +
+      '`plan` because it contains a secret, such as a user name that is part of `to`: make that a variable, not a ' +
       'secret. To publish without a plan, leave the input out.',
     docs: 'workflow-run.md',
   });

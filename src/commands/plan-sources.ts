@@ -30,7 +30,7 @@ export function sourcesOf(flakes: readonly string[], file: string | undefined, a
 
 function flakeSource(flake: string): Source {
   if (!flake.includes('#') && !flake.startsWith('-')) return { kind: 'flake', flake };
-  throw new UserError('input', `${JSON.stringify(flake)} is no flake`, {
+  throw new UserError('input', `${JSON.stringify(flake)} is not a flake`, {
     hint: 'Name the flake alone, for instance . or github:org/repo; choose images with images: NAME.',
   });
 }
@@ -48,7 +48,7 @@ export async function imagesOf(
 ): Promise<Chosen> {
   const chosen: Chosen[] = [];
   for (const source of sources) {
-    const found = await log.group(`Evaluate ${sourceText(source)}`, () => discover(nix, source, options));
+    const found = await log.group(`Evaluating ${sourceText(source)}`, () => discover(nix, source, options));
     chosen.push(chooseImages(found, { images: globs, systems: options.systems, source: planSource(source) }));
   }
   const all = joinChosen(chosen);

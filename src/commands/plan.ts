@@ -30,7 +30,7 @@ export const plan = defineCommand({
     'images that are published there with the same content need no build job. The output `matrix` is for ' +
     '`strategy.matrix`, the output `plan` for `publish`.',
   inputs: {
-    flake: lines({ description: 'The flake; `.` unless given.', placeholder: 'FLAKE', positional: true }),
+    flake: lines({ description: 'The flake. Default: `.`.', placeholder: 'FLAKE', positional: true }),
     to: lines({
       description:
         'Where the images will be published, such as `ghcr.io/org/{name}`; `{name}` is the name of the image. Of several ' +
@@ -48,7 +48,7 @@ export const plan = defineCommand({
     }),
     runners: lines({
       description:
-        'Runner for a system, as `SYSTEM=LABEL`; `ubuntu-latest` and `ubuntu-24.04-arm` unless given. Several labels are a JSON ' +
+        'Runner for a system, as `SYSTEM=LABEL`; default: `ubuntu-latest` and `ubuntu-24.04-arm`. Several labels are a JSON ' +
         'list (`aarch64-linux=["self-hosted","linux"]`), a group is `{"group":"big"}`; `SYSTEM=emulate` builds by emulation ' +
         'on the runner of the other system.',
       placeholder: 'SYSTEM=RUNNER',
@@ -56,8 +56,8 @@ export const plan = defineCommand({
     }),
     tags: lines({
       description:
-        'Tag, or rule for one, that `publish` will be given: what is under it now needs no build. The own tag of an image, ' +
-        'unless given, and `latest` count as well.',
+        'Tag, or rule for one, that `publish` will get: what is already under it needs no build. The own tag of an image ' +
+        '(without this input) and `latest` count as well.',
       placeholder: 'TAG',
       flag: 'tag',
       short: 't',
@@ -74,7 +74,7 @@ export const plan = defineCommand({
     force: flag({ description: 'Build every image, published or not.' }),
     nixosVariants: lines({
       description:
-        'Variant of `config.system.build.images` to list for every NixOS configuration, such as `amazon`; none unless given.',
+        'Variant of `config.system.build.images` to list for every NixOS configuration, such as `amazon`. Default: none.',
       placeholder: 'VARIANT',
     }),
     ...nixInputs,

@@ -82,7 +82,8 @@ export async function publishImage(
     await reuse.journal.clear();
     return publishedImage(image.name, published, targets);
   } catch (error) {
-    if (host.signal.aborted) host.log.warn('stopped; blobs that were sent stay where they are, for the next publish');
+    if (host.signal.aborted)
+      host.log.warn('interrupted: blobs that were sent stay where they are, for the next publish');
     await Promise.all(targets.map(({ repository }) => repository.abandon()));
     throw error;
   }

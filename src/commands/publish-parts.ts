@@ -75,8 +75,8 @@ export async function partsOf(
   );
   const parts = [...handed, ...published.flat()];
   if (buildMissing) {
-    const lacking = needed.filter(({ system }) => !handed.some((part) => part.system === system));
-    for (const { installable, systems: open } of jobsTogether(image.source, lacking)) {
+    const missing = needed.filter(({ system }) => !handed.some((part) => part.system === system));
+    for (const { installable, systems: open } of jobsTogether(image.source, missing)) {
       const wanted = { systems: open, handed: new Set<System>(), allowMissing };
       parts.push(...(await jobParts(await nix(), installable, wanted)));
     }
@@ -167,7 +167,7 @@ function checkExpired(
   const age = days === 1 ? 'a day' : `${days} days`;
   throw new UserError(
     'handover',
-    `no image for ${missing.join(' and ')}: what its build job handed over has expired, for this was planned ${age} ago`,
+    `no image for ${missing.join(' and ')}: what its build job handed over has expired (planned ${age} ago)`,
     {
       hint:
         'Choose "Re-run all jobs": "Re-run failed jobs" does not build again what was built well. Handovers are kept as ' +

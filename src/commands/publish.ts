@@ -36,8 +36,7 @@ export const publish = defineCommand({
       positional: true,
     }),
     from: lines({
-      description:
-        'Folder of a handover, or one that holds several. In a workflow, the artifacts of the run unless given.',
+      description: 'Folder of a handover, or one that holds several. Default in a workflow: the artifacts of the run.',
       placeholder: 'DIR',
     }),
     image: text({
@@ -55,21 +54,21 @@ export const publish = defineCommand({
     to: lines({
       description:
         'Destination: `docker://REFERENCE` or a plain reference, `oci:DIR[:TAG]`, `oci-archive:FILE[:TAG]`, ' +
-        '`docker-archive:FILE[:REFERENCE]`; `{name}` in it is the name of the image. What the plan says, or else an OCI ' +
-        "layout in a folder of the image's name, unless given.",
+        '`docker-archive:FILE[:REFERENCE]`; `{name}` in it is the name of the image. Default: what the plan says, else an OCI ' +
+        "layout in a folder of the image's name.",
       placeholder: 'DEST',
       parse: parseLocationTemplate,
     }),
     tags: lines({
       description:
         'Tag to move at every destination, or a rule that makes one from the event of a workflow run, such as ' +
-        "`type=ref,event=branch` (docs/tags.md). The definition's own tag, or `latest`, unless given.",
+        "`type=ref,event=branch` (docs/tags.md). Default: the definition's own tag, or `latest`.",
       placeholder: 'TAG',
       flag: 'tag',
       short: 't',
       parse: parseTagLine,
     }),
-    system: choices(SYSTEMS, { description: 'System to publish; all that the image is defined for unless given.' }),
+    system: choices(SYSTEMS, { description: 'System to publish. Default: all that the image is defined for.' }),
     allowMissing: flag({ description: 'Publish although the image for a system is missing.' }),
     verify: flag({
       description:
@@ -78,7 +77,7 @@ export const publish = defineCommand({
     }),
     moveBack: flag({
       description:
-        'Move tags although a newer run of the repository has moved them; unless given, a re-run of an old run leaves them alone.',
+        'Move tags even if a newer run of the repository has moved them; by default, a re-run of an old run leaves them alone.',
       faces: 'action',
     }),
     handovers: choice(HANDOVERS, {
@@ -104,8 +103,8 @@ export const publish = defineCommand({
   outputs: {
     digest: 'Digest of the index, where one image is published.',
     digests: 'Digests of the indexes as JSON, by name of the image.',
-    references: 'Every reference that now means it, one a line, such as `docker://ghcr.io/org/app:v1`.',
-    digestReferences: 'Every image by its digest, one a line, such as `ghcr.io/org/app@sha256:…`.',
+    references: 'Every reference that now means it, one per line, such as `docker://ghcr.io/org/app:v1`.',
+    digestReferences: 'Every image by its digest, one per line, such as `ghcr.io/org/app@sha256:…`.',
     json: 'All of it as JSON, by name of the image: digest, references, digestReferences, platforms with digest and size.',
     metadata:
       'Of one image, as docker/build-push-action has it: JSON with `containerimage.digest`, `containerimage.descriptor`, `image.name`.',

@@ -17,14 +17,14 @@ export const nixInputs = {
   }),
   allowImportFromDerivation: flag({
     description:
-      'Build what an evaluation imports (import from derivation, as `callCabal2nix` and haskell.nix do); such images are refused unless given.',
+      'Build what an evaluation imports (import from derivation, as `callCabal2nix` and haskell.nix do); by default, such images are refused.',
   }),
   requireLock: flag({
-    description: 'Fail where flake.lock is missing or out of date; unless given that is a warning.',
+    description: 'Fail if flake.lock is missing or out of date; by default that is a warning.',
   }),
   store: text({
     description:
-      "Nix store that images are built in and read from, such as `ssh-ng://HOST` or `local?root=DIR`; Nix's own settings count unless given.",
+      "Nix store that images are built in and read from, such as `ssh-ng://HOST` or `local?root=DIR`; Default: Nix's own settings.",
     placeholder: 'URL',
   }),
   evalStore: text({
@@ -62,7 +62,7 @@ export const reuseInputs = {
     default: true,
   }),
   reuseFrom: lines({
-    description: 'Further image whose layers may be taken over. Name none that a pull request may write.',
+    description: 'Further image whose layers may be reused. Never name one that a pull request can write.',
     placeholder: 'REF',
     parse: parsePlace,
   }),
@@ -72,7 +72,7 @@ export const reuseInputs = {
   created: text({
     description:
       'Time that images get which are made now: such as `2026-01-31T12:00:00Z`, seconds since 1970, or `commit` for that of the ' +
-      'last commit. SOURCE_DATE_EPOCH, or 1970, unless given; a definition that has `created` keeps its own.',
+      'last commit. Default: SOURCE_DATE_EPOCH, or 1970; a definition with `created` keeps its own.',
     placeholder: 'TIME',
     parse: parseCreated,
   }),

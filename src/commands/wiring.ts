@@ -17,7 +17,7 @@ export interface NixInputs extends Elsewhere {
   readonly requireLock: boolean;
 }
 
-/** Arguments that would reach evaluations only, and have inputs of their own that reach everything. */
+/** Arguments that applies to evaluations only, and have inputs of their own that reach everything. */
 const OWN_INPUTS = ['--store', '--eval-store', '--builders'];
 
 /** Opens the Nix of this machine. Throws UserError `input` and what `openNix` throws. */
@@ -27,7 +27,7 @@ export async function nixOf(
 ): Promise<Nix> {
   const own = nixArg.find((argument) => OWN_INPUTS.includes(argument));
   if (own !== undefined) {
-    throw new UserError('input', `--nix-arg ${own} would reach evaluations only`, {
+    throw new UserError('input', `--nix-arg ${own} applies to evaluations only`, {
       hint: `Write ${own} by itself; in a workflow it is the input ${own.slice(2)}.`,
     });
   }

@@ -32,13 +32,13 @@ export function parseJson<T>(bytes: Uint8Array, schema: z.ZodType<T>, what: stri
     value = parseShallow(Buffer.from(bytes).toString('utf8'));
   } catch (cause) {
     throw new UserError('registry', `${what} is not JSON`, {
-      hint: 'Whoever serves it is broken or not a registry.',
+      hint: 'The server is broken, or not a registry.',
       cause,
     });
   }
   const result = schema.safeParse(value);
   if (result.success) return result.data;
-  throw new UserError('registry', `${what} is not what the OCI specification asks: ${z.prettifyError(result.error)}`, {
-    hint: 'It may be made by a broken tool, or be something else than an image.',
+  throw new UserError('registry', `${what} does not follow the OCI specification: ${z.prettifyError(result.error)}`, {
+    hint: 'It may be the work of a broken tool, or not an image.',
   });
 }

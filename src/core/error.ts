@@ -35,4 +35,4 @@ export class UserError extends Error {
 }
 
 /** The user's own stop, as the error that is shown. */
-export const cancelled = (cause?: unknown): UserError => new UserError('cancelled', 'Cancelled.', { cause });
+export const cancelled = (cause?: unknown): UserError => new UserError('cancelled', 'cancelled', { cause });

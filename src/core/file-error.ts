@@ -2,18 +2,18 @@ import { UserError } from './error.ts';
 import { lookUp } from './lookup.ts';
 
 const EXPLAINED: Readonly<Record<string, readonly [string, string]>> = {
-  ENOSPC: ['there is no space left', 'Free space on that disk, or write to another one.'],
-  EDQUOT: ['the quota is used up', 'Free space, or write to another disk.'],
-  EACCES: ['permission is denied', 'Check owner and mode of the file and the folders above it.'],
-  EPERM: ['the operation is not permitted', 'Check owner, mode and mount options.'],
-  EROFS: ['the file system is read-only', 'Write to another place.'],
-  ENOENT: ['it does not exist', 'Check the path; folders above a file must exist.'],
-  ENOTDIR: ['a part of the path is no folder', 'Check the path.'],
+  ENOSPC: ['no space left on device', 'Free space on that disk, or write to another one.'],
+  EDQUOT: ['quota exceeded', 'Free space, or write to another disk.'],
+  EACCES: ['permission denied', 'Check owner and mode of the file and the folders above it.'],
+  EPERM: ['operation not permitted', 'Check owner, mode and mount options.'],
+  EROFS: ['read-only file system', 'Write to another place.'],
+  ENOENT: ['no such file or folder', 'Check the path; folders above a file must exist.'],
+  ENOTDIR: ['a part of the path is not a folder', 'Check the path.'],
   EISDIR: ['it is a folder', 'Name a file.'],
-  EEXIST: ['it exists already', 'Choose another path, or remove it.'],
+  EEXIST: ['it already exists', 'Choose another path, or remove it.'],
   ELOOP: ['it is a symbolic link', 'Links are not followed here; name the file itself.'],
-  EFBIG: ['the file would be too large for the file system', 'Write to another disk.'],
-  EMFILE: ['too many files are open', 'Raise the limit of open files (ulimit -n).'],
+  EFBIG: ['file too large for the file system', 'Write to another disk.'],
+  EMFILE: ['too many open files', 'Raise the limit of open files (ulimit -n).'],
 };
 
 const codeOf = (error: unknown): string | undefined =>
@@ -22,22 +22,18 @@ const codeOf = (error: unknown): string | undefined =>
 export const isMissing = (error: unknown): boolean => codeOf(error) === 'ENOENT';
 
 /** A file system's refusal as UserError `file` that names `path`; anything else comes back as it is. */
-export const fileError = (error: unknown, path: string, action: 'read' | 'written'): unknown => {
+export const fileError = (error: unknown, path: string, action: 'read' | 'write'): unknown => {
   const code = codeOf(error);
   if (error instanceof UserError || code === undefined || !/^E[A-Z0-9]+$/.test(code)) return error;
   const [what, hint] = lookUp(EXPLAINED, code) ?? [
-    `the file system refused with ${code}`,
+    `the file system answered ${code}`,
     'Check the path and its file system.',
   ];
-  return new UserError('file', `${path} could not be ${action}: ${what}.`, { hint, cause: error });
+  return new UserError('file', `cannot ${action} ${path}: ${what}`, { hint, cause: error });
 };
 
 /** Runs `work` and turns what the file system refuses into UserError `file`. */
-export const withFileErrors = async <T>(
-  path: string,
-  action: 'read' | 'written',
-  work: () => Promise<T>,
-): Promise<T> => {
+export const withFileErrors = async <T>(path: string, action: 'read' | 'write', work: () => Promise<T>): Promise<T> => {
   try {
     return await work();
   } catch (error) {

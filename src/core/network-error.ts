@@ -44,9 +44,9 @@ export const describeNetworkError = (error: unknown): string => {
   const chain = causes(error);
   const last = chain.at(-1);
   const code = codesOf(error).at(-1);
-  if (last?.message === BLOCKED_PORT) return 'HTTP clients refuse this port, for it belongs to another protocol';
+  if (last?.message === BLOCKED_PORT) return 'HTTP clients refuse this port because it belongs to another protocol';
   // fetch's own words, where no cause says more.
-  if (last?.message === 'fetch failed') return 'the connection failed, for no stated reason';
+  if (last?.message === 'fetch failed') return 'the connection failed without a stated reason';
   const message = last?.message || (code ?? String(error));
   return code === undefined || message.includes(code) ? message : `${message}, ${code}`;
 };
@@ -62,7 +62,7 @@ export const isLastingNetworkError = (error: unknown): boolean =>
 export const networkFailure = (error: unknown, what: string, host: string): UserError => {
   const hint = HINTS.find(([pattern]) => codesOf(error).some((code) => pattern.test(code)))?.[1];
   const blocked = causes(error).some(({ message }) => message === BLOCKED_PORT);
-  return new UserError('registry', `${host} could not be reached: ${what}: ${describeNetworkError(error)}.`, {
+  return new UserError('registry', `cannot reach ${host}: ${what}: ${describeNetworkError(error)}`, {
     hint: blocked ? BLOCKED_HINT : (hint ?? 'Check the network, proxies and the registry’s state, and run again.'),
     cause: error,
   });

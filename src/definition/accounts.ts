@@ -84,7 +84,7 @@ function linesOf(text: ByteString, base: BaseAccounts, file: string, field: numb
     const id = fields[field] ?? '';
     if (/^\d{1,10}$/.test(id)) return [{ name: toText(fields[0] ?? ''), id: Number(id) }];
     throw new UserError('definition', `/etc/${file} of ${base.name}: line ${at + 1} has no number`, {
-      hint: 'users and groups cannot be added to such a file: mend the base, or state the whole file in files.',
+      hint: 'Users and groups cannot be added to such a file: fix the base, or give the whole file in files.',
     });
   });
 }

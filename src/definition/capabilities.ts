@@ -45,7 +45,7 @@ export function capabilityAttribute(text: string, field: string): Buffer {
 function bitsOf(name: string, field: string, text: string): bigint {
   if (name === 'all') return (1n << BigInt(CAPABILITY_NAMES.length)) - 1n;
   const number = CAPABILITY_NAMES.indexOf(name.replace(/^cap_/, ''));
-  if (number < 0 || !name.startsWith('cap_')) throw illegal(field, text, `"${name}" is no capability`);
+  if (number < 0 || !name.startsWith('cap_')) throw illegal(field, text, `"${name}" is not a capability`);
   return 1n << BigInt(number);
 }
 

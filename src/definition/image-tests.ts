@@ -77,7 +77,7 @@ const stepShape = {
     .nullable()
     .default(null)
     .describe(
-      "Arguments to the image's entrypoint, or the program itself where there is none; the image's own unless given.",
+      "Arguments to the image's entrypoint, or the program itself where there is none; default: the image's own.",
     ),
   entrypoint: z
     .array(argument)
@@ -87,7 +87,7 @@ const stepShape = {
   exitCode: z.int().min(0).max(255).default(0),
   stdout: textSchema.nullable().default(null),
   stderr: textSchema.nullable().default(null),
-  stdin: z.string().nullable().default(null).describe('Standard input; empty unless given.'),
+  stdin: z.string().nullable().default(null).describe('Standard input. Default: empty.'),
   files: z
     .record(absolutePathSchema, fileSchema)
     .default({})

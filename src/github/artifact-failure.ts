@@ -35,7 +35,7 @@ const RULES: readonly Rule[] = [
     matches: ({ message }) => /storage quota has been hit|insufficient usage/.test(message),
     reason: () => "the account's storage for artifacts is full",
     hint:
-      'Delete old artifacts or shorten their retention; GitHub counts anew every 6 to 12 hours. Or build with `to`: ' +
+      'Delete old artifacts or shorten their retention; GitHub counts again every 6 to 12 hours. Or build with `to`: ' +
       'the layers then go to the registry, and the artifact is a few kilobytes.',
   },
   {
@@ -43,7 +43,7 @@ const RULES: readonly Rule[] = [
     reason: () => 'the run has an artifact of this name already',
     hint:
       'Each image and system may be built by one job of the run only: look for a double in the matrix. If there is ' +
-      'none, the name is held by an upload of this job that broke off: re-run the job, a new attempt has its own name.',
+      'none, the name is held by a failed upload of this job: re-run the job; a new attempt has its own name.',
   },
   {
     matches: ({ status }) => status === 403,
@@ -64,7 +64,7 @@ const RULES: readonly Rule[] = [
     matches: ({ message }) => message.includes('(403)'),
     reason: (failure) => `the service does not permit it: ${lastDetail(failure)}`,
     hint:
-      'The token is not for this run and job, or artifacts are switched off for the repository or its organisation. ' +
+      'The token is not for this run and job, or artifacts are disabled for the repository or its organisation. ' +
       'Artifacts need no entry under `permissions`.',
   },
   {
@@ -77,7 +77,7 @@ const RULES: readonly Rule[] = [
     reason: () => 'the storage did not send it, in two rounds of five tries',
     hint:
       'Re-run the failed jobs. With the variable ACTIONS_STEP_DEBUG set to true, the log has the reason for each try ' +
-      '(an expired URL, an error of the storage, a connection that broke off).',
+      '(an expired URL, an error of the storage, a broken connection).',
   },
   {
     matches: ({ message }) => /after \d+ attempts/.test(message),

@@ -26,7 +26,7 @@ export interface ArtifactDeps {
   readonly signal: AbortSignal;
   /** A new empty folder of its own. */
   readonly tempDir: () => Promise<string>;
-  /** The machine's own unless given. */
+  /** Default: the machine's own. */
   readonly clock?: Clock;
 }
 

@@ -29,7 +29,7 @@ export async function downloadArtifact(
 ): Promise<string> {
   const { name, digest } = artifact;
   if (!isArtifactName(name)) {
-    throw new UserError('handover', `${JSON.stringify(name)} is no name of an artifact`, { hint: BUILD_AGAIN });
+    throw new UserError('handover', `${JSON.stringify(name)} is not a valid artifact name`, { hint: BUILD_AGAIN });
   }
   if (digest === undefined) {
     throw new UserError('handover', `the artifact ${name} has no sha256 digest to compare it with`, {

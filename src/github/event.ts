@@ -67,7 +67,7 @@ export async function readEvent(source: EventSource): Promise<RunEvent> {
 
 function refOf(event: string, ref: string, { pull_request }: EventPayload): string {
   if (event !== 'pull_request_target') return ref;
-  if (pull_request?.number === undefined) throw lacking(event, 'pull_request.number');
+  if (pull_request?.number === undefined) throw missingField(event, 'pull_request.number');
   return `refs/pull/${pull_request.number}/merge`;
 }
 
@@ -96,8 +96,8 @@ function parsePayload(path: string, text: string): EventPayload {
   throw damaged(path, z.prettifyError(result.error));
 }
 
-/** The error for a payload that lacks what its event always has. */
-export const lacking = (event: string, field: string): UserError =>
+/** The error for a payload without what its event always has. */
+export const missingField = (event: string, field: string): UserError =>
   new UserError('input', `the payload of the event ${event} has no ${field}`, {
     hint: 'GITHUB_EVENT_PATH must name the file that the runner wrote for this event.',
   });

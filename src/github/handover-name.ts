@@ -11,7 +11,7 @@ export interface HandoverName {
   readonly call?: string | undefined;
   /** Attempt of the workflow run whose job uploaded it, from 1 on. */
   readonly attempt: number;
-  /** Which upload of this attempt it is, 1 to 9, for a name is lost when its upload breaks off; 1 unless given. */
+  /** Which upload of this attempt it is, 1 to 9, for a name is lost when its upload fails. Default: 1. */
   readonly upload?: number;
 }
 
@@ -40,7 +40,7 @@ export function formatHandoverName({ image, system, call, attempt, upload = 1 }:
   const count = upload === 1 ? attempt : `${attempt}.${upload}`;
   const name = `handover-${image.replaceAll('/', SLASH)}-${system}-${call === undefined ? '' : `${call}-`}${count}.tar`;
   if (isArtifactName(name)) return name;
-  throw new UserError('handover', `${JSON.stringify(name)} can be no artifact's name`, {
+  throw new UserError('handover', `${JSON.stringify(name)} is not a valid artifact name`, {
     hint: "Shorten the image's name: the artifact's name, which holds it, may have 255 characters.",
   });
 }

@@ -1,4 +1,4 @@
-import { type EventPayload, type EventSource, lacking, readPayload, required } from './event.ts';
+import { type EventPayload, type EventSource, missingField, readPayload, required } from './event.ts';
 
 /** The job of a workflow run that this is, as far as it matters here. */
 export interface Job {
@@ -57,7 +57,7 @@ async function isFork(source: EventSource): Promise<boolean> {
 /** The repository that the event's code is from; undefined for events that only the repository itself brings about. */
 function headOf(event: string, { pull_request, workflow_run }: EventPayload) {
   // Taken for no pull request at all, a stranger's would be published.
-  if (event.startsWith('pull_request') && !pull_request) throw lacking(event, 'pull_request');
-  if (event === 'workflow_run' && !workflow_run) throw lacking(event, 'workflow_run');
+  if (event.startsWith('pull_request') && !pull_request) throw missingField(event, 'pull_request');
+  if (event === 'workflow_run' && !workflow_run) throw missingField(event, 'workflow_run');
   return pull_request ? pull_request.head.repo : workflow_run?.head_repository;
 }

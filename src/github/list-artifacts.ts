@@ -26,7 +26,7 @@ export async function listArtifacts(session: ArtifactSession): Promise<readonly 
   });
   const result = z.array(artifactSchema).safeParse(artifacts);
   if (result.success) return result.data;
-  throw new UserError('handover', `cannot ${doing}: the answer is not legal: ${z.prettifyError(result.error)}`, {
+  throw new UserError('handover', `cannot ${doing}: the answer is not valid: ${z.prettifyError(result.error)}`, {
     hint: 'The service or its client has changed: use a newer version of nix-images.',
   });
 }

@@ -12,7 +12,7 @@ const HOSTED = /^(?:github\.com|.+\.ghe\.com|.+\.localhost)$/i;
  */
 export function runtimeToken(env: Env): string {
   if (env('GITHUB_ACTIONS') !== 'true') {
-    throw new UserError('handover', 'artifacts exist only in a job of GitHub Actions', {
+    throw new UserError('handover', 'artifacts exist only in GitHub Actions', {
       hint: 'On other machines copy the folder of the handover, and name it with --from.',
     });
   }

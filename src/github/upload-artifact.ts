@@ -114,14 +114,14 @@ async function findUploaded(
 ): Promise<UploadedArtifact | undefined> {
   const found = (await listArtifacts(session)).find((artifact) => artifact.name === name);
   if (!found?.digest || found.digest !== (await digestOfFile(file, session.signal))) return undefined;
-  session.log.info(`the service has the artifact ${name} all the same`);
+  session.log.info(`the service has the artifact ${name} nevertheless`);
   return { id: found.id, name, size: found.size, digest: found.digest };
 }
 
 /** The file's size. The client must not meet a file that it cannot read: its streams would end the process. */
 async function checkFile(name: string, file: string): Promise<number> {
   if (!isArtifactName(name)) {
-    throw new UserError('handover', `${JSON.stringify(name)} can be no artifact's name`, {
+    throw new UserError('handover', `${JSON.stringify(name)} is not a valid artifact name`, {
       hint: 'It may have up to 255 bytes, and none of " : < > | * ? \\ / or control characters.',
     });
   }
@@ -130,12 +130,12 @@ async function checkFile(name: string, file: string): Promise<number> {
     await access(file, constants.R_OK);
     if (found.isFile() && found.size > 0) return found.size;
   } catch (cause) {
-    throw new UserError('file', `${file} cannot be read, to be uploaded as the artifact ${name}`, {
+    throw new UserError('file', `${file} cannot be read; cannot upload it as the artifact ${name}`, {
       hint: 'See whether the build left it, and who may read it.',
       cause,
     });
   }
-  throw new UserError('file', `${file} is no file with bytes in it, to be uploaded as the artifact ${name}`, {
+  throw new UserError('file', `${file} is not a regular file with content; cannot upload it as the artifact ${name}`, {
     hint: 'An artifact is one file that is not empty.',
   });
 }

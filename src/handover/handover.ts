@@ -37,7 +37,7 @@ export async function writeHandover(layout: ImageDestination, image: BuiltImage,
 export async function readHandovers(folder: string, tempDir: string): Promise<Handover[]> {
   const found = await Promise.all((await layoutsIn(folder)).map((layout) => readHandover(layout, tempDir)));
   if (found.length > 0) return found.flat();
-  throw new UserError('handover', `${folder} holds no handover`, {
+  throw new UserError('handover', `${folder} has no handover`, {
     hint: 'Name the folder that `nix-images build --out` made, or one that holds several of them.',
   });
 }
@@ -69,7 +69,7 @@ export async function readHandover(path: string, tempDir: string): Promise<Hando
   });
   if (labelled.length > 0)
     return Promise.all(labelled.map(({ entry, label }) => readEntry(path, entry, label, source)));
-  throw new UserError('handover', `${path} is an OCI layout, but no handover`, {
+  throw new UserError('handover', `${path} is an OCI layout, but not a handover`, {
     hint: 'Only what `nix-images build` leaves can be published with --from.',
   });
 }
@@ -88,6 +88,6 @@ async function readEntry(
 }
 
 const escapes = (path: string): UserError =>
-  new UserError('handover', `${path} is a link: a handover holds none`, {
+  new UserError('handover', `${path} is a symbolic link, which a handover must not contain`, {
     hint: 'The handover was tampered with or copied wrongly. Run the build job again.',
   });

@@ -58,11 +58,14 @@ export function readLabel(entry: Descriptor, where: string): HandoverLabel | und
   try {
     value = JSON.parse(text);
   } catch (cause) {
-    throw new UserError('handover', `${where}: its label is not JSON`, { hint: 'Run the build job again.', cause });
+    throw new UserError('handover', `${where}: its label is not valid JSON`, {
+      hint: 'Run the build job again.',
+      cause,
+    });
   }
   const result = labelSchema.safeParse(value);
   if (result.success) return result.data;
-  throw new UserError('handover', `${where}: its label is not legal: ${z.prettifyError(result.error)}`, {
+  throw new UserError('handover', `${where}: its label is not valid: ${z.prettifyError(result.error)}`, {
     hint: 'Build and publish with the same version of nix-images, and run the build job again.',
   });
 }

@@ -36,7 +36,7 @@ const namesOf = (url: URL): string[] => {
 };
 
 const unusable = (path: string, why: string, cause?: unknown): UserError =>
-  new UserError('file', `${path} cannot be used: ${why}`, {
+  new UserError('file', `cannot use ${path}: ${why}`, {
     hint: 'certs.d holds *.crt (authorities), and *.cert with the *.key of the same name (client certificates).',
     cause,
   });
@@ -48,7 +48,7 @@ const read = (path: string): Promise<string> =>
 
 const readAuthority = async (path: string): Promise<string[]> => {
   const found = certificatesIn(await read(path));
-  if (found.length === 0) throw unusable(path, 'there is no certificate in it');
+  if (found.length === 0) throw unusable(path, 'no certificate in it');
   return found;
 };
 

@@ -29,7 +29,7 @@ const loadCommand = async (loaders: CommandLoaders, name: string): Promise<Comma
   const load = Object.hasOwn(loaders, name) ? loaders[name] : undefined;
   if (load !== undefined) return await load();
   if (name.startsWith('-')) {
-    throw new UserError('input', `${name} stands before the command`, {
+    throw new UserError('input', `${name} must come after the command`, {
       hint: 'Write the command first, then its flags.',
     });
   }

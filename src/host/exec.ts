@@ -34,7 +34,7 @@ const isFolder = async (path: string): Promise<boolean> => {
 /** Why the program could not be started. */
 const startError = async (program: string, cwd: string | undefined, error: ExecaError): Promise<UserError> => {
   if (cwd !== undefined && !(await isFolder(cwd))) {
-    return new UserError('file', `cannot run ${program} in ${cwd}: there is no such folder`);
+    return new UserError('file', `cannot run ${program} in ${cwd}: no such folder`);
   }
   if (error.code === 'ENOENT') {
     return new UserError('file', `cannot run ${program}: no such program`, { hint: installHint(program) });
@@ -51,7 +51,7 @@ const signalExit = (signal: string | undefined): number =>
 
 const tooMuch = (program: string): UserError =>
   new UserError('file', `${program} wrote more than ${STDOUT_LIMIT / 1024 ** 2} MiB to standard output`, {
-    hint: 'No answer that large is expected: run the command by hand to see what it prints.',
+    hint: 'Such a large answer is not expected: run the command by hand to see what it prints.',
   });
 
 const stdinOf = (input: ExecOptions['input']) => {

@@ -48,7 +48,7 @@ export const asUserError = (error: unknown, signal?: AbortSignal): unknown => {
     signal?.aborted === true &&
     (error === signal.reason || (error instanceof Error && error.name === 'AbortError'))
   ) {
-    return new UserError('cancelled', 'stopped before it was done', { cause: error });
+    return new UserError('cancelled', 'interrupted', { cause: error });
   }
   const hint = lookUp(REFUSED, systemCode(error) ?? '');
   return hint === undefined ? error : new UserError('file', (error as Error).message, { hint });
@@ -65,7 +65,7 @@ const messageOf = (error: unknown): string => {
   try {
     return String(error instanceof Error ? error.message : error);
   } catch {
-    return 'something that is no error was thrown';
+    return 'something other than an error was thrown';
   }
 };
 

@@ -65,7 +65,7 @@ const parseField = (field: Field, raw: RawValue, spelled: string): { value: unkn
     const result = field.safeParse(value);
     if (result.success) return { value: result.data };
     const issue = result.error.issues[0];
-    return { problem: `${spelled}: ${issue === undefined ? 'is not legal' : sayIssue(issue, meta, value)}` };
+    return { problem: `${spelled}: ${issue === undefined ? 'is not valid' : sayIssue(issue, meta, value)}` };
   } catch (error) {
     throw withName(error, spelled);
   }

@@ -46,7 +46,7 @@ export async function readImage(
 ): Promise<BaseImage> {
   const stored = await repository.getManifest(reference);
   if (!stored) {
-    throw new UserError('reference', `${where}: there is no such image`, {
+    throw new UserError('reference', `${where}: no such image`, {
       hint: 'Check the digest; registries delete manifests that no tag names.',
     });
   }

@@ -53,12 +53,12 @@ export function buildForeign(job: ForeignJob, tools: BuildTools): Promise<BuiltI
       log.info(
         `${foreign.name}: the registry ${foreign.registry} in its imageName is left out; --to says where it goes`,
       );
-    const image = await log.group(`Realise ${foreign.name} for ${system}`, async () => {
+    const image = await log.group(`Realising ${foreign.name} for ${system}`, async () => {
       await realiseHere(nix, [foreign], { gcRootDir });
       return openImage(job, tools);
     });
     try {
-      return await log.group(`Bring the layers of ${foreign.name} for ${system}`, async () =>
+      return await log.group(`Copying the layers of ${foreign.name} for ${system}`, async () =>
         bringImage(image, job, tools, await reading),
       );
     } finally {
@@ -93,7 +93,7 @@ async function bringImage(
   };
   const layers = await bringLayers(image.layers, bring);
   const takenOver = layers.filter((layer) => layer.takenOver).length;
-  if (takenOver > 0) tools.log.info(`${system}: ${takenOver} of ${layers.length} layers are there already`);
+  if (takenOver > 0) tools.log.info(`${system}: reusing ${takenOver} of ${layers.length} layers`);
   const built = assemble(image, layers, job, previous);
   try {
     await store(built, repositories, recompress ? NOTHING_PREVIOUS : previous);
@@ -101,7 +101,7 @@ async function bringImage(
   } catch (error) {
     if (takenOver === 0 || !isMissingBlob(error)) throw error;
     // Layers that were believed to be there are not.
-    tools.log.warn(`${foreign.name}: a repository lacks layers that an image there names; sending them again`);
+    tools.log.warn(`${foreign.name}: layers that an image there names are gone; sending them again`);
     return bringImage(image, { ...job, journal: NO_JOURNAL }, tools, NOTHING_PREVIOUS);
   }
 }

@@ -65,7 +65,7 @@ async function buildOver(request: ImageRequest, facts: BaseFacts | undefined): P
   const lacking = await store(image, request);
   if (!lacking) return image;
   // Layers that were believed to be there are not: look at each, and make what is gone.
-  request.log.warn(`${lacking.name} lacks layers that an image there names; making them again`);
+  request.log.warn(`${lacking.name} layers that an image there names are gone; making them again`);
   return buildOver({ ...request, previous: await confirmed(request.previous, made, repositories) }, facts);
 }
 
@@ -131,7 +131,7 @@ function inFormat(format: Definition['format'], mediaType: string): string {
   if (name !== undefined) return name;
   throw new UserError(
     'definition',
-    `format: a layer of the base is ${mediaType}, which the format docker does not have`,
+    `format: a layer of the base is ${mediaType}, which Docker's format does not allow`,
     {
       hint: 'Take a base whose layers are packed with gzip, or leave out format = "docker".',
     },

@@ -49,7 +49,7 @@ export const encodingOf = async (layer: ForeignLayer): Promise<Encoding> => {
   const found = MAGIC.find(({ magic }) => start.toString('hex').startsWith(magic));
   if (found?.encoding) return found.encoding;
   if (!found && isTar(start)) return 'tar';
-  throw new UserError('file', `${layer.name} is ${found ? `packed with ${found.name}` : 'no tar'}, so it is no layer`, {
+  throw new UserError('file', `${layer.name} is ${found ? `packed with ${found.name}` : 'no tar'}, not a layer`, {
     hint: 'A layer is a tar, plain or packed with gzip or zstd.',
   });
 };

@@ -34,14 +34,14 @@ export const openStream = async (
 ): Promise<ForeignImage> => {
   const program = pathInStore(foreign.outPath);
   await access(program, constants.X_OK).catch((cause: unknown) => {
-    throw new UserError('file', `${program} is no program, though its derivation says that it streams an image`, {
+    throw new UserError('file', `${program} is not a program, although its derivation says that it streams an image`, {
       hint: 'The output of streamLayeredImage is an executable file.',
       cause,
     });
   });
   const name = `the output of ${program}`;
   const file = await openNameless(tempDir);
-  const home = await withFileErrors(tempDir, 'written', () => mkdtemp(join(tempDir, 'home-')));
+  const home = await withFileErrors(tempDir, 'write', () => mkdtemp(join(tempDir, 'home-')));
   try {
     let size = 0;
     const { exitCode, stderr } = await exec(program, [], {
@@ -51,7 +51,7 @@ export const openStream = async (
       env: { HOME: home, TMPDIR: home },
       onStdout: async (chunks) => {
         for await (const chunk of chunks) {
-          await withFileErrors(`${tempDir} (for ${name})`, 'written', () => writeAll(file, chunk, size));
+          await withFileErrors(`${tempDir} (for ${name})`, 'write', () => writeAll(file, chunk, size));
           size += chunk.length;
         }
       },
@@ -81,11 +81,11 @@ const failed = (program: string, exitCode: number, stderr: string, { system }: F
   if (system !== null && system !== HERE[process.arch]) {
     return new UserError('system', message, {
       hint:
-        `it is a program of ${system}: build the image on such a machine, or let this one run its programs ` +
+        `It is a program of ${system}: build the image on such a machine, or let this one run its programs ` +
         '(binfmt_misc with qemu-user)',
     });
   }
-  return new UserError('build', message, { hint: `run it by hand to see more: ${program} > image.tar` });
+  return new UserError('build', message, { hint: `Run it by hand to see more: ${program} > image.tar` });
 };
 
 const silent = (program: string, stderr: string): UserError =>

@@ -41,8 +41,7 @@ export async function openJournal(folder: string, repositories: readonly Reposit
   const names = repositories.map((repository) => repository.name).sort();
   const file = join(folder, `${createHash('sha256').update(names.join('\n')).digest('hex').slice(0, 32)}.jsonl`);
   const lines = new Map((await readLines(file)).map((line) => [line.record.key, line]));
-  if (lines.size > 0)
-    log.info(`going on with a publish that was broken off: ${lines.size} layers are noted in ${file}`);
+  if (lines.size > 0) log.info(`resuming an interrupted publish: ${lines.size} layers are known from ${file}`);
   let broken = false;
   return {
     find: async (key) => {

@@ -25,7 +25,7 @@ export async function makeLayers(layers: readonly Layer[], label: string, tools:
   const made = found.map((each) => ('made' in each ? each.made : undefined));
   const todo = found.flatMap((each, at) => ('made' in each ? [] : [{ at, keyed: each }]));
   if (made.length > todo.length)
-    tools.log.info(`${label}: ${made.length - todo.length} of ${made.length} layers are there already`);
+    tools.log.info(`${label}: reusing ${made.length - todo.length} of ${made.length} layers`);
   if (todo.length > 0) {
     const built = await makeNewLayers(
       todo.map(({ keyed }) => keyed),

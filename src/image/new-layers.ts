@@ -111,7 +111,7 @@ function checkSame(layer: Layer, record: LayerRecord, before: PreviousLayer): vo
   const paths = pathsRead(layer).join(', ') || 'files of the image';
   throw new UserError(
     'digest',
-    `a layer of the same content as in ${before.repository.name} came out otherwise: ${record.diffId} here, ${before.record.diffId} there (${paths})`,
+    `a layer of the same content as in ${before.repository.name} differs: ${record.diffId} here, ${before.record.diffId} there (${paths})`,
     {
       hint:
         'Most likely a store path was changed after it was built: compare with `nix-store --verify-path`, on the ' +

@@ -99,7 +99,7 @@ async function readOne(
   } catch (error) {
     if (error instanceof UserError && error.code === 'cancelled') throw error;
     log.info(
-      `taking nothing over from ${repository.name} ${reference}: ${error instanceof Error ? error.message : String(error)}`,
+      `reusing nothing from ${repository.name} ${reference}: ${error instanceof Error ? error.message : String(error)}`,
     );
     return undefined;
   }

@@ -1,6 +1,6 @@
 import { UserError } from '../core/error.ts';
 
-/** What a workflow asks of Nix, beside what a machine lacks. */
+/** What a workflow asks of Nix, beside what is missing on a machine. */
 export interface AskedConfig {
   /** Lines of nix.conf. */
   readonly nixConfig: readonly string[];
@@ -44,7 +44,7 @@ export function parseAccessTokens(text: string): ReadonlyMap<string, string> {
       const [, host = '', token = ''] = /^([^=]+)=(.+)$/.exec(word) ?? [];
       if (token !== '') return [host, token];
       throw new UserError('input', `access-tokens: entry ${at + 1} is not HOST=TOKEN`, {
-        hint: 'Write github.com=TOKEN, one a line.',
+        hint: 'Write github.com=TOKEN, one per line.',
       });
     }),
   );

@@ -72,7 +72,7 @@ export async function makeRoom({ folder, wanted, candidates }: Space, tools: Too
     room = now;
   }
   if (room < wanted) {
-    log.warn(`only ${sizeText(room)} are free for ${folder}, and ${sizeText(wanted)} were asked for; going on`);
+    log.warn(`only ${sizeText(room)} are free for ${folder}, but ${sizeText(wanted)} were requested; continuing`);
   }
   return room;
 }

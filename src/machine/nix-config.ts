@@ -34,8 +34,8 @@ export const parseSettings = (text: string): NixSettings =>
     }),
   );
 
-/** Lines of nix.conf that a machine lacks; `settings` is undefined where there is no Nix yet. None when all is there. */
-export function lackingLines(settings: NixSettings | undefined, emulated: readonly System[]): string[] {
+/** Lines of nix.conf missing on a machine; `settings` is undefined where there is no Nix yet. None when all is there. */
+export function missingLines(settings: NixSettings | undefined, emulated: readonly System[]): string[] {
   const has = (name: string, word: string): boolean => settings?.get(name)?.includes(word) ?? false;
   const features = FEATURES.filter((feature) => !has('experimental-features', feature));
   const platforms = emulated.filter((system) => !has('extra-platforms', system));

@@ -42,6 +42,6 @@ export const settleRoots = async (nix: Nix, definition: Definition): Promise<Def
   const lost = [...ambiguous].find((path) => !roots.some(({ outPath }) => outPath === path));
   if (lost === undefined) return { ...definition, roots };
   throw new UserError('evaluation', `${definition.name}: no derivation of the image makes ${lost}`, {
-    hint: 'list the package in copyToRoot, or name it in a string of its own',
+    hint: 'List the package in copyToRoot, or name it in a string of its own.',
   });
 };

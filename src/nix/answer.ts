@@ -17,11 +17,13 @@ export const parseAnswer = <T>(what: string, text: string, schema: z.ZodType<T>)
   try {
     json = JSON.parse(text);
   } catch (cause) {
-    throw new UserError('evaluation', `evaluating ${what} printed no JSON: ${text.slice(0, 200)}`, { cause });
+    throw new UserError('evaluation', `evaluating ${what} printed something that is not JSON: ${text.slice(0, 200)}`, {
+      cause,
+    });
   }
   const parsed = schema.safeParse(json);
   if (parsed.success) return parsed.data;
-  throw new UserError('evaluation', `evaluating ${what} printed another form of JSON: ${text.slice(0, 200)}`, {
+  throw new UserError('evaluation', `evaluating ${what} printed unexpected JSON: ${text.slice(0, 200)}`, {
     cause: parsed.error,
   });
 };
@@ -75,8 +77,8 @@ export const parseDefinition = (what: string, value: unknown): Definition => {
   ];
   const more = problems.length > ISSUES ? [`and ${problems.length - ISSUES} more`] : [];
   const text = [...problems.slice(0, ISSUES), ...more].join('; ');
-  throw new UserError('definition', `${what} is no legal image definition: ${text}`, {
-    hint: 'docs/definition.md lists every argument of mkImage',
+  throw new UserError('definition', `${what} is not a valid image definition: ${text}`, {
+    hint: 'docs/definition.md lists every argument of mkImage.',
     docs: 'definition.md',
     cause: parsed.error,
   });

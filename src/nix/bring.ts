@@ -12,7 +12,7 @@ const copy = async (nix: Nix, from: string, flags: readonly string[], paths: rea
     const result = await nix.command(args, { onStderrLine: (line) => nix.log.debug(line) });
     if (result.exitCode === 0) continue;
     throw new UserError('build', `copying from ${withoutSecrets(from)} failed: ${nixMessage(result.stderr)}`, {
-      hint: 'the store that is copied to must be writable, and its daemon must trust you',
+      hint: 'The store that is copied to must be writable, and its daemon must trust you.',
     });
   }
 };

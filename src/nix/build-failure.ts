@@ -86,11 +86,11 @@ export const parseBuildFailure = (stderr: string): BuildFailure => {
 
 const NO_SPACE = /No space left on device/;
 
-const spaceHint = 'free some space (nix-collect-garbage), or build on a larger disk';
+const spaceHint = 'Free some space (nix-collect-garbage), or build on a larger disk.';
 
 const systemHint = (needed: string): string =>
   `let this machine run programs of ${needed} (binfmt_misc with qemu-user, and extra-platforms = ${needed} in nix.conf), ` +
-  'name a remote builder (--builders, or in nix.conf), or build each system on a native runner with a matrix';
+  'Name a remote builder (--builders, or in nix.conf), or build each system on a native runner with a matrix.';
 
 /** `log` is the end of the failed builder's log. */
 export const buildError = (failure: BuildFailure, stderr: string, log: readonly string[]): UserError => {
@@ -106,36 +106,36 @@ export const buildError = (failure: BuildFailure, stderr: string, log: readonly 
     case 'features':
       return new UserError(
         'system',
-        `${failure.drvPath} needs a machine with the system feature ${failure.features}, which this one has not`,
-        { hint: 'name a remote builder that has it (--builders), or add it to system-features in nix.conf' },
+        `${failure.drvPath} needs a machine with the system feature ${failure.features}, which this machine does not have`,
+        { hint: 'Name a remote builder that has it (--builders), or add it to system-features in nix.conf.' },
       );
     case 'hash':
       return new UserError(
         'build',
-        `${failure.drvPath} made other content than its hash says: specified ${failure.specified}, got ${failure.got}`,
-        { hint: 'if the new content is right, write its hash into the expression' },
+        `${failure.drvPath} has the wrong hash: specified ${failure.specified}, got ${failure.got}`,
+        { hint: 'If the new content is right, write its hash into the expression.' },
       );
     case 'builder':
       return new UserError(full ? 'file' : 'build', `building ${failure.drvPath} failed: ${failure.reason}${said}`, {
-        hint: full ? spaceHint : `the whole log: nix-store --read-log ${failure.drvPath}`,
+        hint: full ? spaceHint : `For the whole log, run: nix-store --read-log ${failure.drvPath}`,
       });
     case 'derivation':
       return new UserError('build', `${failure.drvPath} is no longer in the store, so it cannot be built`, {
-        hint: 'evaluate again; a garbage collection may have run in between',
+        hint: 'Evaluate again; a garbage collection may have run in between.',
       });
     case 'path':
       return new UserError(
         'build',
-        `${failure.path} is in no store that is known here, and nothing tells how to build it`,
+        `${failure.path} is not in the store or at a substituter, and no derivation builds it`,
         {
-          hint: 'a path that stands as plain text in a definition must be in the store or at a substituter',
+          hint: 'A path written as plain text in a definition must be in the store or at a substituter.',
         },
       );
     case 'group':
-      return new UserError('build', `Nix builds as members of the group ${failure.group}, which this machine has not`, {
+      return new UserError('build', `Nix builds as members of the group ${failure.group}, which does not exist here`, {
         hint:
-          'as root without a daemon, write `build-users-group =` into nix.conf (in a container, say), or install Nix with ' +
-          'its daemon, which brings the group',
+          'As root without a daemon, write `build-users-group =` into nix.conf (in a container, say), or install Nix with ' +
+          'its daemon, which creates the group.',
       });
     default:
       return new UserError(full ? 'file' : 'build', `nix-store --realise failed: ${nixMessage(stderr)}`, {

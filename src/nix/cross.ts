@@ -13,14 +13,14 @@ export interface OwnSystems {
 }
 
 /**
- * The systems of an image whose attribute stands under `stands` (in a file: that was asked for). What the image says goes
+ * The systems of an image that an attribute under `listedUnder` gives (in a file: that was asked for). What the image says goes
  * first. As text, why it cannot be taken: it runs on no system that images are for, or it was put under a system that it
  * neither runs on nor is built on.
  */
-export function imageSystems(stands: System, { runsOn, builtOn }: OwnSystems): ImageSystems | string {
-  const system = runsOn ?? stands;
+export function imageSystems(listedUnder: System, { runsOn, builtOn }: OwnSystems): ImageSystems | string {
+  const system = runsOn ?? listedUnder;
   if (!isSystem(system)) return `runs on ${system}, which images are not built for`;
   const isCross = builtOn !== null && builtOn !== system;
-  if (system !== stands && !isCross) return `stands under ${stands} but holds programs of ${system}`;
+  if (system !== listedUnder && !isCross) return `is listed under ${listedUnder} but holds programs of ${system}`;
   return { system, buildSystem: isCross && isSystem(builtOn) ? builtOn : null };
 }

@@ -97,7 +97,7 @@ export const discover = async (
 function exploreWithMarks(search: Search, places: readonly Place[], stderr: string): Promise<(Entry | Broken)[]> {
   const { nix, source, options } = search;
   const what = sourceText(source);
-  nix.log.info(`evaluating ${what} at once failed (${nixMessage(stderr).split('\n')[0]}); looking for the place`);
+  nix.log.info(`evaluating ${what} at once failed (${nixMessage(stderr).split('\n')[0]}); looking for the cause`);
   // Nobody who is evaluated can know it.
   const marker = `nix-images:${randomUUID()}:`;
   const evaluate: EvaluatePlaces = async (some) => {

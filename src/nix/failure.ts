@@ -62,7 +62,7 @@ const safeDirectory = (what: string, stderr: string): string => {
   const argument =
     folder === undefined ? '"$PWD"' : /^[\w./@+-]+$/.test(folder) ? folder : `'${folder.replaceAll("'", "'\\''")}'`;
   return (
-    'the checkout belongs to another user, as in containers of workflow jobs; let git read it: ' +
+    'The checkout belongs to another user, as in containers of workflow jobs. Let git read it: ' +
     `git config --global --add safe.directory ${argument}`
   );
 };
@@ -75,31 +75,31 @@ export const needsImport = (message: string): boolean => message.includes('allow
 
 /** What flakes see of a repository. */
 const UNTRACKED =
-  'files that git does not track are not in a flake (git add them), nor are submodules (git+file:.?submodules=1)';
+  'Files that git does not track are not in a flake (git add them), nor are submodules (git+file:.?submodules=1).';
 
 /** What to do about a message of Nix that says what is missing only; undefined where it says enough. */
 export const wayOut = (message: string): string | undefined => {
-  if (needsImport(message)) return 'with allow-import-from-derivation it is built and looked at';
+  if (needsImport(message)) return 'With allow-import-from-derivation it is built and looked at.';
   return NO_FLAKE.test(message) ? UNTRACKED : undefined;
 };
 
 const hintFor = (what: string, stderr: string): string => {
   const [name] = REGISTRY_NAME.exec(what) ?? [];
   if (name !== undefined && UNREACHABLE.test(stderr)) {
-    return `nix looks ${name} up in its flake registries; for the folder of that name, write ./${name}`;
+    return `Nix looks ${name} up in its flake registries; for the folder of that name, write ./${name}.`;
   }
   if (NOT_OWNED.test(stderr)) return safeDirectory(what, stderr);
   if (UNREACHABLE.test(stderr)) {
-    return 'the flake or one of its inputs cannot be fetched: check the network and flake.lock, or pass --override-input';
+    return 'The flake or one of its inputs cannot be fetched: check the network and flake.lock, or pass --override-input.';
   }
   if (needsLock(stderr)) {
-    return 'flake.lock is missing or out of date: run nix flake lock, and commit the file';
+    return 'flake.lock is missing or out of date: run nix flake lock, and commit the file.';
   }
   if (needsImport(stderr)) {
-    return 'it imports what must be built first: pass --allow-import-from-derivation (in a workflow, the input of that name)';
+    return 'It imports what must be built first: pass --allow-import-from-derivation (in a workflow, the input of that name).';
   }
-  if (NO_FLAKE.test(stderr)) return `check the path of the flake or file; ${UNTRACKED}`;
-  return `to see where it comes from: nix eval --show-trace ${what}`;
+  if (NO_FLAKE.test(stderr)) return `Check the path of the flake or file. ${UNTRACKED}`;
+  return `To see where it comes from, run: nix eval --show-trace ${what}`;
 };
 
 /** An evaluation that failed, with nix's own words. `what` is what `nix eval` would take. */

@@ -15,8 +15,8 @@ import { createUnpacker } from './unpack-nar.ts';
 export async function fetchNar(nix: Nix, url: string, info: StorePathInfo, target: string): Promise<boolean> {
   const { path, narHash, narSize } = info;
   const refused = (why: string): UserError =>
-    new UserError('digest', `${path} from ${withoutSecrets(url)} is not what was promised: ${why}`, {
-      hint: 'The cache is damaged or lies. Take it off the substituters, or have the path built and copied there again.',
+    new UserError('digest', `${path} from ${withoutSecrets(url)} does not match its narinfo: ${why}`, {
+      hint: 'The cache is damaged. Remove it from the substituters, or build the path and copy it there again.',
     });
   const unpacker = createUnpacker(target);
   const hash = createHash('sha256');

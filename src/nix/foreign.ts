@@ -40,7 +40,7 @@ const split = (name: string): { readonly registry: string | null; readonly name:
 };
 
 /** A legal name near to `name`: what a person most likely wants instead. */
-export const legalName = (name: string): string =>
+export const validName = (name: string): string =>
   name
     .toLowerCase()
     .split('/')
@@ -50,16 +50,24 @@ export const legalName = (name: string): string =>
 
 const checkName = (what: string, name: string): string => {
   if (imageNameSchema.safeParse(name).success) return name;
-  throw new UserError('definition', `${what} has the name ${JSON.stringify(name)}, which no registry takes`, {
-    hint: `name it ${legalName(name)}: lower-case letters and digits, with . _ - / between them`,
-  });
+  throw new UserError(
+    'definition',
+    `${what} has the name ${JSON.stringify(name)}, which is not a valid repository name`,
+    {
+      hint: `Name it ${validName(name)}: lower-case letters and digits, with . _ - / between them.`,
+    },
+  );
 };
 
 const checkTag = (what: string, tag: string | null): string | null => {
   if (tag === null || tagSchema.safeParse(tag).success) return tag;
-  throw new UserError('definition', `${what} has the tag ${JSON.stringify(tag)}, which no registry takes`, {
-    hint: 'a tag has at most 128 letters, digits, . _ - and starts with a letter, a digit or _',
-  });
+  throw new UserError(
+    'definition',
+    `${what} has the tag ${JSON.stringify(tag)}, which is not a valid repository name`,
+    {
+      hint: 'A tag has at most 128 letters, digits, . _ - and starts with a letter, a digit or _.',
+    },
+  );
 };
 
 /**
@@ -74,7 +82,7 @@ export const parseForeign = (what: string, answer: ForeignAnswer, attribute: str
       'evaluation',
       `${what}: its output ${JSON.stringify(outPath)} is not known before it is built`,
       {
-        hint: 'content-addressed derivations cannot be published: set __contentAddressed = false',
+        hint: 'Content-addressed derivations cannot be published: set __contentAddressed = false.',
       },
     );
   }

@@ -24,20 +24,20 @@ export type Evaluated =
 const nameOf = (path: readonly string[]): string => attributeText(path) || 'the image of the file';
 
 /** Checks that an image runs on the system that it is wanted for, whatever builds it. */
-const agreeOnSystem = (what: string, { system, stands = system }: ImagePlace, own: OwnSystems): void => {
-  const its = imageSystems(stands, own);
+const agreeOnSystem = (what: string, { system, listedUnder = system }: ImagePlace, own: OwnSystems): void => {
+  const its = imageSystems(listedUnder, own);
   if (typeof its === 'string') {
     throw new UserError('definition', `${what} ${its}`, {
-      hint: `take its packages from the package set of ${stands}, or leave 'system' out`,
+      hint: `Take its packages from the package set of ${listedUnder}, or leave 'system' out.`,
       docs: 'definition.md',
     });
   }
   if (its.system === system) return;
   throw new UserError('input', `${what} is of ${its.system}, not of ${system}`, {
     hint:
-      its.system === stands
-        ? 'name the image without its system, as FLAKE#NAME, to have it for others'
-        : `it is cross-compiled: name it by its full path, with --system ${its.system}`,
+      its.system === listedUnder
+        ? 'Name the image without its system, as FLAKE#NAME, to get it for others.'
+        : `It is cross-compiled: name it by its full path, with --system ${its.system}.`,
   });
 };
 

@@ -31,7 +31,7 @@ export interface FileInstallable {
 
 export type Installable = FlakeInstallable | FileInstallable;
 
-const HINT = 'write it as FLAKE#NAME, for instance .#app or github:org/repo#app';
+const HINT = 'Write it as FLAKE#NAME, for instance .#app or github:org/repo#app.';
 
 const wrong = (text: string, why: string): UserError =>
   new UserError('input', `installable ${JSON.stringify(text)}: ${why}`, { hint: HINT });

@@ -19,7 +19,7 @@ export function logLine(line: string, log: Log): void {
   if (flake === undefined) log.debug(line);
   else {
     log.warn(
-      `flake.lock of ${flake.replace(/:$/, '')} is missing or out of date, so inputs are looked up anew and two runs may ` +
+      `flake.lock of ${flake.replace(/:$/, '')} is missing or out of date, so inputs are resolved again and two runs may ` +
         'build different images: run nix flake lock and commit the file (require-lock makes this an error)',
     );
   }

@@ -6,7 +6,7 @@ export const badNar = (why: string): UserError =>
     hint: 'The store or cache that sent it is damaged, or another program answers in its place.',
   });
 
-/** A piece of reading that stops where bytes are lacking and goes on when there are more. */
+/** A piece of reading that stops where bytes are missing and continues when there are more. */
 export type Reading<T> = Generator<void, T, void>;
 
 /** Every string is padded with zeros to a multiple of this. */

@@ -152,7 +152,7 @@ function* nextEntry(reader: NarReader, directory: OpenDirectory): Reading<ByteSt
 /** What Nix itself would refuse: anything that is not one name, and anything out of the order of the bytes. */
 function checkName(name: ByteString, before: ByteString | undefined, path: ByteString): void {
   const where = `${JSON.stringify(toText(name))} in ${toText(path) || '/'}`;
-  if (name === '' || name === '.' || name === '..' || /[/\0]/.test(name)) throw badNar(`${where} is no file name`);
+  if (name === '' || name === '.' || name === '..' || /[/\0]/.test(name)) throw badNar(`${where} is not a file name`);
   if (before !== undefined && name <= before) throw badNar(`${where} is out of order`);
   if (path.length + 1 + name.length > PATH_LIMIT) throw badNar(`${where} has a path of more than ${PATH_LIMIT} bytes`);
 }

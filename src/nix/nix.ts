@@ -4,9 +4,9 @@ import type { Log } from '../core/log.ts';
 import { hasNoFiles, OWN_STORE, readStoreSettings, type StoreSettings } from './settings.ts';
 import { type NixVersion, parseNixVersion } from './version.ts';
 
-/** Stores and machines that do the work in the stead of this one, each as Nix's flag of that name takes it. */
+/** Stores and machines that do the work instead of this one, each as Nix's flag of that name takes it. */
 export interface Elsewhere {
-  /** Where images are built and kept; the one of Nix's own settings unless given. */
+  /** Where images are built and kept. Default: the one of Nix's own settings. */
   readonly store?: string | undefined;
   /** Where evaluations write derivations and sources; unless given `store`, or this machine's where that has no files. */
   readonly evalStore?: string | undefined;
@@ -49,8 +49,8 @@ const FEATURES = ['--extra-experimental-features', 'nix-command flakes'] as cons
 const versionOf = async (exec: Exec, signal: AbortSignal | undefined): Promise<NixVersion> => {
   const result = await exec('nix', ['--version'], { signal }).catch((cause: unknown) => {
     if (cause instanceof UserError && cause.code === 'cancelled') throw cause;
-    throw new UserError('evaluation', 'nix cannot be started', {
-      hint: 'install Nix (https://nixos.org/download) and make sure that nix is on PATH',
+    throw new UserError('evaluation', 'cannot run nix', {
+      hint: 'Install Nix (https://nixos.org/download) and make sure that nix is on PATH.',
       cause,
     });
   });

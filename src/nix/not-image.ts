@@ -42,12 +42,12 @@ export const unknownAttribute = (
   { absent = [], elsewhere = [] }: UnknownContext = {},
 ): UserError => {
   const near = searched.flatMap(({ place, depth, names }) => nearestNames(place[depth] ?? '', names));
-  const meant = near.length > 0 ? `did you mean ${[...new Set(near)].join(' or ')}? ` : '';
+  const meant = near.length > 0 ? `Did you mean ${[...new Set(near)].join(' or ')}? ` : '';
   const systems = elsewhere.length > 0 ? ` (there is one for ${elsewhere.join(' and ')})` : '';
   const missing = absent.length > 0 ? [`there is no ${absent.join(' and no ')}`] : [];
   const places = [...searched.filter(({ isLarge }) => !isLarge).map(searchedText), ...missing].join('; ');
   return new UserError('evaluation', `${what}: no such image${systems}; ${places}`, {
-    hint: `${meant}images are declared as nixImages.<system>.<name> = mkImage { … }`,
+    hint: `${meant}Images are declared as nixImages.<system>.<name> = mkImage { … }.`,
     docs: 'definition.md',
   });
 };
@@ -56,19 +56,19 @@ export const unknownAttribute = (
 export type Other = Exclude<Found, { found: 'definition' | 'foreign' | 'there' | 'nothing' }>;
 
 const kindText = (found: Other): string => {
-  if (found.found === 'disk') return `the disk image ${found.name || '(without name)'}, no container image`;
-  if (found.found === 'derivation') return `the derivation ${found.name || '(without name)'}, no image`;
-  if (found.found === 'value') return `a ${found.type}, no image`;
-  return `${found.names.length > 0 ? `a set with ${listed(found.names)}` : 'an empty set'}, no image`;
+  if (found.found === 'disk') return `the disk image ${found.name || '(without name)'}, not a container image`;
+  if (found.found === 'derivation') return `the derivation ${found.name || '(without name)'}, not an image`;
+  if (found.found === 'value') return `a ${found.type}, not an image`;
+  return `${found.names.length > 0 ? `a set with ${listed(found.names)}` : 'an empty set'}, not an image`;
 };
 
 const wrapHint = (found: Other, name: string): string => {
-  if (found.found === 'disk') return 'registries take container images only';
+  if (found.found === 'disk') return 'Registries take container images only.';
   if (found.found === 'derivation') {
-    return `wrap it: nixImages.<system>.${name} = mkImage { name = "${name}"; copyToRoot = [ … ]; }`;
+    return `Wrap it: nixImages.<system>.${name} = mkImage { name = "${name}"; copyToRoot = [ … ]; }`;
   }
-  if (found.found === 'set') return 'name one of its attributes, or make it an image with mkImage { … }';
-  return 'images are made with mkImage { name = "…"; … }';
+  if (found.found === 'set') return 'Name one of its attributes, or make it an image with mkImage { … }.';
+  return 'Images are made with mkImage { name = "…"; … }.';
 };
 
 /** The error for an attribute that is there but is no image: says what it is and how to make it one. */

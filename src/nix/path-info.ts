@@ -28,8 +28,8 @@ const baseNameSchema = z.object({ info: z.record(z.string(), z.unknown()), store
 const objectSchema = z.record(z.string(), z.unknown());
 
 const strange = (why: string, cause?: unknown): UserError =>
-  new UserError('evaluation', `nix path-info printed what is not understood: ${why}`, {
-    hint: 'this version of Nix may be newer than what is supported',
+  new UserError('evaluation', `nix path-info printed unexpected output: ${why}`, {
+    hint: 'This version of Nix may be newer than what is supported.',
     cause,
   });
 
@@ -45,7 +45,7 @@ const entriesOf = (json: unknown): readonly (readonly [string, unknown])[] => {
 
 const fullPath = (text: string): string => {
   const path = text.startsWith('/') ? text : `/nix/store/${text}`;
-  if (!isStorePath(path)) throw strange(`${JSON.stringify(text.slice(0, 300))} is no store path of /nix/store`);
+  if (!isStorePath(path)) throw strange(`${JSON.stringify(text.slice(0, 300))} is not a store path of /nix/store`);
   return path;
 };
 

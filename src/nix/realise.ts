@@ -14,7 +14,7 @@ const LOG_LINES = 25;
 export interface RealiseOptions {
   /** Folder that gets links to what was realised, as roots of the garbage collector; see `withGcRoots`. */
   readonly gcRootDir: string;
-  /** Paths that were valid a moment ago; Nix is asked unless given. */
+  /** Paths that were valid a moment ago. Default: Nix is asked. */
   readonly valid?: ReadonlySet<string> | undefined;
 }
 
@@ -71,22 +71,22 @@ const realiseLacking = async (
   gcRootDir: string,
   valid: ReadonlySet<string>,
 ): Promise<void> => {
-  const lacking = roots.filter(({ outPath }) => !valid.has(outPath));
+  const missing = roots.filter(({ outPath }) => !valid.has(outPath));
   await bringEvaluated(
     nix,
-    lacking.flatMap(({ drvPath }) => drvPath ?? []),
-    lacking.flatMap(({ drvPath, outPath }) => (drvPath === null ? outPath : [])),
+    missing.flatMap(({ drvPath }) => drvPath ?? []),
+    missing.flatMap(({ drvPath, outPath }) => (drvPath === null ? outPath : [])),
   );
   const targets = [...new Set(roots.map((root) => argumentOf(root, valid)))];
   for (const [at, chunk] of chunks(targets).entries()) await realiseChunk(nix, chunk, join(gcRootDir, `root-${at}`));
   // A path that was realised by its own name is there; a derivation may have made others than the definition names.
-  const made = lacking.filter(({ drvPath }) => drvPath !== null).map(({ outPath }) => outPath);
+  const made = missing.filter(({ drvPath }) => drvPath !== null).map(({ outPath }) => outPath);
   if (made.length === 0) return;
   const now = await validPaths(nix, made);
   const lost = made.find((path) => !now.has(path));
   if (lost === undefined) return;
   throw new UserError('build', `${lost} was not made by the derivations that the definition names for it`, {
-    hint: 'list its package in copyToRoot, or name it in a string of its own',
+    hint: 'List its package in copyToRoot, or name it in a string of its own.',
   });
 };
 

@@ -10,7 +10,7 @@ export const FOREIGN_KINDS = ['archive', 'stream', 'nix2container'] as const;
 
 export const foreignKindSchema = z.enum(FOREIGN_KINDS);
 
-/** How an image of another maker is brought: a file or folder that holds it, a program that prints it, or a list of its layers. */
+/** How an image of another tool is handed over: a file or folder that holds it, a program that prints it, or a list of its layers. */
 export type ForeignKind = z.infer<typeof foreignKindSchema>;
 
 export const imageKindSchema = z.enum(['definition', ...FOREIGN_KINDS, 'disk']);

@@ -6,8 +6,8 @@ import { NAMED_OUTPUTS } from './recognise.ts';
 /** A place where an image may be, and what it means when it is there or not. */
 export interface ImagePlace extends ProbePlace {
   readonly system: System;
-  /** The system in a full path; a cross-compiled image stands under the one that builds it. */
-  readonly stands?: System | undefined;
+  /** The system in a full path; a cross-compiled image is listed under the one that builds it. */
+  readonly listedUnder?: System | undefined;
   /** Its position in the search: equal for all systems. */
   readonly rank: number;
   /** Whether the path, or the call of a function, makes it the image of that system; otherwise its own word counts. */
@@ -37,7 +37,9 @@ export const placesOf = (installable: Installable, system: System, whole: boolea
   const { output, system: fixed } = installable;
   if (output !== undefined) {
     const full = [output, fixed ?? system, ...path];
-    return [{ ...common, path: full, output: outputIn(full), decides: true, isExpected: true, rank: 0, stands: fixed }];
+    return [
+      { ...common, path: full, output: outputIn(full), decides: true, isExpected: true, rank: 0, listedUnder: fixed },
+    ];
   }
   const named = SEARCHED_OUTPUTS.map((name, rank) => ({
     ...common,

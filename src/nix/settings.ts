@@ -61,7 +61,7 @@ export const parseStoreSettings = (output: string): StoreSettings => {
   try {
     settings = settingsSchema.parse(JSON.parse(output));
   } catch (cause) {
-    throw new UserError('evaluation', 'the settings of nix cannot be read', { cause });
+    throw new UserError('evaluation', 'cannot read the settings of nix', { cause });
   }
   const elsewhere = isInPlace(settings.store.value) ? undefined : settings.store.value;
   if (settings.substitute?.value === false) return { substituters: [], elsewhere };

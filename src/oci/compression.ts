@@ -47,7 +47,7 @@ const EXPECTED = `${ENTRIES.map(([name]) => name).join(', ')}, or one of them wi
 /** Reads the text form, NAME[:LEVEL]; the JSON schema has its pattern, and as description what is allowed. */
 export const compressionSchema = z
   .string()
-  .regex(PATTERN, { error: ({ input }) => `${JSON.stringify(input)} is no codec; expected ${EXPECTED}` })
+  .regex(PATTERN, { error: ({ input }) => `${JSON.stringify(input)} is not a valid codec; expected ${EXPECTED}` })
   .describe(EXPECTED)
   .transform((text): Compression => {
     const [name, level] = text.split(':') as [CodecName, string?];

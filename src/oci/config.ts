@@ -38,12 +38,12 @@ export interface ConfigInput {
   readonly diffIds: readonly Digest[];
   readonly history: readonly History[];
   readonly base: ImageConfig | undefined;
-  /** RFC 3339; CREATED unless given. */
+  /** RFC 3339. Default: CREATED. */
   readonly created?: string;
 }
 
 /**
- * The bytes of an image's config. Of a base only the environment is taken over, overridden by name, as dockerTools
+ * The bytes of an image's config. Only the environment of a base is kept, overridden by name, as dockerTools
  * does; its layers and history stand below the image's own.
  */
 export function imageConfigBytes(input: ConfigInput): Buffer {

@@ -5,7 +5,7 @@ import { type Digest, digestOf, endDigest } from './digest.ts';
 
 /** The error for bytes that are not what their descriptor promised; `where` names the place they came from. */
 export const digestMismatch = (where: string, descriptor: Descriptor, found: string): UserError =>
-  new UserError('digest', `${where}: expected ${descriptor.digest} with ${descriptor.size} bytes, found ${found}.`, {
+  new UserError('digest', `${where}: expected ${descriptor.digest} with ${descriptor.size} bytes, found ${found}`, {
     hint: 'The data is damaged or was changed. Do not use it; build or push the image again.',
   });
 

@@ -33,7 +33,7 @@ export type ManifestContent =
   | { readonly kind: 'index'; readonly manifests: readonly Descriptor[] };
 
 const unusable = (where: string, what: string, cause?: unknown): UserError =>
-  new UserError('registry', `The manifest ${where} cannot be used: ${what}.`, {
+  new UserError('registry', `the manifest ${where} is not valid: ${what}`, {
     hint: 'Build and push the image again with a current tool.',
     cause,
   });
@@ -81,12 +81,15 @@ export const readManifest = (
   const envelope = envelopeSchema.safeParse(json);
   if (!envelope.success) throw unusable(where, 'it has no schemaVersion', envelope.error);
   if (envelope.data.schemaVersion !== 2)
-    throw unusable(where, `it is of Docker schema ${envelope.data.schemaVersion}, long out of use`);
+    throw unusable(where, `Docker schema ${envelope.data.schemaVersion} is no longer in use`);
   const header = options.contentType?.split(';')[0]?.trim();
   const mediaType =
     envelope.data.mediaType ?? (header && (isIndexType(header) || isManifestType(header)) ? header : guessType(json));
   if (mediaType === undefined || !(isIndexType(mediaType) || isManifestType(mediaType))) {
-    throw unusable(where, `its type ${JSON.stringify(mediaType ?? header ?? 'unknown')} is no image manifest or index`);
+    throw unusable(
+      where,
+      `its type ${JSON.stringify(mediaType ?? header ?? 'unknown')} is not an image manifest or index`,
+    );
   }
   return { bytes, mediaType, digest };
 };
@@ -104,7 +107,7 @@ export const parseManifest = (manifest: StoredManifest): ManifestContent => {
 const checked = <T>(json: unknown, schema: z.ZodType<T>, { digest }: StoredManifest, what: string): T => {
   const result = schema.safeParse(json);
   if (result.success) return result.data;
-  throw unusable(digest, `it is no ${what}: ${z.prettifyError(result.error)}`);
+  throw unusable(digest, `not a valid ${what}: ${z.prettifyError(result.error)}`);
 };
 
 /** The descriptor that names a manifest. */

@@ -27,7 +27,7 @@ const NAME_LIMIT = 255;
 export const isTag = (text: string): boolean => TAG.test(text);
 
 const illegal = (value: string, part: string, hint: string): UserError =>
-  new UserError('reference', `The image reference ${JSON.stringify(value)} is not legal: ${part}.`, { hint });
+  new UserError('reference', `${JSON.stringify(value)} is not a valid image reference: ${part}`, { hint });
 
 // A first part is a host only if it cannot be part of a repository name: docker's rule.
 const looksLikeHost = (part: string): boolean =>
@@ -38,9 +38,9 @@ const checkHost = (value: string, host: string): void => {
   const name = port ? host.slice(0, -port[0].length) : host;
   const hint = 'Write the host as ghcr.io, localhost:5000 or [::1]:5000.';
   if (port && (Number(port[1]) < 1 || Number(port[1]) > 65_535)) {
-    throw illegal(value, `${port[1]} is no port`, hint);
+    throw illegal(value, `${port[1]} is not a port`, hint);
   }
-  if (!HOST_NAME.test(name) && !IPV6.test(name)) throw illegal(value, `${JSON.stringify(host)} is no host`, hint);
+  if (!HOST_NAME.test(name) && !IPV6.test(name)) throw illegal(value, `${JSON.stringify(host)} is not a host`, hint);
 };
 
 const checkRepository = (value: string, host: string, repository: string): void => {
@@ -51,7 +51,7 @@ const checkRepository = (value: string, host: string, repository: string): void 
       value,
       part === ''
         ? 'a part of the repository name is empty'
-        : `${JSON.stringify(part)} is no part of a repository name`,
+        : `${JSON.stringify(part)} is not a valid part of a repository name`,
       part !== lower && REPOSITORY_PART.test(lower)
         ? `Write it in lower case: ${lower}.`
         : 'Use lower-case letters and digits, with . _ __ or - between them.',
@@ -65,13 +65,9 @@ const checkRepository = (value: string, host: string, repository: string): void 
 /** Throws UserError `reference` unless `tag` is legal. */
 export const checkTag = (tag: string, value: string = tag): void => {
   if (isTag(tag)) return;
-  throw new UserError(
-    'reference',
-    `The tag ${JSON.stringify(tag)}${value === tag ? '' : ` of ${value}`} is not legal.`,
-    {
-      hint: 'A tag has at most 128 letters, digits, . _ - and starts with a letter, a digit or _.',
-    },
-  );
+  throw new UserError('reference', `${JSON.stringify(tag)}${value === tag ? '' : ` of ${value}`} is not a valid tag`, {
+    hint: 'A tag has at most 128 letters, digits, . _ - and starts with a letter, a digit or _.',
+  });
 };
 
 /** The tag itself, once it is known to be legal. Throws UserError `reference`. */
@@ -103,7 +99,7 @@ export const parseReference = (value: string): Reference => {
   const at = value.indexOf('@');
   const digest = at < 0 ? undefined : value.slice(at + 1);
   if (digest !== undefined && !isDigest(digest)) {
-    throw illegal(value, `${JSON.stringify(digest)} is no digest`, 'A digest is sha256: and 64 hexadecimal digits.');
+    throw illegal(value, `${JSON.stringify(digest)} is not a digest`, 'A digest is sha256: and 64 hexadecimal digits.');
   }
   const [host, rest] = splitHost(at < 0 ? value : value.slice(0, at));
   const [path, tag] = splitTag(rest);

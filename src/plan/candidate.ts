@@ -6,7 +6,7 @@ import { imageSystems, type OwnSystems } from '../nix/cross.ts';
 import { type Discovered, placeText } from '../nix/discover.ts';
 import { DISCOVERY_OUTPUTS } from '../nix/discovery-expression.ts';
 import { wayOut } from '../nix/failure.ts';
-import { foreignSystems, legalName, parseForeign } from '../nix/foreign.ts';
+import { foreignSystems, parseForeign, validName } from '../nix/foreign.ts';
 import { attributeText } from '../nix/installable.ts';
 import type { ImageKind } from '../nix/recognise.ts';
 import { isSystem, type System } from '../oci/system.ts';
@@ -62,11 +62,11 @@ const leave = (entry: Discovered, why: string, { broken = true, image = true } =
   system: systemOf(entry),
 });
 
-const illegalName = (entry: Discovered, name: string): Judged => ({
+const ilvalidName = (entry: Discovered, name: string): Judged => ({
   problem: {
     name,
-    why: `${placeText(entry)} has the name ${JSON.stringify(name)}, which no registry takes`,
-    hint: `name it ${legalName(name)}: lower-case letters and digits, with . _ - / between them`,
+    why: `${placeText(entry)} has the name ${JSON.stringify(name)}, which is not a valid repository name`,
+    hint: `Name it ${validName(name)}: lower-case letters and digits, with . _ - / between them.`,
   },
 });
 
@@ -112,7 +112,7 @@ function candidateOf(
 function judgeDefinition(entry: Of<'definition'>, standing: Standing): Judged {
   const name = nameIn(entry.definition);
   if (!standing.passes([name, leafOf(entry), placeText(entry)])) return undefined;
-  if (!isLegalName(name)) return illegalName(entry, name);
+  if (!isLegalName(name)) return ilvalidName(entry, name);
   const definition = parseDefinition(placeText(entry), entry.definition);
   const own = { runsOn: definition.system, builtOn: definition.buildSystem };
   const keyFor = (system: System): string => definitionKey(definition, system);
@@ -132,10 +132,10 @@ function judgeImage(entry: Of<'image'>, standing: Standing): Judged {
   const own = foreignSystems(image, standing.isFile);
   if (image.kind === 'disk') {
     const keyFor = (system: System): string => foreignKey({ kind: 'disk', outPath: image.path }, system);
-    const named = legalName(image.name ?? leaf);
+    const named = validName(image.name ?? leaf);
     return candidateOf(entry, own, standing, { name: named, tag: null, kind: 'disk', keyFor });
   }
-  if (!isLegalName(name)) return illegalName(entry, name);
+  if (!isLegalName(name)) return ilvalidName(entry, name);
   const { kind, tag, outPath } = parseForeign(placeText(entry), { ...image, kind: image.kind }, leaf);
   const keyFor = (system: System): string => foreignKey({ kind, outPath }, system);
   return candidateOf(entry, own, standing, { name, tag, kind, keyFor });
@@ -174,5 +174,5 @@ export function judge(entry: Discovered, isFile: boolean, systems: readonly Syst
 /** Nix's words and, where they do not say it, what to do. */
 const withWayOut = (message: string): string => {
   const way = wayOut(message);
-  return way === undefined ? message : `${message.split('\n')[0]}; ${way}`;
+  return way === undefined ? message : `${message.split('\n')[0]}. ${way}`;
 };

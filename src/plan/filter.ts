@@ -46,7 +46,7 @@ export function filterSystems(globs: readonly string[]): readonly System[] {
   const passes = globFilter(globs);
   const systems = SYSTEMS.filter((system) => passes([system]));
   if (systems.length > 0) return systems;
-  throw new UserError('input', `systems: ${globs.join(', ')} leave no system`, {
+  throw new UserError('input', `systems: ${globs.join(', ')} leave no systems`, {
     hint: `Images are built for ${SYSTEMS.join(' and ')}.`,
   });
 }

@@ -14,7 +14,7 @@ export interface MatrixJob {
   readonly system: System;
   /** What builds it, and the runner with it. */
   readonly buildSystem: System;
-  /** Every system that the image has, one a line: what `build` takes as `systems`. */
+  /** Every system that the image has, one per line: what `build` takes as `systems`. */
   readonly systems: string;
   readonly runner: RunsOn;
   /** The system that the runner must emulate to build it; empty where it need not. */

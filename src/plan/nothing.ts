@@ -31,7 +31,7 @@ export function noImages(source: string, leftOut: readonly LeftOut[], filters: r
   // Packages fail to evaluate for many a reason that concerns no image.
   if (leftOut.some(({ attr, broken }) => broken && !attr.startsWith('packages.'))) {
     return new UserError('evaluation', `${source} has no image that can be taken${rest}`, {
-      hint: 'mend one of them; `nix eval --show-trace` says where its error comes from',
+      hint: 'Fix one of them; `nix eval --show-trace` shows where its error comes from.',
     });
   }
   return new UserError('evaluation', `${source} has no image; looked for ${LOOKED_FOR}${rest}`, {

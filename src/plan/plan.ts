@@ -56,7 +56,7 @@ export const planSchema = z
     ),
     problems: z
       .array(z.strictObject({ name: z.string(), why: z.string(), hint: z.string() }))
-      .describe('Images that cannot be planned: the others are, and whoever publishes the plan fails at the end.'),
+      .describe('Images that cannot be planned: the others are, and publishing the plan fails at the end.'),
   })
   .describe('The images of flakes or a file, and which of them are to be built.');
 
@@ -89,7 +89,7 @@ export function parsePlan(text: string): Plan {
   }
   const result = planSchema.safeParse(value);
   if (result.success) return result.data;
-  throw refused(`the plan is not legal: ${z.prettifyError(result.error)}`);
+  throw refused(`the plan is not valid: ${z.prettifyError(result.error)}`);
 }
 
 /** A registry takes containers only; disk images are listed for those who deploy them. */

@@ -9,7 +9,7 @@ export function lostSystems({ name, missing }: Pick<PlannedImage, 'name' | 'miss
   if (missing.length === 0) return undefined;
   const lost = missing.map(({ system, why }) => `${system} (${why})`).join(' and ');
   return new UserError('platforms', `${name} would lose ${lost}`, {
-    hint: 'An index without it would take the place of one that has it. Mend it, or allow that with allow-missing.',
+    hint: 'An index without it would take the place of one that has it. Fix it, or allow that with allow-missing.',
   });
 }
 

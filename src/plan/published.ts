@@ -47,7 +47,7 @@ interface Published {
   readonly live: { readonly reference: string; readonly systems: readonly System[] } | undefined;
 }
 
-/** Asks for the keys that are wanted; later places are asked only for what earlier ones lack. */
+/** Asks for the keys that are wanted; later places are asked only for what is missing in earlier ones. */
 async function findPublished(wanted: readonly string[], { references, open }: PublishedPlaces): Promise<Published> {
   const keys = new Map<string, Digest>();
   let live: Published['live'];

@@ -20,7 +20,7 @@ export interface Child {
   readonly system: System;
   readonly manifest: StoredManifest;
   readonly parsed: ImageManifest;
-  /** Where what the destinations may lack can be read; undefined when it was built right into them. */
+  /** Where what may be missing at the destinations can be read; undefined when it was built right into them. */
   readonly source: { readonly layers: ImageSource; readonly rest: ImageSource } | undefined;
   /** Where it is published already: its layers are believed to be there as long as its manifest is. */
   readonly live: string | undefined;

@@ -74,7 +74,7 @@ export async function liveIndex(
     }
   } catch (error) {
     if (!(error instanceof UserError) || error.code === 'cancelled') throw error;
-    log.info(`what is published cannot be read: ${error.message}`);
+    log.info(`cannot read what is published: ${error.message}`);
   }
   return undefined;
 }

@@ -67,10 +67,10 @@ export async function moveTags(
   const todo = moves.filter((move) => !isRight(move) && move.newer === undefined);
   for (const { repository, tag, newer } of left)
     log.warn(
-      `${repository.name}: ${tag} is left alone, for the newer run ${newer} has moved it; move-back moves it all the same`,
+      `${repository.name}: ${tag} is not moved: the newer run ${newer} has moved it (move-back moves it nevertheless)`,
     );
   for (const { repository, tag, before } of todo.filter(isOfCommit))
-    log.warn(`${repository.name}: ${tag} meant ${before}: the same commit gives another image now`);
+    log.warn(`${repository.name}: ${tag} meant ${before}: the same commit now gives another image`);
   const moved: TagMove[] = [];
   for (const { repository } of targets) {
     const own = todo.filter((move) => move.repository === repository);

@@ -108,7 +108,7 @@ export function soleImage(
 ): { readonly name: string; readonly tag: string | null } {
   const [first, ...others] = parts;
   if (!first) {
-    throw new UserError('platforms', 'there is no image to publish', {
+    throw new UserError('platforms', 'no image to publish', {
       hint: 'Name an installable such as .#app, or the folder of a handover with --from.',
     });
   }
@@ -118,7 +118,7 @@ export function soleImage(
     if (!tagged || isTagged) return first;
     const text = ({ tag, origin }: Part): string => `${tag ?? 'no tag'} in ${origin}`;
     throw new UserError('handover', `${first.name} has two tags: ${text(first)}, and ${text(tagged)}`, {
-      hint: 'Build all systems of the same commit, or say with --tag which tags are meant.',
+      hint: 'Build all systems of the same commit, or name the tags with --tag.',
     });
   }
   throw new UserError(

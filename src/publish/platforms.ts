@@ -26,7 +26,7 @@ export function checkPlatforms(parts: readonly Part[], expected: readonly System
   const missing = expected.filter((system) => !parts.some((part) => part.system === system));
   if (parts.length > 0 && (missing.length === 0 || allowMissing)) return;
   const names = missing.map((system) => `${system} (${platformText(platformOf(system))})`).join(' and ');
-  throw new UserError('platforms', missing.length > 0 ? `no image for ${names}` : 'there is no image to publish', {
-    hint: 'Its build job failed, was skipped or did not run: mend it and run it again (in a workflow, re-run failed jobs), or publish what there is with --allow-missing.',
+  throw new UserError('platforms', missing.length > 0 ? `no image for ${names}` : 'no image to publish', {
+    hint: 'Its build job failed, was skipped or did not run: fix it and run it again (in a workflow, re-run failed jobs), or publish without it with --allow-missing.',
   });
 }

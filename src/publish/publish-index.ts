@@ -79,7 +79,7 @@ export async function publishIndex(
     await repository.putManifest(index);
     // Files cost no request, so all of them is looked at.
     await readBack(index, children, repository, verify || kind !== 'registry');
-    log.info(`${repository.name}: ${index.digest} is there with all that it names`);
+    log.info(`${repository.name}: verified ${index.digest}`);
   }
   // Layouts and archives know no signal: without this, Ctrl-C before the last step would not keep a tag from moving.
   signal.throwIfAborted();
@@ -98,7 +98,7 @@ export async function publishLive(
   targets: readonly Target[],
   { read, run, log }: Pick<PublishOptions, 'read' | 'run' | 'log'>,
 ): Promise<PublishedIndex> {
-  for (const { repository } of targets) log.info(`${repository.name}: ${index.digest} is live already`);
+  for (const { repository } of targets) log.info(`${repository.name}: ${index.digest} is already live`);
   const left = await moveTags(targets, await lookAtTags(targets, read, run), index, log);
   const unknown = { layers: undefined, config: undefined, tests: null, bytesSent: 0 };
   return { index, platforms: manifests.map((manifest) => ({ ...manifest, ...unknown })), left };

@@ -22,7 +22,7 @@ export interface Made {
 }
 
 export interface RuleType {
-  /** Keys of its own, with what they are unless given; undefined where they must be given. */
+  /** Keys of its own with their defaults; undefined where they are required. */
   readonly keys: Readonly<Record<string, string | undefined>>;
   /** The values that a key may have, where they are a fixed set. */
   readonly allowed?: Readonly<Record<string, readonly string[]>>;

@@ -54,7 +54,7 @@ export function dateText(date: Date, argument: string, where: string): string {
   const rest = format?.replaceAll(/YYYY|MM|DD|HH|mm|ss/g, '');
   if (format === undefined || rest === undefined || /[A-Za-z]/.test(rest)) {
     throw new UserError('input', `the tag rule ${where} has the date format ${argument || '(none)'}`, {
-      hint: `Write {{date 'YYYYMMDD'}}: in quotes, of ${Object.keys(DATE_PARTS).join(', ')} and of what stands between them. It is in UTC.`,
+      hint: `Write {{date 'YYYYMMDD'}}: in quotes, from ${Object.keys(DATE_PARTS).join(', ')} and the characters between them. It is in UTC.`,
       docs: 'tags.md',
     });
   }

@@ -53,7 +53,7 @@ export const copyBlob = async (
 const getManifest = async (reference: string, from: ImageSource): Promise<StoredManifest> => {
   const manifest = await from.getManifest(reference);
   if (manifest !== undefined) return manifest;
-  throw new UserError('registry', `${from.name} has no image ${reference}.`, {
+  throw new UserError('registry', `${from.name} has no image ${reference}`, {
     hint: 'Check the name and the tag; list what is there with skopeo list-tags.',
   });
 };
@@ -80,7 +80,7 @@ export const copyManifestTree = async (
   if (depth > DEPTH_LIMIT) {
     throw new UserError(
       'registry',
-      `${from.name} ${manifest.digest} is an index nested deeper than ${DEPTH_LIMIT} levels.`,
+      `${from.name} ${manifest.digest} is an index nested deeper than ${DEPTH_LIMIT} levels`,
       {
         hint: 'Name the inner image by its digest.',
       },

@@ -30,13 +30,9 @@ export function parseLocationTemplate(written: string): LocationTemplate {
   const template = { text, written, hasName: text.includes(PLACEHOLDER) };
   const other = /[{}]/.exec(text.replaceAll(PLACEHOLDER, ''));
   if (other) {
-    throw new UserError(
-      'reference',
-      `The destination ${JSON.stringify(text)} is not legal: ${other[0]} stands in it.`,
-      {
-        hint: 'Only {name} is filled in, with the name of the image.',
-      },
-    );
+    throw new UserError('reference', `${JSON.stringify(text)} is not a valid destination: unexpected ${other[0]}`, {
+      hint: 'Only {name} is filled in, with the name of the image.',
+    });
   }
   locationOf(template, EXAMPLE);
   return template;
@@ -46,7 +42,7 @@ export function parseLocationTemplate(written: string): LocationTemplate {
 export function parseRegistryTemplate(text: string): LocationTemplate {
   const template = parseLocationTemplate(text);
   if (locationOf(template, EXAMPLE).kind === 'registry') return template;
-  throw new UserError('reference', `The destination ${JSON.stringify(text)} is not legal: it is no registry.`, {
+  throw new UserError('reference', `${JSON.stringify(text)} is not a valid destination: not a registry`, {
     hint: 'Write docker://REFERENCE or a plain reference, such as ghcr.io/org/{name}.',
   });
 }

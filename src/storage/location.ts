@@ -29,7 +29,7 @@ const REF_NAME = /^[A-Za-z0-9]+(?:(?:[-._:@+]|--)[A-Za-z0-9]+)*(?:\/[A-Za-z0-9]+
 export const isRefName = (text: string): boolean => REF_NAME.test(text);
 
 const illegal = (value: string, what: string, hint: string): UserError =>
-  new UserError('reference', `The destination ${JSON.stringify(value)} is not legal: ${what}.`, { hint });
+  new UserError('reference', `${JSON.stringify(value)} is not a valid destination: ${what}`, { hint });
 
 /** skopeo splits at the first colon, so a path with a colon cannot be named; we do as it does. */
 const splitPath = (value: string, rest: string, kind: string): [string, string | undefined] => {
@@ -47,7 +47,7 @@ const layoutLocation = (value: string, kind: 'oci' | 'oci-archive', rest: string
   if (isRefName(tag)) return { kind, path, tag };
   throw illegal(
     value,
-    `${JSON.stringify(tag)} is no tag`,
+    `${JSON.stringify(tag)} is not a valid tag`,
     'What follows the first colon is the tag: letters and digits, with . _ - : @ + or / between them. A path cannot hold a colon.',
   );
 };
@@ -72,7 +72,7 @@ export const parseLocation = (value: string): Location => {
   if (transport === 'oci' || transport === 'oci-archive') return layoutLocation(value, transport, rest);
   if (transport === 'docker-archive') return dockerArchive(value, rest);
   if (transport !== undefined && (FOREIGN.includes(transport) || rest.startsWith('/'))) {
-    throw illegal(value, `${transport}: is no transport known here`, `Allowed are ${ALLOWED}.`);
+    throw illegal(value, `unknown transport ${transport}:`, `Allowed are ${ALLOWED}.`);
   }
   return { kind: 'registry', reference: parseReference(value) };
 };
@@ -81,7 +81,7 @@ export const parseLocation = (value: string): Location => {
 export const parseRegistryLocation = (value: string): Location & { kind: 'registry' } => {
   const destination = parseLocation(value);
   if (destination.kind === 'registry') return destination;
-  throw illegal(value, 'it is no registry', 'Write docker://REFERENCE or a plain reference, such as ghcr.io/org/app.');
+  throw illegal(value, 'not a registry', 'Write docker://REFERENCE or a plain reference, such as ghcr.io/org/app.');
 };
 
 /** As a person writes it; `parseLocation` reads it back. */

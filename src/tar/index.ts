@@ -21,7 +21,7 @@ const LINK_DEPTH = 4;
 const CONTIGUOUS_FILE = '7';
 
 const damaged = (path: string, what: string): UserError =>
-  new UserError('file', `${path} is no archive that can be read: ${what}.`, {
+  new UserError('file', `${path} is not a readable archive: ${what}`, {
     hint: 'Check that it is a tar made by docker save, podman save, skopeo or dockerTools, and whole.',
   });
 
@@ -48,7 +48,7 @@ export class ArchiveIndex {
     this.#fileSize = fileSize;
   }
 
-  /** Takes over an open file. Throws UserError `file` when it is no tar or is cut off; the file is closed then. */
+  /** Takes ownership of an open file. Throws UserError `file` when it is no tar or is cut off; the file is closed then. */
   static async over(path: string, handle: FileHandle): Promise<ArchiveIndex> {
     try {
       const index = new ArchiveIndex(path, handle, (await handle.stat()).size);
@@ -138,7 +138,7 @@ export const openPlainFile = async (path: string): Promise<FileHandle> =>
     const handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
     if ((await handle.stat()).isFile()) return handle;
     await handle.close();
-    throw new UserError('file', `${path} is no file.`, {
+    throw new UserError('file', `${path} is not a file`, {
       hint: 'Name an archive; a layout folder is written oci:DIR.',
     });
   });

@@ -57,7 +57,7 @@ export async function findRuntime(
     const answer = await probe(program, exec);
     if ('runtime' in answer) return answer.runtime;
     if (asked !== 'auto') {
-      throw new UserError('input', `tests are to run with ${program}, which cannot be used here: ${answer.why}`, {
+      throw new UserError('input', `cannot run the tests with ${program}: ${answer.why}`, {
         hint: `Make ${program} ready, or leave the choice to --test-with auto.`,
       });
     }

@@ -23,7 +23,7 @@ export function trialError(image: string, trial: Trial): UserError {
   const list = failed.map(({ name, failure }) => failureText(name, failure)).join('\n');
   const [tests, it] = failed.length === 1 ? ['test', 'it'] : ['tests', 'them'];
   return new UserError('test', `${image}: ${failed.length} of ${trial.tests.length} tests failed\n${list}`, {
-    hint: `Nothing was handed over. Mend the image or the ${tests}; --test-with none builds without ${it}.`,
+    hint: `Nothing was handed over. Fix the image or the ${tests}; --test-with none builds without ${it}.`,
     docs: 'definition.md',
   });
 }

@@ -150,7 +150,7 @@ async function runContainer({ step, plan, output, tools, over }: Run): Promise<E
 
 const MEANING: Readonly<Record<number, string>> = {
   125: 'it could not be run',
-  126: 'it is no program for this container',
+  126: 'it is not a program for this container',
   127: 'a program was not found',
   137: 'it was killed',
 };

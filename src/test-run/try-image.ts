@@ -63,7 +63,7 @@ export async function tryImage(
   const why = await whyNotRun({ tests }, image.system, testWith, tools);
   const runtime = why === null ? await tools.findRuntime() : undefined;
   if (!runtime) return notRun(why ?? 'no program runs containers here');
-  return log.group(`Test ${name} for ${image.system} with ${runtime.label}`, () =>
+  return log.group(`Testing ${name} for ${image.system} with ${runtime.label}`, () =>
     withLoadedImage(runtime, image, tempDir, async (loaded) => {
       const results: TestResult[] = [];
       const target = {

@@ -61,7 +61,7 @@ test('an action.yml says what the declaration says', () => {
       installable: { description: 'What to build.', required: true },
       to: { description: 'Where to.', required: false, default: 'oci:out' },
       system: { description: 'System. One of: x86_64-linux, aarch64-linux.', required: false },
-      tag: { description: 'Tags. One a line.', required: false },
+      tag: { description: 'Tags. One per line.', required: false },
       'dry-run': { default: 'false' },
       'max-layers': { default: '40' },
       'registry-token': { required: false },

@@ -82,7 +82,7 @@ describe('a workflow that uses an action of the release', () => {
       expect.objectContaining({
         level: 'error',
         title: 'nix-images inspect',
-        text: expect.stringContaining('no OCI image layout'),
+        text: expect.stringContaining('not an OCI image layout'),
       }),
     );
     expect(jobOf(all, 'after').output).toContain('inspect=failure fork=<>');

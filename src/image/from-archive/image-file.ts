@@ -78,7 +78,7 @@ const unclear =
   (name: string) =>
   (cause: unknown): never => {
     if (!(cause instanceof UserError) || cause.code !== 'reference') throw cause;
-    throw new UserError('reference', `${cause.message} None of them is ${name}.`, {
+    throw new UserError('reference', `${cause.message}: none of them is ${name}`, {
       hint: 'Make an archive with one image in it, or give the derivation the imageName and imageTag of the one that is meant.',
       cause,
     });

@@ -28,7 +28,7 @@ export function baseFacts(base: BaseImage, records: readonly BaseRecord[], log: 
   );
   let reading: Promise<BaseTree> | undefined;
   const readOnce = (): Promise<BaseTree> => {
-    reading ??= log.group(`Read the file names of ${base.repository.name}`, () => readBaseTree(base, signal));
+    reading ??= log.group(`Reading the file names of ${base.repository.name}`, () => readBaseTree(base, signal));
     return reading;
   };
   const askOf = <T>(view: BaseView, question: (base: BaseView) => T) => {

@@ -47,7 +47,7 @@ export function buildFromNix(job: BuildJob, tools: BuildTools): Promise<BuiltIma
     // The registry answers while Nix works.
     const reading = job.readPrevious(system);
     reading.catch(() => undefined);
-    const image = await log.group(`Realise ${definition.name} for ${system}`, async () => {
+    const image = await log.group(`Realising ${definition.name} for ${system}`, async () => {
       await fetchBase(nix, definition, gcRootDir);
       return readImageClosure(nix, definition, gcRootDir);
     });
@@ -55,7 +55,7 @@ export function buildFromNix(job: BuildJob, tools: BuildTools): Promise<BuiltIma
     const openPaths: LayerTools['openPaths'] = (demand) =>
       openImagePaths(nix, definition, { image, demand, gcRootDir, tempDir: tools.tempDir });
     try {
-      return await log.group(`Make the layers of ${definition.name} for ${system}`, async () =>
+      return await log.group(`Making the layers of ${definition.name} for ${system}`, async () =>
         buildImage({ ...job, ...tools, closure: image.closure, base, openPaths, previous: await reading }),
       );
     } finally {

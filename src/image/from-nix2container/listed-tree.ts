@@ -76,7 +76,7 @@ const placeAt = (root: Place, target: ByteString): Place => {
   if (!target.startsWith('/') || parts.includes('..')) {
     throw new UserError(
       'file',
-      `a rewrite of the image gives ${JSON.stringify(toText(target))}, which is no path in it`,
+      `a rewrite of the image gives ${JSON.stringify(toText(target))}, which is not a path in it`,
       {
         hint: 'Rewritten paths are absolute and without `..`.',
       },

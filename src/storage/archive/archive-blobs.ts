@@ -43,7 +43,7 @@ export class ArchiveBlobs {
   async *read(descriptor: Descriptor): AsyncGenerator<Uint8Array> {
     const slice = this.#slices.get(descriptor.digest);
     if (slice === undefined) {
-      throw new UserError('file', `${this.#file.path} has no blob ${descriptor.digest}.`, {
+      throw new UserError('file', `${this.#file.path} has no blob ${descriptor.digest}`, {
         hint: 'Write it there first.',
       });
     }
@@ -51,7 +51,7 @@ export class ArchiveBlobs {
   }
 
   async put(descriptor: Descriptor, bytes: Uint8Array): Promise<void> {
-    checkBytes(bytes, descriptor, 'The blob to write');
+    checkBytes(bytes, descriptor, 'the blob to write');
     if (this.has(descriptor)) return;
     this.#record(descriptor, await this.#file.append(blobName(descriptor.digest), bytes));
   }
@@ -143,7 +143,7 @@ class ArchiveBlobWriter implements BlobWriter {
   }
 
   async #keep(slot: ArchiveSlot, descriptor: Descriptor): Promise<void> {
-    this.#check.finish(descriptor, 'The blob to write');
+    this.#check.finish(descriptor, 'the blob to write');
     if (this.#hooks.has(descriptor)) return slot.drop();
     this.#hooks.stored(descriptor, await slot.keep(blobName(descriptor.digest)));
   }

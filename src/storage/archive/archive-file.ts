@@ -35,10 +35,10 @@ export class ArchiveFile {
   static async create(path: string): Promise<ArchiveFile> {
     // The rename would find it out too, but only when all is written and tags have moved elsewhere.
     if ((await stat(path).catch(() => undefined))?.isDirectory()) {
-      throw new UserError('file', `${path} could not be written: it is a folder.`, { hint: 'Name a file in it.' });
+      throw new UserError('file', `cannot write ${path}: it is a folder`, { hint: 'Name a file in it.' });
     }
     const partial = `${path}.partial-${randomBytes(6).toString('hex')}`;
-    return new ArchiveFile(path, partial, await withFileErrors(path, 'written', () => open(partial, 'wx+', 0o644)));
+    return new ArchiveFile(path, partial, await withFileErrors(path, 'write', () => open(partial, 'wx+', 0o644)));
   }
 
   /** Adds a small file (or a folder, with a trailing slash) whole. */
@@ -76,7 +76,7 @@ export class ArchiveFile {
       },
       drop: async () => {
         try {
-          await withFileErrors(this.path, 'written', () => this.handle.truncate(start));
+          await withFileErrors(this.path, 'write', () => this.handle.truncate(start));
         } finally {
           release();
         }
@@ -95,7 +95,7 @@ export class ArchiveFile {
       await folder.sync().finally(() => folder.close());
     } catch (error) {
       await this.abandon();
-      throw fileError(error, this.path, 'written');
+      throw fileError(error, this.path, 'write');
     }
   }
 
@@ -106,6 +106,6 @@ export class ArchiveFile {
   }
 
   #write(bytes: Uint8Array, position: number): Promise<void> {
-    return withFileErrors(this.path, 'written', () => writeAll(this.handle, bytes, position));
+    return withFileErrors(this.path, 'write', () => writeAll(this.handle, bytes, position));
   }
 }

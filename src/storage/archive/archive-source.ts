@@ -35,7 +35,7 @@ export const openNameless = async (folder: string): Promise<FileHandle> => {
     await rm(path);
     return handle;
   } catch (error) {
-    throw fileError(error, path, 'written');
+    throw fileError(error, path, 'write');
   }
 };
 
@@ -66,12 +66,12 @@ const unpack = async (
     if (error instanceof UserError) throw error;
     const code = error instanceof Error && 'code' in error ? String(error.code) : '';
     if (/^(Z_|ZSTD|ERR_)/.test(code)) {
-      throw new UserError('file', `${path} cannot be unpacked: ${String(error)}.`, {
+      throw new UserError('file', `cannot unpack ${path}: ${String(error)}`, {
         hint: 'The file is damaged or cut off; make it again.',
         cause: error,
       });
     }
-    throw fileError(error, `${folder} (for ${path}, unpacked)`, 'written');
+    throw fileError(error, `${folder} (for ${path}, unpacked)`, 'write');
   }
 };
 
@@ -82,7 +82,7 @@ const unpack = async (
 export const openArchive = async (path: string, temporaryFolder: string, signal?: AbortSignal): Promise<ArchiveIndex> =>
   archiveOver(path, await openPlainFile(path), temporaryFolder, signal);
 
-/** The same of a file that is open, which is taken over. `path` names it in messages. */
+/** The same of a file that is open, which is then owned. `path` names it in messages. */
 export const archiveOver = async (
   path: string,
   file: FileHandle,

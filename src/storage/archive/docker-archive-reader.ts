@@ -27,7 +27,7 @@ const parseJson = <T>(schema: z.ZodType<T>, bytes: Buffer, where: string): T => 
   try {
     return schema.parse(parseShallow(bytes.toString('utf8')));
   } catch (cause) {
-    throw new UserError('file', `${where} is not what docker save writes.`, {
+    throw new UserError('file', `${where} is not what docker save writes`, {
       hint: 'Check that the archive is whole and was made by docker save, podman save or dockerTools.',
       cause,
     });
@@ -72,7 +72,7 @@ class DockerArchiveSource implements FileSource {
   async *readBlob(descriptor: Descriptor): AsyncGenerator<Uint8Array> {
     const slice = this.#slices.get(descriptor.digest);
     if (slice === undefined) {
-      throw new UserError('file', `${this.#archive.path} has no blob ${descriptor.digest}.`, {
+      throw new UserError('file', `${this.#archive.path} has no blob ${descriptor.digest}`, {
         hint: 'Read the manifest of the image first; it names the blobs.',
       });
     }
@@ -102,7 +102,7 @@ class DockerArchiveSource implements FileSource {
 
   #ambiguous(): UserError {
     const names = this.#entries.flatMap(({ RepoTags }) => RepoTags ?? []);
-    return new UserError('reference', `${this.name} holds several images, so which one to take must be said.`, {
+    return new UserError('reference', `${this.name} holds several images; name one of them`, {
       hint: `Add one of these names: ${names.join(', ')}.`,
     });
   }
@@ -155,7 +155,7 @@ class DockerArchiveSource implements FileSource {
     if (rootfs.diff_ids.length !== Layers.length) {
       throw new UserError(
         'file',
-        `${this.#archive.path} has ${Layers.length} layers, its config names ${rootfs.diff_ids.length}.`,
+        `${this.#archive.path} has ${Layers.length} layers, its config names ${rootfs.diff_ids.length}`,
         {
           hint: 'The archive is damaged; make it again.',
         },
@@ -203,7 +203,7 @@ class DockerArchiveSource implements FileSource {
   #find(name: string): Slice {
     const slice = this.#archive.find(name);
     if (slice !== undefined) return slice;
-    throw new UserError('file', `${this.#archive.path} has no ${name}, which its manifest.json names.`, {
+    throw new UserError('file', `${this.#archive.path} has no ${name}, which its manifest.json names`, {
       hint: 'The archive is damaged; make it again.',
     });
   }

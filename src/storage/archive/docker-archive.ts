@@ -9,7 +9,7 @@ import { type ArchiveFormat, ArchiveRepository, type ArchiveState } from './arch
 type ImageContent = Extract<ManifestContent, { kind: 'image' }>;
 
 const missing = (digest: string): UserError =>
-  new UserError('file', `The manifest ${digest} was not written to the archive.`, {
+  new UserError('file', `manifest ${digest} is not in the archive`, {
     hint: 'Write the images of an index before the index.',
   });
 
@@ -21,7 +21,7 @@ const imageOf = (manifest: StoredManifest, { manifests }: ArchiveState): ImageCo
   if (first === undefined || others.length > 0) {
     throw new UserError(
       'platforms',
-      `A docker-archive holds one platform; this index has ${others.length + (first ? 1 : 0)}.`,
+      `a docker-archive holds one platform; this index has ${others.length + (first ? 1 : 0)}`,
       {
         hint: 'Name one system (--system), or write an oci-archive, which holds all of them.',
       },

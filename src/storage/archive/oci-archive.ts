@@ -58,7 +58,7 @@ class OciArchiveSource implements FileSource {
   async *readBlob(descriptor: Descriptor): AsyncGenerator<Uint8Array> {
     const slice = this.#archive.find(blobName(descriptor.digest));
     if (slice === undefined) {
-      throw new UserError('file', `${this.#archive.path} has no blob ${descriptor.digest}.`, {
+      throw new UserError('file', `${this.#archive.path} has no blob ${descriptor.digest}`, {
         hint: 'The archive is not complete; make it again.',
       });
     }

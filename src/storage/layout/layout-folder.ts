@@ -23,7 +23,7 @@ const LAYOUT_FILES = ['blobs', 'index.json', 'oci-layout'];
 export const blobName = (digest: Digest): string => `blobs/sha256/${digestHex(digest)}`;
 
 const escapes = (path: string): UserError =>
-  new UserError('file', `${path} leads out of its layout, or is no plain file.`, {
+  new UserError('file', `${path} leads out of its layout, or is not a regular file`, {
     hint: 'The layout was tampered with, or made of links; make a plain copy of it from its source.',
   });
 
@@ -51,7 +51,7 @@ export class LayoutFolder {
 
   /** Makes the folder a layout unless it is one. Throws UserError `file` when it holds something else. */
   async create(): Promise<void> {
-    await withFileErrors(this.root, 'written', async () => {
+    await withFileErrors(this.root, 'write', async () => {
       await mkdir(this.root, { recursive: true });
       const isComplete = LAYOUT_FILES.every((name) => existsSync(join(this.root, name)));
       // Before the lock, which must not be left in a folder that is somebody else's; and with it, for others create too.
@@ -68,7 +68,7 @@ export class LayoutFolder {
   async #checkNames(): Promise<readonly string[]> {
     const names = (await readdir(this.root)).filter((name) => !isOurs(name));
     if (names.includes('oci-layout') || names.every((name) => LAYOUT_FILES.includes(name))) return names;
-    throw new UserError('file', `${this.root} is not empty and no OCI image layout.`, {
+    throw new UserError('file', `${this.root} is not empty and not an OCI image layout`, {
       hint: 'Name an empty or new folder, or a layout.',
     });
   }
@@ -99,7 +99,7 @@ export class LayoutFolder {
   async check(): Promise<void> {
     const text = await this.#readText('oci-layout').catch((error: unknown) => {
       if (!(error instanceof UserError) || !isMissing(error.cause)) throw error;
-      throw new UserError('file', `${this.root} is no OCI image layout: it has no file oci-layout.`, {
+      throw new UserError('file', `${this.root} is not an OCI image layout: oci-layout is missing`, {
         hint: 'Check the path. A layout is a folder with oci-layout, index.json and blobs.',
         cause: error,
       });
@@ -134,20 +134,20 @@ export class LayoutFolder {
   /** A new temporary file in the layout's own folder, so that a rename puts it in place. */
   async openPartial(): Promise<{ readonly path: string; readonly handle: FileHandle }> {
     const path = join(this.root, partialName());
-    const handle = await withFileErrors(path, 'written', () => open(path, 'wx+', 0o644));
+    const handle = await withFileErrors(path, 'write', () => open(path, 'wx+', 0o644));
     return { path, handle };
   }
 
   /** Puts a finished temporary file in the place of a blob. */
   async place(partial: string, digest: Digest): Promise<void> {
     const path = join(this.root, blobName(digest));
-    await withFileErrors(path, 'written', () => rename(partial, path));
+    await withFileErrors(path, 'write', () => rename(partial, path));
   }
 
   /** Writes a whole file in one step: whoever reads sees the old or the new one. */
   async replace(name: string, bytes: Uint8Array): Promise<void> {
     const { path, handle } = await this.openPartial();
-    await withFileErrors(join(this.root, name), 'written', async () => {
+    await withFileErrors(join(this.root, name), 'write', async () => {
       try {
         await handle.writeFile(bytes);
         await handle.sync();
@@ -164,7 +164,7 @@ export class LayoutFolder {
   /** Makes renames durable. */
   async sync(): Promise<void> {
     for (const name of ['.', 'blobs/sha256']) {
-      await withFileErrors(join(this.root, name), 'written', async () => {
+      await withFileErrors(join(this.root, name), 'write', async () => {
         const handle = await open(join(this.root, name), constants.O_RDONLY | constants.O_DIRECTORY);
         await handle.sync().finally(() => handle.close());
       });
@@ -185,7 +185,7 @@ export class LayoutFolder {
       try {
         const { size } = await handle.stat();
         if (size > MANIFEST_LIMIT) {
-          throw new UserError('file', `${path} has ${size} bytes; more than 4 MiB are not read.`, {
+          throw new UserError('file', `${path} has ${size} bytes; the limit is 4 MiB`, {
             hint: 'Split the layout.',
           });
         }

@@ -24,7 +24,7 @@ const parse = <T>(schema: z.ZodType<T>, text: string, where: string): T => {
   try {
     json = parseShallow(text);
   } catch (error) {
-    throw new UserError('file', `${where} is not JSON.`, { hint, cause: error });
+    throw new UserError('file', `${where} is not valid JSON`, { hint, cause: error });
   }
   const result = schema.safeParse(json);
   if (result.success) return result.data;
@@ -83,7 +83,7 @@ export const soleDigest = (index: LayoutIndex, where: string): Digest => {
   const whole = platformIndex(index);
   if (whole !== undefined) return whole.digest;
   const names = namesIn(index);
-  throw new UserError('reference', `${where} holds ${images.length} images, so which one to take must be said.`, {
+  throw new UserError('reference', `${where} holds ${images.length} images; name one of them`, {
     hint: names.length > 0 ? `Add one of these names: ${names.join(', ')}.` : 'Write an image into it first.',
   });
 };

@@ -81,7 +81,7 @@ async function acquire(path: string, folder: string, owner: Owner, tools: LockTo
 
 /** Creates a file that must not be there; false when it is. */
 async function create(path: string, owner: Owner): Promise<boolean> {
-  return withFileErrors(path, 'written', async () => {
+  return withFileErrors(path, 'write', async () => {
     try {
       await using file = await open(path, 'wx', 0o644);
       await file.writeFile(JSON.stringify(owner));

@@ -17,7 +17,7 @@ import { LayoutSource } from './layout-source.ts';
 /** Throws UserError `reference` unless a layout can hold an image under `name`. */
 export const checkRefName = (name: string): void => {
   if (isRefName(name)) return;
-  throw new UserError('reference', `The tag ${JSON.stringify(name)} is not legal.`, {
+  throw new UserError('reference', `${JSON.stringify(name)} is not a valid tag`, {
     hint: 'Use letters and digits, with . _ - : @ + or / between them.',
   });
 };
@@ -48,7 +48,7 @@ export class LayoutRepository extends LayoutSource implements Repository {
   }
 
   async putBlob(descriptor: Descriptor, bytes: Uint8Array): Promise<void> {
-    checkBytes(bytes, descriptor, 'The blob to write');
+    checkBytes(bytes, descriptor, 'the blob to write');
     await this.#create();
     if (await this.hasBlob(descriptor)) return;
     await this.folder.replace(blobName(descriptor.digest), bytes);
@@ -133,19 +133,19 @@ class LayoutBlobWriter implements BlobWriter {
   async write(chunk: Uint8Array): Promise<void> {
     const position = this.#check.size;
     this.#check.update(chunk);
-    await withFileErrors(this.#path, 'written', () => writeAll(this.#handle, chunk, position));
+    await withFileErrors(this.#path, 'write', () => writeAll(this.#handle, chunk, position));
   }
 
   async commit(descriptor: Descriptor): Promise<void> {
     try {
-      this.#check.finish(descriptor, 'The blob to write');
+      this.#check.finish(descriptor, 'the blob to write');
       if (await this.#hooks.has(descriptor)) return await this.abort();
       await this.#handle.sync();
       await this.#handle.close();
       await this.#folder.place(this.#path, descriptor.digest);
     } catch (error) {
       await this.abort();
-      throw fileError(error, this.#path, 'written');
+      throw fileError(error, this.#path, 'write');
     }
     this.#hooks.stored(descriptor.size);
     this.#hooks.ended();

@@ -31,7 +31,7 @@ export class LayoutSource implements FileSource {
     const path = join(this.folder.root, blobName(descriptor.digest));
     await using handle = (await this.isThere()) ? await this.folder.openBlob(descriptor.digest) : undefined;
     if (handle === undefined) {
-      throw new UserError('file', `${path} is missing.`, { hint: 'The layout is not complete; make it again.' });
+      throw new UserError('file', `${path} is missing`, { hint: 'The layout is not complete; make it again.' });
     }
     yield* readFileBlob(handle, path, 0, (await handle.stat()).size, descriptor);
   }
@@ -48,7 +48,7 @@ export class LayoutSource implements FileSource {
     if (handle === undefined) return undefined;
     const path = join(this.folder.root, blobName(digest));
     if ((await handle.stat()).size > MANIFEST_LIMIT) {
-      throw new UserError('file', `${path} is larger than a manifest may be (4 MiB).`, {
+      throw new UserError('file', `${path} is larger than a manifest may be (4 MiB)`, {
         hint: 'Make the layout again.',
       });
     }

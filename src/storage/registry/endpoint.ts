@@ -80,7 +80,7 @@ export const resolveLocation = (location: string, base: string | URL, plainHosts
   if (url !== undefined && mayLeadTo(from, url, plainHosts)) return url;
   throw new UserError(
     'registry',
-    `${from.host} sent us to ${url ? redactUrl(url) : 'something that is no URL'}, which is not https.`,
+    `${from.host} redirects to ${url ? redactUrl(url) : 'an invalid URL'}, which is not https`,
     {
       hint: 'Set the registry up to give out its public https address (behind a proxy: its configured external URL).',
     },

@@ -34,7 +34,7 @@ const HINTS: Readonly<Record<string, string>> = {
     'A blob of the image is not in the repository: it was deleted there, or its upload was lost. Run again; it is sent then.',
   NAME_UNKNOWN: 'The repository does not exist. Check its name, or create it first if the registry wants that.',
   NAME_INVALID: 'The registry does not take this repository name. Check how it wants names to be built.',
-  DENIED: 'The credentials lack the right for this repository. Give them push (write) access, or check the name.',
+  DENIED: 'The credentials do not allow this on the repository. Give them push (write) access, or check the name.',
   UNAUTHORIZED: 'Log in (docker login, podman login) with credentials that may use this repository.',
   TOOMANYREQUESTS: 'The registry limits how often it may be asked. Log in, wait, or ask for a higher limit.',
   DIGEST_INVALID: 'The bytes changed on their way. Run again; if it comes back, check the network and proxies.',
@@ -96,15 +96,15 @@ export const failureOf = async (response: Response, context: FailureContext): Pr
   const { status } = response;
   const said = shown(text, BODY_LIMIT);
   const wait = shown(response.headers.get('retry-after') ?? '', WAIT_LIMIT);
-  const message = `${context.method} ${redactUrl(context.url)} was answered ${status}${said && `: ${said}`}${wait && `; Retry-After: ${wait}`}`;
+  const message = `${context.method} ${redactUrl(context.url)} answered ${status}${said && `: ${said}`}${wait && `; Retry-After: ${wait}`}`;
   const code = errorCode(status, codes);
   const hint = isFull(status, said)
     ? FULL_HINT
     : (codes.map((name) => lookUp(HINTS, name)).find(Boolean) ??
       STATUS_HINTS[status] ??
       (status >= 500 ? SERVER_HINT : undefined));
-  const tried = code === 'credentials' ? ` Credentials tried: ${context.tried}.` : '';
-  return new UserError(code, `${message}.${tried}`, {
+  const tried = code === 'credentials' ? ` (credentials tried: ${context.tried})` : '';
+  return new UserError(code, `${message}${tried}`, {
     ...(hint === undefined ? {} : { hint }),
     cause: new RegistryFailure(message, status, codes),
   });

@@ -33,7 +33,7 @@ export class LostUpload extends Error {
 export const forgottenUpload = (session: UploadSession, what: string, cause?: unknown): LostUpload =>
   new LostUpload(
     'forgot',
-    new UserError('registry', `The upload ${redactUrl(session.url)} cannot go on: ${what}.`, {
+    new UserError('registry', `cannot continue the upload ${redactUrl(session.url)}: ${what}`, {
       hint: 'Run again. If it comes back, the replicas behind the registry’s address may not share their uploads.',
       cause,
     }),

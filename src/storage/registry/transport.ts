@@ -228,7 +228,7 @@ export class Transport {
       if (next === undefined || (!isReading && response.status < 307)) return { response, url };
       await drain(response, this.#options.signal);
       if (hop >= REDIRECTS)
-        throw new UserError('registry', `${redactUrl(request.url)} redirects in a circle.`, {
+        throw new UserError('registry', `too many redirects from ${redactUrl(request.url)}`, {
           hint: 'Check the set-up of the registry and its proxies.',
         });
       url = next;

@@ -19,7 +19,7 @@ const locationOf = (api: RegistryApi, { response, url }: Reply): URL | undefined
 const requireLocation = (api: RegistryApi, reply: Reply): URL => {
   const location = locationOf(api, reply);
   if (location !== undefined) return location;
-  throw new UserError('registry', `POST ${redactUrl(reply.url)} opened an upload without saying where (no Location).`, {
+  throw new UserError('registry', `POST ${redactUrl(reply.url)} opened an upload without a Location`, {
     hint: 'The registry, or a proxy in front of it, does not follow the distribution protocol.',
   });
 };

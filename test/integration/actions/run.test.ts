@@ -233,10 +233,7 @@ describe('what is wrong is said in log and summary', () => {
   };
 
   test('no image named', async () => {
-    says(
-      await runStep('build', { results, job: { run: 7, job: 'b' }, temp: temp.path, with: {} }),
-      /no image is named/,
-    );
+    says(await runStep('build', { results, job: { run: 7, job: 'b' }, temp: temp.path, with: {} }), /missing image/);
   });
 
   test('an unknown value, with those allowed', async () => {

@@ -130,7 +130,7 @@ test('a download answers for its name and its digest', async () => {
   const { artifacts } = becomeJob(results, { run: 7, job: 'build' });
   const digest = sha256(Buffer.of()) as never;
   await expect(artifacts.download({ id: 1, name: '../up', size: 1, digest }, folder)).rejects.toThrow(
-    '"../up" is no name of an artifact',
+    '"../up" is not a valid artifact name',
   );
   await expect(artifacts.download({ id: 1, name: NAME, size: 1 }, folder)).rejects.toThrow('has no sha256 digest');
   await expect(artifacts.download({ id: 1, name: NAME, size: 1, digest }, folder)).rejects.toMatchObject({

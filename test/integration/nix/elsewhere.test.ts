@@ -172,6 +172,6 @@ describe.each(ends)('with $label', (version) => {
 test.each(['--store', '--eval-store', '--builders'])('--nix-arg refuses %s, which has an input', async (name) => {
   const args = ['build', '.#app', `--nix-arg=${name}`, '--nix-arg=auto'];
   const { exitCode, stderr } = await runCli(args);
-  expect(stderr).toContain(`--nix-arg ${name} would reach evaluations only`);
+  expect(stderr).toContain(`--nix-arg ${name} applies to evaluations only`);
   expect(exitCode).toBe(2);
 });

@@ -33,20 +33,24 @@ const counting = (nix: Nix): { readonly counted: Nix; readonly count: () => numb
 };
 
 const ERRORS = [
-  ['#ap', /no such image; nixImages\.x86_64-linux has aborts, app,.*packages\.x86_64-linux has/, /did you mean app/],
+  ['#ap', /no such image; nixImages\.x86_64-linux has aborts, app,.*packages\.x86_64-linux has/, /Did you mean app/],
   ['#nowhere.deep', /no such image/, /nixImages\.<system>/],
   ['#app.x.y', /app is|no such image/, /mkImage|nixImages/],
-  ['#python3', /packages\.x86_64-linux\.python3 is the derivation python3-3\.11, no image/, /wrap it: .*mkImage/],
-  ['#program', /containers\.x86_64-linux\.program is the derivation python3-3\.11, no image/, /wrap it: .*mkImage/],
-  ['#text', /nixImages\.x86_64-linux\.text is a string, no image/, /mkImage/],
-  ['#function', /is a function, no image/, /mkImage/],
+  ['#python3', /packages\.x86_64-linux\.python3 is the derivation python3-3\.11, not an image/, /Wrap it: .*mkImage/],
+  ['#program', /containers\.x86_64-linux\.program is the derivation python3-3\.11, not an image/, /Wrap it: .*mkImage/],
+  ['#text', /nixImages\.x86_64-linux\.text is a string, not an image/, /mkImage/],
+  ['#function', /is a function, not an image/, /mkImage/],
   [
     '#throws',
     /#nixImages\.x86_64-linux\.throws failed: the licence is not accepted$/,
     /nix eval --show-trace path:.*throws/,
   ],
   ['#aborts', /failed: .*no way/, /--show-trace/],
-  ['#bad-name', /nixImages\.x86_64-linux\.bad-name is no legal image definition: name: expected a repository/, /docs/],
+  [
+    '#bad-name',
+    /nixImages\.x86_64-linux\.bad-name is not a valid image definition: name: expected a repository/,
+    /docs/,
+  ],
   ['#bad-argument', /unknown argument 'copyToRot', did you mean 'copyToRoot'\?/, /--show-trace/],
   [
     '#pasted',
@@ -86,8 +90,8 @@ const ERRORS = [
   ['#bad-function', /config\.Cmd: is a function/, /--show-trace/],
   ['#bad-test', /tests\.runs\.command: expected a list of strings such as/, /--show-trace/],
   ['#bad-system', /packages of riscv64-linux cannot run in an image/, /--show-trace/],
-  ['#foreign', /stands under x86_64-linux but holds programs of aarch64-linux/, /package set/],
-  ['-nowhere#app', /failed: .*(No such file|does not exist)/, /check the path/],
+  ['#foreign', /is listed under x86_64-linux but holds programs of aarch64-linux/, /package set/],
+  ['-nowhere#app', /failed: .*(No such file|does not exist)/, /[Cc]heck the path/],
 ] as const;
 
 describe.each(nixVersionsUnderTest())('evaluation with $label', (version) => {
@@ -207,8 +211,8 @@ describe.each(nixVersionsUnderTest())('evaluation with $label', (version) => {
   test.each([
     ['ap', /no such image; the file has app, fixed, nested,/],
     ['nested.st', /no such image; nested has set/],
-    ['python3', /python3 is the derivation python3-3\.11, no image/],
-    ['nested', /nested is a set with set, no image/],
+    ['python3', /python3 is the derivation python3-3\.11, not an image/],
+    ['nested', /nested is a set with set, not an image/],
   ])('--file -A %s is refused', async (attribute, message) => {
     await expect(evaluateDefinition(nix, fileInstallable(fixture.file, attribute), X86)).rejects.toThrow(message);
     await expect(systemsOf(nix, fileInstallable(fixture.file, attribute))).rejects.toThrow(message);

@@ -105,7 +105,7 @@ describe.each(nixVersionsUnderTest())("the repository's own flake with $label", 
     const file = fileInstallable(join(dir, 'none.nix'), 'app');
     await expect(evaluateDefinition(nix, file, SYSTEMS[0])).rejects.toMatchObject({
       code: 'evaluation',
-      hint: expect.stringContaining('check the path'),
+      hint: expect.stringContaining('Check the path'),
     });
   });
 });

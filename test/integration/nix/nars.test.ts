@@ -19,7 +19,7 @@ describe.each(nixVersionsUnderTest())('store paths that only a cache has, with $
   let fixture: NixFixture;
   let server: Loopback;
   let cache: string;
-  /** The NAR files that were asked for. */
+  /** The NAR files that were requested. */
   let asked: string[] = [];
   /** How many more requests for a NAR file are told that there is none. */
   let lost = 0;
@@ -132,7 +132,7 @@ describe.each(nixVersionsUnderTest())('store paths that only a cache has, with $
       await expect((await openPaths([[libc]])).take([libc])).rejects.toMatchObject({
         name: 'UserError',
         code: 'digest',
-        message: expect.stringMatching(new RegExp(`^${libc} from ${server.url} is not what was promised`)),
+        message: expect.stringMatching(new RegExp(`^${libc} from ${server.url} does not match its narinfo`)),
       });
       expect(await readdir(tempDir)).toEqual([]);
       expect(await isHere()).toEqual([]);

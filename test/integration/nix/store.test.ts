@@ -126,8 +126,8 @@ describe.each(nixVersionsUnderTest())('the store with $label', (version) => {
       /-libc-2\.0\.drv must be built on riscv64-linux, and this machine builds for x86_64/,
       /binfmt/,
     ],
-    ['wrongHash', 'build', /-wrong-hash\.drv made other content than its hash says: specified sha256-A+=, got/, /hash/],
-    ['full', 'file', /-full\.drv failed: .*exit code 1.*No space left on device/s, /free some space/],
+    ['wrongHash', 'build', /-wrong-hash\.drv has the wrong hash: specified sha256-A+=, got/, /hash/],
+    ['full', 'file', /-full\.drv failed: .*exit code 1.*No space left on device/s, /Free some space/],
   ])('realising %s fails with %s', async (name, code, message, hint) => {
     const root = await packageRoot(nix, fixture, name, fresh());
     await expect(withGcRoots((gcRootDir) => realise(nix, [root], { gcRootDir }))).rejects.toMatchObject({
@@ -141,7 +141,7 @@ describe.each(nixVersionsUnderTest())('the store with $label', (version) => {
     const known = await packageRoot(nix, fixture, 'libc', fresh());
     const lost: Root = { drvPath: null, output: null, outPath: known.outPath };
     await expect(withGcRoots((gcRootDir) => realise(nix, [lost], { gcRootDir }))).rejects.toThrow(
-      `${known.outPath} is in no store that is known here`,
+      `${known.outPath} is not in the store or at a substituter`,
     );
     await nix.store(['--delete', known.drvPath ?? '']);
     await expect(withGcRoots((gcRootDir) => realise(nix, [known], { gcRootDir }))).rejects.toThrow(

@@ -45,7 +45,7 @@ const list = (layers: readonly unknown[], more = {}): Buffer =>
 const REFUSED: readonly (readonly [string, string, Uint8Array, RegExp])[] = [
   ['an archive that is cut off', 'archive', tarBytes(good).subarray(0, 1500), /ends in the middle of a file/],
   ['a gzip that is cut off', 'archive', gzipSync(tarBytes(good)).subarray(0, 200), /cannot be unpacked/],
-  ['a file that is no archive', 'archive', Buffer.from('hello '.repeat(200)), /is no archive that can be read/],
+  ['a file that is no archive', 'archive', Buffer.from('hello '.repeat(200)), /is not a readable archive/],
   [
     'an archive without an image',
     'archive',
@@ -70,7 +70,7 @@ const REFUSED: readonly (readonly [string, string, Uint8Array, RegExp])[] = [
         content: json(['test/b:1', 'test/c:1'].map((tag) => manifestOf('config.json', ['layer-0/layer.tar'], [tag]))),
       },
     ]),
-    /holds several images.*None of them is test\/app:1/,
+    /holds several images.*none of them is test\/app:1/,
   ],
   [
     'an image of another architecture',
@@ -144,7 +144,7 @@ const REFUSED: readonly (readonly [string, string, Uint8Array, RegExp])[] = [
     'a script that prints no archive',
     'stream',
     Buffer.from('#!/bin/sh\nyes | head -c 5000\n'),
-    /the output of \S+ is no archive/,
+    /the output of \S+ is not a readable archive/,
   ],
 ];
 
@@ -269,14 +269,14 @@ describe.concurrent('refused with what is wrong and where', () => {
   });
 
   test.each([
-    ['wrongName', /the name "My App", which no registry takes\s+hint: name it my-app:/],
+    ['wrongName', /the name "My App", which is not a valid repository name\s+hint: Name it my-app:/],
     ['wrongTag', /the tag "a b"/],
-    ['disk', /the disk image nixos, no container image/],
+    ['disk', /the disk image nixos, not a container image/],
     ['link', /leads to \/etc\/passwd, which is not in the Nix store/],
     ['listedOther', /layer 1 is sha256:[0-9a-f]{64}, but the image says sha256:1{64}/],
     ['listedLeak', /-leak\/link\/passwd leads to \/etc, which is not in the Nix store/],
     ['ownLeak', /-leak\/link\/passwd leads to \/etc, which is not in the Nix store/],
-    ['folder', /no OCI image layout/],
+    ['folder', /not an OCI image layout/],
     ...Object.keys(BASES).map((name): [string, RegExp] => [name, /leads to \S+, which is not in the Nix store/]),
   ])('%s', async (name, message) => {
     expect(await refusal(name)).toMatch(message);
@@ -284,7 +284,7 @@ describe.concurrent('refused with what is wrong and where', () => {
 
   test('a script for another machine that fails', async () => {
     const message = await refusal(`other.${nameOf('a script that fails')}`, ['--system', 'aarch64-linux']);
-    expect(message).toMatch(/it is a program of aarch64-linux: build the image on such a machine/);
+    expect(message).toMatch(/It is a program of aarch64-linux: build the image on such a machine/);
   });
 });
 

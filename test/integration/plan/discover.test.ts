@@ -117,7 +117,7 @@ describe.each(nixVersionsUnderTest())('with $label', ({ env }) => {
       const { stderr, exitCode } = await runPlan([flake.flake], env);
       expect(exitCode).toBe(1);
       expect(stderr).toMatch(/has no image that can be taken; left out were\s+nixImages.x86_64-linux.a: boo/);
-      expect(stderr).toMatch(/^hint: mend one of them/m);
+      expect(stderr).toMatch(/^hint: Fix one of them/m);
     } finally {
       await flake.remove();
     }

@@ -86,7 +86,7 @@ describe('one of two destinations fails in the middle: no tag moves, and the nex
       fault: { kind: 'status', status: 404, body: '{"errors":[{"code":"BLOB_UPLOAD_UNKNOWN","message":"gone"}]}' },
       methods: ['PATCH'],
       skip: 0,
-      says: [/cannot go on|404/],
+      says: [/cannot continue|404/],
     },
   ];
   test.each(troubles)('$name', async ({ fault, methods, skip, says }) => {

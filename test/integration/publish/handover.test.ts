@@ -136,7 +136,7 @@ describe('publish refuses, and moves no tag', () => {
         await rm(folder, { recursive: true });
         await mkdir(folder);
       },
-      message: /holds no handover/,
+      message: /has no handover/,
     },
     {
       name: 'a folder that is not there',
@@ -188,7 +188,7 @@ describe('publish refuses, and moves no tag', () => {
     {
       name: 'a label of another version',
       spoil: async (folder) => relabel(folder, (label) => ({ ...label, version: 2 }))(),
-      message: /label is not legal/,
+      message: /label is not valid/,
     },
     {
       name: 'a label of another image',

@@ -202,7 +202,7 @@ describe('what is under the tag is not to be trusted blindly', () => {
     ];
     const { exitCode, stderr } = await runCli(args);
     expect(exitCode).toBe(1);
-    expect(stderr).toMatch(/came out otherwise: sha256:.*\/nix\/store\//);
+    expect(stderr).toMatch(/differs: sha256:.*\/nix\/store\//);
     expect(stderr).toContain('--no-reuse');
   });
 });

@@ -144,7 +144,7 @@ describe('a re-run of an old run', () => {
     expect((await repository.getManifest('main'))?.digest).toBe(moves ? index.digest : before.digest);
     expect((await repository.getManifest('new'))?.digest).toBe(index.digest);
     expect(left.map(({ tag }) => tag)).toEqual(moves ? [] : ['main']);
-    expect(log.lines.join('\n').includes('main is left alone, for the newer run')).toBe(!moves);
+    expect(log.lines.join('\n').includes('main is not moved: the newer run')).toBe(!moves);
   });
 
   test('a tag of a commit that comes to mean another image is warned of', async () => {
@@ -152,6 +152,6 @@ describe('a re-run of an old run', () => {
     await repository.tag('sha-0123abc', old);
     const log = memoryLog();
     await moveTags([target], await lookAtTags([target], readTagsOnce()), index, log);
-    expect(log.lines.join('\n')).toContain('the same commit gives another image now');
+    expect(log.lines.join('\n')).toContain('the same commit now gives another image');
   });
 });

@@ -26,7 +26,7 @@ describe('failures', () => {
     const { error } = await refused(deps, open().getManifest('1.0'));
     expect(error).toMatchObject({
       code: 'registry',
-      message: `GET http://${emulator.host}/v2/org/app/manifests/1.0 was answered 429: TOOMANYREQUESTS: slow down.`,
+      message: `GET http://${emulator.host}/v2/org/app/manifests/1.0 answered 429: TOOMANYREQUESTS: slow down`,
       hint: expect.stringContaining('limits'),
     });
     expect(emulator.requests).toHaveLength(7);

@@ -34,7 +34,7 @@ export const memoryLog = (): MemoryLog => {
 
 export interface TestDeps extends RepositoryDeps {
   readonly log: MemoryLog;
-  /** Waits that were asked for, in milliseconds; none is really waited. */
+  /** Waits that were requested, in milliseconds; none is really waited. */
   readonly waits: number[];
 }
 

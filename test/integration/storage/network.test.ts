@@ -190,14 +190,10 @@ describe('certificates', () => {
   });
 
   it.each([
-    [
-      'a certificate without its key',
-      { 'client.cert': CLIENT.cert },
-      'client.cert cannot be used: its key client.key is missing',
-    ],
+    ['a certificate without its key', { 'client.cert': CLIENT.cert }, 'client.cert: its key client.key is missing'],
     ['a key without its certificate', { 'client.key': CLIENT.key }, 'its certificate client.cert is missing'],
-    ['no certificate', { 'ca.crt': 'something' }, 'ca.crt cannot be used: there is no certificate in it'],
-    ['the key of another', { 'client.cert': CLIENT.cert, 'client.key': SERVER.key }, 'cannot be used'],
+    ['no certificate', { 'ca.crt': 'something' }, 'ca.crt: no certificate in it'],
+    ['the key of another', { 'client.cert': CLIENT.cert, 'client.key': SERVER.key }, 'cannot use'],
   ])('certs.d with %s', async (_name, files, part) => {
     const { config, folder } = await certsFolder('registry.test', files);
     const error = await failureOf(get({ tls: SERVER }, undefined, config));

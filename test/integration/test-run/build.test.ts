@@ -233,7 +233,7 @@ describe('where nothing runs containers', () => {
   test('a program asked for by name is missed', async () => {
     const { exitCode, stderr } = await build(tests, { env, more: ['--test-with', 'docker'] });
     expect(exitCode).toBe(2);
-    expect(stderr).toContain('tests are to run with docker, which cannot be used here: cannot run docker');
+    expect(stderr).toContain('cannot run the tests with docker: cannot run docker');
   });
 });
 

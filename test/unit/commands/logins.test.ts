@@ -36,7 +36,7 @@ describe('a user name and a password', () => {
     const { keychain } = open({ password: PASSWORD, to: to('ghcr.io/org/{name}') }, 'octocat');
     expect(await keychain.find('ghcr.io', 'org/app')).toMatchObject({ username: 'octocat' });
     expect(() => open({ password: PASSWORD, to: to('quay.io/org/{name}') }, 'octocat')).toThrow(
-      'there is a password for quay.io, and no user name',
+      'missing user name for quay.io: only a password was given',
     );
   });
 
@@ -82,9 +82,7 @@ describe('logins for several registries', () => {
 });
 
 test('a registry that is named has a login, but for ghcr.io and for runs without secrets', () => {
-  expect(() => checkNamed('registry.example.com', false, true)).toThrow(
-    'there is no password for registry.example.com',
-  );
+  expect(() => checkNamed('registry.example.com', false, true)).toThrow('missing password for registry.example.com');
   expect(() => checkNamed(undefined, false, true)).not.toThrow();
   expect(() => checkNamed('ghcr.io', false, true)).not.toThrow();
   expect(() => checkNamed('registry.example.com', true, true)).not.toThrow();

@@ -8,14 +8,14 @@ const systemError = (code: string): Error => Object.assign(new Error(`${code}: r
 describe('fileError', () => {
   it.each([
     ['ENOSPC', 'no space left', 'Free space'],
-    ['EACCES', 'permission is denied', 'owner'],
+    ['EACCES', 'permission denied', 'owner'],
     ['EROFS', 'read-only', 'another place'],
-    ['ENOENT', 'does not exist', 'path'],
+    ['ENOENT', 'no such file', 'path'],
     ['EWEIRD', 'EWEIRD', 'file system'],
   ])('%s names the path and what to do', (code, what, hint) => {
-    expect(fileError(systemError(code), '/out/app.tar', 'written')).toMatchObject({
+    expect(fileError(systemError(code), '/out/app.tar', 'write')).toMatchObject({
       code: 'file',
-      message: expect.stringMatching(new RegExp(`^/out/app.tar could not be written: .*${what}`)),
+      message: expect.stringMatching(new RegExp(`^cannot write /out/app.tar: .*${what}`)),
       hint: expect.stringContaining(hint),
     });
   });

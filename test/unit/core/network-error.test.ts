@@ -16,7 +16,7 @@ test.each<[string, Error, boolean]>([
 
 test.each<[string, unknown, RegExp, RegExp]>([
   ['a refused port', failed(new Error('bad port')), /HTTP clients refuse this port/, /listen on another port/],
-  ['no cause', new TypeError('fetch failed'), /the connection failed, for no stated reason/, /Check the network/],
+  ['no cause', new TypeError('fetch failed'), /the connection failed without a stated reason/, /Check the network/],
 ])('what happened is said in words: %s', (_name, error, message, hint) => {
   const failure = networkFailure(error, 'GET http://r/v2/', 'r');
   expect(failure.message).toMatch(message);

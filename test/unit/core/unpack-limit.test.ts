@@ -66,7 +66,7 @@ describe('names in an archive', () => {
   test('take so much in all and no more', async () => {
     const entries = Array.from({ length: 65 }, (_, at) => longName(`name-${at}`, MIB));
     await expect(indexOf(entries)).rejects.toThrow(
-      'a.tar is no archive that can be read: the names in it take more than 64 MiB',
+      'a.tar is not a readable archive: the names in it take more than 64 MiB',
     );
   });
 });

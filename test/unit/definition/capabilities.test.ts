@@ -15,8 +15,8 @@ describe('capabilityAttribute', () => {
   });
 
   const refused: [string, string][] = [
-    ['cap_nope+ep', '"cap_nope" is no capability'],
-    ['net_raw+ep', '"net_raw" is no capability'],
+    ['cap_nope+ep', '"cap_nope" is not a capability'],
+    ['net_raw+ep', '"net_raw" is not a capability'],
     ['cap_net_raw', 'is not of the form'],
     ['cap_net_raw+ep cap_kill+p', 'effective in all of its capabilities or in none'],
   ];

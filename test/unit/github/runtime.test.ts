@@ -17,7 +17,7 @@ test.each([
 });
 
 test.each<[string, Record<string, string>, RegExp, RegExp]>([
-  ['no job', {}, /only in a job of GitHub Actions/, /--from/],
+  ['no job', {}, /only in GitHub Actions/, /--from/],
   ['a script', { GITHUB_ACTIONS: 'true' }, /ACTIONS_RUNTIME_TOKEN and ACTIONS_RESULTS_URL not set/, /`run:`/],
   ['no address', { ...JOB, ACTIONS_RESULTS_URL: '' }, /: ACTIONS_RESULTS_URL not set/, /`uses:`/],
   ['another server', { ...JOB, GITHUB_SERVER_URL: 'https://git.acme.test' }, /git\.acme\.test has no/, /registry/],

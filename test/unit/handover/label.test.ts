@@ -47,7 +47,7 @@ describe('readLabel', () => {
     ['tests in the words of Markdown', { tests: { ...NO_TESTS, runtime: '**podman**' } }],
     ['tests that are a list', { tests: [] }],
   ])('refuses %s', (_name, changed) => {
-    expect(() => read(changed)).toThrow('its label is not legal');
+    expect(() => read(changed)).toThrow('its label is not valid');
   });
 
   test('takes a label from before there were tests', () => {

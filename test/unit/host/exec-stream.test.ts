@@ -4,7 +4,7 @@ import { createExec } from '../../../src/host/exec.ts';
 const exec = createExec({ env: process.env, signal: new AbortController().signal });
 const MIB = 1024 * 1024;
 
-/** `count` blocks of one buffer that is used again, as a pool does it; counts how many were asked for. */
+/** `count` blocks of one buffer that is used again, as a pool does it; counts how many were requested. */
 function blocks(count: number) {
   const state = { asked: 0, closed: false };
   async function* make(): AsyncGenerator<Uint8Array> {

@@ -50,14 +50,7 @@ describe('running a program', () => {
   test.each<[string, string, string[], object, string, string | undefined]>([
     ['nix', 'nix-nothing', [], {}, 'cannot run nix-nothing: no such program', 'Install Nix'],
     ['another program', 'nothing-such', [], {}, 'cannot run nothing-such: no such program', 'Install nothing-such'],
-    [
-      'no folder',
-      'true',
-      [],
-      { cwd: '/nothing/such' },
-      'cannot run true in /nothing/such: there is no such folder',
-      undefined,
-    ],
+    ['no folder', 'true', [], { cwd: '/nothing/such' }, 'cannot run true in /nothing/such: no such folder', undefined],
     ['no program file', tmpdir(), [], {}, `cannot run ${tmpdir()}: spawn ${tmpdir()} EACCES`, 'executable'],
     ['too long', 'true', ['x'.repeat(3_000_000)], {}, 'cannot run true: its arguments are too long', undefined],
   ])('what cannot be started says so: %s', async (_name, program, args, options, message, hint) => {

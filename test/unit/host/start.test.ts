@@ -61,7 +61,7 @@ describe('exit codes', () => {
     [2, [], 'Build OCI images'],
     [2, ['evrything'], 'error: unknown command "evrything". Did you mean everything?\nhint: '],
     [2, ['toString'], 'error: unknown command "toString".\n'],
-    [2, ['--json', 'everything'], 'error: --json stands before the command\n'],
+    [2, ['--json', 'everything'], 'error: --json must come after the command\n'],
     [2, ['everything'], 'error: INSTALLABLE is missing\n'],
     [2, ['everything', 'a', '--to', 'a b'], 'error: --to: must not contain spaces\nhint: Remove them.\n'],
     [2, ['everything', 'a', '--registry-token-file', '/nothing/such'], 'error: NIX_IMAGES_REGISTRY_TOKEN or'],

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { isTrusted, lackingLines, parseSettings } from '../../../src/machine/nix-config.ts';
+import { isTrusted, missingLines, parseSettings } from '../../../src/machine/nix-config.ts';
 
 const READY = `cores = 2
 experimental-features = flakes nix-command
@@ -14,11 +14,11 @@ test.each([
   ['jobs', READY.replace('= 8', '= 1'), ['max-jobs = auto']],
   ['an emulated platform', READY.replace(' aarch64-linux', ''), ['extra-extra-platforms = aarch64-linux']],
 ])('%s', (_name, text, expected) => {
-  expect(lackingLines(parseSettings(text), ['aarch64-linux'])).toEqual(expected);
+  expect(missingLines(parseSettings(text), ['aarch64-linux'])).toEqual(expected);
 });
 
 test('everything for an installation that is still to come', () => {
-  expect(lackingLines(undefined, [])).toEqual(['extra-experimental-features = nix-command flakes', 'max-jobs = auto']);
+  expect(missingLines(undefined, [])).toEqual(['extra-experimental-features = nix-command flakes', 'max-jobs = auto']);
 });
 
 test.each([

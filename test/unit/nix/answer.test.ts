@@ -15,7 +15,7 @@ describe('a definition as nix prints it', () => {
   });
 
   test.each([
-    [{ name: 'App' }, /^nixImages\.app is no legal image definition: name: expected a repository name/],
+    [{ name: 'App' }, /^nixImages\.app is not a valid image definition: name: expected a repository name/],
     [{ schemaVersion: 2 }, /schemaVersion: /],
     [{ maxLayers: 500 }, /maxLayers: /],
     [{ config: { Env: ['X=1', 'no'] } }, /config\.Env\[1\]: expected NAME=value/],
@@ -46,8 +46,8 @@ describe('a definition as nix prints it', () => {
 
 describe('an answer', () => {
   test.each([
-    ['{', 'printed no JSON'],
-    ['3', 'printed another form of JSON'],
+    ['{', 'printed something that is not JSON'],
+    ['3', 'printed unexpected JSON'],
   ])('%j is refused', (text, message) => {
     expect(() => parseAnswer('.#app', text, z.string())).toThrow(message);
   });
@@ -121,6 +121,6 @@ describe('substituters', () => {
   });
 
   test('settings that cannot be read are refused', () => {
-    expect(() => parseStoreSettings('{}')).toThrow('settings of nix cannot be read');
+    expect(() => parseStoreSettings('{}')).toThrow('cannot read the settings of nix');
   });
 });

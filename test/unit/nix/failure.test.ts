@@ -27,7 +27,7 @@ describe('what nix says', () => {
   });
 
   test.each([
-    ['app#x', /\.\/app$/],
+    ['app#x', /\.\/app\.$/],
     ['./app#x', /cannot be fetched/],
     ['github:org/app#x', /cannot be fetched/],
     ['--file app x', /cannot be fetched/],
@@ -38,7 +38,7 @@ describe('what nix says', () => {
 
   test.each([
     ["error: unable to download 'https://x': Couldn't resolve host name (6)", /cannot be fetched/],
-    ["error: getting status of '/x': No such file or directory", /check the path/],
+    ["error: getting status of '/x': No such file or directory", /[Cc]heck the path/],
     ['error: boo', /--show-trace/],
   ])('%s has a hint', (stderr, hint) => {
     expect(evaluationFailure('.#x', stderr)).toMatchObject({ code: 'evaluation', hint: expect.stringMatching(hint) });

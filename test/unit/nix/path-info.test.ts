@@ -60,7 +60,7 @@ describe('nix path-info --json', () => {
     ['a reference that is none', JSON.stringify({ [APP]: { ...app, references: ['/etc/passwd'] } })],
     ['no references', JSON.stringify({ [APP]: { narHash: SRI, narSize: 1 } })],
   ])('%s is refused', (_name, text) => {
-    expect(() => parsePathInfo(text)).toThrow('nix path-info printed what is not understood');
+    expect(() => parsePathInfo(text)).toThrow('nix path-info printed unexpected output');
   });
 });
 

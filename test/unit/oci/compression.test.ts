@@ -36,7 +36,7 @@ describe('compression', () => {
   ])('refuses %j, and says what is allowed', (text) => {
     const { error } = compressionSchema.safeParse(text);
     expect(error?.issues[0]?.message).toBe(
-      `${JSON.stringify(text)} is no codec; expected gzip, zstd, igzip, pigz, or one of them with a level: ` +
+      `${JSON.stringify(text)} is not a valid codec; expected gzip, zstd, igzip, pigz, or one of them with a level: ` +
         'gzip:1 to gzip:9, zstd:1 to zstd:19, igzip:0 to igzip:3, pigz:1 to pigz:9',
     );
   });

@@ -92,7 +92,7 @@ test('what was put under the wrong system is left out', () => {
   const { images, leftOut } = choose([archive('packages.aarch64-linux.app', 'app', 'a', { hostSystem: X86 })]);
   expect(images).toEqual([]);
   expect(leftOut).toMatchObject([
-    { why: 'stands under aarch64-linux but holds programs of x86_64-linux', broken: true },
+    { why: 'is listed under aarch64-linux but holds programs of x86_64-linux', broken: true },
   ]);
 });
 
@@ -114,7 +114,7 @@ test('two images of one name are one problem, and the others are planned', () =>
   ]);
   expect(jobsIn(chosen)).toEqual(['good x86_64-linux on itself: packages.x86_64-linux.good']);
   expect(chosen.problems.map(({ name, why }) => `${name}: ${why}`)).toEqual([
-    'Bad Name: packages.x86_64-linux.Bad has the name "Bad Name", which no registry takes',
+    'Bad Name: packages.x86_64-linux.Bad has the name "Bad Name", which is not a valid repository name',
     'db: two images have the repository name db for x86_64-linux: packages.x86_64-linux.db-d and packages.x86_64-linux.db-f; for aarch64-linux: packages.aarch64-linux.db-d and packages.aarch64-linux.db-f',
     'web: two images have the repository name web for x86_64-linux: packages.x86_64-linux.web-a, packages.x86_64-linux.web-b and packages.x86_64-linux.web-c; for aarch64-linux: packages.aarch64-linux.web-a, packages.aarch64-linux.web-b and packages.aarch64-linux.web-c',
   ]);
@@ -136,14 +136,14 @@ test('what does not evaluate for one system and is an image for another is an im
 
 test('what is missing because git does not track it says so', () => {
   const { leftOut } = choose([broken('nixImages.x86_64-linux.app', "path '/nix/store/x-source/a.nix' does not exist")]);
-  expect(leftOut[0]?.why).toMatch(/does not exist; files that git does not track .*git add.*submodules/);
+  expect(leftOut[0]?.why).toMatch(/does not exist\. Files that git does not track .*git add.*submodules/);
 });
 
 test('what needs an import says how to allow it', () => {
   const message =
     "cannot build '/nix/store/x.drv' during evaluation because the option 'allow-import-from-derivation' is disabled";
   const { leftOut } = choose([broken('packages.x86_64-linux.app', message, true)]);
-  expect(leftOut[0]?.why).toMatch(/is disabled; with allow-import-from-derivation it is built/);
+  expect(leftOut[0]?.why).toMatch(/is disabled\. With allow-import-from-derivation/);
 });
 
 test('images of several flakes are one plan, and a name that two of them have is planned for neither', () => {

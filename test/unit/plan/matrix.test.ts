@@ -113,7 +113,7 @@ test('a plan is read back as it was written', () => {
 
 test.each([
   ['{', /not JSON/],
-  ['[]', /not legal/],
+  ['[]', /not valid/],
   ['{"schemaVersion":0}', /version 0, and this program reads version 3/],
   [JSON.stringify({ ...planWith(1), more: 1 }), /more/],
   [JSON.stringify(planWith(1, { key: '../x' })), /64 hexadecimal digits/],

@@ -18,7 +18,7 @@ describe('checkPlatforms', () => {
   test.each<[System[], System[], boolean, string]>([
     [[ARM], [X86, ARM], false, 'no image for x86_64-linux (linux/amd64)'],
     [[], [X86, ARM], true, 'no image for x86_64-linux (linux/amd64) and aarch64-linux (linux/arm64)'],
-    [[], [], true, 'there is no image to publish'],
+    [[], [], true, 'no image to publish'],
     [[X86, X86, ARM], [X86, ARM], true, 'x86_64-linux is there 2 times: part 1, part 2'],
   ])('refuses %j where %j is expected (missing allowed: %s)', (systems, expected, allowMissing, message) => {
     expect(() => checkPlatforms(parts(...systems), expected, allowMissing)).toThrow(message);

@@ -131,7 +131,7 @@ describe('a line is refused', () => {
     ['type=raw,value=a,value=b', 'value twice', 'Leave one'],
     ['type=raw,a', 'the part a', 'key=value'],
     ['latest=maybe', 'latest=maybe', 'auto, true, false'],
-    ['a tag', 'is not legal', '128'],
+    ['a tag', 'is not a valid tag', '128'],
   ])('%s: %s', (line, message, hint) => {
     expect(() => parseTagLine(line)).toThrow(
       expect.objectContaining({ message: expect.stringContaining(message), hint: expect.stringContaining(hint) }),
@@ -153,8 +153,8 @@ describe('a rule cannot be followed', () => {
     ["type=schedule,pattern={{date 'ddd'}}", NIGHT, "date format 'ddd'"],
     ['type=schedule,pattern={{date}}', NIGHT, 'date format (none)'],
     ['type=match,pattern=(', RELEASE, 'not a valid regular expression'],
-    ['type=ref,event=branch', event('refs/heads/版'), 'is not legal'],
-    ['type=ref,event=branch', event(`refs/heads/${'x'.repeat(129)}`), 'is not legal'],
+    ['type=ref,event=branch', event('refs/heads/版'), 'is not a valid tag'],
+    ['type=ref,event=branch', event(`refs/heads/${'x'.repeat(129)}`), 'is not a valid tag'],
   ])('%s', (line, of, message) => {
     expect(() => tags(line, of)).toThrow(message);
   });

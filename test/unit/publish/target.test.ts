@@ -22,7 +22,7 @@ describe('chooseTags', () => {
     ['ghcr.io/org/app', '../../other/manifests/x'],
     ['docker-archive:out.tar', 'a b'],
   ])('%s refuses the tag %s', (destination, own) => {
-    expect(() => chooseTags(parseLocation(destination), [], own)).toThrow('is not legal');
+    expect(() => chooseTags(parseLocation(destination), [], own)).toThrow('is not a valid tag');
   });
 });
 

@@ -31,7 +31,7 @@ describe('a destination with {name}', () => {
 
   test('a build sends layers to registries only', () => {
     expect(parseRegistryTemplate('ghcr.io/org/{name}').hasName).toBe(true);
-    expect(() => parseRegistryTemplate('oci:out/{name}')).toThrow(/no registry/);
+    expect(() => parseRegistryTemplate('oci:out/{name}')).toThrow(/not a registry/);
   });
 });
 

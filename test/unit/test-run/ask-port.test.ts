@@ -69,7 +69,7 @@ describe('by HTTP', () => {
 
   test('a port that HTTP clients refuse is no reason to wait', async () => {
     expect((await ask(http, 6667))?.got).toBe(
-      'no answer (HTTP clients refuse this port, for it belongs to another protocol)',
+      'no answer (HTTP clients refuse this port because it belongs to another protocol)',
     );
   });
 

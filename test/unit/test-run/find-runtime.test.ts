@@ -111,7 +111,7 @@ describe('by name', () => {
     const { exec, log } = machine(programs);
     await expect(findRuntime('podman', exec, log)).rejects.toMatchObject({
       code: 'input',
-      message: `tests are to run with podman, which cannot be used here: ${why}`,
+      message: `cannot run the tests with podman: ${why}`,
       hint: expect.stringContaining('--test-with auto'),
     });
   });

@@ -121,9 +121,9 @@ const basicHeader = (credential: Credential, log: Log): string | undefined => {
   if (credential.kind !== 'basic') {
     throw new UserError(
       'credentials',
-      `The registry wants a user and a password, but ${credential.origin} is a token.`,
+      `the registry wants a user name and a password, but ${credential.origin} is a token`,
       {
-        hint: 'Log in again with a user and a password.',
+        hint: 'Log in again with a user name and a password.',
       },
     );
   }

@@ -13,7 +13,7 @@ const TOKEN_USER = '<token>';
 const MESSAGE_LIMIT = 300;
 
 const failed = (what: string, program: string, server: string, file: string, cause?: unknown): UserError =>
-  new UserError('credentials', `${program}, which ${file} names for ${server}, ${what}.`, {
+  new UserError('credentials', `the credential helper ${program} of ${file} for ${server} ${what}`, {
     hint: `Install or repair ${program}, or remove it from ${file} (credHelpers, credsStore).`,
     cause,
   });
@@ -38,7 +38,7 @@ export const runHelper = async (
   { exec, log, signal }: { exec: Exec; log: Log; signal?: AbortSignal | undefined },
 ): Promise<Credential | undefined> => {
   const program = `docker-credential-${name}`;
-  if (!/^[A-Za-z0-9._-]+$/.test(name)) throw failed('has a name that is not legal', program, server, file);
+  if (!/^[A-Za-z0-9._-]+$/.test(name)) throw failed('has an invalid name', program, server, file);
   let result: ExecResult;
   try {
     result = await exec(program, ['get'], { input: server, signal });

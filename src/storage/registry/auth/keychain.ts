@@ -29,7 +29,7 @@ type Config = z.infer<typeof configSchema>;
 type Entry = z.infer<typeof entrySchema>;
 
 const unreadable = (file: string, what: string, cause: unknown): UserError =>
-  new UserError('credentials', `${file} cannot be used: ${what}.`, {
+  new UserError('credentials', `cannot use ${file}: ${what}`, {
     hint: 'Repair it, or remove it and log in again (docker login, podman login).',
     cause,
   });

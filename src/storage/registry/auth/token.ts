@@ -52,7 +52,7 @@ const realmOf = (challenge: Challenge, isAllowed: (url: URL) => boolean): URL =>
   if (url !== undefined && isAllowed(url) && url.username === '' && url.password === '') return url;
   throw new UserError(
     'registry',
-    `The registry sends us for a token to ${url ? redactUrl(url) : JSON.stringify(realm.slice(0, 200))}, which is not https.`,
+    `the registry asks to get a token from ${url ? redactUrl(url) : JSON.stringify(realm.slice(0, 200))}, which is not https`,
     {
       hint: 'Set the registry up with an https realm; credentials are not sent in the clear.',
     },
@@ -94,7 +94,7 @@ const parseToken = (body: Buffer, url: URL): z.infer<typeof tokenSchema> => {
     return tokenSchema.parse(JSON.parse(body.toString('utf8')));
   } catch {
     // No cause: the parser's message could quote the token.
-    throw new UserError('registry', `The token server ${redactUrl(url)} did not answer with a token.`, {
+    throw new UserError('registry', `the token server ${redactUrl(url)} did not answer with a token`, {
       hint: 'Check that the registry’s realm is a token server.',
     });
   }
@@ -120,7 +120,7 @@ export const requestToken = async (
   const answer = parseToken(await readCapped(response, ANSWER_LIMIT, signal), realm);
   const value = answer.token || answer.access_token;
   if (!value || /[^\x21-\x7e]/.test(value)) {
-    throw new UserError('registry', `The token server ${redactUrl(realm)} answered without a token.`, {
+    throw new UserError('registry', `the token server ${redactUrl(realm)} answered without a token`, {
       hint: 'Check that the registry’s realm is a token server.',
     });
   }

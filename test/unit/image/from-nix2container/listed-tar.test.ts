@@ -84,7 +84,7 @@ test('bits are added to the mode that the file has by then', () => {
 
 test('a rewrite that leads out of the image is refused', () => {
   const path = listedPath({ path: tree, options: { rewrite: { regex: `^${tree}/bin`, repl: '/../out' } } });
-  expect(() => listedEntries([path])).toThrow(/which is no path in it/);
+  expect(() => listedEntries([path])).toThrow(/which is not a path in it/);
 });
 
 test('a pattern that is none is refused by its text', () => {

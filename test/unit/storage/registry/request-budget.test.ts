@@ -121,7 +121,7 @@ it('a wait that nobody waits is an error for all', async () => {
   answer(429, '3600');
   await expect(budget.turn()).rejects.toMatchObject({
     code: 'registry',
-    message: 'registry.test limits requests and asks to wait 3600 s',
+    message: 'registry.test limits requests and asks us to wait 3600 s',
     hint: expect.stringContaining('log in'),
   });
 });
