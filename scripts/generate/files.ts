@@ -22,8 +22,8 @@ export const renderFiles = (commands: readonly Command[], readme: string | undef
     files[`actions/${command.name}/README.md`] = renderActionReadme(command);
     files[`actions/${command.name}/main.mjs`] = renderActionEntry(command);
   }
-  const publish = commands.find(({ name }) => name === 'publish');
-  if (publish !== undefined) files['actions/root/action.yml'] = renderRootAction(publish);
+  const [publish, plan] = ['publish', 'plan'].map((wanted) => commands.find(({ name }) => name === wanted));
+  if (publish && plan) files['actions/root/action.yml'] = renderRootAction(publish, plan);
   if (readme !== undefined) files['README.md'] = replaceGenerated(readme, 'commands', renderCommandTable(commands));
   return files;
 };

@@ -54,13 +54,28 @@ const SETUP_INPUTS = {
 /** What is always so at the top: there are no build jobs. So artifacts of that name are another job's, unless asked for. */
 const FIXED = { 'build-missing': 'true' };
 
-/** Where nothing says what to publish, every image of the repository's flake is. */
-const PLAN = {
+/**
+ * Inputs of `plan` that have no meaning here: there is no matrix, `system` chooses the systems, nothing is compared with what
+ * is published (`publish` leaves alone what is live), and disk images go nowhere.
+ */
+const PLAN_ONLY = ['systems', 'runners', 'changed-since', 'force', 'nixos-variants'];
+
+/** Given to `plan`, what is at the destinations would be asked for twice. */
+const PUBLISH_ONLY = [
+  ...['to', 'tags', 'file', 'attr'],
+  ...['registry', 'username', 'password', 'registry-auth', 'plain-http', 'token'],
+];
+
+/** Where nothing says what to publish, every image of the repository's flake is, or those that `images` chooses. */
+const planStep = (inputs: readonly string[]) => ({
   id: 'plan',
   if: expression('!inputs.installable && !inputs.file && !inputs.from && !inputs.plan'),
   uses: '$/plan',
-  with: { systems: expression('inputs.system'), ...handedOn(['nix-arg', 'store', 'eval-store', 'builders']) },
-};
+  with: {
+    ...handedOn(inputs.filter((name) => !PUBLISH_ONLY.includes(name))),
+    systems: expression('inputs.system'),
+  },
+});
 
 /** Indented below `steps:`; the list is the one shape that renderYaml does not know. */
 const renderStep = (step: Parameters<typeof renderYaml>[0]): string =>
@@ -71,12 +86,16 @@ const renderStep = (step: Parameters<typeof renderYaml>[0]): string =>
  * images unless they are named, and hands the rest to `publish`, which builds what no build job has handed over. So one
  * step on one machine is the whole job.
  */
-export const renderRootAction = (publish: Command): string => {
+export const renderRootAction = (publish: Command, planning: Command): string => {
   const { 'build-missing': _fixed, ...published } = actionInputs(publish);
+  const found = Object.fromEntries(
+    Object.entries(actionInputs(planning)).filter(([name]) => !PLAN_ONLY.includes(name)),
+  );
   const { default: _none, ...plan } = { default: undefined, ...Object(published.plan) };
   const handovers = Object.assign({}, published.handovers, { default: 'none' });
   // Without a plan it makes one, so here an empty plan is none.
   const inputs = { ...published, plan, handovers };
+  const only = Object.fromEntries(Object.entries(found).filter(([name]) => !(name in inputs)));
   const outputs = Object.entries(actionOutputs(publish)).map(([name, output]) => [
     name,
     { ...output, value: expression(`steps.publish.outputs.${name}`) },
@@ -84,12 +103,12 @@ export const renderRootAction = (publish: Command): string => {
   const head = {
     name: 'nix-images',
     description: publish.summary,
-    inputs: { ...inputs, ...SETUP_INPUTS },
+    inputs: { ...only, ...inputs, ...SETUP_INPUTS },
     outputs: Object.fromEntries(outputs),
   };
   const steps = [
     { uses: '$/setup', with: handedOn(Object.keys(SETUP_INPUTS)) },
-    PLAN,
+    planStep(Object.keys(found)),
     {
       id: 'publish',
       uses: '$/publish',

@@ -40,6 +40,8 @@ jobs:
       ref: main
       submodules: recursive
       lfs: true
+      created: commit
+      free-space: 1
       before-build: |
         echo '"made before"' > note.nix
         git add --force note.nix

@@ -106,20 +106,81 @@ test('actionlint accepts the metadata of the actions where a release has them', 
   );
 });
 
-test('the reusable workflows give the actions inputs that they have', async () => {
-  for (const file of ['images', 'build']) {
-    const text = await read(`workflows/${file}.yml`);
-    for (const name of ['setup', 'plan', 'build', ...(file === 'images' ? ['publish'] : [])]) {
-      const [metadata = ''] = (await read(`actions/${name}/action.yml`)).split('\noutputs:');
-      const known = [...metadata.matchAll(/^ {2}([a-z-]+):$/gm)].map(([, input]) => input);
-      const steps = [...text.matchAll(new RegExp(`uses: \\$/${name}\\n +with:\\n((?: {10}.*\\n)+)`, 'g'))];
-      const given = steps.flatMap(([, step = '']) =>
-        [...step.matchAll(/^ {10}([a-z-]+):/gm)].map(([, input]) => input),
-      );
-      expect(given.length).toBeGreaterThan(1);
-      expect(known, `${file}: ${name}`).toEqual(expect.arrayContaining(given));
-    }
+/** Inputs of the actions that the reusable workflows do not pass on, and why. */
+const NOT_PASSED_ON: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  setup: {},
+  plan: {
+    'changed-since': '`tags` say what to compare with',
+    'nixos-variants': 'disk images are not published',
+    store: 'jobs on several machines have a store each; `nix-config` may name one',
+    'eval-store': 'see store',
+    builders: 'a line of `nix-config`',
+    token: 'its default is right',
+  },
+  build: {
+    'staging-tag': 'its default is right',
+    reuse: 'for trials by hand',
+    recompress: 'for trials by hand',
+    store: 'see plan',
+    'eval-store': 'see plan',
+    builders: 'see plan',
+    token: 'its default is right',
+  },
+  publish: {
+    ...Object.fromEntries(
+      ['installable', 'from', 'image', 'system', 'file', 'attr'].map((name) => [name, 'the plan says what to publish']),
+    ),
+    ...Object.fromEntries(
+      [
+        'build-missing',
+        'nix-arg',
+        'allow-import-from-derivation',
+        'require-lock',
+        'store',
+        'eval-store',
+        'builders',
+      ].map((name) => [name, 'nothing is evaluated or built there']),
+    ),
+    ...Object.fromEntries(
+      ['created', 'run-annotations', 'reuse', 'recompress'].map((name) => [name, 'no image is made there']),
+    ),
+    verify: 'for a check by hand',
+    'handover-digest': 'a matrix has no output for each of its jobs',
+    token: 'its default is right',
+  },
+};
+
+/** Of `build`, what the workflow that publishes nothing does without. */
+const ONLY_TO_PUBLISH = ['retention-days'];
+
+test.each([
+  ['images', ['setup', 'plan', 'build', 'publish']],
+  ['build', ['setup', 'plan', 'build']],
+])('%s.yml gives each action all its inputs, but for those that have a reason', async (file, names) => {
+  const text = await read(`workflows/${file}.yml`);
+  for (const name of names) {
+    const [metadata = ''] = (await read(`actions/${name}/action.yml`)).split('\noutputs:');
+    const known = [...metadata.matchAll(/^ {2}([a-z-]+):$/gm)].map(([, input = '']) => input);
+    const steps = [...text.matchAll(new RegExp(`uses: \\$/${name}\\n +with:\\n((?: {10}.*\\n)+)`, 'g'))];
+    const given = steps.flatMap(([, step = '']) =>
+      [...step.matchAll(/^ {10}([a-z-]+):/gm)].map(([, input = '']) => input),
+    );
+    const left = [...Object.keys(NOT_PASSED_ON[name] ?? {}), ...(file === 'build' ? ONLY_TO_PUBLISH : [])];
+    const due = known.filter((input) => !left.includes(input));
+    expect([...new Set(given)].sort(), `${file}: ${name}`).toEqual(due.sort());
   }
+});
+
+test('the action at the top gives plan what it gives publish, and images to choose', async () => {
+  const [head = '', steps = ''] = (await read('actions/root/action.yml')).split('\nruns:');
+  const { inputs } = readYaml(head) as { readonly inputs: Readonly<Record<string, unknown>> };
+  const [, step = ''] = /id: "plan"\n[\s\S]*?with:\n((?: {8}.*\n)+)/.exec(steps) ?? [];
+  const given = [...step.matchAll(/^ {8}([a-z-]+):/gm)].map(([, input = '']) => input);
+  expect(given).toEqual(expect.arrayContaining(['flake', 'images', 'systems', 'require-lock', 'nix-arg', 'builders']));
+  expect(given).toEqual(
+    expect.arrayContaining(['allow-missing', 'allow-import-from-derivation', 'eval-store', 'store']),
+  );
+  for (const [, input = ''] of step.matchAll(/inputs\.([a-z-]+)/g)) expect(inputs).toHaveProperty([input]);
 });
 
 const images = await read('workflows/images.yml');
