@@ -7,6 +7,7 @@ import { ROOT } from '../support/cli.ts';
 import { CONSUMER, jobOf, type WorkflowRun } from './harness/act.ts';
 import { consumerFlake } from './harness/consumer.ts';
 import { forkPullRequest, pushToMain } from './harness/events.ts';
+import { startPrivateCache } from './harness/private-cache.ts';
 import { withOutputs } from './harness/re-run.ts';
 import { openStage, outcomes, printed, type Run, type Stage } from './harness/stage.ts';
 
@@ -19,13 +20,14 @@ const ARM = { system: 'aarch64-linux' };
 let stage: Stage;
 let flake: Record<string, string>;
 let jobs: string;
-let examples: Readonly<Record<'self-hosted' | 'ghcr-docker-hub' | 'ecr-oidc', string>>;
+let examples: Readonly<Record<'self-hosted' | 'ghcr-cachix' | 'ghcr-docker-hub' | 'ecr-oidc', string>>;
 
 beforeAll(async () => {
   jobs = await readFile(join(ROOT, 'workflows/matrix.yml'), 'utf8');
   const example = (name: string) => readFile(join(ROOT, `examples/workflows/${name}.yml`), 'utf8');
   examples = {
     'self-hosted': await example('self-hosted'),
+    'ghcr-cachix': await example('ghcr-cachix'),
     'ghcr-docker-hub': await example('ghcr-docker-hub'),
     'ecr-oidc': await example('ecr-oidc'),
   };
@@ -77,6 +79,24 @@ test('on self-hosted runners with a password they hand over through the registry
   }
   expect(stage.artifacts()).toHaveLength(2);
   await stage.expectRuns(`docker://${stage.host}/by-registry/app:latest`);
+});
+
+test('what a private cache at Cachix has is fetched with its login and key, and not built', async () => {
+  await using cache = await startPrivateCache(stage.release, 'cachix-token', 'only in the cache\n');
+  const { host } = new URL(cache.url);
+  const workflow = examples['ghcr-cachix']
+    .replace(/ghcr\.io\/.*\{name\}/, `${stage.host}/cached/{name}`)
+    .replace('https://acme.cachix.org', cache.url)
+    .replace(/acme\.cachix\.org-1:\S+/, cache.publicKey)
+    .replace('machine acme.cachix.org', `machine ${host.split(':')[0]}`);
+  const secrets = { CACHIX_TOKEN: 'cachix-token', FLAKE_INPUTS_TOKEN: 'token-for-inputs' };
+  const all = await run(workflow, { files: cache.flake, secrets, payload: pushToMain() });
+  expect(outcomes(all), all.log).toEqual(['build success', 'images success', 'plan success', 'publish success']);
+  expect(cache.asked().allowed).toContainEqual(expect.stringMatching(/^\/nar\//));
+  expect(cache.asked().refused).toEqual([]);
+  for (const secret of Object.values(secrets)) expect(printed(all)).not.toContain(secret);
+  const { stdout } = await stage.podman.run(['run', '--rm', '--tls-verify=false', `${stage.host}/cached/app:latest`]);
+  expect(stdout).toBe('only in the cache\n');
 });
 
 test('one call publishes to two registries what it built once', async () => {
@@ -157,10 +177,10 @@ test('after a plan that fails nothing is published, and the check of the fixed n
 test('the action at the top finds every image and does the whole job on one machine', async () => {
   const workflow = `${examples['ecr-oidc']
     .replace(/to: \S+\.amazonaws\.com/, `to: ${stage.host}/whole`)
-    .replace(
-      '- uses: org/nix-images@v1',
-      '- id: images\n        uses: org/nix-images@v1',
-    )}          nix-config: cores = 3
+    .replace('- uses: org/nix-images@v1', '- id: images\n        uses: org/nix-images@v1')}          flake: .
+          images: ap*
+          require-lock: true
+          nix-config: cores = 3
           access-tokens: github.com=ghp_private
       - env: { REFERENCES: '\${{ steps.images.outputs.references }}' }
         run: |

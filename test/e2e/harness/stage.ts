@@ -32,6 +32,7 @@ export interface Stage {
   readonly host: string;
   /** Folder of the release tree. */
   readonly release: string;
+  readonly podman: Podman;
   /** The results service of the test that runs. */
   readonly results: () => ResultsEmulator;
   /** Gives the next test a results service of its own; what it returns stops that. */
@@ -48,7 +49,7 @@ export interface Stage {
 /** Makes a stage on which `workflows` can run: what they use of others is there. */
 export async function openStage(workflows: readonly string[]): Promise<Stage> {
   const [temp, release, registry] = await Promise.all([uniqueTempDir('e2e'), releaseTree(), startRegistry()]);
-  const podman: Podman = await preparePodman();
+  const podman = await preparePodman();
   const library = await createLibrary(release.path, workflows);
   const { host } = registry;
   const auths = { [host]: { auth: Buffer.from('somebody:secret').toString('base64') } };
@@ -61,6 +62,7 @@ export async function openStage(workflows: readonly string[]): Promise<Stage> {
   return {
     host,
     release: release.path,
+    podman,
     results,
     renew: async () => {
       const started = await startResults({ repository: CONSUMER });
