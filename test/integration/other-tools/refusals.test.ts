@@ -44,7 +44,7 @@ const list = (layers: readonly unknown[], more = {}): Buffer =>
 
 const REFUSED: readonly (readonly [string, string, Uint8Array, RegExp])[] = [
   ['an archive that is cut off', 'archive', tarBytes(good).subarray(0, 1500), /ends in the middle of a file/],
-  ['a gzip that is cut off', 'archive', gzipSync(tarBytes(good)).subarray(0, 200), /cannot be unpacked/],
+  ['a gzip that is cut off', 'archive', gzipSync(tarBytes(good)).subarray(0, 200), /cannot (be )?unpack/],
   ['a file that is no archive', 'archive', Buffer.from('hello '.repeat(200)), /is not a readable archive/],
   [
     'an archive without an image',

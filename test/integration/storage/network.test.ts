@@ -184,7 +184,7 @@ describe('certificates', () => {
 
   it('nobody vouches for: the error says how to trust them', async () => {
     expect(await failureOf(get({ tls: SERVER }, undefined, '/nonexistent'))).toMatchObject({
-      message: expect.stringMatching(/certificate.*, [A-Z_]+\./),
+      message: expect.stringMatching(/certificate.*, [A-Z_]+$/),
       hint: expect.stringContaining('certs.d'),
     });
   });
@@ -193,7 +193,7 @@ describe('certificates', () => {
     ['a certificate without its key', { 'client.cert': CLIENT.cert }, 'client.cert: its key client.key is missing'],
     ['a key without its certificate', { 'client.key': CLIENT.key }, 'its certificate client.cert is missing'],
     ['no certificate', { 'ca.crt': 'something' }, 'ca.crt: no certificate in it'],
-    ['the key of another', { 'client.cert': CLIENT.cert, 'client.key': SERVER.key }, 'cannot use'],
+    ['the key of another', { 'client.cert': CLIENT.cert, 'client.key': SERVER.key }, 'cannot be used'],
   ])('certs.d with %s', async (_name, files, part) => {
     const { config, folder } = await certsFolder('registry.test', files);
     const error = await failureOf(get({ tls: SERVER }, undefined, config));
