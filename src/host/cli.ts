@@ -85,7 +85,7 @@ const execute = async (session: Session, command: Command, args: Arguments, raw:
     return failWith(session, error, error instanceof UserError ? EXIT.usage : EXIT.failed);
   }
   const { signal, env, cwd, fetch, program } = world;
-  const exec = createExec({ env: world.environment, signal });
+  const exec = createExec({ env: world.environment, cwd, signal });
   const host = { kind: 'terminal', log: terminal.log, exec, signal, env, cwd, fetch, program } as const;
   try {
     const result = await runCommand(command, inputs, host, tmpdir());

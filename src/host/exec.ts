@@ -62,15 +62,23 @@ const stdinOf = (input: ExecOptions['input']) => {
 const unread = (program: string, stderr: string): UserError =>
   new UserError('file', `${program} ended before it had read all of its input${stderr && `: ${stderr.trim()}`}`);
 
+/** Where programs run. */
+interface Surroundings {
+  /** This program's own environment. */
+  readonly env: NodeJS.ProcessEnv;
+  /** The folder, where a call names none. */
+  readonly cwd: string;
+}
+
 const start = (
   program: string,
   args: readonly string[],
   options: ExecOptions,
-  env: NodeJS.ProcessEnv,
+  { env, cwd }: Surroundings,
   signal: AbortSignal,
 ) =>
   execa(program, args, {
-    ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+    cwd: options.cwd ?? cwd,
     ...stdinOf(options.input),
     env: { ...childEnvironment(env, { program, isolated: options.isolated ?? false }), ...options.env },
     extendEnv: false,
@@ -114,11 +122,15 @@ const streaming = async (child: Child, { input, onStdout }: ExecOptions) => {
 };
 
 /**
- * Runs programs, and ends those still running when `signal` fires. Of `env`, which is this process's own environment, each
- * sees what `childEnvironment` lets it see.
+ * Runs programs, in `cwd` (this process's folder unless given) where a call names no other, and ends those still running when
+ * `signal` fires. Of `env`, which is this program's own environment, each sees what `childEnvironment` lets it see.
  */
 export const createExec =
-  ({ env, signal: runSignal }: { readonly env: NodeJS.ProcessEnv; readonly signal: AbortSignal }): Exec =>
+  ({
+    env,
+    cwd = process.cwd(),
+    signal: runSignal,
+  }: Pick<Surroundings, 'env'> & Partial<Surroundings> & { readonly signal: AbortSignal }): Exec =>
   async (program, args, options = {}) => {
     const signal = AbortSignal.any([
       ...(options.cleanup ? [] : [runSignal]),
@@ -126,7 +138,7 @@ export const createExec =
     ]);
     const cancelled = () => new UserError('cancelled', `${program} was stopped`, { cause: signal.reason });
     if (signal.aborted) throw cancelled();
-    const child = start(program, args, options, env, signal);
+    const child = start(program, args, options, { env, cwd }, signal);
     const errors = createStderrReader(options.onStderrLine ?? (() => {}));
     const output = createStdoutReader(() => child.kill());
     child.stderr.on('data', errors.push);

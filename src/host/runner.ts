@@ -104,7 +104,7 @@ const execute = async (step: Step, command: Command, world: World): Promise<void
   maskSecrets(command.inputs, raw, step.log.mask);
   const inputs = parseInputs(command.inputs, raw, { name: actionSpelling, hint: ACTION_HINT });
   const { signal, env, cwd, fetch, program } = world;
-  const exec = createExec({ env: world.environment, signal });
+  const exec = createExec({ env: world.environment, cwd, signal });
   const host = { kind: 'runner', log: step.log, exec, signal, env, cwd, fetch, program } as const;
   const result = await runCommand(command, inputs, host, env('RUNNER_TEMP') ?? tmpdir());
   await leave(step, result);

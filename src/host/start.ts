@@ -24,20 +24,23 @@ const watchInterrupts = (): AbortSignal => {
   return controller.signal;
 };
 
-const env = (name: string): string | undefined => process.env[name] || undefined;
+/** A world of what one process has and another has not; the network is the same in all. */
+export const openWorld = (parts: Omit<World, 'env' | 'now' | 'fetch'>): World => {
+  const env = (name: string): string | undefined => parts.environment[name] || undefined;
+  const config = env('XDG_CONFIG_HOME') ?? join(env('HOME') ?? homedir(), '.config');
+  return { ...parts, env, now: () => performance.now(), fetch: createFetch(new Connections({ env, config })) };
+};
 
-const worldOfProcess = (program: URL): World => ({
-  argv: process.argv.slice(2),
-  cwd: process.cwd(),
-  environment: process.env,
-  env,
-  stdout: process.stdout,
-  stderr: process.stderr,
-  now: () => performance.now(),
-  fetch: createFetch(new Connections({ env, config: env('XDG_CONFIG_HOME') ?? join(homedir(), '.config') })),
-  program,
-  signal: watchInterrupts(),
-});
+const worldOfProcess = (program: URL): World =>
+  openWorld({
+    argv: process.argv.slice(2),
+    cwd: process.cwd(),
+    environment: process.env,
+    stdout: process.stdout,
+    stderr: process.stderr,
+    program,
+    signal: watchInterrupts(),
+  });
 
 const runFace = async (commands: CommandLoaders, world: World): Promise<number> => {
   const action = actionOf(world);

@@ -70,7 +70,10 @@ test('without the program, publish stops and says which package has it', async (
   await runProgram('sh', ['-c', 'mkdir "$0" && ln -s "$@" "$0"', bin, ...nix.stdout.trim().split('\n')]);
   const reference = `${registry.host}/lab/missing:v1`;
   const args = ['publish', ...(await testImage('smallIgzip')), ...X86, '--to', reference];
-  const { exitCode, stderr } = await runCli(args, { env: { PATH: bin } });
+  const { exitCode, stderr } = await runCli(args, {
+    env: { PATH: bin },
+    asProcess: 'the threads of layers look for programs along the PATH of their process',
+  });
   expect(exitCode, stderr).toBe(1);
   expect(stderr).toContain('cannot run igzip: no such program');
   expect(stderr).toContain('isal (Debian, Ubuntu) or isa-l (nixpkgs)');
