@@ -3,9 +3,7 @@ import { join } from 'node:path';
 import { readYaml } from '../contract/yaml-subset.ts';
 import type { ResultsEmulator } from '../emulators/results/emulator.ts';
 import type { JobRun } from '../emulators/results/tokens.ts';
-import { ROOT } from './cli.ts';
-import { TEST_NIX_CONFIG } from './nix.ts';
-import { runProgram } from './tools.ts';
+import { ROOT, runCli } from './cli.ts';
 
 /** What a step left. */
 export interface StepResult {
@@ -47,22 +45,11 @@ export async function runStep(
       value,
     ]),
   );
-  const { exitCode, stdout, stderr } = await runProgram(
-    process.execPath,
-    [join(ROOT, 'src/main.ts'), `--action=${action}`],
-    {
-      cwd: folder,
-      env: {
-        NIX_CONFIG: TEST_NIX_CONFIG,
-        DOCKER_CONFIG: '/nonexistent',
-        RUNNER_TEMP: join(folder, 'temp'),
-        ...results.environment(job),
-        ...files,
-        ...variables,
-        ...env,
-      },
-    },
-  );
+  const { exitCode, stdout, stderr } = await runCli([`--action=${action}`], {
+    cwd: folder,
+    env: { RUNNER_TEMP: join(folder, 'temp'), ...results.environment(job), ...files, ...variables, ...env },
+    asProcess: 'the toolkit of actions reads and changes the environment of its process',
+  });
   const read = (file: string): Promise<string> => readFile(file, 'utf8');
   return {
     exitCode,

@@ -1,9 +1,9 @@
-import { createHash } from 'node:crypto';
 import { chmod, copyFile, mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import type { RegistryEmulator } from '../emulators/registry/emulator.ts';
 import { configOf, dockerArchive, tarBytes } from '../integration/other-tools/archive.ts';
+import { sha256 } from './bytes.ts';
 import { cranePath, programPath, runProgram } from './tools.ts';
 
 const PASSWD = 'root:x:0:0:root:/root:/bin/sh\npostgres:x:70:70::/var/lib/postgresql:/bin/sh\n';
@@ -34,8 +34,6 @@ export async function baseLayers(folder: string): Promise<Buffer[]> {
   await writeFile(join(upper, 'srv/.wh..wh..opq'), '');
   return Promise.all([lower, upper].map((root) => tarOf(root)));
 }
-
-const sha256 = (bytes: Uint8Array): string => `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
 
 async function tarOf(root: string): Promise<Buffer> {
   const path = `${root}.tar`;

@@ -1,3 +1,5 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { commands } from '../../src/commands/index.ts';
@@ -5,7 +7,7 @@ import { runCli as runCommandLine } from '../../src/host/cli.ts';
 import { openWorld } from '../../src/host/start.ts';
 import { debianPackages } from '../fixtures/debian/generate.ts';
 import { TEST_NIX_CONFIG } from './nix.ts';
-import { type ProgramOptions, type ProgramResult, runProgram } from './tools.ts';
+import type { ProgramOptions, ProgramResult } from './tools.ts';
 
 /** The checkout that is tested. */
 export const ROOT = join(import.meta.dirname, '../..');
@@ -16,36 +18,66 @@ export const IMAGES = join(ROOT, 'test/fixtures/images');
 export interface CliOptions extends ProgramOptions {
   /** Another checkout's source. */
   readonly root?: string;
-  /** Why this run must be a process of its own, where neither `root` nor `env` says so. */
-  readonly asProcess?: string;
 }
 
-/** What Node itself, its threads and the C library read of the process, whatever the run's own environment says. */
+/** What Node itself, its threads and the C library read of the process, whatever a run's own environment says. */
 const OF_THE_PROCESS = /^(?:HOME|TMPDIR|TZ|LANG|LC_\w+|NODE_\w+)$/;
 
+/** A person's own logins, proxies and colours must not change what a test sees. */
+const neutral = (env: ProgramOptions['env']): ProgramOptions['env'] => ({
+  ...{ NIX_CONFIG: TEST_NIX_CONFIG, DOCKER_CONFIG: '/nonexistent', NO_COLOR: '1' },
+  ...env,
+});
+
 /**
- * Runs the real command line, from source: in this process, since a start from source costs more than most runs do, or as a
- * process of its own where the difference could be seen. Any number may run at once.
+ * Runs the real command line, from source. It runs in this process, since a start from source takes more time than most runs
+ * do; as a process of its own where the difference could be seen: `asProcess` then says how, unless `root` or `env` shows it.
+ * Any number may run at once.
  */
-export const runCli = (
+export const runCli = async (
   args: readonly string[],
-  { root = ROOT, asProcess, env, ...options }: CliOptions = {},
+  { asProcess, ...options }: CliOptions & { readonly asProcess?: string } = {},
 ): Promise<ProgramResult> => {
-  // A person's own logins, proxies and colours must not change what a test sees.
-  const own = { NIX_CONFIG: TEST_NIX_CONFIG, DOCKER_CONFIG: '/nonexistent', NO_COLOR: '1', ...env };
-  const isProcess =
-    asProcess !== undefined || root !== ROOT || Object.keys(own).some((name) => OF_THE_PROCESS.test(name));
-  return isProcess
-    ? runProgram(process.execPath, [join(root, 'src/main.ts'), ...args], { ...options, env: own })
-    : runHere(args, { ...options, env: own });
+  const isOther = options.root !== undefined && options.root !== ROOT;
+  const isOwnProcess = asProcess !== undefined || isOther || Object.keys(options.env ?? {}).some(isOfTheProcess);
+  return await (isOwnProcess ? startCli(args, options).ended : runHere(args, options));
 };
+
+const isOfTheProcess = (name: string): boolean => OF_THE_PROCESS.test(name);
+
+/** A command line that was started as a process. */
+export interface RunningCli {
+  readonly process: ChildProcess;
+  /** What it has written to standard error so far. */
+  stderr(): string;
+  readonly ended: Promise<ProgramResult>;
+}
+
+/** Starts the command line as a process of its own, for tests that look at it or send it signals. */
+export function startCli(args: readonly string[], { root = ROOT, cwd, env }: CliOptions = {}): RunningCli {
+  const child = spawn(process.execPath, [join(root, 'src/main.ts'), ...args], {
+    cwd,
+    env: { ...process.env, ...neutral(env) },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let [stdout, stderr] = ['', ''];
+  child.stdout.setEncoding('utf8').on('data', (text) => {
+    stdout += text;
+  });
+  child.stderr.setEncoding('utf8').on('data', (text) => {
+    stderr += text;
+  });
+  // A signal that ended it has no code.
+  const ended = once(child, 'close').then(([code]) => ({ exitCode: code ?? -1, stdout, stderr }));
+  return { process: child, stderr: () => stderr, ended };
+}
 
 async function runHere(args: readonly string[], { cwd = process.cwd(), env }: ProgramOptions): Promise<ProgramResult> {
   let [stdout, stderr] = ['', ''];
   const world = openWorld({
     argv: args,
     cwd,
-    environment: { ...process.env, ...env },
+    environment: { ...process.env, ...neutral(env) },
     stdout: {
       write: (text, done) => {
         stdout += text;

@@ -4,6 +4,7 @@ import { findNixVersions } from '../../scripts/setup/nix-versions.mjs';
 import type { Log } from '../../src/core/log.ts';
 import { createExec } from '../../src/host/exec.ts';
 import { type Elsewhere, type Nix, openNix } from '../../src/nix/nix.ts';
+import { memoryLog } from './memory-log.ts';
 
 /** A Nix that tests run against. */
 export interface NixUnderTest {
@@ -52,23 +53,6 @@ export const nixVersionsUnderTest = (): readonly NixUnderTest[] => [
 export const nixVersionsNotRun = (): readonly NixNotRun[] =>
   findNixVersions().flatMap((found) => ('reason' in found ? [found] : []));
 
-/** A log that keeps its lines, to be looked at. */
-export const recordingLog = (): Log & { readonly lines: string[] } => {
-  const lines: string[] = [];
-  const add = (text: string): void => {
-    lines.push(text);
-  };
-  return {
-    lines,
-    debug: add,
-    info: add,
-    warn: add,
-    group: (_heading, work) => work(),
-    progress: () => ({ update: () => {}, end: () => {} }),
-    mask: () => {},
-  };
-};
-
 /** Opens one of the versions under test; `env` goes before what the version itself needs. */
 export const openNixUnderTest = (
   { env }: NixUnderTest,
@@ -81,7 +65,7 @@ export const openNixUnderTest = (
 ): Promise<Nix> =>
   openNix({
     exec: createExec({ env: { ...process.env, ...env, ...options.env }, signal: new AbortController().signal }),
-    log: options.log ?? recordingLog(),
+    log: options.log ?? memoryLog(),
     nixArgs: options.nixArgs,
     elsewhere: options.elsewhere,
   });

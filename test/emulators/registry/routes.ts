@@ -1,6 +1,7 @@
+import { sha256 } from '../../support/bytes.ts';
 import { answer, readBody, refuse } from './answer.ts';
 import type { Exchange } from './emulator.ts';
-import { type StoredBlob, sha256 } from './store.ts';
+import type { StoredBlob } from './store.ts';
 import { handleUpload, openUpload } from './uploads.ts';
 
 const MANIFEST_TYPES = [

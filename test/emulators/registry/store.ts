@@ -1,6 +1,5 @@
-import { createHash, randomUUID } from 'node:crypto';
-
-export const sha256 = (bytes: Uint8Array): string => `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
+import { randomUUID } from 'node:crypto';
+import { sha256 } from '../../support/bytes.ts';
 
 export interface StoredBlob {
   readonly bytes: Buffer;

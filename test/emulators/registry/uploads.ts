@@ -1,6 +1,7 @@
+import { sha256 } from '../../support/bytes.ts';
 import { answer, readBody, refuse } from './answer.ts';
 import type { Exchange } from './emulator.ts';
-import { sha256, type Upload } from './store.ts';
+import type { Upload } from './store.ts';
 
 const locationOf = ({ host, options }: Exchange, upload: Upload): string => {
   const signed = options.locationQuery === undefined ? '' : `&${options.locationQuery}`;

@@ -4,8 +4,9 @@ import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { formatHandoverName, newestHandovers } from '../../../src/github/handover-name.ts';
 import type { System } from '../../../src/oci/system.ts';
 import { type ResultsEmulator, startResults } from '../../emulators/results/emulator.ts';
+import { MIB, sha256 } from '../../support/bytes.ts';
 import { runProgram } from '../../support/tools.ts';
-import { becomeJob, MIB, newFolder, randomFile, sha256, trace } from './kit.ts';
+import { becomeJob, newFolder, randomFile, trace } from './kit.ts';
 
 const NAME = 'handover-org~app-x86_64-linux-1.tar';
 

@@ -5,7 +5,7 @@ import { createInterface } from 'node:readline';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type ResultsEmulator, startResults } from '../../emulators/results/emulator.ts';
 import { backendIds } from '../../emulators/results/tokens.ts';
-import { sha256 } from './kit.ts';
+import { sha256 } from '../../support/bytes.ts';
 
 /** How strict the emulator is, seen without any client. */
 const JOB = { run: 7, job: 'build' };

@@ -4,7 +4,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { type ResultsEmulator, startResults } from '../../emulators/results/emulator.ts';
 import type { Fault } from '../../emulators/results/faults.ts';
-import { becomeJob, hurry, MIB, newFolder, randomFile, sha256, type TestJob, trace } from './kit.ts';
+import { MIB, sha256 } from '../../support/bytes.ts';
+import { becomeJob, hurry, newFolder, randomFile, type TestJob, trace } from './kit.ts';
 
 const NAME = 'handover-app-x86_64-linux-1.tar';
 

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DefaultArtifactClient } from '@actions/artifact';
 import { createArtifacts } from '../../../src/github/artifacts.ts';
-import { memoryLog } from '../storage/kit.ts';
+import { memoryLog } from '../../support/memory-log.ts';
 
 /**
  * A job as a process of its own, as on a runner: `job.ts upload NAME FILE` or `job.ts download FOLDER` (everything).

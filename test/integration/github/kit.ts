@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,9 +7,8 @@ import { onTestFinished, vi } from 'vitest';
 import { type Artifacts, createArtifacts } from '../../../src/github/artifacts.ts';
 import type { ResultsEmulator } from '../../emulators/results/emulator.ts';
 import type { JobRun } from '../../emulators/results/tokens.ts';
-import { type MemoryLog, memoryLog } from '../storage/kit.ts';
-
-export const MIB = 1024 * 1024;
+import { sha256 } from '../../support/bytes.ts';
+import { type MemoryLog, memoryLog } from '../../support/memory-log.ts';
 
 /** A file of random bytes, in which no two blocks are equal: an order of blocks that is not theirs is seen. */
 export const randomFile = async (folder: string, size: number): Promise<{ path: string; digest: string }> => {
@@ -18,8 +17,6 @@ export const randomFile = async (folder: string, size: number): Promise<{ path: 
   await writeFile(path, bytes);
   return { path, digest: sha256(bytes) };
 };
-
-export const sha256 = (bytes: Uint8Array): string => `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
 
 export const newFolder = (): Promise<string> => mkdtemp(join(tmpdir(), 'nix-images-artifacts-'));
 

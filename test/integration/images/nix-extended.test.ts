@@ -6,9 +6,10 @@ import { SYSTEMS } from '../../../src/oci/system.ts';
 import { cliData, ROOT } from '../../support/cli.ts';
 import { nixVersionsUnderTest, openNixUnderTest } from '../../support/nix.ts';
 import { preparePodman } from '../../support/podman.ts';
+import { ONLY_X86 } from '../../support/systems.ts';
 import { type TempDir, uniqueTempDir } from '../../support/tools.ts';
 import { evaluateDefinition } from '../nix/fixture.ts';
-import { podmanSays, pull, standIn, X86 } from './nix-kit.ts';
+import { podmanSays, pull, standIn } from './nix-kit.ts';
 
 // The flakes by which the readmes extend the images.
 
@@ -85,7 +86,7 @@ test('what one adds is in the image, beside what was there', { timeout: 900_000 
       nix-images.lib = (import ${ROOT}/nix { }).lib;
     }).nixImages.\${system}`,
   );
-  const words = ['--file', file, '--attr', 'ci', ...X86, '--test-with=none', '--to', `oci:${temp.path}/ci:v1`];
+  const words = ['--file', file, '--attr', 'ci', ...ONLY_X86, '--test-with=none', '--to', `oci:${temp.path}/ci:v1`];
   await cliData(['publish', ...words], { env: podman.env });
   const image = await pull(podman, temp.path, 'ci:v1');
   const script = 'echo \'{ "a": "jq" }\' | jq -r .a; nix --version';

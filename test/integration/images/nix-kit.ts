@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { debianPackages } from '../../fixtures/debian/generate.ts';
 import { cliData, IMAGES, type Published } from '../../support/cli.ts';
 import type { Podman } from '../../support/podman.ts';
+import { ONLY_X86 } from '../../support/systems.ts';
 import { type ProgramResult, runProgram } from '../../support/tools.ts';
 
 /** What the images are made of, under Debian's names. */
@@ -36,7 +37,7 @@ export const useSuite = (chosen: Suite): void => {
 export const systemsInUse = (): { readonly words: readonly string[]; readonly platforms: readonly string[] } =>
   suite === 'own'
     ? { words: [], platforms: ['linux/amd64', 'linux/arm64'] }
-    : { words: X86, platforms: ['linux/amd64'] };
+    : { words: ONLY_X86, platforms: ['linux/amd64'] };
 
 /** The folder of the stand-in for nixpkgs. */
 export const standIn = (): Promise<string> =>
@@ -47,9 +48,6 @@ export const nixImage = async (name: string): Promise<string[]> => [
   ...['--file', join(IMAGES, 'nix.nix'), '--attr', name],
   ...['--argstr', 'packages', await standIn()].map((argument) => `--nix-arg=${argument}`),
 ];
-
-/** One platform is enough where platforms are not what is tested. */
-export const X86 = ['--system', 'x86_64-linux'];
 
 /** What `publish --json` says, with how the image's own tests went. */
 export interface Tried extends Published {

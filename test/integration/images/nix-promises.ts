@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { runCli } from '../../support/cli.ts';
 import { type Podman, preparePodman } from '../../support/podman.ts';
+import { ONLY_X86 } from '../../support/systems.ts';
 import { type TempDir, uniqueTempDir } from '../../support/tools.ts';
 import {
   type Container,
@@ -13,7 +14,6 @@ import {
   startContainer,
   systemsInUse,
   type Tried,
-  X86,
 } from './nix-kit.ts';
 import { startSecureServer } from './utility-kit.ts';
 
@@ -55,7 +55,15 @@ beforeAll(async () => {
     ['nixUser', 'user'],
     ['nixDaemon', 'daemon'],
   ] as const) {
-    await publishNix(podman, name, `${layout}:${tag}`, ...X86, '--reuse-from', `${layout}:root`, '--test-with=none');
+    await publishNix(
+      podman,
+      name,
+      `${layout}:${tag}`,
+      ...ONLY_X86,
+      '--reuse-from',
+      `${layout}:root`,
+      '--test-with=none',
+    );
   }
   root = await startContainer(podman, ...OFFLINE, await pull(podman, temp.path, 'nix:root'), ...HOLD);
   user = await startContainer(podman, ...OFFLINE, await pull(podman, temp.path, 'nix:user'), ...HOLD);
@@ -73,7 +81,14 @@ test('its own tests ran on each system before it was published', () => {
 });
 
 test('a second build is the same to the byte, the database of Nix included', { timeout: 300_000 }, async () => {
-  const again = await publishNix(podman, 'nix', `oci:${temp.path}/again:v1`, ...X86, '--no-reuse', '--test-with=none');
+  const again = await publishNix(
+    podman,
+    'nix',
+    `oci:${temp.path}/again:v1`,
+    ...ONLY_X86,
+    '--no-reuse',
+    '--test-with=none',
+  );
   const first = published.platforms.find(({ platform }) => platform === 'linux/amd64');
   expect(again.platforms[0]?.digest).toBe(first?.digest);
   expect(await root.script('nix path-info --all --json | grep -o \'"registrationTime":[0-9]*\' | sort -u')).toBe(

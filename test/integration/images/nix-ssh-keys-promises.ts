@@ -2,8 +2,9 @@ import { chmod, chown, mkdir, readdir, readFile, writeFile } from 'node:fs/promi
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Podman, preparePodman } from '../../support/podman.ts';
+import { ONLY_X86 } from '../../support/systems.ts';
 import { runProgram, type TempDir, uniqueTempDir } from '../../support/tools.ts';
-import { podmanSays, publishNix, pull, X86 } from './nix-kit.ts';
+import { podmanSays, publishNix, pull } from './nix-kit.ts';
 import {
   BUILDER_CAPABILITIES,
   type Builder,
@@ -23,7 +24,7 @@ let other: ClientKey;
 
 beforeAll(async () => {
   [podman, temp] = await Promise.all([preparePodman(), uniqueTempDir('nix-ssh-keys')]);
-  await publishNix(podman, 'nixSsh', `oci:${temp.path}/builder:v1`, ...X86, '--test-with=none');
+  await publishNix(podman, 'nixSsh', `oci:${temp.path}/builder:v1`, ...ONLY_X86, '--test-with=none');
   image = await pull(podman, temp.path, 'builder:v1');
   key = await makeKey(temp.path);
   other = await makeKey(await folder('other'));

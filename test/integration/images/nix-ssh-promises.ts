@@ -4,8 +4,9 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { nixVersionsUnderTest } from '../../support/nix.ts';
 import { type Podman, preparePodman } from '../../support/podman.ts';
+import { ONLY_X86 } from '../../support/systems.ts';
 import { type ProgramResult, runProgram, type TempDir, uniqueTempDir } from '../../support/tools.ts';
-import { podmanSays, publishNix, pull, systemsInUse, type Tried, X86 } from './nix-kit.ts';
+import { podmanSays, publishNix, pull, systemsInUse, type Tried } from './nix-kit.ts';
 import { type Builder, type BuilderOptions, type ClientKey, makeKey, startBuilder } from './nix-ssh-kit.ts';
 
 // The remote builder, made by Nix of Debian's packages, and this machine's versions of Nix as its clients.
@@ -176,7 +177,15 @@ test('a container in its place is the same host, with a warm store, after garbag
 test('a newer image says that the volume must be filled, and finds what was built once it is', {
   timeout: 300_000,
 }, async () => {
-  await publishNix(podman, 'nixSshNext', `${layout}:v2`, ...X86, '--reuse-from', `${layout}:v1`, '--test-with=none');
+  await publishNix(
+    podman,
+    'nixSshNext',
+    `${layout}:v2`,
+    ...ONLY_X86,
+    '--reuse-from',
+    `${layout}:v1`,
+    '--test-with=none',
+  );
   const next = await pull(podman, temp.path, 'builder:v2');
   const old = await start();
   const out = outputOf(await old.client('nix', [...IN_ITS_STORE, ...jobArguments(unique('kept'))]));

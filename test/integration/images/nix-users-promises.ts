@@ -2,8 +2,9 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Podman, preparePodman } from '../../support/podman.ts';
+import { ONLY_X86 } from '../../support/systems.ts';
 import { type TempDir, uniqueTempDir } from '../../support/tools.ts';
-import { podmanSays, publishNix, pull, startContainer, X86 } from './nix-kit.ts';
+import { podmanSays, publishNix, pull, startContainer } from './nix-kit.ts';
 
 // The image with Nix as different users, as the first process, and with a volume at /nix.
 
@@ -29,7 +30,7 @@ beforeAll(async () => {
   for (const name of NAMES) {
     const tag = name.toLowerCase();
     const reuse = name === 'nix' ? [] : ['--reuse-from', `${layout}:nix`];
-    await publishNix(podman, name, `${layout}:${tag}`, ...X86, ...reuse, '--test-with=none');
+    await publishNix(podman, name, `${layout}:${tag}`, ...ONLY_X86, ...reuse, '--test-with=none');
     images[name] = await pull(podman, temp.path, `nix:${tag}`);
   }
 }, 900_000);

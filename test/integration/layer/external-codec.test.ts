@@ -6,9 +6,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createExec } from '../../../src/host/exec.ts';
 import { externalCodec, type Program } from '../../../src/layer/external-codec.ts';
 import { CODECS } from '../../../src/oci/compression.ts';
+import { MIB } from '../../support/bytes.ts';
 import { type TempDir, uniqueTempDir } from '../../support/tools.ts';
-
-const MIB = 1024 * 1024;
 
 let temp: TempDir;
 beforeAll(async () => {

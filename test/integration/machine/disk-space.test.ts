@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { createExec } from '../../../src/host/exec.ts';
 import { freeBytes, makeRoom } from '../../../src/machine/disk-space.ts';
-import { recordingLog } from '../../support/nix.ts';
+import { memoryLog } from '../../support/memory-log.ts';
 import { uniqueTempDir } from '../../support/tools.ts';
 
 const GB = 1e9;
@@ -17,7 +17,7 @@ const disk = async () => {
     await writeFile(join(path(name), 'sdk'), 'x');
   }
   const free = async () => (4 - (await readdir(folder.path)).filter((name) => name !== 'link').length) * GB;
-  const log = recordingLog();
+  const log = memoryLog();
   const tools = { exec: createExec({ env: process.env, signal: new AbortController().signal }), log, free, asRoot: [] };
   const candidates = ['absent', 'android', 'dotnet', 'swift'].map(path);
   const make = (wanted: number, more = candidates) =>

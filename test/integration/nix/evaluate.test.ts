@@ -6,6 +6,7 @@ import type { Nix } from '../../../src/nix/nix.ts';
 import { CODECS } from '../../../src/oci/compression.ts';
 import { SYSTEMS } from '../../../src/oci/system.ts';
 import { nixVersionsNotRun, nixVersionsUnderTest, openNixUnderTest } from '../../support/nix.ts';
+import { X86 } from '../../support/systems.ts';
 import { uniqueTempDir } from '../../support/tools.ts';
 import { createNixFixture, evaluateDefinition, type NixFixture, systemsOf } from './fixture.ts';
 
@@ -14,8 +15,6 @@ for (const { suite, reason } of nixVersionsNotRun()) {
     expect(reason).not.toBe('');
   });
 }
-
-const X86 = 'x86_64-linux';
 
 const rootNames = (roots: readonly Root[]): readonly string[] =>
   roots

@@ -8,13 +8,9 @@ import { parseInstallable } from '../../../src/nix/installable.ts';
 import type { Nix } from '../../../src/nix/nix.ts';
 import { realise } from '../../../src/nix/realise.ts';
 import { SYSTEMS } from '../../../src/oci/system.ts';
-import {
-  nixVersionsNotRun,
-  nixVersionsUnderTest,
-  openNixUnderTest,
-  recordingLog,
-  TEST_NIX_CONFIG,
-} from '../../support/nix.ts';
+import { memoryLog } from '../../support/memory-log.ts';
+import { nixVersionsNotRun, nixVersionsUnderTest, openNixUnderTest, TEST_NIX_CONFIG } from '../../support/nix.ts';
+import { X86 } from '../../support/systems.ts';
 import { createNixFixture, evaluateDefinition, type NixFixture } from './fixture.ts';
 
 for (const { suite, reason } of nixVersionsNotRun()) {
@@ -22,8 +18,6 @@ for (const { suite, reason } of nixVersionsNotRun()) {
     expect(reason).not.toBe('');
   });
 }
-
-const X86 = 'x86_64-linux';
 
 const outPaths = ({ roots }: Definition): readonly string[] => roots.map(({ outPath }) => outPath);
 
@@ -189,7 +183,7 @@ describe.each(nixVersionsUnderTest())('the store with $label', (version) => {
       return root;
     };
 
-    const withSettings = (lines: readonly string[], log = recordingLog()) =>
+    const withSettings = (lines: readonly string[], log = memoryLog()) =>
       openNixUnderTest(version, { env: { NIX_CONFIG: `${TEST_NIX_CONFIG}${lines.join('\n')}\n` }, log });
 
     const signedUrl = () => `file://${cache}?secret-key=${join(fixture.dir, 'secret')}`;
@@ -209,7 +203,7 @@ describe.each(nixVersionsUnderTest())('the store with $label', (version) => {
     test('does not believe what nobody it trusts has signed, unless it is told to', async () => {
       const unsigned = join(fixture.dir, 'unsigned');
       const root = await onlyInCache(`file://${unsigned}`);
-      const log = recordingLog();
+      const log = memoryLog();
       const doubting = await withSettings(
         [`substituters = file://${unsigned}`, `trusted-public-keys = ${publicKey}`],
         log,
@@ -238,7 +232,7 @@ describe.each(nixVersionsUnderTest())('the store with $label', (version) => {
       for (const half of halves) await writeFile(join(half, 'nix-cache-info'), 'StoreDir: /nix/store\n');
       const broken = 'file:///dev/null/broken';
       const urls = [broken, ...halves.map((half) => `file://${half}`)].join(' ');
-      const log = recordingLog();
+      const log = memoryLog();
       const split = await withSettings([`substituters = ${urls}`, `trusted-public-keys = ${publicKey}`], log);
       expect(await readClosure(split, [root.outPath])).toMatchObject({ closure, missing: [] });
       expect(log.lines.join('\n')).toContain('substituter file:///dev/null/broken is skipped');

@@ -2,8 +2,6 @@ import { join } from 'node:path';
 import { debianPackages } from '../../fixtures/debian/generate.ts';
 import { ROOT } from '../../support/cli.ts';
 
-export const X86 = ['--system', 'x86_64-linux'];
-
 const FLAKES = join(ROOT, 'test/fixtures/flakes');
 
 /** Flags that give a fixture flake its inputs. */

@@ -1,13 +1,12 @@
-import { spawn } from 'node:child_process';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type RegistryEmulator, startEmulator } from '../../emulators/registry/emulator.ts';
-import { type Published, ROOT } from '../../support/cli.ts';
+import { type Published, startCli } from '../../support/cli.ts';
 import { TEST_NIX_CONFIG } from '../../support/nix.ts';
+import { ONLY_X86 } from '../../support/systems.ts';
 import { runProgram, type TempDir, uniqueTempDir } from '../../support/tools.ts';
 import { writeLargeArchive } from './archive.ts';
-import { X86 } from './kit.ts';
 
 let temp: TempDir;
 let registry: RegistryEmulator;
@@ -41,24 +40,26 @@ afterAll(async () => {
 /** Publishes, and looks at how much memory that takes at most, in bytes. */
 const publish = async (): Promise<{ readonly published: Published; readonly peak: number; readonly log: string }> => {
   const file = join(temp.path, 'default.nix');
-  const args = ['publish', '--file', file, '--attr', 'app', ...X86, '--to', `${registry.host}/large/app:v1`, '--json'];
-  const child = spawn(process.execPath, [join(ROOT, 'src/main.ts'), ...args], {
-    env: { ...process.env, NIX_CONFIG: TEST_NIX_CONFIG, XDG_STATE_HOME: temp.path, DOCKER_CONFIG: '/nonexistent' },
-  });
-  let [stdout, log, peak] = ['', '', 0];
-  child.stdout.on('data', (chunk) => {
-    stdout += chunk;
-  });
-  child.stderr.on('data', (chunk) => {
-    log += chunk;
-  });
+  const args = [
+    'publish',
+    '--file',
+    file,
+    '--attr',
+    'app',
+    ...ONLY_X86,
+    '--to',
+    `${registry.host}/large/app:v1`,
+    '--json',
+  ];
+  const run = startCli(args, { env: { XDG_STATE_HOME: temp.path } });
+  let peak = 0;
   const watch = setInterval(async () => {
-    const status = await readFile(`/proc/${child.pid}/status`, 'utf8').catch(() => '');
+    const status = await readFile(`/proc/${run.process.pid}/status`, 'utf8').catch(() => '');
     peak = Math.max(peak, Number(/VmHWM:\s+(\d+)/.exec(status)?.[1] ?? 0) * 1024);
   }, 50);
-  const code = await new Promise((resolve) => child.once('close', resolve));
+  const { exitCode, stdout, stderr: log } = await run.ended;
   clearInterval(watch);
-  expect(code, log).toBe(0);
+  expect(exitCode, log).toBe(0);
   storePath = /(\/nix\/store\/\S+-large\.tar)\.drv/.exec(log)?.[1] ?? storePath;
   return { published: JSON.parse(stdout) as Published, peak, log };
 };

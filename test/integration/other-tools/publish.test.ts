@@ -3,8 +3,9 @@ import { gunzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { cliData, type Published, runCli } from '../../support/cli.ts';
 import { type Lab, openLab } from '../../support/lab.ts';
-import { cranePath, runProgram } from '../../support/tools.ts';
-import { flakeImage, X86 } from './kit.ts';
+import { ONLY_X86 } from '../../support/systems.ts';
+import { expectValid } from '../../support/valid.ts';
+import { flakeImage } from './kit.ts';
 
 let lab: Lab;
 
@@ -14,7 +15,7 @@ beforeAll(async () => {
 
 afterAll(() => lab?.close());
 
-const publish = async (flake: string, to: string, more: readonly string[] = X86): Promise<Published> =>
+const publish = async (flake: string, to: string, more: readonly string[] = ONLY_X86): Promise<Published> =>
   cliData(['publish', ...(await flakeImage(flake)), ...more, '--to', `${lab.registry.host}/${to}`], {
     env: { XDG_STATE_HOME: lab.temp.path },
   });
@@ -68,13 +69,7 @@ describe.each([
   test('is published and runs', async () => {
     const { platforms } = await publish(flake, `run/${flake}:v1`);
     expect(platforms).toMatchObject([{ platform: 'linux/amd64', layers }]);
-    const { exitCode, stderr } = await runProgram(cranePath(), [
-      'validate',
-      '--insecure',
-      '--remote',
-      `${lab.registry.host}/run/${flake}:v1`,
-    ]);
-    expect(exitCode, stderr).toBe(0);
+    await expectValid(`${lab.registry.host}/run/${flake}:v1`);
     expect(await run(`run/${flake}:v1`)).toBe('x86_64');
     expect(
       await run(`run/${flake}:v1`, '--entrypoint=/bin/sh', '-c', 'read line < /etc/made-for; echo $FORMAT $line'),
@@ -107,7 +102,7 @@ test('an image for both systems is one index, and runs under emulation', async (
 });
 
 test('name and tag are those of the derivation, without its registry', async () => {
-  const args = ['publish', ...(await flakeImage('docker-archive-gzip')), ...X86];
+  const args = ['publish', ...(await flakeImage('docker-archive-gzip')), ...ONLY_X86];
   const { exitCode, stdout, stderr } = await runCli(args, {
     cwd: lab.temp.path,
     env: { XDG_STATE_HOME: lab.temp.path },
@@ -119,7 +114,7 @@ test('name and tag are those of the derivation, without its registry', async () 
 
 test('build hands an image over, and publish takes it', async () => {
   const out = `${lab.temp.path}/handover`;
-  await cliData(['build', ...(await flakeImage('stream')), ...X86, '--out', out], {
+  await cliData(['build', ...(await flakeImage('stream')), ...ONLY_X86, '--out', out], {
     env: { XDG_STATE_HOME: lab.temp.path },
   });
   const to = `${lab.registry.host}/handed/app:v1`;

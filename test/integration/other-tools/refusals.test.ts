@@ -3,9 +3,9 @@ import { join } from 'node:path';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { cliData, type Published, ROOT, runCli } from '../../support/cli.ts';
+import { ONLY_X86 } from '../../support/systems.ts';
 import { type TempDir, uniqueTempDir } from '../../support/tools.ts';
 import { configOf, digest, dockerArchive, type Member, manifestOf, tarBytes } from './archive.ts';
-import { X86 } from './kit.ts';
 
 let temp: TempDir;
 
@@ -254,7 +254,7 @@ afterAll(() => temp?.remove());
 
 const words = (name: string): string[] => ['publish', '--file', join(temp.path, 'images'), '--attr', name];
 
-const refusal = async (name: string, more: readonly string[] = X86): Promise<string> => {
+const refusal = async (name: string, more: readonly string[] = ONLY_X86): Promise<string> => {
   const to = join(temp.path, `out-${name}`);
   const { exitCode, stderr } = await runCli([...words(name), ...more, '--to', `oci:${to}:v1`]);
   expect(exitCode).toBe(1);
@@ -290,6 +290,6 @@ describe.concurrent('refused with what is wrong and where', () => {
 
 test.each(TAKEN)('taken: %s', async (what) => {
   const to = `oci:${join(temp.path, `out-${nameOf(what)}`)}:v1`;
-  const { platforms } = await cliData<Published>([...words(nameOf(what)), ...X86, '--to', to]);
+  const { platforms } = await cliData<Published>([...words(nameOf(what)), ...ONLY_X86, '--to', to]);
   expect(platforms).toMatchObject([{ platform: 'linux/amd64', layers: 1 }]);
 });

@@ -3,8 +3,9 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { ROOT, runCli } from '../../support/cli.ts';
 import { type Lab, openLab } from '../../support/lab.ts';
+import { ONLY_X86 } from '../../support/systems.ts';
 import { imagesIn, planOf, publishedIn } from '../plan/kit.ts';
-import { flakeInputs, X86 } from './kit.ts';
+import { flakeInputs } from './kit.ts';
 
 // Five images are built, published and run, beside other tests.
 vi.setConfig({ testTimeout: 180_000 });
@@ -23,7 +24,7 @@ test('a flake of images of every maker is planned, published as a whole, and eve
   const library = ['--override-input', 'library', `path:${ROOT}/nix`].map((argument) => `--nix-arg=${argument}`);
   const inputs = [...(await flakeInputs()), ...library];
   const flake = `path:${join(ROOT, 'test/fixtures/flakes/together')}`;
-  const plan = () => planOf([flake, ...inputs, '--systems', X86[1] ?? '', '--to', `${lab.registry.host}/{name}`]);
+  const plan = () => planOf([flake, ...inputs, '--systems', ONLY_X86[1] ?? '', '--to', `${lab.registry.host}/{name}`]);
   const first = await plan();
   expect(imagesIn(first)).toEqual([
     'layout archive x86_64-linux',

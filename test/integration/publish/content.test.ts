@@ -6,6 +6,7 @@ import { cliData, type Published, testImage } from '../../support/cli.ts';
 import { type Lab, openLab } from '../../support/lab.ts';
 import { TEST_NIX_CONFIG } from '../../support/nix.ts';
 import { describeTree, withRootfs } from '../../support/rootfs.ts';
+import { ONLY_X86 } from '../../support/systems.ts';
 import { runProgram } from '../../support/tools.ts';
 
 let lab: Lab;
@@ -31,11 +32,9 @@ const environmentOf = async (name: string): Promise<Record<string, string>> => {
   return Object.fromEntries((images[0]?.config.Env ?? []).map((entry) => entry.split(/=(.*)/s).slice(0, 2)));
 };
 
-const X86 = ['--system', 'x86_64-linux'];
-
 describe('what podman unpacks is what the store holds', () => {
   test('long and odd names, hard links, empty folders, executables and dangling links', async () => {
-    await publish(await testImage('awkward'), 'awkward', X86);
+    await publish(await testImage('awkward'), 'awkward', ONLY_X86);
     const { TREE = '' } = await environmentOf('awkward');
     const [expected, unpacked] = await withRootfs(podman, `${registry.host}/awkward`, async (root) => [
       await describeTree(TREE),
@@ -117,7 +116,7 @@ test('over a base, /tmp stays sticky, /root private, bin a link, and accounts ar
   await mkdir(folder);
   await writeBase(join(folder, 'base.tar'), await baseLayers(folder));
   const base = await pushBase(join(folder, 'base.tar'), `${registry.host}/os:v1`);
-  await publish(await testImage('overBase', { base, salt: 'one' }), 'over-base', X86);
+  await publish(await testImage('overBase', { base, salt: 'one' }), 'over-base', ONLY_X86);
   const look = `cd /; stat -c '%a %u:%g %n' tmp root usr/bin bin srv etc/shadow; /bin/tool; id app; id postgres; cat /tmp/x
     cat /etc/group; ls srv; ls -d opt || true`;
   const { stdout, stderr } = await podman.run([
@@ -151,7 +150,7 @@ test('over a base, /tmp stays sticky, /root private, bin a link, and accounts ar
 test('a base in the store, as an archive of plain tars, is compressed and takes its place below', async () => {
   const archive = join(temp.path, 'base.tar');
   const layout = join(temp.path, 'base');
-  await cliData(['publish', ...(await testImage('python')), ...X86, '--to', `oci:${layout}:v1`]);
+  await cliData(['publish', ...(await testImage('python')), ...ONLY_X86, '--to', `oci:${layout}:v1`]);
   // Two steps, for skopeo unpacks layers only into folders and archives of docker's.
   const copied = await runProgram('skopeo', [
     'copy',
@@ -161,7 +160,7 @@ test('a base in the store, as an archive of plain tars, is compressed and takes 
   ]);
   expect(copied.exitCode, copied.stderr).toBe(0);
   const added = await runProgram('nix-store', ['--add', archive], { env: { NIX_CONFIG: TEST_NIX_CONFIG } });
-  await publish(await testImage('onBase', { base: added.stdout.trim() }), 'on-archive', X86);
+  await publish(await testImage('onBase', { base: added.stdout.trim() }), 'on-archive', ONLY_X86);
   const { images } = await cliData<{ images: { layers: { mediaType: string }[] }[] }>([
     'inspect',
     `${registry.host}/on-archive`,
@@ -181,7 +180,7 @@ test('a base in the store, as an archive of plain tars, is compressed and takes 
 });
 
 test('the Nix database in an image names its paths, hashes and references', async () => {
-  await publish(await testImage('withDatabase'), 'database', X86);
+  await publish(await testImage('withDatabase'), 'database', ONLY_X86);
   const { images } = await cliData<{ images: { layers: { storePaths: string[] }[] }[] }>([
     'inspect',
     `${registry.host}/database`,

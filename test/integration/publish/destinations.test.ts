@@ -3,7 +3,8 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { type RegistryEmulator, startEmulator } from '../../emulators/registry/emulator.ts';
 import type { FaultKind } from '../../emulators/registry/faults.ts';
 import { type TempDir, uniqueTempDir } from '../../support/tools.ts';
-import { committedBlobs, expectClear, expectValid, movedTags, type PublishJob, publish, tryPublish } from './kit.ts';
+import { expectValid } from '../../support/valid.ts';
+import { committedBlobs, expectClear, movedTags, type PublishJob, publish, tryPublish } from './kit.ts';
 
 let temp: TempDir;
 let healthy: RegistryEmulator;

@@ -6,7 +6,8 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type RegistryEmulator, startEmulator } from '../../emulators/registry/emulator.ts';
 import { runProgram, type TempDir, uniqueTempDir } from '../../support/tools.ts';
-import { expectValid, publish } from './kit.ts';
+import { expectValid } from '../../support/valid.ts';
+import { publish } from './kit.ts';
 
 let temp: TempDir;
 let registry: RegistryEmulator;

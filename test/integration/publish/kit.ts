@@ -1,11 +1,8 @@
-import { createHash } from 'node:crypto';
 import { expect } from 'vitest';
 import type { RegistryEmulator } from '../../emulators/registry/emulator.ts';
 import { cliData, type Published, runCli, testImage } from '../../support/cli.ts';
-import { cranePath, type ProgramResult, runProgram } from '../../support/tools.ts';
-
-/** One platform is enough where platforms are not what is tested. */
-export const X86 = ['--system', 'x86_64-linux'];
+import { ONLY_X86 } from '../../support/systems.ts';
+import type { ProgramResult } from '../../support/tools.ts';
 
 export const MANIFEST_TYPE = 'application/vnd.oci.image.manifest.v1+json';
 export const INDEX_TYPE = 'application/vnd.oci.image.index.v1+json';
@@ -24,7 +21,7 @@ export interface PublishJob {
 const words = async ({ image, settings, to, more = [] }: PublishJob): Promise<string[]> => [
   'publish',
   ...(await testImage(image, settings)),
-  ...X86,
+  ...ONLY_X86,
   ...to.flatMap((destination) => ['--to', destination]),
   ...more,
 ];
@@ -52,19 +49,6 @@ export const movedTags = ({ requests }: RegistryEmulator): string[] =>
     return method === 'PUT' && reference !== undefined ? [`${repository}:${reference}`] : [];
   });
 
-/** Fails unless crane finds every manifest, blob, size and digest of an image right. */
-export async function expectValid(reference: string, ...more: readonly string[]): Promise<void> {
-  const { exitCode, stdout, stderr } = await runProgram(cranePath(), [
-    'validate',
-    '--insecure',
-    ...more,
-    '--remote',
-    reference,
-  ]);
-  expect(stdout, stderr).toMatch(/PASS/);
-  expect(exitCode).toBe(0);
-}
-
 /** The error that a person can do something about: what, where, and what to do; no stack, no bug. */
 export function expectClear({ exitCode, stderr }: ProgramResult, ...says: readonly (string | RegExp)[]): void {
   for (const part of says) expect(stderr).toMatch(part);
@@ -72,5 +56,3 @@ export function expectClear({ exitCode, stderr }: ProgramResult, ...says: readon
   expect(stderr).not.toMatch(/bug:|^ {4}at /m);
   expect(exitCode).toBe(1);
 }
-
-export const sha256 = (bytes: Uint8Array): string => `sha256:${createHash('sha256').update(bytes).digest('hex')}`;

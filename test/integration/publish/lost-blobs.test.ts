@@ -3,16 +3,8 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { type RegistryEmulator, startEmulator } from '../../emulators/registry/emulator.ts';
 import { cliData } from '../../support/cli.ts';
 import { type TempDir, uniqueTempDir } from '../../support/tools.ts';
-import {
-  committedBlobs,
-  expectClear,
-  expectValid,
-  MANIFEST_TYPE,
-  movedTags,
-  type PublishJob,
-  publish,
-  tryPublish,
-} from './kit.ts';
+import { expectValid } from '../../support/valid.ts';
+import { committedBlobs, expectClear, MANIFEST_TYPE, movedTags, type PublishJob, publish, tryPublish } from './kit.ts';
 
 let temp: TempDir;
 let registry: RegistryEmulator;

@@ -1,8 +1,10 @@
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type RegistryEmulator, startEmulator } from '../../emulators/registry/emulator.ts';
+import { sha256 } from '../../support/bytes.ts';
 import { type TempDir, uniqueTempDir } from '../../support/tools.ts';
-import { expectValid, INDEX_TYPE, MANIFEST_TYPE, publish, sha256 } from './kit.ts';
+import { expectValid } from '../../support/valid.ts';
+import { INDEX_TYPE, MANIFEST_TYPE, publish } from './kit.ts';
 
 const DOCKER_MANIFEST = 'application/vnd.docker.distribution.manifest.v2+json';
 const DOCKER_INDEX = 'application/vnd.docker.distribution.manifest.list.v2+json';

@@ -2,10 +2,11 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type RegistryEmulator, startEmulator } from '../../emulators/registry/emulator.ts';
 import { baseLayers, storeBase, writeBase } from '../../support/base.ts';
+import { sha256 } from '../../support/bytes.ts';
 import type { Published } from '../../support/cli.ts';
 import { TEST_NIX_CONFIG } from '../../support/nix.ts';
 import { runProgram, type TempDir, uniqueTempDir } from '../../support/tools.ts';
-import { committedBlobs, INDEX_TYPE, MANIFEST_TYPE, publish, sha256 } from './kit.ts';
+import { committedBlobs, INDEX_TYPE, MANIFEST_TYPE, publish } from './kit.ts';
 
 let temp: TempDir;
 let registry: RegistryEmulator;

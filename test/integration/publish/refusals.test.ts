@@ -1,11 +1,9 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type RegistryEmulator, startEmulator } from '../../emulators/registry/emulator.ts';
-import { cliData, ROOT, runCli, testImage } from '../../support/cli.ts';
-import { TEST_NIX_CONFIG } from '../../support/nix.ts';
+import { cliData, runCli, startCli, testImage } from '../../support/cli.ts';
+import { ONLY_X86 } from '../../support/systems.ts';
 import { runProgram, type TempDir, uniqueTempDir } from '../../support/tools.ts';
 
 let temp: TempDir;
@@ -20,8 +18,6 @@ afterAll(async () => {
   await emulator?.stop();
   await temp?.remove();
 });
-
-const X86 = ['--system', 'x86_64-linux'];
 
 interface Refusal {
   readonly name: string;
@@ -40,14 +36,14 @@ describe('publish refuses, and writes nothing', () => {
     {
       name: 'a build that fails',
       image: 'broken',
-      args: X86,
+      args: ONLY_X86,
       says: ['broken.drv', 'the compiler is on fire'],
       exit: 1,
     },
     {
       name: 'a system that cannot be built here',
       image: 'foreign',
-      args: X86,
+      args: ONLY_X86,
       says: ['riscv64-linux', /binfmt|remote builder|matrix/],
       exit: 1,
     },
@@ -61,7 +57,7 @@ describe('publish refuses, and writes nothing', () => {
     {
       name: 'two packages with the same file',
       image: 'collision',
-      args: X86,
+      args: ONLY_X86,
       says: ['/bin/sh', 'busybox', 'collision'],
       exit: 1,
     },
@@ -76,7 +72,7 @@ describe('publish refuses, and writes nothing', () => {
       name: 'a base that is not there',
       image: 'onBase',
       settings: { base: `BASE@sha256:${'0'.repeat(64)}` },
-      args: X86,
+      args: ONLY_X86,
       says: ['fromImage', 'no such image'],
       exit: 1,
     },
@@ -168,7 +164,7 @@ describe('a registry that refuses', () => {
       const { exitCode, stderr } = await runCli([
         'publish',
         ...(await testImage('small')),
-        ...X86,
+        ...ONLY_X86,
         '--to',
         `${registry.host}/lab/app:v1`,
       ]);
@@ -186,7 +182,7 @@ describe('a registry that refuses', () => {
       await mkdir(docker, { recursive: true });
       const auth = Buffer.from('bob:wrong-secret').toString('base64');
       await writeFile(join(docker, 'config.json'), JSON.stringify({ auths: { [registry.host]: { auth } } }));
-      const publish = ['publish', ...(await testImage('small')), ...X86, '--to', `${registry.host}/lab/app:v1`];
+      const publish = ['publish', ...(await testImage('small')), ...ONLY_X86, '--to', `${registry.host}/lab/app:v1`];
       const { exitCode, stdout, stderr } = await runCli([...publish, '--verbose'], { env: { DOCKER_CONFIG: docker } });
       expect(stderr).toMatch(/401/);
       expect(stderr).toMatch(/config\.json/);
@@ -206,7 +202,7 @@ test.runIf(process.getuid?.() === 0)('a disk that fills up: says where, and leav
   expect((await runProgram('mount', ['-t', 'tmpfs', '-o', 'size=2m', 'tmpfs', disk])).exitCode).toBe(0);
   try {
     for (const to of [`oci:${disk}/layout:v1`, `oci-archive:${disk}/image.tar:v1`]) {
-      const { exitCode, stderr } = await runCli(['publish', ...(await testImage('python')), ...X86, '--to', to]);
+      const { exitCode, stderr } = await runCli(['publish', ...(await testImage('python')), ...ONLY_X86, '--to', to]);
       expect(stderr).toMatch(/no space|full/i);
       expect(stderr).toContain(disk);
       expect(exitCode).toBe(1);
@@ -225,24 +221,16 @@ test('Ctrl-C in the middle of a push: exit 130, no tag, nothing left behind', as
     registry.inject({ kind: 'slow', method: 'PUT', path: /blobs\/uploads/, milliseconds: 60_000, times: 1000 });
     const folder = join(temp.path, 'tmp');
     await mkdir(folder);
-    const args = ['publish', ...(await testImage('python')), ...X86, '--to', `${registry.host}/lab/app:v1`];
-    const env = { ...process.env, NIX_CONFIG: TEST_NIX_CONFIG, TMPDIR: folder, NO_COLOR: '1' };
-    const child = spawn(process.execPath, [join(ROOT, 'src/main.ts'), ...args], {
-      env,
-      stdio: ['ignore', 'ignore', 'pipe'],
-    });
-    let stderr = '';
-    child.stderr.on('data', (text) => {
-      stderr += text;
-    });
+    const args = ['publish', ...(await testImage('python')), ...ONLY_X86, '--to', `${registry.host}/lab/app:v1`];
+    const run = startCli(args, { env: { TMPDIR: folder } });
     while (!registry.requests.some(({ method }) => method === 'PUT')) {
-      expect(child.exitCode, stderr).toBeNull();
+      expect(run.process.exitCode, run.stderr()).toBeNull();
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
     const started = Date.now();
-    child.kill('SIGINT');
-    const [code] = await once(child, 'exit');
-    expect(code, stderr).toBe(130);
+    run.process.kill('SIGINT');
+    const { exitCode, stderr } = await run.ended;
+    expect(exitCode, stderr).toBe(130);
     expect(Date.now() - started).toBeLessThan(20_000);
     expect(stderr).not.toContain('bug:');
     expect(registry.requests.some(({ method, path }) => method === 'PUT' && path.includes('/manifests/'))).toBe(false);
@@ -256,7 +244,7 @@ test('a publish that was cut short is completed by the next one, with what is th
   const registry = await startEmulator();
   try {
     registry.inject({ kind: 'status', method: 'PUT', path: /manifests/, status: 400, body: '{}', times: 1 });
-    const args = ['publish', ...(await testImage('small')), ...X86, '--to', `${registry.host}/lab/app:v1`];
+    const args = ['publish', ...(await testImage('small')), ...ONLY_X86, '--to', `${registry.host}/lab/app:v1`];
     expect((await runCli(args)).exitCode).toBe(1);
     const { destinations } = await cliData<{ destinations: { bytesSent: number }[] }>(args);
     expect(destinations[0]?.bytesSent).toBe(0);

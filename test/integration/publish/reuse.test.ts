@@ -1,11 +1,11 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { type RegistryEmulator, startEmulator } from '../../emulators/registry/emulator.ts';
-import { cliData, type Published, ROOT, runCli, testImage } from '../../support/cli.ts';
+import { cliData, type Published, runCli, startCli, testImage } from '../../support/cli.ts';
 import { TEST_NIX_CONFIG } from '../../support/nix.ts';
-import { cranePath, runProgram, type TempDir, uniqueTempDir } from '../../support/tools.ts';
+import { ONLY_X86 } from '../../support/systems.ts';
+import { runProgram, type TempDir, uniqueTempDir } from '../../support/tools.ts';
+import { expectValid } from '../../support/valid.ts';
 
 let temp: TempDir;
 let registry: RegistryEmulator;
@@ -22,8 +22,6 @@ beforeEach(async () => {
   registry = await startEmulator();
   return () => registry.stop();
 });
-
-const X86 = ['--system', 'x86_64-linux'];
 
 interface Inspected {
   readonly images: readonly {
@@ -81,14 +79,14 @@ describe('a publish of what is there already', () => {
   });
 
   test('cold, reused and made again have equal layers', async () => {
-    const cold = await publish('python', 'equal/app:v1', X86);
+    const cold = await publish('python', 'equal/app:v1', ONLY_X86);
     for (const [tag, flags] of [
       ['reused', []],
       ['again', ['--no-reuse']],
       ['recompressed', ['--recompress']],
     ] as const) {
       const other = await publish('python', `equal/${tag}:v1`, [
-        ...X86,
+        ...ONLY_X86,
         ...flags,
         '--reuse-from',
         `${registry.host}/equal/app:v1`,
@@ -98,10 +96,10 @@ describe('a publish of what is there already', () => {
   });
 
   test('takes layers over from another repository that is named, by mount', async () => {
-    await publish('python', 'from/app:v1', X86);
+    await publish('python', 'from/app:v1', ONLY_X86);
     const before = registry.requests.length;
     const { destinations } = await publish('python', 'other/app:v1', [
-      ...X86,
+      ...ONLY_X86,
       '--reuse-from',
       `${registry.host}/from/app:v1`,
     ]);
@@ -113,9 +111,9 @@ describe('a publish of what is there already', () => {
 });
 
 test('an image that shares paths moves only the layers that differ', async () => {
-  await publish('python', 'leaf/app:v1', X86);
+  await publish('python', 'leaf/app:v1', ONLY_X86);
   const before = await layersOf('leaf/app:v1');
-  const { destinations } = await publish('pythonAndMore', 'leaf/app:v1', X86);
+  const { destinations } = await publish('pythonAndMore', 'leaf/app:v1', ONLY_X86);
   const after = await layersOf('leaf/app:v1');
   const old = new Set(before.map(({ digest }) => digest));
   const moved = after.filter(({ digest }) => !old.has(digest));
@@ -124,18 +122,10 @@ test('an image that shares paths moves only the layers that differ', async () =>
 });
 
 describe('what is under the tag is not to be trusted blindly', () => {
-  const repaired = async (): Promise<void> => {
-    const { stdout, stderr } = await runProgram(cranePath(), [
-      'validate',
-      '--insecure',
-      '--remote',
-      `${registry.host}/forged/app:v1`,
-    ]);
-    expect(stdout, stderr).toMatch(/PASS/);
-  };
+  const repaired = (): Promise<void> => expectValid(`${registry.host}/forged/app:v1`);
 
   beforeEach(async () => {
-    await publish('python', 'forged/app:v1', X86);
+    await publish('python', 'forged/app:v1', ONLY_X86);
   });
 
   test.each<[string, (layer: ForgedLayer) => void]>([
@@ -173,14 +163,14 @@ describe('what is under the tag is not to be trusted blindly', () => {
     await forge('forged/app', 'v1', ({ layers }) => {
       for (const layer of layers) spoil(layer);
     });
-    await publish('python', 'forged/app:v1', X86);
+    await publish('python', 'forged/app:v1', ONLY_X86);
     await repaired();
   });
 
   test('a blob that is gone behind a live manifest is sent again', async () => {
     const largest = [...(await layersOf('forged/app:v1'))].sort((a, b) => b.size - a.size)[0]?.digest ?? '';
     registry.store.removeBlob('forged/app', largest);
-    await publish('python', 'forged/app:v1', [...X86, '--verify']);
+    await publish('python', 'forged/app:v1', [...ONLY_X86, '--verify']);
     await repaired();
   });
 
@@ -195,7 +185,7 @@ describe('what is under the tag is not to be trusted blindly', () => {
     const args = [
       'publish',
       ...(await testImage('python')),
-      ...X86,
+      ...ONLY_X86,
       '--to',
       `${registry.host}/forged/app:v1`,
       '--recompress',
@@ -208,30 +198,23 @@ describe('what is under the tag is not to be trusted blindly', () => {
 });
 
 test('killed at ten places, it ends right and sends no committed blob twice', { timeout: 300_000 }, async () => {
-  const args = ['publish', ...(await testImage('python')), ...X86, '--to', `${registry.host}/killed/app:v1`];
-  const env = { ...process.env, NIX_CONFIG: TEST_NIX_CONFIG, XDG_STATE_HOME: join(temp.path, 'killed'), NO_COLOR: '1' };
+  const args = ['publish', ...(await testImage('python')), ...ONLY_X86, '--to', `${registry.host}/killed/app:v1`];
+  const env = { XDG_STATE_HOME: join(temp.path, 'killed') };
   for (let round = 1; round <= 10; round += 1) {
     const target = blobPuts(registry.requests) + 1;
-    const child = spawn(process.execPath, [join(ROOT, 'src/main.ts'), ...args], { env, stdio: 'ignore' });
-    const ended = once(child, 'exit');
-    while (child.exitCode === null && blobPuts(registry.requests) < target)
+    const run = startCli(args, { env });
+    while (run.process.exitCode === null && blobPuts(registry.requests) < target)
       await new Promise((resolve) => setTimeout(resolve, 2));
-    child.kill('SIGKILL');
-    await ended;
+    run.process.kill('SIGKILL');
+    await run.ended;
   }
-  const { exitCode, stderr } = await runCli(args, { env: { XDG_STATE_HOME: join(temp.path, 'killed') } });
+  const { exitCode, stderr } = await runCli(args, { env });
   expect(exitCode, stderr).toBe(0);
   const committed = registry.requests
     .filter(({ method, path, status }) => method === 'PUT' && path.includes('/blobs/') && status === 201)
     .map(({ query }) => new URLSearchParams(query).get('digest'));
   expect(new Set(committed).size).toBe(committed.length);
-  const { stdout } = await runProgram(cranePath(), [
-    'validate',
-    '--insecure',
-    '--remote',
-    `${registry.host}/killed/app:v1`,
-  ]);
-  expect(stdout).toMatch(/PASS/);
+  await expectValid(`${registry.host}/killed/app:v1`);
 });
 
 test('from a binary cache, with nothing on this machine: what the registry has is not fetched', async () => {
@@ -251,7 +234,7 @@ test('from a binary cache, with nothing on this machine: what the registry has i
   /** Builds a revision, puts it into the cache and takes it off this machine; returns its paths. */
   const intoCache = async (rev: string): Promise<string[]> => {
     const layout = join(temp.path, `chain-${rev}`);
-    await cliData(['publish', ...(await image(rev)), ...X86, '--to', `oci:${layout}:v1`]);
+    await cliData(['publish', ...(await image(rev)), ...ONLY_X86, '--to', `oci:${layout}:v1`]);
     const { images } = await cliData<{ images: { layers: { storePaths: string[] }[] }[] }>([
       'inspect',
       `oci:${layout}`,
@@ -270,7 +253,7 @@ test('from a binary cache, with nothing on this machine: what the registry has i
 
   const fetchedBy = async (rev: string, paths: readonly string[]): Promise<string[]> => {
     const published = await cliData<Published>(
-      ['publish', ...(await image(rev)), ...X86, '--to', `${registry.host}/cached/app:v1`],
+      ['publish', ...(await image(rev)), ...ONLY_X86, '--to', `${registry.host}/cached/app:v1`],
       { env },
     );
     expect(published.digest).toMatch(/^sha256:/);
@@ -283,6 +266,5 @@ test('from a binary cache, with nothing on this machine: what the registry has i
   expect(await fetchedBy('1', first)).toEqual([]);
   const second = await intoCache('2');
   expect(await fetchedBy('2', second)).toEqual([]);
-  const valid = await runProgram(cranePath(), ['validate', '--insecure', '--remote', `${registry.host}/cached/app:v1`]);
-  expect(valid.stdout, valid.stderr).toMatch(/PASS/);
+  await expectValid(`${registry.host}/cached/app:v1`);
 });

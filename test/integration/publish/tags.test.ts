@@ -4,9 +4,10 @@ import { digestOf } from '../../../src/oci/digest.ts';
 import { lookAtTags, moveTags } from '../../../src/publish/move-tags.ts';
 import { readTagsOnce } from '../../../src/storage/read-tag.ts';
 import { type EmulatorOptions, startEmulator } from '../../emulators/registry/emulator.ts';
+import { memoryLog } from '../../support/memory-log.ts';
 import { type TempDir, uniqueTempDir } from '../../support/tools.ts';
 import { start } from '../storage/client.ts';
-import { indexOf, memoryLog, putImage } from '../storage/kit.ts';
+import { indexOf, putImage } from '../storage/kit.ts';
 import { expectClear, movedTags, type PublishJob, publish, tryPublish } from './kit.ts';
 
 let temp: TempDir;

@@ -5,10 +5,12 @@ import { gunzipSync, gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { PLAN_VERSION, type Plan, type PlannedJob } from '../../../src/plan/plan.ts';
 import { type RegistryEmulator, startEmulator } from '../../emulators/registry/emulator.ts';
+import { sha256 } from '../../support/bytes.ts';
 import { ROOT, runCli } from '../../support/cli.ts';
+import { ONLY_X86 } from '../../support/systems.ts';
 import { type ProgramResult, type TempDir, uniqueTempDir } from '../../support/tools.ts';
 import { configOf, tarBytes } from '../other-tools/archive.ts';
-import { committedBlobs, expectClear, MANIFEST_TYPE, movedTags, sha256, X86 } from './kit.ts';
+import { committedBlobs, expectClear, MANIFEST_TYPE, movedTags } from './kit.ts';
 
 const GZIP = 'application/vnd.oci.image.layer.v1.tar+gzip';
 const KEY = 'io.nix-images.layer.key';
@@ -38,7 +40,7 @@ const run = (to: readonly string[], settings: Readonly<Record<string, string>> =
   runCli(
     [
       'publish',
-      ...['--file', join(ROOT, 'test/fixtures/trust'), '--attr', 'app', ...X86],
+      ...['--file', join(ROOT, 'test/fixtures/trust'), '--attr', 'app', ...ONLY_X86],
       ...Object.entries({ seed, ...settings }).flatMap(([name, value]) =>
         ['--argstr', name, value].map((word) => `--nix-arg=${word}`),
       ),

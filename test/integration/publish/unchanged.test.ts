@@ -5,7 +5,8 @@ import { type RegistryEmulator, startEmulator } from '../../emulators/registry/e
 import { cliData } from '../../support/cli.ts';
 import { TEST_NIX_CONFIG } from '../../support/nix.ts';
 import { runProgram, type TempDir, uniqueTempDir } from '../../support/tools.ts';
-import { expectClear, expectValid, type PublishJob, publish, tryPublish } from './kit.ts';
+import { expectValid } from '../../support/valid.ts';
+import { expectClear, type PublishJob, publish, tryPublish } from './kit.ts';
 
 let temp: TempDir;
 let registry: RegistryEmulator;

@@ -1,11 +1,10 @@
 import { mkdir, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { MIB } from '../../support/bytes.ts';
 import { runProgram } from '../../support/tools.ts';
 import { LARGE, open, read, skopeo, useFolder } from './bench.ts';
 import { blobOf, collect, noise, putImage, putIndex, tarFile, writeBlob } from './kit.ts';
-
-const MIB = 1024 * 1024;
 
 const at = useFolder();
 

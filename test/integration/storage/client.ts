@@ -4,7 +4,6 @@ import { openRegistryRepository, type RegistryRepository } from '../../../src/st
 import { type EmulatorOptions, type RegistryEmulator, startEmulator } from '../../emulators/registry/emulator.ts';
 import { testDeps } from './kit.ts';
 
-export const MIB = 1024 * 1024;
 export const UPLOAD = /\/blobs\/uploads\//;
 
 /** An emulated registry for one test, and repositories in it. */

@@ -3,7 +3,8 @@ import { digestOf } from '../../../src/oci/digest.ts';
 import { MEDIA_TYPE } from '../../../src/oci/media-type.ts';
 import { isMissingBlob, statusOf } from '../../../src/storage/registry/failure.ts';
 import { startEmulator } from '../../emulators/registry/emulator.ts';
-import { MIB, start } from './client.ts';
+import { MIB } from '../../support/bytes.ts';
+import { start } from './client.ts';
 import { blobOf, collect, noise, putImage, putIndex } from './kit.ts';
 
 describe('reading blobs', () => {

@@ -1,6 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { tmpdir } from 'node:os';
-import type { Log } from '../../../src/core/log.ts';
 import type { Descriptor } from '../../../src/oci/descriptor.ts';
 import { digestOf } from '../../../src/oci/digest.ts';
 import { MEDIA_TYPE } from '../../../src/oci/media-type.ts';
@@ -10,27 +9,7 @@ import type { RepositoryDeps } from '../../../src/storage/open.ts';
 import { anonymousKeychain } from '../../../src/storage/registry/auth/credential.ts';
 import { Hosts } from '../../../src/storage/registry/hosts.ts';
 import { sendBlob } from '../../../src/storage/send-blob.ts';
-
-export interface MemoryLog extends Log {
-  readonly lines: string[];
-  readonly masked: string[];
-}
-
-export const memoryLog = (): MemoryLog => {
-  const lines: string[] = [];
-  const masked: string[] = [];
-  const keep = (text: string): void => void lines.push(text);
-  return {
-    lines,
-    masked,
-    debug: keep,
-    info: keep,
-    warn: keep,
-    group: (_heading, work) => work(),
-    progress: () => ({ update: () => undefined, end: () => undefined }),
-    mask: (value) => void masked.push(value),
-  };
-};
+import { type MemoryLog, memoryLog } from '../../support/memory-log.ts';
 
 export interface TestDeps extends RepositoryDeps {
   readonly log: MemoryLog;

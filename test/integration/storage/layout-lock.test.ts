@@ -10,8 +10,8 @@ import { MEDIA_TYPE } from '../../../src/oci/media-type.ts';
 import { LOCK_FILE, withLayoutLock } from '../../../src/storage/layout/layout-lock.ts';
 import { LayoutRepository } from '../../../src/storage/layout/layout-repository.ts';
 import { ROOT } from '../../support/cli.ts';
+import { memoryLog } from '../../support/memory-log.ts';
 import { useFolder } from './bench.ts';
-import { memoryLog } from './kit.ts';
 
 const at = useFolder();
 

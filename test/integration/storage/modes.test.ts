@@ -5,7 +5,8 @@ import { digestOf } from '../../../src/oci/digest.ts';
 import { copyManifestTree } from '../../../src/storage/copy.ts';
 import type { Credential } from '../../../src/storage/registry/auth/credential.ts';
 import type { EmulatorOptions } from '../../emulators/registry/emulator.ts';
-import { MIB, start, UPLOAD } from './client.ts';
+import { MIB } from '../../support/bytes.ts';
+import { start, UPLOAD } from './client.ts';
 import { indexOf, noise, putImage, writeBlob } from './kit.ts';
 
 // Above what is held back, and below what would make these tests slow.

@@ -10,9 +10,9 @@ import type { Digest } from '../../../src/oci/digest.ts';
 import type { System } from '../../../src/oci/system.ts';
 import { openArchive } from '../../../src/storage/archive/archive-source.ts';
 import { openImageFile } from '../../../src/storage/open.ts';
+import { memoryLog } from '../../support/memory-log.ts';
 import { digest, type Member, tarBytes } from '../other-tools/archive.ts';
 import { useFolder } from './bench.ts';
-import { memoryLog } from './kit.ts';
 
 const at = useFolder();
 

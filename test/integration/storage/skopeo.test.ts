@@ -4,11 +4,10 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { copyManifestTree } from '../../../src/storage/copy.ts';
 import { parseLocation } from '../../../src/storage/location.ts';
 import { openRepository } from '../../../src/storage/open.ts';
+import { MIB } from '../../support/bytes.ts';
 import { type RunningRegistry, startRegistry } from '../../support/registry.ts';
 import { LARGE, open, read, readAll, skopeo, useFolder } from './bench.ts';
 import { collect, putImage, putIndex, randomName, testDeps } from './kit.ts';
-
-const MIB = 1024 * 1024;
 
 const at = useFolder();
 

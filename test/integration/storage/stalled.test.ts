@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { RepositoryDeps } from '../../../src/storage/open.ts';
-import { MIB, start, UPLOAD } from './client.ts';
+import { MIB } from '../../support/bytes.ts';
+import { start, UPLOAD } from './client.ts';
 import { blobOf, writeBlob } from './kit.ts';
 
 /** Patience of a fraction of a second, so that its end can be waited for. */

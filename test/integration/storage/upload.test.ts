@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { digestOf } from '../../../src/oci/digest.ts';
-import { MIB, methods, start, UPLOAD } from './client.ts';
+import { MIB } from '../../support/bytes.ts';
+import { methods, start, UPLOAD } from './client.ts';
 import { blobOf, noise, writeBlob } from './kit.ts';
 
 describe('small blobs', () => {

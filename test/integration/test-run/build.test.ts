@@ -1,13 +1,11 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { ROOT } from '../../support/cli.ts';
-import { TEST_NIX_CONFIG } from '../../support/nix.ts';
+import { startCli } from '../../support/cli.ts';
 import { type Podman, preparePodman } from '../../support/podman.ts';
+import { ONLY_X86 } from '../../support/systems.ts';
 import { type ProgramResult, runProgram, type TempDir, uniqueTempDir } from '../../support/tools.ts';
-import { expectNothingLeft, failureOf, PASSING, runJob, testedImage, X86 } from './kit.ts';
+import { expectNothingLeft, failureOf, PASSING, runJob, testedImage } from './kit.ts';
 
 // Tests that a definition declares, run by a real podman in the build job.
 
@@ -249,20 +247,13 @@ test('Ctrl-C in a test: exit 130, its container and image are gone, nothing is h
   const image = await testedImage({
     hangs: { command: ['trap "" TERM INT; while :; do sleep 1; done'], timeout: 600 },
   });
-  const child = spawn(process.execPath, [join(ROOT, 'src/main.ts'), 'build', ...image, ...X86, '--out', out], {
-    env: { ...process.env, NIX_CONFIG: TEST_NIX_CONFIG, NO_COLOR: '1', ...podman.env },
-    stdio: ['ignore', 'ignore', 'pipe'],
-  });
-  let stderr = '';
-  child.stderr.on('data', (text) => {
-    stderr += text;
-  });
+  const run = startCli(['build', ...image, ...ONLY_X86, '--out', out], { env: podman.env });
   const running = async (): Promise<string> =>
     (await podman.run(['ps', '--filter=name=nix-images-test-', '--format={{.Names}}'])).stdout;
-  while ((await running()) === '') expect(child.exitCode, stderr).toBeNull();
-  child.kill('SIGINT');
-  const [code] = await once(child, 'exit');
-  expect(code, stderr).toBe(130);
+  while ((await running()) === '') expect(run.process.exitCode, run.stderr()).toBeNull();
+  run.process.kill('SIGINT');
+  const { exitCode, stderr } = await run.ended;
+  expect(exitCode, stderr).toBe(130);
   expect(stderr).not.toContain('bug:');
   expect(await handedOver(out)).toBe(false);
 });

@@ -3,8 +3,6 @@ import { runCli, testImage } from '../../support/cli.ts';
 import type { Podman } from '../../support/podman.ts';
 import type { ProgramResult } from '../../support/tools.ts';
 
-export const X86 = ['--system', 'x86_64-linux'];
-
 /** Words that choose the image `tested` with these tests, as a definition has them. */
 export const testedImage = (tests: object, settings: Readonly<Record<string, string>> = {}): Promise<string[]> =>
   testImage('tested', { tests: JSON.stringify(tests), ...settings });

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { checkNamed, type LoginInputs, loginSources } from '../../../src/commands/logins.ts';
 import { parseLocationTemplate } from '../../../src/storage/location-template.ts';
 import { createKeychain } from '../../../src/storage/registry/auth/keychain.ts';
-import { memoryLog } from '../../integration/storage/kit.ts';
+import { memoryLog } from '../../support/memory-log.ts';
 
 const open = (inputs: LoginInputs, actor?: string) => {
   const log = memoryLog();

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { backoff, DEFAULT_RETRY, isRetriableStatus, parseRetryAfter, withRetry } from '../../../src/core/retry.ts';
-import { memoryLog } from '../../integration/storage/kit.ts';
+import { memoryLog } from '../../support/memory-log.ts';
 
 const NOW = Date.UTC(2026, 0, 1, 12, 0, 0);
 

@@ -8,8 +8,7 @@ import { indexSchema, manifestSchema } from '../../../src/oci/manifest.ts';
 import { openNameless } from '../../../src/storage/archive/archive-source.ts';
 import { encodeHeader, fileHeader, padding } from '../../../src/tar/header.ts';
 import { ArchiveIndex } from '../../../src/tar/index.ts';
-
-const MIB = 1024 * 1024;
+import { MIB } from '../../support/bytes.ts';
 
 describe('what packed bytes may stand for', () => {
   test.each([

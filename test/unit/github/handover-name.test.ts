@@ -10,9 +10,7 @@ import {
   spareHandoverNames,
 } from '../../../src/github/handover-name.ts';
 import { SYSTEMS } from '../../../src/oci/system.ts';
-
-const X86 = 'x86_64-linux';
-const ARM = 'aarch64-linux';
+import { ARM, X86 } from '../../support/systems.ts';
 
 const NAMES: [HandoverName, string][] = [
   [{ image: 'app', system: X86, attempt: 1 }, 'handover-app-x86_64-linux-1.tar'],

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { createArtifacts } from '../../../src/github/artifacts.ts';
 import { runtimeToken } from '../../../src/github/runtime.ts';
-import { memoryLog } from '../../integration/storage/kit.ts';
+import { memoryLog } from '../../support/memory-log.ts';
 
 const JOB = { GITHUB_ACTIONS: 'true', ACTIONS_RUNTIME_TOKEN: 'token', ACTIONS_RESULTS_URL: 'https://results.test/' };
 

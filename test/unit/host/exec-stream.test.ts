@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { createExec } from '../../../src/host/exec.ts';
+import { MIB } from '../../support/bytes.ts';
 
 const exec = createExec({ env: process.env, signal: new AbortController().signal });
-const MIB = 1024 * 1024;
 
 /** `count` blocks of one buffer that is used again, as a pool does it; counts how many were requested. */
 function blocks(count: number) {

@@ -5,7 +5,7 @@ import type { PlannedImage } from '../../../src/plan/plan.ts';
 import { lostSystems, problemsError } from '../../../src/plan/problems.ts';
 import { joinMarks, markPublished } from '../../../src/plan/published.ts';
 import type { OpenedImage } from '../../../src/storage/source.ts';
-import { recordingLog } from '../../support/nix.ts';
+import { memoryLog } from '../../support/memory-log.ts';
 
 const [X86, ARM] = SYSTEMS;
 const ARCHITECTURE: Record<System, string> = { 'x86_64-linux': 'amd64', 'aarch64-linux': 'arm64' };
@@ -64,23 +64,23 @@ test.each([
   ['one is gone, and the tag is a new one', { latest: [X86, ARM] }, ['branch'], [], []],
 ] as const)('%s', async (_name, tags, moved, missing, expected) => {
   const options = { systems: SYSTEMS, reuse: true };
-  const [marked] = await markPublished([image([...missing])], () => places(tags, moved), options, recordingLog());
+  const [marked] = await markPublished([image([...missing])], () => places(tags, moved), options, memoryLog());
   expect(marked?.missing).toEqual(expected);
   expect(marked?.jobs[0]?.published).toBe(Object.keys(tags).length > 0 ? digestOf(Buffer.from(X86)) : null);
 });
 
 test('systems that are not asked for are not missed, and what is to be built again is only looked at', async () => {
   const place = () => places({ v1: [X86, ARM] }, ['v1']);
-  const [some] = await markPublished([image([BROKEN])], place, { systems: [X86], reuse: true }, recordingLog());
+  const [some] = await markPublished([image([BROKEN])], place, { systems: [X86], reuse: true }, memoryLog());
   expect(some?.missing).toEqual([]);
-  const [again] = await markPublished([image([BROKEN])], place, { systems: SYSTEMS, reuse: false }, recordingLog());
+  const [again] = await markPublished([image([BROKEN])], place, { systems: SYSTEMS, reuse: false }, memoryLog());
   expect(again).toMatchObject({ missing: [BROKEN], jobs: [{ published: null }] });
 });
 
 test('where nothing can be read, what does not evaluate may be live', async () => {
   const open = () => Promise.reject(new Error('no network'));
   const place = () => ({ references: ['v1'], moved: ['v1'], open });
-  const [marked] = await markPublished([image([BROKEN])], place, { systems: SYSTEMS, reuse: true }, recordingLog());
+  const [marked] = await markPublished([image([BROKEN])], place, { systems: SYSTEMS, reuse: true }, memoryLog());
   expect(marked?.missing).toEqual([BROKEN]);
 });
 

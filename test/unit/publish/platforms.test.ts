@@ -1,9 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import type { System } from '../../../src/oci/system.ts';
 import { checkPlatforms } from '../../../src/publish/platforms.ts';
+import { ARM, X86 } from '../../support/systems.ts';
 
-const X86: System = 'x86_64-linux';
-const ARM: System = 'aarch64-linux';
 const parts = (...systems: System[]) => systems.map((system, at) => ({ system, origin: `part ${at + 1}` }));
 
 describe('checkPlatforms', () => {

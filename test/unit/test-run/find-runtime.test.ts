@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { UserError } from '../../../src/core/error.ts';
 import type { Exec, ExecResult } from '../../../src/core/exec.ts';
 import { findRuntime } from '../../../src/test-run/find-runtime.ts';
-import { memoryLog } from '../../integration/storage/kit.ts';
+import { memoryLog } from '../../support/memory-log.ts';
 
 const result = (exitCode: number, stdout = '', stderr = ''): ExecResult => ({ exitCode, stdout, stderr });
 

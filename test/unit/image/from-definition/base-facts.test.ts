@@ -3,11 +3,11 @@ import { formatRecord } from '../../../../src/definition/base-record.ts';
 import { baseFacts, storeOverBase } from '../../../../src/image/from-definition/base-facts.ts';
 import { storeLayerEntries } from '../../../../src/layer/entries.ts';
 import type { TarEntry } from '../../../../src/tar/entry.ts';
-import { recordingLog } from '../../../support/nix.ts';
+import { memoryLog } from '../../../support/memory-log.ts';
 import { baseImage, file, folder, tarOf } from '../base-kit.ts';
 
 const { signal } = new AbortController();
-const log = recordingLog();
+const log = memoryLog();
 const over = (...entries: TarEntry[]) => baseImage([tarOf(entries)]);
 
 describe('facts about a base', () => {

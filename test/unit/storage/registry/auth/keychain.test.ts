@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { UserError } from '../../../../../src/core/error.ts';
 import type { Exec } from '../../../../../src/core/exec.ts';
 import { createKeychain } from '../../../../../src/storage/registry/auth/keychain.ts';
-import { memoryLog } from '../../../../integration/storage/kit.ts';
+import { memoryLog } from '../../../../support/memory-log.ts';
 
 const base64 = (text: string): string => Buffer.from(text).toString('base64');
 const missing = Object.assign(new Error('no such file'), { code: 'ENOENT' });
