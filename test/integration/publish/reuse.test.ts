@@ -69,15 +69,16 @@ interface ForgedLayer {
 
 describe('a publish of what is there already', () => {
   test('asks for little, sends no blob, and gives the same digest', async () => {
-    const first = await publish('python', 'same/app:v1');
+    const first = await publish('chain', 'same/app:v1');
     const before = registry.requests.length;
-    const again = await publish('python', 'same/app:v1');
+    const again = await publish('chain', 'same/app:v1');
     expect(again.digest).toBe(first.digest);
     expect(again.destinations[0]?.bytesSent).toBe(0);
     const requests = registry.requests.slice(before);
     expect(requests.map(({ method, path }) => `${method} ${path}`)).toEqual(['GET /v2/same/app/manifests/v1']);
   });
 
+  // Of an image with files of every kind, whose layers hold many paths each; it takes a second to compress.
   test('cold, reused and made again have equal layers', async () => {
     const cold = await publish('python', 'equal/app:v1', ONLY_X86);
     for (const [tag, flags] of [
@@ -96,9 +97,9 @@ describe('a publish of what is there already', () => {
   });
 
   test('takes layers over from another repository that is named, by mount', async () => {
-    await publish('python', 'from/app:v1', ONLY_X86);
+    await publish('chain', 'from/app:v1', ONLY_X86);
     const before = registry.requests.length;
-    const { destinations } = await publish('python', 'other/app:v1', [
+    const { destinations } = await publish('chain', 'other/app:v1', [
       ...ONLY_X86,
       '--reuse-from',
       `${registry.host}/from/app:v1`,
@@ -125,7 +126,7 @@ describe('what is under the tag is not to be trusted blindly', () => {
   const repaired = (): Promise<void> => expectValid(`${registry.host}/forged/app:v1`);
 
   beforeEach(async () => {
-    await publish('python', 'forged/app:v1', ONLY_X86);
+    await publish('chain', 'forged/app:v1', ONLY_X86);
   });
 
   test.each<[string, (layer: ForgedLayer) => void]>([
@@ -163,14 +164,14 @@ describe('what is under the tag is not to be trusted blindly', () => {
     await forge('forged/app', 'v1', ({ layers }) => {
       for (const layer of layers) spoil(layer);
     });
-    await publish('python', 'forged/app:v1', ONLY_X86);
+    await publish('chain', 'forged/app:v1', ONLY_X86);
     await repaired();
   });
 
   test('a blob that is gone behind a live manifest is sent again', async () => {
     const largest = [...(await layersOf('forged/app:v1'))].sort((a, b) => b.size - a.size)[0]?.digest ?? '';
     registry.store.removeBlob('forged/app', largest);
-    await publish('python', 'forged/app:v1', [...ONLY_X86, '--verify']);
+    await publish('chain', 'forged/app:v1', [...ONLY_X86, '--verify']);
     await repaired();
   });
 
@@ -184,7 +185,7 @@ describe('what is under the tag is not to be trusted blindly', () => {
     });
     const args = [
       'publish',
-      ...(await testImage('python')),
+      ...(await testImage('chain')),
       ...ONLY_X86,
       '--to',
       `${registry.host}/forged/app:v1`,
@@ -197,6 +198,7 @@ describe('what is under the tag is not to be trusted blindly', () => {
   });
 });
 
+// Ten starts of the real process: each is killed with SIGKILL, which nothing in it can see.
 test('killed at ten places, it ends right and sends no committed blob twice', { timeout: 300_000 }, async () => {
   const args = ['publish', ...(await testImage('python')), ...ONLY_X86, '--to', `${registry.host}/killed/app:v1`];
   const env = { XDG_STATE_HOME: join(temp.path, 'killed') };
