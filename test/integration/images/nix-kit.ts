@@ -33,7 +33,10 @@ export const useSuite = (chosen: Suite): void => {
   suite = chosen;
 };
 
-/** What the images are made for: emulation is tried with one release, for unpacking another one under it takes minutes. */
+/** The tests that the image with Nix declares. */
+export const NIX_TESTS = ['builds', 'places'];
+
+/** What the remote builder is made for: emulation is tried with one release, for unpacking another one under it takes minutes. */
 export const systemsInUse = (): { readonly words: readonly string[]; readonly platforms: readonly string[] } =>
   suite === 'own'
     ? { words: [], platforms: ['linux/amd64', 'linux/arm64'] }
@@ -55,6 +58,10 @@ export interface Tried extends Published {
     readonly tests: { readonly passed: readonly { readonly name: string }[] };
   })[];
 }
+
+/** The image's own tests that passed before it was published, by platform. */
+export const passedTests = ({ platforms }: Tried): [string, string[]][] =>
+  platforms.map(({ platform, tests }) => [platform, tests.passed.map(({ name }) => name)]);
 
 /** Publishes an image, its own tests included, which run in `podman`. */
 export const publishNix = async (

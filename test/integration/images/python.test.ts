@@ -1,18 +1,14 @@
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { debianPackages } from '../../fixtures/debian/generate.ts';
-import { cliData, IMAGES, type Published } from '../../support/cli.ts';
+import { cliData, IMAGES } from '../../support/cli.ts';
 import { type Podman, preparePodman } from '../../support/podman.ts';
+import { ONLY_X86 } from '../../support/systems.ts';
 import { type TempDir, uniqueTempDir } from '../../support/tools.ts';
+import { passedTests, type Tried } from './nix-kit.ts';
 import { standIn } from './utility-kit.ts';
 
 // The python image as its definition promises it, of the packages of two releases of Debian.
-
-interface Tried extends Published {
-  readonly platforms: readonly (Published['platforms'][number] & {
-    readonly tests: { readonly passed: readonly { readonly name: string }[] };
-  })[];
-}
 
 const PACKAGES = ['bash', 'ca-certificates', 'netbase', 'patchelf', 'python3', 'tini', 'tzdata'];
 
@@ -30,18 +26,20 @@ test.each<[string, () => Promise<string>]>([
 ])(
   'its tests pass, made of %s',
   async (_name, packages) => {
-    const image = ['--file', join(IMAGES, 'python.nix'), '--attr', 'python', '--system', 'x86_64-linux'];
+    const image = ['--file', join(IMAGES, 'python.nix'), '--attr', 'python', ...ONLY_X86];
     const nixArgs = ['--argstr', 'packages', await packages()].map((argument) => `--nix-arg=${argument}`);
     const to = `oci:${temp.path}/layout:${crypto.randomUUID()}`;
     const words = ['publish', ...image, ...nixArgs, '--to', to, '--require-tests'];
-    const { platforms } = await cliData<Tried>(words, { env: podman.env });
-    expect(platforms.map(({ tests }) => tests.passed.map(({ name }) => name))).toEqual([
+    expect(passedTests(await cliData<Tried>(words, { env: podman.env }))).toEqual([
       [
-        'ends when it is told to',
-        'has a shell',
-        'knows zones services and authorities',
-        'restricted',
-        'runs as anybody',
+        'linux/amd64',
+        [
+          'ends when it is told to',
+          'has a shell',
+          'knows zones services and authorities',
+          'restricted',
+          'runs as anybody',
+        ],
       ],
     ]);
   },

@@ -22,6 +22,11 @@ export const shippedImage = async (): Promise<string[]> => [
   ...['--argstr', 'packages', await standIn()].map((argument) => `--nix-arg=${argument}`),
 ];
 
+/** The tests that the image declares. */
+export const UTILITY_TESTS = [
+  ...['content', 'curl', 'no place for a session', 'recipes', 'recipes in a folder', 'restricted', 'unknown'],
+];
+
 /** Recipes that stand in for the image's own. */
 export const RECIPES = join(IMAGES, 'utility.just');
 
