@@ -16,6 +16,9 @@ export default defineConfig(({ mode }) => ({
     // Real builds share two cores; more workers than that only make time-outs likelier.
     maxWorkers: 2,
     sequence: { sequencer: LongestFirst },
+    // A process for each file would load everything anew, which is half of what unit tests take. In full mode two files may
+    // take their tests from one module, which is to be run for both.
+    isolate: mode === 'full',
     reporters: ['default', ['./test/count-reporter.ts', { writes: mode === 'slow-files' }]],
   },
 }));

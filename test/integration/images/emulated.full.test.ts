@@ -3,10 +3,12 @@ import { cliData } from '../../support/cli.ts';
 import { preparePodman } from '../../support/podman.ts';
 import { ARM } from '../../support/systems.ts';
 import { uniqueTempDir } from '../../support/tools.ts';
-import { NIX_TESTS, nixImage, passedTests, type Tried } from './nix-kit.ts';
+import { NIX_TESTS, nixImage, passedTests, type Tried, useSuite } from './nix-kit.ts';
 import { shippedImage, UTILITY_TESTS } from './utility-kit.ts';
 
 // Images whose own tests take most of a minute under emulation. That images are tested so is test-run's to show.
+useSuite('own');
+
 test.each([
   ['nix', () => nixImage('nix'), NIX_TESTS],
   ['utility', shippedImage, UTILITY_TESTS],

@@ -9,9 +9,10 @@ import { preparePodman } from '../../support/podman.ts';
 import { ONLY_X86 } from '../../support/systems.ts';
 import { type TempDir, uniqueTempDir } from '../../support/tools.ts';
 import { evaluateDefinition } from '../nix/fixture.ts';
-import { podmanSays, pull, standIn } from './nix-kit.ts';
+import { podmanSays, pull, standIn, useSuite } from './nix-kit.ts';
 
 // The flakes by which the readmes extend the images.
+useSuite('own');
 
 /** Stands in for nixpkgs where nothing is built: the stand-in of Debian packages would be copied at every evaluation. */
 const NIXPKGS = `{

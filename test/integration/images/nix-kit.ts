@@ -28,7 +28,7 @@ export type Suite = 'trixie' | 'own';
 
 let suite: Suite = 'own';
 
-/** Chooses whose packages the images of a test file are made of. */
+/** Chooses whose packages the images of a test file are made of; the next file in the process chooses anew. */
 export const useSuite = (chosen: Suite): void => {
   suite = chosen;
 };
