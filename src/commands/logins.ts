@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { tryDecodeJson } from '../core/decode-json.ts';
 import { UserError } from '../core/error.ts';
 import { secret, text } from '../host/fields.ts';
 import type { Host } from '../host/host.ts';
@@ -121,24 +122,18 @@ function readAuth(given: string, mask: (text: string) => void): string {
 }
 
 function readJson(given: string, mask: (text: string) => void): string {
-  const wrong = () =>
-    new UserError('input', 'registry-auth: the JSON does not have the shape of a config.json of docker', {
+  // No cause: the parser's message quotes the text.
+  const config = tryDecodeJson(given, authsSchema);
+  if (config === undefined) {
+    throw new UserError('input', 'registry-auth: the JSON does not have the shape of a config.json of docker', {
       hint: 'It is {"auths": {"REGISTRY": {"username": "…", "password": "…"}}}.',
     });
-  let json: unknown;
-  try {
-    json = JSON.parse(given);
-  } catch {
-    // The parser's message quotes the text.
-    throw wrong();
   }
-  const result = authsSchema.safeParse(json);
-  if (!result.success) throw wrong();
-  for (const { auth, password } of Object.values(result.data.auths)) {
+  for (const { auth, password } of Object.values(config.auths)) {
     for (const value of [auth, password]) if (value !== undefined) mask(value);
   }
   // Only logins: a helper named here would be a program that a secret chooses.
-  return JSON.stringify({ auths: result.data.auths });
+  return JSON.stringify({ auths: config.auths });
 }
 
 /**

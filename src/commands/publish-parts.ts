@@ -1,10 +1,9 @@
-import { parseJson } from '../core/decode-json.ts';
 import { UserError } from '../core/error.ts';
 import { annotatedKey } from '../definition/image-key.ts';
 import type { Host } from '../host/host.ts';
 import { fileInstallable, type Installable, installableText, parseInstallable } from '../nix/installable.ts';
 import type { Digest } from '../oci/digest.ts';
-import { manifestSchema } from '../oci/manifest.ts';
+import { parseImageManifest } from '../oci/read-manifest.ts';
 import type { System } from '../oci/system.ts';
 import { isNeeded, type Plan, type PlannedImage, type PlannedJob } from '../plan/plan.ts';
 import { lostSystems } from '../plan/problems.ts';
@@ -141,7 +140,7 @@ const atDigest = (destination: Location, digest: PlannedJob['published']): Locat
 /** A build job that evaluated something else than the plan did must not pass for it. Throws UserError `handover`. */
 function checkKey(part: Part, jobs: readonly PlannedJob[]): void {
   if (part.kind !== 'handover') return;
-  const { annotations } = parseJson(part.handover.manifest.bytes, manifestSchema, part.origin);
+  const { annotations } = parseImageManifest(part.handover.manifest, part.origin);
   const planned = jobs.find(({ system }) => system === part.system)?.key;
   if (annotatedKey({ annotations }) === planned) return;
   throw new UserError('handover', `${part.origin} holds another image than was planned for ${part.system}`, {

@@ -1,14 +1,28 @@
 import { z } from 'zod';
-import { UserError } from './error.ts';
+import { type ErrorCode, UserError } from './error.ts';
 
 /** Levels of lists and objects within each other; images' documents have less than ten. */
 const DEPTH_LIMIT = 100;
 
-/**
- * JSON.parse for what comes from outside. It would read any depth, but what walks the value afterwards, to check or print it,
- * runs out of stack. Throws SyntaxError.
- */
-export function parseShallow(text: string): unknown {
+/** Characters of a text that errors show. */
+const SHOWN = 200;
+
+/** How errors speak of a document. */
+export interface JsonDocument {
+  readonly code: ErrorCode;
+  /** What it is and where, as in "the plan" or a path. */
+  readonly what: string;
+  /** What errors say of another shape, where there is something better than "is not valid". */
+  readonly mismatch?: string;
+  readonly hint?: string;
+  /** Show how the text begins: a person gave it, or a program printed it. */
+  readonly isShown?: boolean;
+  /** It may hold a secret, so errors quote nothing of it; parsers would. */
+  readonly isSecret?: boolean;
+}
+
+/** JSON.parse would read any depth, but what walks the value afterwards, to check or print it, runs out of stack. */
+function isTooDeep(text: string): boolean {
   let depth = 0;
   let inString = false;
   for (let at = 0; at < text.length; at += 1) {
@@ -17,28 +31,43 @@ export function parseShallow(text: string): unknown {
     else if (inString) at += mark === '\\' ? 1 : 0;
     else if (mark === '[' || mark === '{') depth += 1;
     else if (mark === ']' || mark === '}') depth -= 1;
-    if (depth > DEPTH_LIMIT) throw new SyntaxError(`more than ${DEPTH_LIMIT} lists and objects within each other`);
+    if (depth > DEPTH_LIMIT) return true;
   }
-  return JSON.parse(text);
+  return false;
 }
 
-/**
- * Parses JSON from outside and checks it. `what` names the document in messages. Throws UserError `registry` that
- * says which field is wrong.
- */
-export function parseJson<T>(bytes: Uint8Array, schema: z.ZodType<T>, what: string): T {
+const textOf = (source: string | Uint8Array): string =>
+  typeof source === 'string' ? source : new TextDecoder('utf-8', { fatal: true }).decode(source);
+
+/** Reads JSON from outside and checks its shape. Throws UserError that says what is wrong, at which field. */
+export function decodeJson<T>(source: string | Uint8Array, schema: z.ZodType<T>, document: JsonDocument): T {
+  const { code, what, mismatch = 'is not valid', hint, isSecret = false } = document;
+  const failure = (text: string, cause?: unknown): UserError =>
+    new UserError(code, text, {
+      ...(hint === undefined ? {} : { hint }),
+      ...(isSecret || cause === undefined ? {} : { cause }),
+    });
   let value: unknown;
   try {
-    value = parseShallow(Buffer.from(bytes).toString('utf8'));
+    const text = textOf(source);
+    if (!isTooDeep(text)) value = JSON.parse(text);
   } catch (cause) {
-    throw new UserError('registry', `${what} is not JSON`, {
-      hint: 'The server is broken, or not a registry.',
-      cause,
-    });
+    const start = document.isShown && typeof source === 'string' ? `: ${JSON.stringify(source.slice(0, SHOWN))}` : '';
+    throw failure(`${what} is not JSON${start}`, cause);
   }
+  // No JSON is undefined.
+  if (value === undefined) throw failure(`${what} has more than ${DEPTH_LIMIT} lists and objects within each other`);
   const result = schema.safeParse(value);
   if (result.success) return result.data;
-  throw new UserError('registry', `${what} does not follow the OCI specification: ${z.prettifyError(result.error)}`, {
-    hint: 'It may be the work of a broken tool, or not an image.',
-  });
+  throw failure(`${what} ${mismatch}: ${z.prettifyError(result.error)}`, result.error);
+}
+
+/** The same for what may as well be something else: undefined where it is not JSON of this shape. */
+export function tryDecodeJson<T>(source: string | Uint8Array, schema: z.ZodType<T>): T | undefined {
+  try {
+    const text = textOf(source);
+    return isTooDeep(text) ? undefined : schema.safeParse(JSON.parse(text)).data;
+  } catch {
+    return undefined;
+  }
 }

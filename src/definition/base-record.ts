@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import type { ByteString } from '../core/bytes.ts';
 import { canonicalJson, type Json } from '../core/canonical-json.ts';
+import { tryDecodeJson } from '../core/decode-json.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { BaseNode, BaseView } from './base-view.ts';
 
@@ -51,16 +52,11 @@ export function formatRecord({ base, nodes }: BaseRecord): string | undefined {
 /** The record in a text; undefined where it is none. */
 export function parseRecord(text: string): BaseRecord | undefined {
   if (text.length > RECORD_LIMIT) return undefined;
-  try {
-    const { base, nodes } = recordSchema.parse(JSON.parse(text));
-    return {
-      base,
-      nodes: new Map(Object.entries(nodes).map(([path, node]) => [path.slice(1), readNode(node)])),
-    };
-  } catch {
-    // Whatever it is, the base can be read instead.
-    return undefined;
-  }
+  // Whatever else it is, the base can be read instead.
+  const record = tryDecodeJson(text, recordSchema);
+  if (!record) return undefined;
+  const nodes = Object.entries(record.nodes).map(([path, node]) => [path.slice(1), readNode(node)] as const);
+  return { base: record.base, nodes: new Map(nodes) };
 }
 
 function plainNode(node: BaseNode | undefined): Json {

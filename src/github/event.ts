@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { decodeJson } from '../core/decode-json.ts';
 import { UserError } from '../core/error.ts';
 import type { Env } from './runtime.ts';
 
@@ -84,26 +85,15 @@ export function required(env: Env, name: string): string {
   });
 }
 
-function parsePayload(path: string, text: string): EventPayload {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (cause) {
-    throw damaged(path, 'it is not JSON', cause);
-  }
-  const result = payloadSchema.safeParse(value);
-  if (result.success) return result.data;
-  throw damaged(path, z.prettifyError(result.error));
-}
+const parsePayload = (path: string, text: string): EventPayload =>
+  decodeJson(text, payloadSchema, {
+    code: 'input',
+    what: `the event's payload in ${path}`,
+    hint: 'GITHUB_EVENT_PATH must name the file that the runner wrote.',
+  });
 
 /** The error for a payload without what its event always has. */
 export const missingField = (event: string, field: string): UserError =>
   new UserError('input', `the payload of the event ${event} has no ${field}`, {
     hint: 'GITHUB_EVENT_PATH must name the file that the runner wrote for this event.',
-  });
-
-const damaged = (path: string, why: string, cause?: unknown): UserError =>
-  new UserError('input', `the event's payload in ${path} cannot be read: ${why}`, {
-    hint: 'GITHUB_EVENT_PATH must name the file that the runner wrote.',
-    cause,
   });

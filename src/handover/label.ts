@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { canonicalJson, type Json } from '../core/canonical-json.ts';
-import { UserError } from '../core/error.ts';
+import { decodeJson } from '../core/decode-json.ts';
 import { imageNameSchema, tagSchema } from '../definition/definition.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import { systemSchema } from '../oci/system.ts';
@@ -50,22 +50,13 @@ export const labelAnnotations = (label: HandoverLabel): Record<string, string> =
   [HANDOVER_ANNOTATION]: canonicalJson(label as unknown as Json),
 });
 
-/** The label of a layout's entry; undefined where it has none. Throws UserError `handover` when it is not legal. */
+/** The label of a layout's entry; undefined where it has none. Throws UserError `handover` when it is not valid. */
 export function readLabel(entry: Descriptor, where: string): HandoverLabel | undefined {
   const text = entry.annotations?.[HANDOVER_ANNOTATION];
   if (text === undefined) return undefined;
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (cause) {
-    throw new UserError('handover', `${where}: its label is not valid JSON`, {
-      hint: 'Run the build job again.',
-      cause,
-    });
-  }
-  const result = labelSchema.safeParse(value);
-  if (result.success) return result.data;
-  throw new UserError('handover', `${where}: its label is not valid: ${z.prettifyError(result.error)}`, {
+  return decodeJson(text, labelSchema, {
+    code: 'handover',
+    what: `${where}: its label`,
     hint: 'Build and publish with the same version of nix-images, and run the build job again.',
   });
 }

@@ -1,12 +1,11 @@
-import { parseJson } from '../core/decode-json.ts';
 import { UserError } from '../core/error.ts';
 import { withoutOwn } from '../definition/layer-record.ts';
 import type { ImageConfig } from '../oci/config.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
-import { type ImageManifest, manifestSchema } from '../oci/manifest.ts';
+import type { ImageManifest } from '../oci/manifest.ts';
 import { isIndexType, isManifestType, ociType } from '../oci/media-type.ts';
 import { isForSystem } from '../oci/platform.ts';
-import type { StoredManifest } from '../oci/read-manifest.ts';
+import { parseImageManifest, type StoredManifest } from '../oci/read-manifest.ts';
 import { platformOf, platformText, type System } from '../oci/system.ts';
 import { imageForSystem } from '../storage/image-for-system.ts';
 import { readConfig } from '../storage/read-config.ts';
@@ -80,7 +79,7 @@ async function manifestFor(
     });
   }
   const { manifest, platforms } = await imageForSystem(repository, stored, system);
-  if (manifest) return parseJson(manifest.bytes, manifestSchema, where);
+  if (manifest) return parseImageManifest(manifest, where);
   const wanted = platformText(platformOf(system));
   const has = [...new Set(platforms)];
   const what = has.includes(wanted)

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { appendFile, mkdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { tryDecodeJson } from '../core/decode-json.ts';
 import type { Log } from '../core/log.ts';
 import type { LayerRecord } from '../definition/layer-record.ts';
 import { type Descriptor, descriptorSchema } from '../oci/descriptor.ts';
@@ -68,11 +69,7 @@ export async function openJournal(folder: string, repositories: readonly Reposit
 async function readLines(file: string): Promise<z.infer<typeof lineSchema>[]> {
   const text = await readFile(file, 'utf8').catch(() => '');
   return text.split('\n').flatMap((line) => {
-    try {
-      return [lineSchema.parse(JSON.parse(line))];
-    } catch {
-      // The last line of a process that was killed; what it stood for is found out anew.
-      return [];
-    }
+    // Nothing for the last line of a process that was killed; what it stood for is found out anew.
+    return tryDecodeJson(line, lineSchema) ?? [];
   });
 }

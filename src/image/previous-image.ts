@@ -1,4 +1,3 @@
-import { parseJson } from '../core/decode-json.ts';
 import { UserError } from '../core/error.ts';
 import type { Log } from '../core/log.ts';
 import { type BaseRecord, parseRecord } from '../definition/base-record.ts';
@@ -6,10 +5,9 @@ import { annotatedKey } from '../definition/image-key.ts';
 import { type LayerRecord, ownLayerRecords } from '../definition/layer-record.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
-import { manifestSchema } from '../oci/manifest.ts';
 import { ociType } from '../oci/media-type.ts';
 import { NO_ORIGIN, type Origin, originIn } from '../oci/origin.ts';
-import type { StoredManifest } from '../oci/read-manifest.ts';
+import { parseImageManifest, type StoredManifest } from '../oci/read-manifest.ts';
 import type { System } from '../oci/system.ts';
 import { imageForSystem } from '../storage/image-for-system.ts';
 import { readConfig } from '../storage/read-config.ts';
@@ -111,7 +109,7 @@ async function whatIsKnown(
   repository: ImageSource,
   forAll: boolean,
 ): Promise<Pick<OneImage, 'key' | 'origin' | 'layers'>> {
-  const manifest = parseJson(stored.bytes, manifestSchema, `${repository.name} ${stored.digest}`);
+  const manifest = parseImageManifest(stored, `${repository.name} ${stored.digest}`);
   const { config, layers } = manifest;
   const records = ownLayerRecords(manifest);
   const key = annotatedKey(manifest);

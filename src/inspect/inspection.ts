@@ -1,15 +1,14 @@
 import { z } from 'zod';
-import { parseJson } from '../core/decode-json.ts';
+import { tryDecodeJson } from '../core/decode-json.ts';
 import { UserError } from '../core/error.ts';
 import { type LayerRecord, ownLayerRecords } from '../definition/layer-record.ts';
 import { storeHash, storePathSchema } from '../definition/store-path.ts';
 import type { History, ImageConfig } from '../oci/config.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import { isDigest } from '../oci/digest.ts';
-import { indexSchema, manifestSchema } from '../oci/manifest.ts';
 import { isIndexType } from '../oci/media-type.ts';
 import { isImageEntry, normalisePlatform } from '../oci/platform.ts';
-import type { StoredManifest } from '../oci/read-manifest.ts';
+import { parseImageManifest, parseIndex, type StoredManifest } from '../oci/read-manifest.ts';
 import { platformText } from '../oci/system.ts';
 import { readConfig } from '../storage/read-config.ts';
 import type { ImageSource } from '../storage/source.ts';
@@ -52,7 +51,7 @@ export async function inspectImage(source: ImageSource, reference: string): Prom
     const image = await inspectOne(source, stored, where);
     return { ...common, annotations: image.annotations, images: [image.image] };
   }
-  const index = parseJson(stored.bytes, indexSchema, where);
+  const index = parseIndex(stored, where);
   const images: InspectedImage[] = [];
   for (const child of index.manifests.filter(isImageEntry)) {
     images.push((await inspectOne(source, await manifestOf(source, child.digest), `${where}, ${child.digest}`)).image);
@@ -75,7 +74,7 @@ async function manifestOf(source: ImageSource, reference: string): Promise<Store
 }
 
 async function inspectOne(source: ImageSource, stored: StoredManifest, where: string) {
-  const manifest = parseJson(stored.bytes, manifestSchema, where);
+  const manifest = parseImageManifest(stored, where);
   const config = await readConfig(source, manifest.config, where);
   const history = layerHistory(config);
   const records = ownLayerRecords(manifest);
@@ -117,11 +116,7 @@ const STORE_PATHS = /^store paths: (\[.*\])$/s;
 function historyPaths(history: History | undefined): string[] {
   const [, list] = STORE_PATHS.exec(history?.comment ?? '') ?? [];
   if (list === undefined) return [];
-  try {
-    // dockerTools prints a list as Python does, in single quotes, which no store path holds.
-    return z.array(storePathSchema).parse(JSON.parse(list.replaceAll("'", '"')));
-  } catch {
-    // Another maker's words: they are shown as they are.
-    return [];
-  }
+  // dockerTools prints a list as Python does, in single quotes, which no store path holds. Another maker's words are shown
+  // as they are.
+  return tryDecodeJson(list.replaceAll("'", '"'), z.array(storePathSchema)) ?? [];
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { decodeJson } from '../core/decode-json.ts';
 import { UserError } from '../core/error.ts';
 import { type Definition, definitionSchema } from '../definition/definition.ts';
 
@@ -13,18 +14,11 @@ export const parseAnswer = <T>(what: string, text: string, schema: z.ZodType<T>)
   if (text.length > ANSWER_LIMIT) {
     throw new UserError('evaluation', `evaluating ${what} printed ${text.length} bytes, more than ${ANSWER_LIMIT}`);
   }
-  let json: unknown;
-  try {
-    json = JSON.parse(text);
-  } catch (cause) {
-    throw new UserError('evaluation', `evaluating ${what} printed something that is not JSON: ${text.slice(0, 200)}`, {
-      cause,
-    });
-  }
-  const parsed = schema.safeParse(json);
-  if (parsed.success) return parsed.data;
-  throw new UserError('evaluation', `evaluating ${what} printed unexpected JSON: ${text.slice(0, 200)}`, {
-    cause: parsed.error,
+  return decodeJson(text, schema, {
+    code: 'evaluation',
+    what: `the output of evaluating ${what}`,
+    mismatch: 'does not have the expected form',
+    isShown: true,
   });
 };
 

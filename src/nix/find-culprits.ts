@@ -1,3 +1,4 @@
+import { tryDecodeJson } from '../core/decode-json.ts';
 import { mapParallel } from '../core/parallel.ts';
 import { type Entry, type Place, placeSchema } from './discovery-expression.ts';
 import { nixMessage } from './failure.ts';
@@ -37,12 +38,8 @@ const keyOf = ({ path, system }: Place): string => JSON.stringify([system, ...pa
 
 const readMark = (mark: string): readonly [string, Place] | undefined => {
   const [, event = '', json = ''] = /^ ?([a-z]+) (\{.*\})$/.exec(mark) ?? [];
-  try {
-    const place = placeSchema.safeParse(JSON.parse(json));
-    return place.success ? [event, place.data] : undefined;
-  } catch {
-    return undefined;
-  }
+  const place = tryDecodeJson(json, placeSchema);
+  return place && [event, place];
 };
 
 function progressOf(marks: readonly string[]): Progress {

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { tryDecodeJson } from '../core/decode-json.ts';
 import { UserError } from '../core/error.ts';
 import type { StorePathInfo } from '../definition/closure.ts';
 import { isStorePath } from '../definition/store-path.ts';
@@ -65,12 +66,8 @@ const infoOf = (path: string, entry: unknown): StorePathInfo | null => {
  * Throws UserError `evaluation` on anything else.
  */
 export const parsePathInfo = (output: string): ReadonlyMap<string, StorePathInfo | null> => {
-  let json: unknown;
-  try {
-    json = JSON.parse(output);
-  } catch (cause) {
-    throw strange(output.slice(0, 200), cause);
-  }
+  const json = tryDecodeJson(output, z.unknown());
+  if (json === undefined) throw strange(output.slice(0, 200));
   return new Map(
     entriesOf(json).map(([name, entry]) => {
       const path = fullPath(name);

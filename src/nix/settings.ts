@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { decodeJson } from '../core/decode-json.ts';
 import { UserError } from '../core/error.ts';
 import type { ExecResult } from '../core/exec.ts';
 import type { Log } from '../core/log.ts';
@@ -57,12 +58,8 @@ const isInPlace = (store: string): boolean => IN_PLACE.test(store) && !MOVED.tes
 
 /** Reads `nix config show --json`. Throws UserError `evaluation`. */
 export const parseStoreSettings = (output: string): StoreSettings => {
-  let settings: z.infer<typeof settingsSchema>;
-  try {
-    settings = settingsSchema.parse(JSON.parse(output));
-  } catch (cause) {
-    throw new UserError('evaluation', 'cannot read the settings of nix', { cause });
-  }
+  const what = 'the output of nix about its settings';
+  const settings = decodeJson(output, settingsSchema, { code: 'evaluation', what });
   const elsewhere = isInPlace(settings.store.value) ? undefined : settings.store.value;
   if (settings.substitute?.value === false) return { substituters: [], elsewhere };
   const unchecked = !settings['require-sigs'].value;

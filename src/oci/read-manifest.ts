@@ -1,10 +1,11 @@
 import { z } from 'zod';
-import { parseShallow } from '../core/decode-json.ts';
+import { decodeJson } from '../core/decode-json.ts';
 import { UserError } from '../core/error.ts';
+import { decodeDocument } from './decode-document.ts';
 import type { Descriptor } from './descriptor.ts';
 import { type Digest, digestOf, isDigest } from './digest.ts';
 import { digestMismatch } from './digest-check.ts';
-import { indexSchema, manifestSchema } from './manifest.ts';
+import { type ImageIndex, type ImageManifest, indexSchema, manifestSchema } from './manifest.ts';
 import { isIndexType, isManifestType, MEDIA_TYPE } from './media-type.ts';
 
 /** A manifest or index as it is stored: its bytes are what its digest names, so they are never re-encoded. */
@@ -27,24 +28,10 @@ export const MANIFEST_ACCEPT = [
 
 const envelopeSchema = z.looseObject({ schemaVersion: z.int(), mediaType: z.string().optional() });
 
-/** A manifest's references, as far as moving it needs them. */
-export type ManifestContent =
-  | { readonly kind: 'image'; readonly config: Descriptor; readonly layers: readonly Descriptor[] }
-  | { readonly kind: 'index'; readonly manifests: readonly Descriptor[] };
+const HINT = 'Build and push the image again with a current tool.';
 
-const unusable = (where: string, what: string, cause?: unknown): UserError =>
-  new UserError('registry', `the manifest ${where} is not valid: ${what}`, {
-    hint: 'Build and push the image again with a current tool.',
-    cause,
-  });
-
-const parseJson = (bytes: Uint8Array, where: string): unknown => {
-  try {
-    return parseShallow(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
-  } catch (error) {
-    throw unusable(where, 'it is not JSON', error);
-  }
-};
+const unusable = (where: string, what: string): UserError =>
+  new UserError('registry', `the manifest ${where} is not valid: ${what}`, { hint: HINT });
 
 // Without a mediaType the shape tells: OCI made the field optional.
 const guessType = (json: unknown): string | undefined => {
@@ -77,14 +64,12 @@ export const readManifest = (
       );
     }
   }
-  const json = parseJson(bytes, where);
-  const envelope = envelopeSchema.safeParse(json);
-  if (!envelope.success) throw unusable(where, 'it has no schemaVersion', envelope.error);
-  if (envelope.data.schemaVersion !== 2)
-    throw unusable(where, `Docker schema ${envelope.data.schemaVersion} is no longer in use`);
+  const envelope = decodeJson(bytes, envelopeSchema, { code: 'registry', what: `the manifest ${where}`, hint: HINT });
+  if (envelope.schemaVersion !== 2)
+    throw unusable(where, `Docker schema ${envelope.schemaVersion} is no longer in use`);
   const header = options.contentType?.split(';')[0]?.trim();
   const mediaType =
-    envelope.data.mediaType ?? (header && (isIndexType(header) || isManifestType(header)) ? header : guessType(json));
+    envelope.mediaType ?? (header && (isIndexType(header) || isManifestType(header)) ? header : guessType(envelope));
   if (mediaType === undefined || !(isIndexType(mediaType) || isManifestType(mediaType))) {
     throw unusable(
       where,
@@ -94,21 +79,22 @@ export const readManifest = (
   return { bytes, mediaType, digest };
 };
 
-/** What a manifest refers to. Throws UserError `registry` when its shape is not that of its type. */
-export const parseManifest = (manifest: StoredManifest): ManifestContent => {
-  const json = parseJson(manifest.bytes, manifest.digest);
-  if (isIndexType(manifest.mediaType)) {
-    return { kind: 'index', manifests: checked(json, indexSchema, manifest, 'index').manifests };
-  }
-  const { config, layers } = checked(json, manifestSchema, manifest, 'image manifest');
-  return { kind: 'image', config, layers };
-};
+/** What a manifest says: that of one image, or an index of several. */
+export type ManifestContent = (ImageManifest & { readonly kind: 'image' }) | (ImageIndex & { readonly kind: 'index' });
 
-const checked = <T>(json: unknown, schema: z.ZodType<T>, { digest }: StoredManifest, what: string): T => {
-  const result = schema.safeParse(json);
-  if (result.success) return result.data;
-  throw unusable(digest, `not a valid ${what}: ${z.prettifyError(result.error)}`);
-};
+/** `where` names the manifest in messages. Throws UserError `registry` when its shape is not that of its type. */
+export const parseManifest = (manifest: StoredManifest, where: string = manifest.digest): ManifestContent =>
+  isIndexType(manifest.mediaType)
+    ? { ...parseIndex(manifest, where), kind: 'index' }
+    : { ...parseImageManifest(manifest, where), kind: 'image' };
+
+/** The manifest of one image. Throws UserError `registry` for anything else. */
+export const parseImageManifest = ({ bytes, digest }: StoredManifest, where: string = digest): ImageManifest =>
+  decodeDocument(bytes, manifestSchema, where);
+
+/** An index. Throws UserError `registry` for anything else. */
+export const parseIndex = ({ bytes, digest }: StoredManifest, where: string = digest): ImageIndex =>
+  decodeDocument(bytes, indexSchema, where);
 
 /** The descriptor that names a manifest. */
 export const descriptorOf = ({ mediaType, digest, bytes }: StoredManifest): Descriptor => ({

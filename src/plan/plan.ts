@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { decodeJson, type JsonDocument } from '../core/decode-json.ts';
 import { UserError } from '../core/error.ts';
 import { imageNameSchema, tagSchema } from '../definition/definition.ts';
 import { isImageKey } from '../definition/image-key.ts';
@@ -69,27 +70,19 @@ export type Problem = Plan['problems'][number];
 
 const versionSchema = z.looseObject({ schemaVersion: z.unknown() });
 
-const refused = (what: string, cause?: unknown): UserError =>
-  new UserError('input', what, {
-    hint: 'Give the output `plan` of `nix-images plan` of the same version, whole.',
-    ...(cause === undefined ? {} : { cause }),
-  });
+const DOCUMENT = {
+  code: 'input',
+  what: 'the plan',
+  hint: 'Give the output `plan` of `nix-images plan` of the same version, whole.',
+  isShown: true,
+} as const satisfies JsonDocument;
 
-/** Reads a plan's JSON. Throws UserError `input` when it is no plan, or one of another version. */
+/** Reads a plan's JSON. Throws UserError `input` when it is not a plan, or one of another version. */
 export function parsePlan(text: string): Plan {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (cause) {
-    throw refused(`the plan is not JSON: ${JSON.stringify(text.slice(0, 80))}`, cause);
-  }
-  const version = versionSchema.safeParse(value).data?.schemaVersion;
-  if (version !== undefined && version !== PLAN_VERSION) {
-    throw refused(`the plan is of version ${JSON.stringify(version)}, and this program reads version ${PLAN_VERSION}`);
-  }
-  const result = planSchema.safeParse(value);
-  if (result.success) return result.data;
-  throw refused(`the plan is not valid: ${z.prettifyError(result.error)}`);
+  const { schemaVersion: version } = decodeJson(text, versionSchema, DOCUMENT);
+  if (version === undefined || version === PLAN_VERSION) return decodeJson(text, planSchema, DOCUMENT);
+  const what = `the plan is of version ${JSON.stringify(version)}, and this program reads version ${PLAN_VERSION}`;
+  throw new UserError('input', what, { hint: DOCUMENT.hint });
 }
 
 /** A registry takes containers only; disk images are listed for those who deploy them. */

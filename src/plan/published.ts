@@ -1,12 +1,10 @@
-import { parseJson } from '../core/decode-json.ts';
 import { UserError } from '../core/error.ts';
 import type { Log } from '../core/log.ts';
 import { mapParallel } from '../core/parallel.ts';
 import { annotatedKey } from '../definition/image-key.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
-import { indexSchema, manifestSchema } from '../oci/manifest.ts';
-import { isIndexType } from '../oci/media-type.ts';
+import { parseManifest } from '../oci/read-manifest.ts';
 import { platformOf, SYSTEMS, type System } from '../oci/system.ts';
 import type { OpenedImage } from '../storage/source.ts';
 import { isContainer, type MissingSystem, type PlannedImage } from './plan.ts';
@@ -25,9 +23,9 @@ async function readLive({ source, reference }: OpenedImage): Promise<Live | unde
   const stored = await source.getManifest(reference);
   if (!stored) return undefined;
   const where = `${source.name}:${reference}`;
-  const named: readonly Pick<Descriptor, 'digest' | 'annotations' | 'platform'>[] = isIndexType(stored.mediaType)
-    ? parseJson(stored.bytes, indexSchema, where).manifests
-    : [{ annotations: parseJson(stored.bytes, manifestSchema, where).annotations, digest: stored.digest }];
+  const content = parseManifest(stored, where);
+  const named: readonly Pick<Descriptor, 'digest' | 'annotations' | 'platform'>[] =
+    content.kind === 'index' ? content.manifests : [{ annotations: content.annotations, digest: stored.digest }];
   const keys = named.flatMap((entry) => {
     const key = annotatedKey(entry);
     return key === undefined ? [] : [[key, entry.digest] as const];

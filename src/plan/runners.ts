@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { tryDecodeJson } from '../core/decode-json.ts';
 import { UserError } from '../core/error.ts';
 import { isSystem, SYSTEMS, type System } from '../oci/system.ts';
 
@@ -55,15 +56,11 @@ export function parseRunner(text: string): RunnerLine {
 }
 
 function parseRunsOn(system: System, text: string): RunsOn {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (cause) {
-    throw new UserError('input', `the runner of ${system} is not JSON: ${text}`, { hint: LIST_HINT, cause });
-  }
-  const result = runsOnSchema.safeParse(value);
-  if (result.success) return result.data;
-  throw new UserError('input', `the runner of ${system} is neither labels nor a group: ${text}`, { hint: LIST_HINT });
+  const labels = tryDecodeJson(text, runsOnSchema);
+  if (labels !== undefined) return labels;
+  throw new UserError('input', `the runner of ${system} is neither labels nor a group, as JSON: ${text}`, {
+    hint: LIST_HINT,
+  });
 }
 
 /** The runner of each system; of several lines for one the last counts. Throws UserError `input` where all are emulated. */

@@ -1,13 +1,12 @@
-import { parseJson } from '../core/decode-json.ts';
 import { UserError } from '../core/error.ts';
 import { annotatedKey, keyAnnotation } from '../definition/image-key.ts';
 import { layerRecord } from '../definition/layer-record.ts';
 import type { Handover } from '../handover/handover.ts';
 import type { BuiltImage } from '../image/build-image.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
-import { type ImageManifest, manifestSchema } from '../oci/manifest.ts';
+import type { ImageManifest } from '../oci/manifest.ts';
 import { isForSystem } from '../oci/platform.ts';
-import type { StoredManifest } from '../oci/read-manifest.ts';
+import { parseImageManifest, type StoredManifest } from '../oci/read-manifest.ts';
 import { platformOf, platformText, type System } from '../oci/system.ts';
 import { type Location, parseLocation } from '../storage/location.ts';
 import { readConfig } from '../storage/read-config.ts';
@@ -42,7 +41,7 @@ export async function handedChild(
 ): Promise<Child> {
   const { label, layout, manifest, origin } = handover;
   const { destination } = label;
-  const parsed = parseManifest(manifest, origin);
+  const parsed = parseImageManifest(manifest, origin);
   const config = await readConfig(layout, parsed.config, origin);
   if (!isForSystem(config, label.system)) {
     const what = `holds an image for ${platformText(config)}, labelled ${label.system}`;
@@ -67,7 +66,7 @@ export async function publishedChild({ name, system, manifest, key, source: from
   const stored = await from.getManifest(manifest);
   const where = `${from.name}@${manifest}`;
   if (!stored) throw new UserError('handover', `${where} is gone, the image ${name} for ${system}`, { hint });
-  const parsed = parseManifest(stored, where);
+  const parsed = parseImageManifest(stored, where);
   if (annotatedKey(parsed) !== key) {
     throw new UserError('handover', `${where} is not the image ${name} for ${system} that was planned`, { hint });
   }
@@ -80,16 +79,13 @@ export async function publishedChild({ name, system, manifest, key, source: from
 export const builtChild = (image: BuiltImage, bytesSent: number, tests: TrialRecord): Child => ({
   system: image.system,
   manifest: image.manifest,
-  parsed: parseManifest(image.manifest, image.manifest.digest),
+  parsed: parseImageManifest(image.manifest),
   source: undefined,
   live: undefined,
   buildJob: undefined,
   tests,
   bytesSent,
 });
-
-const parseManifest = (manifest: StoredManifest, what: string): ImageManifest =>
-  parseJson(manifest.bytes, manifestSchema, what);
 
 /** The entry of a child in its index; it repeats the child's key, so that one request tells those of all systems. */
 export function indexEntry({ manifest, parsed, system }: Child): Descriptor {

@@ -1,10 +1,8 @@
-import { parseJson } from '../core/decode-json.ts';
 import { UserError } from '../core/error.ts';
 import type { Log } from '../core/log.ts';
 import { annotatedKey, definitionKey, foreignKey } from '../definition/image-key.ts';
-import { indexSchema, manifestSchema } from '../oci/manifest.ts';
 import { isIndexType } from '../oci/media-type.ts';
-import type { StoredManifest } from '../oci/read-manifest.ts';
+import { parseImageManifest, parseIndex, type StoredManifest } from '../oci/read-manifest.ts';
 import { platformOf, platformText, type System } from '../oci/system.ts';
 import type { ReadTag } from '../storage/read-tag.ts';
 import type { Part } from './part.ts';
@@ -27,7 +25,7 @@ function entryOf(part: Part): { readonly key: string | undefined; readonly diges
       return { key: part.key, digest: part.manifest };
     case 'handover': {
       const { manifest } = part.handover;
-      return { key: annotatedKey(parseJson(manifest.bytes, manifestSchema, part.origin)), digest: manifest.digest };
+      return { key: annotatedKey(parseImageManifest(manifest, part.origin)), digest: manifest.digest };
     }
   }
 }
@@ -35,7 +33,7 @@ function entryOf(part: Part): { readonly key: string | undefined; readonly diges
 /** The manifests of an index that has these parts and nothing else; undefined of any other. */
 function manifestsOf(index: StoredManifest, parts: readonly Part[]): LiveIndex['manifests'] | undefined {
   if (!isIndexType(index.mediaType)) return undefined;
-  const { manifests } = parseJson(index.bytes, indexSchema, index.digest);
+  const { manifests } = parseIndex(index);
   if (manifests.length !== parts.length) return undefined;
   const found = parts.flatMap((part) => {
     const { key, digest } = entryOf(part);

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { tryDecodeJson } from '../core/decode-json.ts';
 import { ORIGIN_ANNOTATION } from '../oci/origin.ts';
 import type { StoredManifest } from '../oci/read-manifest.ts';
 
@@ -14,13 +15,8 @@ const annotatedSchema = z.looseObject({ annotations: z.record(z.string(), z.stri
 
 const RUN_ID = /^\d{1,20}$/;
 
-function annotationsIn({ bytes }: StoredManifest): Readonly<Record<string, string>> {
-  try {
-    return annotatedSchema.parse(JSON.parse(Buffer.from(bytes).toString('utf8'))).annotations ?? {};
-  } catch {
-    return {};
-  }
-}
+const annotationsIn = ({ bytes }: StoredManifest): Readonly<Record<string, string>> =>
+  tryDecodeJson(bytes, annotatedSchema)?.annotations ?? {};
 
 /** The run that made an image or index, where it is a newer one of the same repository than `run`; undefined otherwise. */
 export function newerRun(live: StoredManifest, run: RunIdentity): string | undefined {

@@ -1,9 +1,7 @@
-import { parseJson } from '../core/decode-json.ts';
 import type { Descriptor, OciPlatform } from '../oci/descriptor.ts';
-import { indexSchema, manifestSchema } from '../oci/manifest.ts';
 import { isIndexType, isManifestType } from '../oci/media-type.ts';
 import { isForSystem, isImageEntry, normalisePlatform } from '../oci/platform.ts';
-import type { StoredManifest } from '../oci/read-manifest.ts';
+import { parseImageManifest, parseIndex, type StoredManifest } from '../oci/read-manifest.ts';
 import { platformText, type System } from '../oci/system.ts';
 import { readConfig } from './read-config.ts';
 import type { ImageSource } from './source.ts';
@@ -31,7 +29,7 @@ export async function imageForSystem(
 ): Promise<ImageForSystem> {
   if (isManifestType(stored.mediaType)) return { manifest: stored, platforms: [] };
   if (!isIndexType(stored.mediaType) || depth > DEPTH_LIMIT) return { manifest: undefined, platforms: [] };
-  const { manifests } = parseJson(stored.bytes, indexSchema, `${source.name} ${stored.digest}`);
+  const { manifests } = parseIndex(stored, `${source.name} ${stored.digest}`);
   const images = manifests.filter(isImageEntry);
   const platforms = images.flatMap(({ platform }) => (platform ? [textOf(platform)] : []));
   for (const entry of images.filter(({ platform }) => platform && isForSystem(platform, system))) {
@@ -58,7 +56,7 @@ async function unnamed(
   if (!child) return { manifest: undefined, platforms: [] };
   if (!isManifestType(child.mediaType)) return imageForSystem(source, child, system, depth + 1);
   const where = `${source.name} ${digest}`;
-  const { config } = parseJson(child.bytes, manifestSchema, where);
+  const { config } = parseImageManifest(child, where);
   const platform = await readConfig(source, config, where);
   return { manifest: isForSystem(platform, system) ? child : undefined, platforms: [textOf(platform)] };
 }

@@ -1,6 +1,6 @@
-import { parseJson } from '../core/decode-json.ts';
 import { collect } from '../core/stream.ts';
 import { type ImageConfig, imageConfigSchema } from '../oci/config.ts';
+import { decodeDocument } from '../oci/decode-document.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { ImageSource } from './source.ts';
 
@@ -10,5 +10,5 @@ const CONFIG_LIMIT = 8 * 1024 * 1024;
 /** The config of an image, whoever made it. Throws UserError `registry` when it is none, and as the source does. */
 export async function readConfig(source: ImageSource, config: Descriptor, where: string): Promise<ImageConfig> {
   const bytes = await collect(source.readBlob(config), CONFIG_LIMIT);
-  return parseJson(bytes, imageConfigSchema, `${where}, its config`);
+  return decodeDocument(bytes, imageConfigSchema, `${where}, its config`);
 }

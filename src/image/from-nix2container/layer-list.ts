@@ -2,7 +2,7 @@ import { open, readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import { type ByteString, toBytes, toText } from '../../core/bytes.ts';
 import { canonicalJson, type Json } from '../../core/canonical-json.ts';
-import { parseShallow } from '../../core/decode-json.ts';
+import { decodeJson } from '../../core/decode-json.ts';
 import { UserError } from '../../core/error.ts';
 import { withFileErrors } from '../../core/file-error.ts';
 import { pathInStore } from '../../layer/inside-store.ts';
@@ -81,22 +81,19 @@ const readList = async (path: string): Promise<LayerList> => {
     });
   });
   try {
-    return listSchema.parse(parseShallow(text));
-  } catch (cause) {
-    const unknown = cause instanceof z.ZodError ? unknownField(cause) : undefined;
-    if (unknown !== undefined) {
-      throw new UserError(
-        'file',
-        `${path} has the field ${unknown}, which version ${VERSION} of its form does not have`,
-        {
-          hint: 'A newer nix2container, or a branch of it, wrote it. Without what the field means the image would be another one: use a released nix2container, or a nix-images that knows the field.',
-          cause,
-        },
-      );
-    }
-    const why = cause instanceof z.ZodError ? `: ${z.prettifyError(cause)}` : '';
-    throw new UserError('file', `${path} is not what nix2container's buildImage makes${why}`, {
+    return decodeJson(text, listSchema, {
+      code: 'file',
+      what: path,
+      mismatch: "is not what nix2container's buildImage makes",
       hint: 'Name the image itself, not what pulls or copies it; a newer nix2container may write another form.',
+    });
+  } catch (error) {
+    const cause = error instanceof UserError ? error.cause : undefined;
+    const unknown = cause instanceof z.ZodError ? unknownField(cause) : undefined;
+    if (unknown === undefined) throw error;
+    const what = `has the field ${unknown}, which version ${VERSION} of its form does not have`;
+    throw new UserError('file', `${path} ${what}`, {
+      hint: 'A newer nix2container, or a branch of it, wrote it. Without what the field means the image would be another one: use a released nix2container, or a nix-images that knows the field.',
       cause,
     });
   }

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { parseShallow } from '../../core/decode-json.ts';
+import { decodeJson, type JsonDocument } from '../../core/decode-json.ts';
 import { UserError } from '../../core/error.ts';
 import { type Descriptor, platformSchema } from '../../oci/descriptor.ts';
 import { type Digest, digestOf } from '../../oci/digest.ts';
@@ -23,16 +23,12 @@ const configSchema = platformSchema.extend({ rootfs: z.looseObject({ diff_ids: z
 
 type Entry = z.infer<typeof entrySchema>;
 
-const parseJson = <T>(schema: z.ZodType<T>, bytes: Buffer, where: string): T => {
-  try {
-    return schema.parse(parseShallow(bytes.toString('utf8')));
-  } catch (cause) {
-    throw new UserError('file', `${where} is not what docker save writes`, {
-      hint: 'Check that the archive is whole and was made by docker save, podman save or dockerTools.',
-      cause,
-    });
-  }
-};
+const documentAt = (where: string): JsonDocument => ({
+  code: 'file',
+  what: where,
+  mismatch: 'is not what docker save writes',
+  hint: 'Check that the archive is whole and was made by docker save, podman save or dockerTools.',
+});
 
 const MAGIC: readonly (readonly [string, string])[] = [
   ['1f8b', MEDIA_TYPE.layerGzip],
@@ -137,7 +133,7 @@ class DockerArchiveSource implements FileSource {
 
   async #config({ Config }: Entry): Promise<z.infer<typeof configSchema>> {
     const bytes = await this.#archive.readSmall(Config, MANIFEST_LIMIT);
-    return parseJson(configSchema, bytes, `${this.#archive.path} (${Config})`);
+    return decodeJson(bytes, configSchema, documentAt(`${this.#archive.path} (${Config})`));
   }
 
   #manifest(entry: Entry): Promise<StoredManifest> {
@@ -151,7 +147,7 @@ class DockerArchiveSource implements FileSource {
   /** The manifest that the archive does not have: made of the config and the layers' own bytes. */
   async #make({ Config, Layers }: Entry): Promise<StoredManifest> {
     const config = await this.#archive.readSmall(Config, MANIFEST_LIMIT);
-    const { rootfs } = parseJson(configSchema, config, `${this.#archive.path} (${Config})`);
+    const { rootfs } = decodeJson(config, configSchema, documentAt(`${this.#archive.path} (${Config})`));
     if (rootfs.diff_ids.length !== Layers.length) {
       throw new UserError(
         'file',
@@ -212,6 +208,6 @@ class DockerArchiveSource implements FileSource {
 /** Reads what docker save, podman save, skopeo or dockerTools wrote. Throws UserError `file` when it is none. */
 export const readDockerArchive = async (archive: ArchiveIndex): Promise<FileSource> => {
   const bytes = await archive.readSmall('manifest.json', MANIFEST_LIMIT);
-  const entries = parseJson(listSchema, bytes, `${archive.path} (manifest.json)`);
+  const entries = decodeJson(bytes, listSchema, documentAt(`${archive.path} (manifest.json)`));
   return new DockerArchiveSource(archive, entries);
 };

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { parseShallow } from '../../core/decode-json.ts';
+import { decodeJson, type JsonDocument } from '../../core/decode-json.ts';
 import { UserError } from '../../core/error.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
 import { type Digest, digestOf } from '../../oci/digest.ts';
@@ -18,25 +18,20 @@ const markerSchema = z.looseObject({ imageLayoutVersion: z.string().regex(/^1\./
 /** `index.json` of a layout: what it holds, by name. */
 export type LayoutIndex = ImageIndex;
 
-const parse = <T>(schema: z.ZodType<T>, text: string, where: string): T => {
-  const hint = 'It may be damaged, or no OCI image layout. Remove it or name another place.';
-  let json: unknown;
-  try {
-    json = parseShallow(text);
-  } catch (error) {
-    throw new UserError('file', `${where} is not valid JSON`, { hint, cause: error });
-  }
-  const result = schema.safeParse(json);
-  if (result.success) return result.data;
-  throw new UserError('file', `${where} is not what a layout holds: ${z.prettifyError(result.error)}`, { hint });
-};
+const documentAt = (where: string): JsonDocument => ({
+  code: 'file',
+  what: where,
+  mismatch: 'is not what a layout holds',
+  hint: 'It may be damaged, or no OCI image layout. Remove it or name another place.',
+});
 
 /** Throws UserError `file` unless `text` is the `oci-layout` file of a version known here. */
 export const checkLayoutMarker = (text: string, where: string): void => {
-  parse(markerSchema, text, where);
+  decodeJson(text, markerSchema, documentAt(where));
 };
 
-export const parseLayoutIndex = (text: string, where: string): LayoutIndex => parse(indexSchema, text, where);
+export const parseLayoutIndex = (text: string, where: string): LayoutIndex =>
+  decodeJson(text, indexSchema, documentAt(where));
 
 export const emptyLayoutIndex = (): LayoutIndex => ({ schemaVersion: 2, mediaType: MEDIA_TYPE.index, manifests: [] });
 

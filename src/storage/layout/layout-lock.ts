@@ -4,6 +4,7 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { systemClock } from '../../core/clock.ts';
+import { tryDecodeJson } from '../../core/decode-json.ts';
 import { UserError } from '../../core/error.ts';
 import { isMissing, withFileErrors } from '../../core/file-error.ts';
 import type { Log } from '../../core/log.ts';
@@ -132,14 +133,8 @@ const readText = (path: string): Promise<string | undefined> =>
 
 const readOwner = async (path: string): Promise<Owner | undefined> => parseOwner(await readText(path));
 
-function parseOwner(text: string | undefined): Owner | undefined {
-  try {
-    return ownerSchema.parse(JSON.parse(text ?? ''));
-  } catch {
-    // Its owner has not written it yet, or died before it did.
-    return undefined;
-  }
-}
+/** Undefined where its owner has not written it yet, or died before it did. */
+const parseOwner = (text: string | undefined): Owner | undefined => tryDecodeJson(text ?? '', ownerSchema);
 
 async function thisProcess(): Promise<Owner> {
   const boot = (await readText('/proc/sys/kernel/random/boot_id'))?.trim() ?? '';

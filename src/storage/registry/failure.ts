@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { tryDecodeJson } from '../../core/decode-json.ts';
 import { type ErrorCode, UserError } from '../../core/error.ts';
 import { lookUp } from '../../core/lookup.ts';
 import { plainLine } from '../../core/printable.ts';
@@ -69,13 +70,10 @@ const errorCode = (status: number, codes: readonly string[]): ErrorCode => {
 };
 
 const explain = (body: string): { codes: string[]; text: string } => {
-  try {
-    const { errors } = errorBodySchema.parse(JSON.parse(body));
-    const text = errors.map(({ code, message }) => [code, message].filter(Boolean).join(': ')).join('; ');
-    return { codes: errors.flatMap(({ code }) => (code === undefined ? [] : [code])), text };
-  } catch {
-    return { codes: [], text: body };
-  }
+  const answer = tryDecodeJson(body, errorBodySchema);
+  if (answer === undefined) return { codes: [], text: body };
+  const text = answer.errors.map(({ code, message }) => [code, message].filter(Boolean).join(': ')).join('; ');
+  return { codes: answer.errors.flatMap(({ code }) => (code === undefined ? [] : [code])), text };
 };
 
 export interface FailureContext {

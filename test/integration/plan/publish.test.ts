@@ -143,7 +143,11 @@ test.each([
     says: /version 9, and this program reads version 3/,
   },
   { name: 'no JSON', text: 'plan', says: /is not JSON/ },
-  { name: 'another document', text: '{"schemaVersion":3,"images":[]}', says: /the plan is not valid/ },
+  {
+    name: 'another document',
+    text: '{"schemaVersion":3,"images":[]}',
+    says: /the plan is not valid/,
+  },
   { name: 'no such file', text: '@/none.json', says: /none\.json cannot be read/ },
 ])('publish refuses $name', async ({ text, says }) => {
   const { exitCode, stderr } = await runCli(['publish', '--plan', text]);

@@ -1,7 +1,8 @@
 import { tmpdir } from 'node:os';
 import { zstdCompressSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
-import { parseShallow } from '../../../src/core/decode-json.ts';
+import { z } from 'zod';
+import { decodeJson } from '../../../src/core/decode-json.ts';
 import { checkUnpacked } from '../../../src/core/unpack-limit.ts';
 import { unpackedDigest } from '../../../src/image/unpacked-digest.ts';
 import { indexSchema, manifestSchema } from '../../../src/oci/manifest.ts';
@@ -71,13 +72,15 @@ describe('names in an archive', () => {
 });
 
 describe('documents', () => {
+  const document = { code: 'file', what: 'x' } as const;
+
   test.each(['[', '{"a":', '[{"b":['])('of %j within each other without end are refused', (piece) => {
-    expect(() => parseShallow(piece.repeat(100_000))).toThrow('within each other');
+    expect(() => decodeJson(piece.repeat(100_000), z.unknown(), document)).toThrow('within each other');
   });
 
   test('brackets in texts do not count', () => {
     const text = JSON.stringify({ a: '["\\{'.repeat(500), b: ['}'] });
-    expect(parseShallow(text)).toEqual(JSON.parse(text));
+    expect(decodeJson(text, z.unknown(), document)).toEqual(JSON.parse(text));
   });
 
   test('a thousand layers or entries are the most', () => {

@@ -38,7 +38,7 @@ test.each([
 });
 
 test.each([
-  ['no JSON', '{', {}, 'it is not JSON'],
+  ['no JSON', '{', {}, 'is not JSON'],
   ['a repository without name', { repository: {} }, {}, 'repository.full_name'],
   ['a branch that is no text', { repository: { ...repository, default_branch: 7 } }, {}, 'repository.default_branch'],
   ['a pull request without head', { pull_request: {} }, {}, 'pull_request.head'],

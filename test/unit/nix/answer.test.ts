@@ -46,8 +46,8 @@ describe('a definition as nix prints it', () => {
 
 describe('an answer', () => {
   test.each([
-    ['{', 'printed something that is not JSON'],
-    ['3', 'printed unexpected JSON'],
+    ['{', 'the output of evaluating .#app is not JSON'],
+    ['3', 'the output of evaluating .#app does not have the expected form'],
   ])('%j is refused', (text, message) => {
     expect(() => parseAnswer('.#app', text, z.string())).toThrow(message);
   });
@@ -121,6 +121,6 @@ describe('substituters', () => {
   });
 
   test('settings that cannot be read are refused', () => {
-    expect(() => parseStoreSettings('{}')).toThrow('cannot read the settings of nix');
+    expect(() => parseStoreSettings('{}')).toThrow('the output of nix about its settings is not valid');
   });
 });

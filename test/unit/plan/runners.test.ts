@@ -30,7 +30,7 @@ test.each([
   ['riscv64-linux=label', /does not name the runner/],
   ['aarch64-linux=self-hosted,linux,arm64', /not one label/],
   ['aarch64-linux=self-hosted linux', /not one label/],
-  ['aarch64-linux=["a"', /not JSON/],
+  ['aarch64-linux=["a"', /neither labels nor a group/],
   ['aarch64-linux=[]', /neither labels nor a group/],
   ['aarch64-linux=[1]', /neither labels nor a group/],
   ['aarch64-linux={"labels":["a"]}', /neither labels nor a group/],

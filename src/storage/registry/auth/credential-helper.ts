@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { tryDecodeJson } from '../../../core/decode-json.ts';
 import { UserError } from '../../../core/error.ts';
 import type { Exec, ExecResult } from '../../../core/exec.ts';
 import type { Log } from '../../../core/log.ts';
@@ -17,15 +18,6 @@ const failed = (what: string, program: string, server: string, file: string, cau
     hint: `Install or repair ${program}, or remove it from ${file} (credHelpers, credsStore).`,
     cause,
   });
-
-const parseAnswer = (stdout: string): z.infer<typeof answerSchema> | undefined => {
-  try {
-    return answerSchema.parse(JSON.parse(stdout));
-  } catch {
-    // Neither the parser's nor zod's message may be shown: they can quote the secret.
-    return undefined;
-  }
-};
 
 /**
  * Asks `docker-credential-NAME get` for the credentials of `server`; undefined when it has none.
@@ -51,7 +43,8 @@ export const runHelper = async (
     if (NOT_FOUND.test(message)) return undefined;
     throw failed(`failed with ${result.exitCode}: ${message.slice(0, MESSAGE_LIMIT)}`, program, server, file);
   }
-  const answer = parseAnswer(result.stdout);
+  // Neither the parser's nor zod's message may be shown: they can quote the secret.
+  const answer = tryDecodeJson(result.stdout, answerSchema);
   if (answer === undefined) throw failed('did not answer {"Username", "Secret"}', program, server, file);
   log.mask(answer.Secret);
   const origin = `the answer of ${program} for ${server}, named in ${file}`;

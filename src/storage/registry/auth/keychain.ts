@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { decodeJson } from '../../../core/decode-json.ts';
 import { UserError } from '../../../core/error.ts';
 import type { Exec } from '../../../core/exec.ts';
 import type { Log } from '../../../core/log.ts';
@@ -28,25 +29,13 @@ const configSchema = z.looseObject({
 type Config = z.infer<typeof configSchema>;
 type Entry = z.infer<typeof entrySchema>;
 
-const unreadable = (file: string, what: string, cause: unknown): UserError =>
-  new UserError('credentials', `cannot use ${file}: ${what}`, {
-    hint: 'Repair it, or remove it and log in again (docker login, podman login).',
-    cause,
-  });
+const HINT = 'Repair it, or remove it and log in again (docker login, podman login).';
 
-const parseConfig = (file: string, text: string): Config => {
-  let json: unknown;
-  try {
-    json = JSON.parse(text);
-  } catch {
-    // The parser's message quotes the text, which may be a secret.
-    throw unreadable(file, 'it is not JSON', undefined);
-  }
-  const result = configSchema.safeParse(json);
-  if (result.success) return result.data;
-  const issue = result.error.issues[0];
-  throw unreadable(file, `${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'unknown shape'}`, undefined);
-};
+const unreadable = (file: string, what: string, cause?: unknown): UserError =>
+  new UserError('credentials', `cannot use ${file}: ${what}`, { hint: HINT, cause });
+
+const parseConfig = (file: string, text: string): Config =>
+  decodeJson(text, configSchema, { code: 'credentials', what: file, hint: HINT, isSecret: true });
 
 /** The keys under which files hold a registry's credentials, the most telling first. */
 const keysOf = (host: string, repository: string): string[] => {
@@ -90,8 +79,7 @@ const entryCredential = (key: string, entry: Entry, file: string, log: Log): Cre
   if (entry.identitytoken) return { kind: 'identity', token: entry.identitytoken, origin };
   const plain = entry.auth ? Buffer.from(entry.auth, 'base64').toString('utf8') : undefined;
   const colon = plain?.indexOf(':') ?? -1;
-  if (plain !== undefined && colon < 1)
-    throw unreadable(file, `auth of ${key} is not base64 of user:password`, undefined);
+  if (plain !== undefined && colon < 1) throw unreadable(file, `auth of ${key} is not base64 of user:password`);
   const username = plain?.slice(0, colon) ?? entry.username;
   // docker pads old entries with zero bytes.
   const password = plain?.slice(colon + 1).split('\0', 1)[0] ?? entry.password;

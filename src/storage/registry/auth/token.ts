@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { tryDecodeJson } from '../../../core/decode-json.ts';
 import { UserError } from '../../../core/error.ts';
 import type { Log } from '../../../core/log.ts';
 import { redactUrl, withQuery } from '../endpoint.ts';
@@ -90,14 +91,12 @@ const buildRequest = (
 };
 
 const parseToken = (body: Buffer, url: URL): z.infer<typeof tokenSchema> => {
-  try {
-    return tokenSchema.parse(JSON.parse(body.toString('utf8')));
-  } catch {
-    // No cause: the parser's message could quote the token.
-    throw new UserError('registry', `the token server ${redactUrl(url)} did not answer with a token`, {
-      hint: 'Check that the registry’s realm is a token server.',
-    });
-  }
+  const token = tryDecodeJson(body, tokenSchema);
+  if (token !== undefined) return token;
+  // No cause: the parser's message could quote the token.
+  throw new UserError('registry', `the token server ${redactUrl(url)} did not answer with a token`, {
+    hint: 'Check that the registry’s realm is a token server.',
+  });
 };
 
 /**
