@@ -15,14 +15,16 @@ import { markdownTable, PLATFORM_HEADINGS, platformRow } from '../publish/report
 import type { Location } from '../storage/location.ts';
 import { locationOf, parseRegistryTemplate } from '../storage/location-template.ts';
 import { statusOf } from '../storage/registry/failure.ts';
-import { trialData, trialSummary, trialText } from '../test-run/report.ts';
+import { testRunData, testRunSummary, testRunText } from '../test-run/report.ts';
 import { jobOf } from './github.ts';
 import { checkTestable, testInputs } from './image-tests.ts';
+import { installables } from './installables.ts';
 import { type MadeHandover, makeHandover } from './make-handover.ts';
 import { noteLowerCase } from './naming.ts';
+import { openNixFor } from './open-nix.ts';
 import { type Places, placesOf } from './places.ts';
 import { nixInputs, registryInputs, reuseInputs } from './shared-inputs.ts';
-import { installables, nixOf, systemHere } from './wiring.ts';
+import { systemHere } from './system-here.ts';
 
 /** What GitHub lets a repository choose at most (docs.github.com, "Configuring the retention period"). */
 const MOST_RETENTION_DAYS = 400;
@@ -104,7 +106,7 @@ export const build = defineCommand({
       });
     }
     noteLowerCase(inputs.to, host.log);
-    const nix = await nixOf(host, inputs);
+    const nix = await openNixFor(host, inputs);
     const fixed = installable.kind === 'flake' ? installable.system : undefined;
     const system = inputs.system ?? fixed ?? systemHere();
     // A full path says where the image for this system is, not that there is none for another.
@@ -166,7 +168,7 @@ async function modeOf(
   return mode;
 }
 
-function result({ image, label, trial, mode, delivered, bytesSent, failure }: MadeHandover) {
+function result({ image, label, testRun, mode, delivered, bytesSent, failure }: MadeHandover) {
   const { name, system } = label;
   const { place: handover, digest: handoverDigest } = delivered;
   const { digest } = image.manifest;
@@ -185,17 +187,17 @@ function result({ image, label, trial, mode, delivered, bytesSent, failure }: Ma
       handover,
       mode,
       bytesSent,
-      tests: trialData(trial),
+      tests: testRunData(testRun),
     },
     text: [
       `${name} for ${system}: ${digest}, ${image.layers.length} layers, ${sizeText(size)}`,
-      ...(trialText(trial) === '' ? [] : [trialText(trial)]),
+      ...(testRunText(testRun) === '' ? [] : [testRunText(testRun)]),
       left,
     ].join('\n'),
     summary: [
       `### ${name} for ${system}\n`,
       markdownTable(PLATFORM_HEADINGS, [platformRow(system, digest, image.layers, bytesSent)]),
-      ...(trialText(trial) === '' ? [] : [trialSummary(trial)]),
+      ...(testRunText(testRun) === '' ? [] : [testRunSummary(testRun)]),
       `${plainMarkdown(left)}\n`,
     ].join('\n'),
     ...(failure === undefined ? {} : { failure }),

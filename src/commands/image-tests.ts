@@ -6,12 +6,12 @@ import type { Host } from '../host/host.ts';
 import { isEmulated } from '../machine/emulation.ts';
 import type { System } from '../oci/system.ts';
 import { findRuntime, TEST_WITH_CHOICES, type TestWith } from '../test-run/find-runtime.ts';
-import type { ImageToTry } from '../test-run/load-image.ts';
-import { trialText } from '../test-run/report.ts';
+import type { ImageToTest } from '../test-run/load-image.ts';
+import { testRunText } from '../test-run/report.ts';
+import { runImageTests, whyNotRun } from '../test-run/run-image-tests.ts';
 import type { Runtime } from '../test-run/runtime.ts';
-import { NOTHING_TO_TRY, type Trial } from '../test-run/trial.ts';
-import { tryImage, whyNotRun } from '../test-run/try-image.ts';
-import { systemHere } from './wiring.ts';
+import { NO_TEST_RUN, type TestRun } from '../test-run/test-run.ts';
+import { systemHere } from './system-here.ts';
 
 /** Inputs of every command that runs the tests which images declare. */
 export const testInputs = {
@@ -33,24 +33,24 @@ export interface TestInputs {
 
 /**
  * Runs the tests of an image that was just built; one of another maker, without definition, declares none. A failed test
- * is a result. Throws UserError `test` where tests are required and cannot be run, and what `tryImage` throws.
+ * is a result. Throws UserError `test` where tests are required and cannot be run, and what `runImageTests` throws.
  */
 export async function runTests(
   definition: Definition | undefined,
-  image: ImageToTry,
+  image: ImageToTest,
   { testWith, requireTests }: TestInputs,
   host: Host,
-): Promise<Trial> {
-  if (!definition) return NOTHING_TO_TRY;
+): Promise<TestRun> {
+  if (!definition) return NO_TEST_RUN;
   const { exec, log, signal, fetch } = host;
   const find = (): Promise<Runtime | undefined> => runtimeOf(host, testWith);
   const clock = systemClock;
   const tools = { exec, log, signal, fetch, clock, tempDir: await host.tempDir(), canRun, findRuntime: find };
-  const trial = await tryImage(definition, image, testWith, tools);
-  checkTried(`${definition.name} for ${image.system}`, trial.notRun, { requireTests });
-  if (trial.notRun !== null && testWith !== 'none')
-    log.warn(`${definition.name} for ${image.system}: ${trialText(trial)}`);
-  return trial;
+  const testRun = await runImageTests(definition, image, testWith, tools);
+  checkTestsRan(`${definition.name} for ${image.system}`, testRun.notRun, { requireTests });
+  if (testRun.notRun !== null && testWith !== 'none')
+    log.warn(`${definition.name} for ${image.system}: ${testRunText(testRun)}`);
+  return testRun;
 }
 
 /**
@@ -65,7 +65,7 @@ export async function checkTestable(
 ): Promise<void> {
   if (!requireTests && (testWith === 'auto' || testWith === 'none')) return;
   const tools = { canRun, findRuntime: () => runtimeOf(host, testWith) };
-  checkTried(`${definition.name} for ${system}`, await whyNotRun(definition, system, testWith, tools), {
+  checkTestsRan(`${definition.name} for ${system}`, await whyNotRun(definition, system, testWith, tools), {
     requireTests,
   });
 }
@@ -81,7 +81,7 @@ async function runtimeOf(host: Host, testWith: TestWith): Promise<Runtime | unde
 }
 
 /** Throws UserError `test` where tests are required and were not run, for the reason given. */
-export function checkTried(
+export function checkTestsRan(
   what: string,
   notRun: string | null,
   { requireTests }: Pick<TestInputs, 'requireTests'>,

@@ -12,7 +12,7 @@ import { isEmulated } from '../machine/emulation.ts';
 import { isTrusted, missingLines, type NixSettings, readNixSettings } from '../machine/nix-config.ts';
 import { openNix } from '../nix/nix.ts';
 import { platformOf, SYSTEMS, type System } from '../oci/system.ts';
-import { systemHere } from './wiring.ts';
+import { systemHere } from './system-here.ts';
 
 const STORE = '/nix/store';
 const GIB = 2 ** 30;

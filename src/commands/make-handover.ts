@@ -14,8 +14,9 @@ import type { Nix } from '../nix/nix.ts';
 import type { System } from '../oci/system.ts';
 import { chooseTags } from '../publish/target.ts';
 import { formatLocation, type Location } from '../storage/location.ts';
-import { trialError } from '../test-run/report.ts';
-import { failedTests, NO_TESTS, recordOf, type Trial } from '../test-run/trial.ts';
+import { testError } from '../test-run/report.ts';
+import { failedTests, NO_TESTS, type TestRun, testRecord } from '../test-run/test-run.ts';
+import { buildTools } from './build-tools.ts';
 import {
   type Delivered,
   type HandingOver,
@@ -26,7 +27,6 @@ import {
 import { runTests, type TestInputs } from './image-tests.ts';
 import type { Places } from './places.ts';
 import { type ReuseInputs, reuseOf } from './reuse.ts';
-import { buildTools } from './wiring.ts';
 
 /** An image to build and hand over. */
 export interface HandoverTask {
@@ -58,7 +58,7 @@ interface Tools {
 export interface MadeHandover {
   readonly image: BuiltImage;
   readonly label: HandoverLabel;
-  readonly trial: Trial;
+  readonly testRun: TestRun;
   readonly mode: HandoverMode;
   readonly delivered: Delivered;
   readonly bytesSent: number;
@@ -94,15 +94,15 @@ export async function makeHandover(
     const tools = await buildTools(host, nix, places);
     const image = task.kind === 'foreign' ? await buildForeign(task, tools) : await buildFromNix(task, tools);
     const definition = task.kind === 'foreign' ? undefined : task.definition;
-    const trial = await runTests(definition, { ...image, repository: layers }, inputs, host);
-    const made = { image, label, trial, bytesSent: layers.bytesSent };
-    if (failedTests(trial).length > 0) {
+    const testRun = await runTests(definition, { ...image, repository: layers }, inputs, host);
+    const made = { image, label, testRun, bytesSent: layers.bytesSent };
+    if (failedTests(testRun).length > 0) {
       await Promise.all([layers.abandon(), handover.repository.abandon()]);
-      return { ...made, mode: 'none', delivered: NOT_DELIVERED, failure: trialError(name, trial) };
+      return { ...made, mode: 'none', delivered: NOT_DELIVERED, failure: testError(name, testRun) };
     }
     if (to && inputs.stagingTag) await layers.tag(stagingTag(label), image.manifest);
     if (to) await layers.commit();
-    await writeHandover(handover.repository, image, { ...label, tests: recordOf(trial) });
+    await writeHandover(handover.repository, image, { ...label, tests: testRecord(testRun) });
     await reuse.journal.clear();
     return { ...made, mode, delivered: await handover.deliver(), bytesSent: layers.bytesSent };
   } catch (error) {

@@ -13,6 +13,7 @@ import { parseTagLine } from '../publish/tag-lines.ts';
 import { parseLocationTemplate } from '../storage/location-template.ts';
 import { jobOf } from './github.ts';
 import { checkTemplate, noteLowerCase } from './naming.ts';
+import { openNixFor } from './open-nix.ts';
 import { placesOf } from './places.ts';
 import { planOutput } from './plan-output.ts';
 import { markAtAll } from './plan-places.ts';
@@ -20,7 +21,6 @@ import { imagesOf, sourcesOf, warnOfBroken } from './plan-sources.ts';
 import { whyNoLogin, whyNotInRun } from './publish-reason.ts';
 import { nixInputs, registryInputs } from './shared-inputs.ts';
 import { tagsOfRun } from './tags.ts';
-import { nixOf } from './wiring.ts';
 
 export const plan = defineCommand({
   name: 'plan',
@@ -95,7 +95,7 @@ export const plan = defineCommand({
     runnersOf(inputs.runners);
     noteLowerCase(to, host.log);
     const systems = filterSystems(inputs.systems);
-    const nix = await nixOf(host, inputs);
+    const nix = await openNixFor(host, inputs);
     const options = { systems, variants: inputs.nixosVariants };
     const chosen = await imagesOf(sources, globs, options, nix, host);
     warnOfBroken(chosen, host);

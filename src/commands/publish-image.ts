@@ -15,13 +15,13 @@ import { checkFiles, checkRoom, chooseTags, filesFirst, mergeTargets, type Targe
 import type { Location } from '../storage/location.ts';
 import { type LocationTemplate, locationOf } from '../storage/location-template.ts';
 import { readTagsOnce } from '../storage/read-tag.ts';
-import { trialError } from '../test-run/report.ts';
-import { failedTests, NOTHING_TO_TRY, recordOf } from '../test-run/trial.ts';
-import { checkTestable, checkTried, runTests, type TestInputs } from './image-tests.ts';
+import { testError } from '../test-run/report.ts';
+import { failedTests, NO_TEST_RUN, testRecord } from '../test-run/test-run.ts';
+import { buildTools } from './build-tools.ts';
+import { checkTestable, checkTestsRan, runTests, type TestInputs } from './image-tests.ts';
 import { inFolder, type Places } from './places.ts';
 import { type Reuse, type ReuseInputs, reuseOf } from './reuse.ts';
 import type { AskedTags } from './tags.ts';
-import { buildTools } from './wiring.ts';
 
 /** What every image of one run is published with. */
 export interface Publishing extends ReuseInputs, TestInputs {
@@ -115,7 +115,7 @@ function mayBelieve(parts: readonly Part[], { verify, reuse, recompress, require
 function checkHanded(part: Part, publishing: Publishing): void {
   if (part.kind !== 'handover') return;
   const { label, origin } = part.handover;
-  checkTried(`${label.name} for ${label.system}, handed over in ${origin}`, label.tests.notRun, publishing);
+  checkTestsRan(`${label.name} for ${label.system}, handed over in ${origin}`, label.tests.notRun, publishing);
 }
 
 function targetsOf(
@@ -164,11 +164,9 @@ async function childrenOf(
       const definition = part.kind === 'foreign' ? undefined : part.definition;
       // Every target has all of it; files, which come first, cost no network.
       const [repository] = repositories;
-      const trial = repository
-        ? await runTests(definition, { ...image, repository }, publishing, host)
-        : NOTHING_TO_TRY;
-      if (failedTests(trial).length > 0) throw trialError(part.name, trial);
-      children.push(builtChild(image, sent() - before, recordOf(trial)));
+      const testRun = repository ? await runTests(definition, { ...image, repository }, publishing, host) : NO_TEST_RUN;
+      if (failedTests(testRun).length > 0) throw testError(part.name, testRun);
+      children.push(builtChild(image, sent() - before, testRecord(testRun)));
     }
   }
   return children;

@@ -13,7 +13,9 @@ import { handoverCollector } from './collecting.ts';
 import { jobOf } from './github.ts';
 import { HANDOVERS, parseHandoverDigest } from './handover-trust.ts';
 import { testInputs } from './image-tests.ts';
+import { installables } from './installables.ts';
 import { noteLowerCase } from './naming.ts';
+import { openNixFor } from './open-nix.ts';
 import { placesOf } from './places.ts';
 import { givenPlan, NO_PLAN, readPlan } from './plan-input.ts';
 import { type Publishing, publishedNothing, publishImage, resultOf } from './publish-image.ts';
@@ -21,7 +23,6 @@ import { publishPlan } from './publish-plan.ts';
 import { NO_RULE, whyNoLogin, whyNotInRun } from './publish-reason.ts';
 import { nixInputs, registryInputs, reuseInputs } from './shared-inputs.ts';
 import { tagsOfRun } from './tags.ts';
-import { installables, nixOf } from './wiring.ts';
 
 export const publish = defineCommand({
   name: 'publish',
@@ -116,7 +117,7 @@ export const publish = defineCommand({
     if (whyNot !== undefined) return publishedNothing(whyNot);
     // Only installables need Nix: a fan-in job that has all handovers runs without.
     let opened: Promise<Nix> | undefined;
-    const nix = (): Promise<Nix> => (opened ??= nixOf(host, inputs));
+    const nix = (): Promise<Nix> => (opened ??= openNixFor(host, inputs));
     const given = installables(inputs.installable, inputs.file, inputs.attr);
     const plan = givenPlan(inputs.plan, host, given.length > 0 || inputs.from.length > 0);
     if (plan !== undefined && given.length > 0) throw planAndInstallable();

@@ -5,7 +5,7 @@ import { imageNameSchema, tagSchema } from '../definition/definition.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import { systemSchema } from '../oci/system.ts';
 import { parseRegistryLocation } from '../storage/location.ts';
-import { NO_TESTS, trialRecordSchema } from '../test-run/trial.ts';
+import { NO_TESTS, testRecordSchema } from '../test-run/test-run.ts';
 import { callSchema } from './call.ts';
 
 /** The annotation on the manifest's entry in a handover's `index.json`, as JSON. */
@@ -37,7 +37,7 @@ const labelSchema = z
     /** Tells the calls of one run apart (the plan's `call`); null where the build job was given none. */
     call: callSchema.nullable().default(null),
     /** What became of the image's tests; a handover made before there were any has none. */
-    tests: trialRecordSchema.default(NO_TESTS),
+    tests: testRecordSchema.default(NO_TESTS),
   })
   .refine(({ mode, destination }) => (mode === 'registry') === (destination !== null), {
     message: 'a destination belongs to mode registry, and to it alone',

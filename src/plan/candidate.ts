@@ -25,13 +25,13 @@ export interface Candidate {
 }
 
 /** What is left out, and for an attribute that is broken where the images for other systems would be. */
-export interface Left {
+export interface Rejected {
   readonly leftOut: LeftOut;
   readonly pattern: string;
   readonly system: string;
 }
 
-export type Judged = { readonly candidate: Candidate } | Left | { readonly problem: Problem } | undefined;
+export type Classified = { readonly candidate: Candidate } | Rejected | { readonly problem: Problem } | undefined;
 
 /** Whether the names of an attribute pass the person's filter. */
 export type Passes = (spellings: readonly string[]) => boolean;
@@ -56,13 +56,13 @@ const rankOf = ({ path: [output = ''] }: Discovered): number =>
 const leafOf = ({ path }: Discovered): string =>
   path[0] === 'nixosConfigurations' ? `${path[1]}-${path.at(-1)}` : (path.at(-1) ?? '');
 
-const leave = (entry: Discovered, why: string, { broken = true, image = true } = {}): Left => ({
+const reject = (entry: Discovered, why: string, { broken = true, image = true } = {}): Rejected => ({
   leftOut: { attr: placeText(entry), why, broken, image },
   pattern: pattern(entry, systemOf(entry)),
   system: systemOf(entry),
 });
 
-const ilvalidName = (entry: Discovered, name: string): Judged => ({
+const invalidName = (entry: Discovered, name: string): Classified => ({
   problem: {
     name,
     why: `${placeText(entry)} has the name ${JSON.stringify(name)}, which is not a valid repository name`,
@@ -77,9 +77,9 @@ const nameIn = (definition: unknown): string =>
 
 type Of<K extends Discovered['kind']> = Extract<Discovered, { kind: K }>;
 
-/** Where an attribute stands and for whom it is wanted. */
-interface Standing {
-  readonly stands: System;
+/** Under which system an attribute is listed, and for whom it is wanted. */
+interface Context {
+  readonly listedUnder: System;
   readonly isFile: boolean;
   readonly systems: readonly System[];
   readonly passes: Passes;
@@ -89,34 +89,34 @@ interface Standing {
 function candidateOf(
   entry: Discovered,
   own: OwnSystems,
-  { stands, isFile, systems }: Standing,
+  { listedUnder, isFile, systems }: Context,
   found: {
     readonly name: string;
     readonly tag: string | null;
     readonly kind: ImageKind;
     readonly keyFor: (system: System) => string;
   },
-): Judged {
+): Classified {
   // A file is evaluated once for each system, and what it holds need not depend on that.
-  if (isFile && own.runsOn !== null && own.runsOn !== stands) return undefined;
-  const its = imageSystems(stands, own);
-  if (typeof its === 'string') return leave(entry, its);
+  if (isFile && own.runsOn !== null && own.runsOn !== listedUnder) return undefined;
+  const its = imageSystems(listedUnder, own);
+  if (typeof its === 'string') return reject(entry, its);
   if (!systems.includes(its.system)) return undefined;
   const { name, tag, kind, keyFor } = found;
   const job: PlannedJob = { ...its, kind, attr: attrOf(entry), key: keyFor(its.system), published: null };
   const cross = its.buildSystem === null ? '' : `, cross-compiled on ${its.buildSystem}`;
-  const why = `${pattern(entry, stands)} ${WHY[kind]}${cross}`;
-  return { candidate: { name, tag, job, pattern: pattern(entry, stands), rank: rankOf(entry), why } };
+  const why = `${pattern(entry, listedUnder)} ${WHY[kind]}${cross}`;
+  return { candidate: { name, tag, job, pattern: pattern(entry, listedUnder), rank: rankOf(entry), why } };
 }
 
-function judgeDefinition(entry: Of<'definition'>, standing: Standing): Judged {
+function classifyDefinition(entry: Of<'definition'>, context: Context): Classified {
   const name = nameIn(entry.definition);
-  if (!standing.passes([name, leafOf(entry), placeText(entry)])) return undefined;
-  if (!isLegalName(name)) return ilvalidName(entry, name);
+  if (!context.passes([name, leafOf(entry), placeText(entry)])) return undefined;
+  if (!isLegalName(name)) return invalidName(entry, name);
   const definition = parseDefinition(placeText(entry), entry.definition);
   const own = { runsOn: definition.system, builtOn: definition.buildSystem };
   const keyFor = (system: System): string => definitionKey(definition, system);
-  return candidateOf(entry, own, standing, { name, tag: definition.tag, kind: 'definition', keyFor });
+  return candidateOf(entry, own, context, { name, tag: definition.tag, kind: 'definition', keyFor });
 }
 
 const attrOf = (entry: Discovered): string => (entry.path.length === 0 ? '' : placeText(entry));
@@ -124,21 +124,21 @@ const attrOf = (entry: Discovered): string => (entry.path.length === 0 ? '' : pl
 /** `imageName` of dockerTools mostly bears the registry; docker's rule tells it from the first part of a name. */
 const withoutRegistry = (name: string): string => name.replace(/^(?:localhost|[^/]*[.:][^/]*)\//, '');
 
-function judgeImage(entry: Of<'image'>, standing: Standing): Judged {
+function classifyImage(entry: Of<'image'>, context: Context): Classified {
   const { image } = entry;
   const leaf = leafOf(entry);
   const name = withoutRegistry(image.name ?? leaf.toLowerCase());
-  if (!standing.passes([name, leaf, placeText(entry)])) return undefined;
-  const own = foreignSystems(image, standing.isFile);
+  if (!context.passes([name, leaf, placeText(entry)])) return undefined;
+  const own = foreignSystems(image, context.isFile);
   if (image.kind === 'disk') {
     const keyFor = (system: System): string => foreignKey({ kind: 'disk', outPath: image.path }, system);
     const named = validName(image.name ?? leaf);
-    return candidateOf(entry, own, standing, { name: named, tag: null, kind: 'disk', keyFor });
+    return candidateOf(entry, own, context, { name: named, tag: null, kind: 'disk', keyFor });
   }
-  if (!isLegalName(name)) return ilvalidName(entry, name);
+  if (!isLegalName(name)) return invalidName(entry, name);
   const { kind, tag, outPath } = parseForeign(placeText(entry), { ...image, kind: image.kind }, leaf);
   const keyFor = (system: System): string => foreignKey({ kind, outPath }, system);
-  return candidateOf(entry, own, standing, { name, tag, kind, keyFor });
+  return candidateOf(entry, own, context, { name, tag, kind, keyFor });
 }
 
 /** Which system a find is for: the one in its path, or that of its builder in NixOS configurations. */
@@ -151,22 +151,22 @@ const systemOf = (entry: Discovered): string => {
 /**
  * What a find is in a plan: a candidate, left out with its reason, a problem, or nothing that concerns it.
  */
-export function judge(entry: Discovered, isFile: boolean, systems: readonly System[], passes: Passes): Judged {
-  const stands = systemOf(entry);
+export function classify(entry: Discovered, isFile: boolean, systems: readonly System[], passes: Passes): Classified {
+  const listedUnder = systemOf(entry);
   const names = [leafOf(entry), placeText(entry)];
   if (entry.kind === 'broken' || entry.kind === 'other') {
-    if ((isSystem(stands) && !systems.includes(stands)) || !passes(names)) return undefined;
-    if (entry.kind === 'other') return leave(entry, `is a ${entry.type}, not an image`);
-    return leave(entry, withWayOut(entry.message), { image: entry.image });
+    if ((isSystem(listedUnder) && !systems.includes(listedUnder)) || !passes(names)) return undefined;
+    if (entry.kind === 'other') return reject(entry, `is a ${entry.type}, not an image`);
+    return reject(entry, withWayOut(entry.message), { image: entry.image });
   }
-  if (entry.kind === 'system' || !isSystem(stands)) {
-    return leave(entry, `images are not built for ${stands || 'it'}`, { broken: false, image: false });
+  if (entry.kind === 'system' || !isSystem(listedUnder)) {
+    return reject(entry, `images are not built for ${listedUnder || 'it'}`, { broken: false, image: false });
   }
-  const standing: Standing = { stands, isFile, systems, passes };
+  const context: Context = { listedUnder, isFile, systems, passes };
   try {
-    return entry.kind === 'definition' ? judgeDefinition(entry, standing) : judgeImage(entry, standing);
+    return entry.kind === 'definition' ? classifyDefinition(entry, context) : classifyImage(entry, context);
   } catch (error) {
-    if (error instanceof UserError) return leave(entry, error.message);
+    if (error instanceof UserError) return reject(entry, error.message);
     throw error;
   }
 }

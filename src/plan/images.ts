@@ -1,6 +1,6 @@
 import { type Discovered, placeText } from '../nix/discover.ts';
 import { isSystem, SYSTEMS, type System } from '../oci/system.ts';
-import { type Candidate, judge, type Left } from './candidate.ts';
+import { type Candidate, classify, type Rejected } from './candidate.ts';
 import { globFilter } from './filter.ts';
 import { isContainer, type LeftOut, type MissingSystem, type PlannedImage, type Problem } from './plan.ts';
 import type { PlanSource } from './source.ts';
@@ -52,13 +52,13 @@ function whyLeftOut(taken: Candidate, other: Candidate): string | undefined {
 function contest(candidates: readonly Candidate[]): Contest | undefined {
   const [taken, ...others] = [...candidates].sort(before);
   if (!taken) return undefined;
-  const judged = others.map((other) => ({ other, why: whyLeftOut(taken, other) }));
+  const classified = others.map((other) => ({ other, why: whyLeftOut(taken, other) }));
   return {
     taken,
-    leftOut: judged.flatMap(({ other, why }) =>
+    leftOut: classified.flatMap(({ other, why }) =>
       why === undefined ? [] : [{ attr: other.job.attr, why, broken: false, image: true }],
     ),
-    rivals: judged.flatMap(({ other, why }) => (why === undefined ? [other] : [])),
+    rivals: classified.flatMap(({ other, why }) => (why === undefined ? [other] : [])),
   };
 }
 
@@ -88,14 +88,16 @@ export function chooseImages(found: readonly Discovered[], { images, systems, so
   const isFile = source.file !== null;
   const passes = globFilter(images);
   const sorted = [...found].sort((a, b) => compare(placeText(a), placeText(b)));
-  const judged = sorted.map((entry) => judge(entry, isFile, systems, passes)).filter((result) => result !== undefined);
-  const candidates = judged.flatMap((result) => ('candidate' in result ? [result.candidate] : []));
+  const classified = sorted
+    .map((entry) => classify(entry, isFile, systems, passes))
+    .filter((result) => result !== undefined);
+  const candidates = classified.flatMap((result) => ('candidate' in result ? [result.candidate] : []));
   const patterns = new Set(candidates.map(({ pattern }) => pattern));
-  const left = judged
+  const left = classified
     .flatMap((result) => ('leftOut' in result ? [result] : []))
     .map((one) => ({ ...one, leftOut: { ...one.leftOut, image: one.leftOut.image || patterns.has(one.pattern) } }));
   const leftOut = left.map((one) => one.leftOut);
-  const problems = judged.flatMap((result) => ('problem' in result ? [result.problem] : []));
+  const problems = classified.flatMap((result) => ('problem' in result ? [result.problem] : []));
   const chosen = grouped(candidates, groupOf).flatMap((group): PlannedImage[] => {
     const name = group[0]?.name ?? '';
     const contests = SYSTEMS.flatMap((system) => contest(group.filter(({ job }) => job.system === system)) ?? []);
@@ -115,7 +117,7 @@ export function chooseImages(found: readonly Discovered[], { images, systems, so
   };
 }
 
-function imageOf(name: string, taken: readonly Candidate[], left: readonly Left[]): Omit<PlannedImage, 'source'> {
+function imageOf(name: string, taken: readonly Candidate[], left: readonly Rejected[]): Omit<PlannedImage, 'source'> {
   const why = [...new Set(taken.map((candidate) => candidate.why))].join('; ');
   const tag = taken.find((candidate) => candidate.tag !== null)?.tag ?? null;
   const jobs = taken.map(({ job }) => job);

@@ -11,7 +11,7 @@ import { platformOf, platformText, type System } from '../oci/system.ts';
 import { type Location, parseLocation } from '../storage/location.ts';
 import { readConfig } from '../storage/read-config.ts';
 import type { ImageSource, OpenedImage } from '../storage/source.ts';
-import type { TrialRecord } from '../test-run/trial.ts';
+import type { TestRecord } from '../test-run/test-run.ts';
 import type { PublishedPart } from './part.ts';
 
 /** One platform's image on its way into an index. */
@@ -26,7 +26,7 @@ export interface Child {
   /** The job of the workflow that built it, where that is known. */
   readonly buildJob: string | undefined;
   /** What became of its tests; null where it was published before, and nobody remembers. */
-  readonly tests: TrialRecord | null;
+  readonly tests: TestRecord | null;
   /** Bytes sent for it so far, over all destinations. */
   readonly bytesSent: number;
 }
@@ -76,7 +76,7 @@ export async function publishedChild({ name, system, manifest, key, source: from
 }
 
 /** A child that was built right into the destinations. */
-export const builtChild = (image: BuiltImage, bytesSent: number, tests: TrialRecord): Child => ({
+export const builtChild = (image: BuiltImage, bytesSent: number, tests: TestRecord): Child => ({
   system: image.system,
   manifest: image.manifest,
   parsed: parseImageManifest(image.manifest),

@@ -13,7 +13,7 @@ import { copyBlob } from '../storage/copy.ts';
 import type { ImageDestination, Repository } from '../storage/destination.ts';
 import type { ReadTag } from '../storage/read-tag.ts';
 import type { ImageSource } from '../storage/source.ts';
-import type { TrialRecord } from '../test-run/trial.ts';
+import type { TestRecord } from '../test-run/test-run.ts';
 import { type Child, indexEntry } from './child.ts';
 import type { LiveIndex } from './live-index.ts';
 import { lookAtTags, moveTags, type TagMove } from './move-tags.ts';
@@ -32,7 +32,7 @@ export interface PublishedPlatform {
   /** Config of the image; undefined as `layers`. */
   readonly config: Descriptor | undefined;
   /** What became of its tests; null where it was published before, and nobody remembers. */
-  readonly tests: TrialRecord | null;
+  readonly tests: TestRecord | null;
   /** Bytes sent for it, over all destinations. */
   readonly bytesSent: number;
 }

@@ -9,7 +9,7 @@ import type { ImageSource } from '../storage/source.ts';
 import { callRuntime, type Runtime, removeImage } from './runtime.ts';
 
 /** An image as it stands where the build put it. */
-export interface ImageToTry {
+export interface ImageToTest {
   readonly system: System;
   readonly manifest: StoredManifest;
   /** Where its blobs are; those of a registry are fetched by digest, with the credentials of the build. */
@@ -23,7 +23,7 @@ export interface ImageToTry {
  */
 export async function withLoadedImage<T>(
   runtime: Runtime,
-  { manifest, repository }: ImageToTry,
+  { manifest, repository }: ImageToTest,
   tempDir: string,
   work: (name: string) => Promise<T>,
 ): Promise<T> {

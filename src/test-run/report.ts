@@ -1,6 +1,6 @@
 import { UserError } from '../core/error.ts';
 import { plainMarkdown } from '../core/markdown.ts';
-import { failedTests, secondsText, type TestFailure, type Trial, type TrialRecord } from './trial.ts';
+import { failedTests, secondsText, type TestFailure, type TestRecord, type TestRun } from './test-run.ts';
 
 const indented = (text: string, by: string): string =>
   text
@@ -18,18 +18,18 @@ const failureText = (name: string, { command, expected, got, output }: TestFailu
   ].join('\n');
 
 /** The error that ends a build whose tests failed: each with its command, what was expected and what came. */
-export function trialError(image: string, trial: Trial): UserError {
-  const failed = failedTests(trial);
+export function testError(image: string, testRun: TestRun): UserError {
+  const failed = failedTests(testRun);
   const list = failed.map(({ name, failure }) => failureText(name, failure)).join('\n');
   const [tests, it] = failed.length === 1 ? ['test', 'it'] : ['tests', 'them'];
-  return new UserError('test', `${image}: ${failed.length} of ${trial.tests.length} tests failed\n${list}`, {
+  return new UserError('test', `${image}: ${failed.length} of ${testRun.tests.length} tests failed\n${list}`, {
     hint: `Nothing was handed over. Fix the image or the ${tests}; --test-with none builds without ${it}.`,
     docs: 'definition.md',
   });
 }
 
 /** One line for a person: how many passed, or why none ran. Empty where the image declares none. */
-export function trialText({ runtime, notRun, tests }: Trial): string {
+export function testRunText({ runtime, notRun, tests }: TestRun): string {
   if (notRun !== null) return `tests: not run (${notRun})`;
   if (tests.length === 0) return '';
   const passed = tests.filter((test) => test.passed).length;
@@ -37,22 +37,22 @@ export function trialText({ runtime, notRun, tests }: Trial): string {
 }
 
 /** Markdown for a job's summary: a table of the tests; what failed is told by the error. Empty where there are none. */
-export function trialSummary(trial: Trial): string {
-  const rows = trial.tests.map(
+export function testRunSummary(testRun: TestRun): string {
+  const rows = testRun.tests.map(
     ({ name, passed, milliseconds }) =>
       `| ${plainMarkdown(name)} | ${passed ? 'passed' : '**failed**'} | ${secondsText(milliseconds)} |\n`,
   );
   const table = rows.length > 0 ? `| test | result | seconds |\n| --- | --- | --- |\n${rows.join('')}\n` : '';
-  const line = trialText(trial);
+  const line = testRunText(testRun);
   return line === '' ? '' : `${table}${plainMarkdown(line)}\n`;
 }
 
 /** The same as data, for `--json`. */
-export const trialData = ({ runtime, notRun, tests }: Trial) => ({ runtime, notRun, results: tests });
+export const testRunData = ({ runtime, notRun, tests }: TestRun) => ({ runtime, notRun, results: tests });
 
-/** One line of what a handover says, as `trialText` would say it. Empty where the image declares no tests. */
-export const recordText = ({ runtime, notRun, passed, skipped }: TrialRecord): string =>
-  trialText({
+/** One line of what a handover says, as `testRunText` would say it. Empty where the image declares no tests. */
+export const recordText = ({ runtime, notRun, passed, skipped }: TestRecord): string =>
+  testRunText({
     runtime,
     notRun,
     skipped,

@@ -9,7 +9,7 @@ import { checkText, type Mismatch } from './check-text.ts';
 import { type ContainerPlan, commandLine, createArgs, onlyLooks, runArgs, typed } from './container-args.ts';
 import { createOutput, type Output } from './output.ts';
 import { callRuntime, type Runtime, removeContainer } from './runtime.ts';
-import { lastLines, type TestFailure, type TestResult } from './trial.ts';
+import { lastLines, type TestFailure, type TestResult } from './test-run.ts';
 
 /** Milliseconds that the container program has to end once its container was taken from it. */
 const GRACE = 10_000;

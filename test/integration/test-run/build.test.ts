@@ -16,7 +16,7 @@ let podman: Podman;
 let temp: TempDir;
 
 beforeAll(async () => {
-  [podman, temp] = await Promise.all([preparePodman(), uniqueTempDir('trial')]);
+  [podman, temp] = await Promise.all([preparePodman(), uniqueTempDir('testRun')]);
 });
 
 afterAll(async () => {

@@ -21,7 +21,7 @@ let lab: Lab;
 let results: ResultsEmulator;
 
 beforeAll(async () => {
-  [lab, results] = await Promise.all([openLab('trial-publish'), startResults()]);
+  [lab, results] = await Promise.all([openLab('testRun-publish'), startResults()]);
 });
 
 afterAll(async () => {

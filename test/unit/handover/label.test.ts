@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { type HandoverLabel, labelAnnotations, readLabel } from '../../../src/handover/label.ts';
 import { digestOf } from '../../../src/oci/digest.ts';
-import { NO_TESTS } from '../../../src/test-run/trial.ts';
+import { NO_TESTS } from '../../../src/test-run/test-run.ts';
 
 const label: HandoverLabel = {
   version: 1,

@@ -17,7 +17,7 @@ import { type Plan, parsePlan } from '../../../src/plan/plan.ts';
 import { planSummary, planText } from '../../../src/plan/report.ts';
 import { publishSummary, publishText } from '../../../src/publish/report.ts';
 import type { Repository } from '../../../src/storage/destination.ts';
-import { trialSummary } from '../../../src/test-run/report.ts';
+import { testRunSummary } from '../../../src/test-run/report.ts';
 import { ACTIVE, FUZZ_RUNS, FUZZ_TIME, hostileText } from '../../support/hostile.ts';
 
 const runs = { numRuns: FUZZ_RUNS };
@@ -189,7 +189,7 @@ const SUMMARIES: Readonly<Record<string, (text: string) => string>> = {
     return publishSummary(text, published, targets);
   },
   trial: (text) =>
-    trialSummary({
+    testRunSummary({
       runtime: text,
       notRun: null,
       tests: [{ name: text, passed: true, milliseconds: 1, failure: null }],

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { createOutput } from '../../../src/test-run/output.ts';
-import { lastLines } from '../../../src/test-run/trial.ts';
+import { lastLines } from '../../../src/test-run/test-run.ts';
 
 async function* chunks(...parts: readonly Uint8Array[]): AsyncGenerator<Uint8Array> {
   yield* parts;

@@ -1,12 +1,12 @@
 import { describe, expect, test } from 'vitest';
-import { recordText, trialError, trialSummary, trialText } from '../../../src/test-run/report.ts';
+import { recordText, testError, testRunSummary, testRunText } from '../../../src/test-run/report.ts';
 import {
-  NOTHING_TO_TRY,
-  recordOf,
+  NO_TEST_RUN,
   type TestResult,
-  type Trial,
-  trialRecordSchema,
-} from '../../../src/test-run/trial.ts';
+  type TestRun,
+  testRecord,
+  testRecordSchema,
+} from '../../../src/test-run/test-run.ts';
 
 const good: TestResult = { name: 'version', passed: true, milliseconds: 412, failure: null };
 const bad: TestResult = {
@@ -15,20 +15,20 @@ const bad: TestResult = {
   milliseconds: 5031,
   failure: { command: 'serve', expected: 'exit code 0', got: 'exit code 3', output: 'no config\nbye' },
 };
-const run = (...tests: TestResult[]): Trial => ({ runtime: 'podman 5.4.2', notRun: null, tests, skipped: [] });
-const notRun: Trial = { runtime: null, notRun: 'they are switched off', tests: [], skipped: ['version'] };
+const run = (...tests: TestResult[]): TestRun => ({ runtime: 'podman 5.4.2', notRun: null, tests, skipped: [] });
+const notRun: TestRun = { runtime: null, notRun: 'they are switched off', tests: [], skipped: ['version'] };
 
 test.each([
-  ['nothing to try', NOTHING_TO_TRY, ''],
+  ['nothing to try', NO_TEST_RUN, ''],
   ['not run', notRun, 'tests: not run (they are switched off)'],
   ['all passed', run(good, good), 'tests: 2 of 2 passed, with podman 5.4.2'],
   ['one failed', run(good, bad), 'tests: 1 of 2 passed, with podman 5.4.2'],
-])('one line: %s', (_name, trial, expected) => {
-  expect(trialText(trial)).toBe(expected);
+])('one line: %s', (_name, testRun, expected) => {
+  expect(testRunText(testRun)).toBe(expected);
 });
 
 test('the summary is a table', () => {
-  expect(trialSummary(run(good, bad))).toBe(
+  expect(testRunSummary(run(good, bad))).toBe(
     [
       '| test | result | seconds |',
       '| --- | --- | --- |',
@@ -39,12 +39,12 @@ test('the summary is a table', () => {
       '',
     ].join('\n'),
   );
-  expect(trialSummary(notRun)).toBe('tests: not run (they are switched off)\n');
-  expect(trialSummary(NOTHING_TO_TRY)).toBe('');
+  expect(testRunSummary(notRun)).toBe('tests: not run (they are switched off)\n');
+  expect(testRunSummary(NO_TEST_RUN)).toBe('');
 });
 
 test('the error has the command, what was expected and what came, and the last output', () => {
-  const error = trialError('team/app', run(good, bad));
+  const error = testError('team/app', run(good, bad));
   expect(error.code).toBe('test');
   expect(error.message).toBe(
     [
@@ -63,16 +63,16 @@ test('the error has the command, what was expected and what came, and the last o
 
 describe('what a handover keeps', () => {
   test.each([
-    ['nothing to try', NOTHING_TO_TRY],
+    ['nothing to try', NO_TEST_RUN],
     ['not run', notRun],
     ['passed', run(good, good)],
-  ])('%s: comes back and says the same', (_name, trial) => {
-    const record = trialRecordSchema.parse(JSON.parse(JSON.stringify(recordOf(trial))));
-    expect(record).toEqual(recordOf(trial));
-    expect(recordText(record)).toBe(trialText(trial));
+  ])('%s: comes back and says the same', (_name, testRun) => {
+    const record = testRecordSchema.parse(JSON.parse(JSON.stringify(testRecord(testRun))));
+    expect(record).toEqual(testRecord(testRun));
+    expect(recordText(record)).toBe(testRunText(testRun));
   });
 
-  const record = recordOf(run(good));
+  const record = testRecord(run(good));
   test.each([
     ['Markdown for a program', { ...record, runtime: 'podman [5](https://example.org)' }],
     ['a second line', { ...record, notRun: 'no podman\n# Published' }],
@@ -81,6 +81,6 @@ describe('what a handover keeps', () => {
     ['a time that is none', { ...record, passed: [{ name: 'a', milliseconds: -1 }] }],
     ['a list that is none', { ...record, skipped: 'a' }],
   ])('refuses %s', (_name, spoilt) => {
-    expect(trialRecordSchema.safeParse(spoilt).success).toBe(false);
+    expect(testRecordSchema.safeParse(spoilt).success).toBe(false);
   });
 });

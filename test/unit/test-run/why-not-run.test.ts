@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { imageTestsSchema } from '../../../src/definition/image-tests.ts';
 import type { findRuntime } from '../../../src/test-run/find-runtime.ts';
-import { whyNotRun } from '../../../src/test-run/try-image.ts';
+import { whyNotRun } from '../../../src/test-run/run-image-tests.ts';
 
 type Tests = Parameters<typeof whyNotRun>[0];
 

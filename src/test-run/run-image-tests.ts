@@ -7,12 +7,12 @@ import { platformOf, type System } from '../oci/system.ts';
 import type { PortTools } from './ask-port.ts';
 import { volumeName } from './container-args.ts';
 import type { TestWith } from './find-runtime.ts';
-import { type ImageToTry, withLoadedImage } from './load-image.ts';
+import { type ImageToTest, withLoadedImage } from './load-image.ts';
 import { runTest } from './run-test.ts';
 import { type Runtime, removeVolume } from './runtime.ts';
-import { NOTHING_TO_TRY, secondsText, type TestResult, type Trial } from './trial.ts';
+import { NO_TEST_RUN, secondsText, type TestResult, type TestRun } from './test-run.ts';
 
-export interface TrialTools extends PortTools {
+export interface TestTools extends PortTools {
   readonly exec: Exec;
   readonly log: Log;
   readonly signal: AbortSignal;
@@ -31,7 +31,7 @@ export async function whyNotRun(
   { tests }: Pick<Definition, 'tests'>,
   system: System,
   testWith: TestWith,
-  { canRun, findRuntime }: Pick<TrialTools, 'canRun' | 'findRuntime'>,
+  { canRun, findRuntime }: Pick<TestTools, 'canRun' | 'findRuntime'>,
 ): Promise<string | null> {
   if (Object.keys(tests).length === 0) return null;
   if (testWith === 'none') return 'they are switched off';
@@ -50,16 +50,16 @@ const allSteps = (tests: Definition['tests']) => Object.values(tests).flatMap(st
  * of it: neither containers nor the image. Throws UserError `input` where the program asked for is not there, `test` where
  * it fails.
  */
-export async function tryImage(
+export async function runImageTests(
   { name, tests, config }: Definition,
-  image: ImageToTry,
+  image: ImageToTest,
   testWith: TestWith,
-  tools: TrialTools,
-): Promise<Trial> {
+  tools: TestTools,
+): Promise<TestRun> {
   const { log, tempDir } = tools;
   const all = Object.entries(tests);
-  const notRun = (why: string): Trial => ({ runtime: null, notRun: why, tests: [], skipped: Object.keys(tests) });
-  if (all.length === 0) return NOTHING_TO_TRY;
+  const notRun = (why: string): TestRun => ({ runtime: null, notRun: why, tests: [], skipped: Object.keys(tests) });
+  if (all.length === 0) return NO_TEST_RUN;
   const why = await whyNotRun({ tests }, image.system, testWith, tools);
   const runtime = why === null ? await tools.findRuntime() : undefined;
   if (!runtime) return notRun(why ?? 'no program runs containers here');

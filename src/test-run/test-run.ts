@@ -22,7 +22,7 @@ export interface TestResult {
 }
 
 /** What became of the tests of an image for one system. */
-export interface Trial {
+export interface TestRun {
   /** Program and version that ran them, such as `podman 4.3.1`; null where none did. */
   readonly runtime: string | null;
   /** Why none was run; null where all were. */
@@ -32,30 +32,30 @@ export interface Trial {
   readonly skipped: readonly string[];
 }
 
-/** The trial of an image that declares no tests. */
-export const NOTHING_TO_TRY: Trial = { runtime: null, notRun: null, tests: [], skipped: [] };
+/** The testRun of an image that declares no tests. */
+export const NO_TEST_RUN: TestRun = { runtime: null, notRun: null, tests: [], skipped: [] };
 
 /** A line of plain words: it stands in summaries, where a stranger's Markdown has no place. */
 const lineSchema = z.string().regex(/^[\w .,:+~()'-]{1,200}$/, 'expected one line of plain words');
 
 /** What a handover says of the tests: that all passed, or why they were not run; one with a failed test is never left. */
-export const trialRecordSchema = z.object({
+export const testRecordSchema = z.object({
   runtime: lineSchema.nullable(),
   notRun: lineSchema.nullable(),
   passed: z.array(z.object({ name: testNameSchema, milliseconds: z.int().nonnegative() })),
   skipped: z.array(testNameSchema),
 });
 
-export type TrialRecord = z.infer<typeof trialRecordSchema>;
+export type TestRecord = z.infer<typeof testRecordSchema>;
 
 /** The record of an image that declares no tests. */
-export const NO_TESTS: TrialRecord = { runtime: null, notRun: null, passed: [], skipped: [] };
+export const NO_TESTS: TestRecord = { runtime: null, notRun: null, passed: [], skipped: [] };
 
-export const failedTests = ({ tests }: Trial): readonly (TestResult & { readonly failure: TestFailure })[] =>
+export const failedTests = ({ tests }: TestRun): readonly (TestResult & { readonly failure: TestFailure })[] =>
   tests.flatMap((test) => (test.failure === null ? [] : [{ ...test, failure: test.failure }]));
 
-/** A trial in which nothing failed, as a handover keeps it. */
-export const recordOf = ({ runtime, notRun, tests, skipped }: Trial): TrialRecord => ({
+/** A testRun in which nothing failed, as a handover keeps it. */
+export const testRecord = ({ runtime, notRun, tests, skipped }: TestRun): TestRecord => ({
   runtime,
   notRun,
   passed: tests.map(({ name, milliseconds }) => ({ name, milliseconds })),
