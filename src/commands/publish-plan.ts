@@ -99,7 +99,7 @@ function joined(outcomes: readonly Outcome[], leftOut: readonly LeftOut[]) {
       ...results.map(({ summary }) => summary),
       ...(failed.length > 0 ? [`### Not published\n\n${list}`] : []),
       ...(leftOut.length > 0
-        ? [`### Rejected out of the plan\n\n${lines(leftOut.map(({ attr, why }) => [attr, why]))}`]
+        ? [`### Left out of the plan\n\n${lines(leftOut.map(({ attr, why }) => [attr, why]))}`]
         : []),
     ].join('\n'),
     ...(failed.length > 0 ? { failure: failureOf(failed, outcomes.length) } : {}),

@@ -43,7 +43,7 @@ const keyOf = (value: { readonly [name: string]: Json }): string =>
 export function definitionKey(definition: Definition, system: System): string {
   const { name: _name, tag: _tag, tests: _tests, buildSystem: _builder, roots, ...said } = definition;
   const { created, format, replaceable, ...rest } = said;
-  // Rejected out where they say nothing, so that images made before there were such fields are known still.
+  // Left out where they are empty, so that images made before these fields existed keep their key.
   const content = {
     ...rest,
     ...(created === null ? {} : { created }),

@@ -104,7 +104,7 @@ async function isDead(owner: Owner | undefined, silentFor: number): Promise<bool
 async function removeStale(path: string, folder: string, text: string, log: Log | undefined): Promise<void> {
   const breaking = join(folder, BREAKING_FILE);
   if (!(await create(breaking, await thisProcess()))) {
-    // Rejected by one that died in these few lines.
+    // Left by a process that died in these few lines.
     if (await isDead(await readOwner(breaking), 0)) await rm(breaking, { force: true });
     return;
   }
