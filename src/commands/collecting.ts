@@ -27,7 +27,7 @@ interface Wanted {
  */
 export type CollectHandovers = (wanted: Wanted, mayBeNone: boolean) => Promise<Part[]>;
 
-export interface HandoverCollector {
+interface HandoverCollector {
   readonly collect: CollectHandovers;
   /** Closes the archives of what was collected. Never throws. */
   close(): Promise<void>;

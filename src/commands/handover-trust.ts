@@ -7,7 +7,7 @@ import type { Places } from './places.ts';
 /** Which handovers of a run are taken, beside what every one must be. */
 export const HANDOVERS = ['any', 'auto', 'registry', 'digest', 'none'] as const;
 
-export type Handovers = (typeof HANDOVERS)[number];
+type Handovers = (typeof HANDOVERS)[number];
 
 export interface TrustInputs {
   readonly handovers: Handovers;

@@ -29,7 +29,7 @@ import type { Places } from './places.ts';
 import { type ReuseInputs, reuseOf } from './reuse.ts';
 
 /** An image to build and hand over. */
-export interface HandoverTask {
+interface HandoverTask {
   readonly evaluated: Evaluated;
   readonly name: string;
   readonly tag: string | null;
@@ -41,7 +41,7 @@ export interface HandoverTask {
   readonly to: Location | undefined;
 }
 
-export interface HandoverInputs extends ReuseInputs, TestInputs {
+interface HandoverInputs extends ReuseInputs, TestInputs {
   readonly out: string | undefined;
   readonly call: string | undefined;
   readonly retentionDays: number | undefined;

@@ -5,7 +5,7 @@ import { type Elsewhere, type Nix, openNix } from '../nix/nix.ts';
 import { importFlags } from '../nix/settings.ts';
 
 /** What a command's inputs say about Nix. */
-export interface NixInputs extends Elsewhere {
+interface NixInputs extends Elsewhere {
   readonly nixArg: readonly string[];
   readonly allowImportFromDerivation: boolean;
   readonly requireLock: boolean;

@@ -30,7 +30,7 @@ export function parseCreated(text: string): string {
  * What images that are made now say of where they come from: in a workflow run its annotations, and a time where one is
  * asked for by the input or by SOURCE_DATE_EPOCH (reproducible-builds.org). Throws UserError `input`.
  */
-export async function originOf({ created, runAnnotations }: OriginInputs, host: Host): Promise<Origin> {
+export async function imageOrigin({ created, runAnnotations }: OriginInputs, host: Host): Promise<Origin> {
   const time = await timeOf(created, host);
   const isRun = host.kind === 'runner' && runAnnotations;
   const source = { env: host.env, readFile: (path: string) => readFile(path, 'utf8') };

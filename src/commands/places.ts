@@ -24,7 +24,7 @@ export interface Places {
 }
 
 /** What a command's inputs say about registries. */
-export interface RegistryInputs extends LoginInputs {
+interface RegistryInputs extends LoginInputs {
   /** Hosts that are spoken to without TLS, beside the loopback ones. */
   readonly plainHttp: readonly string[];
   /** GitHub's token, for GitHub's own registry. */

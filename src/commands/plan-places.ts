@@ -12,7 +12,7 @@ import type { AskedTags } from './tags.ts';
 const USUAL_TAG = 'latest';
 
 /** The tags at the destinations that count. */
-export interface CountedTags {
+interface CountedTags {
   /** Those that were named; they alone count then. */
   readonly named: readonly string[];
   /** Those that a publish would move; undefined for the image's own. */

@@ -11,7 +11,14 @@ import { digestReferences, imageJson, imageMetadata } from '../publish/outputs.t
 import type { Part } from '../publish/part.ts';
 import { LostError, type PublishedIndex, publishIndex, publishLive } from '../publish/publish-index.ts';
 import { heldOf, publishData, publishSummary, publishText, references } from '../publish/report.ts';
-import { checkFiles, checkRoom, chooseTags, filesFirst, mergeTargets, type Target } from '../publish/target.ts';
+import {
+  checkFileDestinations,
+  checkRoom,
+  chooseTags,
+  filesFirst,
+  mergeTargets,
+  type Target,
+} from '../publish/target.ts';
 import type { Location } from '../storage/location.ts';
 import { type LocationTemplate, locationOf } from '../storage/location-template.ts';
 import { readTagsOnce } from '../storage/read-tag.ts';
@@ -127,7 +134,7 @@ function targetsOf(
   const asked = to.length > 0 ? to.map((template) => locationOf(template, name)) : [defaultDestination(name)];
   const destinations = filesFirst(asked).map((destination) => inFolder(destination, host.cwd));
   checkRoom(destinations, platforms);
-  checkFiles(destinations);
+  checkFileDestinations(destinations);
   const imageName = parseReference(name);
   return mergeTargets(
     destinations.map((destination) => ({

@@ -7,7 +7,7 @@ import type { Origin } from '../oci/origin.ts';
 import type { Target } from '../publish/target.ts';
 import type { Location } from '../storage/location.ts';
 import { type ReadTag, readTagsOnce } from '../storage/read-tag.ts';
-import { type OriginInputs, originOf } from './origin.ts';
+import { imageOrigin, type OriginInputs } from './origin.ts';
 import { inFolder, type Places } from './places.ts';
 
 /** What a command's inputs say about layers of images before. */
@@ -37,7 +37,7 @@ export async function reuseOf(
   read: ReadTag = readTagsOnce(),
 ): Promise<Reuse> {
   const { reuse, recompress } = inputs;
-  const origin = await originOf(inputs, host);
+  const origin = await imageOrigin(inputs, host);
   if (!reuse) return { readPrevious: async () => NOTHING_PREVIOUS, journal: NO_JOURNAL, recompress, origin };
   const named = await Promise.all(
     inputs.reuseFrom.map(async (place) => ({

@@ -15,7 +15,7 @@ export interface BaseDirectory extends Attributes {
   readonly folders: ReadonlySet<ByteString>;
 }
 
-export interface BaseSymlink {
+interface BaseSymlink {
   readonly type: 'symlink';
   readonly target: ByteString;
 }

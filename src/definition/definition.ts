@@ -71,7 +71,7 @@ const fileSchema = z.discriminatedUnion('type', [
 ]);
 
 /** The formats of an image: OCI's media types, or Docker's manifest, version 2, schema 2. */
-export const FORMATS = ['oci', 'docker'] as const;
+const FORMATS = ['oci', 'docker'] as const;
 
 export const definitionSchema = z
   .strictObject({

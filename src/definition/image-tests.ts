@@ -165,7 +165,6 @@ export const imageTestsSchema = z
   .record(testNameSchema, testSchema)
   .describe('Tests that a build runs before it hands the image over. They are no part of the image.');
 
-export type ImageTests = z.infer<typeof imageTestsSchema>;
 export type ImageTest = z.infer<typeof testSchema>;
 /** One container of a test, and what must come of it. */
 export type TestStep = Step;

@@ -130,7 +130,7 @@ function shareLayers(
   return layers.filter((layer) => layer.length > 0).map((layer) => layer.sort((a, b) => compareBytes(a.path, b.path)));
 }
 
-/** For each path, how many paths of the closure need it directly or through others, itself included. */
+/** @internal For each path, how many paths of the closure need it directly or through others, itself included. */
 export function countDependents(closure: Closure): Map<string, number> {
   const index = new Map(closure.map((info, at) => [info.path, at]));
   const referrers: number[][] = closure.map(() => []);

@@ -45,14 +45,14 @@ export interface RootLayer {
 }
 
 /** What lies below a root layer: its content depends on that too. */
-export interface RootOverBase {
+interface RootOverBase {
   /** Names the content of the base; see `baseId`. */
   readonly base: string;
   readonly users: Definition['users'];
   readonly groups: Definition['groups'];
 }
 
-export interface NixDatabase {
+interface NixDatabase {
   readonly closure: Closure;
   /** Store paths that garbage collection inside the image must keep. */
   readonly roots: readonly string[];

@@ -16,7 +16,7 @@ export interface RootFile extends Owned {
   readonly xattrs?: ReadonlyMap<string, Uint8Array>;
 }
 
-export interface RootSymlink extends Omit<Owned, 'mode'> {
+interface RootSymlink extends Omit<Owned, 'mode'> {
   readonly type: 'symlink';
   readonly target: ByteString;
 }

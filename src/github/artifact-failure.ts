@@ -1,7 +1,7 @@
 import { UserError } from '../core/error.ts';
 
 /** What was tried, as the message says it: `list the artifacts`, `upload the artifact app.tar`. */
-export type Doing = string;
+type Doing = string;
 
 interface Failure {
   readonly name: string;

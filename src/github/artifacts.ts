@@ -18,7 +18,7 @@ export interface Artifacts {
   download(artifact: ArtifactInfo, folder: string): Promise<string>;
 }
 
-export interface ArtifactDeps {
+interface ArtifactDeps {
   /** Makes the client of @actions/artifact; called once, and only when it is needed. */
   readonly loadClient: () => Promise<ArtifactClient>;
   readonly env: Env;

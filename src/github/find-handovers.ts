@@ -3,7 +3,7 @@ import { SYSTEMS, type System } from '../oci/system.ts';
 import { type Listed, type NamedHandover, newestHandovers, parseHandoverName } from './handover-name.ts';
 
 /** Which handovers are looked for; what is left out is not asked. */
-export interface Wanted {
+interface Wanted {
   readonly image?: string | undefined;
   /** Handovers of other calls are not taken; those of no call are. */
   readonly call?: string | undefined;

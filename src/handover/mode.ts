@@ -8,6 +8,7 @@ export type HandoverChoice = (typeof HANDOVER_CHOICES)[number];
 /** Where a build job leaves the layers: with the handover, in the registry, or nowhere (it only builds and reports). */
 export type HandoverMode = 'artifact' | 'registry' | 'none';
 
+/** @internal */
 export interface ModeFacts {
   readonly asked: HandoverChoice;
   /** Whether a registry to push to is named. */

@@ -50,7 +50,7 @@ const BY_PROGRAM: readonly { readonly program: RegExp; readonly names: Names }[]
 const NEVER = /^(?:INPUT_|ACTIONS_|NIX_IMAGES_|GITHUB_(?:OUTPUT|ENV|PATH|STATE|STEP_SUMMARY)$)/;
 
 /** Variable in which the user names more that programs get, for impure evaluations and helpers of a site's own. */
-export const KEEP_ENV = 'NIX_IMAGES_KEEP_ENV';
+const KEEP_ENV = 'NIX_IMAGES_KEEP_ENV';
 
 const isIn = (names: Names, name: string): boolean =>
   names.some((known) => (known.endsWith('*') ? name.startsWith(known.slice(0, -1)) : name === known));
@@ -68,7 +68,7 @@ const keptNames = (text: string): Names => {
   return names;
 };
 
-export interface ChildKind {
+interface ChildKind {
   /** As it is started, with or without its folder. */
   readonly program: string;
   /** Whether a stranger wrote it: it gets `PLAIN` alone, whatever the user keeps. */

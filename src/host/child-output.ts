@@ -1,12 +1,12 @@
 import { StringDecoder } from 'node:string_decoder';
 
-/** What `ExecResult.stderr` keeps, in characters: enough for any message, little enough for a build that logs for hours. */
+/** @internal What `ExecResult.stderr` keeps, in characters: enough for any message, little enough for a build that logs for hours. */
 export const TAIL_LIMIT = 256 * 1024;
 
 /** A line longer than this is passed on in pieces, so that output without line ends cannot fill the memory. */
 const LINE_LIMIT = 64 * 1024;
 
-export interface StderrReader {
+interface StderrReader {
   push(chunk: Uint8Array): void;
   /** Passes on the last line where it has no end, and returns the tail. */
   end(): string;
@@ -41,7 +41,7 @@ export const createStderrReader = (onLine: (line: string) => void): StderrReader
 /** Bytes of standard output. The largest known answer, the closure of a NixOS system as JSON, is under 100 MB. */
 export const STDOUT_LIMIT = 256 * 1024 * 1024;
 
-export interface StdoutReader {
+interface StdoutReader {
   push(chunk: Uint8Array): void;
   readonly overflown: boolean;
   text(): string;

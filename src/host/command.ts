@@ -3,7 +3,7 @@ import { type Fields, fieldMeta, type InputsOf } from './fields.ts';
 import type { Host } from './host.ts';
 
 /** Name in camelCase and one sentence of description. */
-export type OutputDeclarations = Readonly<Record<string, string>>;
+type OutputDeclarations = Readonly<Record<string, string>>;
 
 /** What a command leaves; each face shows its part. */
 export interface CommandResult<O extends OutputDeclarations = OutputDeclarations> {

@@ -17,7 +17,7 @@ export interface Route {
   readonly proxy: URL | undefined;
 }
 
-export interface NetworkSettings {
+interface NetworkSettings {
   readonly env: (name: string) => string | undefined;
   /** The user's folder of settings, `~/.config`. */
   readonly config: string;

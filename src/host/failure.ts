@@ -21,6 +21,7 @@ type MaskText = (text: string) => string;
 /** Exit codes of the command line. 130 is what shells give a program that Ctrl-C ended: 128 + SIGINT. */
 export const EXIT = { done: 0, failed: 1, usage: 2, interrupted: 130 } as const;
 
+/** @internal */
 export const REPORT_HINT =
   'This is a bug in nix-images, not in your input. Please report it with the lines above and the command you ran.';
 

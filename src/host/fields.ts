@@ -1,9 +1,9 @@
 import { z } from 'zod';
 
 /** Where an input exists: on the command line, as an input of the action, or (usually) both. */
-export type Faces = 'both' | 'cli' | 'action';
+type Faces = 'both' | 'cli' | 'action';
 
-export type FieldKind = 'text' | 'lines' | 'choice' | 'flag' | 'path' | 'secret' | 'integer';
+type FieldKind = 'text' | 'lines' | 'choice' | 'flag' | 'path' | 'secret' | 'integer';
 
 /** What help, `action.yml` and the tables say about an input. Kept as the schema's own metadata. */
 export interface FieldMeta {

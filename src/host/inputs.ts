@@ -9,7 +9,7 @@ export type RawValue = string | readonly string[] | undefined;
 export type RawInputs = Readonly<Record<string, RawValue>>;
 
 /** How the face at hand speaks of inputs. */
-export interface Spelling {
+interface Spelling {
   readonly name: (name: string, meta: FieldMeta) => string;
   /** Where to read what the command takes. */
   readonly hint: string;

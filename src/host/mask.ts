@@ -15,7 +15,7 @@ export interface Mask {
   applyToResult(text: string): string;
 }
 
-export const MASKED = '***';
+const MASKED = '***';
 
 /**
  * Shorter texts (a lone brace in a key file, a password of three letters) are not hidden: they stand in half of all words, so

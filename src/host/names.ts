@@ -9,7 +9,7 @@ const snake = (name: string): string => kebab(name).replaceAll('-', '_').toUpper
 export const secretVariable = (name: string): string => `NIX_IMAGES_${snake(name)}`;
 
 /** The flag that names a file with a secret: `token-file`. */
-export const secretFileFlag = (name: string): string => `${kebab(name)}-file`;
+const secretFileFlag = (name: string): string => `${kebab(name)}-file`;
 
 /** Where GitHub's runner puts an input: upper case, spaces to underscores, dashes kept. */
 export const inputVariable = (name: string): string => `INPUT_${kebab(name).replaceAll(' ', '_').toUpperCase()}`;

@@ -1,7 +1,7 @@
 import type { Progress } from '../core/log.ts';
 
 /** Where a board shows itself. */
-export interface ProgressView {
+interface ProgressView {
   /** Shows all running work in one line. */
   show(text: string): void;
   /** Takes that line away; called when no work is left. */
@@ -10,7 +10,7 @@ export interface ProgressView {
   print(text: string): void;
 }
 
-export interface ProgressTiming {
+interface ProgressTiming {
   /** Milliseconds, never going back. */
   readonly now: () => number;
   /** Milliseconds between two `show`. */
@@ -25,7 +25,7 @@ export const LIVE = { interval: 100, delay: 0 };
 /** A log that is read afterwards: a sign of life every ten seconds, and nothing about work shorter than that. */
 export const SPARSE = { interval: 10_000, delay: 10_000 };
 
-export interface ProgressBoard {
+interface ProgressBoard {
   start(label: string, total?: number): Progress;
 }
 

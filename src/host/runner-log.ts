@@ -12,7 +12,7 @@ export type Toolkit = Pick<
 };
 
 /**
- * A line that the runner does not take for a workflow command. Build logs and evaluation messages come from
+ * @internal A line that the runner does not take for a workflow command. Build logs and evaluation messages come from
  * whoever wrote the code; without this they could set outputs or hide the rest of the log. The runner looks
  * for `::` at the start of a line and for `##[` anywhere.
  */

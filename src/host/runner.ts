@@ -29,7 +29,7 @@ export const actionOf = ({ argv, env }: Pick<World, 'argv' | 'env'>): string | u
   return word.slice(ACTION_WORD.length);
 };
 
-/** What the workflow wrote under `with:`; GitHub gives an empty text for what it left out. */
+/** @internal What the workflow wrote under `with:`; GitHub gives an empty text for what it left out. */
 export const readInputs = (fields: Fields, env: World['env']): RawInputs =>
   Object.fromEntries(
     Object.entries(fields)
@@ -37,7 +37,7 @@ export const readInputs = (fields: Fields, env: World['env']): RawInputs =>
       .map(([name]) => [name, env(inputVariable(name))]),
   );
 
-/** Cuts a summary at a line end before GitHub refuses it. */
+/** @internal Cuts a summary at a line end before GitHub refuses it. */
 export const fitSummary = (markdown: string): string => {
   const bytes = Buffer.from(markdown);
   if (bytes.length <= SUMMARY_LIMIT) return markdown;

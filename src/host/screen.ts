@@ -9,7 +9,7 @@ export interface TextStream {
 }
 
 /** Standard error as a person sees it: lines that stay, and below them at most one live line. */
-export interface Screen {
+interface Screen {
   line(text: string): void;
   live(text: string): void;
   clearLive(): void;

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 
 /** Temporary folders that live as long as one run. */
-export interface TempDirs {
+interface TempDirs {
   create(): Promise<string>;
   /** Removes them all; a folder that cannot be removed is left behind, since the run's result stands already. */
   remove(): Promise<void>;

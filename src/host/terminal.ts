@@ -5,7 +5,7 @@ import type { Mask } from './mask.ts';
 import { createProgressBoard, LIVE, SPARSE } from './progress.ts';
 import { createScreen, type TextStream } from './screen.ts';
 
-export interface TerminalOptions {
+interface TerminalOptions {
   /** Standard error: everything but results. */
   readonly stderr: TextStream;
   readonly mask: Mask;

@@ -1,7 +1,7 @@
 import type { TextStream } from './screen.ts';
 
 /** Standard output: its `write` says when the reader has taken the text. */
-export interface ResultStream {
+interface ResultStream {
   write(text: string, done: () => void): unknown;
   readonly columns?: number;
 }

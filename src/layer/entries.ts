@@ -6,7 +6,7 @@ import type { TreeSource } from '../definition/tree-source.ts';
 import type { Content, TarEntry } from '../tar/entry.ts';
 import { MODE } from '../tar/profile.ts';
 import type { LayerContent } from './layer-content.ts';
-import { type Places, placeOf } from './store-tree.ts';
+import { type ContentPaths, placeOf } from './store-tree.ts';
 
 type StoreContent = Extract<LayerContent, { kind: 'store' }>;
 
@@ -47,14 +47,14 @@ function* treeEntries(node: TreeNode, path: ByteString): Generator<TarEntry> {
 }
 
 /**
- * The members of a root layer; / itself has no entry, for it belongs to whoever unpacks. Throws UserError `definition`
+ * @internal The members of a root layer; / itself has no entry, for it belongs to whoever unpacks. Throws UserError `definition`
  * for a name that no layer can hold.
  */
-export function* rootLayerEntries(root: RootDirectory, places: Places = new Map()): Generator<TarEntry> {
+export function* rootLayerEntries(root: RootDirectory, places: ContentPaths = new Map()): Generator<TarEntry> {
   for (const [name, child] of sortedChildren(root.children)) yield* rootEntries(child, member('', name), places);
 }
 
-function* rootEntries(node: RootNode, path: ByteString, places: Places): Generator<TarEntry> {
+function* rootEntries(node: RootNode, path: ByteString, places: ContentPaths): Generator<TarEntry> {
   const owner = { uid: node.uid, gid: node.gid };
   if (node.type === 'symlink') {
     yield { type: 'symlink', path, target: node.target, mode: MODE.symlink, ...owner };
@@ -74,7 +74,7 @@ function* rootEntries(node: RootNode, path: ByteString, places: Places): Generat
   }
 }
 
-const placed = (content: Content, places: Places): Content =>
+const placed = (content: Content, places: ContentPaths): Content =>
   content.kind === 'path' ? { ...content, path: placeOf(content.path, places) } : content;
 
 /** The path of what is called `name` in the directory `path`. */

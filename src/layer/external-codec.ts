@@ -5,17 +5,17 @@ import type { CodecName, Compression } from '../oci/compression.ts';
 import { MEDIA_TYPE } from '../oci/media-type.ts';
 import { type Blocks, type Codec, codecOf, type Release } from './codec.ts';
 
-/** Codecs that are programs; both write gzip. */
-export type Program = 'igzip' | 'pigz';
+/** @internal Codecs that are programs; both write gzip. */
+export type Compressor = 'igzip' | 'pigz';
 
-const isProgram = (name: CodecName): name is Program => name === 'igzip' || name === 'pigz';
+const isProgram = (name: CodecName): name is Compressor => name === 'igzip' || name === 'pigz';
 
 /**
  * Arguments beside the level. `--no-name` keeps name and time out, which both would write even from a pipe. igzip may use
  * one thread: built with threads, it cuts its blocks otherwise. pigz writes the same bytes with any number of threads, but
  * not with other block sizes, so its own is stated.
  */
-const ARGUMENTS: Readonly<Record<Program, readonly string[]>> = {
+const ARGUMENTS: Readonly<Record<Compressor, readonly string[]>> = {
   igzip: ['--stdout', '--no-name', '--threads', '1'],
   pigz: ['--stdout', '--no-name', '--blocksize', '128'],
 };
@@ -36,11 +36,15 @@ export interface ProgramTools {
 }
 
 /**
- * gzip made by igzip or pigz, which must be on PATH. Its bytes depend on the program's version too, and igzip's on the
+ * @internal gzip made by igzip or pigz, which must be on PATH. Its bytes depend on the program's version too, and igzip's on the
  * processor it chooses its code for. `compress` throws UserError `file` where the program is missing, fails, or writes what
  * is not its input compressed; `cancelled` when the signal fires. The program is ended when the reader gives up.
  */
-export const externalCodec = (name: Program, level: Compression['level'], { exec, signal }: ProgramTools): Codec => ({
+export const externalCodec = (
+  name: Compressor,
+  level: Compression['level'],
+  { exec, signal }: ProgramTools,
+): Codec => ({
   name: 'gzip',
   mediaType: MEDIA_TYPE.layerGzip,
   async *compress(blocks, { release }) {
@@ -72,7 +76,7 @@ export const externalCodec = (name: Program, level: Compression['level'], { exec
   },
 });
 
-const failed = (name: Program, what: string, stderr: string): UserError =>
+const failed = (name: Compressor, what: string, stderr: string): UserError =>
   new UserError('file', `${name} ${what}${stderr && `: ${stderr.trim()}`}`, {
     hint: `Run ${name} by hand, or take compression = "gzip", which needs no program.`,
   });

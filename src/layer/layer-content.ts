@@ -1,7 +1,7 @@
 import type { ByteString } from '../core/bytes.ts';
 import type { StoreOverBase } from '../definition/layer.ts';
 import type { RootDirectory } from '../definition/root-tree.ts';
-import type { Places } from './store-tree.ts';
+import type { ContentPaths } from './store-tree.ts';
 
 /** What a layer holds, as plain data that goes to another thread. */
 export type LayerContent =
@@ -12,4 +12,4 @@ export type LayerContent =
       readonly storeMode: number;
       readonly over: StoreOverBase;
     }
-  | { readonly kind: 'root'; readonly root: RootDirectory; readonly places: Places };
+  | { readonly kind: 'root'; readonly root: RootDirectory; readonly places: ContentPaths };

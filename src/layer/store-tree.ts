@@ -12,13 +12,13 @@ import { checkInside } from './inside-store.ts';
 export const storeTree: TreeSource = { read: (path) => readTree(path), sameContent };
 
 /** Store paths that are to be read elsewhere on this machine, and where. */
-export type Places = ReadonlyMap<ByteString, ByteString>;
+export type ContentPaths = ReadonlyMap<ByteString, ByteString>;
 
 /**
  * The same for store paths of which some lie elsewhere: trees keep the names that they have in the store, since links
  * are followed by them. `onLacking` gets the store path of what is not there.
  */
-export const placedStoreTree = (places: Places, onLacking: (storePath: string) => void): TreeSource => ({
+export const placedStoreTree = (places: ContentPaths, onLacking: (storePath: string) => void): TreeSource => ({
   read: (path) => {
     const tree = readTree(path, placeOf(path, places));
     if (!tree) onLacking(toText(storePathOf(path)));
@@ -33,7 +33,7 @@ export const isHere = (path: ByteString): boolean => lstatSync(toBytes(path), { 
 const storePathOf = (path: ByteString): ByteString => path.split('/', 4).join('/');
 
 /** Where a path of the store is to be read. */
-export function placeOf(path: ByteString, places: Places): ByteString {
+export function placeOf(path: ByteString, places: ContentPaths): ByteString {
   const storePath = storePathOf(path);
   const place = places.get(storePath);
   return place === undefined ? path : place + path.slice(storePath.length);

@@ -25,7 +25,7 @@ export type FromThread =
   | { readonly kind: 'failed'; readonly error: SentError };
 
 /** An error as data: a class does not survive the way between threads. */
-export type SentError =
+type SentError =
   | {
       readonly kind: 'user';
       readonly code: ErrorCode;

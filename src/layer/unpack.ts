@@ -1,7 +1,7 @@
 import { createGunzip, createZstdDecompress } from 'node:zlib';
 
 /** What a stream of bytes is packed with. */
-export type Packing = 'gzip' | 'zstd';
+type Packing = 'gzip' | 'zstd';
 
 /** First bytes of packed files, in hexadecimal: RFC 1952 section 2.3.1, RFC 8878 section 3.1.1. */
 const MAGIC: Readonly<Record<string, Packing>> = { '1f8b': 'gzip', '28b52ffd': 'zstd' };

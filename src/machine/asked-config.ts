@@ -1,7 +1,7 @@
 import { UserError } from '../core/error.ts';
 
 /** What a workflow asks of Nix, beside what is missing on a machine. */
-export interface AskedConfig {
+interface AskedConfig {
   /** Lines of nix.conf. */
   readonly nixConfig: readonly string[];
   readonly acceptFlakeConfig: boolean;

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { System } from '../oci/system.ts';
 
 /** Where Linux says which foreign programs it runs, and by what (kernel documentation, `binfmt-misc.rst`). */
-export const BINFMT_FOLDER = '/proc/sys/fs/binfmt_misc';
+const BINFMT_FOLDER = '/proc/sys/fs/binfmt_misc';
 
 /** What qemu's registrations are called: by machine. */
 const machineOf = (system: System): string => system.split('-')[0] ?? '';

@@ -25,7 +25,7 @@ export async function readNixSettings(nix: Nix, exec: Exec): Promise<NixSettings
   throw new UserError('evaluation', `${nix.version.text} does not print its settings`);
 }
 
-/** Of lines such as `max-jobs = 1`. */
+/** @internal Of lines such as `max-jobs = 1`. */
 export const parseSettings = (text: string): NixSettings =>
   new Map(
     text.split('\n').flatMap((line) => {

@@ -2,7 +2,7 @@ import { UserError } from '../core/error.ts';
 import { nixMessage } from './failure.ts';
 
 /** What went wrong in a build, as told by `nix-store --realise`. */
-export type BuildFailure =
+type BuildFailure =
   | { readonly kind: 'system'; readonly drvPath: string; readonly needed: string; readonly here: string }
   | { readonly kind: 'features'; readonly drvPath: string; readonly features: string }
   | { readonly kind: 'hash'; readonly drvPath: string; readonly specified: string; readonly got: string }

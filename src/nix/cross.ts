@@ -1,7 +1,7 @@
 import { isSystem, type System } from '../oci/system.ts';
 
 /** Where an image runs, and where it is made if it is cross-compiled on another system; null if it is not. */
-export interface ImageSystems {
+interface ImageSystems {
   readonly system: System;
   readonly buildSystem: System | null;
 }

@@ -8,11 +8,11 @@ import { lockFlags, logLine } from './lock-file.ts';
 import type { Nix } from './nix.ts';
 import { notAnImage, type Other, type Searched, unknownAttribute } from './not-image.ts';
 import { type Found, functionArguments, markedPlace, probeAnswerSchema, probeExpression } from './probe.ts';
-import { type ImagePlace, placesOf } from './search-places.ts';
+import { type ImagePlace, searchPlaces } from './search-places.ts';
 import { wholeFlake } from './version.ts';
 
 /** Which systems an evaluation is about. */
-export interface Asked {
+interface Asked {
   /** Their images are wanted. */
   readonly systems: readonly System[];
   /** It is only asked whether there is an image for these. */
@@ -20,7 +20,7 @@ export interface Asked {
 }
 
 /** What one evaluation says of an image. */
-export interface Evaluations {
+interface Evaluations {
   /** The systems of those asked for that have the image, in the order of `SYSTEMS`; of one that fails it counts as there. */
   readonly systems: readonly System[];
   /** The image for a system that was asked for. Throws UserError with what is wrong with it. */
@@ -83,7 +83,7 @@ const evaluateAll = async (nix: Nix, installable: Installable, asked: Asked): Pr
   const wanted = new Set(asked.systems);
   let open = SYSTEMS.filter((system) => wanted.has(system) || asked.others?.includes(system));
   while (open.length > 0) {
-    const lists = open.map((system) => placesOf(installable, system, wanted.has(system)));
+    const lists = open.map((system) => searchPlaces(installable, system, wanted.has(system)));
     const outcome = await run(nix, installable, probeExpression(lists, functionArguments(nix.nixArgs)));
     if ('found' in outcome) {
       for (const [index, places] of lists.entries()) {

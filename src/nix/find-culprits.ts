@@ -19,7 +19,7 @@ export interface Broken {
   readonly image: boolean;
 }
 
-/** How an evaluation of some places ended; `marks` are the lines in which it told how far it was. */
+/** @internal How an evaluation of some places ended; `marks` are the lines in which it told how far it was. */
 export type Ending =
   | { readonly ok: true; readonly entries: readonly Entry[] }
   | { readonly ok: false; readonly stderr: string; readonly marks: readonly string[] };

@@ -12,7 +12,7 @@ export const IMAGE_OUTPUTS: readonly string[] = ['nixImages', ...NAMED_OUTPUTS];
 export const SEARCHED_OUTPUTS: readonly string[] = [...IMAGE_OUTPUTS, ...MIXED_OUTPUTS, 'legacyPackages'];
 
 /** An image in a flake: `FLAKE#NAME`, or by its full path, `FLAKE#OUTPUT.SYSTEM.NAME`, which fixes output and system. */
-export interface FlakeInstallable {
+interface FlakeInstallable {
   readonly kind: 'flake';
   readonly flake: string;
   /** The parts of the name, `default` when none was given. */
@@ -23,7 +23,7 @@ export interface FlakeInstallable {
 }
 
 /** An image in a Nix file: `--file FILE -A ATTR`; an empty path is the file's own value. */
-export interface FileInstallable {
+interface FileInstallable {
   readonly kind: 'file';
   readonly file: string;
   readonly path: readonly string[];

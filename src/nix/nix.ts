@@ -15,7 +15,7 @@ export interface Elsewhere {
 }
 
 /** What `openNix` needs of the world. */
-export interface NixOptions {
+interface NixOptions {
   readonly exec: Exec;
   readonly log: Log;
   readonly signal?: AbortSignal | undefined;

@@ -25,7 +25,7 @@ const searchedText = ({ place, depth, names }: Searched): string => {
 };
 
 /** What else is known of a name that is nowhere. */
-export interface UnknownContext {
+interface UnknownContext {
   /** Outputs that the flake does not have. */
   readonly absent?: readonly string[];
   /** Other systems for which the image exists. */

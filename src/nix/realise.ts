@@ -11,7 +11,7 @@ import { OWN_STORE } from './settings.ts';
 /** Lines of a failed builder's log that are shown. */
 const LOG_LINES = 25;
 
-export interface RealiseOptions {
+interface RealiseOptions {
   /** Folder that gets links to what was realised, as roots of the garbage collector; see `withGcRoots`. */
   readonly gcRootDir: string;
   /** Paths that were valid a moment ago. Default: Nix is asked. */
@@ -22,7 +22,7 @@ export interface RealiseOptions {
 const argumentOf = ({ drvPath, output, outPath }: Root, valid: ReadonlySet<string>): string =>
   drvPath === null || output === null || valid.has(outPath) ? outPath : `${drvPath}!${output}`;
 
-/** Without what builders tell Nix alone (`@nix {"action":"setPhase",…}`), which versions before 2.20 keep in the log. */
+/** @internal Without what builders tell Nix alone (`@nix {"action":"setPhase",…}`), which versions before 2.20 keep in the log. */
 export const withoutActions = (lines: readonly string[]): readonly string[] =>
   lines.filter((line) => !/^@nix \{/.test(line));
 

@@ -6,9 +6,9 @@ import { z } from 'zod';
  */
 
 /** Images of other makers that are published as they are: see `src/image/`. */
-export const FOREIGN_KINDS = ['archive', 'stream', 'nix2container'] as const;
+const FOREIGN_KINDS = ['archive', 'stream', 'nix2container'] as const;
 
-export const foreignKindSchema = z.enum(FOREIGN_KINDS);
+const foreignKindSchema = z.enum(FOREIGN_KINDS);
 
 /** How an image of another tool is handed over: a file or folder that holds it, a program that prints it, or a list of its layers. */
 export type ForeignKind = z.infer<typeof foreignKindSchema>;

@@ -27,7 +27,7 @@ const outputIn = (path: readonly string[]): string =>
  * The places to try for an image of one system, in their order; `whole` where it is wanted and not only asked for. A full
  * path is taken as it is. A name that no output has may be a path of its own, whose image says what system it is of.
  */
-export const placesOf = (installable: Installable, system: System, whole: boolean): ImagePlace[] => {
+export const searchPlaces = (installable: Installable, system: System, whole: boolean): ImagePlace[] => {
   const common = { system, whole, perSystem: false, isOfSystem: true, isExpected: false };
   const { path } = installable;
   if (installable.kind === 'file') {

@@ -56,7 +56,7 @@ const MOVED = /[?&](root|real|store)=/;
 
 const isInPlace = (store: string): boolean => IN_PLACE.test(store) && !MOVED.test(store);
 
-/** Reads `nix config show --json`. Throws UserError `evaluation`. */
+/** @internal Reads `nix config show --json`. Throws UserError `evaluation`. */
 export const parseStoreSettings = (output: string): StoreSettings => {
   const what = 'the output of nix about its settings';
   const settings = decodeJson(output, settingsSchema, { code: 'evaluation', what });

@@ -53,6 +53,3 @@ export const compressionSchema = z
     const [name, level] = text.split(':') as [CodecName, string?];
     return { name, level: level === undefined ? CODECS[name].usual : Number(level) };
   });
-
-/** The text form with the level stated, which `compressionSchema` reads. */
-export const formatCompression = ({ name, level }: Compression): string => `${name}:${level}`;

@@ -32,7 +32,7 @@ export const imageConfigSchema = z.looseObject({
 
 export type ImageConfig = z.infer<typeof imageConfigSchema>;
 
-export interface ConfigInput {
+interface ConfigInput {
   readonly platform: OciPlatform;
   readonly config: ContainerConfig;
   readonly diffIds: readonly Digest[];

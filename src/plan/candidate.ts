@@ -31,10 +31,10 @@ export interface Rejected {
   readonly system: string;
 }
 
-export type Classified = { readonly candidate: Candidate } | Rejected | { readonly problem: Problem } | undefined;
+type Classified = { readonly candidate: Candidate } | Rejected | { readonly problem: Problem } | undefined;
 
 /** Whether the names of an attribute pass the person's filter. */
-export type Passes = (spellings: readonly string[]) => boolean;
+type Passes = (spellings: readonly string[]) => boolean;
 
 const WHY: Readonly<Record<ImageKind, string>> = {
   definition: 'is an image definition',

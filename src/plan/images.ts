@@ -5,7 +5,7 @@ import { globFilter } from './filter.ts';
 import { isContainer, type LeftOut, type MissingSystem, type PlannedImage, type Problem } from './plan.ts';
 import type { PlanSource } from './source.ts';
 
-export interface ImageFilter {
+interface ImageFilter {
   /** Globs of names or attributes; see `globFilter`. */
   readonly images: readonly string[];
   readonly systems: readonly System[];

@@ -69,7 +69,7 @@ export interface PublishedPlaces {
   open(reference: string): Promise<OpenedImage>;
 }
 
-export interface MarkOptions {
+interface MarkOptions {
   /** Systems that are planned; others are not missed. */
   readonly systems: readonly System[];
   /** Whether what is published counts, so that it need not be built. */

@@ -27,7 +27,7 @@ const RUNNERS: Readonly<Record<System, RunsOn>> = {
 };
 
 /** Where jobs of a system run. */
-export interface Runner {
+interface Runner {
   readonly runsOn: RunsOn;
   /** Whether the system is emulated there. */
   readonly emulated: boolean;

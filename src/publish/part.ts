@@ -47,7 +47,7 @@ export const handoverPart = (handover: Handover): Part => ({
 });
 
 /** What is to be built of an installable. */
-export interface WantedJobs {
+interface WantedJobs {
   /** The systems to publish; all that the image is defined for where it names none. */
   readonly systems: readonly System[];
   /** Those of them that need no build. */

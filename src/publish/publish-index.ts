@@ -45,7 +45,7 @@ export interface PublishedIndex {
 }
 
 /** How an index is published. */
-export interface PublishOptions {
+interface PublishOptions {
   /** Whether everything is asked for again before a tag moves, also what the registry has confirmed in this run. */
   readonly verify: boolean;
   /** What tags mean before the publish. */

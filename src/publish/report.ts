@@ -43,7 +43,7 @@ export const references = (targets: readonly Target[]): string[] =>
   targets.flatMap(({ repository, tags }) => tags.map((tag) => plainLine(`${repository.name}:${tag}`)));
 
 /** What was published, by a digest that its place holds. */
-export interface Held {
+interface Held {
   readonly what: 'index' | 'image';
   readonly digest: string;
   readonly mediaType: string;

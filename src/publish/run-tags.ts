@@ -8,7 +8,7 @@ import { dateText, type Expressions, fillIn, tagText } from './tag-text.ts';
 const LATEST = 'latest';
 
 /** The tags of a run, and the rules that gave none because what they gave is not a valid tag. */
-export interface RunTags {
+interface RunTags {
   /** Each once, in the order of the lines. */
   readonly tags: readonly string[];
   readonly skipped: readonly { readonly rule: string; readonly tag: string }[];

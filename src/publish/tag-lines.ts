@@ -1,10 +1,10 @@
 import { UserError } from '../core/error.ts';
 import { didYouMean } from '../core/nearest.ts';
 import { parseTag } from '../oci/reference.ts';
-import { type Attributes, COMMON_KEYS, RULE_NAMES, RULE_TYPES, type RuleName, type RuleType } from './tag-rules.ts';
+import { COMMON_KEYS, RULE_NAMES, RULE_TYPES, type RuleName, type RuleType, type TagAttributes } from './tag-rules.ts';
 
 const LATEST_MODES = ['auto', 'true', 'false'] as const;
-export type LatestMode = (typeof LATEST_MODES)[number];
+type LatestMode = (typeof LATEST_MODES)[number];
 
 /** What all tags of rules have, as docker/metadata-action's input `flavor` says it: one setting a line. */
 export type FlavorLine =
@@ -19,7 +19,7 @@ export type FlavorLine =
 /** One line of the input `tags`: a tag as it is, a rule that makes one from what started the run, or what all of these have. */
 export type TagLine =
   | { readonly kind: 'tag'; readonly tag: string }
-  | { readonly kind: 'rule'; readonly text: string; readonly type: RuleName; readonly attributes: Attributes }
+  | { readonly kind: 'rule'; readonly text: string; readonly type: RuleName; readonly attributes: TagAttributes }
   | FlavorLine;
 
 const wrong = (what: string, hint: string): UserError => new UserError('input', what, { hint, docs: 'tags.md' });
@@ -63,7 +63,7 @@ const typeHint = (type: string): string =>
 
 const FLAVOR_KEYS = ['latest', 'prefix', 'suffix'] as const;
 
-function parseFlavor({ onlatest = 'false', ...attributes }: Attributes, text: string): FlavorLine {
+function parseFlavor({ onlatest = 'false', ...attributes }: TagAttributes, text: string): FlavorLine {
   const [[key, value] = ['', ''], ...more] = Object.entries(attributes);
   const kind = FLAVOR_KEYS.find((known) => known === key);
   if (kind === undefined || more.length > 0) {
@@ -81,7 +81,7 @@ export function oneOf<T extends string>(values: readonly T[], value: string, key
   throw wrong(`the tag rule ${where} has ${key}=${value}`, `${key} is one of: ${values.join(', ')}.`);
 }
 
-function parseAttributes(text: string): Attributes {
+function parseAttributes(text: string): TagAttributes {
   const attributes = new Map<string, string>();
   // A comma inside {{ }} belongs to the expression.
   for (const part of text.split(/,(?![^{]*\}\})/)) {

@@ -4,7 +4,7 @@ import { dateText, type Expressions, fillIn } from './tag-text.ts';
 import { parseVersion, versionText } from './tag-version.ts';
 
 /** Keys and values of one rule. */
-export type Attributes = Readonly<Record<string, string>>;
+export type TagAttributes = Readonly<Record<string, string>>;
 
 /** What the rules know of the run, and of the image whose tags they make. */
 export interface TagFacts {
@@ -27,9 +27,9 @@ export interface RuleType {
   /** The values that a key may have, where they are a fixed set. */
   readonly allowed?: Readonly<Record<string, readonly string[]>>;
   /** Goes before the prefix that all rules have. */
-  readonly prefix?: (attributes: Attributes) => string | undefined;
+  readonly prefix?: (attributes: TagAttributes) => string | undefined;
   /** The tag without prefix and suffix; undefined where the rule does not apply to the run. */
-  readonly make: (attributes: Attributes, facts: TagFacts, where: string) => Made | undefined;
+  readonly make: (attributes: TagAttributes, facts: TagFacts, where: string) => Made | undefined;
 }
 
 const SHORT_COMMIT = 7;

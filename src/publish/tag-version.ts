@@ -1,5 +1,5 @@
 /** A version as Semantic Versioning 2.0.0 writes it, with or without a `v` before it. */
-export interface Version {
+interface Version {
   readonly major: string;
   readonly minor: string;
   readonly patch: string;

@@ -58,7 +58,7 @@ export const filesFirst = (destinations: readonly Location[]): Location[] => [
  * Throws UserError `input` when two destinations would write the same archive under different names or formats: the last
  * one would win.
  */
-export function checkFiles(destinations: readonly Location[]): void {
+export function checkFileDestinations(destinations: readonly Location[]): void {
   const byPath = new Map<string, Location>();
   for (const destination of destinations) {
     if (destination.kind !== 'oci-archive' && destination.kind !== 'docker-archive') continue;

@@ -19,7 +19,7 @@ export function paxBlocks(header: Omit<HeaderFields, 'type' | 'size'>, records: 
   return Buffer.concat([block, body, Buffer.alloc(padding(body.length))]);
 }
 
-/** Records of a pax header. Throws RangeError when they are damaged. */
+/** @internal Records of a pax header. Throws RangeError when they are damaged. */
 export function decodePax(bytes: Buffer): Map<string, string> {
   const records = new Map<string, string>();
   let at = 0;

@@ -14,7 +14,7 @@ const TEXT_LIMIT = 1024 * 1024;
 const NOTHING_THERE = /no such file|no such container:path|could not (be found|find)|not a directory/i;
 
 /** A container whose files are looked at. */
-export interface FilesPlace {
+interface FilesPlace {
   readonly runtime: Runtime;
   readonly container: string;
   /** Where its file system is put to read owners. */
@@ -41,7 +41,7 @@ export async function checkFiles(
   return undefined;
 }
 
-/** What an entry does not have of what is stated of `path`. */
+/** @internal What an entry does not have of what is stated of `path`. */
 export function checkFile(path: string, file: ExpectedFile, entry: ReadEntry | undefined): Mismatch | undefined {
   if (!entry) return file.exists ? { expected: `a file ${path}`, got: 'no such file' } : undefined;
   if (!file.exists) return { expected: `no file ${path}`, got: 'there is one' };

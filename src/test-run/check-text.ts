@@ -13,7 +13,7 @@ export interface Mismatch {
   readonly got: string;
 }
 
-export const quoted = (text: string): string =>
+const quoted = (text: string): string =>
   text.length <= QUOTED
     ? JSON.stringify(text)
     : `${JSON.stringify(text.slice(0, QUOTED))}… (${text.length} characters)`;

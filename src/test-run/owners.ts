@@ -6,7 +6,7 @@ import { TYPE } from '../tar/header.ts';
 import { tarEntries } from '../tar/reader.ts';
 import { callRuntime, type Runtime } from './runtime.ts';
 
-export interface Owner {
+interface Owner {
   readonly uid: number;
   readonly gid: number;
 }

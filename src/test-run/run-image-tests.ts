@@ -12,7 +12,7 @@ import { runTest } from './run-test.ts';
 import { type Runtime, removeVolume } from './runtime.ts';
 import { NO_TEST_RUN, secondsText, type TestResult, type TestRun } from './test-run.ts';
 
-export interface TestTools extends PortTools {
+interface TestTools extends PortTools {
   readonly exec: Exec;
   readonly log: Log;
   readonly signal: AbortSignal;

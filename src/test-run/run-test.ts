@@ -17,13 +17,13 @@ const GRACE = 10_000;
 /** Milliseconds between two looks whether a container has its port. */
 const PAUSE = 100;
 
-export interface TestTools extends PortTools {
+interface TestTools extends PortTools {
   readonly runtime: Runtime;
   readonly signal: AbortSignal;
   readonly tempDir: string;
 }
 
-export interface LoadedImage {
+interface LoadedImage {
   readonly name: string;
   readonly platform: OciPlatform;
   readonly config: ContainerConfig;

@@ -13,7 +13,7 @@ import type { BaseImage } from '../base-image.ts';
 /** Bytes of a file that lists accounts; hundreds of users take a hundredth of it. */
 const ACCOUNTS_LIMIT = 1024 * 1024;
 
-/** What all layers of a base may have at most. */
+/** @internal What all layers of a base may have at most. */
 export interface BaseLimits {
   readonly entries: number;
   /** Bytes of all names and of what links lead to. */

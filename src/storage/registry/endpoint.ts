@@ -13,7 +13,7 @@ export const isLoopbackHost = (host: string): boolean => isLoopback(withoutPort(
 export const isPlainHost = (host: string, plainHosts: readonly string[]): boolean =>
   plainHosts.includes(host) || plainHosts.includes(withoutPort(host)) || plainHosts.includes(`${host}:80`);
 
-/** Whether plain http may be spoken to `host` (with port): loopback, or named by the user. */
+/** @internal Whether plain http may be spoken to `host` (with port): loopback, or named by the user. */
 export const allowsPlainHttp = (host: string, plainHosts: readonly string[]): boolean =>
   isLoopbackHost(host) || isPlainHost(host, plainHosts);
 

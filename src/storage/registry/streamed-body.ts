@@ -14,7 +14,7 @@ export interface StreamedBody {
 const SLOWEST_STORE = 4_000;
 
 /**
- * The pieces of `body`; `late` is called when the line takes them slower than `SLOWEST_LINE` beyond `patience`
+ * @internal The pieces of `body`; `late` is called when the line takes them slower than `SLOWEST_LINE` beyond `patience`
  * (milliseconds), or no answer comes in time after the last one. `end` ends the watch.
  */
 export const watched = (

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createExec } from '../../../src/host/exec.ts';
-import { externalCodec, type Program } from '../../../src/layer/external-codec.ts';
+import { type Compressor, externalCodec } from '../../../src/layer/external-codec.ts';
 import { CODECS } from '../../../src/oci/compression.ts';
 import { MIB } from '../../support/bytes.ts';
 import { type TempDir, uniqueTempDir } from '../../support/tools.ts';
@@ -15,7 +15,7 @@ beforeAll(async () => {
 });
 afterAll(() => temp?.remove());
 
-const codec = (program: Program, env: NodeJS.ProcessEnv = {}, signal = new AbortController().signal, level = 1) =>
+const codec = (program: Compressor, env: NodeJS.ProcessEnv = {}, signal = new AbortController().signal, level = 1) =>
   externalCodec(program, level, { exec: createExec({ env: { ...process.env, ...env }, signal }), signal });
 
 /** `bytes` in blocks of 1 MiB, each overwritten when it comes back, as the next use of a pool's block would. */
@@ -48,7 +48,7 @@ async function* forever(): AsyncGenerator<Uint8Array> {
 }
 
 /** A folder with a program of that name, which writes its process number to a file and goes on as `script` says. */
-async function standIn(program: Program, script: string) {
+async function standIn(program: Compressor, script: string) {
   const folder = join(temp.path, crypto.randomUUID());
   await mkdir(folder);
   const pidFile = join(folder, 'pid');
@@ -72,7 +72,7 @@ const CONTENTS: [string, Buffer][] = [
   ['9 MiB and a bit at random', randomBytes(9 * MIB + 77)],
 ];
 
-describe.each<[Program, string]>([
+describe.each<[Compressor, string]>([
   ['igzip', 'isal'],
   ['pigz', 'pigz'],
 ])('%s', (program, debianPackage) => {

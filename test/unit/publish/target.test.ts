@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { checkFiles, checkRoom, chooseTags, filesFirst, mergeTargets } from '../../../src/publish/target.ts';
+import { checkFileDestinations, checkRoom, chooseTags, filesFirst, mergeTargets } from '../../../src/publish/target.ts';
 import { LayoutRepository } from '../../../src/storage/layout/layout-repository.ts';
 import { formatLocation, parseLocation } from '../../../src/storage/location.ts';
 
@@ -62,7 +62,7 @@ test.each([
   [['docker-archive:a.tar', 'oci-archive:a.tar'], false],
   [['oci-archive:a.tar', 'oci-archive:b.tar'], true],
 ])('%j can be written together: %s', (destinations, fits) => {
-  const check = expect(() => checkFiles(destinations.map(parseLocation)));
+  const check = expect(() => checkFileDestinations(destinations.map(parseLocation)));
   if (fits) check.not.toThrow();
   else check.toThrow('are one file');
 });

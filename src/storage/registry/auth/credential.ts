@@ -24,5 +24,5 @@ export const encodeBasic = (username: string, password: string, log: Log): strin
   return `Basic ${encoded}`;
 };
 
-/** A keychain that knows nothing: for registries that are open. */
+/** @internal A keychain that knows nothing: for registries that are open. */
 export const anonymousKeychain: Keychain = { find: async () => ANONYMOUS };
