@@ -4,11 +4,11 @@ import type { Host } from '../host/host.ts';
 import type { Reference } from '../oci/reference.ts';
 import type { Repository } from '../storage/destination.ts';
 import type { Location } from '../storage/location.ts';
-import { openRepository, openSource, type RepositoryDeps } from '../storage/open.ts';
+import { openRepository, openSource, type StorageWorld } from '../storage/open.ts';
 import type { Keychain } from '../storage/registry/auth/credential.ts';
 import { createKeychain } from '../storage/registry/auth/keychain.ts';
 import { hostAliases } from '../storage/registry/endpoint.ts';
-import { Hosts } from '../storage/registry/hosts.ts';
+import { Hosts } from '../storage/registry/fetch/hosts.ts';
 import type { OpenedImage } from '../storage/source.ts';
 import { credentialSources } from './credential-files.ts';
 import { jobOf } from './github.ts';
@@ -65,7 +65,7 @@ export async function placesOf(host: Host, inputs: RegistryInputs): Promise<Plac
   const keychain = withGithubToken(files, inputs, host);
   await checkLogin(inputs.registry, keychain, host);
   const temporaryFolder = await host.tempDir();
-  const deps: RepositoryDeps = {
+  const world: StorageWorld = {
     fetch,
     keychain,
     log,
@@ -76,8 +76,8 @@ export async function placesOf(host: Host, inputs: RegistryInputs): Promise<Plac
     signal,
   };
   return {
-    openForWriting: (destination, imageName) => openRepository(destination, deps, imageName),
-    openForReading: (destination) => openSource(destination, deps),
+    openForWriting: (destination, imageName) => openRepository(destination, world, imageName),
+    openForReading: (destination) => openSource(destination, world),
     hasCredentials: async (destination) => {
       if (destination.kind !== 'registry') return true;
       const { host: registry, repository } = destination.reference;

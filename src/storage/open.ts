@@ -1,8 +1,6 @@
 import { stat } from 'node:fs/promises';
 import { UserError } from '../core/error.ts';
 import { withFileErrors } from '../core/file-error.ts';
-import type { Log } from '../core/log.ts';
-import type { Clock, RetryPolicy } from '../core/retry.ts';
 import { MANIFEST_LIMIT } from '../oci/read-manifest.ts';
 import { formatReference, type Reference } from '../oci/reference.ts';
 import type { ArchiveIndex } from '../tar/index.ts';
@@ -15,43 +13,30 @@ import { parseLayoutIndex } from './layout/layout-index.ts';
 import { LayoutRepository } from './layout/layout-repository.ts';
 import { LayoutSource } from './layout/layout-source.ts';
 import { formatLocation, type Location } from './location.ts';
-import type { Keychain } from './registry/auth/credential.ts';
-import type { Hosts } from './registry/hosts.ts';
-import { openRegistryRepository, type RegistryRepository } from './registry/registry-repository.ts';
-import type { Fetch } from './registry/transport.ts';
+import { openClient, type RegistryWorld } from './registry/client.ts';
+import { RegistryRepository } from './registry/registry-repository.ts';
 import type { FileSource, OpenedImage } from './source.ts';
 
-/** What repositories need from the world. */
-export interface RepositoryDeps {
-  readonly fetch: Fetch;
-  readonly keychain: Keychain;
-  readonly log: Log;
-  /** Shared by all of the process. */
-  readonly hosts: Hosts;
-  readonly clock: Clock;
-  /** Hosts, with or without port, that are spoken to in plain http; loopback always is. */
-  readonly plainHosts: readonly string[];
+/** What places of images need from the world. */
+export interface StorageWorld extends RegistryWorld {
   /** Where a compressed archive is unpacked for reading. */
   readonly temporaryFolder: string;
-  readonly signal?: AbortSignal | undefined;
-  readonly retry?: RetryPolicy | undefined;
-  /** Milliseconds that a registry may take to answer. */
-  readonly timeout?: number | undefined;
 }
 
-const openRegistry = (reference: Reference, mode: 'read' | 'write', deps: RepositoryDeps): RegistryRepository =>
-  openRegistryRepository({ ...deps, reference, mode });
+/** Opens a repository of a registry; nothing is sent before the first use. `mode` is what tokens are asked for. */
+export const openRegistry = (reference: Reference, mode: 'read' | 'write', world: RegistryWorld): RegistryRepository =>
+  new RegistryRepository(reference, openClient(reference, mode, world));
 
 /**
  * Opens a place to write to. Layouts are added to; archives are made anew and appear at `commit`.
  * `imageName` names the image in a docker-archive whose location does not.
  */
-export const openRepository = (location: Location, deps: RepositoryDeps, imageName?: Reference): Repository => {
+export const openRepository = (location: Location, world: StorageWorld, imageName?: Reference): Repository => {
   switch (location.kind) {
     case 'registry':
-      return openRegistry(location.reference, 'write', deps);
+      return openRegistry(location.reference, 'write', world);
     case 'oci':
-      return new LayoutRepository(location.path, deps);
+      return new LayoutRepository(location.path, { log: world.log, clock: world.clock, signal: world.signal });
     case 'oci-archive':
       return createOciArchive(location.path);
     case 'docker-archive':
@@ -63,19 +48,19 @@ export const openRepository = (location: Location, deps: RepositoryDeps, imageNa
  * Opens a place to read from and settles which image is meant: the digest or tag that was written, `latest` in a
  * registry, the only image of a layout or archive. Throws UserError `file` or `reference`.
  */
-export const openSource = async (location: Location, deps: RepositoryDeps): Promise<OpenedImage> => {
+export const openSource = async (location: Location, world: StorageWorld): Promise<OpenedImage> => {
   if (location.kind === 'registry') {
     const { reference } = location;
     return {
-      source: openRegistry(reference, 'read', deps),
+      source: openRegistry(reference, 'read', world),
       reference: reference.digest ?? reference.tag ?? 'latest',
     };
   }
   const named = nameIn(location);
   if (location.kind === 'oci') return imageIn(new LayoutSource(location.path), named);
   const { path, kind } = location;
-  deps.log.debug(`reading ${formatLocation(location)}`);
-  return inArchive(path, deps.temporaryFolder, deps.signal, async (archive) =>
+  world.log.debug(`reading ${formatLocation(location)}`);
+  return inArchive(path, world.temporaryFolder, world.signal, async (archive) =>
     imageIn(await readArchive(archive, kind), named),
   );
 };

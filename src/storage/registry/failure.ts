@@ -4,7 +4,8 @@ import { type ErrorCode, UserError } from '../../core/error.ts';
 import { lookUp } from '../../core/lookup.ts';
 import { plainLine } from '../../core/printable.ts';
 import { redactUrl } from './endpoint.ts';
-import { readCapped } from './response-body.ts';
+import { readCapped } from './fetch/response-body.ts';
+import type { Reply } from './send.ts';
 
 /** distribution-spec, "Error codes". */
 const errorBodySchema = z.looseObject({
@@ -76,33 +77,30 @@ const explain = (body: string): { codes: string[]; text: string } => {
   return { codes: answer.errors.flatMap(({ code }) => (code === undefined ? [] : [code])), text };
 };
 
-export interface FailureContext {
-  readonly method: string;
-  readonly url: string | URL;
-  /** Which credential was presented, in words. */
-  readonly tried: string;
-  readonly signal?: AbortSignal | undefined;
-}
-
 /** Text of the registry's in one line. */
 const shown = (text: string, limit: number): string => plainLine(text).replace(/ +/g, ' ').trim().slice(0, limit);
 
-/** Turns an answer that is no success into the error a person sees. Reads at most 1 KiB of the body for it. */
-export const failureOf = async (response: Response, context: FailureContext): Promise<UserError> => {
-  const bytes = await readCapped(response, BODY_LIMIT, context.signal).catch(() => Buffer.alloc(0));
+/** Turns a reply that is no success into the error a person sees. Reads at most 1 KiB of the body for it. */
+export const failureOf = async ({
+  response,
+  method,
+  url,
+  tried = 'none: the registry did not ask for any',
+}: Pick<Reply, 'response' | 'method' | 'url' | 'tried'>): Promise<UserError> => {
+  const bytes = await readCapped(response, BODY_LIMIT).catch(() => Buffer.alloc(0));
   const { codes, text } = explain(bytes.toString('utf8'));
   const { status } = response;
   const said = shown(text, BODY_LIMIT);
   const wait = shown(response.headers.get('retry-after') ?? '', WAIT_LIMIT);
-  const message = `${context.method} ${redactUrl(context.url)} answered ${status}${said && `: ${said}`}${wait && `; Retry-After: ${wait}`}`;
+  const message = `${method} ${redactUrl(url)} answered ${status}${said && `: ${said}`}${wait && `; Retry-After: ${wait}`}`;
   const code = errorCode(status, codes);
   const hint = isFull(status, said)
     ? FULL_HINT
     : (codes.map((name) => lookUp(HINTS, name)).find(Boolean) ??
       STATUS_HINTS[status] ??
       (status >= 500 ? SERVER_HINT : undefined));
-  const tried = code === 'credentials' ? ` (credentials tried: ${context.tried})` : '';
-  return new UserError(code, `${message}${tried}`, {
+  const credentials = code === 'credentials' ? ` (credentials tried: ${tried})` : '';
+  return new UserError(code, `${message}${credentials}`, {
     ...(hint === undefined ? {} : { hint }),
     cause: new RegistryFailure(message, status, codes),
   });

@@ -150,7 +150,7 @@ describe('a registry that refuses', () => {
     {
       status: 429,
       body: '{"errors":[{"code":"TOOMANYREQUESTS","message":"slow down"}]}',
-      // Longer than anybody waits: what a shorter wait does is in unit/storage/registry/request-budget.
+      // Longer than anybody waits: what a shorter wait does is in unit/storage/registry/fetch/request-budget.
       headers: { 'retry-after': '400' },
       says: [/429/, /slow down/, /Log in, wait/],
     },

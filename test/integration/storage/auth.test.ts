@@ -1,8 +1,8 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { parseReference } from '../../../src/oci/reference.ts';
 import { copyManifestTree } from '../../../src/storage/copy.ts';
+import { openRegistry } from '../../../src/storage/open.ts';
 import type { Credential } from '../../../src/storage/registry/auth/credential.ts';
-import { openRegistryRepository } from '../../../src/storage/registry/registry-repository.ts';
 import type { AuthOptions } from '../../emulators/registry/auth.ts';
 import { type RegistryEmulator, startEmulator } from '../../emulators/registry/emulator.ts';
 import { blobOf, putIndex, testDeps } from './kit.ts';
@@ -27,7 +27,7 @@ const start = async (auth: AuthOptions, credential: Credential) => {
   running = emulator;
   const deps = testDeps({ keychain: { find: async () => credential } });
   const open = (mode: 'read' | 'write', name = 'org/app') =>
-    openRegistryRepository({ ...deps, reference: parseReference(`${emulator.host}/${name}`), mode });
+    openRegistry(parseReference(`${emulator.host}/${name}`), mode, deps);
   return { emulator, deps, open };
 };
 

@@ -1,6 +1,7 @@
 import { onTestFinished } from 'vitest';
 import { parseReference } from '../../../src/oci/reference.ts';
-import { openRegistryRepository, type RegistryRepository } from '../../../src/storage/registry/registry-repository.ts';
+import { openRegistry } from '../../../src/storage/open.ts';
+import type { RegistryRepository } from '../../../src/storage/registry/registry-repository.ts';
 import { type EmulatorOptions, type RegistryEmulator, startEmulator } from '../../emulators/registry/emulator.ts';
 import { testDeps } from './kit.ts';
 
@@ -12,7 +13,7 @@ export const start = async (options: EmulatorOptions = {}, changes: Parameters<t
   onTestFinished(() => emulator.stop());
   const deps = testDeps(changes);
   const open = (name: string = 'org/app', mode: 'read' | 'write' = 'write'): RegistryRepository =>
-    openRegistryRepository({ ...deps, reference: parseReference(`${emulator.host}/${name}`), mode });
+    openRegistry(parseReference(`${emulator.host}/${name}`), mode, deps);
   return { emulator, deps, open };
 };
 

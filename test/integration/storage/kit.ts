@@ -5,20 +5,20 @@ import { digestOf } from '../../../src/oci/digest.ts';
 import { MEDIA_TYPE } from '../../../src/oci/media-type.ts';
 import type { StoredManifest } from '../../../src/oci/read-manifest.ts';
 import type { Repository } from '../../../src/storage/destination.ts';
-import type { RepositoryDeps } from '../../../src/storage/open.ts';
+import type { StorageWorld } from '../../../src/storage/open.ts';
 import { anonymousKeychain } from '../../../src/storage/registry/auth/credential.ts';
-import { Hosts } from '../../../src/storage/registry/hosts.ts';
+import { Hosts } from '../../../src/storage/registry/fetch/hosts.ts';
 import { sendBlob } from '../../../src/storage/send-blob.ts';
 import { type MemoryLog, memoryLog } from '../../support/memory-log.ts';
 
-export interface TestDeps extends RepositoryDeps {
+export interface TestDeps extends StorageWorld {
   readonly log: MemoryLog;
   /** Waits that were requested, in milliseconds; none is really waited. */
   readonly waits: number[];
 }
 
 /** Dependencies with a clock of their own, which goes on only where something waits, and at once. */
-export const testDeps = (changes: Partial<RepositoryDeps> = {}): TestDeps => {
+export const testDeps = (changes: Partial<StorageWorld> = {}): TestDeps => {
   const waits: number[] = [];
   const log = memoryLog();
   let now = Date.now();

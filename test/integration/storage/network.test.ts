@@ -4,9 +4,9 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { Connections } from '../../../src/host/connections.ts';
 import { createFetch } from '../../../src/host/http-fetch.ts';
 import { parseReference } from '../../../src/oci/reference.ts';
+import { openRegistry } from '../../../src/storage/open.ts';
 import type { Credential } from '../../../src/storage/registry/auth/credential.ts';
-import { openRegistryRepository } from '../../../src/storage/registry/registry-repository.ts';
-import type { Fetch } from '../../../src/storage/registry/transport.ts';
+import type { Fetch } from '../../../src/storage/registry/fetch/with-log.ts';
 import { type EmulatorOptions, startEmulator } from '../../emulators/registry/emulator.ts';
 import { AUTHORITY, CLIENT, certificateFile, SERVER } from '../../fixtures/certificates/index.ts';
 import { runCli } from '../../support/cli.ts';
@@ -36,8 +36,7 @@ const fetchWith = (variables: Readonly<Record<string, string>>, config = '/nonex
 
 const reach = (reference: string, fetch: Fetch, changes: Parameters<typeof testDeps>[0] = {}) => {
   const deps = testDeps({ fetch, ...changes });
-  const open = (mode: 'read' | 'write' = 'write') =>
-    openRegistryRepository({ ...deps, reference: parseReference(reference), mode });
+  const open = (mode: 'read' | 'write' = 'write') => openRegistry(parseReference(reference), mode, deps);
   return { deps, open };
 };
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { parseReference } from '../../../src/oci/reference.ts';
-import { openRegistryRepository } from '../../../src/storage/registry/registry-repository.ts';
+import { openRegistry } from '../../../src/storage/open.ts';
 import { start } from './client.ts';
 import { putIndex, testDeps } from './kit.ts';
 
@@ -9,11 +9,7 @@ describe('a registry that limits requests', () => {
     const deps = testDeps();
     const { emulator } = await start({ rate: { requests: 60, window: 60_000, now: deps.clock.now } });
     const images = Array.from({ length: 12 }, (_, number) =>
-      openRegistryRepository({
-        ...deps,
-        reference: parseReference(`${emulator.host}/org/app${number}`),
-        mode: 'write',
-      }),
+      openRegistry(parseReference(`${emulator.host}/org/app${number}`), 'write', deps),
     );
     await Promise.all(images.map((image) => putIndex(image, '1.0')));
     const refused = emulator.requests.filter(({ status }) => status === 429).length;

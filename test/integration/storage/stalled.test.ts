@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import type { RepositoryDeps } from '../../../src/storage/open.ts';
+import type { StorageWorld } from '../../../src/storage/open.ts';
 import { MIB } from '../../support/bytes.ts';
 import { start, UPLOAD } from './client.ts';
 import { blobOf, writeBlob } from './kit.ts';
 
 /** Patience of a fraction of a second, so that its end can be waited for. */
-const SHORT: Partial<RepositoryDeps> = {
+const SHORT: Partial<StorageWorld> = {
   timeout: 100,
   retry: { attempts: 3, baseDelay: 1, maxDelay: 1, maxRetryAfter: 1, totalTime: 2_000 },
 };

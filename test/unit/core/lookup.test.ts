@@ -18,8 +18,8 @@ test.each(INHERITED)('%s is no key unless it is written', (name) => {
 
 test.each(INHERITED)("a registry's error code %s has no hint of its own", async (code) => {
   const body = JSON.stringify({ errors: [{ code, message: 'x' }] });
-  const context = { method: 'GET', url: 'https://r.example/v2/', tried: 'none' };
-  const error = await failureOf(new Response(body, { status: 404 }), context);
+  const response = new Response(body, { status: 404 });
+  const error = await failureOf({ response, method: 'GET', url: new URL('https://r.example/v2/') });
   expect(describeFailure(error)).toMatchObject({ hint: 'Check the registry, the name of the repository and the tag.' });
 });
 

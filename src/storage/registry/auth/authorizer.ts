@@ -1,21 +1,9 @@
 import { UserError } from '../../../core/error.ts';
 import type { Log } from '../../../core/log.ts';
+import type { Clock } from '../../../core/retry.ts';
 import { type Challenge, parseChallenges } from './challenge.ts';
-import { type Credential, encodeBasic, type Keychain } from './credential.ts';
-import { requestToken, type Token, type TokenRequest } from './token.ts';
-
-export interface AuthorizerOptions {
-  readonly host: string;
-  readonly repository: string;
-  readonly keychain: Keychain;
-  readonly log: Log;
-  readonly now: () => number;
-  /** Sends a request to a token server, with retries; any status comes back. */
-  readonly send: (request: TokenRequest) => Promise<Response>;
-  /** Whether a token server may be asked over this URL. */
-  readonly isAllowed: (url: URL) => boolean;
-  readonly signal?: AbortSignal | undefined;
-}
+import { type Credential, encodeBasic } from './credential.ts';
+import type { FetchToken, Token } from './token.ts';
 
 type Scheme =
   | { readonly kind: 'none' }
@@ -29,18 +17,29 @@ const MARGIN = 10_000;
 
 /** Knows what to put into `Authorization` for one registry: learns the scheme from challenges, keeps tokens by scope. */
 export class Authorizer {
-  readonly #options: AuthorizerOptions;
+  readonly #findCredential: () => Promise<Credential>;
+  readonly #fetchToken: FetchToken;
+  readonly #clock: Pick<Clock, 'now'>;
+  readonly #log: Pick<Log, 'mask'>;
   readonly #tokens = new Map<string, Promise<Token>>();
   #scheme: Scheme = { kind: 'none' };
   #credential: Promise<Credential> | undefined;
-  #tried = 'none: the registry did not ask for any';
+  #tried: string | undefined;
 
-  constructor(options: AuthorizerOptions) {
-    this.#options = options;
+  constructor(
+    findCredential: () => Promise<Credential>,
+    fetchToken: FetchToken,
+    clock: Pick<Clock, 'now'>,
+    log: Pick<Log, 'mask'>,
+  ) {
+    this.#findCredential = findCredential;
+    this.#fetchToken = fetchToken;
+    this.#clock = clock;
+    this.#log = log;
   }
 
-  /** Which credential was presented so far, in words. */
-  get tried(): string {
+  /** Which credential was presented so far, in words; undefined while the registry has not asked for any. */
+  get tried(): string | undefined {
     return this.#tried;
   }
 
@@ -49,7 +48,7 @@ export class Authorizer {
     const scheme = this.#scheme;
     if (scheme.kind === 'none') return undefined;
     const credential = await this.#find();
-    if (scheme.kind === 'basic') return basicHeader(credential, this.#options.log);
+    if (scheme.kind === 'basic') return basicHeader(credential, this.#log);
     if (credential.kind === 'bearer') return `Bearer ${credential.token}`;
     return `Bearer ${(await this.#token(scheme.challenge, scopes, credential)).value}`;
   }
@@ -90,12 +89,10 @@ export class Authorizer {
   }
 
   #find(): Promise<Credential> {
-    this.#credential ??= this.#options.keychain
-      .find(this.#options.host, this.#options.repository)
-      .then((credential) => {
-        this.#tried = credential.origin;
-        return credential;
-      });
+    this.#credential ??= this.#findCredential().then((credential) => {
+      this.#tried = credential.origin;
+      return credential;
+    });
     return this.#credential;
   }
 
@@ -103,10 +100,10 @@ export class Authorizer {
     const key = scopeKey(scopes);
     const kept = this.#tokens.get(key);
     const token = await kept;
-    if (token !== undefined && token.expires - MARGIN > this.#options.now()) return token;
+    if (token !== undefined && token.expires - MARGIN > this.#clock.now()) return token;
     // Many requests may find the token missing at once; the first one asks for all of them.
     if (this.#tokens.get(key) === kept) {
-      const asked = requestToken(challenge, scopes, credential, this.#options);
+      const asked = this.#fetchToken(challenge, scopes, credential);
       this.#tokens.set(key, asked);
       asked.catch(() => {
         if (this.#tokens.get(key) === asked) this.#tokens.delete(key);
@@ -116,7 +113,7 @@ export class Authorizer {
   }
 }
 
-const basicHeader = (credential: Credential, log: Log): string | undefined => {
+const basicHeader = (credential: Credential, log: Pick<Log, 'mask'>): string | undefined => {
   if (credential.kind === 'anonymous') return undefined;
   if (credential.kind !== 'basic') {
     throw new UserError(

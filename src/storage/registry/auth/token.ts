@@ -1,10 +1,12 @@
 import { z } from 'zod';
+import { bodyOf } from '../../../core/body.ts';
 import { tryDecodeJson } from '../../../core/decode-json.ts';
 import { UserError } from '../../../core/error.ts';
 import type { Log } from '../../../core/log.ts';
+import type { Clock } from '../../../core/retry.ts';
 import { redactUrl, withQuery } from '../endpoint.ts';
 import { failureOf } from '../failure.ts';
-import { readCapped } from '../response-body.ts';
+import type { RegistryRequest, Send } from '../send.ts';
 import type { Challenge } from './challenge.ts';
 import { type Credential, encodeBasic } from './credential.ts';
 
@@ -14,12 +16,8 @@ export interface Token {
   readonly expires: number;
 }
 
-export interface TokenRequest {
-  readonly method: 'GET' | 'POST';
-  readonly url: URL;
-  readonly headers: Readonly<Record<string, string>>;
-  readonly body?: string;
-}
+/** Gets a token that allows `scopes` from the server that a challenge names. */
+export type FetchToken = (challenge: Challenge, scopes: readonly string[], credential: Credential) => Promise<Token>;
 
 /** distribution-spec's token protocol: `auth/token` and `auth/oauth` name the token differently; one may be there and empty. */
 const tokenSchema = z.looseObject({
@@ -32,14 +30,6 @@ const tokenSchema = z.looseObject({
 const LIFETIME = 60;
 const ANSWER_LIMIT = 1024 * 1024;
 const CLIENT_ID = 'nix-images';
-
-export interface TokenOptions {
-  readonly log: Log;
-  readonly now: () => number;
-  readonly send: (request: TokenRequest) => Promise<Response>;
-  readonly isAllowed: (url: URL) => boolean;
-  readonly signal?: AbortSignal | undefined;
-}
 
 /** Some registries (ECR Public) ask for a scope of their own making; theirs goes before ours then. */
 const scopesFor = (challenge: Challenge, wanted: readonly string[]): readonly string[] => {
@@ -65,8 +55,8 @@ const buildRequest = (
   challenge: Challenge,
   scopes: readonly string[],
   credential: Credential,
-  log: Log,
-): TokenRequest => {
+  log: Pick<Log, 'mask'>,
+): RegistryRequest => {
   const service = challenge.parameters.service;
   if (credential.kind === 'identity') {
     const form = new URLSearchParams({
@@ -77,16 +67,17 @@ const buildRequest = (
     if (service) form.set('service', service);
     form.set('scope', scopes.join(' '));
     const headers = { 'content-type': 'application/x-www-form-urlencoded' };
-    return { method: 'POST', url, headers, body: form.toString() };
+    return { method: 'POST', url, headers, body: bodyOf(Buffer.from(form.toString())), bodyLimit: ANSWER_LIMIT };
   }
   // A realm may name the service by itself already.
   const named: [string, string][] = service && !url.searchParams.has('service') ? [['service', service]] : [];
   const query = [...named, ...scopes.map((scope): [string, string] => ['scope', scope])];
-  if (credential.kind !== 'basic') return { method: 'GET', url: withQuery(url, query), headers: {} };
+  if (credential.kind !== 'basic') return { method: 'GET', url: withQuery(url, query), bodyLimit: ANSWER_LIMIT };
   return {
     method: 'GET',
     url: withQuery(url, [...query, ['account', credential.username]]),
     headers: { authorization: encodeBasic(credential.username, credential.password, log) },
+    bodyLimit: ANSWER_LIMIT,
   };
 };
 
@@ -100,29 +91,23 @@ const parseToken = (body: Buffer, url: URL): z.infer<typeof tokenSchema> => {
 };
 
 /**
- * Fetches a bearer token for `scopes` from the realm of `challenge`. Throws UserError `credentials` when the
- * server refuses the credential, `registry` when the realm or the answer is not usable.
+ * Fetches bearer tokens by `send`, from realms that `isAllowed` lets us ask. Throws UserError `credentials` when the server
+ * refuses the credential, `registry` when the realm or the answer is not usable.
  */
-export const requestToken = async (
-  challenge: Challenge,
-  scopes: readonly string[],
-  credential: Credential,
-  { log, now, send, isAllowed, signal }: TokenOptions,
-): Promise<Token> => {
-  const realm = realmOf(challenge, isAllowed);
-  const request = buildRequest(realm, challenge, scopesFor(challenge, scopes), credential, log);
-  const asked = now();
-  const response = await send(request);
-  if (!response.ok) {
-    throw await failureOf(response, { method: request.method, url: request.url, tried: credential.origin, signal });
-  }
-  const answer = parseToken(await readCapped(response, ANSWER_LIMIT, signal), realm);
-  const value = answer.token || answer.access_token;
-  if (!value || /[^\x21-\x7e]/.test(value)) {
-    throw new UserError('registry', `the token server ${redactUrl(realm)} answered without a token`, {
-      hint: 'Check that the registry’s realm is a token server.',
-    });
-  }
-  log.mask(value, 'server');
-  return { value, expires: asked + Math.max(answer.expires_in ?? LIFETIME, LIFETIME) * 1000 };
-};
+export const fetchTokens =
+  (send: Send, isAllowed: (url: URL) => boolean, clock: Pick<Clock, 'now'>, log: Pick<Log, 'mask'>): FetchToken =>
+  async (challenge, scopes, credential) => {
+    const realm = realmOf(challenge, isAllowed);
+    const asked = clock.now();
+    const reply = await send(buildRequest(realm, challenge, scopesFor(challenge, scopes), credential, log));
+    if (reply.body === undefined) throw await failureOf({ ...reply, tried: credential.origin });
+    const answer = parseToken(reply.body, realm);
+    const value = answer.token || answer.access_token;
+    if (!value || /[^\x21-\x7e]/.test(value)) {
+      throw new UserError('registry', `the token server ${redactUrl(realm)} answered without a token`, {
+        hint: 'Check that the registry’s realm is a token server.',
+      });
+    }
+    log.mask(value, 'server');
+    return { value, expires: asked + Math.max(answer.expires_in ?? LIFETIME, LIFETIME) * 1000 };
+  };

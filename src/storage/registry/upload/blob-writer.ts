@@ -1,15 +1,15 @@
-import type { BlockPool } from '../../core/block-pool.ts';
-import type { Body } from '../../core/body.ts';
-import { ChunkBuffer } from '../../core/chunk-buffer.ts';
-import { UserError } from '../../core/error.ts';
-import { backoff, sleep } from '../../core/retry.ts';
-import type { Descriptor } from '../../oci/descriptor.ts';
-import { digestMismatch } from '../../oci/digest-check.ts';
-import { type BlobWriter, BrokenUpload } from '../destination.ts';
+import type { BlockPool } from '../../../core/block-pool.ts';
+import type { Body } from '../../../core/body.ts';
+import { ChunkBuffer } from '../../../core/chunk-buffer.ts';
+import { UserError } from '../../../core/error.ts';
+import { backoff, sleep } from '../../../core/retry.ts';
+import type { Descriptor } from '../../../oci/descriptor.ts';
+import { digestMismatch } from '../../../oci/digest-check.ts';
+import { type BlobWriter, BrokenUpload } from '../../destination.ts';
+import type { RegistryClient } from '../client.ts';
+import { statusOf } from '../failure.ts';
 import { ChunkedUpload } from './chunked-upload.ts';
-import { statusOf } from './failure.ts';
 import { forgottenUpload, LostUpload } from './lost-upload.ts';
-import type { RegistryApi } from './registry-api.ts';
 import { StreamedUpload } from './streamed-upload.ts';
 import { UploadSession } from './upload-session.ts';
 import { CHUNK_SIZE, type UploadWays } from './upload-way.ts';
@@ -24,17 +24,21 @@ const HELD_BACK = CHUNK_SIZE;
 /** Cuts of one blob's line after which chunks are tried, which lose less. */
 const CUTS = 2;
 
-export interface UploadHooks {
-  readonly has: (descriptor: Descriptor) => Promise<boolean>;
-  readonly put: (descriptor: Descriptor, body: Body) => Promise<void>;
-  /** Called with the number of bytes that have reached the registry. */
-  readonly sent: (bytes: number) => void;
+/** The repository that a blob goes to, as its writer sees it. */
+export interface UploadTarget {
+  readonly pages: BlockPool;
+  readonly ways: UploadWays;
+  has(descriptor: Descriptor): Promise<boolean>;
+  /** Sends a small blob in one request. */
+  put(descriptor: Descriptor, body: Body): Promise<void>;
+  /** So many bytes have reached the registry. */
+  sent(bytes: number): void;
   /** The registry has the blob now. */
-  readonly stored: (descriptor: Descriptor) => void;
-  /** The writer holds nothing any more. */
-  readonly ended: () => void;
+  stored(descriptor: Descriptor): void;
   /** Opens a writer for the same blob. */
-  readonly reopen: (tries: Tries) => BlobWriter;
+  open(tries: Tries): BlobWriter;
+  /** The writer is done with everything. */
+  ended(writer: BlobWriter): void;
 }
 
 /** Tries of one blob at a registry that forgets its uploads: if the next ones are forgotten too, it is broken. */
@@ -51,27 +55,21 @@ export interface Tries {
 
 const NO_TRIES: Tries = { failures: 0, cuts: 0, forgotten: 0, waited: 0 };
 
-export interface UploadTools {
-  readonly pages: BlockPool;
-  readonly ways: UploadWays;
-  readonly hooks: UploadHooks;
-}
-
 /** Writes a blob to a registry: at once when it is small, while it comes when it is large. */
 export class RegistryBlobWriter implements BlobWriter {
-  readonly #api: RegistryApi;
-  readonly #tools: UploadTools;
+  readonly #client: RegistryClient;
+  readonly #target: UploadTarget;
   readonly #tries: Tries;
   readonly #held: ChunkBuffer;
   #session: UploadSession | undefined;
   #upload: StreamedUpload | ChunkedUpload | undefined;
   #size = 0;
 
-  constructor(api: RegistryApi, tools: UploadTools, tries: Tries = NO_TRIES) {
-    this.#api = api;
-    this.#tools = tools;
+  constructor(client: RegistryClient, target: UploadTarget, tries: Tries = NO_TRIES) {
+    this.#client = client;
+    this.#target = target;
     this.#tries = tries;
-    this.#held = new ChunkBuffer(HELD_BACK, tools.pages);
+    this.#held = new ChunkBuffer(HELD_BACK, target.pages);
   }
 
   async write(chunk: Uint8Array): Promise<void> {
@@ -91,8 +89,8 @@ export class RegistryBlobWriter implements BlobWriter {
     }
     await this.#orBroken(() => (this.#upload === undefined ? this.#commitHeld(descriptor) : this.#finish(descriptor)));
     this.#session = undefined;
-    this.#tools.hooks.stored(descriptor);
-    this.#tools.hooks.ended();
+    this.#target.stored(descriptor);
+    this.#target.ended(this);
   }
 
   async abort(): Promise<void> {
@@ -101,7 +99,7 @@ export class RegistryBlobWriter implements BlobWriter {
     this.#session = undefined;
     this.#held.clear();
     await session?.cancel();
-    this.#tools.hooks.ended();
+    this.#target.ended(this);
   }
 
   /** Ends the writer when `work` fails, and says how to begin again where that may help. */
@@ -115,16 +113,16 @@ export class RegistryBlobWriter implements BlobWriter {
   }
 
   async #open(): Promise<StreamedUpload | ChunkedUpload> {
-    const session = await UploadSession.open(this.#api);
+    const session = await UploadSession.open(this.#client);
     this.#session = session;
-    const { pages, ways } = this.#tools;
+    const { pages, ways } = this.#target;
     return ways.choose(session.minimumChunk) === 'chunks'
-      ? new ChunkedUpload(this.#api, session, this.#held, pages)
-      : new StreamedUpload(this.#api, session, this.#held, pages);
+      ? new ChunkedUpload(this.#client, session, this.#held, pages)
+      : new StreamedUpload(this.#client, session, this.#held, pages);
   }
 
   async #commitHeld(descriptor: Descriptor): Promise<void> {
-    await this.#tools.hooks.put(descriptor, this.#held.body());
+    await this.#target.put(descriptor, this.#held.body());
     this.#held.clear();
   }
 
@@ -137,17 +135,17 @@ export class RegistryBlobWriter implements BlobWriter {
     } catch (error) {
       // The reply to a PUT that worked may have been lost; a second one finds no upload any more.
       if (error instanceof UserError && ['cancelled', 'digest'].includes(error.code)) throw error;
-      if (!(await this.#tools.hooks.has(descriptor).catch(() => false))) {
+      if (!(await this.#target.has(descriptor).catch(() => false))) {
         throw statusOf(error) === 404 ? forgottenUpload(session, 'the registry forgot it', error) : error;
       }
     }
-    this.#tools.hooks.sent(descriptor.size);
+    this.#target.sent(descriptor.size);
   }
 
   /** A writer for the same blob, when it is time. Throws what a person sees when enough has been tried. */
   async #again({ kind, failure, retryAfter }: LostUpload): Promise<BlobWriter> {
-    const { log, retry, clock, signal } = this.#api;
-    const { ways, hooks } = this.#tools;
+    const { log, retry, clock, signal } = this.#client;
+    const { ways } = this.#target;
     const failures = this.#tries.failures + 1;
     const cuts = this.#tries.cuts + (kind === 'cut' ? 1 : 0);
     const forgotten = this.#tries.forgotten + (kind === 'forgot' ? 1 : 0);
@@ -161,6 +159,6 @@ export class RegistryBlobWriter implements BlobWriter {
     if (failures >= retry.attempts || forgotten >= FORGOTTEN || waited > retry.totalTime) throw failure;
     log.debug(`${failure.message} Sending the blob again in ${(delay / 1000).toFixed(1)} s`);
     if (delay > 0) await sleep(clock, delay, signal);
-    return hooks.reopen({ failures, cuts, forgotten, waited });
+    return this.#target.open({ failures, cuts, forgotten, waited });
   }
 }

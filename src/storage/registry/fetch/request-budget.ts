@@ -1,7 +1,14 @@
-import { UserError } from '../../core/error.ts';
-import { Gate } from '../../core/gate.ts';
-import type { Log } from '../../core/log.ts';
-import { backoff, type Clock, isTooManyRequests, parseRetryAfter, type RetryPolicy, sleep } from '../../core/retry.ts';
+import { UserError } from '../../../core/error.ts';
+import { Gate } from '../../../core/gate.ts';
+import type { Log } from '../../../core/log.ts';
+import {
+  backoff,
+  type Clock,
+  isTooManyRequests,
+  parseRetryAfter,
+  type RetryPolicy,
+  sleep,
+} from '../../../core/retry.ts';
 
 /** Requests under way to one host; registries and their proxies cut off clients that open many more connections. */
 const IN_FLIGHT = 16;

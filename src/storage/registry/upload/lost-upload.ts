@@ -1,9 +1,10 @@
-import { cancelled, UserError } from '../../core/error.ts';
-import { describeNetworkError, isLastingNetworkError, networkFailure } from '../../core/network-error.ts';
-import { isRetriableStatus, isTooManyRequests, parseRetryAfter } from '../../core/retry.ts';
-import { redactUrl } from './endpoint.ts';
-import type { RegistryApi } from './registry-api.ts';
-import type { Reply } from './transport.ts';
+import { cancelled, UserError } from '../../../core/error.ts';
+import { describeNetworkError, isLastingNetworkError, networkFailure } from '../../../core/network-error.ts';
+import { isRetriableStatus, isTooManyRequests, parseRetryAfter } from '../../../core/retry.ts';
+import type { RegistryClient } from '../client.ts';
+import { redactUrl } from '../endpoint.ts';
+import { failureOf } from '../failure.ts';
+import type { Reply } from '../send.ts';
 import type { UploadSession } from './upload-session.ts';
 
 /**
@@ -40,22 +41,26 @@ export const forgottenUpload = (session: UploadSession, what: string, cause?: un
   );
 
 /** What follows from a PATCH that got no answer. Throws UserError where another try cannot help. */
-export const lossOfLine = (api: RegistryApi, session: UploadSession, error: unknown): LostUpload => {
-  if (api.signal?.aborted) throw cancelled(error);
+export const lossOfLine = (client: RegistryClient, session: UploadSession, error: unknown): LostUpload => {
+  if (client.signal?.aborted) throw cancelled(error);
   if (error instanceof UserError) throw error;
   const failure = networkFailure(error, `PATCH ${redactUrl(session.url)}`, session.url.host);
   if (isLastingNetworkError(error)) throw failure;
-  api.log.debug(`PATCH ${redactUrl(session.url)} failed (${describeNetworkError(error)})`);
+  client.log.debug(`PATCH ${redactUrl(session.url)} failed (${describeNetworkError(error)})`);
   return new LostUpload('cut', failure);
 };
 
 /** What follows from a PATCH that was not answered with success. Throws UserError where another try cannot help. */
-export const lossByAnswer = async (api: RegistryApi, session: UploadSession, reply: Reply): Promise<LostUpload> => {
+export const lossByAnswer = async (
+  client: RegistryClient,
+  session: UploadSession,
+  reply: Reply,
+): Promise<LostUpload> => {
   const { status, headers } = reply.response;
-  const failure = await api.transport.failure(reply, 'PATCH');
-  api.log.debug(failure.message);
+  const failure = await failureOf(reply);
+  client.log.debug(failure.message);
   if (status === 404) return forgottenUpload(session, 'the registry forgot it', failure);
-  const retryAfter = parseRetryAfter(headers.get('retry-after'), api.clock.now());
+  const retryAfter = parseRetryAfter(headers.get('retry-after'), client.clock.now());
   if (isRetriableStatus(status) || isTooManyRequests(status, retryAfter))
     return new LostUpload('busy', failure, retryAfter);
   // Nobody knows all the words for it: 400, 405, 411, 413, 416, 501 and redirects have been seen.

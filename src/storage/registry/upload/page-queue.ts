@@ -1,5 +1,5 @@
-import type { BlockPool } from '../../core/block-pool.ts';
-import { type ChunkBuffer, PAGE } from '../../core/chunk-buffer.ts';
+import type { BlockPool } from '../../../core/block-pool.ts';
+import { type ChunkBuffer, PAGE } from '../../../core/chunk-buffer.ts';
 
 interface Page {
   readonly memory: Buffer;

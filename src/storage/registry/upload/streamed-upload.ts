@@ -1,10 +1,11 @@
-import type { BlockPool } from '../../core/block-pool.ts';
-import type { ChunkBuffer } from '../../core/chunk-buffer.ts';
-import { cancelled } from '../../core/error.ts';
+import type { BlockPool } from '../../../core/block-pool.ts';
+import type { ChunkBuffer } from '../../../core/chunk-buffer.ts';
+import { cancelled } from '../../../core/error.ts';
+import type { RegistryClient } from '../client.ts';
+import { failureOf } from '../failure.ts';
+import { drain } from '../fetch/response-body.ts';
 import { forgottenUpload, LostUpload, lossByAnswer, lossOfLine } from './lost-upload.ts';
 import { PageQueue } from './page-queue.ts';
-import type { RegistryApi } from './registry-api.ts';
-import { drain } from './response-body.ts';
 import type { UploadSession } from './upload-session.ts';
 
 /** Bytes that may wait for the network before the writer does; what was held back waits beside them at first. */
@@ -13,15 +14,15 @@ const WAITING = 4 * 1024 * 1024;
 /** A blob on its way in one PATCH. What was sent is not kept: when it breaks, the blob must be made again. */
 export class StreamedUpload {
   readonly way = 'stream';
-  readonly #api: RegistryApi;
+  readonly #client: RegistryClient;
   readonly #session: UploadSession;
   readonly #queue: PageQueue;
   readonly #stop = new AbortController();
   readonly #sending: Promise<void>;
 
   /** Starts with what `held` holds. */
-  constructor(api: RegistryApi, session: UploadSession, held: ChunkBuffer, pages: BlockPool) {
-    this.#api = api;
+  constructor(client: RegistryClient, session: UploadSession, held: ChunkBuffer, pages: BlockPool) {
+    this.#client = client;
     this.#session = session;
     this.#queue = new PageQueue(held, pages, WAITING);
     this.#sending = this.#send();
@@ -60,7 +61,7 @@ export class StreamedUpload {
   async #exchange(): Promise<void> {
     const { reply, loss } = await this.#session.stream({ pieces: () => this.#queue.pieces() }, this.#stop.signal).then(
       (answered) => ({ reply: answered, loss: undefined }),
-      (error: unknown) => ({ reply: undefined, loss: lossOfLine(this.#api, this.#session, error) }),
+      (error: unknown) => ({ reply: undefined, loss: lossOfLine(this.#client, this.#session, error) }),
     );
     if (reply === undefined) {
       // The answer alone may have been lost.
@@ -68,10 +69,10 @@ export class StreamedUpload {
       throw loss;
     }
     if (reply.isRenewed) {
-      throw new LostUpload('credentials', await this.#api.transport.failure(reply, 'PATCH'));
+      throw new LostUpload('credentials', await failureOf(reply));
     }
-    if (!reply.response.ok) throw await lossByAnswer(this.#api, this.#session, reply);
-    await drain(reply.response, this.#api.signal);
+    if (!reply.response.ok) throw await lossByAnswer(this.#client, this.#session, reply);
+    await drain(reply.response);
     if (!this.#queue.isDrained) throw forgottenUpload(this.#session, 'the registry answered before all was sent');
   }
 

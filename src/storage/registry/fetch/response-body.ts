@@ -1,4 +1,4 @@
-import { cancelled } from '../../core/error.ts';
+import { cancelled } from '../../../core/error.ts';
 import { Pace, SlowLineError } from './pace.ts';
 
 /**
@@ -74,7 +74,7 @@ export const readCapped = async (
   return Buffer.concat(chunks).subarray(0, limit);
 };
 
-/** Reads a small body to its end, so that the connection can be used again. */
-export const drain = async (response: Response, signal?: AbortSignal): Promise<void> => {
-  await readCapped(response, 64 * 1024, signal).catch(() => undefined);
+/** Reads a small body to its end, so that the connection can be used again. What ends the request ends this too. */
+export const drain = async (response: Response): Promise<void> => {
+  await readCapped(response, 64 * 1024).catch(() => undefined);
 };

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
-import { DEFAULT_RETRY } from '../../../../src/core/retry.ts';
-import { RequestBudget } from '../../../../src/storage/registry/request-budget.ts';
-import { memoryLog } from '../../../support/memory-log.ts';
+import { DEFAULT_RETRY } from '../../../../../src/core/retry.ts';
+import { RequestBudget } from '../../../../../src/storage/registry/fetch/request-budget.ts';
+import { memoryLog } from '../../../../support/memory-log.ts';
 
 /** A clock whose sleepers wake in the order of their times, when time is let go on. */
 const manualClock = () => {

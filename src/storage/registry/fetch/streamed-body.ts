@@ -1,11 +1,6 @@
-import type { Body } from '../../core/body.ts';
+import type { Body } from '../../../core/body.ts';
+import type { StreamedBody } from '../send.ts';
 import { Pace, SLOWEST_LINE, SlowLineError } from './pace.ts';
-
-/** Bytes to send whose number is not known before they end. They can be had once: such a request cannot be repeated. */
-export interface StreamedBody {
-  /** A piece may be used again once the next one is asked for. */
-  pieces(): AsyncIterable<Uint8Array>;
-}
 
 /**
  * The slowest store that an answer is awaited from once all is sent, in bytes per millisecond (4 MB/s): proxies may hold

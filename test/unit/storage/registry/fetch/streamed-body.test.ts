@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it } from 'vitest';
-import { Pace } from '../../../../src/storage/registry/pace.ts';
-import { watched } from '../../../../src/storage/registry/streamed-body.ts';
+import { Pace } from '../../../../../src/storage/registry/fetch/pace.ts';
+import { watched } from '../../../../../src/storage/registry/fetch/streamed-body.ts';
 
 async function* bytes(count: number, pause: number = 0): AsyncGenerator<Uint8Array> {
   for (let at = 0; at < count; at += 1) {

@@ -1,17 +1,17 @@
-import type { BlockPool } from '../../core/block-pool.ts';
-import { ChunkBuffer } from '../../core/chunk-buffer.ts';
-import { backoff, sleep } from '../../core/retry.ts';
-import { redactUrl } from './endpoint.ts';
+import type { BlockPool } from '../../../core/block-pool.ts';
+import { ChunkBuffer } from '../../../core/chunk-buffer.ts';
+import { backoff, sleep } from '../../../core/retry.ts';
+import type { RegistryClient } from '../client.ts';
+import { redactUrl } from '../endpoint.ts';
+import { drain } from '../fetch/response-body.ts';
 import { forgottenUpload, type LostUpload, lossByAnswer, lossOfLine } from './lost-upload.ts';
-import type { RegistryApi } from './registry-api.ts';
-import { drain } from './response-body.ts';
 import type { UploadSession } from './upload-session.ts';
 import { CHUNK_SIZE } from './upload-way.ts';
 
 /** A blob on its way in chunks. Each is kept until it has arrived, so that only what is missing of it is sent again. */
 export class ChunkedUpload {
   readonly way = 'chunks';
-  readonly #api: RegistryApi;
+  readonly #client: RegistryClient;
   readonly #session: UploadSession;
   readonly #pages: BlockPool;
   #buffer: ChunkBuffer;
@@ -20,8 +20,8 @@ export class ChunkedUpload {
   #offset = 0;
 
   /** Starts with what `held` holds. */
-  constructor(api: RegistryApi, session: UploadSession, held: ChunkBuffer, pages: BlockPool) {
-    this.#api = api;
+  constructor(client: RegistryClient, session: UploadSession, held: ChunkBuffer, pages: BlockPool) {
+    this.#client = client;
     this.#session = session;
     this.#pages = pages;
     this.#buffer = held;
@@ -54,7 +54,7 @@ export class ChunkedUpload {
     this.#buffer = new ChunkBuffer(CHUNK_SIZE, this.#pages);
     const start = this.#offset;
     this.#offset += full.length;
-    this.#inFlight = sendChunk(this.#api, this.#session, full, start).finally(() => full.clear());
+    this.#inFlight = sendChunk(this.#client, this.#session, full, start).finally(() => full.clear());
     // The next flush, `end` or `abort` sees the failure; until then it is not unhandled.
     this.#inFlight.catch(() => undefined);
   }
@@ -62,7 +62,7 @@ export class ChunkedUpload {
 
 /** Sends a chunk and, when the line breaks in the middle of it, only the rest. */
 const sendChunk = async (
-  api: RegistryApi,
+  client: RegistryClient,
   session: UploadSession,
   chunk: ChunkBuffer,
   start: number,
@@ -71,17 +71,17 @@ const sendChunk = async (
   let failures = 0;
   let stuckSince = 0;
   while (done < chunk.length) {
-    const loss = await sendPart(api, session, chunk, start, done);
+    const loss = await sendPart(client, session, chunk, start, done);
     if (loss === undefined) return;
     failures += 1;
-    if (failures === 1) stuckSince = api.clock.now();
+    if (failures === 1) stuckSince = client.clock.now();
     // A registry that answers questions but takes no bytes costs the whole time-out with each try.
-    const isTooLong = api.clock.now() - stuckSince > api.retry.totalTime;
-    if (failures >= api.retry.attempts || isTooLong) throw loss.failure;
+    const isTooLong = client.clock.now() - stuckSince > client.retry.totalTime;
+    if (failures >= client.retry.attempts || isTooLong) throw loss.failure;
     if (loss.kind === 'forgot') throw loss;
     if (loss.kind !== 'refused') {
-      api.log.debug(`asking what arrived of ${redactUrl(session.url)}`);
-      await sleep(api.clock, backoff(api.retry, failures, api.clock.random(), loss.retryAfter), api.signal);
+      client.log.debug(`asking what arrived of ${redactUrl(session.url)}`);
+      await sleep(client.clock, backoff(client.retry, failures, client.clock.random(), loss.retryAfter), client.signal);
     }
     const received = await session.received();
     const isInChunk = received !== undefined && received >= start && received <= start + chunk.length;
@@ -96,14 +96,14 @@ const sendChunk = async (
       );
     }
     // Bytes that arrived are progress: the count starts anew.
-    if (received - start > done) [failures, stuckSince] = [1, api.clock.now()];
+    if (received - start > done) [failures, stuckSince] = [1, client.clock.now()];
     done = received - start;
   }
 };
 
 /** Sends the chunk from `done` on. Returns why that failed. */
 const sendPart = async (
-  api: RegistryApi,
+  client: RegistryClient,
   session: UploadSession,
   chunk: ChunkBuffer,
   start: number,
@@ -113,9 +113,9 @@ const sendPart = async (
   try {
     reply = await session.patch(chunk.body(done), start + done);
   } catch (error) {
-    return lossOfLine(api, session, error);
+    return lossOfLine(client, session, error);
   }
-  if (!reply.response.ok) return lossByAnswer(api, session, reply);
-  await drain(reply.response, api.signal);
+  if (!reply.response.ok) return lossByAnswer(client, session, reply);
+  await drain(reply.response);
   return undefined;
 };

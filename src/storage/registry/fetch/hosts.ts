@@ -1,20 +1,15 @@
-import { codesOf, provesTls } from '../../core/network-error.ts';
-import type { Clock } from '../../core/retry.ts';
-import { isLoopbackHost, isPlainHost, originOf } from './endpoint.ts';
+import { codesOf, provesTls } from '../../../core/network-error.ts';
+import type { Clock } from '../../../core/retry.ts';
+import { isLoopbackHost, isPlainHost, originOf } from '../endpoint.ts';
 import { RequestBudget } from './request-budget.ts';
 import { drain } from './response-body.ts';
+import type { Fetch } from './with-log.ts';
 
 /** Milliseconds after which what listens on this machine is taken not to speak TLS. */
 const HANDSHAKE = 2000;
 
 /** Nothing answered, so nothing was learned. */
 const UNREACHED = ['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN'];
-
-interface Asking {
-  readonly fetch: typeof globalThis.fetch;
-  readonly plainHosts: readonly string[];
-  readonly signal?: AbortSignal | undefined;
-}
 
 /** What a process learns about the hosts it speaks to, shared by all its repositories. */
 export class Hosts {
@@ -37,10 +32,10 @@ export class Hosts {
    * The origin of the registry `host` (as references have it). Loopback hosts are asked once whether they speak TLS, as
    * docker does; those in `plainHosts` are not asked.
    */
-  async origin(host: string, asking: Asking): Promise<string> {
-    const usual = originOf(host, asking.plainHosts);
-    if (!isLoopbackHost(host) || isPlainHost(host, asking.plainHosts)) return usual;
-    const asked = this.#secure.get(host) ?? speaksTls(host, asking);
+  async origin(host: string, plainHosts: readonly string[], fetch: Fetch, signal?: AbortSignal): Promise<string> {
+    const usual = originOf(host, plainHosts);
+    if (!isLoopbackHost(host) || isPlainHost(host, plainHosts)) return usual;
+    const asked = this.#secure.get(host) ?? speaksTls(host, fetch, signal);
     this.#secure.set(host, asked);
     const isSecure = await asked;
     if (isSecure === undefined) this.#secure.delete(host);
@@ -49,14 +44,14 @@ export class Hosts {
 }
 
 /** Undefined when nothing answered. */
-const speaksTls = async (host: string, { fetch, signal }: Asking): Promise<boolean | undefined> => {
+const speaksTls = async (host: string, fetch: Fetch, signal?: AbortSignal): Promise<boolean | undefined> => {
   const limit = AbortSignal.timeout(HANDSHAKE);
   try {
     const response = await fetch(`https://${host}/v2/`, {
       redirect: 'manual',
       signal: signal ? AbortSignal.any([signal, limit]) : limit,
     });
-    await drain(response, signal);
+    await drain(response);
     return true;
   } catch (error) {
     if (signal?.aborted || codesOf(error).some((code) => UNREACHED.includes(code))) return undefined;

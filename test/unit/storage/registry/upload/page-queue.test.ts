@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
-import { ChunkBuffer, createPages } from '../../../../src/core/chunk-buffer.ts';
-import { PageQueue } from '../../../../src/storage/registry/page-queue.ts';
-import { MIB } from '../../../support/bytes.ts';
+import { ChunkBuffer, createPages } from '../../../../../src/core/chunk-buffer.ts';
+import { PageQueue } from '../../../../../src/storage/registry/upload/page-queue.ts';
+import { MIB } from '../../../../support/bytes.ts';
 
 const held = (size: number) => {
   const pages = createPages();

@@ -1,0 +1,101 @@
+import type { Log } from '../../core/log.ts';
+import { type Clock, DEFAULT_RETRY, type RetryPolicy } from '../../core/retry.ts';
+import type { Reference } from '../../oci/reference.ts';
+import { Authorizer } from './auth/authorizer.ts';
+import type { Keychain } from './auth/credential.ts';
+import { fetchTokens } from './auth/token.ts';
+import { resolveLocation } from './endpoint.ts';
+import { failureOf } from './failure.ts';
+import type { Hosts } from './fetch/hosts.ts';
+import { RegistryOrigin, withOrigin } from './fetch/origin.ts';
+import { IDLE_TIME, readBody } from './fetch/response-body.ts';
+import { withAuth } from './fetch/with-auth.ts';
+import { withBudget, withFewAtOnce } from './fetch/with-budget.ts';
+import { type Fetch, withLog } from './fetch/with-log.ts';
+import { withRedirects } from './fetch/with-redirects.ts';
+import { withBody, withRetry } from './fetch/with-retry.ts';
+import { withTimeout } from './fetch/with-timeout.ts';
+import type { RegistryRequest, Reply, Send } from './send.ts';
+
+/** What registries need from the world. */
+export interface RegistryWorld {
+  readonly fetch: Fetch;
+  readonly keychain: Keychain;
+  readonly log: Log;
+  /** Shared by all of the process. */
+  readonly hosts: Hosts;
+  readonly clock: Clock;
+  /** Hosts, with or without port, that are spoken to in plain http; loopback always is. */
+  readonly plainHosts: readonly string[];
+  readonly signal?: AbortSignal | undefined;
+  readonly retry?: RetryPolicy | undefined;
+  /** Milliseconds that a registry may take to answer, and without a byte after which it is taken for dead. */
+  readonly timeout?: number | undefined;
+}
+
+/** One repository's end of the distribution API. */
+export interface RegistryClient {
+  /** Where uploads, downloads and their retries take their time from. */
+  readonly clock: Clock;
+  readonly retry: RetryPolicy;
+  readonly log: Log;
+  readonly signal: AbortSignal | undefined;
+  /** What tokens for the repository itself allow. */
+  readonly scopes: readonly string[];
+  /** The URL of `path` in the repository, such as `manifests/1.0`. */
+  url(path: string): URL;
+  /** Sends a request that may be sent twice. Throws UserError when the status of the answer is none of `expect`. */
+  send(request: RegistryRequest, expect: readonly number[]): Promise<Reply>;
+  /** One try; any status comes back, a broken connection throws. */
+  sendOnce: Send;
+  /** The body of a reply, chunk by chunk; throws as `readBody` does. */
+  read(reply: Reply): AsyncIterable<Uint8Array>;
+  /** Where a reply sends us; undefined where it does not say. Throws UserError `registry`. */
+  location(reply: Reply): URL | undefined;
+}
+
+/** `repository:NAME:ACTIONS`, as token servers want it. */
+export const scopeOf = (repository: string, actions: 'pull' | 'pull,push'): string =>
+  `repository:${repository}:${actions}`;
+
+/** The client of one repository. Nothing is sent before the first request; `mode` is what tokens are asked for. */
+export const openClient = (
+  { host, repository }: Pick<Reference, 'host' | 'repository'>,
+  mode: 'read' | 'write',
+  world: RegistryWorld,
+): RegistryClient => {
+  const { keychain, log, hosts, clock, plainHosts, signal, retry = DEFAULT_RETRY, timeout = IDLE_TIME } = world;
+  const waiting = { policy: retry, clock, log, signal };
+  const scopes = [scopeOf(repository, mode === 'read' ? 'pull' : 'pull,push')];
+
+  const fetch = withLog(world.fetch, log, clock);
+  const inTurn = withBudget(withTimeout(fetch, timeout, signal), hosts, waiting);
+  const repeated = (send: Send): Send => withRetry(withBody(send, timeout, signal), host, waiting);
+
+  const origin = new RegistryOrigin(host, plainHosts, () => hosts.origin(host, plainHosts, fetch, signal));
+  const tokens = fetchTokens(repeated(inTurn), (url) => origin.allows(url), clock, log);
+  const authorizer = new Authorizer(() => keychain.find(host, repository), tokens, clock, log);
+  const toRegistry = withRedirects(withAuth(inTurn, authorizer, origin), plainHosts);
+  const once = withOrigin(withFewAtOnce(toRegistry, hosts), origin);
+  const sendRepeated = repeated(once);
+
+  return {
+    clock,
+    retry,
+    log,
+    signal,
+    scopes,
+    url: (path) => new URL(`${origin.current}/v2/${repository}/${path}`),
+    send: async (request, expect) => {
+      const reply = await sendRepeated({ scopes, ...request });
+      if (!expect.includes(reply.response.status)) throw await failureOf(reply);
+      return reply;
+    },
+    sendOnce: (request) => once({ scopes, ...request }),
+    read: ({ response }) => readBody(response, signal, timeout),
+    location: ({ response, url }) => {
+      const location = response.headers.get('location');
+      return location === null ? undefined : resolveLocation(location, url, plainHosts);
+    },
+  };
+};
