@@ -131,7 +131,7 @@ test('main used as an action says which reference to use', async () => {
     const { annotations, result } = jobOf(all, 'all');
     expect(result, all.log).toBe('failure');
     const advice = reference.includes('build') ? 'Use org/nix-images/build@v1' : 'Use org/nix-images@v1';
-    expect(annotations.map(({ text: said }) => said).join('\n')).toContain(advice);
+    expect(annotations.map(({ text: said }) => said).join('\n'), all.log).toContain(advice);
   }
 });
 

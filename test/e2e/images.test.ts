@@ -141,7 +141,7 @@ test('a job that failed is run again alone, with what the first attempt handed o
     level === 'error' ? [text] : [],
   );
   expect(expired).toContain('no image for x86_64-linux: what its build job handed over has expired');
-  expect(expired).toContain('this was planned 2 days ago');
+  expect(expired).toContain('(planned 2 days ago)');
   expect(expired).toContain('Choose "Re-run all jobs"');
   expect((await stage.indexOf('again', 'latest')).status).toBe(404);
 
