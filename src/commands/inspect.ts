@@ -1,5 +1,5 @@
 import { defineCommand } from '../host/command.ts';
-import { text } from '../host/fields.ts';
+import { flag, text } from '../host/fields.ts';
 import { inspectImage } from '../inspect/inspection.ts';
 import { inspectionText } from '../inspect/report.ts';
 import { parsePlace } from './naming.ts';
@@ -8,9 +8,9 @@ import { registryInputs } from './shared-inputs.ts';
 
 export const inspect = defineCommand({
   name: 'inspect',
-  summary: 'Show an image: its platforms, layers and the store paths in them.',
+  summary: 'Show an image: platforms, sizes, how it starts, and what is in its layers.',
   description:
-    'Reads manifests and configs only, never layers. Works on images of other makers too, as far as they say what they hold.',
+    'Reads manifests and configs only, never layers. Works on images of other tools too, as far as they say what is in them.',
   inputs: {
     reference: text({
       description:
@@ -20,6 +20,7 @@ export const inspect = defineCommand({
       required: true,
       parse: parsePlace,
     }),
+    layers: flag({ description: 'List every layer, with the store paths in it.' }),
     ...registryInputs,
   },
   outputs: { digest: 'Digest of the index or image.' },
@@ -31,7 +32,7 @@ export const inspect = defineCommand({
       return {
         outputs: { digest: inspection.digest },
         data: { schemaVersion: 1, ...inspection },
-        text: inspectionText(inspection),
+        text: inspectionText(inspection, inputs),
       };
     } finally {
       await source.close();

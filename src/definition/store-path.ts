@@ -23,3 +23,6 @@ export const storePathOf = (path: string): string => path.split('/').slice(0, 4)
 
 /** The 32 characters that identify a store path. */
 export const storeHash = (path: string): string => path.slice('/nix/store/'.length, '/nix/store/'.length + 32);
+
+/** The part that people read: `bash-5.2` of `/nix/store/<hash>-bash-5.2`. */
+export const storePathName = (path: string): string => path.slice('/nix/store/'.length + 33);

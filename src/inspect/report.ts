@@ -1,33 +1,88 @@
+import { z } from 'zod';
 import { plainLine } from '../core/printable.ts';
 import { sizeText } from '../core/size.ts';
+import { columns } from '../core/table.ts';
+import { storePathName } from '../definition/store-path.ts';
+import { shortDigest } from '../oci/digest.ts';
 import type { InspectedImage, InspectedLayer, Inspection } from './inspection.ts';
 
 /** Store paths shown of one layer; the rest is counted (`--json` has all). */
 const PATHS_SHOWN = 8;
 
-/**
- * An inspection as a person reads it: the reference, then each platform with its layers and their store paths. Texts come from
- * whoever made the image; none may look like another line of this report.
- */
-export function inspectionText(inspection: Inspection): string {
-  const head = [inspection.reference, inspection.mediaType, inspection.digest];
-  const annotations = Object.entries(inspection.annotations).map(([key, value]) => `  ${key}: ${value}`);
-  return [...head, ...annotations, ...inspection.images.flatMap(imageLines)].map(plainLine).join('\n');
+/** Columns before the store paths of a layer. */
+const INDENT = '       ';
+
+/** What people ask of a config first; whatever else it has, or has wrongly, is in `--json`. */
+const shownConfigSchema = z.looseObject({
+  Entrypoint: z.array(z.string()).nullish().catch(null),
+  Cmd: z.array(z.string()).nullish().catch(null),
+  User: z.string().nullish().catch(null),
+  WorkingDir: z.string().nullish().catch(null),
+  ExposedPorts: z.record(z.string(), z.unknown()).nullish().catch(null),
+  Volumes: z.record(z.string(), z.unknown()).nullish().catch(null),
+});
+
+export interface ReportOptions {
+  /** Whether each layer is listed with its store paths. */
+  readonly layers: boolean;
 }
 
-function imageLines(image: InspectedImage): string[] {
-  const size = image.layers.reduce((sum, layer) => sum + layer.size, 0);
-  const count = `${image.layers.length} ${image.layers.length === 1 ? 'layer' : 'layers'}`;
-  return ['', `${image.platform}  ${image.digest}  ${count}, ${sizeText(size)}`, ...image.layers.flatMap(layerLines)];
+/**
+ * An inspection as a person reads it: the platforms with their size and how they start, then, if asked for, annotations and
+ * layers, and at the end the full digest. Texts come from whoever made the image; none may look like another line of this report.
+ */
+export function inspectionText(inspection: Inspection, { layers }: ReportOptions): string {
+  const { reference, images, mediaType, digest } = inspection;
+  const annotations = Object.entries(inspection.annotations).map(([key, value]) => `  ${key}: ${value}`);
+  const lines = [
+    reference,
+    ...images.flatMap((image) => imageLines(image, layers)),
+    ...(annotations.length > 0 ? ['', 'annotations', ...annotations] : []),
+    '',
+    `${mediaType}`,
+    digest,
+  ];
+  return lines.map(plainLine).join('\n');
 }
+
+function imageLines({ platform, digest, config, layers }: InspectedImage, withLayers: boolean): string[] {
+  const size = layers.reduce((sum, layer) => sum + layer.size, 0);
+  const unpacked = layers.reduce((sum: number | null, layer) => add(sum, layer.unpackedSize), 0);
+  const count = `${layers.length} ${layers.length === 1 ? 'layer' : 'layers'}`;
+  const facts = columns([
+    ['  digest', shortDigest(digest)],
+    ['  size', `${sizeText(size)}${unpacked === null ? '' : `, ${sizeText(unpacked)} unpacked`} in ${count}`],
+    ...configRows(config),
+  ]);
+  return ['', platform, ...facts, ...(withLayers ? ['', ...layers.flatMap(layerLines)] : [])];
+}
+
+const add = (sum: number | null, size: number | null): number | null =>
+  sum === null || size === null ? null : sum + size;
+
+function configRows(config: unknown): [string, string][] {
+  const { data } = shownConfigSchema.safeParse(config);
+  const rows: [string, string | undefined | null][] = [
+    ['  entrypoint', data?.Entrypoint?.map(quoted).join(' ')],
+    ['  command', data?.Cmd?.map(quoted).join(' ')],
+    ['  user', data?.User],
+    ['  directory', data?.WorkingDir],
+    ['  ports', data?.ExposedPorts && Object.keys(data.ExposedPorts).join(', ')],
+    ['  volumes', data?.Volumes && Object.keys(data.Volumes).join(', ')],
+  ];
+  return rows.flatMap(([name, value]): [string, string][] => (value ? [[name, value]] : []));
+}
+
+/** An argument as a shell would take it, so that blanks in it are seen. */
+const quoted = (word: string): string => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`);
 
 function layerLines(layer: InspectedLayer, at: number): string[] {
-  const unpacked = layer.unpackedSize === null ? '' : ` (${sizeText(layer.unpackedSize)} unpacked)`;
+  const unpacked = layer.unpackedSize === null ? '' : `, ${sizeText(layer.unpackedSize)} unpacked`;
   const more = layer.storePaths.length - PATHS_SHOWN;
   return [
-    `  ${String(at + 1).padStart(3)}  ${layer.digest}  ${sizeText(layer.size)}${unpacked}`,
-    ...layer.storePaths.slice(0, PATHS_SHOWN).map((path) => `       ${path}`),
-    ...(more > 0 ? [`       and ${more} more`] : []),
-    ...(layer.comment === null ? [] : [`       ${layer.comment}`]),
+    `  ${String(at + 1).padStart(3)}  ${shortDigest(layer.digest)}  ${sizeText(layer.size)}${unpacked}`,
+    ...layer.storePaths.slice(0, PATHS_SHOWN).map((path) => `${INDENT}${storePathName(path)}`),
+    ...(more > 0 ? [`${INDENT}and ${more} more`] : []),
+    ...(layer.comment === null ? [] : [`${INDENT}${layer.comment}`]),
   ];
 }

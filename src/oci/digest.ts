@@ -22,3 +22,10 @@ export const digestOf = (bytes: Uint8Array): Digest => endDigest(createHash('sha
 
 /** The hexadecimal part, as layouts name their blobs. */
 export const digestHex = (digest: Digest): string => digest.slice('sha256:'.length);
+
+/** Hexadecimal digits of a short digest: as many as `docker images` shows, which tell all blobs of a registry apart. */
+const SHORT_DIGITS = 12;
+
+/** `sha256:0123456789ab`, for tables; the full one is shown where it is to be copied. */
+export const shortDigest = (digest: string): string =>
+  isDigest(digest) ? digest.slice(0, 'sha256:'.length + SHORT_DIGITS) : digest;

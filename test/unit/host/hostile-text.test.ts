@@ -165,22 +165,33 @@ const publishedOf = (text: string) => {
   };
 };
 const inspectionOf = (text: string) =>
-  inspectionText({
-    reference: text,
-    mediaType: text,
-    digest: text,
-    annotations: { 'org.example.note': text, [text]: 'b' },
-    images: [
-      {
-        platform: text,
-        digest: text,
-        config: {},
-        layers: [
-          { digest: text, mediaType: text, size: 1, unpackedSize: null, key: null, storePaths: [text], comment: text },
-        ],
-      },
-    ],
-  });
+  inspectionText(
+    {
+      reference: text,
+      mediaType: text,
+      digest: text,
+      annotations: { 'org.example.note': text, [text]: 'b' },
+      images: [
+        {
+          platform: text,
+          digest: text,
+          config: { Entrypoint: [text], User: `u${text}`, ExposedPorts: { [`p${text}`]: {} } },
+          layers: [
+            {
+              digest: text,
+              mediaType: text,
+              size: 1,
+              unpackedSize: null,
+              key: null,
+              storePaths: [text],
+              comment: text,
+            },
+          ],
+        },
+      ],
+    },
+    { layers: true },
+  );
 
 const SUMMARIES: Readonly<Record<string, (text: string) => string>> = {
   plan: (text) => planSummary(planOf(text)),
