@@ -7,11 +7,13 @@ import { defineCommand } from '../host/command.ts';
 import { choices, flag, integer, secret, lines as several } from '../host/fields.ts';
 import type { Host } from '../host/host.ts';
 import { askedLines, parseAccessTokens, parseConfigLine, parseSubstituter } from '../machine/asked-config.ts';
+import { type Check, checksText, type MachineFacts, machineChecks } from '../machine/checks.ts';
 import { freeBytes, makeRoom, PREINSTALLED } from '../machine/disk-space.ts';
 import { isEmulated } from '../machine/emulation.ts';
 import { isTrusted, missingLines, type NixSettings, readNixSettings } from '../machine/nix-config.ts';
 import { openNix } from '../nix/nix.ts';
 import { platformOf, SYSTEMS, type System } from '../oci/system.ts';
+import { findRuntime } from '../test-run/find-runtime.ts';
 import { systemHere } from './system-here.ts';
 
 const STORE = '/nix/store';
@@ -23,7 +25,8 @@ export const machine = defineCommand({
   description:
     'Looks for Nix, its settings, emulation and free disk space. In a workflow it also sets `NIX_CONFIG` for the steps after ' +
     "it, and on GitHub's own runners removes preinstalled software where there is too little space. The action `setup` " +
-    'does the rest of what it says. On the command line nothing is changed.',
+    'does the rest of what it says. On the command line nothing is changed, containers are looked for too, and the exit ' +
+    'code is 1 where something is missing without which no image can be built.',
   inputs: {
     emulate: choices(SYSTEMS, { description: 'System of another kind whose programs are to run here, by emulation.' }),
     freeSpace: integer({
@@ -67,7 +70,8 @@ export const machine = defineCommand({
   },
   async run(inputs, host) {
     const emulated = inputs.emulate.filter((system) => system !== systemHere());
-    const settings = await settingsHere(host);
+    const here = await nixHere(host);
+    const settings = here?.settings;
     const lines = missingLines(settings, emulated);
     if (settings && lines.length > 0) warnUnlessTrusted(settings, host);
     const unregistered: System[] = [];
@@ -85,28 +89,69 @@ export const machine = defineCommand({
     const nix = settings ? 'present' : 'absent';
     const emulate = unregistered.map((system) => platformOf(system).architecture).join(',');
     const nixConfig = lines.join('\n');
+    const checks = machineChecks({
+      nix: here?.version,
+      missingLines: lines,
+      containers: host.kind === 'terminal' ? await containersHere(host) : { why: 'not looked for' },
+      emulation: emulated.map((system) => ({ system, isReady: !unregistered.includes(system) })),
+      free: room,
+      wanted: inputs.freeSpace * GIB,
+      folder: STORE,
+    });
+    const notReady = checks.filter(({ state }) => state === 'missing');
     return {
       outputs: { nix, emulate, nixConfig, freeBytes: String(room) },
       ...(set.length > 0
         ? { environment: { NIX_CONFIG: [host.env('NIX_CONFIG') ?? '', ...set, ''].join('\n').trimStart() } }
         : {}),
-      data: { schemaVersion: 1, nix, emulate: unregistered, nixConfig: lines, freeBytes: room },
-      text: [
-        `nix: ${nix}`,
-        ...(lines.length > 0 ? [`${whereLinesGo(settings, host)}\n  ${lines.join('\n  ')}`] : []),
-        ...(asked.length > 0 ? [`asked for: ${asked.map((line) => line.split(/[\s=]/)[0]).join(', ')}`] : []),
-        ...(emulated.length > 0 ? [`emulation: ${emulate === '' ? 'ready' : `to be registered: ${emulate}`}`] : []),
-        `free for ${STORE}: ${sizeText(room)}`,
-      ].join('\n'),
+      data: {
+        schemaVersion: 1,
+        ready: notReady.length === 0,
+        nix,
+        emulate: unregistered,
+        nixConfig: lines,
+        freeBytes: room,
+        checks,
+      },
+      text:
+        host.kind === 'terminal' ? checksText(checks) : stepText({ settings, lines, asked, emulated, emulate, room }),
+      ...(host.kind === 'terminal' && notReady.length > 0 ? { failure: notReadyError(notReady) } : {}),
     };
   },
 });
 
-/** A heading for the missing lines. */
-const whereLinesGo = (settings: NixSettings | undefined, { kind }: Host): string => {
-  if (kind === 'terminal') return 'missing from nix.conf';
-  return settings ? 'NIX_CONFIG is set for the next steps' : 'an installation needs in its nix.conf';
-};
+/** What a step of a workflow says that it found and did. */
+function stepText({ settings, lines, asked, emulated, emulate, room }: StepFacts): string {
+  const whereLinesGo = settings ? 'NIX_CONFIG is set for the next steps' : 'an installation needs in its nix.conf';
+  return [
+    `nix: ${settings ? 'present' : 'absent'}`,
+    ...(lines.length > 0 ? [`${whereLinesGo}\n  ${lines.join('\n  ')}`] : []),
+    ...(asked.length > 0 ? [`asked for: ${asked.map((line) => line.split(/[\s=]/)[0]).join(', ')}`] : []),
+    ...(emulated.length > 0 ? [`emulation: ${emulate === '' ? 'ready' : `to be registered: ${emulate}`}`] : []),
+    `free for ${STORE}: ${sizeText(room)}`,
+  ].join('\n');
+}
+
+interface StepFacts {
+  readonly settings: NixSettings | undefined;
+  readonly lines: readonly string[];
+  readonly asked: readonly string[];
+  readonly emulated: readonly System[];
+  /** What is still to be registered. */
+  readonly emulate: string;
+  readonly room: number;
+}
+
+const notReadyError = (missing: readonly Check[]): UserError =>
+  new UserError('system', `this machine cannot build images: ${missing.map(({ name }) => name).join(', ')} missing`, {
+    hint: missing.flatMap(({ fix }) => fix ?? []).join('\n'),
+  });
+
+/** The program that runs the tests of images, or why none does. */
+async function containersHere({ exec, log }: Host): Promise<MachineFacts['containers']> {
+  const runtime = await findRuntime('auto', exec, log);
+  return runtime ? { label: runtime.label } : { why: 'neither podman nor docker runs containers here' };
+}
 
 /**
  * The file that Nix's setting `netrc-file` names; Nix takes logins in no other way. It is for this user alone, and lies where
@@ -130,11 +175,11 @@ async function writeNetrc(netrc: string | undefined, { env, log }: Host): Promis
 const isThrowaway = (host: Host): boolean =>
   host.kind === 'runner' && host.env('RUNNER_ENVIRONMENT') === 'github-hosted';
 
-/** Undefined where there is no Nix. */
-async function settingsHere(host: Host): Promise<NixSettings | undefined> {
+/** The Nix of this machine and its settings; undefined where there is none. */
+async function nixHere(host: Host): Promise<{ readonly version: string; readonly settings: NixSettings } | undefined> {
   try {
     const nix = await openNix({ exec: host.exec, log: host.log, signal: host.signal });
-    return await readNixSettings(nix, host.exec);
+    return { version: nix.version.text, settings: await readNixSettings(nix, host.exec) };
   } catch (error) {
     if (error instanceof UserError && error.code === 'evaluation' && isNotThere(error.cause)) return undefined;
     throw error;

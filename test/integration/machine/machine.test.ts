@@ -25,22 +25,28 @@ test.each(nixVersionsUnderTest())("$label says what it is set to, with nobody's 
 
 const asked = ['machine', '--json', '--free-space', '0', '--emulate', 'aarch64-linux', '--emulate', 'x86_64-linux'];
 
-test('a machine that is ready lacks nothing', async () => {
-  const { exitCode, stdout, stderr } = await runCli(asked, {
-    env: { NIX_CONFIG: `${TEST_NIX_CONFIG}${FEATURES}max-jobs = 2\n` },
-  });
+test('a machine that is ready says so, and what it found', async () => {
+  const env = { NIX_CONFIG: `${TEST_NIX_CONFIG}${FEATURES}max-jobs = 2\n` };
+  const { exitCode, stdout, stderr } = await runCli(asked, { env });
   expect(exitCode, stderr).toBe(0);
-  expect(JSON.parse(stdout)).toMatchObject({ nix: 'present', nixConfig: [] });
+  expect(JSON.parse(stdout)).toMatchObject({ ready: true, nix: 'present', nixConfig: [] });
+  const words = await runCli(
+    asked.filter((word) => word !== '--json'),
+    { env },
+  );
+  expect(words.stdout).toMatch(/^ready to build images\n\nok +nix +nix \(Nix\) [\s\S]*^(ok|without) +containers +\w/m);
 });
 
-test('what Nix lacks is named', async () => {
-  const { stdout } = await runCli(asked, { env: { NIX_CONFIG: TEST_NIX_CONFIG } });
-  expect(JSON.parse(stdout)).toMatchObject({ nixConfig: [FEATURES.trim(), 'max-jobs = auto'] });
+test('lines missing from nix.conf are named, and do not count against the machine', async () => {
+  const { exitCode, stdout } = await runCli(asked, { env: { NIX_CONFIG: TEST_NIX_CONFIG } });
+  expect(exitCode).toBe(0);
+  expect(JSON.parse(stdout)).toMatchObject({ ready: true, nixConfig: [FEATURES.trim(), 'max-jobs = auto'] });
 });
 
-test('where there is no Nix, it says so', async () => {
+test('where there is no Nix, it says so, with what to do, and the exit code does', async () => {
   await using empty = await uniqueTempDir('no-nix');
   const { exitCode, stdout, stderr } = await runCli(asked, { env: { PATH: join(empty.path, 'bin') } });
-  expect(exitCode, stderr).toBe(0);
-  expect(JSON.parse(stdout)).toMatchObject({ nix: 'absent' });
+  expect(exitCode).toBe(1);
+  expect(JSON.parse(stdout)).toMatchObject({ ready: false, nix: 'absent' });
+  expect(stderr).toMatch(/this machine cannot build images: nix missing[\s\S]*nixos\.org\/download/);
 });
