@@ -117,7 +117,7 @@ export const build = defineCommand({
     const systems = systemsOf(inputs.systems, evaluations.systems, system);
     const evaluated = await evaluations.imageFor(system);
     const { name, tag } = evaluated.kind === 'foreign' ? evaluated.foreign : evaluated.definition;
-    if (evaluated.kind === 'definition') await checkTestable(evaluated.definition, system, inputs, host);
+    await checkTestable(evaluated, inputs, host);
     const places = await placesOf(host, inputs);
     const job = await jobOf(host);
     const [first] = inputs.to;

@@ -4,13 +4,14 @@ import type { Definition } from '../definition/definition.ts';
 import { choice, flag } from '../host/fields.ts';
 import type { Host } from '../host/host.ts';
 import { isEmulated } from '../machine/emulation.ts';
+import type { Evaluated } from '../nix/found-image.ts';
 import type { System } from '../oci/system.ts';
 import { findRuntime, TEST_WITH_CHOICES, type TestWith } from '../test-run/find-runtime.ts';
 import type { ImageToTest } from '../test-run/load-image.ts';
 import { testRunText } from '../test-run/report.ts';
 import { runImageTests, whyNotRun } from '../test-run/run-image-tests.ts';
 import type { Runtime } from '../test-run/runtime.ts';
-import { NO_TEST_RUN, type TestRun } from '../test-run/test-run.ts';
+import type { TestRun } from '../test-run/test-run.ts';
 import { systemHere } from './system-here.ts';
 
 /** Inputs of every command that runs the tests which images declare. */
@@ -32,16 +33,15 @@ export interface TestInputs {
 }
 
 /**
- * Runs the tests of an image that was just built; one of another maker, without definition, declares none. A failed test
- * is a result. Throws UserError `test` where tests are required and cannot be run, and what `runImageTests` throws.
+ * Runs the tests of an image that was just built. A failed test is a result. Throws UserError `test` where tests are
+ * required and cannot be run, and what `runImageTests` throws.
  */
 export async function runTests(
-  definition: Definition | undefined,
+  definition: Definition,
   image: ImageToTest,
   { testWith, requireTests }: TestInputs,
   host: Host,
 ): Promise<TestRun> {
-  if (!definition) return NO_TEST_RUN;
   const { exec, log, signal, fetch } = host;
   const find = (): Promise<Runtime | undefined> => runtimeOf(host, testWith);
   const clock = systemClock;
@@ -58,17 +58,22 @@ export async function runTests(
  * Throws UserError `test` where they are required and cannot be run, `input` where the program is not there.
  */
 export async function checkTestable(
-  definition: Definition,
-  system: System,
+  evaluated: Evaluated,
   { testWith, requireTests }: TestInputs,
   host: Host,
 ): Promise<void> {
+  if (evaluated.kind === 'foreign') return;
+  const { definition, system } = evaluated;
   if (!requireTests && (testWith === 'auto' || testWith === 'none')) return;
   const tools = { canRun, findRuntime: () => runtimeOf(host, testWith) };
   checkTestsRan(`${definition.name} for ${system}`, await whyNotRun(definition, system, testWith, tools), {
     requireTests,
   });
 }
+
+/** Whether an image declares tests; those of other tools declare none. */
+export const declaresTests = (evaluated: Evaluated): boolean =>
+  evaluated.kind === 'definition' && Object.keys(evaluated.definition.tests).length > 0;
 
 /** Looked for once in a run: an empty container is started to see whether the program works. */
 const runtimes = new WeakMap<Host, Promise<Runtime | undefined>>();

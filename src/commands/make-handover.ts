@@ -6,9 +6,8 @@ import { writeHandover } from '../handover/handover.ts';
 import type { HandoverLabel } from '../handover/label.ts';
 import type { HandoverMode } from '../handover/mode.ts';
 import type { Host } from '../host/host.ts';
-import { buildForeign } from '../image/build-foreign.ts';
-import type { BuiltImage } from '../image/build-image.ts';
-import { buildFromNix } from '../image/from-definition/build-from-nix.ts';
+import { buildAndTest } from '../image/build-and-test.ts';
+import type { BuiltImage } from '../image/image.ts';
 import type { Evaluated } from '../nix/found-image.ts';
 import type { Nix } from '../nix/nix.ts';
 import type { System } from '../oci/system.ts';
@@ -24,7 +23,7 @@ import {
   handOverInFolder,
   NOT_DELIVERED,
 } from './handing-over.ts';
-import { runTests, type TestInputs } from './image-tests.ts';
+import type { TestInputs } from './image-tests.ts';
 import type { Places } from './places.ts';
 import { type ReuseInputs, reuseOf } from './reuse.ts';
 
@@ -90,11 +89,8 @@ export async function makeHandover(
     // The fan-in will move these tags; what is under them now is what was published before.
     const before = to ? [{ repository: layers, tags: chooseTags(to, [], tag) }] : [];
     const reuse = await reuseOf(inputs, before, places, host);
-    const task = { ...evaluated, repositories: [layers], ...reuse };
-    const tools = await buildTools(host, nix, places);
-    const image = task.kind === 'foreign' ? await buildForeign(task, tools) : await buildFromNix(task, tools);
-    const definition = task.kind === 'foreign' ? undefined : task.definition;
-    const testRun = await runTests(definition, { ...image, repository: layers }, inputs, host);
+    const tools = await buildTools(host, nix, places, inputs);
+    const { image, testRun } = await buildAndTest(evaluated, [layers], reuse, tools);
     const made = { image, label, testRun, bytesSent: layers.bytesSent };
     if (failedTests(testRun).length > 0) {
       await Promise.all([layers.abandon(), handover.repository.abandon()]);

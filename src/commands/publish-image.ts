@@ -1,6 +1,5 @@
 import type { Host } from '../host/host.ts';
-import { buildForeign } from '../image/build-foreign.ts';
-import { buildFromNix } from '../image/from-definition/build-from-nix.ts';
+import { buildAndTest } from '../image/build-and-test.ts';
 import { NO_JOURNAL } from '../image/journal.ts';
 import type { Nix } from '../nix/nix.ts';
 import { parseReference } from '../oci/reference.ts';
@@ -23,9 +22,9 @@ import type { Location } from '../storage/location.ts';
 import { type LocationTemplate, locationOf } from '../storage/location-template.ts';
 import { readTagsOnce } from '../storage/read-tag.ts';
 import { testError } from '../test-run/report.ts';
-import { failedTests, NO_TEST_RUN, testRecord } from '../test-run/test-run.ts';
+import { failedTests, testRecord } from '../test-run/test-run.ts';
 import { buildTools } from './build-tools.ts';
-import { checkTestable, checkTestsRan, runTests, type TestInputs } from './image-tests.ts';
+import { checkTestable, checkTestsRan, declaresTests, type TestInputs } from './image-tests.ts';
 import { inFolder, type Places } from './places.ts';
 import { type Reuse, type ReuseInputs, reuseOf } from './reuse.ts';
 import type { AskedTags } from './tags.ts';
@@ -69,8 +68,7 @@ export async function publishImage(
     const live = mayBelieve(parts, publishing) ? await liveIndex(parts, targets, read, log) : undefined;
     const run = publishing.moveBack ? undefined : runOf(host);
     if (live) return publishedImage(image.name, await publishLive(live, targets, { read, run, log }), targets);
-    for (const part of parts)
-      if (part.kind === 'job') await checkTestable(part.definition, part.system, publishing, host);
+    for (const part of parts) if (part.kind === 'job') await checkTestable(part.evaluated, publishing, host);
     const reuse = await reuseOf(publishing, targets, places, host, read);
     const publishWith = async (how: Reuse): Promise<PublishedIndex> =>
       publishIndex(await childrenOf(parts, targets, how, publishing), targets, {
@@ -115,7 +113,7 @@ function runOf({ kind, env }: Host): RunIdentity | undefined {
  * whether they have passed before or not.
  */
 function mayBelieve(parts: readonly Part[], { verify, reuse, recompress, requireTests }: Publishing): boolean {
-  const hasTests = parts.some((part) => part.kind === 'job' && Object.keys(part.definition.tests).length > 0);
+  const hasTests = parts.some((part) => part.kind === 'job' && declaresTests(part.evaluated));
   return reuse && !verify && !recompress && !(requireTests && hasTests);
 }
 
@@ -163,15 +161,9 @@ async function childrenOf(
       children.push(await publishedChild(part));
     } else {
       const before = sent();
-      const tools = await buildTools(host, await nix(), places);
-      const image =
-        part.kind === 'foreign'
-          ? await buildForeign({ ...part, ...reuse, repositories }, tools)
-          : await buildFromNix({ ...part, ...reuse, repositories }, tools);
-      const definition = part.kind === 'foreign' ? undefined : part.definition;
-      // Every target has all of it; files, which come first, cost no network.
-      const [repository] = repositories;
-      const testRun = repository ? await runTests(definition, { ...image, repository }, publishing, host) : NO_TEST_RUN;
+      const tools = await buildTools(host, await nix(), places, publishing);
+      // Its tests run on what is at the first of them: files, which come first, cost no network.
+      const { image, testRun } = await buildAndTest(part.evaluated, repositories, reuse, tools);
       if (failedTests(testRun).length > 0) throw testError(part.name, testRun);
       children.push(builtChild(image, sent() - before, testRecord(testRun)));
     }

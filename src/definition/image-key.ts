@@ -21,7 +21,7 @@ const KEY = /^[0-9a-f]{64}$/;
 export const isImageKey = (text: string): boolean => KEY.test(text);
 
 /** An image that another tool makes, by its store path. */
-interface ForeignContent {
+export interface ForeignContent {
   readonly kind: 'archive' | 'stream' | 'nix2container' | 'disk';
   readonly outPath: string;
 }

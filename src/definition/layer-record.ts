@@ -3,7 +3,7 @@ import { type Digest, isDigest } from '../oci/digest.ts';
 import type { ImageManifest } from '../oci/manifest.ts';
 import { parseRecord } from './base-record.ts';
 import type { StorePathInfo } from './closure.ts';
-import { type Layer, tarKey } from './layer.ts';
+import { type PlannedLayer, tarKey } from './layer.ts';
 import { storeHash } from './store-path.ts';
 
 /** What all annotations of the project's own begin with; reverse-DNS as the OCI image-spec asks (annotations.md). */
@@ -31,7 +31,8 @@ export interface LayerRecord {
   readonly base?: string | undefined;
 }
 
-export const storePathsOf = (layer: Layer): readonly StorePathInfo[] => (layer.kind === 'store' ? layer.paths : []);
+export const storePathsOf = (layer: PlannedLayer): readonly StorePathInfo[] =>
+  layer.kind === 'store' ? layer.paths : [];
 
 /** What a layer's descriptor says about its content, so that a later push can take the layer over unread. */
 export function layerAnnotations(record: LayerRecord): Record<string, string> {
@@ -88,8 +89,9 @@ export function ownLayerRecords({ annotations, layers }: ImageManifest): (LayerR
   });
 }
 
-export const recordOf = (
-  layer: Layer,
+/** The record of a layer of a definition, of which a tar was made. */
+export const describeLayer = (
+  layer: PlannedLayer,
   key: string,
   written: { diffId: Digest; unpackedSize: number; base?: string | undefined },
 ): LayerRecord => ({

@@ -58,7 +58,8 @@ interface NixDatabase {
   readonly roots: readonly string[];
 }
 
-export type Layer = StoreLayer | RootLayer;
+/** A layer of a definition: what is in it, as plain data. */
+export type PlannedLayer = StoreLayer | RootLayer;
 
 /** The root layer of a definition, over a base or none; undefined when it has nothing outside the store. */
 export function rootLayer(definition: Definition, closure: Closure, base: string | undefined): RootLayer | undefined {
@@ -110,7 +111,7 @@ export const tarKey = (diffId: Digest): string => createHash('sha256').update(ca
  * Names a layer's content: the SHA-256 (hexadecimal) of the canonical JSON of its entries and the tar profile. Equal
  * keys give equal tar bytes; the codec is no part of it. Computed from what Nix knows, so no path need be on disk.
  */
-export function layerKey(layer: Layer): string {
+export function layerKey(layer: PlannedLayer): string {
   const content = layer.kind === 'store' ? storeEntries(layer) : rootEntries(layer);
   return createHash('sha256')
     .update(canonicalJson({ profile: TAR_PROFILE_VERSION, ...content }))

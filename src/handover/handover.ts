@@ -1,7 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { UserError } from '../core/error.ts';
-import type { BuiltImage } from '../image/build-image.ts';
+import type { BuiltImage } from '../image/image.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { StoredManifest } from '../oci/read-manifest.ts';
 import type { ImageDestination } from '../storage/destination.ts';

@@ -1,17 +1,7 @@
 import { Buffer } from 'node:buffer';
 import { UserError } from '../core/error.ts';
-import { MEDIA_TYPE } from '../oci/media-type.ts';
 import { decodeHeader } from '../tar/header.ts';
-import type { ForeignLayer } from './foreign-image.ts';
-
-/** How a layer's bytes are packed, told by the bytes: labels have been found to be wrong. */
-export type Encoding = 'tar' | 'gzip' | 'zstd';
-
-export const MEDIA_TYPES: Readonly<Record<Encoding, string>> = {
-  tar: MEDIA_TYPE.layer,
-  gzip: MEDIA_TYPE.layerGzip,
-  zstd: MEDIA_TYPE.layerZstd,
-};
+import type { Encoding } from './layer.ts';
 
 /** First bytes of packed files, in hexadecimal; only those with an encoding may stand in an image. */
 const MAGIC: readonly { readonly magic: string; readonly name: string; readonly encoding?: Encoding }[] = [
@@ -43,13 +33,16 @@ const isTar = (start: Buffer): boolean => {
   }
 };
 
-/** Looks at a layer's first bytes. Throws UserError `file` for what is no layer. */
-export const encodingOf = async (layer: ForeignLayer): Promise<Encoding> => {
-  const start = await head(layer.read());
+/**
+ * How a layer is packed, told by its first bytes: labels have been found to be wrong. `label` names it in messages. Throws
+ * UserError `file` for what is no layer.
+ */
+export const encodingOf = async (label: string, bytes: AsyncIterable<Uint8Array>): Promise<Encoding> => {
+  const start = await head(bytes);
   const found = MAGIC.find(({ magic }) => start.toString('hex').startsWith(magic));
   if (found?.encoding) return found.encoding;
   if (!found && isTar(start)) return 'tar';
-  throw new UserError('file', `${layer.name} is ${found ? `packed with ${found.name}` : 'no tar'}, not a layer`, {
+  throw new UserError('file', `${label} is ${found ? `packed with ${found.name}` : 'no tar'}, not a layer`, {
     hint: 'A layer is a tar, plain or packed with gzip or zstd.',
   });
 };

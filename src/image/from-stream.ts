@@ -9,8 +9,8 @@ import type { Foreign } from '../nix/foreign.ts';
 import type { System } from '../oci/system.ts';
 import { archiveOver, openNameless } from '../storage/archive/archive-source.ts';
 import { writeAll } from '../storage/file-blob.ts';
-import type { ForeignImage } from './foreign-image.ts';
-import { openImageArchive } from './from-archive/image-file.ts';
+import { openImageArchive } from './from-archive.ts';
+import type { Image } from './image.ts';
 
 /** Lines of what a script said that are shown. */
 const SAID_LINES = 20;
@@ -31,7 +31,7 @@ export const openStream = async (
   foreign: Foreign,
   system: System,
   { exec, tempDir, signal }: StreamTools,
-): Promise<ForeignImage> => {
+): Promise<Image> => {
   const program = pathInStore(foreign.outPath);
   await access(program, constants.X_OK).catch((cause: unknown) => {
     throw new UserError('file', `${program} is not a program, although its derivation says that it streams an image`, {

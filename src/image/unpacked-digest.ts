@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { createGunzip, createZstdDecompress } from 'node:zlib';
 import { checkUnpacked } from '../core/unpack-limit.ts';
 import { type Digest, endDigest } from '../oci/digest.ts';
-import type { Encoding } from './encoding.ts';
+import type { Encoding } from './layer.ts';
 
 /** Hashes what packed bytes unpack to. */
 export interface UnpackedDigest {

@@ -2,7 +2,7 @@ import { UserError } from '../core/error.ts';
 import { annotatedKey, keyAnnotation } from '../definition/image-key.ts';
 import { layerRecord } from '../definition/layer-record.ts';
 import type { Handover } from '../handover/handover.ts';
-import type { BuiltImage } from '../image/build-image.ts';
+import type { BuiltImage } from '../image/image.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { ImageManifest } from '../oci/manifest.ts';
 import { isForSystem } from '../oci/platform.ts';

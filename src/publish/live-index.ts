@@ -17,10 +17,11 @@ export interface LiveIndex {
 /** What the entry of a part in the index must say: the key of its image, and its manifest where that is made already. */
 function entryOf(part: Part): { readonly key: string | undefined; readonly digest?: string } {
   switch (part.kind) {
-    case 'job':
-      return { key: definitionKey(part.definition, part.system) };
-    case 'foreign':
-      return { key: foreignKey(part.foreign, part.system) };
+    case 'job': {
+      const { evaluated, system } = part;
+      if (evaluated.kind === 'foreign') return { key: foreignKey(evaluated.foreign, system) };
+      return { key: definitionKey(evaluated.definition, system) };
+    }
     case 'published':
       return { key: part.key, digest: part.manifest };
     case 'handover': {

@@ -1,8 +1,6 @@
 import { UserError } from '../core/error.ts';
-import type { Definition } from '../definition/definition.ts';
 import type { Handover } from '../handover/handover.ts';
 import { evaluateImages } from '../nix/evaluate.ts';
-import type { Foreign } from '../nix/foreign.ts';
 import type { Evaluated } from '../nix/found-image.ts';
 import { type Installable, installableText } from '../nix/installable.ts';
 import type { Nix } from '../nix/nix.ts';
@@ -33,8 +31,7 @@ export interface PublishedPart extends Common {
 export type Part =
   | (Common & { readonly kind: 'handover'; readonly handover: Handover })
   | PublishedPart
-  | (Common & { readonly kind: 'job'; readonly definition: Definition })
-  | (Common & { readonly kind: 'foreign'; readonly foreign: Foreign });
+  | (Common & { readonly kind: 'job'; readonly evaluated: Evaluated });
 
 export const handoverPart = (handover: Handover): Part => ({
   kind: 'handover',
@@ -89,13 +86,8 @@ export async function jobParts(nix: Nix, installable: Installable, wanted: Wante
 }
 
 function partOf(evaluated: Evaluated, systems: readonly System[], origin: string): Part {
-  const common = { system: evaluated.system, systems, origin };
-  if (evaluated.kind === 'foreign') {
-    const { foreign } = evaluated;
-    return { ...common, kind: 'foreign', name: foreign.name, tag: foreign.tag, foreign };
-  }
-  const { definition } = evaluated;
-  return { ...common, kind: 'job', name: definition.name, tag: definition.tag, definition };
+  const { name, tag } = evaluated.kind === 'foreign' ? evaluated.foreign : evaluated.definition;
+  return { kind: 'job', name, tag, system: evaluated.system, systems, origin, evaluated };
 }
 
 /**

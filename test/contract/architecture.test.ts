@@ -39,7 +39,7 @@ const MAY_USE: Readonly<Record<string, readonly string[]>> = {
   nix: ['core', 'oci', 'definition'],
   machine: ['core', 'oci', 'nix'],
   github: ['core', 'oci'],
-  image: ['core', 'oci', 'tar', 'definition', 'layer', 'storage', 'nix'],
+  image: ['core', 'oci', 'tar', 'definition', 'layer', 'storage', 'nix', 'test-run'],
   'test-run': ['core', 'oci', 'tar', 'definition', 'storage'],
   inspect: ['core', 'oci', 'definition', 'storage'],
   handover: ['core', 'oci', 'definition', 'storage', 'image', 'test-run'],

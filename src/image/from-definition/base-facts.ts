@@ -4,7 +4,7 @@ import { type BaseRecord, baseId, NotRemembered, rememberedView } from '../../de
 import type { BaseTree } from '../../definition/base-tree.ts';
 import { type Attributes, type BaseView, noting } from '../../definition/base-view.ts';
 import type { StoreOverBase } from '../../definition/layer.ts';
-import type { BaseImage } from '../base-image.ts';
+import type { ExistingImage } from '../existing-image.ts';
 import { readBaseTree } from './read-base.ts';
 
 /** What is known of the files of a base, and what can be found out. */
@@ -19,7 +19,12 @@ export interface BaseFacts {
 }
 
 /** The facts about a base, of which records of earlier images may hold some. */
-export function baseFacts(base: BaseImage, records: readonly BaseRecord[], log: Log, signal: AbortSignal): BaseFacts {
+export function baseFacts(
+  base: ExistingImage,
+  records: readonly BaseRecord[],
+  log: Log,
+  signal: AbortSignal,
+): BaseFacts {
   const id = baseId(base.config.rootfs.diff_ids);
   const name = `fromImage ${base.repository.name}`;
   const remembered = rememberedView(

@@ -13,17 +13,17 @@ import { withoutSecrets } from '../../nix/settings.ts';
 /** NARs of one layer under way at once: one nix each, which waits for the network and then decompresses. */
 const NARS_AT_ONCE = 3;
 
-/** The store paths of an image, brought to this machine when a layer is about to read them. */
+/** The store paths of an image, which are made readable when a layer is about to read them. */
 export interface ImagePaths {
   /**
    * Makes paths of the closure readable: those that cannot be read at their own place are unpacked in a temporary
    * folder, one NAR each, and never enter the store of this machine. Throws UserError `digest` for a NAR that is not
    * what the store or cache promised.
    */
-  take(paths: readonly string[]): Promise<TakenPaths>;
+  lease(paths: readonly string[]): Promise<LeasedPaths>;
 }
 
-export interface TakenPaths {
+export interface LeasedPaths {
   /** Where a store path is to be read; one that is not in here is read where it is. */
   readonly places: ReadonlyMap<string, string>;
   /** To be called when the paths have been read; deletes what no other layer is going to read. */
@@ -33,19 +33,20 @@ export interface TakenPaths {
 export interface ImagePathsOptions {
   /** The closure that is read from, and where what is not here was found; see `readImageClosure`. */
   readonly image: ReadClosure;
-  /** The paths that will be taken, layer by layer: one that two layers need is fetched once and stays for both. */
+  /** The paths that will be read, layer by layer: one that two layers need is fetched once and stays for both. */
   readonly demand: readonly (readonly string[])[];
   readonly gcRootDir: string;
   readonly tempDir: string;
 }
 
-interface Held {
+/** A path that layers are reading. */
+interface Lease {
   holders: number;
   readonly place: Promise<string | undefined>;
 }
 
 /**
- * Keeps what the store has of an image's closure from the garbage collector, and gets the rest ready to be taken.
+ * Keeps what the store has of an image's closure from the garbage collector, and gets the rest ready to be read.
  * What was there or at a substituter when the closure was read and is not any more is realised by Nix.
  */
 export async function openImagePaths(
@@ -74,7 +75,7 @@ export async function openImagePaths(
 
   const planned = new Map<string, number>();
   for (const path of demand.flat()) planned.set(path, (planned.get(path) ?? 0) + 1);
-  const held = new Map<string, Held>();
+  const leases = new Map<string, Lease>();
 
   const placeOf = async (path: string): Promise<string | undefined> => {
     const info = infos.get(path);
@@ -86,35 +87,35 @@ export async function openImagePaths(
     return elsewhere === undefined ? undefined : unpackAgain(nix, elsewhere, info, tempDir);
   };
 
-  const hold = (path: string): Promise<string | undefined> => {
-    const before = held.get(path);
+  const acquire = (path: string): Promise<string | undefined> => {
+    const before = leases.get(path);
     const entry = before ?? { holders: 0, place: placeOf(path) };
     entry.holders += 1;
-    held.set(path, entry);
+    leases.set(path, entry);
     planned.set(path, (planned.get(path) ?? 0) - 1);
     return entry.place;
   };
 
-  const letGo = async (path: string): Promise<void> => {
-    const entry = held.get(path);
+  const giveBack = async (path: string): Promise<void> => {
+    const entry = leases.get(path);
     if (!entry) return;
     entry.holders -= 1;
     if (entry.holders > 0 || (planned.get(path) ?? 0) > 0) return;
-    held.delete(path);
+    leases.delete(path);
     const place = await entry.place.catch(() => undefined);
     if (place !== undefined) await rm(dirname(place), { recursive: true, force: true });
   };
 
-  const take = async (paths: readonly string[]): Promise<TakenPaths> => {
-    const taken: string[] = [];
+  const lease = async (paths: readonly string[]): Promise<LeasedPaths> => {
+    const leased: string[] = [];
     const places = new Map<string, string>();
     const release = async (): Promise<void> => {
-      await Promise.all(taken.splice(0).map(letGo));
+      await Promise.all(leased.splice(0).map(giveBack));
     };
     try {
       await mapParallel([...new Set(paths)], NARS_AT_ONCE, async (path) => {
-        taken.push(path);
-        const place = await hold(path);
+        leased.push(path);
+        const place = await acquire(path);
         if (place !== undefined) places.set(path, place);
       });
     } catch (error) {
@@ -123,7 +124,7 @@ export async function openImagePaths(
     }
     return { places, release };
   };
-  return { take };
+  return { lease };
 }
 
 /** Unpacks a path in a folder of its own; undefined when the store at `url` does not send it. */

@@ -5,7 +5,7 @@ import type { System } from '../../oci/system.ts';
 import { formatLocation, type Location, parseLocation } from '../../storage/location.ts';
 import { openImageFile } from '../../storage/open.ts';
 import type { OpenedImage } from '../../storage/source.ts';
-import { type BaseImage, readBase } from '../base-image.ts';
+import { type ExistingImage, readBase } from '../existing-image.ts';
 
 /** What opening a base asks of the world. */
 export interface BaseTools {
@@ -20,7 +20,7 @@ export async function openBase(
   definition: Definition,
   system: System,
   tools: BaseTools,
-): Promise<BaseImage | undefined> {
+): Promise<ExistingImage | undefined> {
   if (definition.fromImage === null) return undefined;
   const { source, reference } = await openBaseSource(definition.fromImage, tools);
   return readBase(source, reference, system);

@@ -8,7 +8,7 @@ import { MAGIC_BYTES, packingOf, unpack } from '../../layer/unpack.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
 import { endDigest } from '../../oci/digest.ts';
 import { type ReadEntry, tarEntries } from '../../tar/reader.ts';
-import type { BaseImage } from '../base-image.ts';
+import type { ExistingImage } from '../existing-image.ts';
 
 /** Bytes of a file that lists accounts; hundreds of users take a hundredth of it. */
 const ACCOUNTS_LIMIT = 1024 * 1024;
@@ -41,7 +41,7 @@ interface Spent {
  * that cannot be read or is beyond all measure, and what the repository throws.
  */
 export async function readBaseTree(
-  { repository, layers, config }: BaseImage,
+  { repository, layers, config }: ExistingImage,
   signal: AbortSignal,
   limits = LIMITS,
 ): Promise<BaseTree> {

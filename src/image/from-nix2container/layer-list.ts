@@ -14,7 +14,9 @@ import { readSlice } from '../../storage/file-blob.ts';
 import { endBlocks, padding } from '../../tar/header.ts';
 import { openPlainFile } from '../../tar/index.ts';
 import { listedHeader } from '../../tar/listed-header.ts';
-import type { ForeignImage, ForeignLayer } from '../foreign-image.ts';
+import { encodingOf } from '../encoding.ts';
+import { type Image, imageOfTool } from '../image.ts';
+import type { StreamLayer } from '../layer.ts';
 import { listedPath, listedPathSchema } from './listed-path.ts';
 import { type ListedEntry, listedEntries } from './listed-tree.ts';
 
@@ -52,7 +54,7 @@ type ListedLayer = z.infer<typeof layerSchema>;
  * them, layers in files are read. A layer that comes out otherwise than the list says is an error where it is sent. Throws
  * UserError `file` for what is no such list or says what is not known here, `platforms` for another architecture.
  */
-export const openLayerList = async (foreign: Foreign, system: System): Promise<ForeignImage> => {
+export const openLayerList = async (foreign: Foreign, system: System): Promise<Image> => {
   const path = pathInStore(foreign.outPath);
   const list = await readList(path);
   const wanted = platformOf(system);
@@ -62,10 +64,10 @@ export const openLayerList = async (foreign: Foreign, system: System): Promise<F
     });
   }
   return {
-    name: path,
-    layers: await Promise.all(list.layers.map((layer, at) => foreignLayer(layer, `${path}: layer ${at + 1}`))),
+    ...imageOfTool(foreign, system),
+    layers: await Promise.all(list.layers.map((layer, at) => streamLayer(layer, `${path}: layer ${at + 1}`))),
     annotations: {},
-    config: (diffIds) => configBytes(list, system, diffIds),
+    config: ({ diffIds }) => configBytes(list, system, diffIds),
     close: async () => {},
   };
 };
@@ -108,18 +110,26 @@ function unknownField({ issues }: z.ZodError): string | undefined {
   return undefined;
 }
 
-const foreignLayer = async (layer: ListedLayer, name: string): Promise<ForeignLayer> => {
-  const common = { name, diffId: layer.diff_ids, descriptor: undefined, hashed: false };
+const streamLayer = async (layer: ListedLayer, label: string): Promise<StreamLayer> => {
+  const common = {
+    kind: 'stream',
+    label,
+    diffId: layer.diff_ids,
+    isVerified: false,
+    descriptor: undefined,
+    size: layer.size ?? 0,
+  } as const;
   const file = layer['layer-path'];
   if (file) {
     const path = pathInStore(file);
-    return { ...common, read: () => fileBytes(path) };
+    const read = () => fileBytes(path);
+    return { ...common, encoding: await encodingOf(label, read()), read };
   }
   if (!layer.paths) {
-    throw new UserError('file', `${name} has neither paths nor a file`, { hint: 'Build the image again.' });
+    throw new UserError('file', `${label} has neither paths nor a file`, { hint: 'Build the image again.' });
   }
   const paths = layer.paths.map(listedPath);
-  return { ...common, read: () => tarBytes(listedEntries(paths)) };
+  return { ...common, encoding: 'tar', read: () => tarBytes(listedEntries(paths)) };
 };
 
 async function* fileBytes(path: string): AsyncGenerator<Uint8Array> {

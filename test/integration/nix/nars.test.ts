@@ -104,7 +104,7 @@ describe.each(nixVersionsUnderTest())('store paths that only a cache has, with $
   test('are read as one NAR each, without what they refer to, and never enter the store', async () => {
     const { image, libc, python, tempDir, openPaths, isHere } = await setUp('read');
     const paths = await openPaths([[python], [libc], [python]]);
-    const taken = await paths.take([python]);
+    const taken = await paths.lease([python]);
     expect(asked).toEqual([await narOf(python)]);
     const place = taken.places.get(python) ?? '';
     expect(place.startsWith(tempDir)).toBe(true);
@@ -112,7 +112,7 @@ describe.each(nixVersionsUnderTest())('store paths that only a cache has, with $
     expect(hashOf(place)).toBe(image.closure.find(({ path }) => path === python)?.narHash);
     // Another layer is going to read it, so it stays, and is not fetched again.
     await taken.release();
-    const again = await paths.take([libc, python]);
+    const again = await paths.lease([libc, python]);
     expect(again.places.get(python)).toBe(place);
     expect(asked).toEqual([await narOf(python), await narOf(libc)]);
     await again.release();
@@ -129,7 +129,7 @@ describe.each(nixVersionsUnderTest())('store paths that only a cache has, with $
     const at = flipped.indexOf('x86_64-linux');
     flipped[at] = 'y'.charCodeAt(0);
     const refused = async (): Promise<void> => {
-      await expect((await openPaths([[libc]])).take([libc])).rejects.toMatchObject({
+      await expect((await openPaths([[libc]])).lease([libc])).rejects.toMatchObject({
         name: 'UserError',
         code: 'digest',
         message: expect.stringMatching(new RegExp(`^${libc} from ${server.url} does not match its narinfo`)),
@@ -143,7 +143,7 @@ describe.each(nixVersionsUnderTest())('store paths that only a cache has, with $
     await writeFile(file, good);
     const wrong = image.closure.map((info) => ({ ...info, narSize: info.narSize - 1 }));
     const paths = await openPaths([[libc]], { ...image, closure: wrong });
-    await expect(paths.take([libc])).rejects.toThrow(/more than \d+ bytes/);
+    await expect(paths.lease([libc])).rejects.toThrow(/more than \d+ bytes/);
     expect(await readdir(tempDir)).toEqual([]);
   });
 
@@ -151,7 +151,7 @@ describe.each(nixVersionsUnderTest())('store paths that only a cache has, with $
     const { libc, tempDir, openPaths, isHere } = await setUp('realised');
     const paths = await openPaths([[libc]]);
     lost = 1;
-    const taken = await paths.take([libc]);
+    const taken = await paths.lease([libc]);
     expect([...taken.places]).toEqual([]);
     expect(await isHere()).toEqual([libc]);
     expect(await readdir(tempDir)).toEqual([]);

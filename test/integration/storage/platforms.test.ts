@@ -1,8 +1,8 @@
 import { writeFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 import { inheritedAnnotation, layerAnnotations } from '../../../src/definition/layer-record.ts';
-import { readImage } from '../../../src/image/base-image.ts';
-import { openImageArchive } from '../../../src/image/from-archive/image-file.ts';
+import { readImage } from '../../../src/image/existing-image.ts';
+import { openImageArchive } from '../../../src/image/from-archive.ts';
 import { previousImages } from '../../../src/image/previous-image.ts';
 import { inspectImage } from '../../../src/inspect/inspection.ts';
 import type { Foreign } from '../../../src/nix/foreign.ts';
@@ -164,7 +164,7 @@ describe('the image for a system', () => {
       return;
     }
     const { layers, close } = await found;
-    expect(layers.map(({ diffId }) => diffId)).toEqual([expected]);
+    expect(layers).toMatchObject([{ diffId: expected }]);
     await close();
   });
 

@@ -1,4 +1,4 @@
-import type { BaseImage } from '../../../src/image/base-image.ts';
+import type { ExistingImage } from '../../../src/image/existing-image.ts';
 import type { Descriptor } from '../../../src/oci/descriptor.ts';
 import { digestOf } from '../../../src/oci/digest.ts';
 import { MEDIA_TYPE } from '../../../src/oci/media-type.ts';
@@ -29,7 +29,7 @@ export const tarOf = (entries: readonly TarEntry[]): Buffer => Buffer.concat([..
 export function baseImage(
   packed: readonly Uint8Array[],
   tars: readonly Uint8Array[] = packed,
-): BaseImage & { readonly reads: () => number } {
+): ExistingImage & { readonly reads: () => number } {
   let reads = 0;
   const layers = packed.map(
     (bytes, at): Descriptor => ({

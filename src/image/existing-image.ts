@@ -12,7 +12,7 @@ import { readConfig } from '../storage/read-config.ts';
 import type { ImageSource } from '../storage/source.ts';
 
 /** An image to stand on, or to publish as it is. */
-export interface BaseImage {
+export interface ExistingImage {
   readonly repository: ImageSource;
   readonly manifest: ImageManifest;
   readonly config: ImageConfig;
@@ -27,7 +27,7 @@ interface Words {
 }
 
 /** Reads the base image for `system` under `reference` (a digest or tag of `repository`). Throws as readImage does. */
-export const readBase = (repository: ImageSource, reference: string, system: System): Promise<BaseImage> =>
+export const readBase = (repository: ImageSource, reference: string, system: System): Promise<ExistingImage> =>
   readImage(repository, reference, system, {
     where: `fromImage ${repository.name}@${reference}`,
     hint: 'Name a base for each system, or an index that has both.',
@@ -42,7 +42,7 @@ export async function readImage(
   reference: string,
   system: System,
   { where, hint }: Words,
-): Promise<BaseImage> {
+): Promise<ExistingImage> {
   const stored = await repository.getManifest(reference);
   if (!stored) {
     throw new UserError('reference', `${where}: no such image`, {

@@ -2,79 +2,71 @@ import type { ByteString } from '../../core/bytes.ts';
 import { fromText } from '../../core/bytes.ts';
 import { formatRecord, NotRemembered } from '../../definition/base-record.ts';
 import type { BaseView } from '../../definition/base-view.ts';
-import type { Layer, RootLayer, StoreLayer } from '../../definition/layer.ts';
+import type { PlannedLayer, RootLayer, StoreLayer } from '../../definition/layer.ts';
 import { assembleRoot } from '../../definition/root.ts';
 import type { RootDirectory } from '../../definition/root-tree.ts';
 import type { TreeSource } from '../../definition/tree-source.ts';
-import type { LayerContent } from '../../layer/layer-content.ts';
 import { nixDatabase } from '../../layer/nix-database.ts';
 import { isHere, placedStoreTree } from '../../layer/store-tree.ts';
+import type { LayerTree } from '../layer.ts';
 import { type BaseFacts, storeOverBase } from './base-facts.ts';
-import type { ImagePaths, TakenPaths } from './image-paths.ts';
-
-/** A layer whose content can be read now, until it is released. */
-export interface ReadyLayer {
-  readonly content: LayerContent;
-  /** What of its base the layer depends on, as text; see `BaseRecord`. */
-  readonly base?: string | undefined;
-  release(): Promise<void>;
-}
+import type { ImagePaths, LeasedPaths } from './image-paths.ts';
 
 /** Store paths that a layer reads. */
-export const pathsRead = (layer: Layer): string[] =>
+export const pathsRead = (layer: PlannedLayer): string[] =>
   (layer.kind === 'store' ? layer.paths : [...layer.copyToRoot, ...layer.replaceable, ...layer.sources]).map(
     (info) => info.path,
   );
 
-/** Throws UserError `digest` or `build` as `ImagePaths.take` does. */
-export async function readyStore(layer: StoreLayer, paths: ImagePaths): Promise<ReadyLayer> {
-  const { places, release } = await paths.take(pathsRead(layer));
+/** The content of a store layer. Throws UserError `digest` or `build` as `ImagePaths.lease` does. */
+export async function openStorePaths(layer: StoreLayer, paths: ImagePaths): Promise<LayerTree> {
+  const { places, release } = await paths.lease(pathsRead(layer));
   const content = layer.paths.map(({ path }) => ({ path, from: fromText(places.get(path) ?? path) }));
-  return { content: { kind: 'store', paths: content, storeMode: layer.storeMode, over: layer.over }, release };
+  return { content: { kind: 'store', paths: content, storeMode: layer.storeMode, over: layer.over }, close: release };
 }
 
 /**
  * Puts the root together, so that a collision in it is found before anything is sent. Throws UserError `definition` or
- * `file`, and what `ImagePaths.take` throws.
+ * `file`, and what `ImagePaths.lease` throws.
  */
-export async function readyRoot(
+export async function openRoot(
   layer: RootLayer,
   paths: ImagePaths,
   tempDir: string,
   facts: BaseFacts | undefined,
-): Promise<ReadyLayer> {
+): Promise<LayerTree> {
   const database = layer.database ? await nixDatabase(layer.database.closure, tempDir) : undefined;
-  const taken: TakenPaths[] = [];
+  const leases: LeasedPaths[] = [];
   const places = new Map<ByteString, ByteString>();
-  const take = async (wanted: readonly string[]): Promise<void> => {
-    const more = await paths.take(wanted);
-    taken.push(more);
+  const lease = async (wanted: readonly string[]): Promise<void> => {
+    const more = await paths.lease(wanted);
+    leases.push(more);
     for (const [path, place] of more.places) places.set(fromText(path), fromText(place));
   };
-  const release = async (): Promise<void> => {
-    await Promise.all(taken.map((each) => each.release()));
+  const close = async (): Promise<void> => {
+    await Promise.all(leases.map((each) => each.release()));
   };
   try {
-    await take(pathsRead(layer));
+    await lease(pathsRead(layer));
     // Links of these paths may lead to others, which are only then known to be read.
     const linked = new Set(layer.linked.map(({ path }) => path).filter((path) => !isHere(fromText(path))));
     for (;;) {
-      const lacking = new Set<string>();
+      const missing = new Set<string>();
       const assemble = (base?: BaseView) =>
-        attempt(layer, database, placedStoreTree(places, missed(linked, lacking)), base);
+        attempt(layer, database, placedStoreTree(places, noting(linked, missing)), base);
       const { answer: root, base } = facts ? await overBase(facts, assemble) : { answer: assemble() };
-      if (lacking.size === 0) return { content: { kind: 'root', root: root(), places }, base, release };
-      await take([...lacking]);
+      if (missing.size === 0) return { content: { kind: 'root', root: root(), places }, base, close };
+      await lease([...missing]);
     }
   } catch (error) {
-    await release();
+    await close();
     throw error;
   }
 }
 
 /** Notes which of the store paths that links may lead to was wanted and could not be read. */
-const missed = (linked: ReadonlySet<string>, lacking: Set<string>) => (path: string) => {
-  if (linked.has(path)) lacking.add(path);
+const noting = (linked: ReadonlySet<string>, missing: Set<string>) => (path: string) => {
+  if (linked.has(path)) missing.add(path);
 };
 
 /** Asks a base, and gives what it said as text: all of it, or, where that is too much, what the store layers need. */

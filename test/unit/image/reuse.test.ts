@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { NO_JOURNAL } from '../../../src/image/journal.ts';
 import { NOTHING_PREVIOUS, type PreviousLayer } from '../../../src/image/previous-image.ts';
-import { findReusable } from '../../../src/image/reusable-layer.ts';
+import { createReuse } from '../../../src/image/reuse.ts';
 import { digestOf } from '../../../src/oci/digest.ts';
 import { MEDIA_TYPE } from '../../../src/oci/media-type.ts';
 import type { Repository } from '../../../src/storage/destination.ts';
@@ -22,13 +22,11 @@ const says = (repository: Repository, bytes: string, more: { forAll?: boolean; t
 };
 
 const found = async (told: readonly PreviousLayer[], noted?: PreviousLayer) => {
-  const best = await findReusable(KEY, MEDIA_TYPE.layerGzip, {
-    repositories: [MAIN, MIRROR],
-    previous: { ...NOTHING_PREVIOUS, layers: new Map([[KEY, told]]) },
-    journal: { ...NO_JOURNAL, find: async () => noted },
-  });
+  const previous = { ...NOTHING_PREVIOUS, layers: new Map([[KEY, told]]) };
+  const reuse = createReuse(previous, { ...NO_JOURNAL, find: async () => noted });
+  const best = await reuse.find(KEY, MEDIA_TYPE.layerGzip, [MAIN, MIRROR]);
   const names = (all: readonly Repository[]): string => all.map(({ name }) => name).join(' ');
-  return best && [best.descriptor.digest, names(best.believers), names(best.others)];
+  return best && [best.descriptor.digest, names(best.knownAt), names(best.unknownAt)];
 };
 
 const digest = (bytes: string) => digestOf(Buffer.from(bytes));

@@ -1,24 +1,31 @@
 import { stat } from 'node:fs/promises';
-import { UserError } from '../../core/error.ts';
-import { collect } from '../../core/stream.ts';
-import { pathInStore } from '../../layer/inside-store.ts';
-import type { Foreign } from '../../nix/foreign.ts';
-import type { Descriptor } from '../../oci/descriptor.ts';
-import { isForSystem, isImageEntry } from '../../oci/platform.ts';
-import { isSameReference } from '../../oci/reference.ts';
-import type { System } from '../../oci/system.ts';
-import { openArchive } from '../../storage/archive/archive-source.ts';
-import { readDockerArchive } from '../../storage/archive/docker-archive-reader.ts';
-import { namesIn, REF_NAME } from '../../storage/layout/layout-index.ts';
-import { type LayoutEntries, layoutEntriesIn, openLayoutEntries } from '../../storage/layout-entries.ts';
-import { archiveKind } from '../../storage/open.ts';
-import type { ImageSource } from '../../storage/source.ts';
-import type { ArchiveIndex } from '../../tar/index.ts';
-import { type BaseImage, readImage } from '../base-image.ts';
-import type { ForeignImage } from '../foreign-image.ts';
+import { UserError } from '../core/error.ts';
+import { mapParallel } from '../core/parallel.ts';
+import { collect } from '../core/stream.ts';
+import { withoutOwn } from '../definition/layer-record.ts';
+import { pathInStore } from '../layer/inside-store.ts';
+import type { Foreign } from '../nix/foreign.ts';
+import type { Descriptor } from '../oci/descriptor.ts';
+import { isForSystem, isImageEntry } from '../oci/platform.ts';
+import { isSameReference } from '../oci/reference.ts';
+import type { System } from '../oci/system.ts';
+import { openArchive } from '../storage/archive/archive-source.ts';
+import { readDockerArchive } from '../storage/archive/docker-archive-reader.ts';
+import { namesIn, REF_NAME } from '../storage/layout/layout-index.ts';
+import { type LayoutEntries, layoutEntriesIn, openLayoutEntries } from '../storage/layout-entries.ts';
+import { archiveKind } from '../storage/open.ts';
+import type { ImageSource } from '../storage/source.ts';
+import type { ArchiveIndex } from '../tar/index.ts';
+import { encodingOf } from './encoding.ts';
+import { type ExistingImage, readImage } from './existing-image.ts';
+import { type Image, imageOfTool } from './image.ts';
+import type { StreamLayer } from './layer.ts';
 
 /** Bytes of a config, far above any seen. */
 const CONFIG_LIMIT = 8 * 1024 * 1024;
+
+/** Layers of which the first bytes are read at once. */
+const HEADS_AT_ONCE = 3;
 
 /** An image in an opened place: the repository, and the tag or digest under which it stands there. */
 interface Found {
@@ -34,22 +41,18 @@ export const openImageFile = async (
   system: System,
   tempDir: string,
   signal: AbortSignal,
-): Promise<ForeignImage> => {
+): Promise<Image> => {
   const path = pathInStore(foreign.outPath);
   if ((await stat(path)).isDirectory()) {
-    return imageOf(inLayout(await openLayoutEntries(path, tempDir), path, foreign, system), path, system);
+    return imageOf(inLayout(await openLayoutEntries(path, tempDir), path, foreign, system), path, foreign, system);
   }
   return openImageArchive(await openArchive(path, tempDir, signal), foreign, system);
 };
 
 /** Opens the image in an archive, which is closed with it, or when this throws. */
-export const openImageArchive = async (
-  archive: ArchiveIndex,
-  foreign: Foreign,
-  system: System,
-): Promise<ForeignImage> => {
+export const openImageArchive = async (archive: ArchiveIndex, foreign: Foreign, system: System): Promise<Image> => {
   try {
-    return await imageOf(await inArchive(archive, foreign, system), archive.path, system);
+    return await imageOf(await inArchive(archive, foreign, system), archive.path, foreign, system);
   } catch (error) {
     await archive.close().catch(() => undefined);
     throw error;
@@ -121,8 +124,9 @@ const namesText = (entries: readonly Descriptor[]): string =>
 const imageOf = async (
   { repository, reference, hashed }: Found,
   where: string,
+  foreign: Foreign,
   system: System,
-): Promise<ForeignImage> => {
+): Promise<Image> => {
   try {
     const image = await readImage(repository, reference, system, {
       where,
@@ -130,9 +134,9 @@ const imageOf = async (
     });
     const config = await collect(repository.readBlob(image.manifest.config), CONFIG_LIMIT);
     return {
-      name: where,
-      layers: layersOf(image, hashed, where),
-      annotations: image.manifest.annotations ?? {},
+      ...imageOfTool(foreign, system),
+      layers: await layersOf(image, hashed, where),
+      annotations: withoutOwn(image.manifest.annotations),
       config: () => config,
       close: () => repository.close(),
     };
@@ -142,11 +146,19 @@ const imageOf = async (
   }
 };
 
-const layersOf = ({ repository, layers, config }: BaseImage, hashed: boolean, where: string): ForeignImage['layers'] =>
-  layers.flatMap((descriptor, at) => {
-    // readImage has found as many diffIDs as layers.
+/** How each layer is packed is told by its bytes. */
+const layersOf = (
+  { repository, layers, config }: ExistingImage,
+  hashed: boolean,
+  where: string,
+): Promise<StreamLayer[]> =>
+  mapParallel(layers, HEADS_AT_ONCE, async (descriptor, at) => {
     const diffId = config.rootfs.diff_ids[at];
-    if (diffId === undefined) return [];
+    // readImage has found as many diffIDs as layers.
+    if (diffId === undefined) throw new Error(`${where}: layer ${at + 1} has no diffID`);
+    const label = `${where}: layer ${at + 1}`;
     const read = () => repository.readBlob(descriptor);
-    return [{ name: `${where}: layer ${at + 1}`, diffId, descriptor, hashed, read }];
+    const encoding = await encodingOf(label, read());
+    const isVerified = hashed && descriptor.digest === diffId;
+    return { kind: 'stream', label, encoding, diffId, isVerified, descriptor, size: descriptor.size, read };
   });

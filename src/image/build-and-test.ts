@@ -1,0 +1,133 @@
+import type { Exec } from '../core/exec.ts';
+import type { Log } from '../core/log.ts';
+import type { Definition } from '../definition/definition.ts';
+import { pathInStore } from '../layer/inside-store.ts';
+import type { LayerWriter } from '../layer/layer-threads.ts';
+import type { Foreign } from '../nix/foreign.ts';
+import type { Evaluated } from '../nix/found-image.ts';
+import { withGcRoots } from '../nix/gc-roots.ts';
+import type { Nix } from '../nix/nix.ts';
+import { realiseHere } from '../nix/realise.ts';
+import type { Origin } from '../oci/origin.ts';
+import type { System } from '../oci/system.ts';
+import type { Repository } from '../storage/destination.ts';
+import type { Location } from '../storage/location.ts';
+import type { OpenedImage } from '../storage/source.ts';
+import type { ImageToTest } from '../test-run/load-image.ts';
+import { NO_TEST_RUN, type TestRun } from '../test-run/test-run.ts';
+import { builtKind } from './built-kind.ts';
+import { openImageFile } from './from-archive.ts';
+import { fetchBase, readImageClosure } from './from-definition/image-closure.ts';
+import { openDefinition } from './from-definition/open-definition.ts';
+import { openLayerList } from './from-nix2container/layer-list.ts';
+import { openStream } from './from-stream.ts';
+import type { BuiltImage, Image } from './image.ts';
+import type { Journal } from './journal.ts';
+import type { ReadPrevious } from './previous-image.ts';
+import { createReuse, type Reuse } from './reuse.ts';
+import { writeImage } from './write-image.ts';
+
+export interface BuildOptions {
+  /** What images before hold; see `previousImages`. */
+  readonly readPrevious: ReadPrevious;
+  /** What a publish that broke off left; see `openJournal`. */
+  readonly journal: Journal;
+  /** Whether layers are made again although they could be reused. */
+  readonly recompress: boolean;
+  /** What the image says of the run that makes it, unless it is published already and keeps its own. */
+  readonly origin: Origin;
+}
+
+export interface BuildTools {
+  readonly nix: Nix;
+  readonly exec: Exec;
+  readonly openForReading: (place: Location) => Promise<OpenedImage>;
+  readonly tempDir: string;
+  readonly openWriter: () => LayerWriter;
+  /** Runs the tests that a definition declares. */
+  readonly runTests: (definition: Definition, image: ImageToTest) => Promise<TestRun>;
+  readonly log: Log;
+  readonly signal: AbortSignal;
+}
+
+export interface TestedImage {
+  readonly image: BuiltImage;
+  readonly testRun: TestRun;
+}
+
+/**
+ * One build job, of an image from any source: it is realised, written to every destination, where it is by digest and under
+ * no tag, and its tests are run on what is at the first. A failed test is a result. Throws UserError `build` and `system` as Nix does,
+ * and what opening, writing and testing an image throw.
+ */
+export async function buildAndTest(
+  evaluated: Evaluated,
+  destinations: readonly Repository[],
+  options: BuildOptions,
+  tools: BuildTools,
+): Promise<TestedImage> {
+  const image = await build(evaluated, destinations, options, tools);
+  const [repository] = destinations;
+  if (evaluated.kind === 'foreign' || !repository) return { image, testRun: NO_TEST_RUN };
+  return { image, testRun: await tools.runTests(evaluated.definition, { ...image, repository }) };
+}
+
+/** Builds an image; nothing of it is collected meanwhile. */
+function build(
+  evaluated: Evaluated,
+  destinations: readonly Repository[],
+  { readPrevious, journal, recompress, origin }: BuildOptions,
+  tools: BuildTools,
+): Promise<BuiltImage> {
+  const { system } = evaluated;
+  const { name } = evaluated.kind === 'foreign' ? evaluated.foreign : evaluated.definition;
+  return withGcRoots(async (gcRootDir) => {
+    // The registry answers while Nix works.
+    const reading = readPrevious(system);
+    reading.catch(() => undefined);
+    if (evaluated.kind === 'foreign') noteRegistry(evaluated.foreign, tools.log);
+    const open = await tools.log.group(`Realising ${name} for ${system}`, () => realise(evaluated, gcRootDir, tools));
+    return tools.log.group(`Making the layers of ${name} for ${system}`, async () => {
+      const reuse = createReuse(await reading, journal, { recompress });
+      const image = await open(reuse);
+      try {
+        return await writeImage(image, destinations, { ...tools, reuse, origin });
+      } finally {
+        await image.close();
+      }
+    });
+  });
+}
+
+function noteRegistry({ name, registry }: Foreign, log: Log): void {
+  if (registry === null) return;
+  log.info(`${name}: the registry ${registry} in its imageName is left out; --to says where it goes`);
+}
+
+/** Has Nix make available what an image is made of; what comes back opens it. */
+async function realise(
+  evaluated: Evaluated,
+  gcRootDir: string,
+  tools: BuildTools,
+): Promise<(reuse: Reuse) => Promise<Image>> {
+  const { nix } = tools;
+  const { system } = evaluated;
+  if (evaluated.kind === 'definition') {
+    const { definition } = evaluated;
+    await fetchBase(nix, definition, gcRootDir);
+    const closure = await readImageClosure(nix, definition, gcRootDir);
+    return (reuse) => openDefinition({ definition, system, closure, gcRootDir }, reuse, tools);
+  }
+  const { foreign } = evaluated;
+  await realiseHere(nix, [foreign], { gcRootDir });
+  return () => openOther(foreign, system, tools);
+}
+
+/** Opens what another tool made. Marks of archives and scripts may contradict each other, so the file itself goes first. */
+async function openOther(foreign: Foreign, system: System, tools: BuildTools): Promise<Image> {
+  if (foreign.kind === 'nix2container') return openLayerList(foreign, system);
+  const kind = (await builtKind(pathInStore(foreign.outPath))) ?? foreign.kind;
+  return kind === 'stream'
+    ? openStream(foreign, system, tools)
+    : openImageFile(foreign, system, tools.tempDir, tools.signal);
+}

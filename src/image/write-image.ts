@@ -1,0 +1,110 @@
+import type { Exec } from '../core/exec.ts';
+import { keyAnnotation } from '../definition/image-key.ts';
+import { inheritedAnnotation } from '../definition/layer-record.ts';
+import { chosenCodec } from '../layer/external-codec.ts';
+import type { Descriptor } from '../oci/descriptor.ts';
+import { type Digest, digestOf } from '../oci/digest.ts';
+import { manifestBytes } from '../oci/manifest.ts';
+import { MEDIA_TYPE } from '../oci/media-type.ts';
+import type { Origin } from '../oci/origin.ts';
+import type { Repository } from '../storage/destination.ts';
+import { isMissingBlob } from '../storage/registry/failure.ts';
+import { type BuiltImage, type Image, inFormat } from './image.ts';
+import type { StoredLayer } from './layer.ts';
+import type { Reuse } from './reuse.ts';
+import { type LayerOptions, writeLayers } from './write-layers.ts';
+
+export interface WriteOptions extends Omit<LayerOptions, 'codec'> {
+  /** What the image says of the run that makes it, unless it is published already and keeps its own. */
+  readonly origin: Origin;
+  readonly exec: Exec;
+}
+
+/** Once with all that may be reused, once without what turned out to be gone, and once with nothing. */
+const ATTEMPTS = 3;
+
+/**
+ * Writes an image to every destination, where layers, config and manifest are afterwards (by digest, under no tag): layers
+ * are reused where one of the same content is known, mounted or copied where their bytes lie somewhere, and made otherwise,
+ * each once for all destinations. Throws UserError for what the source, the store or a destination does wrong.
+ */
+export async function writeImage(
+  image: Image,
+  destinations: readonly Repository[],
+  options: WriteOptions,
+): Promise<BuiltImage> {
+  const codec = chosenCodec(image.compression, options);
+  let { reuse } = options;
+  for (let attempt = 1; ; attempt++) {
+    const layers = await writeLayers(image, destinations, { ...options, reuse, codec });
+    const built = assemble(image, layers, reuse.originOf(image.key) ?? options.origin);
+    const failure = await store(built, destinations, reuse);
+    if (!failure) return built;
+    const isReusing = reuse.hasLayers || layers.some((layer) => layer.isReused);
+    if (!isReusing || attempt === ATTEMPTS) throw failure.error;
+    // Layers that were believed to be there are not: look at each, and make what is gone.
+    options.log.warn(`${failure.destination.name}: layers that an image there names are gone; making them again`);
+    reuse = reuse.without(attempt === 1 ? await missing(layers, destinations) : new Set());
+  }
+}
+
+/** An image of these layers: annotations, config and manifest. */
+function assemble(image: Image, stored: readonly StoredLayer[], origin: Origin): BuiltImage {
+  const { system, format } = image;
+  const bytes = image.config({ diffIds: stored.map(({ diffId }) => diffId), created: origin.created });
+  const digest = digestOf(bytes);
+  const mediaType = inFormat(format, MEDIA_TYPE.config);
+  const config = { descriptor: { mediaType, digest, size: bytes.length }, bytes };
+  const layers = stored.map(({ descriptor }) => ({
+    ...descriptor,
+    mediaType: inFormat(format, descriptor.mediaType),
+  }));
+  const annotations = {
+    ...origin.annotations,
+    ...image.annotations,
+    ...keyAnnotation(image.key),
+    ...inheritedAnnotation(image.inherited),
+  };
+  const manifestType = inFormat(format, MEDIA_TYPE.manifest);
+  const manifest = manifestBytes(config.descriptor, layers, annotations, manifestType);
+  return {
+    system,
+    manifest: { bytes: manifest, mediaType: manifestType, digest: digestOf(manifest) },
+    config,
+    layers,
+  };
+}
+
+/** Stores config and manifest; gives the first destination that is missing a blob of it, and its error. */
+async function store(
+  { manifest, config }: BuiltImage,
+  destinations: readonly Repository[],
+  reuse: Reuse,
+): Promise<{ readonly destination: Repository; readonly error: unknown } | undefined> {
+  for (const destination of destinations) {
+    if (reuse.hasManifest(destination, manifest.digest)) continue;
+    await destination.putBlob(config.descriptor, config.bytes);
+    try {
+      await destination.putManifest(manifest);
+    } catch (error) {
+      if (isMissingBlob(error)) return { destination, error };
+      throw error;
+    }
+  }
+  return undefined;
+}
+
+/** The layers that a destination does not have after all. */
+async function missing(
+  layers: readonly { readonly descriptor: Descriptor }[],
+  destinations: readonly Repository[],
+): Promise<Set<Digest>> {
+  const gone = new Set<Digest>();
+  await Promise.all(
+    layers.map(async ({ descriptor }) => {
+      const there = await Promise.all(destinations.map((each) => each.hasBlob(descriptor, { fresh: true })));
+      if (!there.every(Boolean)) gone.add(descriptor.digest);
+    }),
+  );
+  return gone;
+}

@@ -1,0 +1,155 @@
+import { createHash } from 'node:crypto';
+import { Gate } from '../core/gate.ts';
+import type { Log } from '../core/log.ts';
+import { mapParallel } from '../core/parallel.ts';
+import type { Codec } from '../layer/codec.ts';
+import type { LayerWriter } from '../layer/layer-threads.ts';
+import { type Digest, endDigest } from '../oci/digest.ts';
+import { copyBlob } from '../storage/copy.ts';
+import type { Repository } from '../storage/destination.ts';
+import type { Image } from './image.ts';
+import {
+  type BlobLayer,
+  type Layer,
+  MEDIA_TYPES,
+  type StoredLayer,
+  type StreamLayer,
+  type TreeLayer,
+} from './layer.ts';
+import { copyOrMount, type Reusable, type Reuse } from './reuse.ts';
+import { keyOf, type LayerToSend, sendLayer, storedLayer } from './send-layer.ts';
+
+/** Look-ups and mounts; they only wait. */
+const LOOKUPS_AT_ONCE = 16;
+
+/** Layers whose bytes pass through this thread at once: more only take memory. */
+const STREAMS_AT_ONCE = 3;
+
+/** Layers that are still being sent while all threads make others. */
+const SENT_BEHIND = 1;
+
+export interface LayerOptions {
+  readonly reuse: Reuse;
+  /** What plain layers are compressed with. */
+  readonly codec: Codec;
+  /** Opens the threads that make layers of trees. */
+  readonly openWriter: () => LayerWriter;
+  readonly log: Log;
+  readonly signal: AbortSignal;
+}
+
+/** What became of a layer when it was looked up: every destination has it, or it is still to be sent. */
+type LookedUp = { readonly stored: StoredLayer } | { readonly toSend: LayerToSend };
+
+/**
+ * Sees to it that every destination has every layer of an image: what lies somewhere is mounted or copied, what is known
+ * from before is reused, and the rest is made and sent.
+ */
+export async function writeLayers(
+  image: Image,
+  destinations: readonly Repository[],
+  options: LayerOptions,
+): Promise<StoredLayer[]> {
+  const streams = new Gate(STREAMS_AT_ONCE);
+  const found = await mapParallel(image.layers, LOOKUPS_AT_ONCE, (layer) =>
+    lookUp(layer, destinations, streams, options),
+  );
+  const own = found.slice(image.inherited);
+  const reused = own.filter((each) => 'stored' in each).length;
+  if (reused > 0) options.log.info(`${image.system}: reusing ${reused} of ${own.length} layers`);
+  const toSend = found.flatMap((each) => ('toSend' in each ? [each.toSend] : []));
+  const sent = toSend.length > 0 ? await sendLayers(image, toSend, destinations, streams, options) : new Map();
+  return found.flatMap((each) => ('stored' in each ? each.stored : (sent.get(each.toSend) ?? [])));
+}
+
+async function lookUp(
+  layer: Layer,
+  destinations: readonly Repository[],
+  streams: Gate,
+  options: LayerOptions,
+): Promise<LookedUp> {
+  if (layer.kind === 'blob') return { stored: await streams.run(() => copyLayer(layer, destinations, options)) };
+  const reusable = await findReusable(layer, destinations, streams, options);
+  if (!reusable || !(await copyOrMount(reusable, options.signal))) return { toSend: { layer } };
+  if (reusable.unknownAt.length > 0) return { toSend: { layer, reusable } };
+  return { stored: storedLayer(layer, reusable.descriptor, reusable.record, true) };
+}
+
+async function copyLayer(
+  { descriptor, diffId, from }: BlobLayer,
+  destinations: readonly Repository[],
+  { signal }: LayerOptions,
+): Promise<StoredLayer> {
+  for (const to of destinations) await copyBlob(descriptor, from, to, signal);
+  return { descriptor, diffId, isReused: false };
+}
+
+/** A layer of the same content, of an image before or of a publish that broke off. */
+async function findReusable(
+  layer: TreeLayer | StreamLayer,
+  destinations: readonly Repository[],
+  streams: Gate,
+  { codec, reuse }: LayerOptions,
+): Promise<Reusable | undefined> {
+  const isPacked = layer.kind === 'stream' && layer.encoding !== 'tar';
+  const mediaType = isPacked ? MEDIA_TYPES[layer.encoding] : codec.mediaType;
+  const found = await reuse.find(keyOf(layer), mediaType, destinations);
+  if (!found || layer.kind === 'tree') return found;
+  if (isPacked) {
+    if (found.descriptor.digest !== layer.descriptor?.digest) return undefined;
+    // These are the bytes that the image itself names, so nobody has to vouch for what is in them.
+    return { ...found, knownAt: destinations, unknownAt: [] };
+  }
+  // Hashed only where something is known: most often a tar is not read twice.
+  return layer.isVerified || (await streams.run(() => hashOf(layer))) === layer.diffId ? found : undefined;
+}
+
+async function hashOf(layer: StreamLayer): Promise<Digest> {
+  const hash = createHash('sha256');
+  for await (const chunk of layer.read()) hash.update(chunk);
+  return endDigest(hash);
+}
+
+/**
+ * Makes layers and sends them, the largest first, so that none is left to run alone at the end. Nothing is sent when the
+ * image cannot be prepared for it.
+ */
+async function sendLayers(
+  image: Image,
+  toSend: readonly LayerToSend[],
+  destinations: readonly Repository[],
+  streams: Gate,
+  options: LayerOptions,
+): Promise<Map<LayerToSend, StoredLayer>> {
+  const { log, signal } = options;
+  await image.prepare?.(toSend.map(({ layer }) => layer));
+  const total = toSend.reduce((sum, { layer }) => sum + layer.size, 0);
+  const progress = log.progress(`${image.system}: layers`, total);
+  let done = 0;
+  const sent = new Map<LayerToSend, StoredLayer>();
+  const onBytes = (count: number): void => {
+    done += count;
+    progress.update(done, `${sent.size} of ${toSend.length} layers`);
+  };
+  const writer = options.openWriter();
+  const trees = new Gate(writer.width + SENT_BEHIND);
+  const stop = (): void => void writer.close();
+  signal.addEventListener('abort', stop);
+  const sendOne = async (each: LayerToSend): Promise<void> => {
+    // More than its share would be left to run alone at the end, so it gets the other cores too.
+    const parallel = each.layer.size * writer.width > total ? writer.width : 1;
+    const tools = { ...options, compression: image.compression, writer, parallel, onBytes };
+    sent.set(each, await sendLayer(each, destinations, tools));
+  };
+  try {
+    const order = [...toSend].sort((a, b) => b.layer.size - a.layer.size);
+    await mapParallel(order, Math.max(writer.width + SENT_BEHIND, STREAMS_AT_ONCE), (each) =>
+      (each.layer.kind === 'tree' ? trees : streams).run(() => sendOne(each)),
+    );
+  } finally {
+    signal.removeEventListener('abort', stop);
+    await writer.close();
+    progress.end();
+  }
+  return sent;
+}
