@@ -89,7 +89,8 @@ describe('layouts', () => {
       await writeFile(path, flipped);
       const repository = open(`oci:${at('out')}`);
       await write(repository);
-      expect(await readFile(path)).toEqual(bytes);
+      // `toEqual` would look at three million elements one by one.
+      expect((await readFile(path)).equals(bytes)).toBe(true);
       expect(repository.bytesSent).toBe(bytes.length);
     }
   });
