@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { defineConfig } from 'vitest/config';
 import LongestFirst from './test/longest-first.ts';
@@ -13,8 +14,8 @@ export default defineConfig(({ mode }) => ({
     hookTimeout: 600_000,
     // The command line is started some thousand times from source: half of its start is reading what does not change.
     env: { NODE_COMPILE_CACHE: join(import.meta.dirname, 'node_modules/.cache/node-compile') },
-    // Real builds share two cores; more workers than that only make time-outs likelier.
-    maxWorkers: 2,
+    // Files of real builds keep a core busy each; one waits while another works where there is a single one.
+    maxWorkers: Math.max(2, availableParallelism()),
     sequence: { sequencer: LongestFirst },
     // A process for each file would load everything anew, which is half of what unit tests take. In full mode two files may
     // take their tests from one module, which is to be run for both.

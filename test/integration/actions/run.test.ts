@@ -81,7 +81,7 @@ describe('two build jobs and a fan-in', () => {
     ).toEqual(['handover-test~small-aarch64-linux-1.tar', 'handover-test~small-x86_64-linux-1.tar']);
     const lost = await publish('actions/artifact:v1', { with: { plan: '' } });
     expect(lost.exitCode).toBe(1);
-    expect(lost.log).toContain('the plan is empty: it was lost on its way');
+    expect(lost.log).toContain('the plan is empty: it was lost between the jobs');
     expect(await tagsOf('actions/artifact')).toBeUndefined();
     const published = await publish('actions/artifact:v1');
     expect(published.exitCode, published.log).toBe(0);
