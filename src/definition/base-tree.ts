@@ -1,6 +1,7 @@
 import type { ByteString } from '../core/bytes.ts';
 import { MODE, MTIME } from '../tar/profile.ts';
 import type { Attributes, BaseFile, BaseNode, BaseView } from './base-view.ts';
+import { LINK_LIMIT } from './walk-path.ts';
 
 interface Folder extends Attributes {
   readonly type: 'directory';
@@ -33,9 +34,6 @@ export interface BaseEntry {
 /** OCI image-spec, layer.md, "Whiteouts". */
 const WHITEOUT = '.wh.';
 const OPAQUE = '.wh..wh..opq';
-
-/** Links followed on one path before it counts as a loop; the kernel's own limit. */
-const LINK_LIMIT = 40;
 
 const FILE: BaseFile = { type: 'file' };
 const DELETED: Node = { type: 'whiteout' };

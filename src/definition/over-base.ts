@@ -2,9 +2,7 @@ import { type ByteString, toText } from '../core/bytes.ts';
 import { UserError } from '../core/error.ts';
 import type { Attributes, BaseDirectory, BaseView } from './base-view.ts';
 import { emptyDirectory, nodeAt, type RootDirectory, type RootNode, resolveInRoot, rootPath } from './root-tree.ts';
-
-/** Links followed on one path before it counts as a loop; the kernel's own limit. */
-const LINK_LIMIT = 40;
+import { LINK_LIMIT, walkPath } from './walk-path.ts';
 
 /** Folders in one another; Linux takes paths of 4096 bytes, and packages nest a tenth as deep. */
 const DEPTH_LIMIT = 200;
@@ -42,7 +40,7 @@ export function overBase(own: RootDirectory, base: BaseView): RootDirectory {
 
 /** Where the base's file of a path is, links followed. Throws UserError `definition` for a loop. */
 export function fileInBase(base: BaseView, names: Names): ByteString {
-  return resolve(base, [], names.join('/'), base.name, true).join('/');
+  return resolve(base, [], names.join('/'), { who: base.name, endsInFile: true }).join('/');
 }
 
 function mergeDirectory(from: RootDirectory, own: Names, into: Place, merging: Merging): void {
@@ -60,7 +58,11 @@ function mergeDirectory(from: RootDirectory, own: Names, into: Place, merging: M
 function enter(into: Place, name: ByteString, node: RootDirectory, path: Names, merging: Merging): Place {
   const present = into.base && merging.base.node([...into.at, name].join('/'));
   if (present?.type !== 'symlink') return child(into, name, node, path, merging);
-  const names = resolve(merging.base, into.at, name, describe(node, path), false, merging.own);
+  const names = resolve(merging.base, into.at, name, {
+    who: describe(node, path),
+    endsInFile: false,
+    own: merging.own,
+  });
   const implied = emptyDirectory(node.origin);
   return names.reduce(
     (place, part, depth) => child(place, part, depth === names.length - 1 ? node : implied, path, merging),
@@ -136,7 +138,7 @@ function leadsToDirectory(into: Place, name: ByteString, { base }: Merging): boo
   if (into.base?.folders.has(name)) return true;
   const at = [...into.at, name].join('/');
   if (base.node(at)?.type !== 'symlink') return false;
-  return base.node(resolve(base, into.at, name, toText(at), true).join('/'))?.type === 'directory';
+  return base.node(resolve(base, into.at, name, { who: toText(at), endsInFile: true }).join('/'))?.type === 'directory';
 }
 
 const isStated = ({ origin }: RootNode): boolean => origin.startsWith('files.');
@@ -144,54 +146,38 @@ const isStated = ({ origin }: RootNode): boolean => origin.startsWith('files.');
 const isSame = (a: RootNode, b: RootNode): boolean =>
   a.type === 'symlink' && b.type === 'symlink' && a.target === b.target && a.uid === b.uid && a.gid === b.gid;
 
+/** How a path is looked up in the base. */
+interface Resolving {
+  /** For messages: what has the path. */
+  readonly who: string;
+  /** Whether a file may be at its end. */
+  readonly endsInFile: boolean;
+  /** What goes on top of the base: a link of the base that it replaces is not followed. */
+  readonly own?: RootDirectory;
+}
+
 /**
  * The names that `path` really means in the base, from the directory `from`. What is not there yet stays as it is written:
  * it will be made. Throws UserError `definition`, naming `who`, for loops and for ways through a file.
  */
-function resolve(
-  base: BaseView,
-  from: Names,
-  path: ByteString,
-  who: string,
-  endsInFile: boolean,
-  own?: RootDirectory,
-): ByteString[] {
-  let at = path.startsWith('/') ? [] : [...from];
-  const todo = path.split('/').reverse();
-  let links = 0;
-  for (let part = todo.pop(); part !== undefined; part = todo.pop()) {
-    if (part === '' || part === '.') continue;
-    if (part === '..') {
-      at = at.slice(0, -1);
-      continue;
-    }
-    const here = [...at, part];
+function resolve(base: BaseView, from: Names, path: ByteString, { who, endsInFile, own }: Resolving): ByteString[] {
+  const names = walkPath(from, path, (here, { links, isLast }) => {
     const node = base.node(here.join('/'));
-    if (node?.type === 'symlink') {
-      const mine = own && links > 0 ? nodeAt(own, here) : undefined;
-      const replaced = mine?.type === 'symlink' ? `a link that ${mine.origin} replaces` : undefined;
-      links += 1;
-      if (links > LINK_LIMIT || replaced) {
-        throw new UserError(
-          'definition',
-          `${who}: ${rootPath(here)} of ${base.name} is ${replaced ?? 'a loop of links'}`,
-          {
-            hint: 'Write the path that is meant, without the links of the base.',
-          },
-        );
-      }
-      if (node.target.startsWith('/')) at = [];
-      todo.push(...node.target.split('/').reverse());
-      continue;
-    }
-    if (node?.type === 'file' && !(endsInFile && todo.every((rest) => rest === ''))) {
+    if (node?.type === 'file' && !(endsInFile && isLast)) {
       throw new UserError('definition', `${who}: ${rootPath(here)} of ${base.name} is a file, not a directory`, {
         hint: 'Choose another path, or another base.',
       });
     }
-    at = here;
-  }
-  return at;
+    if (node?.type !== 'symlink') return undefined;
+    const mine = own && links > 0 ? nodeAt(own, here) : undefined;
+    const replaced = mine?.type === 'symlink' ? `a link that ${mine.origin} replaces` : undefined;
+    if (links < LINK_LIMIT && !replaced) return node.target;
+    throw new UserError('definition', `${who}: ${rootPath(here)} of ${base.name} is ${replaced ?? 'a loop of links'}`, {
+      hint: 'Write the path that is meant, without the links of the base.',
+    });
+  });
+  // What loops has thrown.
+  return names ?? [];
 }
 
 const describe = (node: RootNode, path: Names): string => `${node.origin}: ${rootPath(path)}`;

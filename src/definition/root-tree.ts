@@ -1,6 +1,7 @@
 import { type ByteString, toText } from '../core/bytes.ts';
 import type { Content } from '../tar/entry.ts';
 import { MODE } from '../tar/profile.ts';
+import { walkPath } from './walk-path.ts';
 
 interface Owned {
   readonly mode: number;
@@ -42,13 +43,8 @@ export const emptyDirectory = (origin: string): RootDirectory => ({
   children: new Map(),
 });
 
-/** Links followed on one path before it counts as a loop; the kernel's own limit. */
-const LINK_LIMIT = 40;
-
 /** What a merged file looks like: a link into the store, which no tree here holds but the image will. */
 const STORE = '/nix/store/';
-
-const isLast = (todo: readonly ByteString[]): boolean => todo.every((part) => part === '');
 
 /**
  * Looks `path` up in the tree, following symlinks as a process inside the container would, with `from` (a list of
@@ -60,27 +56,12 @@ export function resolveInRoot(
   from: readonly ByteString[],
   path: ByteString,
 ): { readonly node: RootNode; readonly at: readonly ByteString[] } | undefined {
-  let at: ByteString[] = path.startsWith('/') ? [] : [...from];
-  const todo = path.split('/').reverse();
-  let links = 0;
-  for (let part = todo.pop(); part !== undefined; part = todo.pop()) {
-    if (part === '' || part === '.') continue;
-    if (part === '..') {
-      at = at.slice(0, -1);
-      continue;
-    }
-    const node = nodeAt(root, [...at, part]);
-    if (!node) return undefined;
-    if (node.type === 'symlink' && !(isLast(todo) && node.target.startsWith(STORE))) {
-      links += 1;
-      if (links > LINK_LIMIT) return undefined;
-      if (node.target.startsWith('/')) at = [];
-      todo.push(...node.target.split('/').reverse());
-      continue;
-    }
-    at = [...at, part];
-  }
-  const node = nodeAt(root, at);
+  const at = walkPath(from, path, (names, { isLast }) => {
+    const node = nodeAt(root, names);
+    if (!node) return null;
+    return node.type === 'symlink' && !(isLast && node.target.startsWith(STORE)) ? node.target : undefined;
+  });
+  const node = at && nodeAt(root, at);
   return node && { node, at };
 }
 

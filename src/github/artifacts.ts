@@ -1,5 +1,5 @@
 import { systemClock } from '../core/clock.ts';
-import type { Log } from '../core/log.ts';
+import type { Effects } from '../core/effects.ts';
 import type { Clock } from '../core/retry.ts';
 import type { ArtifactClient } from './artifact-client.ts';
 import { downloadArtifact } from './download-artifact.ts';
@@ -18,12 +18,10 @@ export interface Artifacts {
   download(artifact: ArtifactInfo, folder: string): Promise<string>;
 }
 
-interface ArtifactDeps {
+interface ArtifactDeps extends Pick<Effects, 'log' | 'signal'> {
   /** Makes the client of @actions/artifact; called once, and only when it is needed. */
   readonly loadClient: () => Promise<ArtifactClient>;
   readonly env: Env;
-  readonly log: Log;
-  readonly signal: AbortSignal;
   /** A new empty folder of its own. */
   readonly tempDir: () => Promise<string>;
   /** Default: the machine's own. */

@@ -1,17 +1,12 @@
+import type { Effects } from '../core/effects.ts';
 import { UserError } from '../core/error.ts';
-import type { Log } from '../core/log.ts';
-import type { Clock } from '../core/retry.ts';
 import { isLostConnection } from './artifact-failure.ts';
 
 /** Waits before a second and a third try. A service that does not come back within this time is down. */
 const WAITS_MS = [1000, 5000];
 
 /** What waiting for the client takes. */
-export interface Patience {
-  readonly log: Log;
-  readonly signal: AbortSignal;
-  readonly clock: Clock;
-}
+export type Patience = Pick<Effects, 'log' | 'clock' | 'signal'>;
 
 /**
  * Rejects with UserError `cancelled` as soon as the signal fires. The client knows no cancellation: what it has begun

@@ -1,19 +1,13 @@
-import type { Exec } from '../core/exec.ts';
-import type { Log } from '../core/log.ts';
+import type { Effects } from '../core/effects.ts';
 import type { ArtifactClient } from '../github/artifact-client.ts';
 
 /** How a command meets the world. A command passes parts of it on; domain code never sees the whole. */
-export interface Host {
+export interface Host extends Pick<Effects, 'log' | 'exec' | 'signal' | 'fetch'> {
   readonly kind: 'terminal' | 'runner';
-  readonly log: Log;
-  readonly exec: Exec;
-  /** Fires on Ctrl-C and when the job is cancelled. */
-  readonly signal: AbortSignal;
   /** An environment variable; undefined when it is not set or empty. */
   readonly env: (name: string) => string | undefined;
   /** Absolute. */
   readonly cwd: string;
-  readonly fetch: typeof globalThis.fetch;
   /** This program, for threads of it. */
   readonly program: URL;
   /** A new empty folder of its own, only readable by this user; removed when the command has ended. */

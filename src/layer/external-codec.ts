@@ -1,6 +1,6 @@
 import { crc32 } from 'node:zlib';
+import type { Effects } from '../core/effects.ts';
 import { UserError } from '../core/error.ts';
-import type { Exec } from '../core/exec.ts';
 import type { CodecName, Compression } from '../oci/compression.ts';
 import { MEDIA_TYPE } from '../oci/media-type.ts';
 import { type Blocks, type Codec, codecOf, type Release } from './codec.ts';
@@ -30,10 +30,7 @@ const TRAILER = 8;
 export const chosenCodec = ({ name, level }: Compression, tools: ProgramTools): Codec =>
   isProgram(name) ? externalCodec(name, level, tools) : codecOf(name, level);
 
-export interface ProgramTools {
-  readonly exec: Exec;
-  readonly signal: AbortSignal;
-}
+export type ProgramTools = Pick<Effects, 'exec' | 'signal'>;
 
 /**
  * @internal gzip made by igzip or pigz, which must be on PATH. Its bytes depend on the program's version too, and igzip's on the

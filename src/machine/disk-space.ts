@@ -1,8 +1,7 @@
 import { lstat, stat, statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import type { Effects } from '../core/effects.ts';
 import { UserError } from '../core/error.ts';
-import type { Exec } from '../core/exec.ts';
-import type { Log } from '../core/log.ts';
 import { sizeText } from '../core/size.ts';
 
 /**
@@ -46,9 +45,7 @@ interface Space {
   readonly candidates: readonly string[];
 }
 
-interface Tools {
-  readonly exec: Exec;
-  readonly log: Log;
+interface Tools extends Pick<Effects, 'exec' | 'log'> {
   readonly free: (folder: string) => Promise<number>;
   /** What runs `rm` as root: empty for root, `sudo -n` elsewhere. */
   readonly asRoot: readonly string[];

@@ -1,3 +1,4 @@
+import type { Effects } from '../core/effects.ts';
 import { UserError } from '../core/error.ts';
 import type { Exec, ExecOptions, ExecResult } from '../core/exec.ts';
 import type { Log } from '../core/log.ts';
@@ -15,9 +16,7 @@ export interface Elsewhere {
 }
 
 /** What `openNix` needs of the world. */
-interface NixOptions {
-  readonly exec: Exec;
-  readonly log: Log;
+interface NixOptions extends Pick<Effects, 'exec' | 'log'> {
   readonly signal?: AbortSignal | undefined;
   /** Further arguments of evaluations, such as `--override-input nixpkgs path:…`. */
   readonly nixArgs?: readonly string[] | undefined;

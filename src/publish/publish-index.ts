@@ -1,5 +1,5 @@
+import type { Effects } from '../core/effects.ts';
 import { UserError } from '../core/error.ts';
-import type { Log } from '../core/log.ts';
 import { mapParallel } from '../core/parallel.ts';
 import { withoutOwn } from '../definition/layer-record.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
@@ -45,15 +45,13 @@ export interface PublishedIndex {
 }
 
 /** How an index is published. */
-interface PublishOptions {
+interface PublishOptions extends Pick<Effects, 'log' | 'signal'> {
   /** Whether everything is asked for again before a tag moves, also what the registry has confirmed in this run. */
   readonly verify: boolean;
   /** What tags mean before the publish. */
   readonly read: ReadTag;
   /** This run, before whose time no tag is moved back; undefined where tags may be, or this is no run. */
   readonly run: RunIdentity | undefined;
-  readonly log: Log;
-  readonly signal: AbortSignal;
 }
 
 /**

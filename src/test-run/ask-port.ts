@@ -1,6 +1,6 @@
 import { connect } from 'node:net';
+import type { Effects } from '../core/effects.ts';
 import { describeNetworkError, isLastingNetworkError } from '../core/network-error.ts';
-import type { Clock } from '../core/retry.ts';
 import type { ExpectedPort } from '../definition/image-tests.ts';
 import { checkText, type Mismatch } from './check-text.ts';
 
@@ -16,10 +16,7 @@ const STAYS_OPEN = 500;
 /** Bytes of an HTTP answer that are read. */
 const ANSWER_LIMIT = 1024 * 1024;
 
-export interface PortTools {
-  readonly fetch: typeof globalThis.fetch;
-  readonly clock: Clock;
-}
+export type PortTools = Pick<Effects, 'fetch' | 'clock'>;
 
 /** How an attempt ended; `final` where another one would not help. */
 type Attempt = { readonly mismatch: Mismatch; readonly final: boolean } | undefined;

@@ -1,10 +1,11 @@
 import { posix } from 'node:path';
 import { UserError } from '../core/error.ts';
 import type { ExpectedFile } from '../definition/image-tests.ts';
+import { LINK_LIMIT } from '../definition/walk-path.ts';
 import { TYPE } from '../tar/header.ts';
 import { type ReadEntry, tarEntries } from '../tar/reader.ts';
 import { checkText, type Mismatch } from './check-text.ts';
-import { LINKS_LIMIT, readOwners } from './owners.ts';
+import { readOwners } from './owners.ts';
 import type { Runtime } from './runtime.ts';
 
 /** Bytes of a file that are looked at for its text: configuration is smaller, and programs have no text. */
@@ -66,7 +67,7 @@ async function entryAt(
   signal: AbortSignal,
 ): Promise<ReadEntry | undefined> {
   let at = path;
-  for (let links = 0; links < LINKS_LIMIT; links += 1) {
+  for (let links = 0; links < LINK_LIMIT; links += 1) {
     const entry = await copyOut(runtime, container, at, signal);
     if (entry?.type !== TYPE.symlink) return entry;
     at = posix.resolve(posix.dirname(at), entry.link);

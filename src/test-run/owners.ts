@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { walkPath } from '../definition/walk-path.ts';
 import { TYPE } from '../tar/header.ts';
 import { tarEntries } from '../tar/reader.ts';
 import { callRuntime, type Runtime } from './runtime.ts';
@@ -10,9 +11,6 @@ interface Owner {
   readonly uid: number;
   readonly gid: number;
 }
-
-/** As many links as the kernel follows for one path. */
-export const LINKS_LIMIT = 40;
 
 interface Found extends Owner {
   /** Where it leads, if it is a link. */
@@ -44,24 +42,7 @@ export async function readOwners(
 
 /** The entry that a path means, where any part of it may be a link. */
 function resolve(found: ReadonlyMap<string, Found>, path: string): Owner | undefined {
-  let todo = path.split('/');
-  let at: string[] = [];
-  let links = 0;
-  while (todo.length > 0) {
-    const [part = '', ...rest] = todo;
-    todo = rest;
-    if (part === '..') at = at.slice(0, -1);
-    if (part === '' || part === '.' || part === '..') continue;
-    const link = found.get([...at, part].join('/'))?.link;
-    if (link === undefined) {
-      at = [...at, part];
-      continue;
-    }
-    links += 1;
-    if (links > LINKS_LIMIT) return undefined;
-    if (link.startsWith('/')) at = [];
-    todo = [...link.split('/'), ...todo];
-  }
-  const end = found.get(at.join('/'));
+  const at = walkPath([], path, (names) => found.get(names.join('/'))?.link);
+  const end = at && found.get(at.join('/'));
   return end && { uid: end.uid, gid: end.gid };
 }

@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { Exec } from '../core/exec.ts';
-import type { Log } from '../core/log.ts';
+import type { Effects } from '../core/effects.ts';
 import type { Definition } from '../definition/definition.ts';
 import { stepsOf } from '../definition/image-tests.ts';
 import { platformOf, type System } from '../oci/system.ts';
@@ -12,11 +11,7 @@ import { runTest } from './run-test.ts';
 import { type Runtime, removeVolume } from './runtime.ts';
 import { NO_TEST_RUN, secondsText, type TestResult, type TestRun } from './test-run.ts';
 
-interface TestTools extends PortTools {
-  readonly exec: Exec;
-  readonly log: Log;
-  readonly signal: AbortSignal;
-  readonly tempDir: string;
+interface TestTools extends PortTools, Pick<Effects, 'exec' | 'log' | 'signal' | 'tempDir'> {
   /** Whether programs for a system run on this machine, by emulation or not. */
   readonly canRun: (system: System) => Promise<boolean>;
   /** The program that runs the tests; see `findRuntime`. */

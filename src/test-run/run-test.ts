@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import type { Effects } from '../core/effects.ts';
 import type { ExecResult } from '../core/exec.ts';
 import { type ImageTest, stepsOf, type TestStep } from '../definition/image-tests.ts';
 import type { ContainerConfig } from '../oci/container-config.ts';
@@ -17,10 +18,8 @@ const GRACE = 10_000;
 /** Milliseconds between two looks whether a container has its port. */
 const PAUSE = 100;
 
-interface TestTools extends PortTools {
+interface TestTools extends PortTools, Pick<Effects, 'signal' | 'tempDir'> {
   readonly runtime: Runtime;
-  readonly signal: AbortSignal;
-  readonly tempDir: string;
 }
 
 interface LoadedImage {
