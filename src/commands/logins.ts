@@ -59,7 +59,7 @@ const configText = (auths: Readonly<Record<string, Entry>>): string => JSON.stri
 
 /**
  * The logins in the inputs, as files of docker would hold them. Every password is masked. Throws UserError `input` for a
- * password without a registry or user, and for lines that are no logins.
+ * password without a registry or user, and for lines that are not logins.
  */
 export function loginSources(inputs: LoginInputs, { env, log }: Pick<Host, 'env' | 'log'>): ConfigSource[] {
   const { password, registryAuth } = inputs;
@@ -88,7 +88,7 @@ const registriesOf = ({ to }: LoginInputs): string[] => {
   return [...new Set(places.flatMap((place) => (place.kind === 'registry' ? [place.reference.host] : [])))];
 };
 
-/** Whose password it is: never guessed, for a guess would send it to a stranger. */
+/** Whose password it is: never guessed, because a guess would send it to a stranger. */
 function registryOf(inputs: LoginInputs): string {
   if (inputs.registry !== undefined) return inputs.registry;
   const [registry, ...others] = registriesOf(inputs);
@@ -105,7 +105,7 @@ const authsSchema = z.looseObject({
   auths: z.record(z.string(), z.looseObject({ auth: z.string().optional(), password: z.string().optional() })),
 });
 
-/** The text of a config.json. Messages never quote what was given, for it holds secrets. */
+/** The text of a config.json. Messages never quote what was given, because it holds secrets. */
 function readAuth(given: string, mask: (text: string) => void): string {
   if (given.trimStart().startsWith('{')) return readJson(given, mask);
   const auths: Record<string, Entry> = {};

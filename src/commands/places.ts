@@ -19,7 +19,7 @@ export interface Places {
   /** `imageName` names the image in a docker-archive whose destination does not. */
   openForWriting(destination: Location, imageName?: Reference): Repository;
   openForReading(destination: Location): Promise<OpenedImage>;
-  /** Whether there is anything but anonymous access to a registry; true for what is no registry. */
+  /** Whether there is anything but anonymous access to a registry; true for what is not a registry. */
   hasCredentials(destination: Location): Promise<boolean>;
 }
 

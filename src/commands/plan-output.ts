@@ -16,7 +16,7 @@ const PREFIX = 'artifact:';
 const RETENTION_DAYS = 30;
 
 /**
- * The output `plan`: the plan itself where it is small or this is no workflow, else a reference to an artifact of the run
+ * The output `plan`: the plan itself where it is small or this is not a workflow, else a reference to an artifact of the run
  * with all of it. Throws UserError `handover` as an upload does.
  */
 export async function planOutput(plan: Plan, job: Job | undefined, host: Host): Promise<string> {

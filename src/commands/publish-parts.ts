@@ -108,7 +108,7 @@ function jobsTogether(source: PlanSource, jobs: readonly PlannedJob[]) {
   const groups = new Map<string, { installable: Installable; systems: System[] }>();
   for (const { attr, system } of jobs) {
     const installable = installableOf(source, attr);
-    // A cross-compiled image stands under another system than its own.
+    // A cross-compiled image is listed under another system than its own.
     const isNative = installable.kind === 'flake' && installable.system === system;
     const open = isNative ? { ...installable, system: undefined } : installable;
     const key = installableText(open);

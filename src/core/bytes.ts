@@ -11,7 +11,7 @@ export const fromBytes = (bytes: Uint8Array): ByteString => Buffer.from(bytes).t
 /** The bytes of ordinary text. */
 export const fromText = (text: string): ByteString => Buffer.from(text, 'utf8').toString('latin1');
 
-/** For messages: bytes that are no UTF-8 show as the replacement character. */
+/** For messages: bytes that are not UTF-8 show as the replacement character. */
 export const toText = (text: ByteString): string => toBytes(text).toString('utf8');
 
 export const compareBytes = (a: ByteString, b: ByteString): number => (a < b ? -1 : a > b ? 1 : 0);

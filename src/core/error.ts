@@ -16,7 +16,7 @@ export type ErrorCode =
   | 'cancelled';
 
 /**
- * A failure that a user can mend. The message says what happened and where; the hint says what to do.
+ * A failure that a user can fix. The message says what happened and where; the hint says what to do.
  * Everything else that is thrown is a bug and is shown with its stack.
  */
 export class UserError extends Error {

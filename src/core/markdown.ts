@@ -12,7 +12,7 @@ export const asEntities = (text: string): string =>
 
 /**
  * Texts of others (attributes of a flake, messages of Nix and of registries) as one line of Markdown that shows just them, in
- * a table's cell too. What is more than words stands in code type: there neither links and mentions nor emoji are made,
+ * a table's cell too. What is more than words is in code type: there neither links and mentions nor emoji are made,
  * and written as HTML it needs no backticks, which the text could end.
  */
 export const plainMarkdown = (text: string): string => {

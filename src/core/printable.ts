@@ -24,5 +24,5 @@ export const plainText = (text: string): string =>
     .replace(HIDDEN, '')
     .toWellFormed();
 
-/** The same as one line: what stands in a table's cell or a heading must not end it. */
+/** The same as one line: what is in a table's cell or a heading must not end it. */
 export const plainLine = (text: string): string => plainText(text).replace(/[\n\t]+/g, ' ');

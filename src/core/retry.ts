@@ -76,7 +76,7 @@ export const parseRetryAfter = (header: string | null, now: number): number | un
   if (/^\d{1,9}$/.test(text)) return Number(text) * 1000;
   const duration = parseDuration(text);
   if (duration !== undefined) return Math.ceil(duration);
-  // Date.parse takes much that is no HTTP date, such as "1.5"; those all start with a weekday.
+  // Date.parse takes much that is not an HTTP date, such as "1.5"; those all start with a weekday.
   const date = /^[A-Z][a-z]{2}/.test(text) ? Date.parse(text) : Number.NaN;
   return Number.isNaN(date) ? undefined : Math.max(0, date - now);
 };

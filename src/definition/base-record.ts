@@ -22,7 +22,7 @@ export const baseId = (diffIds: readonly Digest[]): string =>
     .update(canonicalJson([...diffIds]))
     .digest('hex');
 
-/** Characters of a record at most; it stands in a manifest, of which registries take 4 MiB, and most have 1 to 3 kB. */
+/** Characters of a record at most; it is in a manifest, of which registries take 4 MiB, and most have 1 to 3 kB. */
 const RECORD_LIMIT = 64 * 1024;
 
 const number = z.int().nonnegative();

@@ -62,7 +62,7 @@ export const foreignKey = ({ kind, outPath }: ForeignContent, system: System): s
 /** What a manifest says of its key. */
 export const keyAnnotation = (key: string): Record<string, string> => ({ [KEY_ANNOTATION]: key });
 
-/** The key in the annotations of a manifest or of an entry in an index; undefined where there is no legal one. */
+/** The key in the annotations of a manifest or of an entry in an index; undefined where there is no valid one. */
 export function annotatedKey({ annotations }: Pick<Descriptor, 'annotations'>): string | undefined {
   const key = annotations?.[KEY_ANNOTATION];
   return key !== undefined && isImageKey(key) ? key : undefined;

@@ -4,7 +4,7 @@ import { absolutePathSchema, modeSchema } from './absolute-path.ts';
 import { argument, testContainerShape } from './test-container.ts';
 
 /**
- * Tests of an image, as its definition has them. They are no part of the image: neither its content nor its key knows
+ * Tests of an image, as its definition has them. They are not part of the image: neither its content nor its key knows
  * of them, and a store path that only a test names does not get into the image.
  */
 
@@ -14,7 +14,7 @@ import { argument, testContainerShape } from './test-container.ts';
  */
 const DEFAULT_TIMEOUT = 60;
 
-/** Seconds a test may ask for: beyond an hour it is no test of an image any more. */
+/** Seconds a test may ask for: beyond an hour it is not a test of an image any more. */
 const MAX_TIMEOUT = 3600;
 
 const isExpression = (text: string): boolean => {

@@ -74,7 +74,7 @@ function withoutPaths(closure: Closure, layers: readonly (readonly StorePathInfo
   return closure.filter((info) => !taken.has(info));
 }
 
-/** Old layers that must be planned anew because all would be more than the budget: the smallest, which cost least to send. */
+/** Old layers that must be planned again because all would be more than the budget: the smallest, which cost least to send. */
 function roomFor(
   kept: readonly StorePathInfo[][],
   fresh: readonly StorePathInfo[],

@@ -65,7 +65,7 @@ export function layerRecord(descriptor: Descriptor): LayerRecord | undefined {
 
 /**
  * Annotations of another maker's image or layer, without those that only this project may write: they would be read back
- * as its own. All others stay as they are, for they may be needed (eStargz keeps the digest of its index there).
+ * as its own. All others stay as they are, because they may be needed (eStargz keeps the digest of its index there).
  */
 export const withoutOwn = (annotations: Readonly<Record<string, string>> = {}): Record<string, string> =>
   Object.fromEntries(Object.entries(annotations).filter(([name]) => !name.startsWith(PREFIX)));

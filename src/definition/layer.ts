@@ -13,7 +13,7 @@ import { storePathOf } from './store-path.ts';
 export interface StoreLayer {
   readonly kind: 'store';
   readonly paths: readonly StorePathInfo[];
-  /** Mode of /nix/store, which stands in every store layer. */
+  /** Mode of /nix/store, which is in every store layer. */
   readonly storeMode: number;
   readonly over: StoreOverBase;
   /** On the last layer of an image that has no root layer: what is known of the base, as text; see BaseRecord. */
@@ -109,7 +109,7 @@ export const tarKey = (diffId: Digest): string => createHash('sha256').update(ca
 
 /**
  * Names a layer's content: the SHA-256 (hexadecimal) of the canonical JSON of its entries and the tar profile. Equal
- * keys give equal tar bytes; the codec is no part of it. Computed from what Nix knows, so no path need be on disk.
+ * keys give equal tar bytes; the codec is not part of it. Computed from what Nix knows, so no path need be on disk.
  */
 export function layerKey(layer: PlannedLayer): string {
   const content = layer.kind === 'store' ? storeEntries(layer) : rootEntries(layer);

@@ -83,7 +83,7 @@ function mergeTrees(
   source: TreeSource,
   replaceable: readonly string[],
 ) {
-  // A package that stands in both lists is wanted for itself.
+  // A package that is in both lists is wanted for itself.
   const wanted = new Set(storePaths);
   const rest = replaceable.filter((path) => !wanted.has(path));
   const root = emptyDirectory('copyToRoot');

@@ -60,7 +60,7 @@ export async function downloadArtifact(
   }
 }
 
-/** The client's five tries were in vain; its other failures have said why, and stay. */
+/** The client's five tries were without success; its other failures have said why, and stay. */
 const isWorthARound = (error: unknown): boolean =>
   error instanceof Error && /download failed after \d+ retries/.test(error.message);
 

@@ -11,7 +11,7 @@ export interface HandoverName {
   readonly call?: string | undefined;
   /** Attempt of the workflow run whose job uploaded it, from 1 on. */
   readonly attempt: number;
-  /** Which upload of this attempt it is, 1 to 9, for a name is lost when its upload fails. Default: 1. */
+  /** Which upload of this attempt it is, 1 to 9, because a name is lost when its upload fails. Default: 1. */
   readonly upload?: number;
 }
 

@@ -75,7 +75,7 @@ const leave = async ({ toolkit, log, mask }: Step, result: CommandResult): Promi
   if (result.summary !== undefined) await writeSummary(toolkit, mask.apply(plainText(result.summary)), log);
 };
 
-/** The failure as the job's summary shows it; its plain text stands in code blocks, where Markdown means nothing. */
+/** The failure as the job's summary shows it; its plain text is in code blocks, where Markdown means nothing. */
 const failureSummary = (title: string, { message, hint }: Failure): string => {
   const block = (text: string): string =>
     text

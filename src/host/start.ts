@@ -51,7 +51,7 @@ const runFace = async (commands: CommandLoaders, world: World): Promise<number> 
 
 /** Runs what argv or the action's entry asks for, and sets the exit code of the process. `program` is its entry. */
 export const start = async (commands: CommandLoaders, program: URL): Promise<void> => {
-  // `nix-images inspect … | head` closes the pipe early: that is no failure, and nobody is left to tell.
+  // `nix-images inspect … | head` closes the pipe early: that is not a failure, and nobody is left to tell.
   process.stdout.on('error', (error: NodeJS.ErrnoException) =>
     process.exit(error.code === 'EPIPE' ? EXIT.done : EXIT.failed),
   );

@@ -47,7 +47,7 @@ function* treeEntries(node: TreeNode, path: ByteString): Generator<TarEntry> {
 }
 
 /**
- * @internal The members of a root layer; / itself has no entry, for it belongs to whoever unpacks. Throws UserError `definition`
+ * @internal The members of a root layer; / itself has no entry, because it belongs to whoever unpacks. Throws UserError `definition`
  * for a name that no layer can hold.
  */
 export function* rootLayerEntries(root: RootDirectory, places: ContentPaths = new Map()): Generator<TarEntry> {

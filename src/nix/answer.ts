@@ -50,7 +50,7 @@ const issueText = (issue: z.core.$ZodIssue): string => {
 /** Definitions have less than ten levels; what is deeper does not fit the schema in any case. */
 const DEEPEST = 20;
 
-/** Where `__proto__` stands as a name: zod leaves it out without a word, for it would change the object itself. */
+/** Where `__proto__` is used as a name: zod leaves it out silently, because it would change the object itself. */
 const protoIn = (value: unknown, path: readonly PropertyKey[] = []): readonly PropertyKey[] | undefined => {
   if (typeof value !== 'object' || value === null || path.length > DEEPEST) return undefined;
   for (const [key, member] of Object.entries(value)) {

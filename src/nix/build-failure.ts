@@ -68,8 +68,8 @@ const MATCHERS: readonly Matcher[] = [
 ];
 
 /**
- * What nix has to say stands at the beginning of a line. A builder may write lines of any length, and each of these
- * expressions may begin anew at many places of one.
+ * What nix has to say is at the beginning of a line. A builder may write lines of any length, and each of these
+ * expressions may begin again at many places of one.
  */
 const LINE_LENGTH = 4096;
 

@@ -21,7 +21,7 @@ const UNTRUSTED = /path '([^']+)' is untrusted/g;
 
 type Infos = ReadonlyMap<string, StorePathInfo | null>;
 
-// Without this, asking a store about a path that it lacks would ask every substituter as well, to no end.
+// Without this, asking a store about a path that it does not have would ask every substituter as well, to no end.
 const LOCAL_ANSWER = ['--option', 'substitute', 'false'];
 
 const pathInfo = async (nix: Nix, paths: readonly string[], flags: readonly string[]): Promise<Infos> => {

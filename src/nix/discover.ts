@@ -78,7 +78,7 @@ export const discover = async (
     nix,
     source,
     options: {
-      // A cross-compiled image stands under the system that it is built on.
+      // A cross-compiled image is listed under the system that it is built on.
       systems: isFlake ? SYSTEMS : systems,
       variants,
       base: isFlake ? undefined : source.path,

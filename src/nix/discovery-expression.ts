@@ -3,7 +3,7 @@ import { nixList, nixString } from './probe.ts';
 import { foreignAnswerSchema, MIXED_OUTPUTS, NAMED_OUTPUTS, RECOGNISE } from './recognise.ts';
 
 /**
- * The expressions that look for images in a flake or in a file's value. Nothing is built; of what is no image little
+ * The expressions that look for images in a flake or in a file's value. Nothing is built; of what is not an image little
  * more than the names of its attributes is evaluated.
  */
 

@@ -107,7 +107,7 @@ const isImage = ({ found }: Found): boolean => found === 'definition' || found =
 
 const isOther = (found: Found): found is Other => !isImage(found) && found.found !== 'nothing';
 
-/** Where something was found that decides: an image, or what stands where an image should. */
+/** Where something was found that decides: an image, or what is where an image should. */
 const foundAt = (answer: Answer): ImagePlace | undefined => {
   const last = 'tried' in answer ? answer.tried.at(-1) : undefined;
   if (!last) return undefined;
@@ -123,7 +123,7 @@ const isOfAnother = (answer: Answer, system: System): boolean => {
 
 /**
  * The first place that has the image for any system decides: one of the same name further on is another image. Where an
- * evaluation died before that, there may have been one, and leaving it out would lose a platform without a word.
+ * evaluation died before that, there may have been one, and leaving it out would lose a platform silently.
  */
 const systemsIn = (answers: Answers): System[] => {
   const found = new Map<System, number>();

@@ -48,7 +48,7 @@ const UNREACHABLE =
 const NO_FLAKE =
   /getting status of '([^']+)'|path '([^']+)' does not exist|is not a flake|could not find a flake\.nix|is not tracked by Git/;
 
-/** A flake without `./` is no folder to nix, even where a folder of that name is at hand: it is ID, ID/REF or ID/REF/REV. */
+/** A flake without `./` is not a folder to nix, even where a folder of that name is at hand: it is ID, ID/REF or ID/REF/REV. */
 const REGISTRY_NAME = /^[A-Za-z][\w-]*(?:\/[\w.-]+){0,2}(?=[#?]|$)/;
 
 /** What git and libgit2 say of a checkout of another user; old git says only how it is used, and ends with 129. */

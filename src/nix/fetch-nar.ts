@@ -30,7 +30,7 @@ export async function fetchNar(nix: Nix, url: string, info: StorePathInfo, targe
     }
   };
   try {
-    // Without the option a path that the cache lacks after all would be looked for in every other one.
+    // Without the option a path that the cache does not have after all would be looked for in every other one.
     const args = ['store', 'dump-path', '--option', 'substitute', 'false', '--store', url, path];
     const { exitCode, stderr } = await nix.command(args, { onStdout });
     if (exitCode !== 0) {

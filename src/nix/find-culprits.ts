@@ -15,7 +15,7 @@ export interface Broken {
   readonly path: readonly string[];
   readonly system: string | null;
   readonly message: string;
-  /** Whether it bears the marks of an image, or stands where only images do. */
+  /** Whether it bears the marks of an image, or is where only images are. */
   readonly image: boolean;
 }
 

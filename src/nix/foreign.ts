@@ -22,7 +22,7 @@ export interface Foreign {
 }
 
 /**
- * What an image says about its systems. In a flake an image that says nothing is of the system that it stands under; a
+ * What an image says about its systems. In a flake an image that says nothing is of the system that it is listed under; a
  * file says no system, so there it is of the one that builds it.
  */
 export const foreignSystems = (

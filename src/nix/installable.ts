@@ -36,7 +36,7 @@ const HINT = 'Write it as FLAKE#NAME, for instance .#app or github:org/repo#app.
 const wrong = (text: string, why: string): UserError =>
   new UserError('input', `installable ${JSON.stringify(text)}: ${why}`, { hint: HINT });
 
-/** Either a quoted part, where a backslash stands before a character that means something else without it, or a bare one. */
+/** Either a quoted part, where a backslash comes before a character that means something else without it, or a bare one. */
 const PART = /"((?:[^"\\]|\\.)*)"|([^".]+)/y;
 
 /** What `JSON.stringify`, which writes these parts, has for characters that end a line or a page. */

@@ -10,7 +10,7 @@ export const lockFlags = (nixArgs: readonly string[]): readonly string[] =>
 /** What Nix says with it (the same words since Nix 2.4). */
 export const needsLock = (stderr: string): boolean => stderr.includes('requires lock file changes');
 
-/** What Nix says without it, on standard error; then it locks anew for this one evaluation. */
+/** What Nix says without it, on standard error; then it locks again for this one evaluation. */
 const NOT_WRITTEN = /^warning: not writing modified lock file of flake ['"‘]?([^'"’]*)/;
 
 /** Reads lines of standard error: warns of a lock file that is not what the evaluation used, all others are for debugging. */

@@ -10,7 +10,7 @@ const LISTED = 20;
 export const listed = (names: readonly string[]): string =>
   names.length > LISTED ? `${names.slice(0, LISTED).join(', ')} and ${names.length - LISTED} more` : names.join(', ');
 
-/** A place that was searched in vain: its attribute path, how far the search came, and what stands there. */
+/** A place that was searched without success: its attribute path, how far the search came, and what is there. */
 export interface Searched {
   readonly place: readonly string[];
   readonly depth: number;
@@ -52,7 +52,7 @@ export const unknownAttribute = (
   });
 };
 
-/** What is there and is no container image. */
+/** What is there and is not a container image. */
 export type Other = Exclude<Found, { found: 'definition' | 'foreign' | 'there' | 'nothing' }>;
 
 const kindText = (found: Other): string => {
@@ -71,7 +71,7 @@ const wrapHint = (found: Other, name: string): string => {
   return 'Images are made with mkImage { name = "…"; … }.';
 };
 
-/** The error for an attribute that is there but is no image: says what it is and how to make it one. */
+/** The error for an attribute that is there but is not an image: says what it is and how to make it one. */
 export const notAnImage = (what: string, attribute: readonly string[], found: Other): UserError =>
   new UserError('evaluation', `${what}: ${attributeText(attribute) || 'the file'} is ${kindText(found)}`, {
     hint: wrapHint(found, attribute.at(-1) ?? 'app'),

@@ -16,13 +16,13 @@ export const nixList = (parts: readonly string[]): string => `[ ${parts.map(nixS
 const foundSchema = z.discriminatedUnion('found', [
   z.object({ found: z.literal('definition'), definition: z.unknown() }),
   z.object({ found: z.literal('foreign'), foreign: foreignAnswerSchema }),
-  /** What was only asked for: an image, or whatever else stands where images do; `system` where it says its own. */
+  /** What was only asked for: an image, or whatever else is where images are; `system` where it says its own. */
   z.object({ found: z.literal('there'), system: z.string().nullable() }),
   z.object({ found: z.literal('disk'), name: z.string() }),
   z.object({ found: z.literal('derivation'), name: z.string() }),
   z.object({ found: z.literal('set'), names: z.array(z.string()) }),
   z.object({ found: z.literal('value'), type: z.string() }),
-  /** `depth` parts of the path were found; `names` is what stands beside the one that is missing. */
+  /** `depth` parts of the path were found; `names` is what is beside the one that is missing. */
   z.object({ found: z.literal('nothing'), depth: z.int(), names: z.array(z.string()) }),
 ]);
 
@@ -37,11 +37,11 @@ export interface ProbePlace {
   readonly path: readonly string[];
   /** The system that functions on the way are called with. */
   readonly system: string;
-  /** The output that it stands under: its name may say what a derivation without marks is. */
+  /** The output that it is listed under: its name may say what a derivation without marks is. */
   readonly output: string;
   /** Whether an attribute set of systems at the end of the path is followed. */
   readonly perSystem: boolean;
-  /** Whether whatever stands here ends the search; otherwise only an image does, for programs have the same names. */
+  /** Whether whatever is here ends the search; otherwise only an image does, for programs have the same names. */
   readonly decides: boolean;
   /** Whether the image is wanted; otherwise it is only asked whether there is one. */
   readonly whole: boolean;

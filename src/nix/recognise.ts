@@ -26,7 +26,7 @@ export const MIXED_OUTPUTS = ['containers', 'images', 'packages'] as const;
 /** A derivation that makes an image of another maker, as `foreignOf` describes it. */
 export const foreignAnswerSchema = z.object({
   kind: foreignKindSchema,
-  /** `imageName`, with whatever registry stands in it; null where the derivation has none. */
+  /** `imageName`, with whatever registry is in it; null where the derivation has none. */
   name: z.string().nullable(),
   tag: z.string().nullable(),
   drvPath: z.string(),

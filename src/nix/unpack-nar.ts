@@ -10,7 +10,7 @@ const MODE = { directory: 0o700, file: 0o600, executable: 0o700 } as const;
  * Unpacks a NAR as `target`, a path in an existing folder of this process's own where nothing may be yet. Everything
  * is created, never opened or replaced, so that no link on the way can lead out of it. Blocking calls: most files are
  * small, and a round trip through the thread pool costs more than writing one.
- * `push` throws UserError `digest` when it is no NAR and `file` when it cannot be written; what was written stays.
+ * `push` throws UserError `digest` when it is not a NAR and `file` when it cannot be written; what was written stays.
  */
 export const createUnpacker = (target: string): NarParser => createNarParser(diskSink(fromText(target)));
 

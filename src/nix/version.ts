@@ -16,7 +16,7 @@ const implementationOf = (name: string): NixVersion['implementation'] => {
   return /^determinate\b/i.test(name) ? 'determinate' : 'nix';
 };
 
-/** Reads the output of `nix --version`. Throws UserError `evaluation` when it is no Nix. */
+/** Reads the output of `nix --version`. Throws UserError `evaluation` when it is not a Nix. */
 export const parseNixVersion = (output: string): NixVersion => {
   const match = VERSION.exec(output);
   if (!match) {

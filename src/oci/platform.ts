@@ -41,7 +41,7 @@ function usualVariant(architecture: string, variant: string): string {
 export const isForSystem = (platform: OciPlatform, system: System): boolean =>
   platformText(normalisePlatform(platform)) === platformText(platformOf(system));
 
-/** BuildKit's mark on what stands in an index beside images, such as attestations. */
+/** BuildKit's mark on what is in an index beside images, such as attestations. */
 const REFERENCE_TYPE = 'vnd.docker.reference.type';
 
 /** Whether an entry of an index is an image: attestations stand there too, for a platform that no machine has. */

@@ -40,7 +40,7 @@ export interface PublishedPlatform {
 export interface PublishedIndex {
   readonly index: StoredManifest;
   readonly platforms: readonly PublishedPlatform[];
-  /** Tags that were left alone, for a newer run has moved them. */
+  /** Tags that were left alone, because a newer run has moved them. */
   readonly left: readonly TagMove[];
 }
 
@@ -50,7 +50,7 @@ interface PublishOptions extends Pick<Effects, 'log' | 'signal'> {
   readonly verify: boolean;
   /** What tags mean before the publish. */
   readonly read: ReadTag;
-  /** This run, before whose time no tag is moved back; undefined where tags may be, or this is no run. */
+  /** This run, before whose time no tag is moved back; undefined where tags may be, or this is not a run. */
   readonly run: RunIdentity | undefined;
 }
 

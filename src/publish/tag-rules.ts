@@ -47,7 +47,7 @@ const isReserved = (branch: string): boolean =>
   /^(latest|edge|nightly|pr-\d+|sha-[0-9a-f]{7,40}|v?\d+(\.\d+){0,2})$/.test(branch) ||
   parseVersion(branch) !== undefined;
 
-/** The git tag without what stands before the version in a repository of several (`app/v1.2.3`). */
+/** The git tag without what comes before the version in a repository of several (`app/v1.2.3`). */
 const tagAfter = (ref: string, prefix: string): string | undefined => {
   const tag = gitTag(ref);
   return tag?.startsWith(prefix) ? tag.slice(prefix.length) : undefined;

@@ -43,7 +43,7 @@ export const octalLimit = ({ length }: Field): number => 8 ** (length - 1) - 1;
 export interface HeaderFields {
   readonly type: string;
   readonly name: ByteString;
-  /** What stands before `name`, without the slash between them. */
+  /** What comes before `name`, without the slash between them. */
   readonly prefix?: ByteString;
   readonly link?: ByteString;
   readonly size: number;
@@ -122,7 +122,7 @@ export const fileHeader = (name: string, size: number): Buffer => {
   });
 };
 
-/** A header as it stands in the archive; long names and pax records come as entries of their own before it. */
+/** A header as it is in the archive; long names and pax records come as entries of their own before it. */
 export interface Header {
   readonly name: string;
   /** One of `TYPE`, or another mark: devices, pipes and what GNU adds. */
@@ -155,7 +155,7 @@ const numberIn = (block: Buffer, field: Field): number => {
   if (((block[at] ?? 0) & 0x80) !== 0) {
     // GNU's binary form; the first byte is only its mark. Beyond 2^53 no file goes.
     const bytes = block.readBigUInt64BE(at + length - 8);
-    // In the fields of ids, eight bytes long, the mark stands in the first of the number's own bytes.
+    // In the fields of ids, eight bytes long, the mark is in the first of the number's own bytes.
     const value = length === 8 ? bytes & 0x7fff_ffff_ffff_ffffn : bytes;
     return value > BigInt(Number.MAX_SAFE_INTEGER) ? Number.NaN : Number(value);
   }

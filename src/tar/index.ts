@@ -14,7 +14,7 @@ export interface Slice {
 
 // An image has some hundred files; each costs memory here.
 const ENTRY_LIMIT = 100_000;
-// All names in bytes, with what stands before files to give them longer ones.
+// All names in bytes, with what comes before files to give them longer ones.
 const NAMES_LIMIT = 64 * 1024 * 1024;
 const LINK_DEPTH = 4;
 // A file, to be laid out in one piece on disk if that is possible (POSIX.1-2017, ustar, typeflag 7).
@@ -48,7 +48,7 @@ export class ArchiveIndex {
     this.#fileSize = fileSize;
   }
 
-  /** Takes ownership of an open file. Throws UserError `file` when it is no tar or is cut off; the file is closed then. */
+  /** Takes ownership of an open file. Throws UserError `file` when it is not a tar or is cut off; the file is closed then. */
   static async over(path: string, handle: FileHandle): Promise<ArchiveIndex> {
     try {
       const index = new ArchiveIndex(path, handle, (await handle.stat()).size);

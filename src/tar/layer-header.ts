@@ -25,7 +25,7 @@ export function layerHeader(entry: TarEntry): Buffer {
     name,
     link,
     mode: entry.mode,
-    // A value that a pax record carries in full stands here cut to size, as pax asks.
+    // A value that a pax record carries in full is here cut to size, as pax asks.
     size: size > SIZE_LIMIT ? 0 : size,
     uid: Math.min(entry.uid, ID_LIMIT),
     gid: Math.min(entry.gid, ID_LIMIT),

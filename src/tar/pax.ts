@@ -46,7 +46,7 @@ const EXTENSION_LIMIT = 1024 * 1024;
 /** Records of pax for one entry and for all after it, GNU's long link and long name. */
 const EXTENSIONS = 'xgKL';
 
-/** What stands in a tar before the entry it belongs to and overrides its header: pax records, and GNU's long names. */
+/** What is in a tar before the entry it belongs to and overrides its header: pax records, and GNU's long names. */
 export class Extensions {
   readonly #records = new Map<string, string>();
 

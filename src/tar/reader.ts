@@ -15,7 +15,7 @@ const SPARSE = { header: 482, block: 504 } as const;
 
 /**
  * The entries of a tar stream, with at most `limit(name)` bytes of each one's content. Ends where the stream does, or at
- * the archive's own end; throws RangeError when it is no tar file. Who stops early leaves the rest unread.
+ * the archive's own end; throws RangeError when it is not a tar file. Who stops early leaves the rest unread.
  */
 export async function* tarEntries(
   stream: AsyncIterable<Uint8Array>,
@@ -46,7 +46,7 @@ export async function* tarEntries(
 
 type Take = (count: number, kept: number) => Promise<Buffer>;
 
-/** The map of a sparse file stands between header and content, and is not counted in its size. */
+/** The map of a sparse file is between header and content, and is not counted in its size. */
 async function passSparseMap(header: Buffer, take: Take): Promise<void> {
   let goesOn = header[SPARSE.header] === 1;
   while (goesOn) goesOn = (await take(BLOCK, BLOCK))[SPARSE.block] === 1;

@@ -8,7 +8,7 @@ import { copyManifestTree } from '../storage/copy.ts';
 import type { ImageSource } from '../storage/source.ts';
 import { callRuntime, type Runtime, removeImage } from './runtime.ts';
 
-/** An image as it stands where the build put it. */
+/** An image as it is where the build put it. */
 export interface ImageToTest {
   readonly system: System;
   readonly manifest: StoredManifest;

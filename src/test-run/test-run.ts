@@ -35,7 +35,7 @@ export interface TestRun {
 /** The testRun of an image that declares no tests. */
 export const NO_TEST_RUN: TestRun = { runtime: null, notRun: null, tests: [], skipped: [] };
 
-/** A line of plain words: it stands in summaries, where a stranger's Markdown has no place. */
+/** A line of plain words: it is in summaries, where a stranger's Markdown has no place. */
 const lineSchema = z.string().regex(/^[\w .,:+~()'-]{1,200}$/, 'expected one line of plain words');
 
 /** What a handover says of the tests: that all passed, or why they were not run; one with a failed test is never left. */
