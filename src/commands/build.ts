@@ -10,7 +10,7 @@ import type { Host } from '../host/host.ts';
 import { evaluateImages } from '../nix/evaluate.ts';
 import { possibleSystems } from '../nix/search-places.ts';
 import { platformOf, platformText, SYSTEMS, type System } from '../oci/system.ts';
-import { compressedSize } from '../publish/child.ts';
+import { compressedSize } from '../publish/platform-image.ts';
 import { markdownTable, PLATFORM_HEADINGS, platformRow } from '../publish/report.ts';
 import type { Location } from '../storage/location.ts';
 import { locationOf, parseRegistryTemplate } from '../storage/location-template.ts';

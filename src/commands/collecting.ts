@@ -6,7 +6,7 @@ import type { Job } from '../github/job.ts';
 import { type Handover, readHandover, readHandovers } from '../handover/handover.ts';
 import type { Host } from '../host/host.ts';
 import type { System } from '../oci/system.ts';
-import { handoverPart, type Part } from '../publish/part.ts';
+import { handoverInput, type PlatformInput } from '../publish/platform-input.ts';
 import type { Location } from '../storage/location.ts';
 import { artifactsOf } from './github.ts';
 import { checkLayersPlace, checkTrust, type TrustInputs } from './handover-trust.ts';
@@ -25,7 +25,7 @@ interface Wanted {
  * What build jobs handed over of an image, where one is named, and of some systems, where they are. None at all is an
  * error unless `mayBeNone`. Throws UserError `handover`.
  */
-export type CollectHandovers = (wanted: Wanted, mayBeNone: boolean) => Promise<Part[]>;
+export type CollectHandovers = (wanted: Wanted, mayBeNone: boolean) => Promise<PlatformInput[]>;
 
 interface HandoverCollector {
   readonly collect: CollectHandovers;
@@ -53,7 +53,7 @@ export function handoverCollector(
     const handovers = artifacts ? await artifacts(wanted, mayBeNone) : await folders();
     opened.push(...handovers);
     const parts = handovers
-      .map(handoverPart)
+      .map(handoverInput)
       .filter(
         ({ name, system }) =>
           (wanted.image === undefined || wanted.image === name) &&

@@ -1,6 +1,6 @@
 import { UserError } from '../core/error.ts';
 import { type Digest, isDigest } from '../oci/digest.ts';
-import type { Part } from '../publish/part.ts';
+import type { PlatformInput } from '../publish/platform-input.ts';
 import { formatLocation, type Location, parseLocation } from '../storage/location.ts';
 import type { Places } from './places.ts';
 
@@ -41,7 +41,7 @@ export function checkTrust({ handovers, handoverDigest }: TrustInputs, from: rea
  * must not lead to another registry with this job's password. Throws UserError `handover`.
  */
 export async function checkLayersPlace(
-  part: Part,
+  part: PlatformInput,
   allowed: readonly Location[],
   handovers: Handovers,
   places: Places,

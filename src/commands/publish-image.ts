@@ -3,11 +3,16 @@ import { buildAndTest } from '../image/build-and-test.ts';
 import { NO_JOURNAL } from '../image/journal.ts';
 import type { Nix } from '../nix/nix.ts';
 import { parseReference } from '../oci/reference.ts';
-import { builtChild, type Child, handedChild, publishedChild } from '../publish/child.ts';
 import { liveIndex } from '../publish/live-index.ts';
 import type { RunIdentity } from '../publish/newer-run.ts';
 import { digestReferences, imageJson, imageMetadata } from '../publish/outputs.ts';
-import type { Part } from '../publish/part.ts';
+import {
+  alreadyPublishedImage,
+  handedOverImage,
+  justBuiltImage,
+  type PlatformImage,
+} from '../publish/platform-image.ts';
+import type { PlatformInput } from '../publish/platform-input.ts';
 import { LostError, type PublishedIndex, publishIndex, publishLive } from '../publish/publish-index.ts';
 import { heldOf, publishData, publishSummary, publishText, references } from '../publish/report.ts';
 import {
@@ -54,7 +59,7 @@ export interface PublishedImage {
  */
 export async function publishImage(
   image: { readonly name: string; readonly tag: string | null },
-  parts: readonly Part[],
+  parts: readonly PlatformInput[],
   to: readonly LocationTemplate[],
   publishing: Publishing,
 ): Promise<PublishedImage> {
@@ -112,12 +117,12 @@ function runOf({ kind, env }: Host): RunIdentity | undefined {
  * Whether an index that is live may be believed to be what this publish would write. Tests that are required must run,
  * whether they have passed before or not.
  */
-function mayBelieve(parts: readonly Part[], { verify, reuse, recompress, requireTests }: Publishing): boolean {
+function mayBelieve(parts: readonly PlatformInput[], { verify, reuse, recompress, requireTests }: Publishing): boolean {
   const hasTests = parts.some((part) => part.kind === 'job' && declaresTests(part.evaluated));
   return reuse && !verify && !recompress && !(requireTests && hasTests);
 }
 
-function checkHanded(part: Part, publishing: Publishing): void {
+function checkHanded(part: PlatformInput, publishing: Publishing): void {
   if (part.kind !== 'handover') return;
   const { label, origin } = part.handover;
   checkTestsRan(`${label.name} for ${label.system}, handed over in ${origin}`, label.tests.notRun, publishing);
@@ -145,30 +150,30 @@ function targetsOf(
 
 /** Builds one system after another: each keeps all cores busy by itself, and its bytes are counted apart. */
 async function childrenOf(
-  parts: readonly Part[],
+  parts: readonly PlatformInput[],
   targets: readonly Target[],
   reuse: Reuse,
   publishing: Publishing,
-): Promise<Child[]> {
+): Promise<PlatformImage[]> {
   const { host, places, nix } = publishing;
   const repositories = targets.map((target) => target.repository);
   const sent = (): number => repositories.reduce((sum, repository) => sum + repository.bytesSent, 0);
-  const children: Child[] = [];
+  const images: PlatformImage[] = [];
   for (const part of parts) {
     if (part.kind === 'handover') {
-      children.push(await handedChild(part.handover, places.openForReading));
+      images.push(await handedOverImage(part.handover, places.openForReading));
     } else if (part.kind === 'published') {
-      children.push(await publishedChild(part));
+      images.push(await alreadyPublishedImage(part));
     } else {
       const before = sent();
       const tools = await buildTools(host, await nix(), places, publishing);
       // Its tests run on what is at the first of them: files, which come first, cost no network.
       const { image, testRun } = await buildAndTest(part.evaluated, repositories, reuse, tools);
       if (failedTests(testRun).length > 0) throw testError(part.name, testRun);
-      children.push(builtChild(image, sent() - before, testRecord(testRun)));
+      images.push(justBuiltImage(image, sent() - before, testRecord(testRun)));
     }
   }
-  return children;
+  return images;
 }
 
 /** The last part of an image's name is a folder here: `oci:app`. */

@@ -7,6 +7,7 @@ import { isWarning } from '../plan/problems.ts';
 import { locationOf, parseLocationTemplate } from '../storage/location-template.ts';
 import type { CollectHandovers } from './collecting.ts';
 import { checkTemplate } from './naming.ts';
+import { type PlanInputs, platformInputsOf } from './platform-inputs.ts';
 import {
   outputsOf,
   type PublishedImage,
@@ -15,7 +16,6 @@ import {
   publishImage,
   resultOf,
 } from './publish-image.ts';
-import { type PlanInputs, partsOf } from './publish-parts.ts';
 
 /** Images at once, at registries: each is a few requests mostly. Files are written one image after another. */
 const AT_ONCE = 4;
@@ -45,7 +45,7 @@ export async function publishPlan(plan: Plan, inputs: PlanInputs, collect: Colle
   for (const { attr, why } of warnings) host.log.warn(`the plan left out ${attr}: ${why}`);
   const outcomes = await mapParallel(images, to.length > 0 ? atOnce : 1, async (image): Promise<Outcome> => {
     try {
-      const parts = await partsOf(image, plan, inputs, collect, publishing);
+      const parts = await platformInputsOf(image, plan, inputs, collect, publishing);
       return { image: await publishImage(image, parts, to, publishing) };
     } catch (error) {
       if (!(error instanceof UserError) || host.signal.aborted) throw error;

@@ -4,7 +4,7 @@ import { choice, choices, flag, lines, text } from '../host/fields.ts';
 import type { Installable } from '../nix/installable.ts';
 import type { Nix } from '../nix/nix.ts';
 import { SYSTEMS, type System } from '../oci/system.ts';
-import { jobParts, type Part, soleImage } from '../publish/part.ts';
+import { buildInputs, type PlatformInput, soleImage } from '../publish/platform-input.ts';
 import { checkPlatforms } from '../publish/platforms.ts';
 import { parseTagLine } from '../publish/tag-lines.ts';
 import type { Location } from '../storage/location.ts';
@@ -154,19 +154,19 @@ const planAndInstallable = (): UserError =>
   });
 
 /** One order everywhere, whatever came first. */
-const inOrder = (parts: readonly Part[]): Part[] =>
+const inOrder = (parts: readonly PlatformInput[]): PlatformInput[] =>
   [...parts].sort((a, b) => SYSTEMS.indexOf(a.system) - SYSTEMS.indexOf(b.system));
 
 /** What is to be built of the installables: every system that was not handed over. */
 async function jobsLeft(
   given: readonly Installable[],
   { system: systems, allowMissing }: { readonly system: readonly System[]; readonly allowMissing: boolean },
-  parts: readonly Part[],
+  parts: readonly PlatformInput[],
   nix: () => Promise<Nix>,
-): Promise<Part[]> {
+): Promise<PlatformInput[]> {
   const handed = new Set(parts.map((part) => part.system));
-  const jobs: Part[] = [];
+  const jobs: PlatformInput[] = [];
   for (const installable of given)
-    jobs.push(...(await jobParts(await nix(), installable, { systems, handed, allowMissing })));
+    jobs.push(...(await buildInputs(await nix(), installable, { systems, handed, allowMissing })));
   return jobs;
 }

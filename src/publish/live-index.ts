@@ -5,7 +5,7 @@ import { isIndexType } from '../oci/media-type.ts';
 import { parseImageManifest, parseIndex, type StoredManifest } from '../oci/read-manifest.ts';
 import { platformOf, platformText, type System } from '../oci/system.ts';
 import type { ReadTag } from '../storage/read-tag.ts';
-import type { Part } from './part.ts';
+import type { PlatformInput } from './platform-input.ts';
 import type { Target } from './target.ts';
 
 /** An index that is what a publish would write. */
@@ -15,7 +15,7 @@ export interface LiveIndex {
 }
 
 /** What the entry of a part in the index must say: the key of its image, and its manifest where that is made already. */
-function entryOf(part: Part): { readonly key: string | undefined; readonly digest?: string } {
+function entryOf(part: PlatformInput): { readonly key: string | undefined; readonly digest?: string } {
   switch (part.kind) {
     case 'job': {
       const { evaluated, system } = part;
@@ -32,7 +32,7 @@ function entryOf(part: Part): { readonly key: string | undefined; readonly diges
 }
 
 /** The manifests of an index that has these parts and nothing else; undefined of any other. */
-function manifestsOf(index: StoredManifest, parts: readonly Part[]): LiveIndex['manifests'] | undefined {
+function manifestsOf(index: StoredManifest, parts: readonly PlatformInput[]): LiveIndex['manifests'] | undefined {
   if (!isIndexType(index.mediaType)) return undefined;
   const { manifests } = parseIndex(index);
   if (manifests.length !== parts.length) return undefined;
@@ -52,7 +52,7 @@ function manifestsOf(index: StoredManifest, parts: readonly Part[]): LiveIndex['
  * for files, which are looked at whole. Any doubt means that it is not live. Throws UserError `cancelled`.
  */
 export async function liveIndex(
-  parts: readonly Part[],
+  parts: readonly PlatformInput[],
   targets: readonly Target[],
   read: ReadTag,
   log: Log,

@@ -1,6 +1,6 @@
 import { plainLine } from '../core/printable.ts';
 import { platformOf, platformText } from '../oci/system.ts';
-import { compressedSize } from './child.ts';
+import { compressedSize } from './platform-image.ts';
 import type { PublishedIndex } from './publish-index.ts';
 import { heldOf } from './report.ts';
 import type { Target } from './target.ts';

@@ -1,7 +1,7 @@
 import { UserError } from '../core/error.ts';
 import { platformOf, platformText, SYSTEMS, type System } from '../oci/system.ts';
 
-interface Part {
+interface PlatformInput {
   readonly system: System;
   readonly origin: string;
 }
@@ -10,7 +10,11 @@ interface Part {
  * Checks that every expected system has its image and none has two. Throws UserError `platforms` otherwise; missing
  * ones pass when `allowMissing` says so, but an index of nothing never does.
  */
-export function checkPlatforms(parts: readonly Part[], expected: readonly System[], allowMissing: boolean): void {
+export function checkPlatforms(
+  parts: readonly PlatformInput[],
+  expected: readonly System[],
+  allowMissing: boolean,
+): void {
   for (const system of SYSTEMS) {
     const same = parts.filter((part) => part.system === system);
     if (same.length > 1) {

@@ -14,10 +14,10 @@ import type { ImageDestination, Repository } from '../storage/destination.ts';
 import type { ReadTag } from '../storage/read-tag.ts';
 import type { ImageSource } from '../storage/source.ts';
 import type { TestRecord } from '../test-run/test-run.ts';
-import { type Child, indexEntry } from './child.ts';
 import type { LiveIndex } from './live-index.ts';
 import { lookAtTags, moveTags, type TagMove } from './move-tags.ts';
 import { newestRun, type RunIdentity } from './newer-run.ts';
+import { indexEntry, type PlatformImage } from './platform-image.ts';
 import type { Target } from './target.ts';
 
 /** Blobs copied or looked up at once for each destination: enough to hide the latency of a registry. */
@@ -55,38 +55,38 @@ interface PublishOptions extends Pick<Effects, 'log' | 'signal'> {
 }
 
 /**
- * Assembles the index over `children`, brings everything to every target, reads back there what this run has only
+ * Assembles the index over `images`, copies everything to every target, reads back there what this run has only
  * believed, and only when all targets are right moves the tags that mean something else: in the targets' order, so those
  * that appear at their place only at `commit` (archives) belong first. Throws UserError: up to the read-back no tag has
  * moved anywhere; where a tag itself is refused, the error says which have.
  */
 export async function publishIndex(
-  children: readonly Child[],
+  images: readonly PlatformImage[],
   targets: readonly Target[],
   { verify, read, run, log, signal }: PublishOptions,
 ): Promise<PublishedIndex> {
-  const index = assembleIndex(children);
+  const index = assembleIndex(images);
   const moves = await lookAtTags(targets, read, run);
-  const sent = new Map(children.map((child) => [child, child.bytesSent]));
+  const sent = new Map(images.map((image) => [image, image.bytesSent]));
   for (const { repository, kind } of targets) {
-    for (const child of children) {
+    for (const image of images) {
       const before = repository.bytesSent;
-      await bring(child, repository, signal);
-      sent.set(child, (sent.get(child) ?? 0) + repository.bytesSent - before);
+      await copyTo(image, repository, signal);
+      sent.set(image, (sent.get(image) ?? 0) + repository.bytesSent - before);
     }
     await repository.putManifest(index);
     // Files cost no request, so all of them is looked at.
-    await readBack(index, children, repository, verify || kind !== 'registry');
+    await readBack(index, images, repository, verify || kind !== 'registry');
     log.info(`${repository.name}: verified ${index.digest}`);
   }
   // Layouts and archives know no signal: without this, Ctrl-C before the last step would not keep a tag from moving.
   signal.throwIfAborted();
   const left = await moveTags(targets, moves, index, log);
-  return { index, platforms: children.map((child) => platformAt(child, sent.get(child) ?? 0)), left };
+  return { index, platforms: images.map((image) => platformAt(image, sent.get(image) ?? 0)), left };
 }
 
 const platformAt = (
-  { system, manifest, parsed: { layers, config }, tests }: Child,
+  { system, manifest, parsed: { layers, config }, tests }: PlatformImage,
   bytesSent: number,
 ): PublishedPlatform => ({ system, digest: manifest.digest, layers, config, tests, bytesSent });
 
@@ -102,41 +102,41 @@ export async function publishLive(
   return { index, platforms: manifests.map((manifest) => ({ ...manifest, ...unknown })), left };
 }
 
-/** The index's bytes depend on its children alone: whatever all of them are annotated with by their makers, it is too. */
-function assembleIndex(children: readonly Child[]): StoredManifest {
-  const run = newestRun(children.map(({ parsed }) => parsed.annotations ?? {}));
-  const [first, ...others] = children.map((child) => withoutOwn(child.parsed.annotations));
+/** The index's bytes depend on its images alone: an annotation that all of them have, it has too. */
+function assembleIndex(images: readonly PlatformImage[]): StoredManifest {
+  const run = newestRun(images.map(({ parsed }) => parsed.annotations ?? {}));
+  const [first, ...others] = images.map((image) => withoutOwn(image.parsed.annotations));
   const shared = Object.entries(first ?? {}).filter(([key, value]) =>
     others.every((annotations) => annotations[key] === value),
   );
   const annotations = { ...Object.fromEntries(shared), ...(run === undefined ? {} : { [ORIGIN_ANNOTATION.run]: run }) };
   // Docker's list cannot hold OCI's manifests, but OCI's index can hold Docker's.
-  const isDocker = children.every(({ manifest }) => manifest.mediaType === MEDIA_TYPE.dockerManifest);
+  const isDocker = images.every(({ manifest }) => manifest.mediaType === MEDIA_TYPE.dockerManifest);
   const mediaType = isDocker ? MEDIA_TYPE.dockerIndex : MEDIA_TYPE.index;
-  const bytes = indexBytes(children.map(indexEntry), annotations, mediaType);
+  const bytes = indexBytes(images.map(indexEntry), annotations, mediaType);
   return { bytes, mediaType, digest: digestOf(bytes) };
 }
 
-async function bring(child: Child, to: ImageDestination, signal: AbortSignal): Promise<void> {
-  const { source, parsed } = child;
-  if (!source || child.live === to.name) return;
+async function copyTo(image: PlatformImage, to: ImageDestination, signal: AbortSignal): Promise<void> {
+  const { source, parsed } = image;
+  if (!source || image.live === to.name) return;
   await mapParallel(parsed.layers, BLOBS_AT_ONCE, async (layer) => {
     if (source.layers !== source.rest && (await isGone(layer, source.layers, to)))
-      throw layersGone(child, source.layers);
+      throw layersGone(image, source.layers);
     await copyBlob(layer, source.layers, to, signal);
   });
   await copyBlob(parsed.config, source.rest, to, signal);
-  await to.putManifest(child.manifest);
+  await to.putManifest(image.manifest);
 }
 
 /** Whether a layer that a build job left in a registry is neither there nor here. */
 const isGone = async (layer: Descriptor, left: ImageSource, to: ImageDestination): Promise<boolean> =>
   !(await to.hasBlob(layer)) && (left.name === to.name || !(await left.hasBlob(layer)));
 
-function layersGone(child: Child, where: ImageSource): UserError {
-  const job = child.buildJob === undefined ? 'the build job' : `the build job \`${child.buildJob}\``;
-  return new UserError('handover', `${where.name} has lost layers of the image for ${child.system}`, {
-    hint: `Run ${job} for ${child.system} again, then this one. Registries that soon remove what no tag names keep it with \`staging-tag: true\`.`,
+function layersGone(image: PlatformImage, where: ImageSource): UserError {
+  const job = image.buildJob === undefined ? 'the build job' : `the build job \`${image.buildJob}\``;
+  return new UserError('handover', `${where.name} has lost layers of the image for ${image.system}`, {
+    hint: `Run ${job} for ${image.system} again, then this one. Registries that soon remove what no tag names keep it with \`staging-tag: true\`.`,
   });
 }
 
@@ -147,14 +147,13 @@ function layersGone(child: Child, where: ImageSource): UserError {
  */
 async function readBack(
   index: StoredManifest,
-  children: readonly Child[],
+  images: readonly PlatformImage[],
   repository: Repository,
   all: boolean,
 ): Promise<void> {
-  if (all)
-    for (const { digest } of [index, ...children.map((child) => child.manifest)]) await expect(digest, repository);
+  if (all) for (const { digest } of [index, ...images.map((image) => image.manifest)]) await expect(digest, repository);
   const blobs = new Map<Digest, Descriptor>();
-  for (const { parsed, live } of children) {
+  for (const { parsed, live } of images) {
     if (live === repository.name && !all) continue;
     for (const blob of [parsed.config, ...parsed.layers]) blobs.set(blob.digest, blob);
   }

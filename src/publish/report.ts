@@ -4,7 +4,7 @@ import { sizeText } from '../core/size.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import { platformOf, platformText, type System } from '../oci/system.ts';
 import { recordText } from '../test-run/report.ts';
-import { compressedSize, unpackedSize } from './child.ts';
+import { compressedSize, unpackedSize } from './platform-image.ts';
 import type { PublishedIndex, PublishedPlatform } from './publish-index.ts';
 import type { Target } from './target.ts';
 

@@ -8,7 +8,7 @@ import type { System } from '../oci/system.ts';
 import { isNeeded, type Plan, type PlannedImage, type PlannedJob } from '../plan/plan.ts';
 import { lostSystems } from '../plan/problems.ts';
 import type { PlanSource } from '../plan/source.ts';
-import { jobParts, type Part } from '../publish/part.ts';
+import { buildInputs, type PlatformInput } from '../publish/platform-input.ts';
 import { checkPlatforms } from '../publish/platforms.ts';
 import { formatLocation, type Location } from '../storage/location.ts';
 import { type LocationTemplate, locationOf, parseLocationTemplate } from '../storage/location-template.ts';
@@ -30,13 +30,13 @@ export interface PlanInputs {
  * What an image of the plan is made of: published, handed over or, where that is asked for, to be built here. Throws
  * UserError `platforms` where a build job has left nothing.
  */
-export async function partsOf(
+export async function platformInputsOf(
   image: PlannedImage,
   plan: Plan,
   { allowMissing, buildMissing, to: destinations }: PlanInputs,
   collect: CollectHandovers,
   { places, host, nix, reuseFrom }: Publishing,
-): Promise<Part[]> {
+): Promise<PlatformInput[]> {
   const lost = lostSystems(image);
   if (lost && !allowMissing) throw lost;
   const planned = plan.to.map(parseLocationTemplate);
@@ -56,7 +56,7 @@ export async function partsOf(
   for (const part of handed) checkKey(part, needed);
   const systems = image.jobs.map(({ system }) => system);
   const published = await Promise.all(
-    image.jobs.map(async ({ system, key, published: manifest }): Promise<Part[]> => {
+    image.jobs.map(async ({ system, key, published: manifest }): Promise<PlatformInput[]> => {
       if (manifest === null) return [];
       const [first, ...others] = placesAt(planned, image.name);
       const from = inFolder(first, host.cwd);
@@ -77,7 +77,7 @@ export async function partsOf(
     const missing = needed.filter(({ system }) => !handed.some((part) => part.system === system));
     for (const { installable, systems: open } of jobsTogether(image.source, missing)) {
       const wanted = { systems: open, handed: new Set<System>(), allowMissing };
-      parts.push(...(await jobParts(await nix(), installable, wanted)));
+      parts.push(...(await buildInputs(await nix(), installable, wanted)));
     }
   }
   if (!allowMissing) checkExpired(parts, systems, plan, host);
@@ -138,7 +138,7 @@ const atDigest = (destination: Location, digest: PlannedJob['published']): Locat
 };
 
 /** A build job that evaluated something else than the plan did must not pass for it. Throws UserError `handover`. */
-function checkKey(part: Part, jobs: readonly PlannedJob[]): void {
+function checkKey(part: PlatformInput, jobs: readonly PlannedJob[]): void {
   if (part.kind !== 'handover') return;
   const { annotations } = parseImageManifest(part.handover.manifest, part.origin);
   const planned = jobs.find(({ system }) => system === part.system)?.key;
@@ -155,7 +155,7 @@ const DAY_MS = 24 * 3600 * 1000;
  * wonder: GitHub's "re-run failed jobs" runs no build job that succeeded, so it would end here for ever.
  */
 function checkExpired(
-  parts: readonly Part[],
+  parts: readonly PlatformInput[],
   systems: readonly System[],
   { plannedAt }: Plan,
   { kind }: Pick<Host, 'kind'>,

@@ -20,7 +20,7 @@ interface Common {
 }
 
 /** An image that is published already, and goes into the new index as it is. */
-export interface PublishedPart extends Common {
+export interface PublishedInput extends Common {
   readonly kind: 'published';
   readonly manifest: Digest;
   readonly key: string;
@@ -28,12 +28,12 @@ export interface PublishedPart extends Common {
 }
 
 /** One platform's image to publish: handed over by a build job, published before, or still to be built here. */
-export type Part =
+export type PlatformInput =
   | (Common & { readonly kind: 'handover'; readonly handover: Handover })
-  | PublishedPart
+  | PublishedInput
   | (Common & { readonly kind: 'job'; readonly evaluated: Evaluated });
 
-export const handoverPart = (handover: Handover): Part => ({
+export const handoverInput = (handover: Handover): PlatformInput => ({
   kind: 'handover',
   name: handover.label.name,
   tag: handover.label.tag,
@@ -57,7 +57,7 @@ interface WantedJobs {
  * What is to be built of an installable, found by one evaluation. Throws UserError `evaluation`, `definition` or `input`
  * as Nix and the definition give reason to.
  */
-export async function jobParts(nix: Nix, installable: Installable, wanted: WantedJobs): Promise<Part[]> {
+export async function buildInputs(nix: Nix, installable: Installable, wanted: WantedJobs): Promise<PlatformInput[]> {
   const { systems: named, handed, allowMissing } = wanted;
   const possible = named.length > 0 ? named : possibleSystems(installable);
   const open = possible.filter((system) => !handed.has(system));
@@ -68,7 +68,7 @@ export async function jobParts(nix: Nix, installable: Installable, wanted: Wante
   const evaluations = await evaluateImages(nix, installable, { systems: open, others });
   const systems = named.length > 0 ? named : evaluations.systems;
   if (systems.length === 0) await evaluations.imageFor(first);
-  const parts: Part[] = [];
+  const parts: PlatformInput[] = [];
   const failures: UserError[] = [];
   for (const system of systems.filter((each) => open.includes(each))) {
     try {
@@ -85,7 +85,7 @@ export async function jobParts(nix: Nix, installable: Installable, wanted: Wante
   return parts;
 }
 
-function partOf(evaluated: Evaluated, systems: readonly System[], origin: string): Part {
+function partOf(evaluated: Evaluated, systems: readonly System[], origin: string): PlatformInput {
   const { name, tag } = evaluated.kind === 'foreign' ? evaluated.foreign : evaluated.definition;
   return { kind: 'job', name, tag, system: evaluated.system, systems, origin, evaluated };
 }
@@ -95,7 +95,7 @@ function partOf(evaluated: Evaluated, systems: readonly System[], origin: string
  * `handover` when they have different tags of their own and none are given (`isTagged`).
  */
 export function soleImage(
-  parts: readonly Part[],
+  parts: readonly PlatformInput[],
   isTagged: boolean,
 ): { readonly name: string; readonly tag: string | null } {
   const [first, ...others] = parts;
@@ -108,7 +108,7 @@ export function soleImage(
   if (!other) {
     const tagged = others.find((part) => part.tag !== first.tag);
     if (!tagged || isTagged) return first;
-    const text = ({ tag, origin }: Part): string => `${tag ?? 'no tag'} in ${origin}`;
+    const text = ({ tag, origin }: PlatformInput): string => `${tag ?? 'no tag'} in ${origin}`;
     throw new UserError('handover', `${first.name} has two tags: ${text(first)}, and ${text(tagged)}`, {
       hint: 'Build all systems of the same commit, or name the tags with --tag.',
     });

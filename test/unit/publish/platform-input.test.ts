@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import { digestOf } from '../../../src/oci/digest.ts';
-import { type Part, soleImage } from '../../../src/publish/part.ts';
+import { type PlatformInput, soleImage } from '../../../src/publish/platform-input.ts';
 import { heldOf } from '../../../src/publish/report.ts';
 import type { Target } from '../../../src/publish/target.ts';
 import type { Repository } from '../../../src/storage/destination.ts';
 
-const part = (name: string, tag: string | null, origin: string) => ({ name, tag, origin }) as Part;
+const part = (name: string, tag: string | null, origin: string) => ({ name, tag, origin }) as PlatformInput;
 
 describe('the image of several parts', () => {
   test('has one name and one tag', () => {

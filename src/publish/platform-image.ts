@@ -12,10 +12,10 @@ import { type Location, parseLocation } from '../storage/location.ts';
 import { readConfig } from '../storage/read-config.ts';
 import type { ImageSource, OpenedImage } from '../storage/source.ts';
 import type { TestRecord } from '../test-run/test-run.ts';
-import type { PublishedPart } from './part.ts';
+import type { PublishedInput } from './platform-input.ts';
 
 /** One platform's image on its way into an index. */
-export interface Child {
+export interface PlatformImage {
   readonly system: System;
   readonly manifest: StoredManifest;
   readonly parsed: ImageManifest;
@@ -32,13 +32,13 @@ export interface Child {
 }
 
 /**
- * A child that a build job handed over; `openForReading` reaches the registry that has its layers. Throws UserError
+ * The image that a build job handed over; `openForReading` reaches the registry that has its layers. Throws UserError
  * `handover` when it is an image for another system than its label says.
  */
-export async function handedChild(
+export async function handedOverImage(
   handover: Handover,
   openForReading: (destination: Location) => Promise<OpenedImage>,
-): Promise<Child> {
+): Promise<PlatformImage> {
   const { label, layout, manifest, origin } = handover;
   const { destination } = label;
   const parsed = parseImageManifest(manifest, origin);
@@ -60,8 +60,14 @@ export async function handedChild(
   };
 }
 
-/** A child that is published already. Throws UserError `handover` when it is gone, or is not what the plan says. */
-export async function publishedChild({ name, system, manifest, key, source: from }: PublishedPart): Promise<Child> {
+/** The image that is already published. Throws UserError `handover` when it is gone, or is not what the plan says. */
+export async function alreadyPublishedImage({
+  name,
+  system,
+  manifest,
+  key,
+  source: from,
+}: PublishedInput): Promise<PlatformImage> {
   const hint = 'Plan again, with `force` where the registry was cleaned, and build what is needed then.';
   const stored = await from.getManifest(manifest);
   const where = `${from.name}@${manifest}`;
@@ -75,8 +81,8 @@ export async function publishedChild({ name, system, manifest, key, source: from
   return { system, manifest: stored, parsed, source, live, buildJob: undefined, tests: null, bytesSent: 0 };
 }
 
-/** A child that was built right into the destinations. */
-export const builtChild = (image: BuiltImage, bytesSent: number, tests: TestRecord): Child => ({
+/** The image that was built right into the destinations. */
+export const justBuiltImage = (image: BuiltImage, bytesSent: number, tests: TestRecord): PlatformImage => ({
   system: image.system,
   manifest: image.manifest,
   parsed: parseImageManifest(image.manifest),
@@ -87,8 +93,8 @@ export const builtChild = (image: BuiltImage, bytesSent: number, tests: TestReco
   bytesSent,
 });
 
-/** The entry of a child in its index; it repeats the child's key, so that one request tells those of all systems. */
-export function indexEntry({ manifest, parsed, system }: Child): Descriptor {
+/** The entry of an image in its index; it repeats the image's key, so that one request tells those of all systems. */
+export function indexEntry({ manifest, parsed, system }: PlatformImage): Descriptor {
   const key = annotatedKey(parsed);
   return {
     mediaType: manifest.mediaType,
