@@ -62,7 +62,7 @@ export async function checkTestable(
   { testWith, requireTests }: TestInputs,
   host: Host,
 ): Promise<void> {
-  if (evaluated.kind === 'foreign') return;
+  if (evaluated.kind === 'tool-image') return;
   const { definition, system } = evaluated;
   if (!requireTests && (testWith === 'auto' || testWith === 'none')) return;
   const tools = { canRun, findRuntime: () => runtimeOf(host, testWith) };

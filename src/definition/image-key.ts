@@ -21,7 +21,7 @@ const KEY = /^[0-9a-f]{64}$/;
 export const isImageKey = (text: string): boolean => KEY.test(text);
 
 /** An image that another tool makes, by its store path. */
-export interface ForeignContent {
+export interface ToolImageContent {
   readonly kind: 'archive' | 'stream' | 'nix2container' | 'disk';
   readonly outPath: string;
 }
@@ -56,7 +56,7 @@ export function definitionKey(definition: Definition, system: System): string {
 }
 
 /** The same for an image of another maker. */
-export const foreignKey = ({ kind, outPath }: ForeignContent, system: System): string =>
+export const toolImageKey = ({ kind, outPath }: ToolImageContent, system: System): string =>
   keyOf({ kind, outPath, system });
 
 /** What a manifest says of its key. */

@@ -3,11 +3,11 @@ import type { Log } from '../core/log.ts';
 import type { Definition } from '../definition/definition.ts';
 import { pathInStore } from '../layer/inside-store.ts';
 import type { LayerWriter } from '../layer/layer-threads.ts';
-import type { Foreign } from '../nix/foreign.ts';
 import type { Evaluated } from '../nix/found-image.ts';
 import { withGcRoots } from '../nix/gc-roots.ts';
 import type { Nix } from '../nix/nix.ts';
 import { realiseHere } from '../nix/realise.ts';
+import type { ToolImage } from '../nix/tool-image.ts';
 import type { Origin } from '../oci/origin.ts';
 import type { System } from '../oci/system.ts';
 import type { Repository } from '../storage/destination.ts';
@@ -68,7 +68,7 @@ export async function buildAndTest(
 ): Promise<TestedImage> {
   const image = await build(evaluated, destinations, options, tools);
   const [repository] = destinations;
-  if (evaluated.kind === 'foreign' || !repository) return { image, testRun: NO_TEST_RUN };
+  if (evaluated.kind === 'tool-image' || !repository) return { image, testRun: NO_TEST_RUN };
   return { image, testRun: await tools.runTests(evaluated.definition, { ...image, repository }) };
 }
 
@@ -80,12 +80,12 @@ function build(
   tools: BuildTools,
 ): Promise<BuiltImage> {
   const { system } = evaluated;
-  const { name } = evaluated.kind === 'foreign' ? evaluated.foreign : evaluated.definition;
+  const { name } = evaluated.kind === 'tool-image' ? evaluated.toolImage : evaluated.definition;
   return withGcRoots(async (gcRootDir) => {
     // The registry answers while Nix works.
     const reading = readPrevious(system);
     reading.catch(() => undefined);
-    if (evaluated.kind === 'foreign') noteRegistry(evaluated.foreign, tools.log);
+    if (evaluated.kind === 'tool-image') noteRegistry(evaluated.toolImage, tools.log);
     const open = await tools.log.group(`Realising ${name} for ${system}`, () => realise(evaluated, gcRootDir, tools));
     return tools.log.group(`Making the layers of ${name} for ${system}`, async () => {
       const reuse = createReuse(await reading, journal, { recompress });
@@ -99,7 +99,7 @@ function build(
   });
 }
 
-function noteRegistry({ name, registry }: Foreign, log: Log): void {
+function noteRegistry({ name, registry }: ToolImage, log: Log): void {
   if (registry === null) return;
   log.info(`${name}: the registry ${registry} in its imageName is left out; --to says where it goes`);
 }
@@ -118,16 +118,16 @@ async function realise(
     const closure = await readImageClosure(nix, definition, gcRootDir);
     return (reuse) => openDefinition({ definition, system, closure, gcRootDir }, reuse, tools);
   }
-  const { foreign } = evaluated;
-  await realiseHere(nix, [foreign], { gcRootDir });
-  return () => openOther(foreign, system, tools);
+  const { toolImage } = evaluated;
+  await realiseHere(nix, [toolImage], { gcRootDir });
+  return () => openOther(toolImage, system, tools);
 }
 
 /** Opens what another tool made. Marks of archives and scripts may contradict each other, so the file itself goes first. */
-async function openOther(foreign: Foreign, system: System, tools: BuildTools): Promise<Image> {
-  if (foreign.kind === 'nix2container') return openLayerList(foreign, system);
-  const kind = (await builtKind(pathInStore(foreign.outPath))) ?? foreign.kind;
+async function openOther(toolImage: ToolImage, system: System, tools: BuildTools): Promise<Image> {
+  if (toolImage.kind === 'nix2container') return openLayerList(toolImage, system);
+  const kind = (await builtKind(pathInStore(toolImage.outPath))) ?? toolImage.kind;
   return kind === 'stream'
-    ? openStream(foreign, system, tools)
-    : openImageFile(foreign, system, tools.tempDir, tools.signal);
+    ? openStream(toolImage, system, tools)
+    : openImageFile(toolImage, system, tools.tempDir, tools.signal);
 }

@@ -4,7 +4,7 @@ import { mapParallel } from '../core/parallel.ts';
 import { collect } from '../core/stream.ts';
 import { withoutOwn } from '../definition/layer-record.ts';
 import { pathInStore } from '../layer/inside-store.ts';
-import type { Foreign } from '../nix/foreign.ts';
+import type { ToolImage } from '../nix/tool-image.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import { isForSystem, isImageEntry } from '../oci/platform.ts';
 import { isSameReference } from '../oci/reference.ts';
@@ -37,39 +37,39 @@ interface Found {
 
 /** Opens what a derivation made: an archive of docker's or OCI's kind, packed or not, or the folder of an OCI layout. */
 export const openImageFile = async (
-  foreign: Foreign,
+  toolImage: ToolImage,
   system: System,
   tempDir: string,
   signal: AbortSignal,
 ): Promise<Image> => {
-  const path = pathInStore(foreign.outPath);
+  const path = pathInStore(toolImage.outPath);
   if ((await stat(path)).isDirectory()) {
-    return imageOf(inLayout(await openLayoutEntries(path, tempDir), path, foreign, system), path, foreign, system);
+    return imageOf(inLayout(await openLayoutEntries(path, tempDir), path, toolImage, system), path, toolImage, system);
   }
-  return openImageArchive(await openArchive(path, tempDir, signal), foreign, system);
+  return openImageArchive(await openArchive(path, tempDir, signal), toolImage, system);
 };
 
 /** Opens the image in an archive, which is closed with it, or when this throws. */
-export const openImageArchive = async (archive: ArchiveIndex, foreign: Foreign, system: System): Promise<Image> => {
+export const openImageArchive = async (archive: ArchiveIndex, toolImage: ToolImage, system: System): Promise<Image> => {
   try {
-    return await imageOf(await inArchive(archive, foreign, system), archive.path, foreign, system);
+    return await imageOf(await inArchive(archive, toolImage, system), archive.path, toolImage, system);
   } catch (error) {
     await archive.close().catch(() => undefined);
     throw error;
   }
 };
 
-const inArchive = async (archive: ArchiveIndex, foreign: Foreign, system: System): Promise<Found> => {
+const inArchive = async (archive: ArchiveIndex, toolImage: ToolImage, system: System): Promise<Found> => {
   if ((await archiveKind(archive)) === 'docker-archive') {
-    return inDockerArchive(await readDockerArchive(archive), foreign);
+    return inDockerArchive(await readDockerArchive(archive), toolImage);
   }
-  return inLayout(await layoutEntriesIn(archive), archive.path, foreign, system);
+  return inLayout(await layoutEntriesIn(archive), archive.path, toolImage, system);
 };
 
 /** Docker's archives may hold several images; the one that the derivation names is meant then. */
 const inDockerArchive = async (
   repository: Awaited<ReturnType<typeof readDockerArchive>>,
-  { name, registry, tag }: Foreign,
+  { name, registry, tag }: ToolImage,
 ): Promise<Found> => {
   const full = `${registry === null ? '' : `${registry}/`}${name}:${tag ?? 'latest'}`;
   const named = await repository.getManifest(full);
@@ -91,11 +91,11 @@ const unclear =
 const inLayout = (
   { source: repository, entries, whole }: LayoutEntries,
   where: string,
-  foreign: Foreign,
+  toolImage: ToolImage,
   system: System,
 ): Found => {
   const images = entries.filter(isImageEntry);
-  const named = images.filter((entry) => isNamed(entry, foreign));
+  const named = images.filter((entry) => isNamed(entry, toolImage));
   const forSystem = (candidates: readonly Descriptor[]) =>
     candidates.filter(({ platform }) => platform && isForSystem(platform, system));
   const found = [images, named, forSystem(named), forSystem(images)].find(
@@ -111,7 +111,7 @@ const inLayout = (
 /** containerd's and docker's name of an image, in full; their ref.name is the tag alone, whatever the image. */
 const CONTAINERD_NAME = 'io.containerd.image.name';
 
-function isNamed({ annotations }: Descriptor, { name, registry, tag }: Foreign): boolean {
+function isNamed({ annotations }: Descriptor, { name, registry, tag }: ToolImage): boolean {
   const full = `${registry === null ? '' : `${registry}/`}${name}:${tag ?? 'latest'}`;
   const [written, refName] = [annotations?.[CONTAINERD_NAME], annotations?.[REF_NAME]];
   if (written !== undefined) return isSameReference(written, full);
@@ -124,7 +124,7 @@ const namesText = (entries: readonly Descriptor[]): string =>
 const imageOf = async (
   { repository, reference, hashed }: Found,
   where: string,
-  foreign: Foreign,
+  toolImage: ToolImage,
   system: System,
 ): Promise<Image> => {
   try {
@@ -134,7 +134,7 @@ const imageOf = async (
     });
     const config = await collect(repository.readBlob(image.manifest.config), CONFIG_LIMIT);
     return {
-      ...imageOfTool(foreign, system),
+      ...imageOfTool(toolImage, system),
       layers: await layersOf(image, hashed, where),
       annotations: withoutOwn(image.manifest.annotations),
       config: () => config,

@@ -5,7 +5,7 @@ import { UserError } from '../core/error.ts';
 import type { Exec } from '../core/exec.ts';
 import { withFileErrors } from '../core/file-error.ts';
 import { pathInStore } from '../layer/inside-store.ts';
-import type { Foreign } from '../nix/foreign.ts';
+import type { ToolImage } from '../nix/tool-image.ts';
 import type { System } from '../oci/system.ts';
 import { archiveOver, openNameless } from '../storage/archive/archive-source.ts';
 import { writeAll } from '../storage/file-blob.ts';
@@ -28,11 +28,11 @@ export interface StreamTools {
  * Throws UserError `system` when the program is none for this machine, `build` when it fails, `file` when it prints no archive.
  */
 export const openStream = async (
-  foreign: Foreign,
+  toolImage: ToolImage,
   system: System,
   { exec, tempDir, signal }: StreamTools,
 ): Promise<Image> => {
-  const program = pathInStore(foreign.outPath);
+  const program = pathInStore(toolImage.outPath);
   await access(program, constants.X_OK).catch((cause: unknown) => {
     throw new UserError('file', `${program} is not a program, although its derivation says that it streams an image`, {
       hint: 'The output of streamLayeredImage is an executable file.',
@@ -56,7 +56,7 @@ export const openStream = async (
         }
       },
     });
-    if (exitCode !== 0) throw failed(program, exitCode, stderr, foreign);
+    if (exitCode !== 0) throw failed(program, exitCode, stderr, toolImage);
     if (size === 0) throw silent(program, stderr);
   } catch (error) {
     await file.close();
@@ -64,7 +64,7 @@ export const openStream = async (
   } finally {
     await rm(home, { recursive: true, force: true });
   }
-  return openImageArchive(await archiveOver(name, file, tempDir, signal), foreign, system);
+  return openImageArchive(await archiveOver(name, file, tempDir, signal), toolImage, system);
 };
 
 const said = (stderr: string): string => {
@@ -75,7 +75,7 @@ const said = (stderr: string): string => {
 /** The system whose programs run here without emulation. */
 const HERE: Readonly<Record<string, System>> = { x64: 'x86_64-linux', arm64: 'aarch64-linux' };
 
-const failed = (program: string, exitCode: number, stderr: string, { system }: Foreign): UserError => {
+const failed = (program: string, exitCode: number, stderr: string, { system }: ToolImage): UserError => {
   const message = `${program}, which prints the image, ended with ${exitCode}${said(stderr)}`;
   // Where its interpreter is of another machine, a shell takes its place and says anything.
   if (system !== null && system !== HERE[process.arch]) {

@@ -1,6 +1,6 @@
 import { UserError } from '../core/error.ts';
 import type { Definition } from '../definition/definition.ts';
-import { type ForeignContent, foreignKey } from '../definition/image-key.ts';
+import { type ToolImageContent, toolImageKey } from '../definition/image-key.ts';
 import { CODECS, type Compression } from '../oci/compression.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
@@ -32,10 +32,10 @@ export interface Image {
 }
 
 /** What all images have in common that other tools made: their plain layers are compressed, and nothing is below them. */
-export const imageOfTool = (content: ForeignContent, system: System) =>
+export const imageOfTool = (content: ToolImageContent, system: System) =>
   ({
     system,
-    key: foreignKey(content, system),
+    key: toolImageKey(content, system),
     // Every layer is read here, or is known to be one that was.
     inherited: 0,
     format: 'oci',

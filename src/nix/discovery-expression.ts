@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { nixList, nixString } from './probe.ts';
-import { foreignAnswerSchema, MIXED_OUTPUTS, NAMED_OUTPUTS, RECOGNISE } from './recognise.ts';
+import { MIXED_OUTPUTS, NAMED_OUTPUTS, RECOGNISE, toolImageAnswerSchema } from './recognise.ts';
 
 /**
  * The expressions that look for images in a flake or in a file's value. Nothing is built; of what is not an image little
@@ -20,12 +20,12 @@ export interface Place {
 
 export const placeSchema = z.object({ path: z.array(z.string()), system: z.string().nullable() });
 
-const diskSchema = foreignAnswerSchema.extend({ kind: z.literal('disk') });
+const diskSchema = toolImageAnswerSchema.extend({ kind: z.literal('disk') });
 
 /** What was found at a place. */
 const entrySchema = z.discriminatedUnion('kind', [
   placeSchema.extend({ kind: z.literal('definition'), definition: z.unknown() }),
-  placeSchema.extend({ kind: z.literal('image'), image: z.union([foreignAnswerSchema, diskSchema]) }),
+  placeSchema.extend({ kind: z.literal('image'), image: z.union([toolImageAnswerSchema, diskSchema]) }),
   /** `throw` or `assert`; what it said is not known. `image` is whether it bears the marks of an image all the same. */
   placeSchema.extend({ kind: z.literal('throws'), image: z.boolean() }),
   /** No image, where an image was to be expected. */
@@ -93,7 +93,7 @@ const prelude = ({ systems, variants, base, given = '{ }', caught, marker }: Dis
   describe = place: v:
     let output = outputOf place; kind = (if carriesImage v then mark "image" place else v: v) (kindAt place v); in
     if kind == "definition" then mark "image" place { inherit kind; definition = portable (definitionOf v); }
-    else if kind != null then mark "image" place { kind = "image"; image = foreignOf kind v; }
+    else if kind != null then mark "image" place { kind = "image"; image = toolImageOf kind v; }
     else if inFile && isPlainSet v && v ? \${place.system} then describe place v.\${place.system}
     else if inFile || isMixed output then null
     else { kind = "other"; type = if isDerivation v then "derivation" else builtins.typeOf v; };

@@ -103,7 +103,7 @@ const evaluateAll = async (nix: Nix, installable: Installable, asked: Asked): Pr
   return answers;
 };
 
-const isImage = ({ found }: Found): boolean => found === 'definition' || found === 'foreign' || found === 'there';
+const isImage = ({ found }: Found): boolean => found === 'definition' || found === 'tool-image' || found === 'there';
 
 const isOther = (found: Found): found is Other => !isImage(found) && found.found !== 'nothing';
 

@@ -4,11 +4,11 @@ import type { System } from '../oci/system.ts';
 import { settleRoots } from './ambiguous-roots.ts';
 import { parseDefinition } from './answer.ts';
 import { imageSystems, type OwnSystems } from './cross.ts';
-import { type Foreign, foreignSystems, parseForeign } from './foreign.ts';
 import { attributeText } from './installable.ts';
 import type { Nix } from './nix.ts';
 import type { Found } from './probe.ts';
 import type { ImagePlace } from './search-places.ts';
+import { parseToolImage, type ToolImage, toolImageSystems } from './tool-image.ts';
 
 interface Place {
   readonly system: System;
@@ -19,7 +19,7 @@ interface Place {
 /** An image and where it was found: a definition, or a derivation that makes an image with another tool. */
 export type Evaluated =
   | (Place & { readonly kind: 'definition'; readonly definition: Definition })
-  | (Place & { readonly kind: 'foreign'; readonly foreign: Foreign });
+  | (Place & { readonly kind: 'tool-image'; readonly toolImage: ToolImage });
 
 const nameOf = (path: readonly string[]): string => attributeText(path) || 'the image of the file';
 
@@ -48,10 +48,10 @@ const agreeOnSystem = (what: string, { system, listedUnder = system }: ImagePlac
 export const imageOf = async (nix: Nix, place: ImagePlace, found: Found): Promise<Evaluated | undefined> => {
   const { path, system } = place;
   const attribute = attributeText(path);
-  if (found.found === 'foreign') {
-    const foreign = parseForeign(nameOf(path), found.foreign, path.at(-1) ?? '');
-    agreeOnSystem(nameOf(path), place, foreignSystems(foreign, false));
-    return { kind: 'foreign', foreign, system, attribute };
+  if (found.found === 'tool-image') {
+    const toolImage = parseToolImage(nameOf(path), found.toolImage, path.at(-1) ?? '');
+    agreeOnSystem(nameOf(path), place, toolImageSystems(toolImage, false));
+    return { kind: 'tool-image', toolImage, system, attribute };
   }
   if (found.found !== 'definition') return undefined;
   const definition = parseDefinition(nameOf(path), found.definition);
@@ -70,6 +70,6 @@ const systemIn = (definition: unknown): string | null =>
 /** The system that an image is of by its own word; null where it says nothing. */
 export const ownSystem = (found: Found): string | null => {
   if (found.found === 'definition') return systemIn(found.definition);
-  if (found.found === 'foreign') return foreignSystems(found.foreign, true).runsOn;
+  if (found.found === 'tool-image') return toolImageSystems(found.toolImage, true).runsOn;
   return found.found === 'there' ? found.system : null;
 };

@@ -53,7 +53,7 @@ export const unknownAttribute = (
 };
 
 /** What is there and is not a container image. */
-export type Other = Exclude<Found, { found: 'definition' | 'foreign' | 'there' | 'nothing' }>;
+export type Other = Exclude<Found, { found: 'definition' | 'tool-image' | 'there' | 'nothing' }>;
 
 const kindText = (found: Other): string => {
   if (found.found === 'disk') return `the disk image ${found.name || '(without name)'}, not a container image`;

@@ -6,14 +6,14 @@ import { z } from 'zod';
  */
 
 /** Images of other makers that are published as they are: see `src/image/`. */
-const FOREIGN_KINDS = ['archive', 'stream', 'nix2container'] as const;
+const TOOL_IMAGE_KINDS = ['archive', 'stream', 'nix2container'] as const;
 
-const foreignKindSchema = z.enum(FOREIGN_KINDS);
+const toolImageKindSchema = z.enum(TOOL_IMAGE_KINDS);
 
 /** How an image of another tool is handed over: a file or folder that holds it, a program that prints it, or a list of its layers. */
-export type ForeignKind = z.infer<typeof foreignKindSchema>;
+export type ToolImageKind = z.infer<typeof toolImageKindSchema>;
 
-export const imageKindSchema = z.enum(['definition', ...FOREIGN_KINDS, 'disk']);
+export const imageKindSchema = z.enum(['definition', ...TOOL_IMAGE_KINDS, 'disk']);
 
 export type ImageKind = z.infer<typeof imageKindSchema>;
 
@@ -23,9 +23,9 @@ export const NAMED_OUTPUTS = ['dockerImages', 'ociImages', 'diskImages'] as cons
 /** Outputs that hold images among other things: only what has the marks of an image is one. */
 export const MIXED_OUTPUTS = ['containers', 'images', 'packages'] as const;
 
-/** A derivation that makes an image of another maker, as `foreignOf` describes it. */
-export const foreignAnswerSchema = z.object({
-  kind: foreignKindSchema,
+/** A derivation that makes an image of another maker, as `toolImageOf` describes it. */
+export const toolImageAnswerSchema = z.object({
+  kind: toolImageKindSchema,
   /** `imageName`, with whatever registry is in it; null where the derivation has none. */
   name: z.string().nullable(),
   tag: z.string().nullable(),
@@ -39,7 +39,7 @@ export const foreignAnswerSchema = z.object({
   hostSystem: z.string().nullable(),
 });
 
-export type ForeignAnswer = z.infer<typeof foreignAnswerSchema>;
+export type ToolImageAnswer = z.infer<typeof toolImageAnswerSchema>;
 
 /**
  * Members of a `let`:
@@ -48,7 +48,7 @@ export type ForeignAnswer = z.infer<typeof foreignAnswerSchema>;
  * - `kindUnder output v`: the same, but under `dockerImages`, `ociImages` and `diskImages` a derivation without marks
  *   is what the output's name says;
  * - `definitionOf v`: the image definition that `v` is or carries (`passthru.nixImage`), or null;
- * - `foreignOf kind v`: the derivation described, as `foreignAnswerSchema` reads it; only this instantiates it.
+ * - `toolImageOf kind v`: the derivation described, as `toolImageAnswerSchema` reads it; only this instantiates it.
  *
  * Marks (nixpkgs dockerTools, nix2container, NixOS's image modules): an image has `imageName` and `imageTag`; one that
  * is streamed `isExe`, older ones a name that begins with `stream-`; nix2container adds `copyToRegistry`; disk images
@@ -100,7 +100,7 @@ export const RECOGNISE = `
     let architecture = v.buildArgs.architecture or null; in
     if builtins.isString architecture then architectures.\${architecture} or "\${textOf architecture}-linux"
     else textOrNull (v.stdenv.hostPlatform.system or null);
-  foreignOf = kind: v: {
+  toolImageOf = kind: v: {
     inherit kind;
     name = textOrNull (v.imageName or v.passthru.imageName or null);
     tag = let tag = textOrNull (v.imageTag or v.passthru.imageTag or null); in

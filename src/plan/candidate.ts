@@ -1,14 +1,14 @@
 import { UserError } from '../core/error.ts';
 import { imageNameSchema } from '../definition/definition.ts';
-import { definitionKey, foreignKey } from '../definition/image-key.ts';
+import { definitionKey, toolImageKey } from '../definition/image-key.ts';
 import { parseDefinition } from '../nix/answer.ts';
 import { imageSystems, type OwnSystems } from '../nix/cross.ts';
 import { type Discovered, placeText } from '../nix/discover.ts';
 import { DISCOVERY_OUTPUTS } from '../nix/discovery-expression.ts';
 import { wayOut } from '../nix/failure.ts';
-import { foreignSystems, parseForeign, validName } from '../nix/foreign.ts';
 import { attributeText } from '../nix/installable.ts';
 import type { ImageKind } from '../nix/recognise.ts';
+import { parseToolImage, toolImageSystems, validName } from '../nix/tool-image.ts';
 import { isSystem, type System } from '../oci/system.ts';
 import type { LeftOut, PlannedJob, Problem } from './plan.ts';
 
@@ -129,15 +129,15 @@ function classifyImage(entry: Of<'image'>, context: Context): Classified {
   const leaf = leafOf(entry);
   const name = withoutRegistry(image.name ?? leaf.toLowerCase());
   if (!context.passes([name, leaf, placeText(entry)])) return undefined;
-  const own = foreignSystems(image, context.isFile);
+  const own = toolImageSystems(image, context.isFile);
   if (image.kind === 'disk') {
-    const keyFor = (system: System): string => foreignKey({ kind: 'disk', outPath: image.path }, system);
+    const keyFor = (system: System): string => toolImageKey({ kind: 'disk', outPath: image.path }, system);
     const named = validName(image.name ?? leaf);
     return candidateOf(entry, own, context, { name: named, tag: null, kind: 'disk', keyFor });
   }
   if (!isLegalName(name)) return invalidName(entry, name);
-  const { kind, tag, outPath } = parseForeign(placeText(entry), { ...image, kind: image.kind }, leaf);
-  const keyFor = (system: System): string => foreignKey({ kind, outPath }, system);
+  const { kind, tag, outPath } = parseToolImage(placeText(entry), { ...image, kind: image.kind }, leaf);
+  const keyFor = (system: System): string => toolImageKey({ kind, outPath }, system);
   return candidateOf(entry, own, context, { name, tag, kind, keyFor });
 }
 

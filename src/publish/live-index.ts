@@ -1,6 +1,6 @@
 import { UserError } from '../core/error.ts';
 import type { Log } from '../core/log.ts';
-import { annotatedKey, definitionKey, foreignKey } from '../definition/image-key.ts';
+import { annotatedKey, definitionKey, toolImageKey } from '../definition/image-key.ts';
 import { isIndexType } from '../oci/media-type.ts';
 import { parseImageManifest, parseIndex, type StoredManifest } from '../oci/read-manifest.ts';
 import { platformOf, platformText, type System } from '../oci/system.ts';
@@ -19,7 +19,7 @@ function entryOf(part: PlatformInput): { readonly key: string | undefined; reado
   switch (part.kind) {
     case 'job': {
       const { evaluated, system } = part;
-      if (evaluated.kind === 'foreign') return { key: foreignKey(evaluated.foreign, system) };
+      if (evaluated.kind === 'tool-image') return { key: toolImageKey(evaluated.toolImage, system) };
       return { key: definitionKey(evaluated.definition, system) };
     }
     case 'published':

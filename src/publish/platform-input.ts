@@ -86,7 +86,7 @@ export async function buildInputs(nix: Nix, installable: Installable, wanted: Wa
 }
 
 function partOf(evaluated: Evaluated, systems: readonly System[], origin: string): PlatformInput {
-  const { name, tag } = evaluated.kind === 'foreign' ? evaluated.foreign : evaluated.definition;
+  const { name, tag } = evaluated.kind === 'tool-image' ? evaluated.toolImage : evaluated.definition;
   return { kind: 'job', name, tag, system: evaluated.system, systems, origin, evaluated };
 }
 

@@ -10,7 +10,7 @@ export type Location =
 const ALLOWED =
   'docker://REFERENCE, a plain REFERENCE, oci:DIR[:TAG], oci-archive:FILE[:TAG], docker-archive:FILE[:REFERENCE]';
 // Transports of skopeo and podman that a person may try here; as plain references they would name Docker Hub.
-const FOREIGN = [
+const OTHER_TRANSPORTS = [
   'dir',
   'docker-daemon',
   'containers-storage',
@@ -71,7 +71,7 @@ export const parseLocation = (value: string): Location => {
   }
   if (transport === 'oci' || transport === 'oci-archive') return layoutLocation(value, transport, rest);
   if (transport === 'docker-archive') return dockerArchive(value, rest);
-  if (transport !== undefined && (FOREIGN.includes(transport) || rest.startsWith('/'))) {
+  if (transport !== undefined && (OTHER_TRANSPORTS.includes(transport) || rest.startsWith('/'))) {
     throw illegal(value, `unknown transport ${transport}:`, `Allowed are ${ALLOWED}.`);
   }
   return { kind: 'registry', reference: parseReference(value) };

@@ -6,7 +6,7 @@ import { decodeJson } from '../../core/decode-json.ts';
 import { UserError } from '../../core/error.ts';
 import { withFileErrors } from '../../core/file-error.ts';
 import { pathInStore } from '../../layer/inside-store.ts';
-import type { Foreign } from '../../nix/foreign.ts';
+import type { ToolImage } from '../../nix/tool-image.ts';
 import { type Digest, digestSchema } from '../../oci/digest.ts';
 import { isForSystem } from '../../oci/platform.ts';
 import { platformOf, platformText, type System } from '../../oci/system.ts';
@@ -54,8 +54,8 @@ type ListedLayer = z.infer<typeof layerSchema>;
  * them, layers in files are read. A layer that comes out otherwise than the list says is an error where it is sent. Throws
  * UserError `file` for what is no such list or says what is not known here, `platforms` for another architecture.
  */
-export const openLayerList = async (foreign: Foreign, system: System): Promise<Image> => {
-  const path = pathInStore(foreign.outPath);
+export const openLayerList = async (toolImage: ToolImage, system: System): Promise<Image> => {
+  const path = pathInStore(toolImage.outPath);
   const list = await readList(path);
   const wanted = platformOf(system);
   if (!isForSystem({ os: wanted.os, architecture: list.arch }, system)) {
@@ -64,7 +64,7 @@ export const openLayerList = async (foreign: Foreign, system: System): Promise<I
     });
   }
   return {
-    ...imageOfTool(foreign, system),
+    ...imageOfTool(toolImage, system),
     layers: await Promise.all(list.layers.map((layer, at) => streamLayer(layer, `${path}: layer ${at + 1}`))),
     annotations: {},
     config: ({ diffIds }) => configBytes(list, system, diffIds),

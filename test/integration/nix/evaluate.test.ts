@@ -220,7 +220,7 @@ describe.each(nixVersionsUnderTest())('evaluation with $label', (version) => {
   test('a derivation without marks is an image where its path says so', async () => {
     const installable = parseInstallable(`${fixture.flake}#legacyPackages.x86_64-linux.dockerImages.app`);
     const { imageFor } = await evaluateImages(nix, installable, { systems: [X86] });
-    expect(await imageFor(X86)).toMatchObject({ kind: 'foreign', foreign: { kind: 'archive', name: 'app' } });
+    expect(await imageFor(X86)).toMatchObject({ kind: 'tool-image', toolImage: { kind: 'archive', name: 'app' } });
   });
 
   test.each([

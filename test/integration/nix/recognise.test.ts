@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { foreignAnswerSchema, imageKindSchema, RECOGNISE } from '../../../src/nix/recognise.ts';
+import { imageKindSchema, RECOGNISE, toolImageAnswerSchema } from '../../../src/nix/recognise.ts';
 import { nixVersionsUnderTest, openNixUnderTest } from '../../support/nix.ts';
 
 /** An expression, the output that it stands under, and what it is. */
@@ -63,7 +63,7 @@ describe.each(nixVersionsUnderTest().map((version) => [version.label, version] a
 
   test('a derivation is described by its own words', async () => {
     const image = 'image { builder = "/bin/sh"; imageName = "ghcr.io/a"; imageTag = ""; }';
-    const answer = foreignAnswerSchema.parse(await evaluate(version, `foreignOf "archive" (${image})`));
+    const answer = toolImageAnswerSchema.parse(await evaluate(version, `toolImageOf "archive" (${image})`));
     expect(answer).toMatchObject({ name: 'ghcr.io/a', tag: null, output: 'out', system: 'x86_64-linux' });
     expect(answer.hostSystem).toBeNull();
     expect(answer.path).toMatch(/^\/nix\/store\/[0-9a-z]{32}-x$/);
@@ -90,7 +90,7 @@ describe.each(nixVersionsUnderTest().map((version) => [version.label, version] a
       version,
       `let
         conf = image { name = "conf.json"; builder = "x"; };
-        made = more: let self = image ({ builder = "x"; imageName = "a"; } // more self); in (foreignOf "archive" self).tag;
+        made = more: let self = image ({ builder = "x"; imageName = "a"; } // more self); in (toolImageOf "archive" self).tag;
         hash = "0a1b2c3d4f5g6h7i8j9k0l1m2n3p4q5r";
       in [
         (made (self: { buildArgs = { }; imageTag = hashOf self; }))

@@ -5,7 +5,7 @@ import { readImage } from '../../../src/image/existing-image.ts';
 import { openImageArchive } from '../../../src/image/from-archive.ts';
 import { previousImages } from '../../../src/image/previous-image.ts';
 import { inspectImage } from '../../../src/inspect/inspection.ts';
-import type { Foreign } from '../../../src/nix/foreign.ts';
+import type { ToolImage } from '../../../src/nix/tool-image.ts';
 import type { Digest } from '../../../src/oci/digest.ts';
 import type { System } from '../../../src/oci/system.ts';
 import { openArchive } from '../../../src/storage/archive/archive-source.ts';
@@ -129,7 +129,7 @@ const CASES = FILES.flatMap(([what, members, expected]) =>
   SYSTEMS.map(([short, system]) => [what, system, members, expected[short] ?? ''] as const),
 );
 
-const foreign: Foreign = {
+const toolImage: ToolImage = {
   kind: 'archive',
   name: 'app',
   registry: null,
@@ -158,7 +158,7 @@ describe('the image for a system', () => {
 
   it.each(CASES)("is found as another tool's image: %s, %s", async (_, system, members, expected) => {
     await writeFile(at('image.tar'), tarBytes(members));
-    const found = openArchive(at('image.tar'), at()).then((archive) => openImageArchive(archive, foreign, system));
+    const found = openArchive(at('image.tar'), at()).then((archive) => openImageArchive(archive, toolImage, system));
     if (!expected.startsWith('sha256:')) {
       await expect(found).rejects.toMatchObject({ code: 'platforms', message: expect.stringContaining(expected) });
       return;

@@ -3,9 +3,9 @@ import { type Definition, definitionSchema } from '../../../src/definition/defin
 import {
   annotatedKey,
   definitionKey,
-  foreignKey,
   isImageKey,
   keyAnnotation,
+  toolImageKey,
 } from '../../../src/definition/image-key.ts';
 
 const path = (letter: string, name = 'app'): string => `/nix/store/${letter.repeat(32)}-${name}`;
@@ -71,10 +71,10 @@ describe('the key of a definition', () => {
 
 test('the key of a foreign image changes with path, kind and system', () => {
   const keys = [
-    foreignKey({ kind: 'archive', outPath: path('a') }, 'x86_64-linux'),
-    foreignKey({ kind: 'archive', outPath: path('b') }, 'x86_64-linux'),
-    foreignKey({ kind: 'stream', outPath: path('a') }, 'x86_64-linux'),
-    foreignKey({ kind: 'archive', outPath: path('a') }, 'aarch64-linux'),
+    toolImageKey({ kind: 'archive', outPath: path('a') }, 'x86_64-linux'),
+    toolImageKey({ kind: 'archive', outPath: path('b') }, 'x86_64-linux'),
+    toolImageKey({ kind: 'stream', outPath: path('a') }, 'x86_64-linux'),
+    toolImageKey({ kind: 'archive', outPath: path('a') }, 'aarch64-linux'),
   ];
   expect(new Set(keys).size).toBe(keys.length);
   expect(keys.every(isImageKey)).toBe(true);

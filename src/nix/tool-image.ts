@@ -2,11 +2,11 @@ import { UserError } from '../core/error.ts';
 import { imageNameSchema, tagSchema } from '../definition/definition.ts';
 import { isStorePath } from '../definition/store-path.ts';
 import type { OwnSystems } from './cross.ts';
-import type { ForeignAnswer, ForeignKind } from './recognise.ts';
+import type { ToolImageAnswer, ToolImageKind } from './recognise.ts';
 
 /** An image of another maker, as its derivation tells of it; nothing is built yet. */
-export interface Foreign {
-  readonly kind: ForeignKind;
+export interface ToolImage {
+  readonly kind: ToolImageKind;
   /** Repository name, without registry. */
   readonly name: string;
   /** The registry that stood before the name; where an image goes is said by the destination alone. */
@@ -25,8 +25,8 @@ export interface Foreign {
  * What an image says about its systems. In a flake an image that says nothing is of the system that it is listed under; a
  * file says no system, so there it is of the one that builds it.
  */
-export const foreignSystems = (
-  { system, hostSystem }: Pick<Foreign, 'system' | 'hostSystem'>,
+export const toolImageSystems = (
+  { system, hostSystem }: Pick<ToolImage, 'system' | 'hostSystem'>,
   isFile: boolean,
 ): OwnSystems => ({ runsOn: hostSystem ?? (isFile ? system : null), builtOn: system });
 
@@ -75,7 +75,7 @@ const checkTag = (what: string, tag: string | null): string | null => {
  * derivation has none. Throws UserError `definition` for a name or tag that no registry takes, `evaluation` for a path
  * that is none.
  */
-export const parseForeign = (what: string, answer: ForeignAnswer, attribute: string): Foreign => {
+export const parseToolImage = (what: string, answer: ToolImageAnswer, attribute: string): ToolImage => {
   const { path: outPath, drvPath, ...rest } = answer;
   if (!isStorePath(outPath) || !isStorePath(drvPath)) {
     throw new UserError(
