@@ -3,6 +3,7 @@ import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { UserError } from '../core/error.ts';
 import { sizeText } from '../core/size.ts';
+import { STORE } from '../definition/store-path.ts';
 import { defineCommand } from '../host/command.ts';
 import { choices, flag, integer, secret, lines as several } from '../host/fields.ts';
 import type { Host } from '../host/host.ts';
@@ -16,7 +17,6 @@ import { platformOf, SYSTEMS, type System } from '../oci/system.ts';
 import { findRuntime } from '../test-run/find-runtime.ts';
 import { systemHere } from './system-here.ts';
 
-const STORE = '/nix/store';
 const GIB = 2 ** 30;
 
 export const machine = defineCommand({

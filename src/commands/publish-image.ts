@@ -31,7 +31,7 @@ import { failedTests, testRecord } from '../test-run/test-run.ts';
 import { buildTools } from './build-tools.ts';
 import { checkTestable, checkTestsRan, declaresTests, type TestInputs } from './image-tests.ts';
 import { inFolder, type Places } from './places.ts';
-import { type Reuse, type ReuseInputs, reuseOf } from './reuse.ts';
+import { type ReuseInputs, type ReuseSources, reuseOf } from './reuse.ts';
 import type { AskedTags } from './tags.ts';
 
 /** What every image of one run is published with. */
@@ -75,7 +75,7 @@ export async function publishImage(
     if (live) return publishedImage(image.name, await publishLive(live, targets, { read, run, log }), targets);
     for (const part of parts) if (part.kind === 'job') await checkTestable(part.evaluated, publishing, host);
     const reuse = await reuseOf(publishing, targets, places, host, read);
-    const publishWith = async (how: Reuse): Promise<PublishedIndex> =>
+    const publishWith = async (how: ReuseSources): Promise<PublishedIndex> =>
       publishIndex(await childrenOf(parts, targets, how, publishing), targets, {
         verify,
         read,
@@ -152,7 +152,7 @@ function targetsOf(
 async function childrenOf(
   parts: readonly PlatformInput[],
   targets: readonly Target[],
-  reuse: Reuse,
+  reuse: ReuseSources,
   publishing: Publishing,
 ): Promise<PlatformImage[]> {
   const { host, places, nix } = publishing;

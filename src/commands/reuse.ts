@@ -17,7 +17,7 @@ export interface ReuseInputs extends OriginInputs {
   readonly recompress: boolean;
 }
 
-export interface Reuse {
+export interface ReuseSources {
   /** What images that are made now say of this run. */
   readonly origin: Origin;
   readonly readPrevious: ReadPrevious;
@@ -35,7 +35,7 @@ export async function reuseOf(
   places: Places,
   host: Host,
   read: ReadTag = readTagsOnce(),
-): Promise<Reuse> {
+): Promise<ReuseSources> {
   const { reuse, recompress } = inputs;
   const origin = await imageOrigin(inputs, host);
   if (!reuse) return { readPrevious: async () => NOTHING_PREVIOUS, journal: NO_JOURNAL, recompress, origin };

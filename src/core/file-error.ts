@@ -16,14 +16,15 @@ const EXPLAINED: Readonly<Record<string, readonly [string, string]>> = {
   EMFILE: ['too many open files', 'Raise the limit of open files (ulimit -n).'],
 };
 
-const codeOf = (error: unknown): string | undefined =>
+/** What the system or Node calls an error, as `ENOENT`; undefined where it has no such name. */
+export const systemCode = (error: unknown): string | undefined =>
   error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
 
-export const isMissing = (error: unknown): boolean => codeOf(error) === 'ENOENT';
+export const isMissing = (error: unknown): boolean => systemCode(error) === 'ENOENT';
 
 /** A file system's refusal as UserError `file` that names `path`; anything else comes back as it is. */
 export const fileError = (error: unknown, path: string, action: 'read' | 'write'): unknown => {
-  const code = codeOf(error);
+  const code = systemCode(error);
   if (error instanceof UserError || code === undefined || !/^E[A-Z0-9]+$/.test(code)) return error;
   const [what, hint] = lookUp(EXPLAINED, code) ?? [
     `the file system answered ${code}`,

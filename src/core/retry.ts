@@ -109,7 +109,7 @@ export type Outcome<T> =
     };
 
 /** Repeats `attempt` until it is done or the policy is used up; the last try's error is thrown then. */
-export const withRetry = async <T>(
+export const repeat = async <T>(
   attempt: (number: number) => Promise<Outcome<T>>,
   { clock, log, policy, signal }: { clock: Clock; log: Log; policy: RetryPolicy; signal?: AbortSignal | undefined },
 ): Promise<T> => {

@@ -32,7 +32,7 @@ export interface BaseEntry {
 }
 
 /** OCI image-spec, layer.md, "Whiteouts". */
-const WHITEOUT = '.wh.';
+export const WHITEOUT = '.wh.';
 const OPAQUE = '.wh..wh..opq';
 
 const FILE: BaseFile = { type: 'file' };

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { createdSchema } from '../core/time.ts';
 import { compressionSchema } from '../oci/compression.ts';
 import { containerConfigSchema } from '../oci/container-config.ts';
+import { REPOSITORY_PART } from '../oci/reference.ts';
 import { systemSchema } from '../oci/system.ts';
 import { absolutePathSchema, modeSchema } from './absolute-path.ts';
 import { imageTestsSchema } from './image-tests.ts';
@@ -18,7 +19,6 @@ export const SCHEMA_VERSION = 1;
 /** Layers an overlay file system and every registry accept: the kernel stacks 128, runtimes keep some for themselves. */
 export const LAYER_LIMIT = 120;
 
-const REPOSITORY_PART = '[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*';
 /** Name of an image: a repository without host (distribution-spec, "Pulling manifests"). */
 export const imageNameSchema = z
   .string()

@@ -31,8 +31,7 @@ export interface LayerRecord {
   readonly base?: string | undefined;
 }
 
-export const storePathsOf = (layer: PlannedLayer): readonly StorePathInfo[] =>
-  layer.kind === 'store' ? layer.paths : [];
+const storePathsOf = (layer: PlannedLayer): readonly StorePathInfo[] => (layer.kind === 'store' ? layer.paths : []);
 
 /** What a layer's descriptor says about its content, so that a later push can take the layer over unread. */
 export function layerAnnotations(record: LayerRecord): Record<string, string> {

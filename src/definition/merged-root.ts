@@ -1,7 +1,14 @@
 import { type ByteString, fromText } from '../core/bytes.ts';
 import { UserError } from '../core/error.ts';
 import { MODE } from '../tar/profile.ts';
-import { emptyDirectory, type RootDirectory, type RootNode, resolveInRoot, rootPath } from './root-tree.ts';
+import {
+  emptyDirectory,
+  FOLDERS_LIMIT,
+  type RootDirectory,
+  type RootNode,
+  resolveInRoot,
+  rootPath,
+} from './root-tree.ts';
 import type { TreeDirectory, TreeFile, TreeNode, TreeSymlink } from './tree.ts';
 import { followInStore, type TreeSource } from './tree-source.ts';
 
@@ -10,9 +17,6 @@ const LEFT_OUT = new Set<ByteString>(['nix-support', 'propagated-build-inputs'])
 
 /** Collisions in a message at most. */
 const LISTED = 20;
-
-/** Folders in one another; Linux takes paths of 4096 bytes, and packages nest a tenth as deep. */
-const DEPTH_LIMIT = 200;
 
 const endless = (at: readonly ByteString[], first: string, second: string): UserError =>
   new UserError(
@@ -122,7 +126,7 @@ function mergeDirectory(
   origin: string,
   merging: Merging,
 ): void {
-  if (at.length > DEPTH_LIMIT) throw endless(at, into.origin, origin);
+  if (at.length > FOLDERS_LIMIT) throw endless(at, into.origin, origin);
   for (const [name, node] of from.children) {
     const present = into.children.get(name);
     const path = [...at, name];

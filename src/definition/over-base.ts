@@ -1,11 +1,16 @@
 import { type ByteString, toText } from '../core/bytes.ts';
 import { UserError } from '../core/error.ts';
 import type { Attributes, BaseDirectory, BaseView } from './base-view.ts';
-import { emptyDirectory, nodeAt, type RootDirectory, type RootNode, resolveInRoot, rootPath } from './root-tree.ts';
+import {
+  emptyDirectory,
+  FOLDERS_LIMIT,
+  nodeAt,
+  type RootDirectory,
+  type RootNode,
+  resolveInRoot,
+  rootPath,
+} from './root-tree.ts';
 import { LINK_LIMIT, walkPath } from './walk-path.ts';
-
-/** Folders in one another; Linux takes paths of 4096 bytes, and packages nest a tenth as deep. */
-const DEPTH_LIMIT = 200;
 
 type Names = readonly ByteString[];
 
@@ -44,7 +49,7 @@ export function fileInBase(base: BaseView, names: Names): ByteString {
 }
 
 function mergeDirectory(from: RootDirectory, own: Names, into: Place, merging: Merging): void {
-  if (own.length > DEPTH_LIMIT) {
+  if (own.length > FOLDERS_LIMIT) {
     throw refusal(from, own.slice(0, 4), merging, 'a loop of links', 'Leave that package out of copyToRoot.');
   }
   for (const [name, node] of from.children) {

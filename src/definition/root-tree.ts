@@ -1,6 +1,7 @@
 import { type ByteString, toText } from '../core/bytes.ts';
 import type { Content } from '../tar/entry.ts';
 import { MODE } from '../tar/profile.ts';
+import { STORE } from './store-path.ts';
 import { walkPath } from './walk-path.ts';
 
 interface Owned {
@@ -34,6 +35,9 @@ export interface RootDirectory extends Owned {
 /** A tree of everything that an image holds outside its store layers, with owners and modes. */
 export type RootNode = RootFile | RootSymlink | RootDirectory;
 
+/** Folders in one another; Linux takes paths of 4096 bytes, and packages nest a tenth as deep. */
+export const FOLDERS_LIMIT = 200;
+
 export const emptyDirectory = (origin: string): RootDirectory => ({
   type: 'directory',
   mode: MODE.rootDirectory,
@@ -42,9 +46,6 @@ export const emptyDirectory = (origin: string): RootDirectory => ({
   origin,
   children: new Map(),
 });
-
-/** What a merged file looks like: a link into the store, which no tree here holds but the image will. */
-const STORE = '/nix/store/';
 
 /**
  * Looks `path` up in the tree, following symlinks as a process inside the container would, with `from` (a list of
@@ -59,7 +60,8 @@ export function resolveInRoot(
   const at = walkPath(from, path, (names, { isLast }) => {
     const node = nodeAt(root, names);
     if (!node) return null;
-    return node.type === 'symlink' && !(isLast && node.target.startsWith(STORE)) ? node.target : undefined;
+    // What a merged file looks like: a link into the store, which no tree here holds but the image will.
+    return node.type === 'symlink' && !(isLast && node.target.startsWith(`${STORE}/`)) ? node.target : undefined;
   });
   const node = at && nodeAt(root, at);
   return node && { node, at };

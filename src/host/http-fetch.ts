@@ -1,6 +1,7 @@
 import { type ClientRequest, request as httpRequest, type IncomingMessage } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { Readable } from 'node:stream';
+import { systemCode } from '../core/file-error.ts';
 import type { Connections, Route } from './connections.ts';
 import { redactProxy } from './proxy.ts';
 
@@ -34,7 +35,7 @@ export const createFetch =
         return refusedByProxy(asResponse(await exchange(request, content, signal), init.method), route);
       } catch (error) {
         // The server ended a connection that was kept open while the request was on its way: it was not looked at.
-        if (request.reusedSocket && content === undefined && codeOf(error) === 'ECONNRESET') continue;
+        if (request.reusedSocket && content === undefined && systemCode(error) === 'ECONNRESET') continue;
         throw signal?.aborted ? signal.reason : new TypeError('fetch failed', { cause: withProxy(error, route) });
       }
     }
@@ -96,14 +97,12 @@ const written = (piece: Uint8Array, request: ClientRequest): Promise<void> =>
 
 const asError = (error: unknown): Error => (error instanceof Error ? error : new Error(String(error)));
 
-const codeOf = (error: unknown): unknown => (error instanceof Error && 'code' in error ? error.code : undefined);
-
 /** Names the proxy of a request that failed; the proxy may be what could not be reached. */
 const withProxy = (error: unknown, { proxy }: Route): Error => {
   const { message } = asError(error);
   if (proxy === undefined) return asError(error);
-  const isLogin = codeOf(error) === 'ERR_PROXY_TUNNEL' && message.includes(` ${PROXY_AUTHENTICATION} `);
-  const code = isLogin ? 'ERR_PROXY_LOGIN' : codeOf(error);
+  const isLogin = systemCode(error) === 'ERR_PROXY_TUNNEL' && message.includes(` ${PROXY_AUTHENTICATION} `);
+  const code = isLogin ? 'ERR_PROXY_LOGIN' : systemCode(error);
   // Without a cause: its message would be taken for the whole of what happened.
   return Object.assign(new Error(`through the proxy ${redactProxy(proxy)}: ${message}`), code ? { code } : {});
 };

@@ -16,7 +16,7 @@ import type { OpenedImage } from '../storage/source.ts';
 import type { ImageToTest } from '../test-run/load-image.ts';
 import { NO_TEST_RUN, type TestRun } from '../test-run/test-run.ts';
 import { builtKind } from './built-kind.ts';
-import { openImageFile } from './from-archive.ts';
+import { openArchiveImage } from './from-archive.ts';
 import { fetchBase, readImageClosure } from './from-definition/image-closure.ts';
 import { openDefinition } from './from-definition/open-definition.ts';
 import { openLayerList } from './from-nix2container/layer-list.ts';
@@ -27,7 +27,7 @@ import type { ReadPrevious } from './previous-image.ts';
 import { createReuse, type Reuse } from './reuse.ts';
 import { writeImage } from './write-image.ts';
 
-export interface BuildOptions {
+interface BuildOptions {
   /** What images before hold; see `previousImages`. */
   readonly readPrevious: ReadPrevious;
   /** What a publish that broke off left; see `openJournal`. */
@@ -50,7 +50,7 @@ export interface BuildTools {
   readonly signal: AbortSignal;
 }
 
-export interface TestedImage {
+interface TestedImage {
   readonly image: BuiltImage;
   readonly testRun: TestRun;
 }
@@ -129,5 +129,5 @@ async function openOther(toolImage: ToolImage, system: System, tools: BuildTools
   const kind = (await builtKind(pathInStore(toolImage.outPath))) ?? toolImage.kind;
   return kind === 'stream'
     ? openStream(toolImage, system, tools)
-    : openImageFile(toolImage, system, tools.tempDir, tools.signal);
+    : openArchiveImage(toolImage, system, tools.tempDir, tools.signal);
 }

@@ -1,27 +1,15 @@
-import { Buffer } from 'node:buffer';
+import type { Buffer } from 'node:buffer';
 import { UserError } from '../core/error.ts';
-import { decodeHeader } from '../tar/header.ts';
+import { firstBytes } from '../core/stream.ts';
+import { packingOf } from '../oci/packing.ts';
+import { BLOCK, decodeHeader } from '../tar/header.ts';
 import type { Encoding } from './layer.ts';
 
-/** First bytes of packed files, in hexadecimal; only those with an encoding may stand in an image. */
-const MAGIC: readonly { readonly magic: string; readonly name: string; readonly encoding?: Encoding }[] = [
-  { magic: '1f8b', name: 'gzip', encoding: 'gzip' },
-  { magic: '28b52ffd', name: 'zstd', encoding: 'zstd' },
-  { magic: 'fd377a585a00', name: 'xz' },
-  { magic: '425a68', name: 'bzip2' },
-];
+/** First bytes, in hexadecimal, of what layers must not be packed with, for messages. */
+const REFUSED: Readonly<Record<string, string>> = { fd377a585a00: 'xz', '425a68': 'bzip2' };
 
-/** Bytes of a tar header, enough for every magic number. */
-const HEAD = 512;
-
-const head = async (bytes: AsyncIterable<Uint8Array>): Promise<Buffer> => {
-  let start = Buffer.alloc(0);
-  for await (const chunk of bytes) {
-    start = Buffer.concat([start, chunk.subarray(0, HEAD)]);
-    if (start.length >= HEAD) break;
-  }
-  return start.subarray(0, HEAD);
-};
+/** Bytes that tell: those of a tar header, enough for every magic number. */
+const HEAD = BLOCK;
 
 const isTar = (start: Buffer): boolean => {
   if (start.length < HEAD) return false;
@@ -38,11 +26,12 @@ const isTar = (start: Buffer): boolean => {
  * UserError `file` for what is no layer.
  */
 export const encodingOf = async (label: string, bytes: AsyncIterable<Uint8Array>): Promise<Encoding> => {
-  const start = await head(bytes);
-  const found = MAGIC.find(({ magic }) => start.toString('hex').startsWith(magic));
-  if (found?.encoding) return found.encoding;
-  if (!found && isTar(start)) return 'tar';
-  throw new UserError('file', `${label} is ${found ? `packed with ${found.name}` : 'no tar'}, not a layer`, {
+  const start = await firstBytes(bytes, HEAD);
+  const packing = packingOf(start);
+  if (packing) return packing;
+  const refused = Object.entries(REFUSED).find(([magic]) => start.toString('hex').startsWith(magic))?.[1];
+  if (!refused && isTar(start)) return 'tar';
+  throw new UserError('file', `${label} is ${refused ? `packed with ${refused}` : 'no tar'}, not a layer`, {
     hint: 'A layer is a tar, plain or packed with gzip or zstd.',
   });
 };

@@ -1,7 +1,6 @@
 import { stat } from 'node:fs/promises';
 import { UserError } from '../core/error.ts';
 import { mapParallel } from '../core/parallel.ts';
-import { collect } from '../core/stream.ts';
 import { withoutOwn } from '../definition/layer-record.ts';
 import { pathInStore } from '../layer/inside-store.ts';
 import type { ToolImage } from '../nix/tool-image.ts';
@@ -14,15 +13,13 @@ import { readDockerArchive } from '../storage/archive/docker-archive-reader.ts';
 import { namesIn, REF_NAME } from '../storage/layout/layout-index.ts';
 import { type LayoutEntries, layoutEntriesIn, openLayoutEntries } from '../storage/layout-entries.ts';
 import { archiveKind } from '../storage/open.ts';
+import { configBytes } from '../storage/read-config.ts';
 import type { ImageSource } from '../storage/source.ts';
 import type { ArchiveIndex } from '../tar/index.ts';
 import { encodingOf } from './encoding.ts';
 import { type ExistingImage, readImage } from './existing-image.ts';
 import { type Image, imageOfTool } from './image.ts';
 import type { StreamLayer } from './layer.ts';
-
-/** Bytes of a config, far above any seen. */
-const CONFIG_LIMIT = 8 * 1024 * 1024;
 
 /** Layers of which the first bytes are read at once. */
 const HEADS_AT_ONCE = 3;
@@ -36,7 +33,7 @@ interface Found {
 }
 
 /** Opens what a derivation made: an archive of docker's or OCI's kind, packed or not, or the folder of an OCI layout. */
-export const openImageFile = async (
+export const openArchiveImage = async (
   toolImage: ToolImage,
   system: System,
   tempDir: string,
@@ -132,7 +129,7 @@ const imageOf = async (
       where,
       hint: `Make it of the packages of ${system}; dockerTools and nix2container write their own architecture into it.`,
     });
-    const config = await collect(repository.readBlob(image.manifest.config), CONFIG_LIMIT);
+    const config = await configBytes(repository, image.manifest.config);
     return {
       ...imageOfTool(toolImage, system),
       layers: await layersOf(image, hashed, where),

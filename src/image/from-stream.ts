@@ -15,7 +15,7 @@ import type { Image } from './image.ts';
 /** Lines of what a script said that are shown. */
 const SAID_LINES = 20;
 
-export interface StreamTools {
+interface StreamTools {
   readonly exec: Exec;
   readonly tempDir: string;
   readonly signal: AbortSignal;

@@ -43,7 +43,7 @@ export const imageOfTool = (content: ToolImageContent, system: System) =>
   }) as const satisfies Partial<Image>;
 
 /** What is known of an image when all its layers are written. */
-export interface WrittenImage {
+interface WrittenImage {
   /** Of all layers, the base's too. */
   readonly diffIds: readonly Digest[];
   /** When it was made, RFC 3339, as the run says that made it first. */

@@ -23,7 +23,7 @@ export interface LayerToSend {
   readonly reusable?: Reusable;
 }
 
-export interface SendTools {
+interface SendTools {
   readonly reuse: Reuse;
   readonly compression: Compression;
   /** The same, for tars that are compressed on this thread. */

@@ -5,7 +5,7 @@ import { type Digest, endDigest } from '../oci/digest.ts';
 import type { Encoding } from './layer.ts';
 
 /** Hashes what packed bytes unpack to. */
-export interface UnpackedDigest {
+interface UnpackedDigest {
   /** Takes the next bytes; resolves when they are unpacked and may be used again. Rejects when they are damaged. */
   write(chunk: Uint8Array): Promise<void>;
   /** Rejects when the bytes ended too early. */

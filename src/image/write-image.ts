@@ -14,7 +14,7 @@ import type { StoredLayer } from './layer.ts';
 import type { Reuse } from './reuse.ts';
 import { type LayerOptions, writeLayers } from './write-layers.ts';
 
-export interface WriteOptions extends Omit<LayerOptions, 'codec'> {
+interface WriteOptions extends Omit<LayerOptions, 'codec'> {
   /** What the image says of the run that makes it, unless it is published already and keeps its own. */
   readonly origin: Origin;
   readonly exec: Exec;

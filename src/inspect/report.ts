@@ -22,7 +22,7 @@ const shownConfigSchema = z.looseObject({
   Volumes: z.record(z.string(), z.unknown()).nullish().catch(null),
 });
 
-export interface ReportOptions {
+interface ReportOptions {
   /** Whether each layer is listed with its store paths. */
   readonly layers: boolean;
 }

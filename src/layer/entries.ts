@@ -1,5 +1,6 @@
 import { type ByteString, fromText, toText } from '../core/bytes.ts';
 import { UserError } from '../core/error.ts';
+import { WHITEOUT } from '../definition/base-tree.ts';
 import type { RootDirectory, RootNode } from '../definition/root-tree.ts';
 import { sortedChildren, type TreeNode } from '../definition/tree.ts';
 import type { TreeSource } from '../definition/tree-source.ts';
@@ -11,9 +12,6 @@ import { type ContentPaths, placeOf } from './store-tree.ts';
 type StoreContent = Extract<LayerContent, { kind: 'store' }>;
 
 const OWNER = { uid: 0, gid: 0 } as const;
-
-/** OCI image-spec, layer.md, "Whiteouts": in a layer such a name deletes what is below, and is never unpacked itself. */
-const WHITEOUT = '.wh.';
 
 /**
  * The members of a store layer. Each path is listed when its turn comes, so memory does not grow with the layer. Throws

@@ -1,11 +1,10 @@
 import { realpathSync } from 'node:fs';
 import { type ByteString, fromBytes, fromText, toBytes, toText } from '../core/bytes.ts';
 import { UserError } from '../core/error.ts';
+import { STORE } from '../definition/store-path.ts';
 
 /** A store path, in the store or where it was unpacked, and what is below it on the way to the last part of a path. */
 const BELOW = /^((.*?)\/[0-9a-z]{32}-[^/]+(?:\/.*)?)\/[^/]+$/s;
-
-const STORE = '/nix/store';
 
 /** With links followed; undefined when it is not there. */
 const realPath = (path: ByteString): ByteString | undefined => {

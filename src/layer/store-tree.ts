@@ -1,6 +1,7 @@
 import { closeSync, lstatSync, openSync, readdirSync, readlinkSync, readSync, type Stats } from 'node:fs';
 import { type ByteString, fromBytes, toBytes, toText } from '../core/bytes.ts';
 import { UserError } from '../core/error.ts';
+import { storePathOf } from '../definition/store-path.ts';
 import type { TreeFile, TreeNode } from '../definition/tree.ts';
 import type { TreeSource } from '../definition/tree-source.ts';
 import { checkInside } from './inside-store.ts';
@@ -29,8 +30,6 @@ export const placedStoreTree = (places: ContentPaths, onLacking: (storePath: str
 
 /** Whether there is anything at a path. */
 export const isHere = (path: ByteString): boolean => lstatSync(toBytes(path), { throwIfNoEntry: false }) !== undefined;
-
-const storePathOf = (path: ByteString): ByteString => path.split('/', 4).join('/');
 
 /** Where a path of the store is to be read. */
 export function placeOf(path: ByteString, places: ContentPaths): ByteString {

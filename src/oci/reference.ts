@@ -18,7 +18,8 @@ const HUB_ALIASES = ['docker.io', 'index.docker.io', 'registry-1.docker.io'];
 const HOST_NAME =
   /^(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])(?:\.(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9]))*$/;
 const IPV6 = /^\[[0-9a-fA-F:.]+\]$/;
-const REPOSITORY_PART = /^[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*$/;
+export const REPOSITORY_PART = '[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*';
+const IS_REPOSITORY_PART = new RegExp(`^${REPOSITORY_PART}$`);
 const TAG = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/;
 // distribution/reference counts host and repository together; registries refuse more.
 const NAME_LIMIT = 255;
@@ -45,14 +46,14 @@ const checkHost = (value: string, host: string): void => {
 
 const checkRepository = (value: string, host: string, repository: string): void => {
   for (const part of repository.split('/')) {
-    if (REPOSITORY_PART.test(part)) continue;
+    if (IS_REPOSITORY_PART.test(part)) continue;
     const lower = part.toLowerCase();
     throw illegal(
       value,
       part === ''
         ? 'a part of the repository name is empty'
         : `${JSON.stringify(part)} is not a valid part of a repository name`,
-      part !== lower && REPOSITORY_PART.test(lower)
+      part !== lower && IS_REPOSITORY_PART.test(lower)
         ? `Write it in lower case: ${lower}.`
         : 'Use lower-case letters and digits, with . _ __ or - between them.',
     );

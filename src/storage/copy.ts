@@ -5,18 +5,17 @@ import type { Descriptor } from '../oci/descriptor.ts';
 import { isIndexType, isManifestType } from '../oci/media-type.ts';
 import { parseManifest, type StoredManifest } from '../oci/read-manifest.ts';
 import type { ImageDestination } from './destination.ts';
+import { NESTING_LIMIT } from './image-for-system.ts';
 import { sendBlob } from './send-blob.ts';
 import type { ImageSource } from './source.ts';
 
 /** What became of a blob: it was there, the registry took it over, or it was sent. */
-export type CopyOutcome = 'present' | 'mounted' | 'copied';
+type CopyOutcome = 'present' | 'mounted' | 'copied';
 
 // Enough to hide round trips; more only takes memory, since each large blob holds chunks.
 const PARALLEL = 4;
 // Blobs up to this size are read whole and sent in one request, in bytes.
 const SMALL = 1024 * 1024;
-// Indexes of indexes are rare; deeper ones are an attack.
-const DEPTH_LIMIT = 4;
 
 /** Reads the blob as it is sent, and once more where its upload breaks. */
 const stream = async (
@@ -77,10 +76,10 @@ export const copyManifestTree = async (
   depth: number = 0,
 ): Promise<StoredManifest> => {
   const manifest = typeof reference === 'string' ? await getManifest(reference, from) : reference;
-  if (depth > DEPTH_LIMIT) {
+  if (depth > NESTING_LIMIT) {
     throw new UserError(
       'registry',
-      `${from.name} ${manifest.digest} is an index nested deeper than ${DEPTH_LIMIT} levels`,
+      `${from.name} ${manifest.digest} is an index nested deeper than ${NESTING_LIMIT} levels`,
       {
         hint: 'Name the inner image by its digest.',
       },

@@ -7,10 +7,10 @@ import { readConfig } from './read-config.ts';
 import type { ImageSource } from './source.ts';
 
 /** Indexes of indexes come from `docker save`; deeper ones are an attack. */
-const DEPTH_LIMIT = 4;
+export const NESTING_LIMIT = 4;
 
 /** What an index has for a system. */
-export interface ImageForSystem {
+interface ImageForSystem {
   /** Undefined where there is no image for the system. */
   readonly manifest: StoredManifest | undefined;
   /** The platforms that there are images for, for messages. */
@@ -28,7 +28,7 @@ export async function imageForSystem(
   depth: number = 0,
 ): Promise<ImageForSystem> {
   if (isManifestType(stored.mediaType)) return { manifest: stored, platforms: [] };
-  if (!isIndexType(stored.mediaType) || depth > DEPTH_LIMIT) return { manifest: undefined, platforms: [] };
+  if (!isIndexType(stored.mediaType) || depth > NESTING_LIMIT) return { manifest: undefined, platforms: [] };
   const { manifests } = parseIndex(stored, `${source.name} ${stored.digest}`);
   const images = manifests.filter(isImageEntry);
   const platforms = images.flatMap(({ platform }) => (platform ? [textOf(platform)] : []));

@@ -23,7 +23,7 @@ export interface StorageWorld extends RegistryWorld {
   readonly temporaryFolder: string;
 }
 
-/** Opens a repository of a registry; nothing is sent before the first use. `mode` is what tokens are asked for. */
+/** @internal Opens a repository of a registry; nothing is sent before the first use. `mode` is what tokens are asked for. */
 export const openRegistry = (reference: Reference, mode: 'read' | 'write', world: RegistryWorld): RegistryRepository =>
   new RegistryRepository(reference, openClient(reference, mode, world));
 
@@ -74,7 +74,7 @@ const imageIn = async (source: FileSource, named: string | undefined): Promise<O
 });
 
 /** How an archive says what is in it. */
-export type ArchiveKind = 'oci-archive' | 'docker-archive';
+type ArchiveKind = 'oci-archive' | 'docker-archive';
 
 /**
  * What to read an archive as. `docker save` writes both kinds into one file: the layout then, which has the manifests and

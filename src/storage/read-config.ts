@@ -7,8 +7,11 @@ import type { ImageSource } from './source.ts';
 /** Bytes; far more than any config holds (the largest seen are under 1 MiB), so that a lying size cannot fill the memory. */
 const CONFIG_LIMIT = 8 * 1024 * 1024;
 
+/** The bytes of an image's config. Throws UserError `registry` for more than any config has, and as the source does. */
+export const configBytes = (source: ImageSource, config: Descriptor): Promise<Buffer> =>
+  collect(source.readBlob(config), CONFIG_LIMIT);
+
 /** The config of an image, whoever made it. Throws UserError `registry` when it is none, and as the source does. */
 export async function readConfig(source: ImageSource, config: Descriptor, where: string): Promise<ImageConfig> {
-  const bytes = await collect(source.readBlob(config), CONFIG_LIMIT);
-  return decodeDocument(bytes, imageConfigSchema, `${where}, its config`);
+  return decodeDocument(await configBytes(source, config), imageConfigSchema, `${where}, its config`);
 }

@@ -4,10 +4,10 @@ import { digestMismatch } from '../oci/digest-check.ts';
 import { type BlobWriter, BrokenUpload, type ImageDestination } from './destination.ts';
 
 /** Passes the bytes of a blob to `sink`, from the first to the last; called again, and must do the same, when an upload broke. */
-export type MakeBlob<T> = (sink: (chunk: Uint8Array) => Promise<void>) => Promise<T>;
+type MakeBlob<T> = (sink: (chunk: Uint8Array) => Promise<void>) => Promise<T>;
 
 /** What is known of a blob when its last byte has passed; its size in bytes. */
-export interface MadeBlob {
+interface MadeBlob {
   readonly mediaType: string;
   readonly digest: Digest;
   readonly size: number;

@@ -1,6 +1,7 @@
 import { connect } from 'node:net';
 import type { Effects } from '../core/effects.ts';
 import { describeNetworkError, isLastingNetworkError } from '../core/network-error.ts';
+import { firstBytes } from '../core/stream.ts';
 import type { ExpectedPort } from '../definition/image-tests.ts';
 import { checkText, type Mismatch } from './check-text.ts';
 
@@ -56,7 +57,8 @@ async function tryHttp(
   const expected = expectation(port);
   try {
     const response = await fetch(`http://127.0.0.1:${hostPort}${port.path}`, { redirect: 'manual', signal });
-    const body = await startOf(response);
+    // A byte more than is looked at, to know whether there is more.
+    const body = response.body ? await firstBytes(response.body, ANSWER_LIMIT + 1) : Buffer.alloc(0);
     if (response.status !== port.status)
       return { mismatch: { expected, got: `status ${response.status}` }, final: response.status < 500 };
     if (!port.text) return undefined;
@@ -73,18 +75,6 @@ async function tryHttp(
     const got = `no answer (${describeNetworkError(error)})`;
     return { mismatch: { expected, got }, final: isLastingNetworkError(error) };
   }
-}
-
-/** The beginning of an answer's body: a little more than `ANSWER_LIMIT` bytes where it goes on; the rest is not read. */
-async function startOf({ body }: Response): Promise<Buffer> {
-  const chunks: Uint8Array[] = [];
-  let size = 0;
-  for await (const chunk of body ?? []) {
-    chunks.push(chunk);
-    size += chunk.length;
-    if (size > ANSWER_LIMIT) break;
-  }
-  return Buffer.concat(chunks);
 }
 
 function tryTcp(port: ExpectedPort, hostPort: number, signal: AbortSignal): Promise<Attempt> {

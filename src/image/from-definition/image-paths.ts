@@ -30,7 +30,7 @@ export interface LeasedPaths {
   release(): Promise<void>;
 }
 
-export interface ImagePathsOptions {
+interface ImagePathsOptions {
   /** The closure that is read from, and where what is not here was found; see `readImageClosure`. */
   readonly image: ReadClosure;
   /** The paths that will be read, layer by layer: one that two layers need is fetched once and stays for both. */

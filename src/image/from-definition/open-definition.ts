@@ -20,14 +20,14 @@ import { type BaseTools, openBase } from './open-base.ts';
 import { layerHistory, treeLayers } from './tree-layers.ts';
 
 /** A definition whose closure is known, in the store of this machine or elsewhere. */
-export interface RealisedDefinition {
+interface RealisedDefinition {
   readonly definition: Definition;
   readonly system: System;
   readonly closure: ReadClosure;
   readonly gcRootDir: string;
 }
 
-export interface DefinitionTools extends BaseTools {
+interface DefinitionTools extends BaseTools {
   readonly nix: Nix;
   readonly log: Log;
 }

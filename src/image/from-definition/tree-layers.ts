@@ -7,7 +7,7 @@ import type { BaseFacts } from './base-facts.ts';
 import type { ImagePaths } from './image-paths.ts';
 import { openRoot, openStorePaths, pathsRead } from './layer-tree.ts';
 
-export interface TreeTools {
+interface TreeTools {
   /** Gets store paths ready to be read, layer by layer. */
   readonly openPaths: (demand: readonly (readonly string[])[]) => Promise<ImagePaths>;
   /** About the base below the layers, if there is one. */

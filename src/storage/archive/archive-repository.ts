@@ -4,7 +4,7 @@ import type { BlobWriter, Repository } from '../destination.ts';
 import { ArchiveBlobs } from './archive-blobs.ts';
 import { ArchiveFile } from './archive-file.ts';
 
-export interface ArchiveTag {
+interface ArchiveTag {
   readonly manifest: StoredManifest;
   readonly annotations: Readonly<Record<string, string>>;
 }

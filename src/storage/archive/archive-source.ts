@@ -5,15 +5,17 @@ import { Readable, Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip, createZstdDecompress } from 'node:zlib';
 import { cancelled, UserError } from '../../core/error.ts';
-import { fileError } from '../../core/file-error.ts';
+import { fileError, systemCode } from '../../core/file-error.ts';
 import { checkUnpacked } from '../../core/unpack-limit.ts';
+import { MAGIC_BYTES, packingOf } from '../../oci/packing.ts';
 import { ArchiveIndex, openPlainFile } from '../../tar/index.ts';
 import { readSlice, writeAll } from '../file-blob.ts';
 
 /** What unpacks a file that starts with these bytes; undefined for one that is not compressed. */
 const decompressorFor = (start: Buffer) => {
-  if (start.readUInt16BE(0) === 0x1f8b) return createGunzip();
-  return start.readUInt32BE(0) === 0x28b52ffd ? createZstdDecompress() : undefined;
+  const packing = packingOf(start);
+  if (packing === undefined) return undefined;
+  return packing === 'gzip' ? createGunzip() : createZstdDecompress();
 };
 
 const positionedSink = (handle: FileHandle): Writable => {
@@ -64,7 +66,7 @@ const unpack = async (
     await target.close();
     if (signal?.aborted) throw cancelled(error);
     if (error instanceof UserError) throw error;
-    const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+    const code = systemCode(error) ?? '';
     if (/^(Z_|ZSTD|ERR_)/.test(code)) {
       throw new UserError('file', `cannot unpack ${path}: ${String(error)}`, {
         hint: 'The file is damaged or cut off; make it again.',
@@ -89,8 +91,8 @@ export const archiveOver = async (
   temporaryFolder: string,
   signal?: AbortSignal,
 ): Promise<ArchiveIndex> => {
-  const start = Buffer.alloc(4);
-  await file.read(start, 0, 4, 0);
+  const start = Buffer.alloc(MAGIC_BYTES);
+  await file.read(start, 0, MAGIC_BYTES, 0);
   const decompressor = decompressorFor(start);
   if (decompressor === undefined) return ArchiveIndex.over(path, file);
   try {

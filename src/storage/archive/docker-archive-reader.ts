@@ -6,6 +6,7 @@ import { type Digest, digestOf } from '../../oci/digest.ts';
 import { DigestCheck, digestMismatch } from '../../oci/digest-check.ts';
 import { indexBytes } from '../../oci/manifest.ts';
 import { MEDIA_TYPE } from '../../oci/media-type.ts';
+import { packingOf } from '../../oci/packing.ts';
 import { byPlatform } from '../../oci/platform.ts';
 import { descriptorOf, MANIFEST_LIMIT, type StoredManifest } from '../../oci/read-manifest.ts';
 import { isSameReference } from '../../oci/reference.ts';
@@ -30,14 +31,13 @@ const documentAt = (where: string): JsonDocument => ({
   hint: 'Check that the archive is whole and was made by docker save, podman save or dockerTools.',
 });
 
-const MAGIC: readonly (readonly [string, string])[] = [
-  ['1f8b', MEDIA_TYPE.layerGzip],
-  ['28b52ffd', MEDIA_TYPE.layerZstd],
-];
+const PACKED = { gzip: MEDIA_TYPE.layerGzip, zstd: MEDIA_TYPE.layerZstd } as const;
 
 /** The media type a layer's first bytes show. */
-const sniff = (start: Buffer): string =>
-  MAGIC.find(([magic]) => start.toString('hex').startsWith(magic))?.[1] ?? MEDIA_TYPE.layer;
+const sniff = (start: Uint8Array): string => {
+  const packing = packingOf(start);
+  return packing ? PACKED[packing] : MEDIA_TYPE.layer;
+};
 
 // podman adds a host to short names and docker leaves it out; both mean the same image.
 const isNamed = (repoTag: string, reference: string): boolean => {
@@ -176,7 +176,7 @@ class DockerArchiveSource implements FileSource {
     const check = new DigestCheck();
     let mediaType: string | undefined;
     for await (const chunk of readSlice(this.#archive.handle, this.#archive.path, slice.offset, slice.size)) {
-      mediaType ??= sniff(Buffer.from(chunk.subarray(0, 4)));
+      mediaType ??= sniff(chunk);
       check.update(chunk);
     }
     const descriptor = { mediaType: mediaType ?? MEDIA_TYPE.layer, digest: check.digest(), size: slice.size };

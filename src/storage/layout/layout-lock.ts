@@ -6,7 +6,7 @@ import { z } from 'zod';
 import { systemClock } from '../../core/clock.ts';
 import { tryDecodeJson } from '../../core/decode-json.ts';
 import { UserError } from '../../core/error.ts';
-import { isMissing, withFileErrors } from '../../core/file-error.ts';
+import { isMissing, systemCode, withFileErrors } from '../../core/file-error.ts';
 import type { Log } from '../../core/log.ts';
 import { type Clock, sleep } from '../../core/retry.ts';
 
@@ -88,7 +88,7 @@ async function create(path: string, owner: Owner): Promise<boolean> {
       await file.writeFile(JSON.stringify(owner));
       return true;
     } catch (error) {
-      if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return false;
+      if (systemCode(error) === 'EEXIST') return false;
       throw error;
     }
   });
@@ -153,7 +153,7 @@ async function startOf(pid: number): Promise<string | undefined> {
   try {
     process.kill(pid, 0);
   } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'EPERM')) return undefined;
+    if (systemCode(error) !== 'EPERM') return undefined;
   }
   const stat = await readText(`/proc/${pid}/stat`).catch(() => undefined);
   // Without /proc, being there must do.

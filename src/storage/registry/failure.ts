@@ -18,7 +18,7 @@ const BODY_LIMIT = 1024;
 const WAIT_LIMIT = 40;
 
 /** A registry's answer that is no success, as data: the `cause` of the UserError that a person sees. */
-export class RegistryFailure extends Error {
+class RegistryFailure extends Error {
   override readonly name = 'RegistryFailure';
   readonly status: number;
   /** The registry's own error codes, such as MANIFEST_BLOB_UNKNOWN; empty when it sent none. */

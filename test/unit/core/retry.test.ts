@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { backoff, DEFAULT_RETRY, isRetriableStatus, parseRetryAfter, withRetry } from '../../../src/core/retry.ts';
+import { backoff, DEFAULT_RETRY, isRetriableStatus, parseRetryAfter, repeat } from '../../../src/core/retry.ts';
 import { memoryLog } from '../../support/memory-log.ts';
 
 const NOW = Date.UTC(2026, 0, 1, 12, 0, 0);
@@ -48,7 +48,7 @@ it.each([
   expect(isRetriableStatus(status)).toBe(expected);
 });
 
-describe('withRetry', () => {
+describe('repeat', () => {
   const world = (policy = DEFAULT_RETRY) => {
     const waits: number[] = [];
     let now = 0;
@@ -66,20 +66,20 @@ describe('withRetry', () => {
 
   it('ends with the first value', async () => {
     const { waits, options } = world();
-    const result = await withRetry(async (number) => (number < 3 ? again : { done: number }), options);
+    const result = await repeat(async (number) => (number < 3 ? again : { done: number }), options);
     expect([result, waits]).toEqual([3, [500, 1000]]);
   });
 
   it('throws the last error when the tries are used up', async () => {
     const { waits, options } = world({ ...DEFAULT_RETRY, attempts: 3 });
-    await expect(withRetry(async () => again, options)).rejects.toThrow('last');
+    await expect(repeat(async () => again, options)).rejects.toThrow('last');
     expect(waits).toHaveLength(2);
     expect(options.log.lines.at(-1)).toBe('it failed; trying again in 1.0 s (3 of 3)');
   });
 
   it('starts no try after the total time', async () => {
     const { waits, options } = world({ ...DEFAULT_RETRY, totalTime: 150_000 });
-    await expect(withRetry(async () => ({ ...again, retryAfter: 100_000 }), options)).rejects.toThrow('last');
+    await expect(repeat(async () => ({ ...again, retryAfter: 100_000 }), options)).rejects.toThrow('last');
     expect(waits).toEqual([100_000]);
   });
 });

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { decodeJson } from '../../../core/decode-json.ts';
 import { UserError } from '../../../core/error.ts';
 import type { Exec } from '../../../core/exec.ts';
+import { systemCode } from '../../../core/file-error.ts';
 import type { Log } from '../../../core/log.ts';
 import { DOCKER_HUB } from '../../../oci/reference.ts';
 import { hostAliases } from '../endpoint.ts';
@@ -97,7 +98,7 @@ export interface ConfigSource {
   read(): Promise<string>;
 }
 
-export interface KeychainOptions {
+interface KeychainOptions {
   /** The first that knows a registry wins; those that do not exist are left out. */
   readonly configs: readonly ConfigSource[];
   readonly exec: Exec;
@@ -110,7 +111,7 @@ const readConfig = async ({ name, read }: ConfigSource): Promise<Config | undefi
   try {
     text = await read();
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    const code = systemCode(error);
     if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
     throw unreadable(name, `it cannot be read (${String(code ?? error)})`, error);
   }

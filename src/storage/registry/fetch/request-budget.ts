@@ -30,7 +30,7 @@ const SLOWED = 100;
 const SLOWEST = 2000;
 
 /** The request that an answer belongs to. */
-export interface Sent {
+interface Sent {
   /** Milliseconds since 1970. Requests of one wave slow the host down once. */
   readonly sentAt: number;
   readonly policy: RetryPolicy;

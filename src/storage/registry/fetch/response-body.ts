@@ -1,4 +1,5 @@
 import { cancelled } from '../../../core/error.ts';
+import { firstBytes } from '../../../core/stream.ts';
 import { Pace, SlowLineError } from './pace.ts';
 
 /**
@@ -58,21 +59,12 @@ export async function* readBody(
 }
 
 /** At most `limit` bytes of the body; what follows is not read. Throws as `readBody` does. */
-export const readCapped = async (
+export const readCapped = (
   response: Response,
   limit: number,
   signal?: AbortSignal,
   idleTime: number = IDLE_TIME,
-): Promise<Buffer> => {
-  const chunks: Uint8Array[] = [];
-  let size = 0;
-  for await (const chunk of readBody(response, signal, idleTime)) {
-    chunks.push(chunk);
-    size += chunk.length;
-    if (size >= limit) break;
-  }
-  return Buffer.concat(chunks).subarray(0, limit);
-};
+): Promise<Buffer> => firstBytes(readBody(response, signal, idleTime), limit);
 
 /** Reads a small body to its end, so that the connection can be used again. What ends the request ends this too. */
 export const drain = async (response: Response): Promise<void> => {

@@ -8,7 +8,7 @@ import {
   type Outcome,
   parseRetryAfter,
   type RetryPolicy,
-  withRetry as repeat,
+  repeat,
 } from '../../../core/retry.ts';
 import { redactUrl } from '../endpoint.ts';
 import { failureOf } from '../failure.ts';

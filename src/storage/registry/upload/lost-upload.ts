@@ -11,7 +11,7 @@ import type { UploadSession } from './upload-session.ts';
  * What ended an upload: the line was `cut`; the registry is `busy`; it `forgot` what it had; it has new `credentials` to
  * see; or it `refused` this way of sending a blob, and may take another.
  */
-export type LossKind = 'cut' | 'busy' | 'forgot' | 'credentials' | 'refused';
+type LossKind = 'cut' | 'busy' | 'forgot' | 'credentials' | 'refused';
 
 /** The end of one upload, where another one of the same blob may do better. */
 export class LostUpload extends Error {

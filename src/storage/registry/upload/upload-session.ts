@@ -8,7 +8,7 @@ import { drain } from '../fetch/response-body.ts';
 import type { RegistryRequest, Reply, StreamedBody } from '../send.ts';
 
 /** The answer to a mount: done, or an ordinary upload that the registry opened instead. */
-export type MountAnswer = 'mounted' | URL;
+type MountAnswer = 'mounted' | URL;
 
 const requireLocation = (client: RegistryClient, reply: Reply): URL => {
   const location = client.location(reply);

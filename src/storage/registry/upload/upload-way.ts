@@ -3,7 +3,7 @@
  * `chunks`: in several with Content-Range (distribution-spec, "Pushing a blob in chunks"), which can be resumed, but which
  * some registries refuse, or take up to a size only.
  */
-export type UploadWay = 'stream' | 'chunks';
+type UploadWay = 'stream' | 'chunks';
 
 const OTHER = { stream: 'chunks', chunks: 'stream' } as const;
 
