@@ -122,7 +122,7 @@ export const build = defineCommand({
     const job = await jobOf(host);
     const [first] = inputs.to;
     const destination = first && locationOf(first, name);
-    const mode = await modeOf(inputs.handover, destination, job, host, places);
+    const mode = await modeOf(inputs.handover, destination, { job, host, places });
     const make = async (how: HandoverMode) => {
       const made = await makeHandover(
         { evaluated, name, tag, system, systems, mode: how, to: how === 'registry' ? destination : undefined },
@@ -156,9 +156,7 @@ const REFUSED = [401, 403];
 async function modeOf(
   asked: HandoverChoice,
   to: Location | undefined,
-  job: Job | undefined,
-  host: Host,
-  places: Places,
+  { job, host, places }: { readonly job: Job | undefined; readonly host: Host; readonly places: Places },
 ): Promise<HandoverMode> {
   if (!job) return to ? 'registry' : 'artifact';
   const hasCredentials = to !== undefined && (await places.hasCredentials(to));

@@ -40,9 +40,7 @@ export function handOverInFolder(folder: string, host: Host, places: Places): Ha
 export async function handOverByArtifact(
   label: HandoverLabel,
   { mode, retentionDays }: { readonly mode: HandoverMode; readonly retentionDays: number | undefined },
-  job: Job,
-  host: Host,
-  places: Places,
+  { job, host, places }: { readonly job: Job; readonly host: Host; readonly places: Places },
 ): Promise<HandingOver> {
   const named = {
     image: label.name,

@@ -83,12 +83,12 @@ export async function makeHandover(
     call: inputs.call ?? null,
     tests: NO_TESTS,
   };
-  const handover = await handingOver(label, mode, inputs, job, host, places);
+  const handover = await handingOver(label, mode, inputs, { job, host, places });
   const layers = to ? places.openForWriting(to) : handover.repository;
   try {
     // The fan-in will move these tags; what is under them now is what was published before.
     const before = to ? [{ repository: layers, tags: chooseTags(to, [], tag) }] : [];
-    const reuse = await reuseOf(inputs, before, places, host);
+    const reuse = await reuseOf(inputs, before, { places, host });
     const tools = await buildTools(host, nix, places, inputs);
     const { image, testRun } = await buildAndTest(evaluated, [layers], reuse, tools);
     const made = { image, label, testRun, bytesSent: layers.bytesSent };
@@ -113,11 +113,9 @@ function handingOver(
   label: HandoverLabel,
   mode: HandoverMode,
   { out, retentionDays }: Pick<HandoverInputs, 'out' | 'retentionDays'>,
-  job: Job | undefined,
-  host: Host,
-  places: Places,
+  { job, host, places }: Pick<Tools, 'job' | 'host' | 'places'>,
 ): HandingOver | Promise<HandingOver> {
-  if (job) return handOverByArtifact(label, { mode, retentionDays }, job, host, places);
+  if (job) return handOverByArtifact(label, { mode, retentionDays }, { job, host, places });
   return handOverInFolder(out ?? join('handover', `${label.name.replaceAll('/', '-')}-${label.system}`), host, places);
 }
 

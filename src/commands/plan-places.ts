@@ -19,6 +19,11 @@ interface CountedTags {
   readonly moved: AskedTags | undefined;
 }
 
+interface Tools {
+  readonly host: Host;
+  readonly places: Places;
+}
+
 interface MarkInputs {
   readonly to: readonly LocationTemplate[];
   readonly systems: readonly System[];
@@ -30,14 +35,15 @@ export async function markAtAll(
   images: readonly PlannedImage[],
   { to, systems, force }: MarkInputs,
   tags: CountedTags,
-  host: Host,
-  places: Places,
+  tools: Tools,
 ): Promise<readonly PlannedImage[]> {
   if (to.length === 0) return images;
   const placesOf = (template: LocationTemplate) => (image: PlannedImage) =>
-    publishedPlaces(image, template, tags, host, places);
+    publishedPlaces(image, template, tags, tools);
   const options = { systems, reuse: !force };
-  const marked = await Promise.all(to.map((template) => markPublished(images, placesOf(template), options, host.log)));
+  const marked = await Promise.all(
+    to.map((template) => markPublished(images, placesOf(template), options, tools.host.log)),
+  );
   return images.map((_, at) => joinMarks(marked.flatMap((all) => all[at] ?? [])));
 }
 
@@ -46,8 +52,7 @@ function publishedPlaces(
   { name, tag }: PlannedImage,
   to: LocationTemplate,
   { named, moved }: CountedTags,
-  { cwd }: Host,
-  places: Places,
+  { host: { cwd }, places }: Tools,
 ): PublishedPlaces {
   const destination = inFolder(locationOf(to, name), cwd);
   const toMove = chooseTags(destination, moved?.of(name) ?? [], tag);

@@ -41,19 +41,18 @@ function flakeSource(flake: string): Source {
  */
 export async function imagesOf(
   sources: readonly Source[],
-  globs: readonly string[],
-  options: DiscoverOptions & { readonly systems: readonly System[] },
+  options: DiscoverOptions & { readonly globs: readonly string[]; readonly systems: readonly System[] },
   nix: Nix,
   { log }: Host,
 ): Promise<Chosen> {
   const chosen: Chosen[] = [];
   for (const source of sources) {
     const found = await log.group(`Evaluating ${sourceText(source)}`, () => discover(nix, source, options));
-    chosen.push(chooseImages(found, { images: globs, systems: options.systems, source: planSource(source) }));
+    chosen.push(chooseImages(found, { images: options.globs, systems: options.systems, source: planSource(source) }));
   }
   const all = joinChosen(chosen);
   if (all.images.length > 0) return all;
-  throw problemsError(all.problems) ?? noImages(sources.map(sourceText).join(', '), all.leftOut, globs);
+  throw problemsError(all.problems) ?? noImages(sources.map(sourceText).join(', '), all.leftOut, options.globs);
 }
 
 const planSource = (source: Source) =>

@@ -97,13 +97,13 @@ export const plan = defineCommand({
     const systems = filterSystems(inputs.systems);
     const nix = await openNixFor(host, inputs);
     const options = { systems, variants: inputs.nixosVariants };
-    const chosen = await imagesOf(sources, globs, options, nix, host);
+    const chosen = await imagesOf(sources, { ...options, globs }, nix, host);
     warnOfBroken(chosen, host);
     for (const template of to) checkTemplate(template, containerNames(chosen.images));
     const places = await placesOf(host, inputs);
     const tags = await tagsOfRun(inputs.tags, host);
     const counted = { named: inputs.changedSince, moved: tags };
-    const marked = await markAtAll(chosen.images, { to, systems, force: inputs.force }, counted, host, places);
+    const marked = await markAtAll(chosen.images, { to, systems, force: inputs.force }, counted, { host, places });
     const planned: Plan = {
       schemaVersion: PLAN_VERSION,
       call: callOf({ sources, attr, file, globs, systems, nixArg, to: to.map(({ text }) => text) } as Record<

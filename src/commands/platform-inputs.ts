@@ -34,8 +34,7 @@ export async function platformInputsOf(
   image: PlannedImage,
   plan: Plan,
   { allowMissing, buildMissing, to: destinations }: PlanInputs,
-  collect: CollectHandovers,
-  { places, host, nix, reuseFrom }: Publishing,
+  { collect, places, host, nix, reuseFrom }: Publishing & { readonly collect: CollectHandovers },
 ): Promise<PlatformInput[]> {
   const lost = lostSystems(image);
   if (lost && !allowMissing) throw lost;

@@ -74,7 +74,7 @@ export async function publishImage(
     const run = publishing.moveBack ? undefined : runOf(host);
     if (live) return publishedImage(image.name, await publishLive(live, targets, { read, run, log }), targets);
     for (const part of parts) if (part.kind === 'job') await checkTestable(part.evaluated, publishing, host);
-    const reuse = await reuseOf(publishing, targets, places, host, read);
+    const reuse = await reuseOf(publishing, targets, { places, host }, read);
     const publishWith = async (how: ReuseSources): Promise<PublishedIndex> =>
       publishIndex(await childrenOf(parts, targets, how, publishing), targets, {
         verify,

@@ -45,7 +45,7 @@ export async function publishPlan(plan: Plan, inputs: PlanInputs, collect: Colle
   for (const { attr, why } of warnings) host.log.warn(`the plan left out ${attr}: ${why}`);
   const outcomes = await mapParallel(images, to.length > 0 ? atOnce : 1, async (image): Promise<Outcome> => {
     try {
-      const parts = await platformInputsOf(image, plan, inputs, collect, publishing);
+      const parts = await platformInputsOf(image, plan, inputs, { ...publishing, collect });
       return { image: await publishImage(image, parts, to, publishing) };
     } catch (error) {
       if (!(error instanceof UserError) || host.signal.aborted) throw error;

@@ -32,8 +32,7 @@ export interface ReuseSources {
 export async function reuseOf(
   inputs: ReuseInputs,
   targets: readonly Pick<Target, 'repository' | 'tags'>[],
-  places: Places,
-  host: Host,
+  { places, host }: { readonly places: Places; readonly host: Host },
   read: ReadTag = readTagsOnce(),
 ): Promise<ReuseSources> {
   const { reuse, recompress } = inputs;

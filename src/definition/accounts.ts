@@ -39,8 +39,8 @@ export function accountFiles(users: Users, groups: Groups, base: BaseAccounts = 
   if (Object.keys(users).length === 0 && Object.keys(groups).length === 0) return undefined;
   const baseUsers = linesOf(base.passwd, base, 'passwd', 2);
   const baseGroups = linesOf(base.group, base, 'group', 2);
-  checkNumbers(users, ({ uid }) => uid, baseUsers, 'user', base);
-  checkNumbers(groups, ({ gid }) => gid, baseGroups, 'group', base);
+  checkNumbers('user', users, ({ uid }) => uid, { name: base.name, accounts: baseUsers });
+  checkNumbers('group', groups, ({ gid }) => gid, { name: base.name, accounts: baseGroups });
   const allUsers = withDefaults(users, baseUsers);
   const allGroups = withPrimaryGroups(allUsers, groups, baseGroups);
   const byUid = Object.entries(allUsers).sort(([a, x], [b, y]) => x.uid - y.uid || (a < b ? -1 : 1));
@@ -90,19 +90,18 @@ function linesOf(text: ByteString, base: BaseAccounts, file: string, field: numb
 }
 
 function checkNumbers<A>(
+  kind: 'user' | 'group',
   own: Readonly<Record<string, A>>,
   numberOf: (account: A) => number,
-  base: readonly Numbered[],
-  kind: 'user' | 'group',
-  { name: baseName }: BaseAccounts,
+  base: { readonly name: string; readonly accounts: readonly Numbered[] },
 ): void {
   for (const [name, account] of Object.entries(own)) {
     const id = numberOf(account);
-    const other = base.find((there) => there.id === id && !Object.hasOwn(own, there.name));
+    const other = base.accounts.find((there) => there.id === id && !Object.hasOwn(own, there.name));
     if (!other) continue;
     throw new UserError(
       'definition',
-      `${kind}s.${name}: ${kind === 'user' ? 'uid' : 'gid'} ${id} is that of ${kind} '${other.name}' in ${baseName}`,
+      `${kind}s.${name}: ${kind === 'user' ? 'uid' : 'gid'} ${id} is that of ${kind} '${other.name}' in ${base.name}`,
       { hint: `Choose another number, or call it '${other.name}', which replaces that ${kind} of the base.` },
     );
   }

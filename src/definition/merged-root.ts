@@ -111,38 +111,40 @@ function mergeTrees(
       );
     }
     const children = new Map([...tree.children].filter(([name]) => !LEFT_OUT.has(name)));
-    mergeDirectory(root, { ...tree, children }, [], storePath, merging);
+    mergeDirectory(root, { ...tree, children }, { at: [], origin: storePath }, merging);
   }
   return { root, merging };
+}
+
+/** The path of what is merged, and the package it comes from. */
+interface Where {
+  readonly at: readonly ByteString[];
+  readonly origin: string;
 }
 
 /** The index of GNU Info's manuals, which install-info writes for one package alone. */
 const isOwnIndex = (path: readonly ByteString[]): boolean => path.at(-1) === 'dir' && path.at(-2) === 'info';
 
-function mergeDirectory(
-  into: RootDirectory,
-  from: TreeDirectory,
-  at: readonly ByteString[],
-  origin: string,
-  merging: Merging,
-): void {
+function mergeDirectory(into: RootDirectory, from: TreeDirectory, where: Where, merging: Merging): void {
+  const { at, origin } = where;
   if (at.length > FOLDERS_LIMIT) throw endless(at, into.origin, origin);
   for (const [name, node] of from.children) {
     const present = into.children.get(name);
     const path = [...at, name];
     if (isOwnIndex(path)) continue;
     if (!present) {
-      into.children.set(name, addNode(node, path, origin, merging));
+      into.children.set(name, addNode(node, { at: path, origin }, merging));
     } else {
-      into.children.set(name, mergeNodes(present, node, path, origin, merging));
+      into.children.set(name, mergeNodes(present, node, { at: path, origin }, merging));
     }
   }
 }
 
-function addNode(node: TreeNode, at: readonly ByteString[], origin: string, merging: Merging): RootNode {
+function addNode(node: TreeNode, where: Where, merging: Merging): RootNode {
+  const { origin } = where;
   if (node.type === 'directory') {
     const directory = emptyDirectory(origin);
-    mergeDirectory(directory, node, at, origin, merging);
+    mergeDirectory(directory, node, where, merging);
     return directory;
   }
   const made =
@@ -166,13 +168,8 @@ const rootFile = (file: TreeFile, origin: string, files: 'link' | 'copy'): RootN
         content: { kind: 'path', path: file.source, size: file.size },
       };
 
-function mergeNodes(
-  present: RootNode,
-  node: TreeNode,
-  at: readonly ByteString[],
-  origin: string,
-  merging: Merging,
-): RootNode {
+function mergeNodes(present: RootNode, node: TreeNode, where: Where, merging: Merging): RootNode {
+  const { at, origin } = where;
   const before = merging.behind.get(present);
   if (present.type !== 'directory' && before && sameThing(before, node, merging.source)) return present;
   const left = present.type === 'directory' ? present : directoryBehind(present, at, merging);
@@ -183,7 +180,7 @@ function mergeNodes(
     merging.collisions.push({ at, first: present.origin, second: origin, certain });
     return present;
   }
-  mergeDirectory(left, right, at, origin, merging);
+  mergeDirectory(left, right, where, merging);
   return left;
 }
 
@@ -202,7 +199,7 @@ function directoryBehind(present: RootNode, at: readonly ByteString[], merging: 
   const tree = link && linkedDirectory(link, merging.source);
   if (!tree) return undefined;
   const directory = emptyDirectory(present.origin);
-  mergeDirectory(directory, tree, at, present.origin, merging);
+  mergeDirectory(directory, tree, { at, origin: present.origin }, merging);
   return directory;
 }
 

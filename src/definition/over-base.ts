@@ -21,6 +21,12 @@ interface Place {
   readonly base: BaseDirectory | undefined;
 }
 
+/** Something of `own` that is put into the result, and its path in `own`. */
+interface Moved<Node extends RootNode = RootNode> {
+  readonly node: Node;
+  readonly path: Names;
+}
+
 interface Merging {
   readonly own: RootDirectory;
   readonly base: BaseView;
@@ -50,19 +56,21 @@ export function fileInBase(base: BaseView, names: Names): ByteString {
 
 function mergeDirectory(from: RootDirectory, own: Names, into: Place, merging: Merging): void {
   if (own.length > FOLDERS_LIMIT) {
-    throw refusal(from, own.slice(0, 4), merging, 'a loop of links', 'Leave that package out of copyToRoot.');
+    const moved = { node: from, path: own.slice(0, 4) };
+    throw refusal(moved, merging, 'a loop of links', 'Leave that package out of copyToRoot.');
   }
   for (const [name, node] of from.children) {
     const path = [...own, name];
-    if (node.type === 'directory') mergeDirectory(node, path, enter(into, name, node, path, merging), merging);
-    else mergeLeaf(node, name, path, into, merging);
+    if (node.type === 'directory') mergeDirectory(node, path, enter(into, name, { node, path }, merging), merging);
+    else mergeLeaf(name, { node, path }, into, merging);
   }
 }
 
 /** The place of a directory of `own`; made there if need be. */
-function enter(into: Place, name: ByteString, node: RootDirectory, path: Names, merging: Merging): Place {
+function enter(into: Place, name: ByteString, moved: Moved<RootDirectory>, merging: Merging): Place {
+  const { node, path } = moved;
   const present = into.base && merging.base.node([...into.at, name].join('/'));
-  if (present?.type !== 'symlink') return child(into, name, node, path, merging);
+  if (present?.type !== 'symlink') return child(into, name, moved, merging);
   const names = resolve(merging.base, into.at, name, {
     who: describe(node, path),
     endsInFile: false,
@@ -70,16 +78,17 @@ function enter(into: Place, name: ByteString, node: RootDirectory, path: Names, 
   });
   const implied = emptyDirectory(node.origin);
   return names.reduce(
-    (place, part, depth) => child(place, part, depth === names.length - 1 ? node : implied, path, merging),
+    (place, part, depth) => child(place, part, { node: depth === names.length - 1 ? node : implied, path }, merging),
     merging.root,
   );
 }
 
-function child(into: Place, name: ByteString, node: RootDirectory, path: Names, merging: Merging): Place {
+function child(into: Place, name: ByteString, moved: Moved<RootDirectory>, merging: Merging): Place {
+  const { node, path } = moved;
   const at = [...into.at, name];
   const there = into.base && merging.base.node(at.join('/'));
   if (there && there.type !== 'directory') {
-    throw refusal(node, path, merging, `a ${there.type}`, 'Give what is below it another path.');
+    throw refusal(moved, merging, `a ${there.type}`, 'Give what is below it another path.');
   }
   const present = into.directory.children.get(name);
   if (present && present.type !== 'directory') throw collision(path, present, node);
@@ -104,22 +113,22 @@ function merged(node: RootDirectory, present: RootDirectory | undefined, base: A
 }
 
 function mergeLeaf(
-  node: Exclude<RootNode, RootDirectory>,
   name: ByteString,
-  path: Names,
+  moved: Moved<Exclude<RootNode, RootDirectory>>,
   into: Place,
   merging: Merging,
 ): void {
+  const { node, path } = moved;
   const linked = into.base && linkedDirectory(node, name, path, merging);
   if (linked && leadsToDirectory(into, name, merging)) {
     const behind = { ...emptyDirectory(node.origin), children: linked.children };
-    mergeDirectory(behind, path, enter(into, name, behind, path, merging), merging);
+    mergeDirectory(behind, path, enter(into, name, { node: behind, path }, merging), merging);
     return;
   }
   if (into.base?.folders.has(name)) {
     const hint =
       'It would hide what the base has in there: choose another path, or state what is to be in that directory.';
-    throw refusal(node, path, merging, 'a directory', hint);
+    throw refusal(moved, merging, 'a directory', hint);
   }
   const present = into.directory.children.get(name);
   if (present && (present.type === 'directory' || isStated(present) === isStated(node)) && !isSame(present, node)) {
@@ -187,7 +196,7 @@ function resolve(base: BaseView, from: Names, path: ByteString, { who, endsInFil
 
 const describe = (node: RootNode, path: Names): string => `${node.origin}: ${rootPath(path)}`;
 
-const refusal = (node: RootNode, path: Names, { base }: Merging, what: string, hint: string): UserError => {
+const refusal = ({ node, path }: Moved, { base }: Merging, what: string, hint: string): UserError => {
   const kind = node.type === 'symlink' ? 'link' : node.type;
   return new UserError(
     'definition',

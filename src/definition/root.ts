@@ -110,12 +110,11 @@ function fileNode(path: string, file: DefinitionFile, source: TreeSource): RootN
           xattrs: new Map([['security.capability', capabilityAttribute(file.capabilities, `${origin}.capabilities`)]]),
         };
   if (file.type === 'text') return { ...text(file.text, mode ?? FILE_MODE, origin), ...owner, ...xattrs };
-  return { ...sourceNode(file.source, origin, mode, owner, source), ...xattrs };
+  return { ...sourceNode(file.source, mode, owner, source), ...xattrs };
 }
 
 function sourceNode(
   path: string,
-  origin: string,
   mode: number | undefined,
   owner: { uid: number; gid: number; origin: string },
   source: TreeSource,
@@ -125,7 +124,7 @@ function sourceNode(
   if (!node) {
     throw new UserError(
       'definition',
-      `${origin}.source: ${path} ${found ? 'is a link that leads out of the store' : 'is not there'}`,
+      `${owner.origin}.source: ${path} ${found ? 'is a link that leads out of the store' : 'is not there'}`,
       {
         hint: 'Name a file or directory that the package really has.',
       },

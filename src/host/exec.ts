@@ -73,9 +73,8 @@ interface Surroundings {
 const start = (
   program: string,
   args: readonly string[],
-  options: ExecOptions,
+  options: ExecOptions & { readonly signal: AbortSignal },
   { env, cwd }: Surroundings,
-  signal: AbortSignal,
 ) =>
   execa(program, args, {
     cwd: options.cwd ?? cwd,
@@ -86,7 +85,7 @@ const start = (
     stripFinalNewline: false,
     // Both are read here: standard error line by line, standard output with a limit in bytes.
     buffer: false,
-    cancelSignal: signal,
+    cancelSignal: options.signal,
     killSignal: 'SIGINT',
     forceKillAfterDelay: GRACE,
   });
@@ -138,7 +137,7 @@ export const createExec =
     ]);
     const cancelled = () => new UserError('cancelled', `${program} was stopped`, { cause: signal.reason });
     if (signal.aborted) throw cancelled();
-    const child = start(program, args, options, { env, cwd }, signal);
+    const child = start(program, args, { ...options, signal }, { env, cwd });
     const errors = createStderrReader(options.onStderrLine ?? (() => {}));
     const output = createStdoutReader(() => child.kill());
     child.stderr.on('data', errors.push);

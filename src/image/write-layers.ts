@@ -58,7 +58,7 @@ export async function writeLayers(
   const reused = own.filter((each) => 'stored' in each).length;
   if (reused > 0) options.log.info(`${image.system}: reusing ${reused} of ${own.length} layers`);
   const toSend = found.flatMap((each) => ('toSend' in each ? [each.toSend] : []));
-  const sent = toSend.length > 0 ? await sendLayers(image, toSend, destinations, streams, options) : new Map();
+  const sent = toSend.length > 0 ? await sendLayers(image, toSend, destinations, { ...options, streams }) : new Map();
   return found.flatMap((each) => ('stored' in each ? each.stored : (sent.get(each.toSend) ?? [])));
 }
 
@@ -118,8 +118,7 @@ async function sendLayers(
   image: Image,
   toSend: readonly LayerToSend[],
   destinations: readonly Repository[],
-  streams: Gate,
-  options: LayerOptions,
+  { streams, ...options }: LayerOptions & { readonly streams: Gate },
 ): Promise<Map<LayerToSend, StoredLayer>> {
   const { log, signal } = options;
   await image.prepare?.(toSend.map(({ layer }) => layer));

@@ -77,7 +77,7 @@ export async function moveTags(
     for (const move of [...own.filter(exists), ...own.filter((each) => !exists(each))]) {
       await moveTag(move, index).catch((error: unknown) => {
         throw error instanceof UserError && error.code !== 'cancelled'
-          ? refusal(error, move, index, moved, todo)
+          ? refusal(error, move, index, { moved, todo })
           : error;
       });
       moved.push(move);
@@ -110,8 +110,7 @@ function refusal(
   error: UserError,
   { repository, tag, before }: TagMove,
   index: StoredManifest,
-  moved: readonly TagMove[],
-  todo: readonly TagMove[],
+  { moved, todo }: { readonly moved: readonly TagMove[]; readonly todo: readonly TagMove[] },
 ): UserError {
   const isFixed = [400, 403, 409, 412].includes(statusOf(error) ?? 0) && IS_FIXED.test(error.message);
   const left = todo.filter((move) => !moved.includes(move));

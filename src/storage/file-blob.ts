@@ -2,6 +2,7 @@ import type { FileHandle } from 'node:fs/promises';
 import { withFileErrors } from '../core/file-error.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import { DigestCheck, digestMismatch } from '../oci/digest-check.ts';
+import type { Slice } from '../tar/index.ts';
 
 // Large enough that system calls do not count, small enough for many layers at once.
 const READ_SIZE = 1024 * 1024;
@@ -29,8 +30,7 @@ export async function* readSlice(
 export async function* readFileBlob(
   handle: FileHandle,
   path: string,
-  offset: number,
-  size: number,
+  { offset, size }: Slice,
   descriptor: Descriptor,
 ): AsyncGenerator<Uint8Array> {
   if (size !== descriptor.size) throw digestMismatch(path, descriptor, `${size} bytes`);

@@ -47,7 +47,7 @@ export class ArchiveBlobs {
         hint: 'Write it there first.',
       });
     }
-    yield* readFileBlob(this.#file.handle, this.#file.path, slice.offset, slice.size, descriptor);
+    yield* readFileBlob(this.#file.handle, this.#file.path, slice, descriptor);
   }
 
   async put(descriptor: Descriptor, bytes: Uint8Array): Promise<void> {

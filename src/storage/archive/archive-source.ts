@@ -45,8 +45,7 @@ const unpack = async (
   source: FileHandle,
   path: string,
   decompressor: NonNullable<ReturnType<typeof decompressorFor>>,
-  folder: string,
-  signal?: AbortSignal,
+  { folder, signal }: { readonly folder: string; readonly signal: AbortSignal | undefined },
 ): Promise<FileHandle> => {
   const target = await openNameless(folder);
   try {
@@ -60,7 +59,7 @@ const unpack = async (
         yield chunk;
       }
     };
-    await pipeline(input, decompressor, limited, positionedSink(target), { signal });
+    await pipeline(input, decompressor, limited, positionedSink(target), signal ? { signal } : {});
     return target;
   } catch (error) {
     await target.close();
@@ -96,7 +95,7 @@ export const archiveOver = async (
   const decompressor = decompressorFor(start);
   if (decompressor === undefined) return ArchiveIndex.over(path, file);
   try {
-    return await ArchiveIndex.over(path, await unpack(file, path, decompressor, temporaryFolder, signal));
+    return await ArchiveIndex.over(path, await unpack(file, path, decompressor, { folder: temporaryFolder, signal }));
   } finally {
     await file.close();
   }

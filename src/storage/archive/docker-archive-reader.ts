@@ -72,7 +72,7 @@ class DockerArchiveSource implements FileSource {
         hint: 'Read the manifest of the image first; it names the blobs.',
       });
     }
-    yield* readFileBlob(this.#archive.handle, this.#archive.path, slice.offset, slice.size, descriptor);
+    yield* readFileBlob(this.#archive.handle, this.#archive.path, slice, descriptor);
   }
 
   async getManifest(reference: string): Promise<StoredManifest | undefined> {

@@ -62,7 +62,7 @@ class OciArchiveSource implements FileSource {
         hint: 'The archive is not complete; make it again.',
       });
     }
-    yield* readFileBlob(this.#archive.handle, this.#archive.path, slice.offset, slice.size, descriptor);
+    yield* readFileBlob(this.#archive.handle, this.#archive.path, slice, descriptor);
   }
 
   async getManifest(reference: string): Promise<StoredManifest | undefined> {

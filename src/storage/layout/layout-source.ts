@@ -33,7 +33,7 @@ export class LayoutSource implements FileSource {
     if (handle === undefined) {
       throw new UserError('file', `${path} is missing`, { hint: 'The layout is not complete; make it again.' });
     }
-    yield* readFileBlob(handle, path, 0, (await handle.stat()).size, descriptor);
+    yield* readFileBlob(handle, path, { offset: 0, size: (await handle.stat()).size }, descriptor);
   }
 
   async getManifest(reference: string): Promise<StoredManifest | undefined> {

@@ -13,7 +13,14 @@ const NOT_FOUND = /credentials not found|no credentials server URL|no usernames?
 const TOKEN_USER = '<token>';
 const MESSAGE_LIMIT = 300;
 
-const failed = (what: string, program: string, server: string, file: string, cause?: unknown): UserError =>
+/** Which helper is asked for what, and where it is named. */
+interface Asking {
+  readonly program: string;
+  readonly server: string;
+  readonly file: string;
+}
+
+const failed = (what: string, { program, server, file }: Asking, cause?: unknown): UserError =>
   new UserError('credentials', `the credential helper ${program} of ${file} for ${server} ${what}`, {
     hint: `Install or repair ${program}, or remove it from ${file} (credHelpers, credsStore).`,
     cause,
@@ -30,22 +37,23 @@ export const runHelper = async (
   { exec, log, signal }: { exec: Exec; log: Log; signal?: AbortSignal | undefined },
 ): Promise<Credential | undefined> => {
   const program = `docker-credential-${name}`;
-  if (!/^[A-Za-z0-9._-]+$/.test(name)) throw failed('has an invalid name', program, server, file);
+  const asking = { program, server, file };
+  if (!/^[A-Za-z0-9._-]+$/.test(name)) throw failed('has an invalid name', asking);
   let result: ExecResult;
   try {
     result = await exec(program, ['get'], { input: server, signal });
   } catch (error) {
     if (error instanceof UserError && error.code === 'cancelled') throw error;
-    throw failed('could not be started', program, server, file, error);
+    throw failed('could not be started', asking, error);
   }
   if (result.exitCode !== 0) {
     const message = `${result.stdout}\n${result.stderr}`.trim();
     if (NOT_FOUND.test(message)) return undefined;
-    throw failed(`failed with ${result.exitCode}: ${message.slice(0, MESSAGE_LIMIT)}`, program, server, file);
+    throw failed(`failed with ${result.exitCode}: ${message.slice(0, MESSAGE_LIMIT)}`, asking);
   }
   // Neither the parser's nor zod's message may be shown: they can quote the secret.
   const answer = tryDecodeJson(result.stdout, answerSchema);
-  if (answer === undefined) throw failed('did not answer {"Username", "Secret"}', program, server, file);
+  if (answer === undefined) throw failed('did not answer {"Username", "Secret"}', asking);
   log.mask(answer.Secret);
   const origin = `the answer of ${program} for ${server}, named in ${file}`;
   return answer.Username === TOKEN_USER

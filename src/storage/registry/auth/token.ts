@@ -52,8 +52,7 @@ const realmOf = (challenge: Challenge, isAllowed: (url: URL) => boolean): URL =>
 
 const buildRequest = (
   url: URL,
-  challenge: Challenge,
-  scopes: readonly string[],
+  { challenge, scopes }: { readonly challenge: Challenge; readonly scopes: readonly string[] },
   credential: Credential,
   log: Pick<Log, 'mask'>,
 ): RegistryRequest => {
@@ -99,7 +98,7 @@ export const fetchTokens =
   async (challenge, scopes, credential) => {
     const realm = realmOf(challenge, isAllowed);
     const asked = clock.now();
-    const reply = await send(buildRequest(realm, challenge, scopesFor(challenge, scopes), credential, log));
+    const reply = await send(buildRequest(realm, { challenge, scopes: scopesFor(challenge, scopes) }, credential, log));
     if (reply.body === undefined) throw await failureOf({ ...reply, tried: credential.origin });
     const answer = parseToken(reply.body, realm);
     const value = answer.token || answer.access_token;

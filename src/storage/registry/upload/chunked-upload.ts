@@ -71,7 +71,7 @@ const sendChunk = async (
   let failures = 0;
   let stuckSince = 0;
   while (done < chunk.length) {
-    const loss = await sendPart(client, session, chunk, start, done);
+    const loss = await sendPart(client, session, chunk, { start, done });
     if (loss === undefined) return;
     failures += 1;
     if (failures === 1) stuckSince = client.clock.now();
@@ -106,8 +106,7 @@ const sendPart = async (
   client: RegistryClient,
   session: UploadSession,
   chunk: ChunkBuffer,
-  start: number,
-  done: number,
+  { start, done }: { readonly start: number; readonly done: number },
 ): Promise<LostUpload | undefined> => {
   let reply: Awaited<ReturnType<UploadSession['patch']>>;
   try {
