@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { debianPackages } from '../../fixtures/debian/generate.ts';
 import { cliData, IMAGES, type Published } from '../../support/cli.ts';
 import type { Podman } from '../../support/podman.ts';
-import { ONLY_X86 } from '../../support/systems.ts';
+import { X86 } from '../../support/systems.ts';
 import { type ProgramResult, runProgram } from '../../support/tools.ts';
 
 /** What the images are made of, under Debian's names. */
@@ -36,15 +36,15 @@ export const useSuite = (chosen: Suite): void => {
 /** The tests that the image with Nix declares. */
 export const NIX_TESTS = ['builds', 'places'];
 
-/** What the remote builder is made for: emulation is tried with one release, for unpacking another one under it takes minutes. */
-export const systemsInUse = (): { readonly words: readonly string[]; readonly platforms: readonly string[] } =>
-  suite === 'own'
-    ? { words: [], platforms: ['linux/amd64', 'linux/arm64'] }
-    : { words: ONLY_X86, platforms: ['linux/amd64'] };
+/** The tests that the remote builder declares. */
+export const NIX_SSH_TESTS = [...NIX_TESTS, 'refuses', 'serves'];
+
+/** Emulation is tried with one release, for fetching and unpacking another one for AArch64 takes minutes. */
+export const isEmulationTried = (): boolean => suite === 'own';
 
 /** The folder of the stand-in for nixpkgs. */
 export const standIn = (): Promise<string> =>
-  debianPackages({ packages: PACKAGES, ...(suite === 'own' ? {} : { suite }) });
+  debianPackages({ packages: PACKAGES, ...(isEmulationTried() ? {} : { suite, systems: [X86] }) });
 
 /** Words that choose one of the images in test/fixtures/images/nix.nix. */
 export const nixImage = async (name: string): Promise<string[]> => [

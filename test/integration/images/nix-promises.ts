@@ -76,7 +76,7 @@ afterAll(async () => {
   await temp?.remove();
 });
 
-// On AArch64 too: nix-ssh.test.ts of the image that is made of this one, emulated.full.test.ts of this one.
+// On AArch64: emulated.full.test.ts.
 test('its own tests ran before it was published', () => {
   expect(passedTests(published)).toEqual([['linux/amd64', NIX_TESTS]]);
 });
