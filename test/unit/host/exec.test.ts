@@ -43,6 +43,12 @@ describe('running a program', () => {
     expect((await own(program, args, { env: { B: '2' }, cwd: '/' })).stdout).toBe('12\n/\n');
   });
 
+  test('runs in the folder that it was made with where a call names none', async () => {
+    const elsewhere = createExec({ env: process.env, cwd: '/', signal: new AbortController().signal });
+    expect((await elsewhere('pwd', [])).stdout).toBe('/\n');
+    expect((await elsewhere('pwd', [], { cwd: '/usr' })).stdout).toBe('/usr\n');
+  });
+
   test('a signal gives 128 and its number', async () => {
     expect((await exec(...sh('kill -9 $$'))).exitCode).toBe(137);
   });
