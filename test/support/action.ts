@@ -25,7 +25,10 @@ export interface Step {
   readonly env?: Readonly<Record<string, string>>;
 }
 
-/** Runs an action from source as a runner would: inputs, tokens and files in the environment. */
+/**
+ * Runs an action from source as a runner would: inputs, tokens and files in the environment. A second each, for it is a
+ * process that loads GitHub's client of artifacts.
+ */
 export async function runStep(
   action: string,
   { results, job, temp, with: inputs, event = {}, env = {} }: Step,

@@ -13,7 +13,7 @@ import { passedTests, type Tried } from './nix-kit.ts';
 import { type ConfigMap, type CronJob, utilityExamples } from './utility-examples.ts';
 import { pull, RECIPES, type SecureServer, shippedImage, startSecureServer, UTILITY_TESTS } from './utility-kit.ts';
 
-// The utility image, built by Nix of Debian's packages, in podman.
+// The utility image, built by Nix of Debian's packages, in podman. It is large, and httpie alone takes a second to start.
 
 /** Runs recipes in the image, with further options of podman. */
 type Run = (recipes: readonly string[], options?: readonly string[]) => Promise<ProgramResult>;

@@ -9,6 +9,8 @@ import { describeTree, withRootfs } from '../../support/rootfs.ts';
 import { ONLY_X86 } from '../../support/systems.ts';
 import { runProgram } from '../../support/tools.ts';
 
+// Podman unpacks images of Debian's Python and runs it, half of them under emulation: that takes seconds each.
+
 let lab: Lab;
 let registry: Lab['registry'];
 let podman: Lab['podman'];

@@ -9,6 +9,8 @@ import { runProgram, type TempDir, uniqueTempDir } from '../../support/tools.ts'
 import { expectValid } from '../../support/valid.ts';
 import { publish } from './kit.ts';
 
+// Two dozen builds and publishes: three graphs, in two codecs, four times each.
+
 let temp: TempDir;
 let registry: RegistryEmulator;
 

@@ -7,7 +7,7 @@ import { ONLY_X86 } from '../../support/systems.ts';
 import { type ProgramResult, runProgram, type TempDir, uniqueTempDir } from '../../support/tools.ts';
 import { expectNothingLeft, failureOf, PASSING, runJob, testedImage } from './kit.ts';
 
-// Tests that a definition declares, run by a real podman in the build job.
+// Tests that a definition declares, run by a real podman in the build job: each loads an image and starts containers.
 
 /** Milliseconds for a build with many tests: each starts a container, on a machine that has other work too. */
 const MANY_CONTAINERS = 300_000;
