@@ -15,6 +15,23 @@
             value = make nixpkgs.legacyPackages.${system};
           }) [ "x86_64-linux" "aarch64-linux" ]
         );
+      # Nix prints it below the files that `nix flake init` wrote.
+      welcome = image: ''
+        # Next
+
+        Flakes see only what git tracks, and `flake.lock` pins what the image is made of:
+
+            git init && git add . && nix flake lock && git add flake.lock
+
+        See what is in the flake, then build the image into the folder `out` and run it:
+
+            nix run github:org/nix-images/v1 -- plan
+            nix run github:org/nix-images/v1 -- publish .#${image} --to oci:out:latest
+            podman run --rm oci:out:latest
+
+        Pushed to GitHub, `.github/workflows/images.yml` publishes it to ghcr.io for both systems.
+        Nix without flakes takes `--extra-experimental-features 'nix-command flakes'` after `nix`.
+      '';
       # The bundle is in releases only; main has its source.
       isRelease = builtins.pathExists ./dist/index.js;
       program =
@@ -78,14 +95,17 @@
         container = {
           path = ./nix/templates/container;
           description = "One image for both systems, and the workflow that publishes it";
+          welcomeText = welcome "hello";
         };
         multi-image = {
           path = ./nix/templates/multi-image;
           description = "Several images, each in a file of its own, and the workflow that publishes what changed";
+          welcomeText = welcome "web";
         };
         environment = {
           path = ./nix/templates/environment;
           description = "A shell with tools of one's own as an image, and the workflow that publishes it";
+          welcomeText = welcome "environment";
         };
       };
     };

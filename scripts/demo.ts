@@ -1,15 +1,23 @@
-// npm run demo: publishes a Python image for both systems, tested, into out/demo, and says how to run it.
+// npm run demo: publishes a Python image for both systems, tested, into demo-out/python, and says how to run it.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { debianPackages } from '../test/fixtures/debian/generate.ts';
 import { CONFINED_CONTAINERS_CONF, type Podman, preparePodman } from '../test/support/podman.ts';
+import { quote, runLines } from './demo-lines.ts';
 import { nixConfig } from './setup/nix-config.mjs';
 
 const root = dirname(import.meta.dirname);
-const layout = join(root, 'out/demo');
-const PLATFORMS = ['linux/amd64', 'linux/arm64'];
+
+/** A folder of the demo's own: `out` is what people write after `--to oci:` themselves. */
+const FOLDER = 'demo-out';
+
+/**
+ * Relative to the checkout: podman makes a name of an image from the path as it is written, and names have no capitals, which
+ * the path of a checkout may have.
+ */
+const DESTINATION = `oci:${FOLDER}/python:latest`;
 
 /** What the image is made of, under Debian's names. */
 const PACKAGES = ['bash', 'ca-certificates', 'netbase', 'patchelf', 'python3', 'tini', 'tzdata'];
@@ -20,13 +28,10 @@ const PROGRAM =
 
 const log = (line: string): void => console.error(`demo: ${line}`);
 
-/** A word as a shell reads it back unchanged. */
-const quote = (word: string): string => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`);
-
 /** `nix-images publish`, from source, as a user would call it. Gives its exit code. */
-async function publish(destination: string, nixpkgs: string, podman: Podman | undefined): Promise<number> {
+async function publish(nixpkgs: string, podman: Podman | undefined): Promise<number> {
   const nixArguments = ['--override-input', 'nixpkgs', `path:${nixpkgs}`, '--no-write-lock-file'];
-  const args = ['publish', '.#python', '--to', destination, ...nixArguments.map((argument) => `--nix-arg=${argument}`)];
+  const args = ['publish', '.#python', '--to', DESTINATION, ...nixArguments.map((argument) => `--nix-arg=${argument}`)];
   log(`nix-images ${args.map(quote).join(' ')}`);
   const env = { ...process.env, ...podman?.env, NIX_CONFIG: nixConfig() };
   const child = spawn(process.execPath, [join(root, 'src/main.ts'), ...args], { cwd: root, env, stdio: 'inherit' });
@@ -41,28 +46,26 @@ const findPodman = (): Promise<Podman | undefined> =>
     return undefined;
   });
 
-/** What must stand before `podman` for containers to run on this machine; usually nothing. */
-async function podmanPrefix(podman: Podman | undefined): Promise<string> {
-  if (!podman?.confined) return '';
-  const file = join(root, 'out/demo-containers.conf');
-  await writeFile(file, CONFINED_CONTAINERS_CONF);
-  return `CONTAINERS_CONF=${quote(file)} `;
+/** The settings that containers need on this machine, as a file beside the image; undefined where they need none. */
+async function containersConf(podman: Podman | undefined): Promise<string | undefined> {
+  if (!podman?.confined) return undefined;
+  const file = `${FOLDER}/containers.conf`;
+  await writeFile(join(root, file), CONFINED_CONTAINERS_CONF);
+  return file;
 }
 
 async function demo(): Promise<number> {
-  await mkdir(join(root, 'out'), { recursive: true });
+  await mkdir(join(root, FOLDER), { recursive: true });
   log('python3 from Debian packages takes the place of nixpkgs');
   const nixpkgs = await debianPackages({ packages: PACKAGES, log });
-  const destination = `oci:${layout}:latest`;
   const podman = await findPodman();
-  const code = await publish(destination, nixpkgs, podman).finally(() => podman?.remove());
+  const code = await publish(nixpkgs, podman).finally(() => podman?.remove());
   if (code !== 0) return code;
-  const prefix = await podmanPrefix(podman);
-  console.log(`\nThe image is at ${destination}\nRun it:`);
-  for (const platform of PLATFORMS) {
-    const args = ['run', '--rm', '--platform', platform, destination, 'python3', '-c', PROGRAM];
-    console.log(`${prefix}podman ${args.map(quote).join(' ')}`);
-  }
+  const conf = await containersConf(podman);
+  // npm runs this in the checkout, from wherever below it was called.
+  const folder = process.env.INIT_CWD === root ? undefined : root;
+  for (const line of runLines({ destination: DESTINATION, command: ['python3', '-c', PROGRAM], conf, folder }))
+    console.log(line);
   return 0;
 }
 

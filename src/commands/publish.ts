@@ -119,6 +119,9 @@ export const publish = defineCommand({
     let opened: Promise<Nix> | undefined;
     const nix = (): Promise<Nix> => (opened ??= openNixFor(host, inputs));
     const given = installables(inputs.installable, inputs.file, inputs.attr);
+    const isNamed = given.length > 0 || inputs.from.length > 0 || inputs.plan !== undefined;
+    // A workflow's run has artifacts that say what is to be published.
+    if (!isNamed && job === undefined) throw missingImage();
     const plan = givenPlan(inputs.plan, host, given.length > 0 || inputs.from.length > 0);
     if (plan !== undefined && given.length > 0) throw planAndInstallable();
     noteLowerCase(inputs.to, host.log);
@@ -147,6 +150,11 @@ export const publish = defineCommand({
     }
   },
 });
+
+const missingImage = (): UserError =>
+  new UserError('input', 'missing image', {
+    hint: 'Write nix-images publish FLAKE#NAME, for instance .#app, or name handovers with --from, or a plan with --plan.',
+  });
 
 const planAndInstallable = (): UserError =>
   new UserError('input', 'both a plan and an image to build are given', {

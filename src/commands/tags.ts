@@ -22,7 +22,7 @@ export async function tagsOfRun(lines: readonly TagLine[], host: Host): Promise<
   const facts = await factsOf(lines, host);
   const warned = new Set<string>();
   const of = (image: string | undefined): readonly string[] => {
-    const { tags, skipped } = tagsOf(lines, facts && { ...facts, image });
+    const { tags, skipped } = tagsOf(lines, { ...facts, image });
     for (const { rule, tag } of skipped) {
       if (warned.has(rule)) continue;
       warned.add(rule);
@@ -34,10 +34,10 @@ export async function tagsOfRun(lines: readonly TagLine[], host: Host): Promise<
   return { any: isByImage || of(undefined).length > 0, of };
 }
 
-async function factsOf(lines: readonly TagLine[], host: Host): Promise<Omit<TagFacts, 'image'> | undefined> {
-  const hasRule = lines.some(({ kind }) => kind === 'rule');
+async function factsOf(lines: readonly TagLine[], host: Host): Promise<Omit<TagFacts, 'image'>> {
+  const mayAsk = lines.some(({ kind }) => kind !== 'tag');
   // A `run:` step has the event as well as an action.
-  if (!hasRule || host.env('GITHUB_ACTIONS') !== 'true') return undefined;
-  const event = await readEvent({ env: host.env, readFile: (path) => readFile(path, 'utf8') });
+  const isRun = mayAsk && host.env('GITHUB_ACTIONS') === 'true';
+  const event = isRun ? await readEvent({ env: host.env, readFile: (path) => readFile(path, 'utf8') }) : undefined;
   return { event, now: new Date() };
 }

@@ -59,7 +59,8 @@ export function decodeJson<T>(source: string | Uint8Array, schema: z.ZodType<T>,
   if (value === undefined) throw failure(`${what} has more than ${DEPTH_LIMIT} lists and objects within each other`);
   const result = schema.safeParse(value);
   if (result.success) return result.data;
-  throw failure(`${what} ${mismatch}: ${z.prettifyError(result.error)}`, result.error);
+  // No cause: the message says all of it, and the error's own text is JSON.
+  throw failure(`${what} ${mismatch}: ${z.prettifyError(result.error)}`);
 }
 
 /** The same for what may as well be something else: undefined where it is not JSON of this shape. */

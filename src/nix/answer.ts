@@ -74,6 +74,5 @@ export const parseDefinition = (what: string, value: unknown): Definition => {
   throw new UserError('definition', `${what} is not a valid image definition: ${text}`, {
     hint: 'docs/definition.md lists every argument of mkImage.',
     docs: 'definition.md',
-    cause: parsed.error,
   });
 };

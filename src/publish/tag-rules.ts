@@ -8,11 +8,17 @@ export type TagAttributes = Readonly<Record<string, string>>;
 
 /** What the rules know of the run, and of the image whose tags they make. */
 export interface TagFacts {
-  readonly event: RunEvent;
+  /** Undefined outside a run, where only rules that do not ask for it can be followed. */
+  readonly event: RunEvent | undefined;
   /** When the publish began. */
   readonly now: Date;
   /** The image's name; undefined where there is no single image yet. */
   readonly image?: string | undefined;
+}
+
+/** The same as one rule asks for it: `event` throws UserError `input` outside a run. */
+export interface RuleFacts extends Omit<TagFacts, 'event'> {
+  event(): RunEvent;
 }
 
 export interface Made {
@@ -29,7 +35,7 @@ export interface RuleType {
   /** Goes before the prefix that all rules have. */
   readonly prefix?: (attributes: TagAttributes) => string | undefined;
   /** The tag without prefix and suffix; undefined where the rule does not apply to the run. */
-  readonly make: (attributes: TagAttributes, facts: TagFacts, where: string) => Made | undefined;
+  readonly make: (attributes: TagAttributes, facts: RuleFacts, where: string) => Made | undefined;
 }
 
 const SHORT_COMMIT = 7;
@@ -61,7 +67,8 @@ export const RULE_TYPES = {
     keys: { event: undefined, reserved: 'move' },
     allowed: { event: ['branch', 'tag', 'pr'], reserved: ['move', 'skip'] },
     prefix: ({ event }) => (event === 'pr' ? 'pr-' : undefined),
-    make: ({ event, reserved }, { event: { ref } }) => {
+    make: ({ event, reserved }, facts) => {
+      const { ref } = facts.event();
       if (event === 'tag') return asMade(gitTag(ref), { isLatest: true });
       if (event === 'pr') return asMade(pullRequest(ref));
       const branch = branchOf(ref);
@@ -70,8 +77,8 @@ export const RULE_TYPES = {
   },
   semver: {
     keys: { pattern: undefined, value: '', 'tag-prefix': '' },
-    make: ({ pattern = '', value, 'tag-prefix': prefix = '' }, { event: { ref } }, where) => {
-      const raw = value || tagAfter(ref, prefix);
+    make: ({ pattern = '', value, 'tag-prefix': prefix = '' }, { event }, where) => {
+      const raw = value || tagAfter(event().ref, prefix);
       const version = raw === undefined ? undefined : parseVersion(raw);
       if (raw === undefined || version === undefined) return undefined;
       const whole = versionText(version);
@@ -84,14 +91,15 @@ export const RULE_TYPES = {
   },
   match: {
     keys: { pattern: undefined, group: '0', value: '' },
-    make: ({ pattern = '', group = '0', value }, { event: { ref } }, where) => {
-      const found = matchOf(pattern, value || gitTag(ref), where)?.[Number(group)];
+    make: ({ pattern = '', group = '0', value }, { event }, where) => {
+      const found = matchOf(pattern, value || gitTag(event().ref), where)?.[Number(group)];
       return found === undefined || found === '' ? undefined : { tag: found, isLatest: true };
     },
   },
   edge: {
     keys: { branch: '' },
-    make: ({ branch }, { event: { ref, defaultBranch } }) => {
+    make: ({ branch }, { event }) => {
+      const { ref, defaultBranch } = event();
       const wanted = branch || defaultBranch;
       return wanted !== undefined && branchOf(ref) === wanted ? { tag: 'edge' } : undefined;
     },
@@ -101,14 +109,15 @@ export const RULE_TYPES = {
     allowed: { format: ['short', 'long'], head: yesOrNo },
     prefix: () => 'sha-',
     make: ({ format, head }, { event }) => {
-      const commit = head === 'true' ? (event.headCommit ?? event.commit) : event.commit;
+      const { commit: own, headCommit } = event();
+      const commit = head === 'true' ? (headCommit ?? own) : own;
       return { tag: format === 'long' ? commit : shortCommit(commit) };
     },
   },
   schedule: {
     keys: { pattern: 'nightly' },
     make: ({ pattern = '' }, { event, now }, where) =>
-      event.name === 'schedule'
+      event().name === 'schedule'
         ? asMade(fillIn(pattern, { date: (format) => dateText(now, format, where) }, where))
         : undefined,
   },

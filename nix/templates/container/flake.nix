@@ -1,4 +1,5 @@
-# One image for both systems. `nix-images publish .#hello --to oci:out` builds it here.
+# One image for both systems. This builds it here, into the folder out:
+#   nix run github:org/nix-images/v1 -- publish .#hello --to oci:out
 {
   inputs.nixpkgs.url = "github:NixOS/nixpkgs/nixos-26.05";
   inputs.nix-images.url = "github:org/nix-images/v1";

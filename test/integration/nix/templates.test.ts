@@ -1,5 +1,6 @@
 import { copyFile, cp, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { stripVTControlCharacters } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parseInstallable } from '../../../src/nix/installable.ts';
 import { SYSTEMS } from '../../../src/oci/system.ts';
@@ -51,6 +52,10 @@ describe.each(nixVersionsUnderTest())('nix flake init with $label', (version) =>
     const env = { ...version.env, NIX_CONFIG: TEST_NIX_CONFIG };
     const { exitCode, stderr } = await runProgram('nix', [...words, template], { cwd: folder.path, env });
     expect(exitCode, stderr).toBe(0);
+    // Nix breaks the lines of the text as it likes, and colours some.
+    const said = stripVTControlCharacters(stderr).replace(/\s+/g, ' ');
+    expect(said).toContain('nix run github:org/nix-images/v1 -- plan');
+    expect(said).toContain(`nix run github:org/nix-images/v1 -- publish .#${images[0]} --to oci:out:latest`);
     expect(await readFile(join(folder.path, WORKFLOW), 'utf8')).toContain(
       'org/nix-images/.github/workflows/images.yml@v1',
     );
@@ -64,6 +69,15 @@ describe.each(nixVersionsUnderTest())('nix flake init with $label', (version) =>
       }
     }
   });
+});
+
+test('no template names a command that is not there before Nix has fetched it', async () => {
+  const folder = join(REPOSITORY, 'nix/templates');
+  const files = (await readdir(folder, { recursive: true, withFileTypes: true })).filter((entry) => entry.isFile());
+  for (const { parentPath, name } of files) {
+    const text = await readFile(join(parentPath, name), 'utf8');
+    expect(text, name).not.toMatch(/(?<![/\w.-])nix-images (?:plan|build|publish|inspect|machine)\b/);
+  }
 });
 
 test('every template is listed, and all have the workflow that README.md shows', async () => {

@@ -30,11 +30,17 @@ const MONOREPO = event('refs/tags/app/v1.2.3');
 const NIGHT = event('refs/heads/main', { name: 'schedule' });
 
 const tags = (lines: string, of: RunEvent | undefined, image?: string): readonly string[] =>
-  tagsOf(lines.split('\n').map(parseTagLine), of && { event: of, now: NOW, image }).tags;
+  tagsOf(lines.split('\n').map(parseTagLine), { event: of, now: NOW, image }).tags;
 
 describe('a rule gives', () => {
-  test.each<[string, RunEvent, string[]]>([
+  test.each<[string, RunEvent | undefined, string[]]>([
     ['v1', MAIN, ['v1']],
+    // What needs no event is followed on a person's machine as well.
+    ['type=raw,value=v1', undefined, ['v1']],
+    ['type=semver,pattern={{major}}.{{minor}},value=v1.2.3', undefined, ['1.2', 'latest']],
+    ['type=match,pattern=\\d+,value=r42', undefined, ['42', 'latest']],
+    ["type=raw,value=nightly-{{date 'YYYYMMDD'}}", undefined, ['nightly-20260326']],
+    ['v1\nlatest=true\nprefix=p-,onlatest=true', undefined, ['v1', 'p-latest']],
     ['type=ref,event=branch', MAIN, ['main']],
     ['type=ref,event=branch', BRANCH, ['fix-the-thing-7']],
     ['type=ref,event=branch', RELEASE, []],
@@ -141,7 +147,12 @@ describe('a line is refused', () => {
 
 describe('a rule cannot be followed', () => {
   test.each<[string, RunEvent | undefined, string]>([
-    ['type=sha', undefined, 'needs the event of a workflow run'],
+    ['type=sha', undefined, 'type=sha needs the event of a workflow run'],
+    ['type=semver,pattern={{version}}', undefined, 'needs the event of a workflow run'],
+    ['type=raw,value={{branch}}', undefined, 'needs the event of a workflow run'],
+    ['type=raw,value=x,enable={{is_default_branch}}', undefined, 'needs the event of a workflow run'],
+    ['latest=true', MAIN, 'tags: latest=true only changes other lines'],
+    ['prefix=a-\nlatest=false', undefined, 'tags: prefix=a-, latest=false only changes other lines'],
     [
       'type=raw,value=x,enable={{is_default_branch}}',
       event('refs/heads/main', { defaultBranch: undefined }),
