@@ -1,4 +1,4 @@
-import type { Exec } from '../core/exec.ts';
+import type { Effects } from '../core/effects.ts';
 import type { Log } from '../core/log.ts';
 import type { Definition } from '../definition/definition.ts';
 import { pathInStore } from '../layer/inside-store.ts';
@@ -38,16 +38,12 @@ interface BuildOptions {
   readonly origin: Origin;
 }
 
-export interface BuildTools {
+export interface BuildTools extends Pick<Effects, 'exec' | 'log' | 'signal' | 'tempDir'> {
   readonly nix: Nix;
-  readonly exec: Exec;
   readonly openForReading: (place: Location) => Promise<OpenedImage>;
-  readonly tempDir: string;
   readonly openWriter: () => LayerWriter;
   /** Runs the tests that a definition declares. */
   readonly runTests: (definition: Definition, image: ImageToTest) => Promise<TestRun>;
-  readonly log: Log;
-  readonly signal: AbortSignal;
 }
 
 interface TestedImage {

@@ -1,8 +1,8 @@
 import { constants } from 'node:fs';
 import { access, mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Effects } from '../core/effects.ts';
 import { UserError } from '../core/error.ts';
-import type { Exec } from '../core/exec.ts';
 import { withFileErrors } from '../core/file-error.ts';
 import { pathInStore } from '../layer/inside-store.ts';
 import type { ToolImage } from '../nix/tool-image.ts';
@@ -15,11 +15,7 @@ import type { Image } from './image.ts';
 /** Lines of what a script said that are shown. */
 const SAID_LINES = 20;
 
-interface StreamTools {
-  readonly exec: Exec;
-  readonly tempDir: string;
-  readonly signal: AbortSignal;
-}
+type StreamTools = Pick<Effects, 'exec' | 'signal' | 'tempDir'>;
 
 /**
  * Runs the program that a derivation made, which prints an archive, and opens that. Nothing confines the program, so its home

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
+import type { Effects } from '../core/effects.ts';
 import { Gate } from '../core/gate.ts';
-import type { Log } from '../core/log.ts';
 import { mapParallel } from '../core/parallel.ts';
 import type { Codec } from '../layer/codec.ts';
 import type { LayerWriter } from '../layer/layer-threads.ts';
@@ -28,14 +28,12 @@ const STREAMS_AT_ONCE = 3;
 /** Layers that are still being sent while all threads make others. */
 const SENT_BEHIND = 1;
 
-export interface LayerOptions {
+export interface LayerOptions extends Pick<Effects, 'log' | 'signal'> {
   readonly reuse: Reuse;
   /** What plain layers are compressed with. */
   readonly codec: Codec;
   /** Opens the threads that make layers of trees. */
   readonly openWriter: () => LayerWriter;
-  readonly log: Log;
-  readonly signal: AbortSignal;
 }
 
 /** What became of a layer when it was looked up: every destination has it, or it is still to be sent. */

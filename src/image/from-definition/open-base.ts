@@ -1,3 +1,4 @@
+import type { Effects } from '../../core/effects.ts';
 import { UserError } from '../../core/error.ts';
 import type { Definition } from '../../definition/definition.ts';
 import { pathInStore } from '../../layer/inside-store.ts';
@@ -8,11 +9,8 @@ import type { OpenedImage } from '../../storage/source.ts';
 import { type ExistingImage, readBase } from '../existing-image.ts';
 
 /** What opening a base asks of the world. */
-export interface BaseTools {
+export interface BaseTools extends Pick<Effects, 'signal' | 'tempDir'> {
   readonly openForReading: (destination: Location) => Promise<OpenedImage>;
-  /** Where a compressed archive is unpacked. */
-  readonly tempDir: string;
-  readonly signal: AbortSignal;
 }
 
 /** The base a definition stands on; undefined when it stands on nothing. Throws as readBase does. */

@@ -1,3 +1,4 @@
+import type { Effects } from '../../core/effects.ts';
 import type { Log } from '../../core/log.ts';
 import { type Clock, DEFAULT_RETRY, type RetryPolicy } from '../../core/retry.ts';
 import type { Reference } from '../../oci/reference.ts';
@@ -11,20 +12,17 @@ import { RegistryOrigin, withOrigin } from './fetch/origin.ts';
 import { IDLE_TIME, readBody } from './fetch/response-body.ts';
 import { withAuth } from './fetch/with-auth.ts';
 import { withBudget, withFewAtOnce } from './fetch/with-budget.ts';
-import { type Fetch, withLog } from './fetch/with-log.ts';
+import { withLog } from './fetch/with-log.ts';
 import { withRedirects } from './fetch/with-redirects.ts';
 import { withBody, withRetry } from './fetch/with-retry.ts';
 import { withTimeout } from './fetch/with-timeout.ts';
 import type { RegistryRequest, Reply, Send } from './send.ts';
 
 /** What registries need from the world. */
-export interface RegistryWorld {
-  readonly fetch: Fetch;
+export interface RegistryWorld extends Pick<Effects, 'fetch' | 'log' | 'clock'> {
   readonly keychain: Keychain;
-  readonly log: Log;
   /** Shared by all of the process. */
   readonly hosts: Hosts;
-  readonly clock: Clock;
   /** Hosts, with or without port, that are spoken to in plain http; loopback always is. */
   readonly plainHosts: readonly string[];
   readonly signal?: AbortSignal | undefined;

@@ -174,7 +174,7 @@ describe('publish refuses, and moves no tag', () => {
         await rename(join(folder, 'x86_64-linux'), `${folder}-away`);
         await symlink(`${folder}-away`, join(folder, 'x86_64-linux'));
       },
-      message: /is a link/,
+      message: /is a symbolic link/,
     },
     {
       name: 'a digest that climbs out',

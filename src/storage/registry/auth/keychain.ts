@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { decodeJson } from '../../../core/decode-json.ts';
+import type { Effects } from '../../../core/effects.ts';
 import { UserError } from '../../../core/error.ts';
-import type { Exec } from '../../../core/exec.ts';
 import { systemCode } from '../../../core/file-error.ts';
 import type { Log } from '../../../core/log.ts';
 import { DOCKER_HUB } from '../../../oci/reference.ts';
@@ -98,11 +98,9 @@ export interface ConfigSource {
   read(): Promise<string>;
 }
 
-interface KeychainOptions {
+interface KeychainOptions extends Pick<Effects, 'exec' | 'log'> {
   /** The first that knows a registry wins; those that do not exist are left out. */
   readonly configs: readonly ConfigSource[];
-  readonly exec: Exec;
-  readonly log: Log;
   readonly signal?: AbortSignal | undefined;
 }
 
