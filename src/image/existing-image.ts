@@ -11,7 +11,7 @@ import { imageForSystem } from '../storage/image-for-system.ts';
 import { readConfig } from '../storage/read-config.ts';
 import type { ImageSource } from '../storage/source.ts';
 
-/** An image to stand on, or to publish as it is. */
+/** An image that exists already: a base, or one to publish as it is. */
 export interface ExistingImage {
   readonly repository: ImageSource;
   readonly manifest: ImageManifest;

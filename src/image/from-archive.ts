@@ -24,7 +24,7 @@ import type { StreamLayer } from './layer.ts';
 /** Layers of which the first bytes are read at once. */
 const HEADS_AT_ONCE = 3;
 
-/** An image in an opened place: the repository, and the tag or digest under which it stands there. */
+/** An image in an opened place: the source, and the tag or digest that the image has there. */
 interface Found {
   readonly repository: ImageSource;
   readonly reference: string;

@@ -10,12 +10,12 @@ import { digestSchema } from '../oci/digest.ts';
 import type { Repository } from '../storage/destination.ts';
 import type { PreviousLayer } from './previous-image.ts';
 
-/** What a publish has brought to its destinations so far, so that one that was broken off goes on where it stopped. */
+/** What a publish has sent to its destinations so far, so that one that was interrupted goes on where it stopped. */
 export interface Journal {
   /** The layer of a key, if one of the destinations still has it. */
   find(key: string): Promise<PreviousLayer | undefined>;
   add(layer: { readonly descriptor: Descriptor; readonly record: LayerRecord }): Promise<void>;
-  /** Forgets everything: what was brought has a tag now, which remembers it better. */
+  /** Forgets everything: what was sent has a tag now, which remembers it better. */
   clear(): Promise<void>;
 }
 

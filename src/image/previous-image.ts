@@ -54,7 +54,7 @@ export const NOTHING_PREVIOUS: Previous = {
 export type ReadPrevious = (system: System) => Promise<Previous>;
 
 /**
- * The images whose layers may be taken over, first the one whose plan is kept. Only references that the workflow
+ * The images whose layers may be reused, first the one whose plan is kept. Only references that the workflow
  * names belong here, never one that a pull request may write. An index is fetched once for all systems. What is not
  * there, is of another maker, or cannot be read is left out: any doubt means build.
  */

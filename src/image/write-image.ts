@@ -7,8 +7,7 @@ import { type Digest, digestOf } from '../oci/digest.ts';
 import { manifestBytes } from '../oci/manifest.ts';
 import { MEDIA_TYPE } from '../oci/media-type.ts';
 import type { Origin } from '../oci/origin.ts';
-import type { Repository } from '../storage/destination.ts';
-import { isMissingBlob } from '../storage/registry/failure.ts';
+import { MissingBlobError, type Repository } from '../storage/destination.ts';
 import { type BuiltImage, type Image, inFormat } from './image.ts';
 import type { StoredLayer } from './layer.ts';
 import type { Reuse } from './reuse.ts';
@@ -87,7 +86,7 @@ async function store(
     try {
       await destination.putManifest(manifest);
     } catch (error) {
-      if (isMissingBlob(error)) return { destination, error };
+      if (error instanceof MissingBlobError) return { destination, error };
       throw error;
     }
   }

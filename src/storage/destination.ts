@@ -17,6 +17,9 @@ export class BrokenUpload extends UserError {
   }
 }
 
+/** A manifest was refused because blobs, or child manifests, that it names are not at the destination. */
+export class MissingBlobError extends UserError {}
+
 /**
  * A blob whose digest is known only at its end. Exactly one of `commit` and `abort` ends it, or a BrokenUpload that one of
  * its methods throws (`sendBlob` knows what to do then).
@@ -46,7 +49,10 @@ export interface ImageDestination {
   openBlob(): Promise<BlobWriter>;
   /** Has the place copy a blob from `source` by itself, without reading it here; false when it cannot do that. */
   mountBlob(descriptor: Descriptor, source: ImageSource): Promise<boolean>;
-  /** Stores a manifest under its digest only: nothing that a person pulls by tag changes. */
+  /**
+   * Stores a manifest under its digest only: nothing that a person pulls by tag changes. Throws MissingBlobError where the
+   * place looks at what the manifest names.
+   */
   putManifest(manifest: StoredManifest): Promise<void>;
   /** Points a tag at a stored manifest. `annotations` are kept where the place has room for them (layouts). */
   tag(tag: string, manifest: StoredManifest, annotations?: Readonly<Record<string, string>>): Promise<void>;

@@ -37,7 +37,7 @@ export async function readImageClosure(nix: Nix, definition: Definition, gcRootD
 const baseOf = ({ fromImage }: Definition): string | undefined =>
   fromImage?.startsWith('/nix/store/') ? storePathOf(fromImage) : undefined;
 
-/** Makes the archive of a base readable on this machine, if the definition stands on one in the store. */
+/** Makes the archive of a base readable on this machine, if the definition names one in the store. */
 export async function fetchBase(nix: Nix, definition: Definition, gcRootDir: string): Promise<void> {
   const base = baseOf(definition);
   const roots = definition.roots.filter((root) => root.outPath === base);

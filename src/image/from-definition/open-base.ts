@@ -13,7 +13,7 @@ export interface BaseTools extends Pick<Effects, 'signal' | 'tempDir'> {
   readonly openForReading: (destination: Location) => Promise<OpenedImage>;
 }
 
-/** The base a definition stands on; undefined when it stands on nothing. Throws as readBase does. */
+/** The base that a definition names; undefined when it names none. Throws as readBase does. */
 export async function openBase(
   definition: Definition,
   system: System,

@@ -3,6 +3,7 @@ import { tryDecodeJson } from '../../core/decode-json.ts';
 import { type ErrorCode, UserError } from '../../core/error.ts';
 import { lookUp } from '../../core/lookup.ts';
 import { plainLine } from '../../core/printable.ts';
+import { MissingBlobError } from '../destination.ts';
 import { redactUrl } from './endpoint.ts';
 import { readCapped } from './fetch/response-body.ts';
 import type { Reply } from './send.ts';
@@ -80,6 +81,9 @@ const explain = (body: string): { codes: string[]; text: string } => {
 /** Text of the registry's in one line. */
 const shown = (text: string, limit: number): string => plainLine(text).replace(/ +/g, ' ').trim().slice(0, limit);
 
+/** What registries say of a manifest that names what they do not have. */
+const MISSING_BLOB: readonly string[] = ['MANIFEST_BLOB_UNKNOWN', 'BLOB_UNKNOWN'];
+
 /** Turns a reply that is no success into the error a person sees. Reads at most 1 KiB of the body for it. */
 export const failureOf = async ({
   response,
@@ -100,7 +104,8 @@ export const failureOf = async ({
       STATUS_HINTS[status] ??
       (status >= 500 ? SERVER_HINT : undefined));
   const credentials = code === 'credentials' ? ` (credentials tried: ${tried})` : '';
-  return new UserError(code, `${message}${credentials}`, {
+  const Failure = codes.some((name) => MISSING_BLOB.includes(name)) ? MissingBlobError : UserError;
+  return new Failure(code, `${message}${credentials}`, {
     ...(hint === undefined ? {} : { hint }),
     cause: new RegistryFailure(message, status, codes),
   });
@@ -113,9 +118,3 @@ const failureIn = (error: unknown): RegistryFailure | undefined => {
 
 /** HTTP status of the answer behind an error; undefined when no answer is behind it. */
 export const statusOf = (error: unknown): number | undefined => failureIn(error)?.status;
-
-/** Whether a manifest was refused because blobs (or child manifests) it names are not in the repository. */
-export const isMissingBlob = (error: unknown): boolean => {
-  const failure = failureIn(error);
-  return failure?.codes.some((code) => code === 'MANIFEST_BLOB_UNKNOWN' || code === 'BLOB_UNKNOWN') ?? false;
-};

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { digestOf } from '../../../src/oci/digest.ts';
 import { MEDIA_TYPE } from '../../../src/oci/media-type.ts';
-import { isMissingBlob, statusOf } from '../../../src/storage/registry/failure.ts';
+import { MissingBlobError } from '../../../src/storage/destination.ts';
+import { statusOf } from '../../../src/storage/registry/failure.ts';
 import { startEmulator } from '../../emulators/registry/emulator.ts';
 import { MIB } from '../../support/bytes.ts';
 import { start } from './client.ts';
@@ -92,7 +93,7 @@ describe('manifests', () => {
     emulator.store.removeBlob('org/app', layer.digest);
     const error = await repository.tag('1.0', manifest).catch((caught: unknown) => caught);
     expect(error).toMatchObject({ code: 'registry', hint: expect.stringContaining('blob') });
-    expect([isMissingBlob(error), statusOf(error)]).toEqual([true, 404]);
+    expect([error instanceof MissingBlobError, statusOf(error)]).toEqual([true, 404]);
   });
 
   it.each([
