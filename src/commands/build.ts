@@ -116,7 +116,7 @@ export const build = defineCommand({
     const evaluations = await evaluateImages(nix, open, { systems: [system], others });
     const systems = systemsOf(inputs.systems, evaluations.systems, system);
     const evaluated = await evaluations.imageFor(system);
-    const { name, tag } = evaluated.kind === 'tool-image' ? evaluated.toolImage : evaluated.definition;
+    const { name, tag } = evaluated;
     await checkTestable(evaluated, inputs, host);
     const places = await placesOf(host, inputs);
     const job = await jobOf(host);

@@ -75,8 +75,7 @@ function build(
   { readPrevious, journal, recompress, origin }: BuildOptions,
   tools: BuildTools,
 ): Promise<BuiltImage> {
-  const { system } = evaluated;
-  const { name } = evaluated.kind === 'tool-image' ? evaluated.toolImage : evaluated.definition;
+  const { name, system } = evaluated;
   return withGcRoots(async (gcRootDir) => {
     // The registry answers while Nix works.
     const reading = readPrevious(system);
@@ -116,11 +115,11 @@ async function realise(
   }
   const { toolImage } = evaluated;
   await realiseHere(nix, [toolImage], { gcRootDir });
-  return () => openOther(toolImage, system, tools);
+  return () => openToolImage(toolImage, system, tools);
 }
 
 /** Opens what another tool made. Marks of archives and scripts may contradict each other, so the file itself goes first. */
-async function openOther(toolImage: ToolImage, system: System, tools: BuildTools): Promise<Image> {
+async function openToolImage(toolImage: ToolImage, system: System, tools: BuildTools): Promise<Image> {
   if (toolImage.kind === 'nix2container') return openLayerList(toolImage, system);
   const kind = (await builtKind(pathInStore(toolImage.outPath))) ?? toolImage.kind;
   return kind === 'stream'

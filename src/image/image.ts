@@ -26,21 +26,23 @@ export interface Image {
   readonly annotations: Readonly<Record<string, string>>;
   /** The bytes of its config. */
   config(written: WrittenImage): Uint8Array;
-  /** Called once, before the first of these layers is opened, with all that are going to be. */
+  /** Gets layers ready together, before the first of them is opened: what cannot be made is found before anything is sent. */
   prepare?(layers: readonly Layer[]): Promise<void>;
   close(): Promise<void>;
 }
 
 /** What all images have in common that other tools made: their plain layers are compressed, and nothing is below them. */
-export const imageOfTool = (content: ToolImageContent, system: System) =>
-  ({
-    system,
-    key: toolImageKey(content, system),
-    // Every layer is read here, or is known to be one that was.
-    inherited: 0,
-    format: 'oci',
-    compression: { name: 'gzip', level: CODECS.gzip.usual },
-  }) as const satisfies Partial<Image>;
+export const imageOfTool = (
+  content: ToolImageContent,
+  system: System,
+): Pick<Image, 'system' | 'key' | 'inherited' | 'format' | 'compression'> => ({
+  system,
+  key: toolImageKey(content, system),
+  // Every layer is read here, or is known to be one that was.
+  inherited: 0,
+  format: 'oci',
+  compression: { name: 'gzip', level: CODECS.gzip.usual },
+});
 
 /** What is known of an image when all its layers are written. */
 interface WrittenImage {

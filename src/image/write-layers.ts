@@ -36,9 +36,6 @@ export interface LayerOptions extends Pick<Effects, 'log' | 'signal'> {
   readonly openWriter: () => LayerWriter;
 }
 
-/** What became of a layer when it was looked up: every destination has it, or it is still to be sent. */
-type LookedUp = { readonly stored: StoredLayer } | { readonly toSend: LayerToSend };
-
 /**
  * Sees to it that every destination has every layer of an image: what lies somewhere is mounted or copied, what is known
  * from before is reused, and the rest is made and sent.
@@ -53,24 +50,27 @@ export async function writeLayers(
     lookUp(layer, destinations, streams, options),
   );
   const own = found.slice(image.inherited);
-  const reused = own.filter((each) => 'stored' in each).length;
+  const reused = own.filter((each) => !isToSend(each)).length;
   if (reused > 0) options.log.info(`${image.system}: reusing ${reused} of ${own.length} layers`);
-  const toSend = found.flatMap((each) => ('toSend' in each ? [each.toSend] : []));
+  const toSend = found.filter(isToSend);
   const sent = toSend.length > 0 ? await sendLayers(image, toSend, destinations, { ...options, streams }) : new Map();
-  return found.flatMap((each) => ('stored' in each ? each.stored : (sent.get(each.toSend) ?? [])));
+  return found.flatMap((each) => (isToSend(each) ? (sent.get(each) ?? []) : each));
 }
 
+const isToSend = (found: StoredLayer | LayerToSend): found is LayerToSend => 'layer' in found;
+
+/** What every destination has of a layer, or what is still to be sent. */
 async function lookUp(
   layer: Layer,
   destinations: readonly Repository[],
   streams: Gate,
   options: LayerOptions,
-): Promise<LookedUp> {
-  if (layer.kind === 'blob') return { stored: await streams.run(() => copyLayer(layer, destinations, options)) };
+): Promise<StoredLayer | LayerToSend> {
+  if (layer.kind === 'blob') return streams.run(() => copyLayer(layer, destinations, options));
   const reusable = await findReusable(layer, destinations, streams, options);
-  if (!reusable || !(await copyOrMount(reusable, options.signal))) return { toSend: { layer } };
-  if (reusable.unknownAt.length > 0) return { toSend: { layer, reusable } };
-  return { stored: storedLayer(layer, reusable.descriptor, reusable.record, true) };
+  if (!reusable || !(await copyOrMount(reusable, options.signal))) return { layer };
+  if (reusable.unknownAt.length > 0) return { layer, reusable };
+  return storedLayer(layer, reusable.descriptor, reusable.record, true);
 }
 
 async function copyLayer(
@@ -93,6 +93,8 @@ async function findReusable(
   const mediaType = isPacked ? MEDIA_TYPES[layer.encoding] : codec.mediaType;
   const found = await reuse.find(keyOf(layer), mediaType, destinations);
   if (!found || layer.kind === 'tree') return found;
+  // A key says nothing of the tar that an image there claims for it.
+  if (found.record.diffId !== layer.diffId) return undefined;
   if (isPacked) {
     if (found.descriptor.digest !== layer.descriptor?.digest) return undefined;
     // These are the bytes that the image itself names, so nobody has to vouch for what is in them.
@@ -129,7 +131,6 @@ async function sendLayers(
     progress.update(done, `${sent.size} of ${toSend.length} layers`);
   };
   const writer = options.openWriter();
-  const trees = new Gate(writer.width + SENT_BEHIND);
   const stop = (): void => void writer.close();
   signal.addEventListener('abort', stop);
   const sendOne = async (each: LayerToSend): Promise<void> => {
@@ -140,8 +141,8 @@ async function sendLayers(
   };
   try {
     const order = [...toSend].sort((a, b) => b.layer.size - a.layer.size);
-    await mapParallel(order, Math.max(writer.width + SENT_BEHIND, STREAMS_AT_ONCE), (each) =>
-      (each.layer.kind === 'tree' ? trees : streams).run(() => sendOne(each)),
+    await mapParallel(order, writer.width + SENT_BEHIND, (each) =>
+      each.layer.kind === 'stream' ? streams.run(() => sendOne(each)) : sendOne(each),
     );
   } finally {
     signal.removeEventListener('abort', stop);

@@ -14,6 +14,9 @@ interface Place {
   readonly system: System;
   /** The attribute path, such as `nixImages.x86_64-linux.app`. */
   readonly attribute: string;
+  /** As the image calls itself: repository name and tag. */
+  readonly name: string;
+  readonly tag: string | null;
 }
 
 /** An image and where it was found: a definition, or a derivation that makes an image with another tool. */
@@ -51,12 +54,14 @@ export const imageOf = async (nix: Nix, place: ImagePlace, found: Found): Promis
   if (found.found === 'tool-image') {
     const toolImage = parseToolImage(nameOf(path), found.toolImage, path.at(-1) ?? '');
     agreeOnSystem(nameOf(path), place, toolImageSystems(toolImage, false));
-    return { kind: 'tool-image', toolImage, system, attribute };
+    const { name, tag } = toolImage;
+    return { kind: 'tool-image', toolImage, name, tag, system, attribute };
   }
   if (found.found !== 'definition') return undefined;
   const definition = parseDefinition(nameOf(path), found.definition);
   agreeOnSystem(nameOf(path), place, { runsOn: definition.system, builtOn: definition.buildSystem });
-  return { kind: 'definition', definition: await settleRoots(nix, definition), system, attribute };
+  const { name, tag } = definition;
+  return { kind: 'definition', definition: await settleRoots(nix, definition), name, tag, system, attribute };
 };
 
 const systemIn = (definition: unknown): string | null =>

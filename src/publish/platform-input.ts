@@ -86,8 +86,8 @@ export async function buildInputs(nix: Nix, installable: Installable, wanted: Wa
 }
 
 function partOf(evaluated: Evaluated, systems: readonly System[], origin: string): PlatformInput {
-  const { name, tag } = evaluated.kind === 'tool-image' ? evaluated.toolImage : evaluated.definition;
-  return { kind: 'job', name, tag, system: evaluated.system, systems, origin, evaluated };
+  const { name, tag, system } = evaluated;
+  return { kind: 'job', name, tag, system, systems, origin, evaluated };
 }
 
 /**

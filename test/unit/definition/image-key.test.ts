@@ -69,7 +69,7 @@ describe('the key of a definition', () => {
   });
 });
 
-test('the key of a foreign image changes with path, kind and system', () => {
+test('the key of an image of another tool changes with path, kind and system', () => {
   const keys = [
     toolImageKey({ kind: 'archive', outPath: path('a') }, 'x86_64-linux'),
     toolImageKey({ kind: 'archive', outPath: path('b') }, 'x86_64-linux'),

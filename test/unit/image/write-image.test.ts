@@ -172,6 +172,23 @@ test('what is known is reused, and of what turns out to be gone only that is sen
   expect(one.sent).not.toContain(first?.digest);
 });
 
+test.each<Encoding>([
+  'tar',
+  'gzip',
+])('a layer (%s) is not replaced by one that claims its key for another tar', async (encoding) => {
+  const one = memory('one');
+  const { built } = await write(imageOf(stream('text', encoding)), [one.repository]);
+  const honest = previousOf(built.layers, one.repository);
+  const layers = new Map(
+    [...honest.layers].map(([key, [known]]) => [
+      key,
+      known ? [{ ...known, record: { ...known.record, diffId: digestOf(tar('other')) } }] : [],
+    ]),
+  );
+  const again = await write(imageOf(stream('text', encoding)), [one.repository], { ...honest, layers });
+  expect(again.built.manifest.digest).toBe(built.manifest.digest);
+});
+
 test('a destination that loses a layer each time is an error in the end', async () => {
   const first = memory('one');
   const { built } = await write(imageOf(stream('a', 'gzip')), [first.repository]);
