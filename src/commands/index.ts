@@ -6,5 +6,6 @@ export const commands: CommandLoaders = {
   build: () => import('./build.ts').then((module) => module.build),
   publish: () => import('./publish.ts').then((module) => module.publish),
   machine: () => import('./machine.ts').then((module) => module.machine),
+  copy: () => import('./copy.ts').then((module) => module.copy),
   inspect: () => import('./inspect.ts').then((module) => module.inspect),
 };

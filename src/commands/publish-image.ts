@@ -13,7 +13,8 @@ import {
   type PlatformImage,
 } from '../publish/platform-image.ts';
 import type { PlatformInput } from '../publish/platform-input.ts';
-import { LostError, type PublishedIndex, publishIndex, publishLive } from '../publish/publish-index.ts';
+import { type PublishedIndex, publishIndex, publishLive } from '../publish/publish-index.ts';
+import { LostError } from '../publish/read-back.ts';
 import { heldOf, publishData, publishSummary, publishText, references } from '../publish/report.ts';
 import {
   checkFileDestinations,

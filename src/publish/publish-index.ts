@@ -3,14 +3,14 @@ import { UserError } from '../core/error.ts';
 import { mapParallel } from '../core/parallel.ts';
 import { withoutOwn } from '../definition/layer-record.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
-import { type Digest, digestOf } from '../oci/digest.ts';
+import { digestOf } from '../oci/digest.ts';
 import { indexBytes } from '../oci/manifest.ts';
 import { MEDIA_TYPE } from '../oci/media-type.ts';
 import { ORIGIN_ANNOTATION } from '../oci/origin.ts';
 import type { StoredManifest } from '../oci/read-manifest.ts';
 import type { System } from '../oci/system.ts';
 import { copyBlob } from '../storage/copy.ts';
-import type { ImageDestination, Repository } from '../storage/destination.ts';
+import type { ImageDestination } from '../storage/destination.ts';
 import type { ReadTag } from '../storage/read-tag.ts';
 import type { ImageSource } from '../storage/source.ts';
 import type { TestRecord } from '../test-run/test-run.ts';
@@ -18,6 +18,7 @@ import type { LiveIndex } from './live-index.ts';
 import { lookAtTags, moveTags, type TagMove } from './move-tags.ts';
 import { newestRun, type RunIdentity } from './newer-run.ts';
 import { indexEntry, type PlatformImage } from './platform-image.ts';
+import { readBack } from './read-back.ts';
 import type { Target } from './target.ts';
 
 /** Blobs copied or looked up at once for each destination: enough to hide the latency of a registry. */
@@ -76,7 +77,10 @@ export async function publishIndex(
     }
     await repository.putManifest(index);
     // Files cost no request, so all of them is looked at.
-    await readBack(index, images, repository, verify || kind !== 'registry');
+    const all = verify || kind !== 'registry';
+    const asked = images.filter(({ live }) => live !== repository.name || all);
+    const blobs = asked.flatMap(({ parsed }) => [parsed.config, ...parsed.layers]);
+    await readBack([index, ...images.map((image) => image.manifest)], blobs, repository, all);
     log.info(`${repository.name}: verified ${index.digest}`);
   }
   // Layouts and archives know no signal: without this, Ctrl-C before the last step would not keep a tag from moving.
@@ -138,40 +142,4 @@ function layersGone(image: PlatformImage, where: ImageSource): UserError {
   return new UserError('handover', `${where.name} has lost layers of the image for ${image.system}`, {
     hint: `Run ${job} for ${image.system} again, then this one. Registries that soon remove what no tag names keep it with \`staging-tag: true\`.`,
   });
-}
-
-/**
- * Asks for every blob that was only believed to be there, because an image there names it; where `all` says so, for all
- * of them and the manifests too: what a client will do next must work. What the registry has confirmed in this run, as
- * found, mounted or stored under its digest, has been seen.
- */
-async function readBack(
-  index: StoredManifest,
-  images: readonly PlatformImage[],
-  repository: Repository,
-  all: boolean,
-): Promise<void> {
-  if (all) for (const { digest } of [index, ...images.map((image) => image.manifest)]) await expect(digest, repository);
-  const blobs = new Map<Digest, Descriptor>();
-  for (const { parsed, live } of images) {
-    if (live === repository.name && !all) continue;
-    for (const blob of [parsed.config, ...parsed.layers]) blobs.set(blob.digest, blob);
-  }
-  await mapParallel([...blobs.values()], BLOBS_AT_ONCE, async (blob) => {
-    if (!(await repository.hasBlob(blob, { fresh: all }))) throw new LostError(`blob ${blob.digest}`, repository);
-  });
-}
-
-async function expect(digest: Digest, repository: ImageSource): Promise<void> {
-  const found = await repository.getManifest(digest);
-  if (found?.digest !== digest) throw new LostError(`manifest ${digest}`, repository);
-}
-
-/** A destination that took something and does not have it. */
-export class LostError extends UserError {
-  constructor(what: string, repository: { readonly name: string }) {
-    super('registry', `${repository.name} accepted ${what} but does not have it, or not in that size`, {
-      hint: 'No tag was moved. Publish again with --no-reuse; if it stays so, the registry loses data or is being cleaned while it is written to.',
-    });
-  }
 }

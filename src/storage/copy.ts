@@ -9,44 +9,47 @@ import { NESTING_LIMIT } from './image-for-system.ts';
 import { sendBlob } from './send-blob.ts';
 import type { ImageSource } from './source.ts';
 
-/** What became of a blob: it was there, the registry took it over, or it was sent. */
-type CopyOutcome = 'present' | 'mounted' | 'copied';
-
 // Enough to hide round trips; more only takes memory, since each large blob holds chunks.
 const PARALLEL = 4;
 // Blobs up to this size are read whole and sent in one request, in bytes.
 const SMALL = 1024 * 1024;
 
-/** Reads the blob as it is sent, and once more where its upload breaks. */
-const stream = async (
+/** Copies one blob to `to`; see copyBlobToAll. */
+export const copyBlob = (
   descriptor: Descriptor,
   from: ImageSource,
   to: ImageDestination,
-  signal: AbortSignal | undefined,
+  signal?: AbortSignal,
+): Promise<void> => copyBlobToAll(descriptor, from, [to], signal);
+
+/**
+ * Copies one blob to every destination by the cheapest way there is: it may be there, or be mounted; for all others it is
+ * read once, and once more where an upload breaks. Stops when `signal` fires.
+ */
+const copyBlobToAll = async (
+  descriptor: Descriptor,
+  from: ImageSource,
+  destinations: readonly ImageDestination[],
+  signal?: AbortSignal,
 ): Promise<void> => {
-  const read = async (sink: (chunk: Uint8Array) => Promise<void>): Promise<Descriptor> => {
+  signal?.throwIfAborted();
+  const asked = await Promise.all(
+    destinations.map(async (to) => (await to.hasBlob(descriptor)) || (await to.mountBlob(descriptor, from))),
+  );
+  const missing = destinations.filter((_, at) => !asked[at]);
+  if (missing.length === 0) return;
+  if (descriptor.size <= SMALL) {
+    const bytes = await collect(from.readBlob(descriptor), SMALL);
+    await Promise.all(missing.map((to) => to.putBlob(descriptor, bytes)));
+    return;
+  }
+  await sendBlob(async (sink) => {
     for await (const chunk of from.readBlob(descriptor)) {
       signal?.throwIfAborted();
       await sink(chunk);
     }
     return descriptor;
-  };
-  await sendBlob(read, [to]);
-};
-
-/** Brings one blob from one repository to another, by the cheapest way there is; stops when `signal` fires. */
-export const copyBlob = async (
-  descriptor: Descriptor,
-  from: ImageSource,
-  to: ImageDestination,
-  signal?: AbortSignal,
-): Promise<CopyOutcome> => {
-  signal?.throwIfAborted();
-  if (await to.hasBlob(descriptor)) return 'present';
-  if (await to.mountBlob(descriptor, from)) return 'mounted';
-  if (descriptor.size <= SMALL) await to.putBlob(descriptor, await collect(from.readBlob(descriptor), SMALL));
-  else await stream(descriptor, from, to, signal);
-  return 'copied';
+  }, missing);
 };
 
 const getManifest = async (reference: string, from: ImageSource): Promise<StoredManifest> => {
@@ -65,38 +68,60 @@ const unique = (descriptors: readonly Descriptor[]): Descriptor[] => [
   ...new Map(descriptors.map((descriptor) => [descriptor.digest, descriptor])).values(),
 ];
 
+/** What one image or index consists of. */
+interface CopiedTree {
+  readonly root: StoredManifest;
+  /** The root and all manifests below it; those below come first. */
+  readonly manifests: readonly StoredManifest[];
+  readonly blobs: readonly Descriptor[];
+}
+
 /**
- * Copies an image or an index with all it refers to; blobs first, then children, then itself, so that nothing is ever
- * incomplete. Sets no tag. Returns what was copied.
+ * Copies an image or an index with all it refers to to every destination; blobs first, then children, then itself, so that
+ * nothing is ever incomplete. Sets no tag.
  */
-export const copyManifestTree = async (
+export const copyManifestTree = (
   reference: string | StoredManifest,
   from: ImageSource,
-  to: ImageDestination,
-  depth: number = 0,
-): Promise<StoredManifest> => {
-  const manifest = typeof reference === 'string' ? await getManifest(reference, from) : reference;
+  to: readonly ImageDestination[],
+  signal?: AbortSignal,
+): Promise<CopiedTree> => copyBelow(reference, { from, to, signal }, 0);
+
+/** From where to where a tree is copied. */
+interface Way {
+  readonly from: ImageSource;
+  readonly to: readonly ImageDestination[];
+  readonly signal: AbortSignal | undefined;
+}
+
+const copyBelow = async (reference: string | StoredManifest, way: Way, depth: number): Promise<CopiedTree> => {
+  const { from, to, signal } = way;
+  const root = typeof reference === 'string' ? await getManifest(reference, from) : reference;
   if (depth > NESTING_LIMIT) {
     throw new UserError(
       'registry',
-      `${from.name} ${manifest.digest} is an index nested deeper than ${NESTING_LIMIT} levels`,
+      `${from.name} ${root.digest} is an index nested deeper than ${NESTING_LIMIT} levels`,
       {
         hint: 'Name the inner image by its digest.',
       },
     );
   }
-  const content = parseManifest(manifest);
-  if (content.kind === 'image') {
-    const blobs = unique([content.config, ...content.layers.filter((layer) => !isForeign(layer))]);
-    await mapParallel(blobs, PARALLEL, (blob) => copyBlob(blob, from, to));
-  } else {
-    // One after another: the blobs of each go in parallel already.
-    for (const child of unique(content.manifests)) {
-      if (isIndexType(child.mediaType) || isManifestType(child.mediaType))
-        await copyManifestTree(child.digest, from, to, depth + 1);
-      else await copyBlob(child, from, to);
-    }
-  }
-  await to.putManifest(manifest);
-  return manifest;
+  const content = parseManifest(root);
+  const named =
+    content.kind === 'index'
+      ? unique(content.manifests)
+      : unique([content.config, ...content.layers.filter((layer) => !isForeign(layer))]);
+  const isManifest = ({ mediaType }: Descriptor): boolean =>
+    content.kind === 'index' && (isIndexType(mediaType) || isManifestType(mediaType));
+  const blobs = named.filter((entry) => !isManifest(entry));
+  await mapParallel(blobs, PARALLEL, (blob) => copyBlobToAll(blob, from, to, signal));
+  const below: CopiedTree[] = [];
+  // One after another: the blobs of each go in parallel already.
+  for (const { digest } of named.filter(isManifest)) below.push(await copyBelow(digest, way, depth + 1));
+  for (const destination of to) await destination.putManifest(root);
+  return {
+    root,
+    manifests: [...below.flatMap(({ manifests }) => manifests), root],
+    blobs: [...below.flatMap((tree) => tree.blobs), ...blobs],
+  };
 };

@@ -9,8 +9,9 @@ import { openArchive } from './archive/archive-source.ts';
 import { readOciArchive } from './archive/oci-archive.ts';
 
 import { LayoutFolder } from './layout/layout-folder.ts';
-import { type LayoutIndex, parseLayoutIndex, platformIndex } from './layout/layout-index.ts';
+import { type LayoutIndex, parseLayoutIndex, platformIndex, REF_NAME } from './layout/layout-index.ts';
 import { LayoutSource } from './layout/layout-source.ts';
+import { isReferrersTag } from './referrers.ts';
 import type { ImageSource } from './source.ts';
 
 /** An OCI layout to read, with what its `index.json` lists. */
@@ -52,6 +53,6 @@ export async function layoutEntriesIn(archive: ArchiveIndex): Promise<LayoutEntr
 
 const entriesOf = (source: ImageSource, index: LayoutIndex): LayoutEntries => ({
   source,
-  entries: index.manifests,
+  entries: index.manifests.filter((entry) => !isReferrersTag(entry.annotations?.[REF_NAME])),
   whole: platformIndex(index)?.digest,
 });

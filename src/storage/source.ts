@@ -1,4 +1,5 @@
 import type { Descriptor } from '../oci/descriptor.ts';
+import type { Digest } from '../oci/digest.ts';
 import type { StoredManifest } from '../oci/read-manifest.ts';
 
 /**
@@ -14,6 +15,8 @@ export interface ImageSource {
   hasBlob(descriptor: Descriptor): Promise<boolean>;
   /** Reads a blob and checks size and digest on the way: the last step throws UserError `digest` if they differ. */
   readBlob(descriptor: Descriptor): AsyncIterable<Uint8Array>;
+  /** Manifests that name the one of `digest` as their subject, such as signatures; empty where the place keeps none. */
+  getReferrers(digest: Digest): Promise<readonly Descriptor[]>;
   /** Lets go of files; nothing can be read afterwards. */
   close(): Promise<void>;
 }

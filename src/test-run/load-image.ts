@@ -43,7 +43,7 @@ export async function withLoadedImage<T>(
 async function writeArchive(file: string, name: string, manifest: StoredManifest, from: ImageSource): Promise<void> {
   const archive = createDockerArchive(file, undefined);
   try {
-    await copyManifestTree(manifest, from, archive);
+    await copyManifestTree(manifest, from, [archive]);
     await archive.tag(name, manifest);
     await archive.commit();
   } catch (error) {

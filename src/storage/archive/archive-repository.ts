@@ -1,6 +1,8 @@
 import type { Descriptor } from '../../oci/descriptor.ts';
+import type { Digest } from '../../oci/digest.ts';
 import { descriptorOf, type StoredManifest } from '../../oci/read-manifest.ts';
 import type { BlobWriter, Repository } from '../destination.ts';
+import { taggedReferrers } from '../referrers.ts';
 import { ArchiveBlobs } from './archive-blobs.ts';
 import { ArchiveFile } from './archive-file.ts';
 
@@ -78,6 +80,10 @@ export class ArchiveRepository implements Repository {
     const manifest = this.#tags.get(reference)?.manifest ?? this.#manifests.get(reference);
     if (manifest === undefined || !this.#format.keepsManifests || this.#opened === undefined) return manifest;
     return (await this.hasBlob(descriptorOf(manifest), { fresh: true })) ? manifest : undefined;
+  }
+
+  getReferrers(digest: Digest): Promise<readonly Descriptor[]> {
+    return taggedReferrers(this, digest);
   }
 
   async putManifest(manifest: StoredManifest): Promise<void> {

@@ -88,6 +88,10 @@ class DockerArchiveSource implements FileSource {
     return undefined;
   }
 
+  async getReferrers(): Promise<readonly Descriptor[]> {
+    return [];
+  }
+
   async soleImage(): Promise<string> {
     return (await this.#only(this.#entries)).digest;
   }

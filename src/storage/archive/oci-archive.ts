@@ -1,6 +1,6 @@
 import { UserError } from '../../core/error.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
-import { isDigest } from '../../oci/digest.ts';
+import { type Digest, isDigest } from '../../oci/digest.ts';
 import { descriptorOf, MANIFEST_LIMIT, readManifest, type StoredManifest } from '../../oci/read-manifest.ts';
 import type { ArchiveIndex } from '../../tar/index.ts';
 import type { Repository } from '../destination.ts';
@@ -19,6 +19,7 @@ import {
   withName,
 } from '../layout/layout-index.ts';
 import { checkRefName } from '../layout/layout-repository.ts';
+import { layoutReferrers } from '../referrers.ts';
 import type { FileSource } from '../source.ts';
 import { type ArchiveFormat, ArchiveRepository } from './archive-repository.ts';
 
@@ -74,6 +75,10 @@ class OciArchiveSource implements FileSource {
     const bytes = await this.#archive.readSmall(blobName(digest), MANIFEST_LIMIT);
     const where = `${this.#archive.path} (${blobName(digest)})`;
     return readManifest(bytes, { where, contentType: entry?.mediaType ?? null, reference: digest });
+  }
+
+  getReferrers(digest: Digest): Promise<readonly Descriptor[]> {
+    return layoutReferrers(this, this.#index.manifests, digest);
   }
 
   async soleImage(): Promise<string> {

@@ -7,6 +7,7 @@ import { type ImageIndex, indexSchema } from '../../oci/manifest.ts';
 import { MEDIA_TYPE } from '../../oci/media-type.ts';
 import { byPlatform, isImageEntry } from '../../oci/platform.ts';
 import type { StoredManifest } from '../../oci/read-manifest.ts';
+import { isReferrersTag } from '../referrers.ts';
 
 /** image-spec, `image-layout.md`. */
 export const LAYOUT_MARKER = '{"imageLayoutVersion":"1.0.0"}';
@@ -59,9 +60,13 @@ export const findEntry = (index: LayoutIndex, reference: string): Descriptor | u
 export const namesIn = (index: LayoutIndex): string[] =>
   index.manifests.flatMap((entry) => entry.annotations?.[REF_NAME] ?? []);
 
+/** The entries that are images: neither attestations nor lists of referrers. */
+const imagesIn = (index: LayoutIndex): Descriptor[] =>
+  index.manifests.filter((entry) => isImageEntry(entry) && !isReferrersTag(entry.annotations?.[REF_NAME]));
+
 /** A layout's own index as an image for several platforms; undefined where the platforms do not tell its entries apart. */
 export const platformIndex = (index: LayoutIndex): StoredManifest | undefined => {
-  const images = byPlatform(index.manifests.filter(isImageEntry));
+  const images = byPlatform(imagesIn(index));
   if (images === undefined) return undefined;
   const bytes = encodeLayoutIndex({ ...index, mediaType: MEDIA_TYPE.index, manifests: [...images] });
   return { bytes, mediaType: MEDIA_TYPE.index, digest: digestOf(bytes) };
@@ -72,7 +77,7 @@ export const platformIndex = (index: LayoutIndex): StoredManifest | undefined =>
  * each entry is for another platform. Throws UserError `reference` where it is not clear.
  */
 export const soleDigest = (index: LayoutIndex, where: string): Digest => {
-  const images = index.manifests.filter(isImageEntry);
+  const images = imagesIn(index);
   const [digest, another] = new Set(images.map((entry) => entry.digest));
   if (digest !== undefined && another === undefined) return digest;
   const whole = platformIndex(index);

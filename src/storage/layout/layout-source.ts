@@ -2,9 +2,10 @@ import { join } from 'node:path';
 import { UserError } from '../../core/error.ts';
 import { withFileErrors } from '../../core/file-error.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
-import { isDigest } from '../../oci/digest.ts';
+import { type Digest, isDigest } from '../../oci/digest.ts';
 import { MANIFEST_LIMIT, readManifest, type StoredManifest } from '../../oci/read-manifest.ts';
 import { readFileBlob } from '../file-blob.ts';
+import { layoutReferrers } from '../referrers.ts';
 import type { FileSource } from '../source.ts';
 import { blobName, LayoutFolder } from './layout-folder.ts';
 import { findEntry, platformIndex, soleDigest } from './layout-index.ts';
@@ -54,6 +55,11 @@ export class LayoutSource implements FileSource {
     }
     const bytes = await withFileErrors(path, 'read', () => handle.readFile());
     return readManifest(bytes, { where: path, contentType: entry?.mediaType ?? null, reference: digest });
+  }
+
+  async getReferrers(digest: Digest): Promise<readonly Descriptor[]> {
+    if (!(await this.isThere())) return [];
+    return layoutReferrers(this, (await this.folder.readIndex()).manifests, digest);
   }
 
   async soleImage(): Promise<string> {

@@ -48,6 +48,8 @@ export interface RegistryClient {
   sendOnce: Send;
   /** The body of a reply, chunk by chunk; throws as `readBody` does. */
   read(reply: Reply): AsyncIterable<Uint8Array>;
+  /** The URL that a reply names. Throws UserError `registry` where it may not lead there. */
+  resolve(target: string, reply: Reply): URL;
   /** Where a reply sends us; undefined where it does not say. Throws UserError `registry`. */
   location(reply: Reply): URL | undefined;
 }
@@ -91,6 +93,7 @@ export const openClient = (
     },
     sendOnce: (request) => once({ scopes, ...request }),
     read: ({ response }) => readBody(response, signal, timeout),
+    resolve: (target, { url }) => resolveLocation(target, url, plainHosts),
     location: ({ response, url }) => {
       const location = response.headers.get('location');
       return location === null ? undefined : resolveLocation(location, url, plainHosts);

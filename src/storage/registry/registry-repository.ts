@@ -1,13 +1,16 @@
 import { bodyOf } from '../../core/body.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
+import type { Digest } from '../../oci/digest.ts';
 import { digestMismatch } from '../../oci/digest-check.ts';
 import { MANIFEST_ACCEPT, MANIFEST_LIMIT, readManifest, type StoredManifest } from '../../oci/read-manifest.ts';
 import { checkTag, type Reference } from '../../oci/reference.ts';
 import type { BlobWriter, Repository } from '../destination.ts';
+import { taggedReferrers } from '../referrers.ts';
 import type { ImageSource } from '../source.ts';
 import type { RegistryClient } from './client.ts';
 import { downloadBlob } from './download.ts';
 import { drain } from './fetch/response-body.ts';
+import { requestReferrers } from './referrers.ts';
 import { RegistryBlobs } from './upload/registry-blobs.ts';
 
 /** A repository in a registry (distribution-spec 1.1). */
@@ -67,6 +70,10 @@ export class RegistryRepository implements Repository {
       reference,
       claimed: response.headers.get('docker-content-digest'),
     });
+  }
+
+  async getReferrers(digest: Digest): Promise<readonly Descriptor[]> {
+    return (await requestReferrers(this.#client, digest)) ?? taggedReferrers(this, digest);
   }
 
   putManifest(manifest: StoredManifest): Promise<void> {

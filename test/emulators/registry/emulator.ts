@@ -31,6 +31,8 @@ export interface EmulatorOptions {
   readonly immutableTags?: { readonly status: number; readonly code: string; readonly message: string };
   /** Whether manifests are taken whatever they name, as some registries do. */
   readonly takesAnyManifest?: boolean;
+  /** Whether it lists referrers (distribution-spec 1.1), so many a page. */
+  readonly referrersPerPage?: number;
   /** Speaks TLS. */
   readonly tls?: ServerOptions;
   /** Answers 429 to what is more than so many requests in a window of so many milliseconds, as `now` counts them. */

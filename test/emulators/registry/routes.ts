@@ -81,6 +81,25 @@ const handleManifest = async (exchange: Exchange, repository: string, reference:
   return sendStored(exchange, manifest);
 };
 
+/** "Listing Referrers", page by page. */
+const listReferrers = async (exchange: Exchange, repository: string, subject: string): Promise<void> => {
+  const { url, store, options } = exchange;
+  const { referrersPerPage: size } = options;
+  if (size === undefined) return refuse(exchange, 404, 'UNSUPPORTED', 'no such route');
+  const all = [...store.manifests(repository)].flatMap(([digest, { bytes, mediaType }]) => {
+    const content = JSON.parse(bytes.toString('utf8')) as Content & { readonly subject?: { readonly digest: string } };
+    return content.subject?.digest === subject ? [{ mediaType, digest, size: bytes.length }] : [];
+  });
+  const start = Number(url.searchParams.get('last') ?? 0);
+  const index = {
+    schemaVersion: 2,
+    mediaType: 'application/vnd.oci.image.index.v1+json',
+    manifests: all.slice(start, start + size),
+  };
+  const next = start + size < all.length ? { link: `<${url.pathname}?last=${start + size}>; rel="next"` } : {};
+  answer(exchange, 200, { 'content-type': index.mediaType, ...next }, JSON.stringify(index));
+};
+
 const handleToken = async (exchange: Exchange): Promise<void> => {
   const { request, url, authority } = exchange;
   const form =
@@ -115,7 +134,7 @@ export const handle = async (exchange: Exchange): Promise<void> => {
   if (url.pathname === '/token') return handleToken(exchange);
   if (url.pathname === '/v2/') return welcome(exchange);
   const [, repository, kind, rest = ''] =
-    /^\/v2\/(.+?)\/(blobs\/uploads|blobs|manifests)\/(.*)$/.exec(url.pathname) ?? [];
+    /^\/v2\/(.+?)\/(blobs\/uploads|blobs|manifests|referrers)\/(.*)$/.exec(url.pathname) ?? [];
   if (repository === undefined) return refuse(exchange, 404, 'UNSUPPORTED', 'no such route');
   const action = request.method === 'GET' || request.method === 'HEAD' ? 'pull' : 'push';
   const challenge = authority.challenge(request, host, repository, kind === 'blobs/uploads' ? 'push' : action);
@@ -127,6 +146,7 @@ export const handle = async (exchange: Exchange): Promise<void> => {
         : refuse(exchange, 403, 'DENIED', 'unauthenticated');
     return refuse(exchange, 401, 'UNAUTHORIZED', 'authentication required', { 'www-authenticate': challenge });
   }
+  if (kind === 'referrers') return listReferrers(exchange, repository, rest);
   if (kind === 'manifests') return handleManifest(exchange, repository, rest);
   if (kind === 'blobs') return handleBlob(exchange, repository, rest);
   return rest === '' ? openUpload(exchange, repository) : handleUpload(exchange, repository, rest);

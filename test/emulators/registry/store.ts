@@ -72,6 +72,15 @@ export class RegistryStore {
     this.#manifests.set(`${repository}@${reference}`, { bytes, mediaType });
   }
 
+  /** Manifests of a repository, by digest. */
+  manifests(repository: string): ReadonlyMap<string, StoredBlob> {
+    const own = [...this.#manifests].flatMap(([key, manifest]) => {
+      const [name, reference = ''] = key.split('@');
+      return name === repository && reference.includes(':') ? [[reference, manifest] as const] : [];
+    });
+    return new Map(own);
+  }
+
   openUpload(repository: string): Upload {
     const upload: Upload = {
       id: randomUUID(),

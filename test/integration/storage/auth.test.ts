@@ -127,7 +127,7 @@ it('a tree is mounted from another repository with both rights', async () => {
   const { open } = await start({ scheme: 'token', users: USERS }, BOB);
   const [from, to] = [open('write', 'org/base'), open('write', 'org/copy')];
   const index = await putIndex(from, '1.0');
-  await copyManifestTree('1.0', from, to);
+  await copyManifestTree('1.0', from, [to]);
   expect(to.bytesSent).toBe(0);
   expect((await to.getManifest(index.digest))?.digest).toBe(index.digest);
 });

@@ -33,7 +33,7 @@ export const read = (destination: string) => openSource(parseLocation(destinatio
 /** Reads everything an image refers to, checked on the way, by copying it to a layout; returns its digest. */
 export const readAll = async (image: string, layout: string): Promise<string> => {
   const { source, reference } = await read(image);
-  const { digest } = await copyManifestTree(reference, source, open(`oci:${layout}`));
+  const { root } = await copyManifestTree(reference, source, [open(`oci:${layout}`)]);
   await source.close();
-  return digest;
+  return root.digest;
 };

@@ -26,7 +26,7 @@ const pushAndRead = async ({ open }: Awaited<ReturnType<typeof start>>): Promise
   const index = indexOf(children);
   await repository.tag('1.0', index);
   const copy = await start();
-  expect((await copyManifestTree('1.0', open('org/app', 'read'), copy.open())).digest).toBe(index.digest);
+  expect((await copyManifestTree('1.0', open('org/app', 'read'), [copy.open()])).root.digest).toBe(index.digest);
 };
 
 describe('an image with a large layer goes to a registry', () => {

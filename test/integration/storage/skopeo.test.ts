@@ -72,7 +72,7 @@ describe('what we write', () => {
     const source = open(`${registry.host}/${from}`);
     const { manifest } = await putImage(source, 'amd64', MIB);
     const target = open(`${registry.host}/${to}`);
-    expect((await copyManifestTree(manifest, source, target)).digest).toBe(manifest.digest);
+    expect((await copyManifestTree(manifest, source, [target])).root.digest).toBe(manifest.digest);
     expect(target.bytesSent).toBe(0);
   });
 });

@@ -1,0 +1,132 @@
+import { UserError } from '../core/error.ts';
+import type { Log } from '../core/log.ts';
+import type { Descriptor } from '../oci/descriptor.ts';
+import type { Digest } from '../oci/digest.ts';
+import { isIndexType, isManifestType } from '../oci/media-type.ts';
+import { isForSystem, isImageEntry, normalisePlatform } from '../oci/platform.ts';
+import { parseImageManifest, parseIndex, type StoredManifest } from '../oci/read-manifest.ts';
+import { platformOf, platformText, type System } from '../oci/system.ts';
+import { copyManifestTree } from '../storage/copy.ts';
+import type { Repository } from '../storage/destination.ts';
+import { imageForSystem } from '../storage/image-for-system.ts';
+import { readConfig } from '../storage/read-config.ts';
+import { readTagsOnce } from '../storage/read-tag.ts';
+import { listReferrers } from '../storage/referrers.ts';
+import type { ImageSource, OpenedImage } from '../storage/source.ts';
+import { lookAtTags, moveTags } from './move-tags.ts';
+import { readBack } from './read-back.ts';
+import type { Target } from './target.ts';
+
+/**
+ * The manifest to copy: what a tag or digest names, or its image for one system. Throws UserError `reference` when there is
+ * none, `platforms` when it is for other systems.
+ */
+export async function manifestToCopy(
+  { source, reference }: OpenedImage,
+  system: System | undefined,
+): Promise<StoredManifest> {
+  const stored = await source.getManifest(reference);
+  if (stored === undefined) {
+    throw new UserError('reference', `${source.name} has no image ${reference}`, {
+      hint: 'Check the name, and the tag or digest.',
+    });
+  }
+  if (system === undefined) return stored;
+  const { manifest, platforms } = isManifestType(stored.mediaType)
+    ? await soleImage(source, stored, system)
+    : await imageForSystem(source, stored, system);
+  if (manifest) return manifest;
+  const has = [...new Set(platforms)].join(', ') || 'no platform';
+  throw new UserError(
+    'platforms',
+    `${source.name} ${reference} has no image for ${platformText(platformOf(system))}, only for ${has}`,
+    { hint: 'Leave out --system to copy all that is there.' },
+  );
+}
+
+async function soleImage(source: ImageSource, stored: StoredManifest, system: System) {
+  const config = await readConfig(source, parseImageManifest(stored).config, `${source.name} ${stored.digest}`);
+  const platforms = [platformText(normalisePlatform(config))];
+  return { manifest: isForSystem(config, system) ? stored : undefined, platforms };
+}
+
+/** How many platforms a manifest is for. */
+export const platformsIn = (manifest: StoredManifest): number =>
+  isIndexType(manifest.mediaType) ? parseIndex(manifest).manifests.filter(isImageEntry).length : 1;
+
+interface CopyOptions {
+  /** Whether what refers to the image goes along, such as signatures. */
+  readonly referrers: boolean;
+  /** Whether destinations whose tags mean the image already are asked for all of it. */
+  readonly verify: boolean;
+  readonly log: Log;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Copies an image or index with all that it names, byte for byte, to every target: each blob is read once for all of those
+ * that do not have it. Reads back as a publish does, and moves the tags last. Returns how many referrers went along. Throws
+ * UserError; no tag of the image has moved then, or the error says which have.
+ */
+export async function copyImage(
+  manifest: StoredManifest,
+  source: ImageSource,
+  targets: readonly Target[],
+  { referrers, verify, log, signal }: CopyOptions,
+): Promise<number> {
+  const moves = await lookAtTags(targets, readTagsOnce());
+  const isLive = ({ repository }: Target): boolean =>
+    moves.filter((move) => move.repository === repository).every(({ before }) => before === manifest.digest);
+  const incomplete = verify ? targets : targets.filter((target) => !isLive(target));
+  // The manifests of an image that is everywhere are read for what refers to them.
+  const isNeeded = incomplete.length > 0 || referrers;
+  const copied = isNeeded ? await copyManifestTree(manifest, source, reposOf(incomplete), signal) : NOTHING;
+  const attached = referrers
+    ? await copyReferrers(copied.manifests, source, reposOf(targets.filter(holdsReferrers)), signal)
+    : NOTHING;
+  for (const { repository, kind } of incomplete) {
+    const own = holdsReferrers({ kind }) ? attached : NOTHING;
+    const manifests = [...copied.manifests, ...own.manifests];
+    await readBack(manifests, [...copied.blobs, ...own.blobs], repository, verify || kind !== 'registry');
+    log.info(`${repository.name}: verified ${manifest.digest}`);
+  }
+  signal.throwIfAborted();
+  await moveTags(targets, moves, manifest, log);
+  return attached.manifests.length;
+}
+
+const reposOf = (targets: readonly Target[]): Repository[] => targets.map(({ repository }) => repository);
+
+/** docker's archives hold images only. */
+const holdsReferrers = ({ kind }: Pick<Target, 'kind'>): boolean => kind !== 'docker-archive';
+
+interface Attached {
+  readonly manifests: readonly StoredManifest[];
+  readonly blobs: readonly Descriptor[];
+}
+
+const NOTHING: Attached = { manifests: [], blobs: [] };
+
+/** Copies what refers to the manifests, and what refers to that: a signature of an SBOM. */
+async function copyReferrers(
+  manifests: readonly StoredManifest[],
+  from: ImageSource,
+  to: readonly Repository[],
+  signal: AbortSignal,
+): Promise<Attached> {
+  if (to.length === 0) return NOTHING;
+  const seen = new Set<Digest>(manifests.map(({ digest }) => digest));
+  const attached = { manifests: [] as StoredManifest[], blobs: [] as Descriptor[] };
+  // The set grows while it is walked.
+  for (const subject of seen) {
+    const referrers = await from.getReferrers(subject);
+    for (const { digest } of referrers.filter((one) => !seen.has(one.digest))) {
+      const tree = await copyManifestTree(digest, from, to, signal);
+      for (const one of tree.manifests) seen.add(one.digest);
+      attached.manifests.push(...tree.manifests);
+      attached.blobs.push(...tree.blobs);
+    }
+    for (const repository of referrers.length > 0 ? to : []) await listReferrers(repository, subject, referrers);
+  }
+  return attached;
+}
