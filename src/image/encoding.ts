@@ -23,7 +23,7 @@ const isTar = (start: Buffer): boolean => {
 
 /**
  * How a layer is packed, told by its first bytes: labels have been found to be wrong. `label` names it in messages. Throws
- * UserError `file` for what is no layer.
+ * UserError `file` for what is not a layer.
  */
 export const encodingOf = async (label: string, bytes: AsyncIterable<Uint8Array>): Promise<Encoding> => {
   const start = await firstBytes(bytes, HEAD);

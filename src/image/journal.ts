@@ -69,7 +69,7 @@ export async function openJournal(folder: string, repositories: readonly Reposit
 async function readLines(file: string): Promise<z.infer<typeof lineSchema>[]> {
   const text = await readFile(file, 'utf8').catch(() => '');
   return text.split('\n').flatMap((line) => {
-    // Nothing for the last line of a process that was killed; what it stood for is found out anew.
+    // Nothing for the last line of a process that was killed; what it stood for is found out again.
     return tryDecodeJson(line, lineSchema) ?? [];
   });
 }

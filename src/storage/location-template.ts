@@ -8,7 +8,7 @@ export interface LocationTemplate {
   readonly text: string;
   /** As it was written. */
   readonly written: string;
-  /** Whether `{name}` stands in it. */
+  /** Whether `{name}` is in it. */
   readonly hasName: boolean;
 }
 

@@ -28,7 +28,7 @@ export const openRegistry = (reference: Reference, mode: 'read' | 'write', world
   new RegistryRepository(reference, openClient(reference, mode, world));
 
 /**
- * Opens a place to write to. Layouts are added to; archives are made anew and appear at `commit`.
+ * Opens a place to write to. Layouts are added to; archives are written from scratch and appear at `commit`.
  * `imageName` names the image in a docker-archive whose location does not.
  */
 export const openRepository = (location: Location, world: StorageWorld, imageName?: Reference): Repository => {

@@ -53,7 +53,7 @@ export function baseFacts(
   };
 }
 
-/** How a base has /nix and /nix/store. Throws UserError `definition` where they are no directories. */
+/** How a base has /nix and /nix/store. Throws UserError `definition` where they are not directories. */
 export function storeOverBase(base: BaseView): StoreOverBase {
   const nix = directory(base, 'nix');
   const store = nix && directory(base, 'nix/store');

@@ -18,7 +18,7 @@ export async function readImageClosure(nix: Nix, definition: Definition, gcRootD
   const paths = definition.roots.map((root) => root.outPath).filter((path) => path !== base);
   const known = await readClosure(nix, paths);
   if (known.missing.length === 0) return known;
-  // What is there already may show that all that building would be in vain.
+  // What is there already may show that all that building would be without success.
   const isThere = (path: string): boolean => known.valid.has(path) && isHere(fromText(path));
   checkCollisions(definition.copyToRoot.filter(isThere), storeTree, definition.replaceable.filter(isThere));
   const missing = new Set(known.missing);

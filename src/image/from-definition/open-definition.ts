@@ -87,7 +87,7 @@ interface Below {
   readonly groups: Reuse['groups'];
 }
 
-/** Store layers first, the root layer on top, for it changes most. */
+/** Store layers first, the root layer on top, because it changes most. */
 async function plan(definition: Definition, closure: Closure, { base, facts, groups }: Below): Promise<PlannedLayer[]> {
   const root = rootLayer(definition, closure, facts?.id);
   const budget = layerBudget(definition.maxLayers, base?.layers.length ?? 0, root !== undefined, closure.length);

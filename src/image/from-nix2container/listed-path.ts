@@ -4,7 +4,7 @@ import { UserError } from '../../core/error.ts';
 import { withinTime } from '../../core/time-limit.ts';
 import { belowStorePathSchema } from '../../definition/store-path.ts';
 
-/** Patterns longer than this are no patterns for paths, in characters. */
+/** Patterns longer than this are not patterns for paths, in characters. */
 const PATTERN_LIMIT = 4096;
 
 const patternSchema = z.string().max(PATTERN_LIMIT);
@@ -59,7 +59,7 @@ export interface ListedPath {
   readonly permissions: readonly Permission[];
 }
 
-/** Syntax of Go (RE2) that JavaScript does not have, or reads as something else without a word. */
+/** Syntax of Go (RE2) that JavaScript does not have, or reads as something else silently. */
 const ONLY_GO = /\\[AzQECa]|\\[pP](?!\{)|\[\[:|\(\?(?:P<|[imsU-]+[:)])/;
 
 const unusable = (regex: string, why: string, cause?: unknown): UserError =>

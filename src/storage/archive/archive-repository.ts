@@ -20,7 +20,7 @@ export interface ArchiveState {
 /** What sets one kind of archive apart from another. */
 export interface ArchiveFormat {
   readonly kind: 'oci-archive' | 'docker-archive';
-  /** What stands between the file and the tag in a reference; undefined where nothing does. */
+  /** What is between the file and the tag in a reference; undefined where nothing does. */
   readonly imageName?: string | undefined;
   /** Whether manifests are kept as blobs. */
   readonly keepsManifests: boolean;

@@ -54,7 +54,7 @@ export class LayoutFolder {
     await withFileErrors(this.root, 'write', async () => {
       await mkdir(this.root, { recursive: true });
       const isComplete = LAYOUT_FILES.every((name) => existsSync(join(this.root, name)));
-      // Before the lock, which must not be left in a folder that is somebody else's; and with it, for others create too.
+      // Before the lock, which must not be left in a folder that is somebody else's; and with it, because others create too.
       if (!isComplete) {
         await this.#checkNames();
         await this.locked(() => this.#complete());

@@ -36,7 +36,7 @@ export class LayoutRepository extends LayoutSource implements Repository {
     return this.#bytesSent;
   }
 
-  /** A damaged blob counts as missing, so that it is written anew: it is read before it is believed. */
+  /** A damaged blob counts as missing, so that it is written again: it is read before it is believed. */
   override async hasBlob(descriptor: Descriptor, { fresh } = { fresh: false }): Promise<boolean> {
     if (!(await this.isThere())) return false;
     if (this.#intact.has(descriptor.digest) && !fresh) return true;

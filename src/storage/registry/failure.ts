@@ -18,7 +18,7 @@ const BODY_LIMIT = 1024;
 // A date has 29 characters.
 const WAIT_LIMIT = 40;
 
-/** A registry's answer that is no success, as data: the `cause` of the UserError that a person sees. */
+/** A registry's answer that is not success, as data: the `cause` of the UserError that a person sees. */
 class RegistryFailure extends Error {
   override readonly name = 'RegistryFailure';
   readonly status: number;
@@ -84,7 +84,7 @@ const shown = (text: string, limit: number): string => plainLine(text).replace(/
 /** What registries say of a manifest that names what they do not have. */
 const MISSING_BLOB: readonly string[] = ['MANIFEST_BLOB_UNKNOWN', 'BLOB_UNKNOWN'];
 
-/** Turns a reply that is no success into the error a person sees. Reads at most 1 KiB of the body for it. */
+/** Turns a reply that is not success into the error a person sees. Reads at most 1 KiB of the body for it. */
 export const failureOf = async ({
   response,
   method,

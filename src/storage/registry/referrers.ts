@@ -8,7 +8,7 @@ import { drain } from './fetch/response-body.ts';
 /** What registries answer that do not know the request. */
 const UNKNOWN = [400, 404, 405, 501];
 
-/** Pages of one list: more are no list that anybody made on purpose. */
+/** Pages of one list: more are not list that anybody made on purpose. */
 const PAGES = 100;
 
 /**

@@ -50,7 +50,7 @@ describe('publish refuses, and writes nothing', () => {
     {
       name: 'a codec that there is none of',
       image: 'bzipped',
-      says: ["compression: 'bzip2:9' is no codec", 'gzip:1 to gzip:9'],
+      says: ["compression: 'bzip2:9' is not a valid codec", 'gzip:1 to gzip:9'],
       exit: 1,
     },
     { name: 'a definition that does not fit the schema', image: 'wrong', says: ['maxLayers', '120'], exit: 1 },

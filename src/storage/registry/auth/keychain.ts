@@ -143,7 +143,7 @@ const findInConfig = async (
 
 /**
  * Credentials from docker's and podman's files and the credential helpers they name. Every secret is masked
- * before it is handed out. Files are read anew for each registry, once per look-up.
+ * before it is handed out. Files are read again for each registry, once per look-up.
  */
 export const createKeychain = (options: KeychainOptions): Keychain => ({
   find: async (host, repository) => {

@@ -95,7 +95,7 @@ const sendChunk = async (
         loss.failure,
       );
     }
-    // Bytes that arrived are progress: the count starts anew.
+    // Bytes that arrived are progress: the count starts again.
     if (received - start > done) [failures, stuckSince] = [1, client.clock.now()];
     done = received - start;
   }

@@ -32,7 +32,7 @@ export class UploadWays {
     return !this.#refused.has(OTHER[way]);
   }
 
-  /** Notes that chunks could not be resumed, so that they are no better than a stream, where that is taken. */
+  /** Notes that chunks could not be resumed, so that they are not better than a stream, where that is taken. */
   avoidChunks(): void {
     if (!this.#refused.has('stream')) this.#refused.add('chunks');
   }
