@@ -23,7 +23,7 @@ export const systemCode = (error: unknown): string | undefined =>
 export const isMissing = (error: unknown): boolean => systemCode(error) === 'ENOENT';
 
 /** A file system's refusal as UserError `file` that names `path`; anything else comes back as it is. */
-export const fileError = (error: unknown, path: string, action: 'read' | 'write'): unknown => {
+export function fileError(error: unknown, path: string, action: 'read' | 'write'): unknown {
   const code = systemCode(error);
   if (error instanceof UserError || code === undefined || !/^E[A-Z0-9]+$/.test(code)) return error;
   const [what, hint] = lookUp(EXPLAINED, code) ?? [
@@ -31,13 +31,13 @@ export const fileError = (error: unknown, path: string, action: 'read' | 'write'
     'Check the path and its file system.',
   ];
   return new UserError('file', `cannot ${action} ${path}: ${what}`, { hint, cause: error });
-};
+}
 
 /** Runs `work` and turns what the file system refuses into UserError `file`. */
-export const withFileErrors = async <T>(path: string, action: 'read' | 'write', work: () => Promise<T>): Promise<T> => {
+export async function withFileErrors<T>(path: string, action: 'read' | 'write', work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
     throw fileError(error, path, action);
   }
-};
+}

@@ -15,10 +15,10 @@ export const asEntities = (text: string): string =>
  * a table's cell too. What is more than words is in code type: there neither links and mentions nor emoji are made,
  * and written as HTML it needs no backticks, which the text could end.
  */
-export const plainMarkdown = (text: string): string => {
+export function plainMarkdown(text: string): string {
   const line = plainLine(text).trim();
   return PLAIN.test(line) && !MARKED.test(line) ? line : codeMarkdown(line);
-};
+}
 
 /** The same, always in code type. */
 export const codeMarkdown = (text: string): string => `<code>${asEntities(plainLine(text).trim())}</code>`;

@@ -1,5 +1,5 @@
 /** Edits (insert, delete, replace a character) that turn `from` into `to`: Levenshtein's distance. */
-const distance = (from: string, to: string): number => {
+function distance(from: string, to: string): number {
   let row = Array.from({ length: to.length + 1 }, (_, index) => index);
   for (const [i, letter] of [...from].entries()) {
     const next = [i + 1];
@@ -10,7 +10,7 @@ const distance = (from: string, to: string): number => {
     row = next;
   }
   return row.at(-1) ?? 0;
-};
+}
 
 /** Names compared at most: the square of their lengths is spent on each. */
 const CANDIDATES = 2000;
@@ -22,7 +22,7 @@ const SHOWN = 3;
  * The names that a person may have meant by `wrong`, the nearest first: those that begin with it, and those of which
  * at most a third of the letters (at least one) differ.
  */
-export const nearestNames = (wrong: string, names: readonly string[]): readonly string[] => {
+export function nearestNames(wrong: string, names: readonly string[]): readonly string[] {
   const word = wrong.toLowerCase();
   const limit = Math.max(1, Math.ceil(word.length / 3));
   const isBegun = (name: string): boolean => word.length >= 2 && name.toLowerCase().startsWith(word);
@@ -34,10 +34,10 @@ export const nearestNames = (wrong: string, names: readonly string[]): readonly 
     .sort((a, b) => a.edits - b.edits)
     .slice(0, SHOWN)
     .map(({ name }) => name);
-};
+}
 
 /** ` Did you mean X?`, or nothing. */
-export const didYouMean = (word: string, candidates: readonly string[], write = (name: string) => name): string => {
+export function didYouMean(word: string, candidates: readonly string[], write = (name: string) => name): string {
   const [found] = nearestNames(word, candidates);
   return found === undefined ? '' : ` Did you mean ${write(found)}?`;
-};
+}

@@ -3,7 +3,7 @@ import { UserError } from './error.ts';
 // The innermost causes carry what happened; fetch itself only says "fetch failed".
 const DEPTH = 5;
 
-const causes = (error: unknown): Error[] => {
+function causes(error: unknown): Error[] {
   const chain: Error[] = [];
   let at: unknown = error;
   while (at instanceof Error && chain.length < DEPTH) {
@@ -11,7 +11,7 @@ const causes = (error: unknown): Error[] => {
     at = at instanceof AggregateError ? at.errors[0] : at.cause;
   }
   return chain;
-};
+}
 
 export const codesOf = (error: unknown): string[] =>
   causes(error).flatMap((cause) => ('code' in cause && typeof cause.code === 'string' ? [cause.code] : []));
@@ -40,7 +40,7 @@ const HINTS: readonly (readonly [RegExp, string])[] = [
 ];
 
 /** What happened, in one line and without addresses that hold secrets. */
-export const describeNetworkError = (error: unknown): string => {
+export function describeNetworkError(error: unknown): string {
   const chain = causes(error);
   const last = chain.at(-1);
   const code = codesOf(error).at(-1);
@@ -49,7 +49,7 @@ export const describeNetworkError = (error: unknown): string => {
   if (last?.message === 'fetch failed') return 'the connection failed without a stated reason';
   const message = last?.message || (code ?? String(error));
   return code === undefined || message.includes(code) ? message : `${message}, ${code}`;
-};
+}
 
 /** Whether a connection over TLS failed for what was said in TLS, and not because the other side does not speak it. */
 export const provesTls = (error: unknown): boolean => codesOf(error).some((code) => SPOKEN_TLS.test(code));
@@ -59,11 +59,11 @@ export const isLastingNetworkError = (error: unknown): boolean =>
   codesOf(error).some((code) => LASTING.test(code)) || causes(error).some(({ message }) => message === BLOCKED_PORT);
 
 /** The error a person sees when a registry could not be reached. `what` is the method and redacted URL. */
-export const networkFailure = (error: unknown, what: string, host: string): UserError => {
+export function networkFailure(error: unknown, what: string, host: string): UserError {
   const hint = HINTS.find(([pattern]) => codesOf(error).some((code) => pattern.test(code)))?.[1];
   const blocked = causes(error).some(({ message }) => message === BLOCKED_PORT);
   return new UserError('registry', `cannot reach ${host}: ${what}: ${describeNetworkError(error)}`, {
     hint: blocked ? BLOCKED_HINT : (hint ?? 'Check the network, proxies and the registry’s state, and run again.'),
     cause: error,
   });
-};
+}

@@ -59,18 +59,18 @@ const UNITS: ReadonlyMap<string, number> = new Map([
 ]);
 
 /** Go's `1m30.5s` in milliseconds; undefined when it is something else. */
-const parseDuration = (text: string): number | undefined => {
+function parseDuration(text: string): number | undefined {
   if (!/^(?:\d{1,9}(?:\.\d{1,9})?(?:ns|[uµμ]s|ms|s|m|h)){1,4}$/.test(text)) return undefined;
   return [...text.matchAll(/([\d.]+)([a-zµμ]+)/g)]
     .map(([, amount, unit = '']) => Number(amount) * (UNITS.get(unit.replace('μ', 'µ')) ?? 0))
     .reduce((sum, part) => sum + part, 0);
-};
+}
 
 /**
  * Retry-After in milliseconds: seconds or a date (RFC 9110, 10.2.3), or a duration with its unit as registries written in Go
  * say it; undefined when absent or unreadable.
  */
-export const parseRetryAfter = (header: string | null, now: number): number | undefined => {
+export function parseRetryAfter(header: string | null, now: number): number | undefined {
   if (header === null) return undefined;
   const text = header.trim();
   if (/^\d{1,9}$/.test(text)) return Number(text) * 1000;
@@ -79,23 +79,23 @@ export const parseRetryAfter = (header: string | null, now: number): number | un
   // Date.parse takes much that is not an HTTP date, such as "1.5"; those all start with a weekday.
   const date = /^[A-Z][a-z]{2}/.test(text) ? Date.parse(text) : Number.NaN;
   return Number.isNaN(date) ? undefined : Math.max(0, date - now);
-};
+}
 
 /** Milliseconds before try number `attempt` + 1: exponential, with jitter of up to one half so that clients spread. */
-export const backoff = (policy: RetryPolicy, attempt: number, random: number, retryAfter?: number): number => {
+export function backoff(policy: RetryPolicy, attempt: number, random: number, retryAfter?: number): number {
   if (retryAfter !== undefined) return Math.min(retryAfter, policy.maxRetryAfter);
   const full = Math.min(policy.baseDelay * 2 ** (attempt - 1), policy.maxDelay);
   return Math.round(full / 2 + (full / 2) * random);
-};
+}
 
 /** Waits; a signal that fires meanwhile ends it with UserError `cancelled`. */
-export const sleep = async (clock: Clock, ms: number, signal?: AbortSignal): Promise<void> => {
+export async function sleep(clock: Clock, ms: number, signal?: AbortSignal): Promise<void> {
   try {
     await clock.sleep(ms, signal);
   } catch (error) {
     throw cancelled(error);
   }
-};
+}
 
 /** One try's end: a value, or a reason to try again with the error that is thrown if there is no next try. */
 export type Outcome<T> =
@@ -109,10 +109,10 @@ export type Outcome<T> =
     };
 
 /** Repeats `attempt` until it is done or the policy is used up; the last try's error is thrown then. */
-export const repeat = async <T>(
+export async function repeat<T>(
   attempt: (number: number) => Promise<Outcome<T>>,
   { clock, log, policy, signal }: { clock: Clock; log: Log; policy: RetryPolicy; signal?: AbortSignal | undefined },
-): Promise<T> => {
+): Promise<T> {
   const start = clock.now();
   for (let number = 1; ; number += 1) {
     const outcome = await attempt(number);
@@ -130,4 +130,4 @@ export const repeat = async <T>(
     else log.warn(text);
     await sleep(clock, delay, signal);
   }
-};
+}

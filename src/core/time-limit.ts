@@ -10,7 +10,7 @@ const TIMED_OUT = 'ERR_SCRIPT_EXECUTION_TIMEOUT';
  * patterns that strangers wrote: they may try more ways than there is time for, and while they do, nothing else runs, Ctrl-C
  * included. `work` must leave nothing half-done that counts. Throws what it throws.
  */
-export const withinTime = <T>(limit: number, work: () => T): { readonly value: T } | undefined => {
+export function withinTime<T>(limit: number, work: () => T): { readonly value: T } | undefined {
   try {
     // The watchdog ends whatever this thread runs, so the work need not belong to the context.
     return { value: RUN.runInContext(createContext({ work }), { timeout: limit }) as T };
@@ -19,4 +19,4 @@ export const withinTime = <T>(limit: number, work: () => T): { readonly value: T
     if (typeof error === 'object' && error !== null && 'code' in error && error.code === TIMED_OUT) return undefined;
     throw error;
   }
-};
+}

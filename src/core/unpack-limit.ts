@@ -11,7 +11,7 @@ const FREE = 512 * 1024 * 1024;
 const RATIO = 200;
 
 /** Throws UserError `file` naming `what` when `unpacked` bytes are more than `packed` bytes may stand for. */
-export const checkUnpacked = (what: string, packed: number, unpacked: number): void => {
+export function checkUnpacked(what: string, packed: number, unpacked: number): void {
   if (unpacked <= FREE || unpacked <= packed * RATIO) return;
   const ratio = Math.floor(unpacked / Math.max(1, packed));
   throw new UserError(
@@ -21,4 +21,4 @@ export const checkUnpacked = (what: string, packed: number, unpacked: number): v
       hint: 'It is made to fill disks, or holds a file of zeros. If it is meant so, unpack it and name the plain tar.',
     },
   );
-};
+}

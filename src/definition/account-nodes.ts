@@ -38,7 +38,7 @@ export function accountNodes({ accounts, over }: RootLayer, base: BaseView | und
   });
 }
 
-const textsOf = (there: ReadonlyMap<string, BaseFile>, name: string): BaseAccounts => {
+function textsOf(there: ReadonlyMap<string, BaseFile>, name: string): BaseAccounts {
   const text = (file: keyof AccountFiles): ByteString => there.get(file)?.text ?? '';
   return {
     name,
@@ -47,7 +47,7 @@ const textsOf = (there: ReadonlyMap<string, BaseFile>, name: string): BaseAccoun
     shadow: text('shadow'),
     ...(there.has('gshadow') ? { gshadow: text('gshadow') } : {}),
   };
-};
+}
 
 function readFile(base: BaseView, name: string): BaseFile | undefined {
   const path = fileInBase(base, ['etc', name]);

@@ -59,14 +59,14 @@ const folder = (
 const hidesLower = (node: Node | undefined): boolean =>
   node?.type === 'whiteout' || (node?.type === 'directory' && node.isOpaque);
 
-const namesOf = (path: ByteString): ByteString[] => {
+function namesOf(path: ByteString): ByteString[] {
   const names: ByteString[] = [];
   for (const part of path.split('/')) {
     if (part === '..') names.pop();
     else if (part !== '' && part !== '.') names.push(part);
   }
   return names;
-};
+}
 
 /** One layer, as its entries come; `put` in their order. */
 export class BaseLayer {

@@ -17,14 +17,14 @@ const DEFAULT_TIMEOUT = 60;
 /** Seconds a test may ask for: beyond an hour it is not a test of an image any more. */
 const MAX_TIMEOUT = 3600;
 
-const isExpression = (text: string): boolean => {
+function isExpression(text: string): boolean {
   try {
     new RegExp(text, EXPRESSION_FLAGS);
     return true;
   } catch {
     return false;
   }
-};
+}
 
 /** How `matches` is read: `^` and `$` stand for the ends of each line. */
 export const EXPRESSION_FLAGS = 'mu';
@@ -127,10 +127,10 @@ function contradiction({
   return foreign && `${foreign[0]} is in a volume, where owners are not seen: let the command print them`;
 }
 
-const checkStep = (step: Step, context: z.RefinementCtx): void => {
+function checkStep(step: Step, context: z.RefinementCtx): void {
   const message = contradiction(step);
   if (message !== undefined) context.addIssue({ code: 'custom', message });
-};
+}
 
 const testSchema = z
   .strictObject({
@@ -151,10 +151,10 @@ const testSchema = z
   });
 
 /** Whether a field is as it would be if nobody had written it. */
-const isDefault = (name: string, step: Step): boolean => {
+function isDefault(name: string, step: Step): boolean {
   const none: Readonly<Record<string, unknown>> = z.strictObject(stepShape).parse({});
   return isDeepStrictEqual(none[name], step[name as keyof Step]);
-};
+}
 
 export const testNameSchema = z
   .string()

@@ -196,14 +196,14 @@ function resolve(base: BaseView, from: Names, path: ByteString, { who, endsInFil
 
 const describe = (node: RootNode, path: Names): string => `${node.origin}: ${rootPath(path)}`;
 
-const refusal = ({ node, path }: Moved, { base }: Merging, what: string, hint: string): UserError => {
+function refusal({ node, path }: Moved, { base }: Merging, what: string, hint: string): UserError {
   const kind = node.type === 'symlink' ? 'link' : node.type;
   return new UserError(
     'definition',
     `${rootPath(path)} is a ${kind} from ${node.origin}, but ${what.replace('symlink', 'link')} in ${base.name}`,
     { hint },
   );
-};
+}
 
 const collision = (path: Names, present: RootNode, node: RootNode): UserError =>
   new UserError(

@@ -10,10 +10,10 @@ export const argument = z.string().regex(/^[^\0]*$/, 'must not contain a zero by
 // Options of podman and docker have the path before a colon, and further words after commas.
 const mountPoint = absolutePathSchema.regex(/^[^:,]*$/, 'must not contain a colon or comma');
 
-const isCapability = (text: string): boolean => {
+function isCapability(text: string): boolean {
   const name = text.toLowerCase().replace(/^cap_/, '');
   return name === 'all' || CAPABILITY_NAMES.includes(name);
-};
+}
 
 const capabilities = z.array(
   z.string().refine(isCapability, { error: 'expected a capability such as NET_BIND_SERVICE, or ALL' }),

@@ -94,11 +94,11 @@ const RULES: readonly Rule[] = [
 /** The code of a connection that failed, such as ECONNRESET; undefined for other failures. */
 const connectionCode = (message: string): string | undefined => /Unable to make request: (\w+)/.exec(message)?.[1];
 
-const failureOf = (error: unknown): Failure => {
+function failureOf(error: unknown): Failure {
   if (!(error instanceof Error)) return { name: '', message: String(error), status: undefined };
   const status = 'statusCode' in error && typeof error.statusCode === 'number' ? error.statusCode : undefined;
   return { name: error.name, message: error.message, status };
-};
+}
 
 /** Whether a call never got its answer; the client does not try such calls again by itself. */
 export const isLostConnection = (error: unknown): boolean => connectionCode(failureOf(error).message) !== undefined;

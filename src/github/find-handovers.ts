@@ -13,15 +13,15 @@ interface Wanted {
 /** More names than these help nobody. */
 const SHOWN_NAMES = 20;
 
-const nameList = (names: readonly string[]): string => {
+function nameList(names: readonly string[]): string {
   const shown = [...names].sort().slice(0, SHOWN_NAMES).join(', ');
   return names.length > SHOWN_NAMES ? `${shown} and ${names.length - SHOWN_NAMES} more` : shown;
-};
+}
 
-const patterns = ({ image, call, systems = SYSTEMS }: Wanted): string[] => {
+function patterns({ image, call, systems = SYSTEMS }: Wanted): string[] {
   const name = image?.replaceAll('/', '~') ?? 'IMAGE';
   return systems.map((system) => `handover-${name}-${system}-${call === undefined ? '' : `${call}-`}ATTEMPT.tar`);
-};
+}
 
 /** Whether an artifact's name is that of a handover that is looked for, of whatever attempt. */
 export function isWanted(artifact: string, { image, call, systems }: Wanted): boolean {

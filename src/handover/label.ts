@@ -11,14 +11,14 @@ import { callSchema } from './call.ts';
 /** The annotation on the manifest's entry in a handover's `index.json`, as JSON. */
 const HANDOVER_ANNOTATION = 'io.nix-images.handover';
 
-const isRegistry = (text: string): boolean => {
+function isRegistry(text: string): boolean {
   try {
     parseRegistryLocation(text);
     return true;
   } catch {
     return false;
   }
-};
+}
 
 /** What a handover says about itself, beside the manifest. Nothing in it may name a place on the machine that reads it. */
 const labelSchema = z

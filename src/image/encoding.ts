@@ -11,7 +11,7 @@ const REFUSED: Readonly<Record<string, string>> = { fd377a585a00: 'xz', '425a68'
 /** Bytes that tell: those of a tar header, enough for every magic number. */
 const HEAD = BLOCK;
 
-const isTar = (start: Buffer): boolean => {
+function isTar(start: Buffer): boolean {
   if (start.length < HEAD) return false;
   try {
     decodeHeader(start);
@@ -19,13 +19,13 @@ const isTar = (start: Buffer): boolean => {
   } catch {
     return false;
   }
-};
+}
 
 /**
  * How a layer is packed, told by its first bytes: labels have been found to be wrong. `label` names it in messages. Throws
  * UserError `file` for what is not a layer.
  */
-export const encodingOf = async (label: string, bytes: AsyncIterable<Uint8Array>): Promise<Encoding> => {
+export async function encodingOf(label: string, bytes: AsyncIterable<Uint8Array>): Promise<Encoding> {
   const start = await firstBytes(bytes, HEAD);
   const packing = packingOf(start);
   if (packing) return packing;
@@ -34,4 +34,4 @@ export const encodingOf = async (label: string, bytes: AsyncIterable<Uint8Array>
   throw new UserError('file', `${label} is ${refused ? `packed with ${refused}` : 'no tar'}, not a layer`, {
     hint: 'A layer is a tar, plain or packed with gzip or zstd.',
   });
-};
+}

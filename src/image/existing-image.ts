@@ -92,7 +92,7 @@ async function manifestFor(
  * The same bytes under OCI's name: Docker's and OCI's media types may not be mixed in a manifest. `urls`, `data` and
  * annotations of this project are left out: nothing that a base's author writes is taken for the image's own.
  */
-const ociLayer = ({ mediaType, digest, size, ...rest }: Descriptor): Descriptor => {
+function ociLayer({ mediaType, digest, size, ...rest }: Descriptor): Descriptor {
   const annotations = withoutOwn(rest.annotations);
   return {
     mediaType: ociType(mediaType),
@@ -100,4 +100,4 @@ const ociLayer = ({ mediaType, digest, size, ...rest }: Descriptor): Descriptor 
     size,
     ...(Object.keys(annotations).length > 0 ? { annotations } : {}),
   };
-};
+}

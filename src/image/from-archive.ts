@@ -33,46 +33,46 @@ interface Found {
 }
 
 /** Opens what a derivation made: an archive of docker's or OCI's kind, packed or not, or the folder of an OCI layout. */
-export const openArchiveImage = async (
+export async function openArchiveImage(
   toolImage: ToolImage,
   system: System,
   tempDir: string,
   signal: AbortSignal,
-): Promise<Image> => {
+): Promise<Image> {
   const path = pathInStore(toolImage.outPath);
   if ((await stat(path)).isDirectory()) {
     return imageOf(inLayout(await openLayoutEntries(path, tempDir), path, toolImage, system), path, toolImage, system);
   }
   return openImageArchive(await openArchive(path, tempDir, signal), toolImage, system);
-};
+}
 
 /** Opens the image in an archive, which is closed with it, or when this throws. */
-export const openImageArchive = async (archive: ArchiveIndex, toolImage: ToolImage, system: System): Promise<Image> => {
+export async function openImageArchive(archive: ArchiveIndex, toolImage: ToolImage, system: System): Promise<Image> {
   try {
     return await imageOf(await inArchive(archive, toolImage, system), archive.path, toolImage, system);
   } catch (error) {
     await archive.close().catch(() => undefined);
     throw error;
   }
-};
+}
 
-const inArchive = async (archive: ArchiveIndex, toolImage: ToolImage, system: System): Promise<Found> => {
+async function inArchive(archive: ArchiveIndex, toolImage: ToolImage, system: System): Promise<Found> {
   if ((await archiveKind(archive)) === 'docker-archive') {
     return inDockerArchive(await readDockerArchive(archive), toolImage);
   }
   return inLayout(await layoutEntriesIn(archive), archive.path, toolImage, system);
-};
+}
 
 /** Docker's archives may hold several images; the one that the derivation names is meant then. */
-const inDockerArchive = async (
+async function inDockerArchive(
   repository: Awaited<ReturnType<typeof readDockerArchive>>,
   { name, registry, tag }: ToolImage,
-): Promise<Found> => {
+): Promise<Found> {
   const full = `${registry === null ? '' : `${registry}/`}${name}:${tag ?? 'latest'}`;
   const named = await repository.getManifest(full);
   const reference = named?.digest ?? (await repository.soleImage().catch(unclear(full)));
   return { repository, reference, hashed: true };
-};
+}
 
 const unclear =
   (name: string) =>
@@ -85,12 +85,12 @@ const unclear =
   };
 
 /** The only entry of a layout's index, or the one under the image's name, or the only one of those for the platform. */
-const inLayout = (
+function inLayout(
   { source: repository, entries, whole }: LayoutEntries,
   where: string,
   toolImage: ToolImage,
   system: System,
-): Found => {
+): Found {
   const images = entries.filter(isImageEntry);
   const named = images.filter((entry) => isNamed(entry, toolImage));
   const forSystem = (candidates: readonly Descriptor[]) =>
@@ -103,7 +103,7 @@ const inLayout = (
   throw new UserError('reference', `${where} holds ${entries.length} images, and which one is meant is not clear`, {
     hint: `Make a layout with one image or index in it, or give the derivation an imageTag; ${namesText(entries)}`,
   });
-};
+}
 
 /** containerd's and docker's name of an image, in full; their ref.name is the tag alone, whatever the image. */
 const CONTAINERD_NAME = 'io.containerd.image.name';
@@ -118,12 +118,12 @@ function isNamed({ annotations }: Descriptor, { name, registry, tag }: ToolImage
 const namesText = (entries: readonly Descriptor[]): string =>
   `its names are ${namesIn({ schemaVersion: 2, manifests: [...entries] }).join(', ') || 'missing'}.`;
 
-const imageOf = async (
+async function imageOf(
   { repository, reference, hashed }: Found,
   where: string,
   toolImage: ToolImage,
   system: System,
-): Promise<Image> => {
+): Promise<Image> {
   try {
     const image = await readImage(repository, reference, system, {
       where,
@@ -141,7 +141,7 @@ const imageOf = async (
     await repository.close().catch(() => undefined);
     throw error;
   }
-};
+}
 
 /** How each layer is packed is told by its bytes. */
 const layersOf = (

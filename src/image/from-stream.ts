@@ -23,11 +23,11 @@ type StreamTools = Pick<Effects, 'exec' | 'signal' | 'tempDir'>;
  * file without name, for layers are read in another order than they come and more than once; so the disk must hold one image.
  * Throws UserError `system` when the program is none for this machine, `build` when it fails, `file` when it prints no archive.
  */
-export const openStream = async (
+export async function openStream(
   toolImage: ToolImage,
   system: System,
   { exec, tempDir, signal }: StreamTools,
-): Promise<Image> => {
+): Promise<Image> {
   const program = pathInStore(toolImage.outPath);
   await access(program, constants.X_OK).catch((cause: unknown) => {
     throw new UserError('file', `${program} is not a program, although its derivation says that it streams an image`, {
@@ -61,17 +61,17 @@ export const openStream = async (
     await rm(home, { recursive: true, force: true });
   }
   return openImageArchive(await archiveOver(name, file, tempDir, signal), toolImage, system);
-};
+}
 
-const said = (stderr: string): string => {
+function said(stderr: string): string {
   const lines = stderr.trimEnd().split('\n').slice(-SAID_LINES);
   return lines.join('') === '' ? '; it said nothing' : `; it said:\n${lines.map((line) => `  ${line}`).join('\n')}`;
-};
+}
 
 /** The system whose programs run here without emulation. */
 const HERE: Readonly<Record<string, System>> = { x64: 'x86_64-linux', arm64: 'aarch64-linux' };
 
-const failed = (program: string, exitCode: number, stderr: string, { system }: ToolImage): UserError => {
+function failed(program: string, exitCode: number, stderr: string, { system }: ToolImage): UserError {
   const message = `${program}, which prints the image, ended with ${exitCode}${said(stderr)}`;
   // Where its interpreter is of another machine, a shell takes its place and says anything.
   if (system !== null && system !== HERE[process.arch]) {
@@ -82,7 +82,7 @@ const failed = (program: string, exitCode: number, stderr: string, { system }: T
     });
   }
   return new UserError('build', message, { hint: `Run it by hand to see more: ${program} > image.tar` });
-};
+}
 
 const silent = (program: string, stderr: string): UserError =>
   new UserError('file', `${program} printed no image${said(stderr)}`, {

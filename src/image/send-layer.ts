@@ -129,11 +129,11 @@ async function withoutBlob(
 export const keyOf = (layer: TreeLayer | StreamLayer): string =>
   layer.kind === 'tree' ? layer.key : tarKey(layer.diffId);
 
-const recordOf = (layer: TreeLayer | StreamLayer, tar: FoundTar): LayerRecord => {
+function recordOf(layer: TreeLayer | StreamLayer, tar: FoundTar): LayerRecord {
   if (layer.kind === 'tree') return layer.record(tar);
   const { diffId, unpackedSize } = tar;
   return { key: tarKey(diffId), diffId, unpackedSize, storeHashes: [] };
-};
+}
 
 /** A layer that was sent now, or by an earlier publish, which left a record of its tar. */
 export function storedLayer(

@@ -21,7 +21,7 @@ interface Part {
   end(): Promise<void>;
 }
 
-const openPart = (encoding: Packed, sink: (chunk: Uint8Array) => void): Part => {
+function openPart(encoding: Packed, sink: (chunk: Uint8Array) => void): Part {
   const stream = encoding === 'gzip' ? createGunzip() : createZstdDecompress();
   stream.on('data', (chunk: Uint8Array) => {
     try {
@@ -50,13 +50,13 @@ const openPart = (encoding: Packed, sink: (chunk: Uint8Array) => void): Part => 
     await ended;
   };
   return { write, end };
-};
+}
 
 /**
  * Begins to hash. Memory is bounded by what is given at once and what it unpacks to at once; `name` is for the error when
  * that is more, in all, than packed bytes may stand for.
  */
-export const unpackedDigest = (encoding: Packed, name: string): UnpackedDigest => {
+export function unpackedDigest(encoding: Packed, name: string): UnpackedDigest {
   const hash = createHash('sha256');
   let packedSize = 0;
   let unpackedSize = 0;
@@ -83,4 +83,4 @@ export const unpackedDigest = (encoding: Packed, name: string): UnpackedDigest =
       return { diffId: endDigest(hash), unpackedSize };
     },
   };
-};
+}

@@ -7,13 +7,13 @@ import { STORE } from '../definition/store-path.ts';
 const BELOW = /^((.*?)\/[0-9a-z]{32}-[^/]+(?:\/.*)?)\/[^/]+$/s;
 
 /** With links followed; undefined when it is not there. */
-const realPath = (path: ByteString): ByteString | undefined => {
+function realPath(path: ByteString): ByteString | undefined {
   try {
     return fromBytes(realpathSync(toBytes(path), 'buffer'));
   } catch {
     return undefined;
   }
-};
+}
 
 /**
  * Throws UserError `file` when the way to `path`, which is below a store path, leads out of the store by a link: Nix

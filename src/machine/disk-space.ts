@@ -22,13 +22,13 @@ export const PREINSTALLED = [
 ] as const;
 
 /** The folder, or the nearest one above it that is there. */
-const nearest = async (folder: string): Promise<string> => {
+async function nearest(folder: string): Promise<string> {
   if (folder === dirname(folder)) return folder;
   return await stat(folder).then(
     () => folder,
     () => nearest(dirname(folder)),
   );
-};
+}
 
 /** Bytes that a user may still write where `folder` is, or will be. */
 export async function freeBytes(folder: string): Promise<number> {
@@ -79,18 +79,18 @@ const measure = (folder: string, free: Tools['free']): Promise<number> =>
     throw new UserError('file', `the free space of ${folder} cannot be measured`, { cause });
   });
 
-const isOnSameDisk = async (candidate: string, folder: string): Promise<boolean> => {
+async function isOnSameDisk(candidate: string, folder: string): Promise<boolean> {
   try {
     const found = await lstat(candidate);
     return found.isDirectory() && found.dev === (await stat(await nearest(folder))).dev;
   } catch {
     return false;
   }
-};
+}
 
-const remove = async (folder: string, { exec, log, asRoot }: Tools): Promise<boolean> => {
+async function remove(folder: string, { exec, log, asRoot }: Tools): Promise<boolean> {
   const [program = 'rm', ...args] = [...asRoot, 'rm', '-rf', '--one-file-system', '--', folder];
   const { exitCode, stderr } = await exec(program, args);
   if (exitCode !== 0) log.warn(`${folder} cannot be removed: ${stderr.trim()}`);
   return exitCode === 0;
-};
+}

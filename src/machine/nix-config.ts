@@ -49,7 +49,7 @@ export function missingLines(settings: NixSettings | undefined, emulated: readon
 }
 
 /** Whether a daemon follows this user's wishes. `groups` are those of the user. */
-export const isTrusted = (settings: NixSettings, user: string, groups: readonly string[]): boolean => {
+export function isTrusted(settings: NixSettings, user: string, groups: readonly string[]): boolean {
   const names = new Set(['*', user, ...groups.map((group) => `@${group}`)]);
   return settings.get('trusted-users')?.some((name) => names.has(name)) ?? false;
-};
+}

@@ -7,7 +7,7 @@ import { type Nix, storeFlags } from './nix.ts';
  * `nix/lib/roots.nix` pairs each with each. Here the derivations are read and the wrong pairs dropped.
  */
 
-const ambiguousPaths = (roots: readonly Root[]): ReadonlySet<string> => {
+function ambiguousPaths(roots: readonly Root[]): ReadonlySet<string> {
   const seen = new Set<string>();
   const doubled = new Set<string>();
   for (const { outPath, drvPath } of roots) {
@@ -16,19 +16,19 @@ const ambiguousPaths = (roots: readonly Root[]): ReadonlySet<string> => {
     seen.add(outPath);
   }
   return doubled;
-};
+}
 
 /** Output paths of a derivation, or undefined when it is no longer in the store. */
-const outputsOf = async (nix: Nix, drvPath: string): Promise<readonly string[] | undefined> => {
+async function outputsOf(nix: Nix, drvPath: string): Promise<readonly string[] | undefined> {
   const result = await nix.store([...storeFlags(nix.evalStore), '--query', '--outputs', drvPath]);
   return result.exitCode === 0 ? result.stdout.split('\n').filter((line) => line !== '') : undefined;
-};
+}
 
 /**
  * The definition without the pairs of derivation and path that do not belong together. Asks nix only where there
  * are such pairs. Throws UserError `evaluation` when a path would lose its last derivation.
  */
-export const settleRoots = async (nix: Nix, definition: Definition): Promise<Definition> => {
+export async function settleRoots(nix: Nix, definition: Definition): Promise<Definition> {
   const ambiguous = ambiguousPaths(definition.roots);
   if (ambiguous.size === 0) return definition;
   const candidates = definition.roots.filter(({ outPath }) => ambiguous.has(outPath));
@@ -44,4 +44,4 @@ export const settleRoots = async (nix: Nix, definition: Definition): Promise<Def
   throw new UserError('evaluation', `${definition.name}: no derivation of the image makes ${lost}`, {
     hint: 'List the package in copyToRoot, or name it in a string of its own.',
   });
-};
+}

@@ -10,7 +10,7 @@ const ANSWER_LIMIT = 64 * 1024 * 1024;
 const ISSUES = 5;
 
 /** Reads what nix printed as JSON of a given form. Throws UserError `evaluation`. */
-export const parseAnswer = <T>(what: string, text: string, schema: z.ZodType<T>): T => {
+export function parseAnswer<T>(what: string, text: string, schema: z.ZodType<T>): T {
   if (text.length > ANSWER_LIMIT) {
     throw new UserError('evaluation', `evaluating ${what} printed ${text.length} bytes, more than ${ANSWER_LIMIT}`);
   }
@@ -20,16 +20,16 @@ export const parseAnswer = <T>(what: string, text: string, schema: z.ZodType<T>)
     mismatch: 'does not have the expected form',
     isShown: true,
   });
-};
+}
 
 const portableSchema = z.looseObject({ roots: z.array(z.looseObject({ path: z.string() })) });
 
 /** Roots cross the border with `path` for `outPath`, which JSON of Nix cannot hold. */
-const withOutPaths = (value: unknown): unknown => {
+function withOutPaths(value: unknown): unknown {
   const parsed = portableSchema.safeParse(value);
   if (!parsed.success) return value;
   return { ...parsed.data, roots: parsed.data.roots.map(({ path, ...root }) => ({ ...root, outPath: path })) };
-};
+}
 
 const placeText = (path: readonly PropertyKey[]): string =>
   path.reduce<string>((text, key) => {
@@ -42,26 +42,26 @@ const placeText = (path: readonly PropertyKey[]): string =>
 const reasonOf = (issue: z.core.$ZodIssue): string =>
   issue.code === 'invalid_key' ? issue.issues.map(({ message }) => message).join(', ') : issue.message;
 
-const issueText = (issue: z.core.$ZodIssue): string => {
+function issueText(issue: z.core.$ZodIssue): string {
   const place = placeText(issue.path);
   return place ? `${place}: ${reasonOf(issue)}` : reasonOf(issue);
-};
+}
 
 /** Definitions have less than ten levels; what is deeper does not fit the schema in any case. */
 const DEEPEST = 20;
 
 /** Where `__proto__` is used as a name: zod leaves it out silently, because it would change the object itself. */
-const protoIn = (value: unknown, path: readonly PropertyKey[] = []): readonly PropertyKey[] | undefined => {
+function protoIn(value: unknown, path: readonly PropertyKey[] = []): readonly PropertyKey[] | undefined {
   if (typeof value !== 'object' || value === null || path.length > DEEPEST) return undefined;
   for (const [key, member] of Object.entries(value)) {
     const found = key === '__proto__' ? [...path, key] : protoIn(member, [...path, key]);
     if (found) return found;
   }
   return undefined;
-};
+}
 
 /** Accepts a definition as Nix printed it. Throws UserError `definition` that names the fields. */
-export const parseDefinition = (what: string, value: unknown): Definition => {
+export function parseDefinition(what: string, value: unknown): Definition {
   const parsed = definitionSchema.safeParse(withOutPaths(value));
   const proto = protoIn(value);
   if (parsed.success && !proto) return parsed.data;
@@ -75,4 +75,4 @@ export const parseDefinition = (what: string, value: unknown): Definition => {
     hint: 'docs/definition.md lists every argument of mkImage.',
     docs: 'definition.md',
   });
-};
+}

@@ -6,7 +6,7 @@ import { type Nix, storeFlags } from './nix.ts';
 import { OWN_STORE, withoutSecrets } from './settings.ts';
 
 /** Signatures are not asked for: both stores are the user's own choice, as when Nix itself builds in one of them. */
-const copy = async (nix: Nix, from: string, flags: readonly string[], paths: readonly string[]): Promise<void> => {
+async function copy(nix: Nix, from: string, flags: readonly string[], paths: readonly string[]): Promise<void> {
   for (const chunk of chunks(paths)) {
     const args = ['copy', '--no-check-sigs', '--from', from, ...flags, ...chunk];
     const result = await nix.command(args, { onStderrLine: (line) => nix.log.debug(line) });
@@ -15,17 +15,13 @@ const copy = async (nix: Nix, from: string, flags: readonly string[], paths: rea
       hint: 'The store that is copied to must be writable, and its daemon must trust you.',
     });
   }
-};
+}
 
 /**
  * Brings derivations and sources to the store that builds, where evaluations write to another one. What that other
  * store does not have is left alone. Throws UserError `build`.
  */
-export const bringEvaluated = async (
-  nix: Nix,
-  drvPaths: readonly string[],
-  sources: readonly string[],
-): Promise<void> => {
+export async function bringEvaluated(nix: Nix, drvPaths: readonly string[], sources: readonly string[]): Promise<void> {
   const { evalStore } = nix;
   if (evalStore === undefined) return;
   const there = await validPaths(nix, [...drvPaths, ...sources], storeFlags(evalStore));
@@ -33,7 +29,7 @@ export const bringEvaluated = async (
   // The flag is what makes newer versions copy a derivation, and older ones copy what a source was derived from.
   await copy(nix, evalStore, ['--derivation'], drvPaths.filter(found));
   await copy(nix, evalStore, [], sources.filter(found));
-};
+}
 
 /** Brings paths and what they refer to from a store elsewhere to that of this machine. Throws UserError `build`. */
 export const bringHere = (nix: Nix, elsewhere: string, paths: readonly string[]): Promise<void> =>

@@ -74,7 +74,7 @@ const MATCHERS: readonly Matcher[] = [
 const LINE_LENGTH = 4096;
 
 /** Finds out what `nix-store --realise` complained about. Pure. */
-export const parseBuildFailure = (stderr: string): BuildFailure => {
+export function parseBuildFailure(stderr: string): BuildFailure {
   const lines = stderr.split('\n').map((line) => line.slice(0, LINE_LENGTH));
   const text = lines.join('\n');
   for (const match of MATCHERS) {
@@ -82,7 +82,7 @@ export const parseBuildFailure = (stderr: string): BuildFailure => {
     if (failure) return failure;
   }
   return { kind: 'other' };
-};
+}
 
 const NO_SPACE = /No space left on device/;
 
@@ -93,7 +93,7 @@ const systemHint = (needed: string): string =>
   'Name a remote builder (--builders, or in nix.conf), or build each system on a native runner with a matrix.';
 
 /** `log` is the end of the failed builder's log. */
-export const buildError = (failure: BuildFailure, stderr: string, log: readonly string[]): UserError => {
+export function buildError(failure: BuildFailure, stderr: string, log: readonly string[]): UserError {
   const full = NO_SPACE.test(stderr) || log.some((line) => NO_SPACE.test(line));
   const said = log.length > 0 ? `; the last lines of its log:\n${log.map((line) => `  ${line}`).join('\n')}` : '';
   switch (failure.kind) {
@@ -142,4 +142,4 @@ export const buildError = (failure: BuildFailure, stderr: string, log: readonly 
         ...(full && { hint: spaceHint }),
       });
   }
-};
+}

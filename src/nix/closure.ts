@@ -24,7 +24,7 @@ type Infos = ReadonlyMap<string, StorePathInfo | null>;
 // Without this, asking a store about a path that it does not have would ask every substituter as well, to no end.
 const LOCAL_ANSWER = ['--option', 'substitute', 'false'];
 
-const pathInfo = async (nix: Nix, paths: readonly string[], flags: readonly string[]): Promise<Infos> => {
+async function pathInfo(nix: Nix, paths: readonly string[], flags: readonly string[]): Promise<Infos> {
   const found = new Map<string, StorePathInfo | null>();
   for (const chunk of chunks(paths)) {
     const args = ['path-info', '--json', ...pathInfoFlags(nix.version), ...LOCAL_ANSWER, ...flags, ...chunk];
@@ -33,14 +33,14 @@ const pathInfo = async (nix: Nix, paths: readonly string[], flags: readonly stri
     for (const [path, info] of parsePathInfo(result.stdout)) found.set(path, info);
   }
   return found;
-};
+}
 
 /** Those of `paths` that are valid in a store, given as flags; in Nix's own unless given. */
-export const validPaths = async (
+export async function validPaths(
   nix: Nix,
   paths: readonly string[],
   flags: readonly string[] = [],
-): Promise<ReadonlySet<string>> => {
+): Promise<ReadonlySet<string>> {
   const valid = new Set(paths);
   for (const chunk of chunks(paths)) {
     const result = await nix.store([...flags, '--check-validity', '--print-invalid', ...chunk]);
@@ -48,10 +48,10 @@ export const validPaths = async (
     for (const line of result.stdout.split('\n')) valid.delete(line);
   }
   return valid;
-};
+}
 
 /** Those of `paths` that carry a signature nix believes, or whose content proves them (content-addressed ones). */
-const believed = async (nix: Nix, url: string, paths: readonly string[]): Promise<ReadonlySet<string>> => {
+async function believed(nix: Nix, url: string, paths: readonly string[]): Promise<ReadonlySet<string>> {
   const good = new Set(paths);
   for (const chunk of chunks(paths)) {
     const result = await nix.command(['store', 'verify', '--store', url, '--no-contents', ...chunk]);
@@ -61,14 +61,14 @@ const believed = async (nix: Nix, url: string, paths: readonly string[]): Promis
     for (const path of bad.length > 0 ? bad : chunk) good.delete(path);
   }
   return good;
-};
+}
 
 /** What one substituter knows and may be believed about `paths`, and where it has all of it about their closure. */
-const askSubstituter = async (
+async function askSubstituter(
   nix: Nix,
   { url, trusted }: Substituter,
   paths: readonly string[],
-): Promise<readonly StorePathInfo[]> => {
+): Promise<readonly StorePathInfo[]> {
   const flags = ['--store', url];
   const infos = await pathInfo(nix, paths, flags);
   const here = paths.filter((path) => infos.get(path));
@@ -86,7 +86,7 @@ const askSubstituter = async (
   for (const { path } of doubted)
     nix.log.warn(`${path} has no trusted signature at ${withoutSecrets(url)}; not believed`);
   return known.filter(({ path }) => good.has(path));
-};
+}
 
 interface Answer {
   readonly info: StorePathInfo;
@@ -95,11 +95,11 @@ interface Answer {
 }
 
 /** Looks `paths` up at all substituters in turn. One that does not answer is skipped with a warning. */
-const askSubstituters = async (
+async function askSubstituters(
   nix: Nix,
   substituters: readonly Substituter[],
   paths: readonly string[],
-): Promise<readonly Answer[]> => {
+): Promise<readonly Answer[]> {
   const found: Answer[] = [];
   let open = paths;
   for (const substituter of substituters) {
@@ -115,12 +115,12 @@ const askSubstituters = async (
     open = open.filter((path) => !known.has(path));
   }
   return found;
-};
+}
 
 const closuresHere = (nix: Nix, paths: readonly string[]): Promise<Infos> => pathInfo(nix, paths, ['--recursive']);
 
 /** The closures of those of `paths` that are valid in Nix's own store; most often all are, and one call tells it. */
-const askHere = async (nix: Nix, paths: readonly string[]): Promise<Infos> => {
+async function askHere(nix: Nix, paths: readonly string[]): Promise<Infos> {
   try {
     return await closuresHere(nix, paths);
   } catch (error) {
@@ -129,21 +129,21 @@ const askHere = async (nix: Nix, paths: readonly string[]): Promise<Infos> => {
     if (valid.size === paths.length) throw error;
     return closuresHere(nix, [...valid]);
   }
-};
+}
 
 /** Adds the closures of those of `paths` that are valid in Nix's own store. */
-const addLocal = async (nix: Nix, known: Map<string, StorePathInfo>, paths: readonly string[]): Promise<void> => {
+async function addLocal(nix: Nix, known: Map<string, StorePathInfo>, paths: readonly string[]): Promise<void> {
   for (const info of (await askHere(nix, paths)).values()) if (info !== null) known.set(info.path, info);
-};
+}
 
 /** References of known paths that are themselves not known. */
-const openReferences = (known: ReadonlyMap<string, StorePathInfo>): readonly string[] => {
+function openReferences(known: ReadonlyMap<string, StorePathInfo>): readonly string[] {
   const open = new Set([...known.values()].flatMap(({ references }) => references));
   return [...open].filter((path) => !known.has(path));
-};
+}
 
 /** What of `known` can be reached from `root`; undefined when something on the way is not known. */
-const closureOf = (known: ReadonlyMap<string, StorePathInfo>, root: string): ReadonlySet<string> | undefined => {
+function closureOf(known: ReadonlyMap<string, StorePathInfo>, root: string): ReadonlySet<string> | undefined {
   const reached = new Set([root]);
   // A set yields what is added while it is walked.
   for (const path of reached) {
@@ -152,14 +152,14 @@ const closureOf = (known: ReadonlyMap<string, StorePathInfo>, root: string): Rea
     for (const reference of info.references) reached.add(reference);
   }
   return reached;
-};
+}
 
 /**
  * The closure of `outPaths`: from Nix's own store where they are valid, otherwise from the substituters, whose
  * signatures are checked. Nothing is built or fetched. A path whose closure is not whole counts as missing.
  * Throws UserError `evaluation` when nix fails, never because a substituter does.
  */
-export const readClosure = async (nix: Nix, outPaths: readonly string[]): Promise<ReadClosure> => {
+export async function readClosure(nix: Nix, outPaths: readonly string[]): Promise<ReadClosure> {
   const known = new Map<string, StorePathInfo>();
   const caches = new Map<string, string>();
   // Answered while the store is asked for paths; a failure is thrown where the answer is used.
@@ -188,12 +188,12 @@ export const readClosure = async (nix: Nix, outPaths: readonly string[]): Promis
   const { elsewhere } = await settings;
   if (elsewhere !== undefined) for (const path of known.keys()) if (!caches.has(path)) caches.set(path, elsewhere);
   return { ...assemble(known, outPaths), valid, caches };
-};
+}
 
-const assemble = (
+function assemble(
   known: ReadonlyMap<string, StorePathInfo>,
   outPaths: readonly string[],
-): Pick<ReadClosure, 'closure' | 'missing'> => {
+): Pick<ReadClosure, 'closure' | 'missing'> {
   const whole = new Set<string>();
   const missing: string[] = [];
   for (const root of new Set(outPaths)) {
@@ -203,4 +203,4 @@ const assemble = (
   }
   const closure = [...known.values()].filter(({ path }) => whole.has(path));
   return { closure: closure.sort((a, b) => (a.path < b.path ? -1 : 1)), missing };
-};
+}

@@ -49,11 +49,11 @@ interface Search {
 }
 
 /** One evaluation over the whole flake or file; a failure is a result. */
-const apply = async (
+async function apply(
   { nix, source }: Search,
   expression: string,
   onStderrLine = (line: string): void => logLine(line, nix.log),
-): Promise<Answer> => {
+): Promise<Answer> {
   const where =
     source.kind === 'flake'
       ? [...lockFlags(nix.nixArgs), ...nix.nixArgs, ...wholeFlake(nix.version, source.flake)]
@@ -61,18 +61,18 @@ const apply = async (
   const args = ['eval', '--json', '--option', 'eval-cache', 'false', '--apply', expression, ...where];
   const result = await nix.command(args, { onStderrLine });
   return result.exitCode === 0 ? { ok: true, stdout: result.stdout } : { ok: false, stderr: result.stderr };
-};
+}
 
 /**
  * All that looks like an image, found by one evaluation. Where that dies (`throw` is caught, other errors are not), the
  * broken places come back with nix's message, and the rest goes on; see `exploreAround`. Throws UserError `evaluation`
  * when flake or file itself does not evaluate. Builds nothing that Nix is not allowed to import.
  */
-export const discover = async (
+export async function discover(
   nix: Nix,
   source: Source,
   { systems, variants }: DiscoverOptions,
-): Promise<readonly Discovered[]> => {
+): Promise<readonly Discovered[]> {
   const isFlake = source.kind === 'flake';
   const search: Search = {
     nix,
@@ -92,7 +92,7 @@ export const discover = async (
     ? parseAnswer(sourceText(source), whole.stdout, entriesSchema)
     : await exploreWithMarks(search, places, whole.stderr);
   return withMessages(search, entries, systems);
-};
+}
 
 function exploreWithMarks(search: Search, places: readonly Place[], stderr: string): Promise<(Entry | Broken)[]> {
   const { nix, source, options } = search;

@@ -49,7 +49,7 @@ type Answers = ReadonlyMap<System, Answer>;
 type Run = { readonly found: readonly (readonly Found[])[] } | { readonly at: number; readonly stderr: string };
 
 /** One evaluation of a whole flake or file. Throws UserError `evaluation` where it dies before it looks at any place. */
-const run = async (nix: Nix, installable: Installable, expression: string): Promise<Run> => {
+async function run(nix: Nix, installable: Installable, expression: string): Promise<Run> {
   const args =
     installable.kind === 'flake'
       ? [...lockFlags(nix.nixArgs), ...nix.nixArgs, ...wholeFlake(nix.version, installable.flake)]
@@ -67,7 +67,7 @@ const run = async (nix: Nix, installable: Installable, expression: string): Prom
   }
   if (at === undefined) throw evaluationFailure(installableText(installable), result.stderr);
   return { at, stderr: result.stderr };
-};
+}
 
 const placeText = (installable: Installable, { path }: ImagePlace): string =>
   installable.kind === 'flake'
@@ -78,7 +78,7 @@ const placeText = (installable: Installable, { path }: ImagePlace): string =>
  * One evaluation for all systems. Where one of them ends it, it is told by what Nix said, and the others are evaluated
  * once more without it.
  */
-const evaluateAll = async (nix: Nix, installable: Installable, asked: Asked): Promise<Answers> => {
+async function evaluateAll(nix: Nix, installable: Installable, asked: Asked): Promise<Answers> {
   const answers = new Map<System, Answer>();
   const wanted = new Set(asked.systems);
   let open = SYSTEMS.filter((system) => wanted.has(system) || asked.others?.includes(system));
@@ -101,31 +101,31 @@ const evaluateAll = async (nix: Nix, installable: Installable, asked: Asked): Pr
     open = open.filter((system) => system !== place.system);
   }
   return answers;
-};
+}
 
 const isImage = ({ found }: Found): boolean => found === 'definition' || found === 'tool-image' || found === 'there';
 
 const isOther = (found: Found): found is Other => !isImage(found) && found.found !== 'nothing';
 
 /** Where something was found that decides: an image, or what is where an image should. */
-const foundAt = (answer: Answer): ImagePlace | undefined => {
+function foundAt(answer: Answer): ImagePlace | undefined {
   const last = 'tried' in answer ? answer.tried.at(-1) : undefined;
   if (!last) return undefined;
   return isImage(last.found) || (last.place.decides && isOther(last.found)) ? last.place : undefined;
-};
+}
 
 /** Whether what was found says itself that it is of another system. */
-const isOfAnother = (answer: Answer, system: System): boolean => {
+function isOfAnother(answer: Answer, system: System): boolean {
   const last = 'tried' in answer ? answer.tried.at(-1) : undefined;
   const own = last && !last.place.isOfSystem ? ownSystem(last.found) : null;
   return own !== null && own !== system;
-};
+}
 
 /**
  * The first place that has the image for any system decides: one of the same name further on is another image. Where an
  * evaluation died before that, there may have been one, and leaving it out would lose a platform silently.
  */
-const systemsIn = (answers: Answers): System[] => {
+function systemsIn(answers: Answers): System[] {
   const found = new Map<System, number>();
   for (const [system, answer] of answers) {
     const place = foundAt(answer);
@@ -136,10 +136,10 @@ const systemsIn = (answers: Answers): System[] => {
     const answer = answers.get(system);
     return found.get(system) === first || (answer && 'death' in answer && answer.death.place.rank <= first);
   });
-};
+}
 
 /** The error for an image that is not there. */
-const notThere = (installable: Installable, system: System, tried: Tried, elsewhere: readonly System[]): UserError => {
+function notThere(installable: Installable, system: System, tried: Tried, elsewhere: readonly System[]): UserError {
   const what = installableText(installable);
   for (const { place, found } of tried) if (isOther(found)) return notAnImage(what, place.path, found);
   const searched = tried.flatMap(({ place, found }): Searched[] =>
@@ -152,15 +152,15 @@ const notThere = (installable: Installable, system: System, tried: Tried, elsewh
     found.found === 'nothing' && found.depth === 0 && place.isExpected ? [place.output] : [],
   );
   return unknownAttribute(`${what} for ${system}`, searched, { absent, elsewhere });
-};
+}
 
 /** Systems that nothing was asked about, and that have the image. */
-const elsewhereOf = async (nix: Nix, installable: Installable, answers: Answers): Promise<readonly System[]> => {
+async function elsewhereOf(nix: Nix, installable: Installable, answers: Answers): Promise<readonly System[]> {
   if (installable.kind === 'file' || installable.system !== undefined) return [];
   const others = SYSTEMS.filter((system) => !answers.has(system));
   const more = await evaluateAll(nix, installable, { systems: [], others }).catch((): Answers => new Map());
   return systemsIn(new Map([...answers, ...more]));
-};
+}
 
 /**
  * Evaluates the image that `installable` names, for all systems that are asked for by one call of Nix; builds nothing.
@@ -170,7 +170,7 @@ const elsewhereOf = async (nix: Nix, installable: Installable, answers: Answers)
  * image, nix failed), `definition` (does not fit the schema, or is of another system) and `input` (a full path to the image
  * of another system).
  */
-export const evaluateImages = async (nix: Nix, installable: Installable, asked: Asked): Promise<Evaluations> => {
+export async function evaluateImages(nix: Nix, installable: Installable, asked: Asked): Promise<Evaluations> {
   const fixed = installable.kind === 'flake' ? installable.system : undefined;
   const others = fixed === undefined ? asked.others : [];
   const answers = await evaluateAll(nix, installable, { systems: asked.systems, others: others ?? [] });
@@ -183,4 +183,4 @@ export const evaluateImages = async (nix: Nix, installable: Installable, asked: 
     throw notThere(installable, system, answer.tried, await elsewhereOf(nix, installable, answers));
   };
   return { systems: systemsIn(answers), imageFor };
-};
+}

@@ -15,7 +15,7 @@ const withoutIndent = (lines: readonly string[]): readonly string[] => lines.map
  * What nix itself says went wrong, from its standard error: the last `error:`, without traces, excerpts of source and
  * warnings. Newer versions print an outer error first and the cause last, older ones the cause first.
  */
-export const nixMessage = (stderr: string): string => {
+export function nixMessage(stderr: string): string {
   const lines = stderr.trimEnd().split('\n');
   const errors = lines.flatMap((line, index) => (/^\s*error: \S/.test(line) ? [index] : []));
   const start = errors.at(-1) ?? Math.max(lines.length - MESSAGE_LINES, 0);
@@ -26,7 +26,7 @@ export const nixMessage = (stderr: string): string => {
       .join('\n')
       .replace(/^error: /, '') || 'nix said nothing'
   );
-};
+}
 
 /** Of one line, without blanks around it: `at FILE:LINE:COLUMN:`. */
 const PLACE = /^at (?:\/nix\/store\/[^/]*\/)?([^\s«»]+):(\d+):(\d+):?$/;
@@ -35,13 +35,13 @@ const PLACE = /^at (?:\/nix\/store\/[^/]*\/)?([^\s«»]+):(\d+):(\d+):?$/;
 const PLACE_LENGTH = 5000;
 
 /** Where in the source the last error is, as ` (at FILE:LINE:COLUMN)` of the flake; empty where nix does not say. */
-const placeIn = (stderr: string): string => {
+function placeIn(stderr: string): string {
   for (const line of stderr.slice(Math.max(0, stderr.lastIndexOf('error: '))).split('\n')) {
     const [, file, row, column] = (line.length <= PLACE_LENGTH && PLACE.exec(line.trim())) || [];
     if (file !== undefined) return ` (at ${file}:${row}:${column})`;
   }
   return '';
-};
+}
 
 const UNREACHABLE =
   /unable to download|Couldn't resolve host|Could not resolve host|Failed to connect|Failed to fetch git repository|cannot find flake|unable to fetch|unable to access/i;
@@ -57,7 +57,7 @@ const OWNED_FOLDER = /(?:repository at|repository path) '([^'\n]+)'/;
 const LOCAL_FLAKE = /^(?:git\+file:\/\/|path:)?(\/[^#?]+)/;
 
 /** The command that lets this user read a checkout of another one. */
-const safeDirectory = (what: string, stderr: string): string => {
+function safeDirectory(what: string, stderr: string): string {
   const folder = OWNED_FOLDER.exec(stderr)?.[1] ?? LOCAL_FLAKE.exec(what)?.[1];
   const argument =
     folder === undefined ? '"$PWD"' : /^[\w./@+-]+$/.test(folder) ? folder : `'${folder.replaceAll("'", "'\\''")}'`;
@@ -65,7 +65,7 @@ const safeDirectory = (what: string, stderr: string): string => {
     'The checkout belongs to another user, as in containers of workflow jobs. Let git read it: ' +
     `git config --global --add safe.directory ${argument}`
   );
-};
+}
 
 /**
  * Whether Nix says that an expression can be evaluated only after something has been built, which it was told not to do
@@ -78,12 +78,12 @@ const UNTRACKED =
   'Files that git does not track are not in a flake (git add them), nor are submodules (git+file:.?submodules=1).';
 
 /** What to do about a message of Nix that says what is missing only; undefined where it says enough. */
-export const wayOut = (message: string): string | undefined => {
+export function wayOut(message: string): string | undefined {
   if (needsImport(message)) return 'With allow-import-from-derivation it is built and looked at.';
   return NO_FLAKE.test(message) ? UNTRACKED : undefined;
-};
+}
 
-const hintFor = (what: string, stderr: string): string => {
+function hintFor(what: string, stderr: string): string {
   const [name] = REGISTRY_NAME.exec(what) ?? [];
   if (name !== undefined && UNREACHABLE.test(stderr)) {
     return `Nix looks ${name} up in its flake registries; for the folder of that name, write ./${name}.`;
@@ -100,7 +100,7 @@ const hintFor = (what: string, stderr: string): string => {
   }
   if (NO_FLAKE.test(stderr)) return `Check the path of the flake or file. ${UNTRACKED}`;
   return `To see where it comes from, run: nix eval --show-trace ${what}`;
-};
+}
 
 /** An evaluation that failed, with nix's own words. `what` is what `nix eval` would take. */
 export const evaluationFailure = (what: string, stderr: string): UserError =>

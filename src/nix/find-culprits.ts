@@ -36,11 +36,11 @@ interface Progress {
 
 const keyOf = ({ path, system }: Place): string => JSON.stringify([system, ...path]);
 
-const readMark = (mark: string): readonly [string, Place] | undefined => {
+function readMark(mark: string): readonly [string, Place] | undefined {
   const [, event = '', json = ''] = /^ ?([a-z]+) (\{.*\})$/.exec(mark) ?? [];
   const place = tryDecodeJson(json, placeSchema);
   return place && [event, place];
-};
+}
 
 function progressOf(marks: readonly string[]): Progress {
   const read = marks.map(readMark).filter((mark) => mark !== undefined);
@@ -55,10 +55,10 @@ function progressOf(marks: readonly string[]): Progress {
 }
 
 /** Equal parts, no more than may run at once unless they would be too long. */
-const parts = (places: readonly Place[]): (readonly Place[])[] => {
+function parts(places: readonly Place[]): (readonly Place[])[] {
   const size = Math.max(1, Math.min(Math.ceil(places.length / AT_ONCE), PLACES_AT_ONCE));
   return Array.from({ length: Math.ceil(places.length / size) }, (_, at) => places.slice(at * size, (at + 1) * size));
-};
+}
 
 /** What one evaluation taught: what it found, or where it died, what it had been through, and what it did not reach. */
 interface Step {

@@ -27,7 +27,7 @@ export type Evaluated =
 const nameOf = (path: readonly string[]): string => attributeText(path) || 'the image of the file';
 
 /** Checks that an image runs on the system that it is wanted for, whatever builds it. */
-const agreeOnSystem = (what: string, { system, listedUnder = system }: ImagePlace, own: OwnSystems): void => {
+function agreeOnSystem(what: string, { system, listedUnder = system }: ImagePlace, own: OwnSystems): void {
   const its = imageSystems(listedUnder, own);
   if (typeof its === 'string') {
     throw new UserError('definition', `${what} ${its}`, {
@@ -42,13 +42,13 @@ const agreeOnSystem = (what: string, { system, listedUnder = system }: ImagePlac
         ? 'Name the image without its system, as FLAKE#NAME, to get it for others.'
         : `It is cross-compiled: name it by its full path, with --system ${its.system}.`,
   });
-};
+}
 
 /**
  * What an evaluation found, as an image; undefined where it is none. Throws UserError `definition` for one that does not
  * fit the schema or is of another system, `evaluation` as `settleRoots` does.
  */
-export const imageOf = async (nix: Nix, place: ImagePlace, found: Found): Promise<Evaluated | undefined> => {
+export async function imageOf(nix: Nix, place: ImagePlace, found: Found): Promise<Evaluated | undefined> {
   const { path, system } = place;
   const attribute = attributeText(path);
   if (found.found === 'tool-image') {
@@ -62,7 +62,7 @@ export const imageOf = async (nix: Nix, place: ImagePlace, found: Found): Promis
   agreeOnSystem(nameOf(path), place, { runsOn: definition.system, builtOn: definition.buildSystem });
   const { name, tag } = definition;
   return { kind: 'definition', definition: await settleRoots(nix, definition), name, tag, system, attribute };
-};
+}
 
 const systemIn = (definition: unknown): string | null =>
   typeof definition === 'object' &&
@@ -73,8 +73,8 @@ const systemIn = (definition: unknown): string | null =>
     : null;
 
 /** The system that an image is of by its own word; null where it says nothing. */
-export const ownSystem = (found: Found): string | null => {
+export function ownSystem(found: Found): string | null {
   if (found.found === 'definition') return systemIn(found.definition);
   if (found.found === 'tool-image') return toolImageSystems(found.toolImage, true).runsOn;
   return found.found === 'there' ? found.system : null;
-};
+}

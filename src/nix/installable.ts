@@ -49,7 +49,7 @@ const unescaped = (_whole: string, code: string | undefined, letter: string): st
  * Splits an attribute path at its dots; a part in double quotes may hold dots. Throws UserError `input`.
  * An empty text is the empty path.
  */
-export const parseAttributePath = (text: string): readonly string[] => {
+export function parseAttributePath(text: string): readonly string[] {
   const parts: string[] = [];
   const part = new RegExp(PART);
   while (part.lastIndex < text.length) {
@@ -64,7 +64,7 @@ export const parseAttributePath = (text: string): readonly string[] => {
     part.lastIndex = isLast ? end : end + 1;
   }
   return parts;
-};
+}
 
 /** An attribute path as Nix takes it, with quotes only where they are needed. */
 export const attributeText = (path: readonly string[]): string =>
@@ -73,7 +73,7 @@ export const attributeText = (path: readonly string[]): string =>
 /** What a system's name looks like, whether images are built for it or not. */
 const SYSTEM = /^[a-z0-9_]+-(linux|darwin|freebsd|netbsd|openbsd|windows|cygwin|none)$/;
 
-const fullPath = (text: string, parts: readonly string[]): Pick<FlakeInstallable, 'output' | 'system' | 'path'> => {
+function fullPath(text: string, parts: readonly string[]): Pick<FlakeInstallable, 'output' | 'system' | 'path'> {
   const [output = '', system, ...path] = parts;
   const isNamed = output === 'nixImages' || output === 'packages';
   if (system === undefined || !(isNamed || SYSTEM.test(system))) {
@@ -81,10 +81,10 @@ const fullPath = (text: string, parts: readonly string[]): Pick<FlakeInstallable
   }
   if (isSystem(system)) return { output, system, path };
   throw wrong(text, `images are built for ${SYSTEMS.join(' and ')}, not for ${JSON.stringify(system)}`);
-};
+}
 
 /** Reads `FLAKE#NAME`; without a name it is `default`. Throws UserError `input`. */
-export const parseInstallable = (text: string): FlakeInstallable => {
+export function parseInstallable(text: string): FlakeInstallable {
   const hash = text.indexOf('#');
   const flake = hash < 0 ? text : text.slice(0, hash);
   const name = hash < 0 ? '' : text.slice(hash + 1);
@@ -94,20 +94,20 @@ export const parseInstallable = (text: string): FlakeInstallable => {
   if (/\p{Cc}/u.test(text)) throw wrong(text, 'it holds a control character');
   const found = fullPath(text, parseAttributePath(name));
   return { kind: 'flake', flake: flake || '.', ...found, path: found.path.length > 0 ? found.path : ['default'] };
-};
+}
 
 /** Reads `--file FILE` and `-A ATTR`. Throws UserError `input`. */
-export const fileInstallable = (file: string, attribute = ''): FileInstallable => {
+export function fileInstallable(file: string, attribute = ''): FileInstallable {
   if (file === '') throw new UserError('input', '--file names no file');
   return { kind: 'file', file, path: parseAttributePath(attribute) };
-};
+}
 
 /** The installable as a person would write it. */
-export const installableText = (installable: Installable): string => {
+export function installableText(installable: Installable): string {
   if (installable.kind === 'file') {
     return `--file ${installable.file}${installable.path.length > 0 ? ` -A ${attributeText(installable.path)}` : ''}`;
   }
   const { flake, output, system, path } = installable;
   if (output === undefined) return `${flake}#${attributeText(path)}`;
   return `${flake}#${attributeText([output])}.${system ?? '<system>'}.${attributeText(path)}`;
-};
+}

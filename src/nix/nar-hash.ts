@@ -4,7 +4,7 @@ const ALPHABET = '0123456789abcdfghijklmnpqrsvwxyz';
 const SHA256_BYTES = 32;
 
 /** Decodes Nix's base 32, whose text runs from the most to the least significant five bits of the number. */
-const fromBase32 = (text: string): Buffer | undefined => {
+function fromBase32(text: string): Buffer | undefined {
   const bytes = Buffer.alloc(SHA256_BYTES);
   for (let digit = 0; digit < text.length; digit++) {
     const value = ALPHABET.indexOf(text.charAt(text.length - 1 - digit));
@@ -18,21 +18,21 @@ const fromBase32 = (text: string): Buffer | undefined => {
     else if (shifted >> 8 !== 0) return undefined;
   }
   return bytes;
-};
+}
 
-const bytesOf = (text: string): Buffer | undefined => {
+function bytesOf(text: string): Buffer | undefined {
   if (/^[0-9a-f]{64}$/.test(text)) return Buffer.from(text, 'hex');
   if (/^[0-9a-z]{52}$/.test(text)) return fromBase32(text);
   const bytes = /^[A-Za-z0-9+/]{43}=$/.test(text) ? Buffer.from(text, 'base64') : undefined;
   return bytes?.length === SHA256_BYTES ? bytes : undefined;
-};
+}
 
 /**
  * The hash of a NAR as SRI (`sha256-<base64>`), from any spelling that a Nix prints: SRI, or `sha256:` with base 32,
  * base 16 or base 64. Undefined when it is none of these.
  */
-export const toSri = (text: string): string | undefined => {
+export function toSri(text: string): string | undefined {
   const match = /^sha256[-:](.+)$/.exec(text);
   const bytes = match?.[1] === undefined ? undefined : bytesOf(match[1]);
   return bytes && `sha256-${bytes.toString('base64')}`;
-};
+}

@@ -74,6 +74,6 @@ export class NarReader {
 
 const paddingOf = (length: number): number => (ALIGNMENT - (length % ALIGNMENT)) % ALIGNMENT;
 
-const checkPadding = (padding: Buffer): void => {
+function checkPadding(padding: Buffer): void {
   if (padding.some((byte) => byte !== 0)) throw badNar('its padding is not zero');
-};
+}

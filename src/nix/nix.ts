@@ -45,7 +45,7 @@ export interface Nix {
 /** Given as an option, so that nobody's nix.conf has to say it. */
 const FEATURES = ['--extra-experimental-features', 'nix-command flakes'] as const;
 
-const versionOf = async (exec: Exec, signal: AbortSignal | undefined): Promise<NixVersion> => {
+async function versionOf(exec: Exec, signal: AbortSignal | undefined): Promise<NixVersion> {
   const result = await exec('nix', ['--version'], { signal }).catch((cause: unknown) => {
     if (cause instanceof UserError && cause.code === 'cancelled') throw cause;
     throw new UserError('evaluation', 'cannot run nix', {
@@ -55,7 +55,7 @@ const versionOf = async (exec: Exec, signal: AbortSignal | undefined): Promise<N
   });
   if (result.exitCode !== 0) throw new UserError('evaluation', `nix --version failed: ${result.stderr.trim()}`);
   return parseNixVersion(result.stdout);
-};
+}
 
 /** Flags for a call that means another store than Nix's own; none when it is undefined. */
 export const storeFlags = (store: string | undefined): readonly string[] => given('store', store);
@@ -64,7 +64,7 @@ const given = (name: string, value: string | undefined): readonly string[] =>
   value === undefined ? [] : [`--${name}`, value];
 
 /** Finds out which Nix there is. Throws UserError `evaluation` when there is none. */
-export const openNix = async ({ exec, log, signal, nixArgs = [], elsewhere = {} }: NixOptions): Promise<Nix> => {
+export async function openNix({ exec, log, signal, nixArgs = [], elsewhere = {} }: NixOptions): Promise<Nix> {
   const version = await versionOf(exec, signal);
   log.debug(`using ${version.text}`);
   const { store, builders } = elsewhere;
@@ -85,4 +85,4 @@ export const openNix = async ({ exec, log, signal, nixArgs = [], elsewhere = {} 
     command,
     store: (args, options) => exec('nix-store', [...flags, ...args], { signal, ...options }),
   };
-};
+}

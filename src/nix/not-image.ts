@@ -19,10 +19,10 @@ export interface Searched {
   readonly isLarge?: boolean;
 }
 
-const searchedText = ({ place, depth, names }: Searched): string => {
+function searchedText({ place, depth, names }: Searched): string {
   const reached = attributeText(place.slice(0, depth)) || 'the file';
   return names.length > 0 ? `${reached} has ${listed(names)}` : `${reached} has no attributes`;
-};
+}
 
 /** What else is known of a name that is nowhere. */
 interface UnknownContext {
@@ -36,11 +36,11 @@ interface UnknownContext {
  * The error for a name that is nowhere. `what` is the installable as it was written, `searched` the places that
  * exist.
  */
-export const unknownAttribute = (
+export function unknownAttribute(
   what: string,
   searched: readonly Searched[],
   { absent = [], elsewhere = [] }: UnknownContext = {},
-): UserError => {
+): UserError {
   const near = searched.flatMap(({ place, depth, names }) => nearestNames(place[depth] ?? '', names));
   const meant = near.length > 0 ? `Did you mean ${[...new Set(near)].join(' or ')}? ` : '';
   const systems = elsewhere.length > 0 ? ` (there is one for ${elsewhere.join(' and ')})` : '';
@@ -50,26 +50,26 @@ export const unknownAttribute = (
     hint: `${meant}Images are declared as nixImages.<system>.<name> = mkImage { … }.`,
     docs: 'definition.md',
   });
-};
+}
 
 /** What is there and is not a container image. */
 export type Other = Exclude<Found, { found: 'definition' | 'tool-image' | 'there' | 'nothing' }>;
 
-const kindText = (found: Other): string => {
+function kindText(found: Other): string {
   if (found.found === 'disk') return `the disk image ${found.name || '(without name)'}, not a container image`;
   if (found.found === 'derivation') return `the derivation ${found.name || '(without name)'}, not an image`;
   if (found.found === 'value') return `a ${found.type}, not an image`;
   return `${found.names.length > 0 ? `a set with ${listed(found.names)}` : 'an empty set'}, not an image`;
-};
+}
 
-const wrapHint = (found: Other, name: string): string => {
+function wrapHint(found: Other, name: string): string {
   if (found.found === 'disk') return 'Registries take container images only.';
   if (found.found === 'derivation') {
     return `Wrap it: nixImages.<system>.${name} = mkImage { name = "${name}"; copyToRoot = [ … ]; }`;
   }
   if (found.found === 'set') return 'Name one of its attributes, or make it an image with mkImage { … }.';
   return 'Images are made with mkImage { name = "…"; … }.';
-};
+}
 
 /** The error for an attribute that is there but is not an image: says what it is and how to make it one. */
 export const notAnImage = (what: string, attribute: readonly string[], found: Other): UserError =>

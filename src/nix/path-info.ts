@@ -34,7 +34,7 @@ const strange = (why: string, cause?: unknown): UserError =>
     cause,
   });
 
-const entriesOf = (json: unknown): readonly (readonly [string, unknown])[] => {
+function entriesOf(json: unknown): readonly (readonly [string, unknown])[] {
   const list = listSchema.safeParse(json);
   if (list.success) return list.data.map((entry) => [entry.path, entry] as const);
   const byBaseName = baseNameSchema.safeParse(json);
@@ -42,15 +42,15 @@ const entriesOf = (json: unknown): readonly (readonly [string, unknown])[] => {
   const byPath = objectSchema.safeParse(json);
   if (byPath.success) return Object.entries(byPath.data);
   throw strange('neither a list nor an object');
-};
+}
 
-const fullPath = (text: string): string => {
+function fullPath(text: string): string {
   const path = text.startsWith('/') ? text : `/nix/store/${text}`;
   if (!isStorePath(path)) throw strange(`${JSON.stringify(text.slice(0, 300))} is not a store path of /nix/store`);
   return path;
-};
+}
 
-const infoOf = (path: string, entry: unknown): StorePathInfo | null => {
+function infoOf(path: string, entry: unknown): StorePathInfo | null {
   const parsed = entrySchema.safeParse(entry);
   if (!parsed.success) throw strange(path, parsed.error);
   const absent = absentSchema.safeParse(parsed.data);
@@ -59,13 +59,13 @@ const infoOf = (path: string, entry: unknown): StorePathInfo | null => {
   const sri = toSri(narHash);
   if (sri === undefined) throw strange(`${path} has the NAR hash ${JSON.stringify(narHash)}`);
   return { path, narHash: sri, narSize, references: references.map(fullPath).sort() };
-};
+}
 
 /**
  * Reads the output of `nix path-info --json`: what is known of each path, null where the store does not have it.
  * Throws UserError `evaluation` on anything else.
  */
-export const parsePathInfo = (output: string): ReadonlyMap<string, StorePathInfo | null> => {
+export function parsePathInfo(output: string): ReadonlyMap<string, StorePathInfo | null> {
   const json = tryDecodeJson(output, z.unknown());
   if (json === undefined) throw strange(output.slice(0, 200));
   return new Map(
@@ -74,4 +74,4 @@ export const parsePathInfo = (output: string): ReadonlyMap<string, StorePathInfo
       return [path, infoOf(path, entry)] as const;
     }),
   );
-};
+}

@@ -56,10 +56,10 @@ const MARK = 'nix-images: place ';
 const MARK_LINE = new RegExp(`^trace: ${MARK}(\\d+)$`);
 
 /** The number of the place that a line of standard error tells of; undefined for other lines. */
-export const markedPlace = (line: string): number | undefined => {
+export function markedPlace(line: string): number | undefined {
   const [, number] = MARK_LINE.exec(line) ?? [];
   return number === undefined ? undefined : Number(number);
-};
+}
 
 // `outPath` makes Nix print the whole set as that path, so roots cross the border with `path` instead.
 // A function with named arguments is called with the ones we know, as nix-build does on its way along a path.
@@ -113,21 +113,21 @@ const nixPlace = ({ path, system, output, perSystem, decides, whole }: ProbePlac
  * until one decides. Its answer fits `probeAnswerSchema`. `given` are further arguments for functions with named
  * arguments, as `functionArguments` writes them.
  */
-export const probeExpression = (lists: readonly (readonly ProbePlace[])[], given = '{ }'): string => {
+export function probeExpression(lists: readonly (readonly ProbePlace[])[], given = '{ }'): string {
   let number = 0;
   const texts = lists.map((places) => `(search [ ${places.map((place) => nixPlace(place, number++)).join(' ')} ])`);
   return `top: let given = ${given};${PRELUDE}in builtins.seq top [ ${texts.join(' ')} ]`;
-};
+}
 
 /**
  * The `--arg NAME EXPRESSION` and `--argstr NAME TEXT` among a person's arguments for Nix, as an attribute set: Nix
  * itself gives them to functions only on its own way along a path.
  */
-export const functionArguments = (nixArgs: readonly string[]): string => {
+export function functionArguments(nixArgs: readonly string[]): string {
   const members = nixArgs.flatMap((flag, at) => {
     const [name, value] = nixArgs.slice(at + 1, at + 3);
     if ((flag !== '--arg' && flag !== '--argstr') || name === undefined || value === undefined) return [];
     return [`${nixString(name)} = ${flag === '--arg' ? `(${value}\n)` : nixString(value)};`];
   });
   return `{ ${members.join(' ')} }`;
-};
+}

@@ -27,24 +27,24 @@ export const withoutActions = (lines: readonly string[]): readonly string[] =>
   lines.filter((line) => !/^@nix \{/.test(line));
 
 /** The end of a builder's log, as nix kept it; empty when it did not. */
-const logOf = async (nix: Nix, drvPath: string): Promise<readonly string[]> => {
+async function logOf(nix: Nix, drvPath: string): Promise<readonly string[]> {
   const result = await nix.store(['--read-log', drvPath]);
   if (result.exitCode !== 0) return [];
   return withoutActions(result.stdout.trimEnd().split('\n')).slice(-LOG_LINES);
-};
+}
 
-const failed = async (nix: Nix, stderr: string): Promise<UserError> => {
+async function failed(nix: Nix, stderr: string): Promise<UserError> {
   const failure = parseBuildFailure(stderr);
   const log = failure.kind === 'builder' ? await logOf(nix, failure.drvPath) : [];
   return buildError(failure, stderr, log);
-};
+}
 
-const realiseChunk = async (
+async function realiseChunk(
   nix: Nix,
   targets: readonly string[],
   link: string,
   flags: readonly string[] = [],
-): Promise<void> => {
+): Promise<void> {
   const args = [
     ...flags,
     '--realise',
@@ -62,15 +62,15 @@ const realiseChunk = async (
     },
   });
   if (result.exitCode !== 0) throw await failed(nix, result.stderr);
-};
+}
 
 /** Realises the roots that are not valid, and keeps all. */
-const realiseLacking = async (
+async function realiseLacking(
   nix: Nix,
   roots: readonly Root[],
   gcRootDir: string,
   valid: ReadonlySet<string>,
-): Promise<void> => {
+): Promise<void> {
   const missing = roots.filter(({ outPath }) => !valid.has(outPath));
   await bringEvaluated(
     nix,
@@ -88,18 +88,14 @@ const realiseLacking = async (
   throw new UserError('build', `${lost} was not made by the derivations that the definition names for it`, {
     hint: 'List its package in copyToRoot, or name it in a string of its own.',
   });
-};
+}
 
 /**
  * Makes every root valid in Nix's store: taken from a substituter or built, and kept from the garbage
  * collector by links in `gcRootDir`. The log of nix goes to `nix.log`. Throws UserError: `build`, `system` (not
  * buildable here), `file` (disk full), `cancelled`.
  */
-export const realise = async (
-  nix: Nix,
-  roots: readonly Root[],
-  { gcRootDir, valid }: RealiseOptions,
-): Promise<void> => {
+export async function realise(nix: Nix, roots: readonly Root[], { gcRootDir, valid }: RealiseOptions): Promise<void> {
   const validNow = (): Promise<ReadonlySet<string>> => validPaths(nix, [...new Set(roots.map((root) => root.outPath))]);
   try {
     await realiseLacking(nix, roots, gcRootDir, valid ?? (await validNow()));
@@ -109,10 +105,10 @@ export const realise = async (
     // Nothing had to be built, so something was collected meanwhile; what Nix says of the second attempt counts.
     await realiseLacking(nix, roots, gcRootDir, await validNow());
   }
-};
+}
 
 /** As `realise`, and what a store elsewhere has is copied, so that it can be read and run on this machine. */
-export const realiseHere = async (nix: Nix, roots: readonly Root[], options: RealiseOptions): Promise<void> => {
+export async function realiseHere(nix: Nix, roots: readonly Root[], options: RealiseOptions): Promise<void> {
   await realise(nix, roots, options);
   const { elsewhere } = await nix.storeSettings();
   if (elsewhere === undefined) return;
@@ -121,4 +117,4 @@ export const realiseHere = async (nix: Nix, roots: readonly Root[], options: Rea
   for (const [at, chunk] of chunks(paths).entries()) {
     await realiseChunk(nix, chunk, join(options.gcRootDir, `here-${at}`), storeFlags(OWN_STORE));
   }
-};
+}

@@ -27,7 +27,7 @@ const outputIn = (path: readonly string[]): string =>
  * The places to try for an image of one system, in their order; `whole` where it is wanted and not only asked for. A full
  * path is taken as it is. A name that no output has may be a path of its own, whose image says what system it is of.
  */
-export const searchPlaces = (installable: Installable, system: System, whole: boolean): ImagePlace[] => {
+export function searchPlaces(installable: Installable, system: System, whole: boolean): ImagePlace[] {
   const common = { system, whole, perSystem: false, isOfSystem: true, isExpected: false };
   const { path } = installable;
   if (installable.kind === 'file') {
@@ -51,7 +51,7 @@ export const searchPlaces = (installable: Installable, system: System, whole: bo
   }));
   const own = { path, output: outputIn(path), perSystem: true, decides: false, isOfSystem: false };
   return [...named, { ...common, ...own, rank: named.length }];
-};
+}
 
 /** Every system for which an installable may have an image. */
 export const possibleSystems = (installable: Installable): readonly System[] =>

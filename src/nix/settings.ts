@@ -33,11 +33,11 @@ const settingsSchema = z.looseObject({
   store: settingSchema(z.string()),
 });
 
-const isTrustedUrl = (url: string): boolean => {
+function isTrustedUrl(url: string): boolean {
   const query = url.split('?')[1] ?? '';
   const trusted = new URLSearchParams(query).get('trusted');
   return trusted === '1' || trusted === 'true';
-};
+}
 
 /** The store that is this machine's own, whatever Nix is set to. */
 export const OWN_STORE = 'auto';
@@ -57,7 +57,7 @@ const MOVED = /[?&](root|real|store)=/;
 const isInPlace = (store: string): boolean => IN_PLACE.test(store) && !MOVED.test(store);
 
 /** @internal Reads `nix config show --json`. Throws UserError `evaluation`. */
-export const parseStoreSettings = (output: string): StoreSettings => {
+export function parseStoreSettings(output: string): StoreSettings {
   const what = 'the output of nix about its settings';
   const settings = decodeJson(output, settingsSchema, { code: 'evaluation', what });
   const elsewhere = isInPlace(settings.store.value) ? undefined : settings.store.value;
@@ -65,7 +65,7 @@ export const parseStoreSettings = (output: string): StoreSettings => {
   const unchecked = !settings['require-sigs'].value;
   const substituters = settings.substituters.value.map((url) => ({ url, trusted: unchecked || isTrustedUrl(url) }));
   return { substituters, elsewhere };
-};
+}
 
 /** The part of `Nix` that settings are asked with. */
 interface SettingsSource {
@@ -75,14 +75,14 @@ interface SettingsSource {
 }
 
 /** Asks Nix for its settings. Throws UserError `evaluation`. */
-export const readStoreSettings = async (nix: SettingsSource): Promise<StoreSettings> => {
+export async function readStoreSettings(nix: SettingsSource): Promise<StoreSettings> {
   for (const command of settingsCommands(nix.version)) {
     const result = await nix.command([...command, '--json']);
     if (result.exitCode === 0) return parseStoreSettings(result.stdout);
     nix.log.debug(result.stderr.trim());
   }
   throw new UserError('evaluation', `${nix.version.text} does not print its settings`);
-};
+}
 
 /**
  * Flags that decide about import from derivation: expressions that can be evaluated only after something has been built.

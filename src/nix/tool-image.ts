@@ -33,11 +33,11 @@ export const toolImageSystems = (
 /** Docker's rule: a first part is a registry only if it cannot be part of a repository name. */
 const isRegistry = (part: string): boolean => part === 'localhost' || /[.:]/.test(part);
 
-const split = (name: string): { readonly registry: string | null; readonly name: string } => {
+function split(name: string): { readonly registry: string | null; readonly name: string } {
   const slash = name.indexOf('/');
   const first = name.slice(0, Math.max(slash, 0));
   return isRegistry(first) ? { registry: first, name: name.slice(slash + 1) } : { registry: null, name };
-};
+}
 
 /** A legal name near to `name`: what a person most likely wants instead. */
 export const validName = (name: string): string =>
@@ -48,7 +48,7 @@ export const validName = (name: string): string =>
     .filter((part) => part !== '')
     .join('/') || 'app';
 
-const checkName = (what: string, name: string): string => {
+function checkName(what: string, name: string): string {
   if (imageNameSchema.safeParse(name).success) return name;
   throw new UserError(
     'definition',
@@ -57,9 +57,9 @@ const checkName = (what: string, name: string): string => {
       hint: `Name it ${validName(name)}: lower-case letters and digits, with . _ - / between them.`,
     },
   );
-};
+}
 
-const checkTag = (what: string, tag: string | null): string | null => {
+function checkTag(what: string, tag: string | null): string | null {
   if (tag === null || tagSchema.safeParse(tag).success) return tag;
   throw new UserError(
     'definition',
@@ -68,14 +68,14 @@ const checkTag = (what: string, tag: string | null): string | null => {
       hint: 'A tag has at most 128 letters, digits, . _ - and starts with a letter, a digit or _.',
     },
   );
-};
+}
 
 /**
  * Accepts what an evaluation says of an image. `what` names it in messages, `attribute` gives the name where the
  * derivation has none. Throws UserError `definition` for a name or tag that no registry takes, `evaluation` for a path
  * that is none.
  */
-export const parseToolImage = (what: string, answer: ToolImageAnswer, attribute: string): ToolImage => {
+export function parseToolImage(what: string, answer: ToolImageAnswer, attribute: string): ToolImage {
   const { path: outPath, drvPath, ...rest } = answer;
   if (!isStorePath(outPath) || !isStorePath(drvPath)) {
     throw new UserError(
@@ -88,4 +88,4 @@ export const parseToolImage = (what: string, answer: ToolImageAnswer, attribute:
   }
   const { registry, name } = split(answer.name ?? attribute.toLowerCase());
   return { ...rest, name: checkName(what, name), registry, tag: checkTag(what, answer.tag), drvPath, outPath };
-};
+}

@@ -11,13 +11,13 @@ export interface NixVersion {
 
 const VERSION = /^nix \((.+?)\) (\d+)\.(\d+)/m;
 
-const implementationOf = (name: string): NixVersion['implementation'] => {
+function implementationOf(name: string): NixVersion['implementation'] {
   if (/^lix\b/i.test(name)) return 'lix';
   return /^determinate\b/i.test(name) ? 'determinate' : 'nix';
-};
+}
 
 /** Reads the output of `nix --version`. Throws UserError `evaluation` when it is not a Nix. */
-export const parseNixVersion = (output: string): NixVersion => {
+export function parseNixVersion(output: string): NixVersion {
   const match = VERSION.exec(output);
   if (!match) {
     throw new UserError('evaluation', `nix --version printed no version: ${output.trim().slice(0, 200)}`);
@@ -25,7 +25,7 @@ export const parseNixVersion = (output: string): NixVersion => {
   const [text, name = '', major, minor] = match;
   const line = output.split('\n').find((candidate) => candidate.includes(text)) ?? text;
   return { implementation: implementationOf(name), major: Number(major), minor: Number(minor), text: line.trim() };
-};
+}
 
 const isAtLeast = (version: NixVersion, major: number, minor: number): boolean =>
   version.major > major || (version.major === major && version.minor >= minor);
@@ -35,10 +35,10 @@ export const pathInfoFlags = (version: NixVersion): readonly string[] =>
   version.implementation !== 'lix' && isAtLeast(version, 2, 34) ? ['--json-format', '1'] : [];
 
 /** The commands that print the settings, the likelier one first: `show-config` became `config show` in 2.20. */
-export const settingsCommands = (version: NixVersion): readonly (readonly string[])[] => {
+export function settingsCommands(version: NixVersion): readonly (readonly string[])[] {
   const commands = [['config', 'show'], ['show-config']];
   return isAtLeast(version, 2, 20) ? commands : commands.reverse();
-};
+}
 
 /**
  * What names all outputs of a flake at once. Newer versions take the path `.`; older ones look for every path in the

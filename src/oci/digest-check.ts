@@ -38,9 +38,9 @@ export class DigestCheck {
 }
 
 /** Throws UserError `digest` unless `bytes` are what `descriptor` names. */
-export const checkBytes = (bytes: Uint8Array, descriptor: Descriptor, where: string): void => {
+export function checkBytes(bytes: Uint8Array, descriptor: Descriptor, where: string): void {
   const digest = digestOf(bytes);
   if (digest !== descriptor.digest || bytes.length !== descriptor.size) {
     throw digestMismatch(where, descriptor, `${digest} with ${bytes.length}`);
   }
-};
+}

@@ -8,7 +8,7 @@ const MAGIC: Readonly<Record<string, Packing>> = { '1f8b': 'gzip', '28b52ffd': '
 export const MAGIC_BYTES = 4;
 
 /** What a stream is packed with, by its first bytes; undefined for anything else, a plain tar too. */
-export const packingOf = (start: Uint8Array): Packing | undefined => {
+export function packingOf(start: Uint8Array): Packing | undefined {
   const hex = Buffer.from(start.subarray(0, MAGIC_BYTES)).toString('hex');
   return Object.entries(MAGIC).find(([magic]) => hex.startsWith(magic))?.[1];
-};
+}

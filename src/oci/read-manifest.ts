@@ -34,10 +34,10 @@ const unusable = (where: string, what: string): UserError =>
   new UserError('registry', `the manifest ${where} is not valid: ${what}`, { hint: HINT });
 
 // Without a mediaType the shape tells: OCI made the field optional.
-const guessType = (json: unknown): string | undefined => {
+function guessType(json: unknown): string | undefined {
   if (indexSchema.safeParse(json).success) return MEDIA_TYPE.index;
   return manifestSchema.safeParse(json).success ? MEDIA_TYPE.manifest : undefined;
-};
+}
 
 /**
  * Takes in manifest bytes from outside. `reference` (a tag or digest) and `claimed` (a digest the place stated)

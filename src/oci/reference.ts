@@ -34,7 +34,7 @@ const illegal = (value: string, part: string, hint: string): UserError =>
 const looksLikeHost = (part: string): boolean =>
   part === 'localhost' || /[.:[]/.test(part) || part !== part.toLowerCase();
 
-const checkHost = (value: string, host: string): void => {
+function checkHost(value: string, host: string): void {
   const port = /:(\d+)$/.exec(host.replace(IPV6, ''));
   const name = port ? host.slice(0, -port[0].length) : host;
   const hint = 'Write the host as ghcr.io, localhost:5000 or [::1]:5000.';
@@ -42,9 +42,9 @@ const checkHost = (value: string, host: string): void => {
     throw illegal(value, `${port[1]} is not a port`, hint);
   }
   if (!HOST_NAME.test(name) && !IPV6.test(name)) throw illegal(value, `${JSON.stringify(host)} is not a host`, hint);
-};
+}
 
-const checkRepository = (value: string, host: string, repository: string): void => {
+function checkRepository(value: string, host: string, repository: string): void {
   for (const part of repository.split('/')) {
     if (IS_REPOSITORY_PART.test(part)) continue;
     const lower = part.toLowerCase();
@@ -61,38 +61,38 @@ const checkRepository = (value: string, host: string, repository: string): void 
   if (host.length + 1 + repository.length > NAME_LIMIT) {
     throw illegal(value, `its name is longer than ${NAME_LIMIT} characters`, 'Shorten the name of the repository.');
   }
-};
+}
 
 /** Throws UserError `reference` unless `tag` is legal. */
-export const checkTag = (tag: string, value: string = tag): void => {
+export function checkTag(tag: string, value: string = tag): void {
   if (isTag(tag)) return;
   throw new UserError('reference', `${JSON.stringify(tag)}${value === tag ? '' : ` of ${value}`} is not a valid tag`, {
     hint: 'A tag has at most 128 letters, digits, . _ - and starts with a letter, a digit or _.',
   });
-};
+}
 
 /** The tag itself, once it is known to be legal. Throws UserError `reference`. */
-export const parseTag = (tag: string): string => {
+export function parseTag(tag: string): string {
   checkTag(tag);
   return tag;
-};
+}
 
-const splitTag = (name: string): [string, string | undefined] => {
+function splitTag(name: string): [string, string | undefined] {
   const colon = name.lastIndexOf(':');
   return colon > name.lastIndexOf('/') ? [name.slice(0, colon), name.slice(colon + 1)] : [name, undefined];
-};
+}
 
-const splitHost = (name: string): [string, string] => {
+function splitHost(name: string): [string, string] {
   const slash = name.indexOf('/');
   if (slash > 0 && looksLikeHost(name.slice(0, slash))) return [name.slice(0, slash), name.slice(slash + 1)];
   return [DOCKER_HUB, name];
-};
+}
 
 /**
  * Parses `[host[:port]/]repository[:tag][@digest]` and spells out what docker leaves implied.
  * Throws UserError `reference`, naming the part that is wrong.
  */
-export const parseReference = (value: string): Reference => {
+export function parseReference(value: string): Reference {
   const hint = 'Write it as ghcr.io/org/app:1.0, or with a digest as ghcr.io/org/app@sha256:….';
   if (value === '') throw illegal(value, 'it is empty', hint);
   if (/[\s\p{Cc}]/u.test(value)) throw illegal(value, 'it holds white space', hint);
@@ -116,7 +116,7 @@ export const parseReference = (value: string): Reference => {
     ...(tag === undefined ? {} : { tag }),
     ...(digest === undefined ? {} : { digest }),
   };
-};
+}
 
 /** `host/repository[:tag][@digest]`: what `parseReference` reads back to the same value. */
 export const formatReference = ({ host, repository, tag, digest }: Reference): string =>
@@ -127,11 +127,11 @@ export const familiarReference = (reference: Reference): string =>
   formatReference(reference).replace(/^docker\.io\/(library\/)?/, '');
 
 /** Whether two names mean one image: podman adds a host to short names and docker leaves it out. */
-export const isSameReference = (a: string, b: string): boolean => {
+export function isSameReference(a: string, b: string): boolean {
   try {
     return formatReference(parseReference(a)) === formatReference(parseReference(b));
   } catch {
     // A name that docker would not take either cannot be meant.
     return false;
   }
-};
+}

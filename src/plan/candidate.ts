@@ -142,11 +142,11 @@ function classifyImage(entry: Of<'image'>, context: Context): Classified {
 }
 
 /** Which system a find is for: the one in its path, or that of its builder in NixOS configurations. */
-const systemOf = (entry: Discovered): string => {
+function systemOf(entry: Discovered): string {
   if (entry.system !== null) return entry.system;
   if (entry.path[0] !== 'nixosConfigurations') return entry.path[1] ?? '';
   return (entry.kind === 'image' && entry.image.system) || '';
-};
+}
 
 /**
  * What a find is in a plan: a candidate, left out with its reason, a problem, or nothing that concerns it.
@@ -172,7 +172,7 @@ export function classify(entry: Discovered, isFile: boolean, systems: readonly S
 }
 
 /** Nix's words and, where they do not say it, what to do. */
-const withWayOut = (message: string): string => {
+function withWayOut(message: string): string {
   const way = wayOut(message);
   return way === undefined ? message : `${message.split('\n')[0]}. ${way}`;
-};
+}

@@ -5,7 +5,7 @@ import { SYSTEMS, type System } from '../oci/system.ts';
  * Whether a glob (`*`, `?`) matches all of a name. A star that turns out too short is only ever made longer, and of several the
  * last: that is enough, and takes no more steps than the product of the two lengths, whoever chose the names.
  */
-const globMatches = (glob: string, name: string): boolean => {
+function globMatches(glob: string, name: string): boolean {
   let [at, inName] = [0, 0];
   let star: { readonly after: number; taken: number } | undefined;
   while (inName < name.length) {
@@ -21,7 +21,7 @@ const globMatches = (glob: string, name: string): boolean => {
     } else return false;
   }
   return /^\**$/.test(glob.slice(at));
-};
+}
 
 /**
  * A filter of names by globs (`*`, `?`): a name passes that one of them matches, or all where every glob excludes,

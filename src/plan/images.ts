@@ -63,7 +63,7 @@ function contest(candidates: readonly Candidate[]): Contest | undefined {
 }
 
 /** One problem for a name, whatever the number of systems and attributes that it has. */
-const twice = (name: string, contests: readonly Contest[]): Problem => {
+function twice(name: string, contests: readonly Contest[]): Problem {
   const places = contests.map(({ taken, rivals }) => {
     const attrs = [taken, ...rivals].map(({ job }) => job.attr);
     return `for ${taken.job.system}: ${attrs.slice(0, -1).join(', ')} and ${attrs.at(-1)}`;
@@ -74,7 +74,7 @@ const twice = (name: string, contests: readonly Contest[]): Problem => {
     why: `two images have the repository name ${name} ${places.join('; ')}`,
     hint: `Give each a name of its own, or leave one out: images: '!${other?.job.attr}'.`,
   };
-};
+}
 
 const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 

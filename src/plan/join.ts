@@ -24,7 +24,7 @@ export function joinChosen(chosen: readonly Chosen[]): Chosen {
   };
 }
 
-const twice = (images: readonly PlannedImage[]): Problem => {
+function twice(images: readonly PlannedImage[]): Problem {
   const name = images[0]?.name ?? '';
   const places = images.map(sourceName);
   return {
@@ -32,4 +32,4 @@ const twice = (images: readonly PlannedImage[]): Problem => {
     why: `two images have the repository name ${name}: in ${places.slice(0, -1).join(', ')} and ${places.at(-1)}`,
     hint: 'Give each a name of its own, or plan the flakes by calls of their own with different destinations.',
   };
-};
+}

@@ -58,10 +58,10 @@ export function matrixOf({ images, call }: Plan, given: readonly RunnerLine[]): 
   });
 }
 
-const commonLength = (a: string, b: string): number => {
+function commonLength(a: string, b: string): number {
   const end = [...a].findIndex((letter, at) => letter !== b[at]);
   return end < 0 ? a.length : end;
-};
+}
 
 /** A glob that about half of the sorted names match: those that begin as the one in the middle does. */
 function halfOf(names: readonly string[]): string {

@@ -6,12 +6,12 @@ import { SYSTEMS, type System } from '../oci/system.ts';
 import { isContainer, isNeeded, type LeftOut, type Plan, type PlannedImage } from './plan.ts';
 import { isWarning } from './problems.ts';
 
-const stateOf = (image: PlannedImage, system: System): string => {
+function stateOf(image: PlannedImage, system: System): string {
   const job = image.jobs.find((candidate) => candidate.system === system);
   if (!job) return image.missing.some((lost) => lost.system === system) ? 'missing' : '–';
   if (!isContainer(job)) return 'disk image';
   return isNeeded(job) ? 'build' : 'published';
-};
+}
 
 const HEADINGS = ['image', ...SYSTEMS, 'why'];
 
@@ -30,12 +30,12 @@ const problemRows = ({ problems, images }: Plan): string[][] => [
   ...images.flatMap(({ name, missing }) => missing.map(({ system, why }) => [name, `loses ${system}: ${short(why)}`])),
 ];
 
-const totals = (plan: Plan): string => {
+function totals(plan: Plan): string {
   const jobs = plan.images.flatMap((image) => image.jobs);
   const needed = jobs.filter(isNeeded).length;
   const published = jobs.filter((job) => job.published !== null).length;
   return `${count(plan.images.length, 'image')}: ${count(needed, 'build job')} needed, ${published} published already`;
-};
+}
 
 /** Rows of what was left out: a package set may have thousands that do not evaluate. */
 const MOST_LEFT_OUT = 20;

@@ -21,7 +21,7 @@ export type TarEntry =
   | (Common & { readonly type: 'file'; readonly content: Content; readonly xattrs?: ReadonlyMap<string, Uint8Array> });
 
 /** Bytes of an entry's content; 0 for all but files. */
-export const contentSize = (entry: TarEntry): number => {
+export function contentSize(entry: TarEntry): number {
   if (entry.type !== 'file') return 0;
   return entry.content.kind === 'bytes' ? entry.content.bytes.length : entry.content.size;
-};
+}

@@ -58,30 +58,30 @@ export interface HeaderFields {
   readonly device?: boolean;
 }
 
-const putText = (block: Buffer, { at, length }: Field, value: ByteString): void => {
+function putText(block: Buffer, { at, length }: Field, value: ByteString): void {
   block.write(value.slice(0, length), at, 'latin1');
-};
+}
 
 /** In octal digits, or in GNU's binary form where they are too few. */
-const putNumber = (block: Buffer, field: Field, value: number): void => {
+function putNumber(block: Buffer, field: Field, value: number): void {
   const { at, length } = field;
   if (value > octalLimit(field)) {
     block.writeBigUInt64BE(BigInt(value), at + length - 8);
     block[at] = 0x80 | (block[at] ?? 0);
   } else putText(block, field, value.toString(8).padStart(length - 1, '0'));
-};
+}
 
 /** Of all bytes, those of the checksum itself counted as spaces. */
-const checksum = (block: Buffer): number => {
+function checksum(block: Buffer): number {
   const { at, length } = FIELD.checksum;
   let sum = length * 0x20;
   for (let byte = 0; byte < at; byte += 1) sum += block[byte] ?? 0;
   for (let byte = at + length; byte < BLOCK; byte += 1) sum += block[byte] ?? 0;
   return sum;
-};
+}
 
 /** One header block. */
-export const encodeHeader = (fields: HeaderFields): Buffer => {
+export function encodeHeader(fields: HeaderFields): Buffer {
   const block = Buffer.alloc(BLOCK);
   putText(block, FIELD.name, fields.name);
   putNumber(block, FIELD.mode, fields.mode);
@@ -101,13 +101,13 @@ export const encodeHeader = (fields: HeaderFields): Buffer => {
   putText(block, FIELD.prefix, fields.prefix ?? '');
   putText(block, FIELD.checksum, `${checksum(block).toString(8).padStart(6, '0')}\0 `);
   return block;
-};
+}
 
 /**
  * Header of a file in an image archive (or of a folder, when the name ends in a slash), with fixed owner, mode and time.
  * Layers have richer ones: `layerHeader`. Throws RangeError for a name that is too long for a header.
  */
-export const fileHeader = (name: string, size: number): Buffer => {
+export function fileHeader(name: string, size: number): Buffer {
   if (Buffer.byteLength(name) > FIELD.name.length) throw new RangeError(`too long for a tar name: ${name}`);
   const isFolder = name.endsWith('/');
   return encodeHeader({
@@ -120,7 +120,7 @@ export const fileHeader = (name: string, size: number): Buffer => {
     // One second after the epoch, as in the Nix store: some tools take 0 for "no time".
     mtime: 1,
   });
-};
+}
 
 /** A header as it is in the archive; long names and pax records come as entries of their own before it. */
 export interface Header {
@@ -143,14 +143,14 @@ export interface Header {
  * Text up to the first zero byte. The bytes are cut before they are decoded: of a short text cut out of a long one, JavaScript
  * would keep the long one.
  */
-export const untilZero = (bytes: Buffer): string => {
+export function untilZero(bytes: Buffer): string {
   const end = bytes.indexOf(0);
   return bytes.subarray(0, end < 0 ? bytes.length : end).toString('utf8');
-};
+}
 
 const textIn = (block: Buffer, { at, length }: Field): string => untilZero(block.subarray(at, at + length));
 
-const numberIn = (block: Buffer, field: Field): number => {
+function numberIn(block: Buffer, field: Field): number {
   const { at, length } = field;
   if (((block[at] ?? 0) & 0x80) !== 0) {
     // GNU's binary form; the first byte is only its mark. Beyond 2^53 no file goes.
@@ -161,10 +161,10 @@ const numberIn = (block: Buffer, field: Field): number => {
   }
   const digits = textIn(block, field).trim();
   return digits === '' ? 0 : /^[0-7]+$/.test(digits) ? Number.parseInt(digits, 8) : Number.NaN;
-};
+}
 
 /** Reads a header block; undefined for a block of zeros (the end). Throws RangeError when it is not a header. */
-export const decodeHeader = (block: Buffer): Header | undefined => {
+export function decodeHeader(block: Buffer): Header | undefined {
   if (block.every((byte) => byte === 0)) return undefined;
   if (numberIn(block, FIELD.checksum) !== checksum(block)) throw new RangeError('its checksum is wrong');
   const size = numberIn(block, FIELD.size);
@@ -182,4 +182,4 @@ export const decodeHeader = (block: Buffer): Header | undefined => {
     gid: numberIn(block, FIELD.gid),
     mtime: numberIn(block, FIELD.mtime),
   };
-};
+}

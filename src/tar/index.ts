@@ -25,13 +25,13 @@ const damaged = (path: string, what: string): UserError =>
     hint: 'Check that it is a tar made by docker save, podman save, skopeo or dockerTools, and whole.',
   });
 
-const checkName = (path: string, name: string): string => {
+function checkName(path: string, name: string): string {
   if (name.length > NAME_LIMIT) throw damaged(path, `a name in it is longer than ${NAME_LIMIT} characters`);
   const plain = posix.normalize(name).replace(/\/$/, '');
   if (plain.startsWith('/') || plain === '..' || plain.startsWith('../'))
     throw damaged(path, `${JSON.stringify(name)} leads out of it`);
   return plain;
-};
+}
 
 /** A tar file, indexed once; nothing of it is unpacked to disk. */
 export class ArchiveIndex {

@@ -33,16 +33,16 @@ const fits = (text: ByteString, { length }: { readonly length: number }): boolea
   isAscii(text) && text.length <= length;
 
 /** The two parts of a long name, divided at the last slash that leaves room for both; undefined where none does. */
-const splitName = (name: ByteString): { readonly prefix: ByteString; readonly name: ByteString } | undefined => {
+function splitName(name: ByteString): { readonly prefix: ByteString; readonly name: ByteString } | undefined {
   if (!isAscii(name)) return undefined;
   const slash = name.slice(0, FIELD.prefix.length + 1).lastIndexOf('/');
   const rest = name.slice(slash + 1);
   if (slash <= 0 || rest.length === 0 || rest.length > FIELD.name.length) return undefined;
   return { prefix: name.slice(0, slash), name: rest };
-};
+}
 
 /** What ustar's fields cannot hold; records are sorted by their keys. */
-const paxRecords = (member: ListedMember): readonly PaxRecord[] => {
+function paxRecords(member: ListedMember): readonly PaxRecord[] {
   const { name, link, size, uid, gid, uname, gname } = member;
   const records: (readonly [string, ByteString, boolean])[] = [
     ['gid', String(gid), gid <= octalLimit(FIELD.gid)],
@@ -54,7 +54,7 @@ const paxRecords = (member: ListedMember): readonly PaxRecord[] => {
     ['uname', uname, fits(uname, FIELD.uname)],
   ];
   return records.flatMap(([key, value, isHeld]) => (isHeld ? [] : [[key, toBytes(value)] as const]));
-};
+}
 
 /** Cut to its field; a slash at the very end would make some readers see a directory. */
 const cutName = (name: ByteString): ByteString =>
@@ -62,10 +62,7 @@ const cutName = (name: ByteString): ByteString =>
     ? name.slice(0, FIELD.name.length).replace(/\/+$/, '')
     : name;
 
-const mainBlock = (
-  member: ListedMember,
-  names: { readonly name: ByteString; readonly prefix?: ByteString },
-): Buffer => {
+function mainBlock(member: ListedMember, names: { readonly name: ByteString; readonly prefix?: ByteString }): Buffer {
   const orZero = (value: number, field: (typeof FIELD)['uid' | 'gid' | 'size']): number =>
     value <= octalLimit(field) ? value : 0;
   return encodeHeader({
@@ -81,16 +78,16 @@ const mainBlock = (
     gname: withoutOthers(member.gname),
     device: true,
   });
-};
+}
 
 /** Where Go puts the records of a name. */
-const paxName = (name: ByteString): ByteString => {
+function paxName(name: ByteString): ByteString {
   const slash = name.lastIndexOf('/');
   return withoutOthers(`${name.slice(0, slash + 1)}PaxHeaders.0/${name.slice(slash + 1)}`);
-};
+}
 
 /** The header blocks of a member. */
-export const listedHeader = (member: ListedMember): Buffer => {
+export function listedHeader(member: ListedMember): Buffer {
   const records = paxRecords(member);
   const split = fits(member.name, FIELD.name) ? undefined : splitName(member.name);
   const isUstar = records.every(([key]) => key === 'path' && split !== undefined);
@@ -99,4 +96,4 @@ export const listedHeader = (member: ListedMember): Buffer => {
     paxBlocks({ name: paxName(member.name), mode: 0, uid: 0, gid: 0, mtime: 0 }, records),
     mainBlock(member, { name: cutName(withoutOthers(member.name)) }),
   ]);
-};
+}

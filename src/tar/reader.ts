@@ -53,11 +53,11 @@ async function passSparseMap(header: Buffer, take: Take): Promise<void> {
 }
 
 /** Without `./` and slashes before it, and slashes after it; between names one slash is as good as several. */
-const plainName = (name: string): string => {
+function plainName(name: string): string {
   const parts = name.split('/').filter((part) => part !== '');
   const first = parts.findIndex((part) => part !== '.');
   return first < 0 ? '' : parts.slice(first).join('/');
-};
+}
 
 /** Takes so many bytes from a stream and gives the first `kept` of them; fewer where the stream ends. */
 function reader(stream: AsyncIterable<Uint8Array>): Take {

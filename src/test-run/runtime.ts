@@ -29,9 +29,9 @@ export async function callRuntime(runtime: Runtime, args: readonly string[], sig
   });
 }
 
-const cleanUp = async ({ run }: Runtime, args: readonly string[]): Promise<void> => {
+async function cleanUp({ run }: Runtime, args: readonly string[]): Promise<void> {
   await run(args, { cleanup: true, signal: AbortSignal.timeout(CLEANUP_LIMIT * 1000) }).catch(() => undefined);
-};
+}
 
 /** Ends and removes a container with its volumes, also while the run is being stopped; whether it is there or not. */
 export const removeContainer = (runtime: Runtime, name: string): Promise<void> =>

@@ -54,7 +54,7 @@ type ListedLayer = z.infer<typeof layerSchema>;
  * them, layers in files are read. A layer that comes out otherwise than the list says is an error where it is sent. Throws
  * UserError `file` for what is no such list or says what is not known here, `platforms` for another architecture.
  */
-export const openLayerList = async (toolImage: ToolImage, system: System): Promise<Image> => {
+export async function openLayerList(toolImage: ToolImage, system: System): Promise<Image> {
   const path = pathInStore(toolImage.outPath);
   const list = await readList(path);
   const wanted = platformOf(system);
@@ -70,9 +70,9 @@ export const openLayerList = async (toolImage: ToolImage, system: System): Promi
     config: ({ diffIds }) => configBytes(list, system, diffIds),
     close: async () => {},
   };
-};
+}
 
-const readList = async (path: string): Promise<LayerList> => {
+async function readList(path: string): Promise<LayerList> {
   const text = await withFileErrors(path, 'read', async () => {
     const file = await openPlainFile(path);
     const { size } = await file.stat();
@@ -99,7 +99,7 @@ const readList = async (path: string): Promise<LayerList> => {
       cause,
     });
   }
-};
+}
 
 /** The first field that the schema does not know, as `layers[0].paths[1].options.perms[0].name`. */
 function unknownField({ issues }: z.ZodError): string | undefined {
@@ -110,7 +110,7 @@ function unknownField({ issues }: z.ZodError): string | undefined {
   return undefined;
 }
 
-const streamLayer = async (layer: ListedLayer, label: string): Promise<StreamLayer> => {
+async function streamLayer(layer: ListedLayer, label: string): Promise<StreamLayer> {
   const common = {
     kind: 'stream',
     label,
@@ -130,7 +130,7 @@ const streamLayer = async (layer: ListedLayer, label: string): Promise<StreamLay
   }
   const paths = layer.paths.map(listedPath);
   return { ...common, encoding: 'tar', read: () => tarBytes(listedEntries(paths)) };
-};
+}
 
 async function* fileBytes(path: string): AsyncGenerator<Uint8Array> {
   const file = await openPlainFile(path);

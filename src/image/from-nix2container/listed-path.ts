@@ -69,7 +69,7 @@ const unusable = (regex: string, why: string, cause?: unknown): UserError =>
   });
 
 /** Go and JavaScript agree on what such patterns hold mostly: anchors, classes, repetition. The rest is refused. */
-const pattern = (regex: string, flags = ''): RegExp => {
+function pattern(regex: string, flags = ''): RegExp {
   if (ONLY_GO.test(regex))
     throw unusable(regex, 'whose syntax is known to Go alone: write it without flags and named classes');
   try {
@@ -77,7 +77,7 @@ const pattern = (regex: string, flags = ''): RegExp => {
   } catch (cause) {
     throw unusable(regex, 'which is not a regular expression', cause);
   }
-};
+}
 
 /** Milliseconds that all patterns of one layer may take. Half a million files and ten patterns take less than two seconds. */
 const MATCH_TIME = 10_000;
@@ -89,7 +89,7 @@ export interface Matcher {
 }
 
 /** `limit` in milliseconds. */
-export const createMatcher = (limit = MATCH_TIME): Matcher => {
+export function createMatcher(limit = MATCH_TIME): Matcher {
   let left = limit;
   return {
     run: (path, work) => {
@@ -103,7 +103,7 @@ export const createMatcher = (limit = MATCH_TIME): Matcher => {
       });
     },
   };
-};
+}
 
 /** Go's `$1`, `${1}` and `$$` in a replacement; a group that is not there is empty. */
 const expand = (replacement: string, groups: readonly (string | undefined)[]): string =>
@@ -111,12 +111,12 @@ const expand = (replacement: string, groups: readonly (string | undefined)[]): s
     whole === '$$' ? '$' : (groups[Number(plain ?? braced)] ?? ''),
   );
 
-const rewriter = (regex: string, replacement: string): ListedPath['rewrite'] => {
+function rewriter(regex: string, replacement: string): ListedPath['rewrite'] {
   const found = pattern(regex, 'g');
   return (source) => source.replace(found, (...groups: string[]) => expand(replacement, groups));
-};
+}
 
-const permission = ({ regex, mode, orMode, uid, gid, uname, gname }: z.infer<typeof permissionSchema>): Permission => {
+function permission({ regex, mode, orMode, uid, gid, uname, gname }: z.infer<typeof permissionSchema>): Permission {
   const found = pattern(regex);
   return {
     matches: (source) => found.test(source),
@@ -127,7 +127,7 @@ const permission = ({ regex, mode, orMode, uid, gid, uname, gname }: z.infer<typ
     ...(uname === '' ? {} : { uname }),
     ...(gname === '' ? {} : { gname }),
   };
-};
+}
 
 /** Throws UserError `file` for a pattern that is none. */
 export const listedPath = ({ path, options }: z.infer<typeof listedPathSchema>): ListedPath => ({

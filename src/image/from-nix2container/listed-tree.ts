@@ -32,7 +32,7 @@ const OWNER = { uid: 0, gid: 0, uname: 'root', gname: 'root' } as const;
  * every name below it rewritten, and the whole then sorted by the bytes of each name. Throws UserError `file` for a path
  * that is gone, or a name that would lead out of the image.
  */
-export const listedEntries = (paths: readonly ListedPath[]): readonly ListedEntry[] => {
+export function listedEntries(paths: readonly ListedPath[]): readonly ListedEntry[] {
   const root = emptyPlace();
   const matcher = createMatcher();
   let members = 0;
@@ -53,14 +53,14 @@ export const listedEntries = (paths: readonly ListedPath[]): readonly ListedEntr
     addNodes(root, nodes, path, matcher);
   }
   return [...entriesBelow('', root)];
-};
+}
 
 function* nodesBelow(node: TreeNode): Generator<TreeNode> {
   yield node;
   if (node.type === 'directory') for (const child of node.children.values()) yield* nodesBelow(child);
 }
 
-const addNodes = (root: Place, nodes: readonly TreeNode[], path: ListedPath, matcher: Matcher): void => {
+function addNodes(root: Place, nodes: readonly TreeNode[], path: ListedPath, matcher: Matcher): void {
   const matched = matcher.run(path, () =>
     nodes.map((node) => ({
       node,
@@ -69,9 +69,9 @@ const addNodes = (root: Place, nodes: readonly TreeNode[], path: ListedPath, mat
     })),
   );
   for (const { target, ...found } of matched) if (target !== '') placeAt(root, target).found = found;
-};
+}
 
-const placeAt = (root: Place, target: ByteString): Place => {
+function placeAt(root: Place, target: ByteString): Place {
   const parts = target.split('/').filter((part) => part !== '' && part !== '.');
   if (!target.startsWith('/') || parts.includes('..')) {
     throw new UserError(
@@ -90,7 +90,7 @@ const placeAt = (root: Place, target: ByteString): Place => {
     at = next;
   }
   return at;
-};
+}
 
 function* entriesBelow(base: ByteString, place: Place): Generator<ListedEntry> {
   const sorted = [...place.children].sort(([a], [b]) => compareBytes(a, b));
@@ -101,21 +101,21 @@ function* entriesBelow(base: ByteString, place: Place): Generator<ListedEntry> {
   }
 }
 
-const entryOf = (name: ByteString, { found }: Place): ListedEntry => {
+function entryOf(name: ByteString, { found }: Place): ListedEntry {
   const plain = { name, link: '', size: 0, source: '', ...OWNER } as const;
   if (!found) return { ...plain, type: 'directory', mode: MODE.rootDirectory };
   return found.permitted({ ...plain, ...contentOf(found.node) });
-};
+}
 
-const contentOf = (node: TreeNode): Pick<ListedEntry, 'type' | 'link' | 'size' | 'mode' | 'source'> => {
+function contentOf(node: TreeNode): Pick<ListedEntry, 'type' | 'link' | 'size' | 'mode' | 'source'> {
   const common = { type: node.type, link: '', size: 0, source: node.source };
   if (node.type === 'symlink') return { ...common, link: node.target, mode: MODE.symlink };
   if (node.type === 'directory') return { ...common, mode: MODE.directory };
   return { ...common, size: node.size, mode: node.executable ? MODE.executable : MODE.file };
-};
+}
 
 /** What the permissions whose pattern fits make of a member, one after the other; ids are always set by one that fits. */
-const permitted = (source: ByteString, permissions: readonly Permission[]): Permitted => {
+function permitted(source: ByteString, permissions: readonly Permission[]): Permitted {
   const fitting = permissions.filter(({ matches }) => matches(source));
   return (entry) => {
     let at = entry;
@@ -125,4 +125,4 @@ const permitted = (source: ByteString, permissions: readonly Permission[]): Perm
     }
     return at;
   };
-};
+}
