@@ -26,12 +26,12 @@ export const copyBlob = (
  * Copies one blob to every destination by the cheapest way there is: it may be there, or be mounted; for all others it is
  * read once, and once more where an upload breaks. Stops when `signal` fires.
  */
-const copyBlobToAll = async (
+async function copyBlobToAll(
   descriptor: Descriptor,
   from: ImageSource,
   destinations: readonly ImageDestination[],
   signal?: AbortSignal,
-): Promise<void> => {
+): Promise<void> {
   signal?.throwIfAborted();
   const asked = await Promise.all(
     destinations.map(async (to) => (await to.hasBlob(descriptor)) || (await to.mountBlob(descriptor, from))),
@@ -50,15 +50,15 @@ const copyBlobToAll = async (
     }
     return descriptor;
   }, missing);
-};
+}
 
-const getManifest = async (reference: string, from: ImageSource): Promise<StoredManifest> => {
+async function getManifest(reference: string, from: ImageSource): Promise<StoredManifest> {
   const manifest = await from.getManifest(reference);
   if (manifest !== undefined) return manifest;
   throw new UserError('registry', `${from.name} has no image ${reference}`, {
     hint: 'Check the name and the tag; list what is there with skopeo list-tags.',
   });
-};
+}
 
 // Layers with this mark are fetched from their urls by whoever runs the image (Windows bases); registries do not hold them.
 const isForeign = ({ mediaType, urls }: Descriptor): boolean =>
@@ -94,7 +94,7 @@ interface Way {
   readonly signal: AbortSignal | undefined;
 }
 
-const copyBelow = async (reference: string | StoredManifest, way: Way, depth: number): Promise<CopiedTree> => {
+async function copyBelow(reference: string | StoredManifest, way: Way, depth: number): Promise<CopiedTree> {
   const { from, to, signal } = way;
   const root = typeof reference === 'string' ? await getManifest(reference, from) : reference;
   if (depth > NESTING_LIMIT) {
@@ -124,4 +124,4 @@ const copyBelow = async (reference: string | StoredManifest, way: Way, depth: nu
     manifests: [...below.flatMap(({ manifests }) => manifests), root],
     blobs: [...below.flatMap((tree) => tree.blobs), ...blobs],
   };
-};
+}

@@ -55,10 +55,10 @@ export async function holdsBlob(
 }
 
 /** Writes all of `bytes` at `position` of the file. */
-export const writeAll = async (handle: FileHandle, bytes: Uint8Array, position: number): Promise<void> => {
+export async function writeAll(handle: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
   let at = 0;
   while (at < bytes.length) {
     const { bytesWritten } = await handle.write(bytes, at, bytes.length - at, position + at);
     at += bytesWritten;
   }
-};
+}

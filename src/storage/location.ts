@@ -32,16 +32,16 @@ const illegal = (value: string, what: string, hint: string): UserError =>
   new UserError('reference', `${JSON.stringify(value)} is not a valid destination: ${what}`, { hint });
 
 /** skopeo splits at the first colon, so a path with a colon cannot be named; we do as it does. */
-const splitPath = (value: string, rest: string, kind: string): [string, string | undefined] => {
+function splitPath(value: string, rest: string, kind: string): [string, string | undefined] {
   const colon = rest.indexOf(':');
   const path = colon < 0 ? rest : rest.slice(0, colon);
   const what = kind === 'oci' ? 'folder' : 'file';
   if (path === '' || path.includes('\0'))
     throw illegal(value, `the ${what} is missing`, `Write ${kind}:${what.toUpperCase()}.`);
   return [path, colon < 0 ? undefined : rest.slice(colon + 1)];
-};
+}
 
-const layoutLocation = (value: string, kind: 'oci' | 'oci-archive', rest: string): Location => {
+function layoutLocation(value: string, kind: 'oci' | 'oci-archive', rest: string): Location {
   const [path, tag] = splitPath(value, rest, kind);
   if (tag === undefined) return { kind, path };
   if (isRefName(tag)) return { kind, path, tag };
@@ -50,9 +50,9 @@ const layoutLocation = (value: string, kind: 'oci' | 'oci-archive', rest: string
     `${JSON.stringify(tag)} is not a valid tag`,
     'What follows the first colon is the tag: letters and digits, with . _ - : @ + or / between them. A path cannot hold a colon.',
   );
-};
+}
 
-const dockerArchive = (value: string, rest: string): Location => {
+function dockerArchive(value: string, rest: string): Location {
   const [path, text] = splitPath(value, rest, 'docker-archive');
   if (text === undefined) return { kind: 'docker-archive', path };
   const reference = parseReference(text);
@@ -60,10 +60,10 @@ const dockerArchive = (value: string, rest: string): Location => {
     throw illegal(value, 'an archive for docker cannot name a digest', 'Write docker-archive:FILE:name:tag.');
   }
   return { kind: 'docker-archive', path, reference };
-};
+}
 
 /** Parses where to write or read an image. Throws UserError `reference`. */
-export const parseLocation = (value: string): Location => {
+export function parseLocation(value: string): Location {
   const [, transport, rest = ''] = /^([a-z][a-z0-9-]*):(.*)$/s.exec(value) ?? [];
   // Without the slashes it is an image of Docker Hub, such as docker:dind.
   if (transport === 'docker' && rest.startsWith('//')) {
@@ -75,21 +75,21 @@ export const parseLocation = (value: string): Location => {
     throw illegal(value, `unknown transport ${transport}:`, `Allowed are ${ALLOWED}.`);
   }
   return { kind: 'registry', reference: parseReference(value) };
-};
+}
 
 /** Parses where in a registry an image goes. Throws UserError `reference`, for layouts and archives too. */
-export const parseRegistryLocation = (value: string): Location & { kind: 'registry' } => {
+export function parseRegistryLocation(value: string): Location & { kind: 'registry' } {
   const destination = parseLocation(value);
   if (destination.kind === 'registry') return destination;
   throw illegal(value, 'not a registry', 'Write docker://REFERENCE or a plain reference, such as ghcr.io/org/app.');
-};
+}
 
 /** As a person writes it; `parseLocation` reads it back. */
-export const formatLocation = (destination: Location): string => {
+export function formatLocation(destination: Location): string {
   if (destination.kind === 'registry') return `docker://${formatReference(destination.reference)}`;
   const name =
     destination.kind === 'docker-archive'
       ? destination.reference && formatReference(destination.reference)
       : destination.tag;
   return `${destination.kind}:${destination.path}${name === undefined ? '' : `:${name}`}`;
-};
+}

@@ -31,7 +31,7 @@ export const openRegistry = (reference: Reference, mode: 'read' | 'write', world
  * Opens a place to write to. Layouts are added to; archives are written from scratch and appear at `commit`.
  * `imageName` names the image in a docker-archive whose location does not.
  */
-export const openRepository = (location: Location, world: StorageWorld, imageName?: Reference): Repository => {
+export function openRepository(location: Location, world: StorageWorld, imageName?: Reference): Repository {
   switch (location.kind) {
     case 'registry':
       return openRegistry(location.reference, 'write', world);
@@ -42,13 +42,13 @@ export const openRepository = (location: Location, world: StorageWorld, imageNam
     case 'docker-archive':
       return createDockerArchive(location.path, location.reference ?? imageName);
   }
-};
+}
 
 /**
  * Opens a place to read from and settles which image is meant: the digest or tag that was written, `latest` in a
  * registry, the only image of a layout or archive. Throws UserError `file` or `reference`.
  */
-export const openSource = async (location: Location, world: StorageWorld): Promise<OpenedImage> => {
+export async function openSource(location: Location, world: StorageWorld): Promise<OpenedImage> {
   if (location.kind === 'registry') {
     const { reference } = location;
     return {
@@ -63,7 +63,7 @@ export const openSource = async (location: Location, world: StorageWorld): Promi
   return inArchive(path, world.temporaryFolder, world.signal, async (archive) =>
     imageIn(await readArchive(archive, kind), named),
   );
-};
+}
 
 const nameIn = (location: Exclude<Location, { kind: 'registry' }>): string | undefined =>
   location.kind === 'docker-archive' ? location.reference && formatReference(location.reference) : location.tag;

@@ -94,6 +94,6 @@ const onWhole = (
 const isBroken = (result: PromiseSettledResult<unknown>): boolean =>
   result.status === 'rejected' && result.reason instanceof BrokenUpload;
 
-const throwFailure = (results: readonly PromiseSettledResult<unknown>[]): void => {
+function throwFailure(results: readonly PromiseSettledResult<unknown>[]): void {
   for (const result of results) if (result.status === 'rejected') throw result.reason;
-};
+}

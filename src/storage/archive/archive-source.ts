@@ -12,13 +12,13 @@ import { ArchiveIndex, openPlainFile } from '../../tar/index.ts';
 import { readSlice, writeAll } from '../file-blob.ts';
 
 /** What unpacks a file that starts with these bytes; undefined for one that is not compressed. */
-const decompressorFor = (start: Buffer) => {
+function decompressorFor(start: Buffer) {
   const packing = packingOf(start);
   if (packing === undefined) return undefined;
   return packing === 'gzip' ? createGunzip() : createZstdDecompress();
-};
+}
 
-const positionedSink = (handle: FileHandle): Writable => {
+function positionedSink(handle: FileHandle): Writable {
   let position = 0;
   return new Writable({
     write: (chunk: Buffer, _encoding, callback) => {
@@ -27,10 +27,10 @@ const positionedSink = (handle: FileHandle): Writable => {
       writeAll(handle, chunk, at).then(() => callback(), callback);
     },
   });
-};
+}
 
 /** A file of its own that has no name any more: it goes with the last who holds it open, even after a crash. */
-export const openNameless = async (folder: string): Promise<FileHandle> => {
+export async function openNameless(folder: string): Promise<FileHandle> {
   const path = join(folder, `nix-images-${randomBytes(8).toString('hex')}.tar`);
   try {
     const handle = await open(path, 'wx+', 0o600);
@@ -39,14 +39,14 @@ export const openNameless = async (folder: string): Promise<FileHandle> => {
   } catch (error) {
     throw fileError(error, path, 'write');
   }
-};
+}
 
-const unpack = async (
+async function unpack(
   source: FileHandle,
   path: string,
   decompressor: NonNullable<ReturnType<typeof decompressorFor>>,
   { folder, signal }: { readonly folder: string; readonly signal: AbortSignal | undefined },
-): Promise<FileHandle> => {
+): Promise<FileHandle> {
   const target = await openNameless(folder);
   try {
     const { size } = await source.stat();
@@ -74,7 +74,7 @@ const unpack = async (
     }
     throw fileError(error, `${folder} (for ${path}, unpacked)`, 'write');
   }
-};
+}
 
 /**
  * Opens a tar for reading, plain or compressed as a whole with gzip or zstd. A compressed one is unpacked into
@@ -84,12 +84,12 @@ export const openArchive = async (path: string, temporaryFolder: string, signal?
   archiveOver(path, await openPlainFile(path), temporaryFolder, signal);
 
 /** The same of a file that is open, which is then owned. `path` names it in messages. */
-export const archiveOver = async (
+export async function archiveOver(
   path: string,
   file: FileHandle,
   temporaryFolder: string,
   signal?: AbortSignal,
-): Promise<ArchiveIndex> => {
+): Promise<ArchiveIndex> {
   const start = Buffer.alloc(MAGIC_BYTES);
   await file.read(start, 0, MAGIC_BYTES, 0);
   const decompressor = decompressorFor(start);
@@ -99,4 +99,4 @@ export const archiveOver = async (
   } finally {
     await file.close();
   }
-};
+}

@@ -34,16 +34,16 @@ const documentAt = (where: string): JsonDocument => ({
 const PACKED = { gzip: MEDIA_TYPE.layerGzip, zstd: MEDIA_TYPE.layerZstd } as const;
 
 /** The media type a layer's first bytes show. */
-const sniff = (start: Uint8Array): string => {
+function sniff(start: Uint8Array): string {
   const packing = packingOf(start);
   return packing ? PACKED[packing] : MEDIA_TYPE.layer;
-};
+}
 
 // podman adds a host to short names and docker leaves it out; both mean the same image.
-const isNamed = (repoTag: string, reference: string): boolean => {
+function isNamed(repoTag: string, reference: string): boolean {
   if (repoTag === reference || repoTag.slice(repoTag.lastIndexOf(':') + 1) === reference) return true;
   return reference.includes(':') && isSameReference(repoTag, reference);
-};
+}
 
 class DockerArchiveSource implements FileSource {
   readonly name: string;
@@ -210,8 +210,8 @@ class DockerArchiveSource implements FileSource {
 }
 
 /** Reads what docker save, podman save, skopeo or dockerTools wrote. Throws UserError `file` when it is none. */
-export const readDockerArchive = async (archive: ArchiveIndex): Promise<FileSource> => {
+export async function readDockerArchive(archive: ArchiveIndex): Promise<FileSource> {
   const bytes = await archive.readSmall('manifest.json', MANIFEST_LIMIT);
   const entries = decodeJson(bytes, listSchema, documentAt(`${archive.path} (manifest.json)`));
   return new DockerArchiveSource(archive, entries);
-};
+}

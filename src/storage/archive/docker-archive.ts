@@ -14,7 +14,7 @@ const missing = (digest: string): UserError =>
   });
 
 /** The one image that a tag names, directly or as the only child of an index. */
-const imageOf = (manifest: StoredManifest, { manifests }: ArchiveState): ImageContent => {
+function imageOf(manifest: StoredManifest, { manifests }: ArchiveState): ImageContent {
   const content = parseManifest(manifest);
   if (content.kind === 'image') return content;
   const [first, ...others] = content.manifests.filter(isImageEntry);
@@ -30,14 +30,14 @@ const imageOf = (manifest: StoredManifest, { manifests }: ArchiveState): ImageCo
   const child = manifests.get(first.digest);
   if (child === undefined) throw missing(first.digest);
   return imageOf(child, { manifests, tags: new Map() });
-};
+}
 
 /** What docker shows as REPOSITORY:TAG; a tag with a name of its own is taken as it is. */
-const repoTag = (tag: string, name: Reference | undefined): string | undefined => {
+function repoTag(tag: string, name: Reference | undefined): string | undefined {
   if (tag.includes(':')) return familiarReference(parseReference(tag));
   if (name === undefined) return undefined;
   return familiarReference({ host: name.host, repository: name.repository, tag });
-};
+}
 
 const entryOf = ({ config, layers }: ImageContent, repoTags: readonly string[]) => ({
   Config: blobName(config.digest),
@@ -46,7 +46,7 @@ const entryOf = ({ config, layers }: ImageContent, repoTags: readonly string[]) 
 });
 
 /** docker's `manifest.json` (moby, `image/spec/v1.2.md`, "Combined Image JSON + Filesystem Changeset Format"). */
-const manifestJson = (state: ArchiveState, name: Reference | undefined): Buffer => {
+function manifestJson(state: ArchiveState, name: Reference | undefined): Buffer {
   const images = new Map<string, { readonly content: ImageContent; readonly repoTags: string[] }>();
   for (const [tag, { manifest }] of state.tags) {
     const content = imageOf(manifest, state);
@@ -56,7 +56,7 @@ const manifestJson = (state: ArchiveState, name: Reference | undefined): Buffer 
     if (text !== undefined) image.repoTags.push(text);
   }
   return Buffer.from(JSON.stringify([...images.values()].map(({ content, repoTags }) => entryOf(content, repoTags))));
-};
+}
 
 const formatFor = (name: Reference | undefined): ArchiveFormat => ({
   kind: 'docker-archive',

@@ -91,9 +91,9 @@ class OciArchiveSource implements FileSource {
 }
 
 /** Reads an OCI layout out of a tar file. Throws UserError `file` when the archive is none. */
-export const readOciArchive = async (archive: ArchiveIndex): Promise<FileSource> => {
+export async function readOciArchive(archive: ArchiveIndex): Promise<FileSource> {
   const read = async (name: string) => (await archive.readSmall(name, MANIFEST_LIMIT)).toString('utf8');
   checkLayoutMarker(await read('oci-layout'), `${archive.path} (oci-layout)`);
   const index = parseLayoutIndex(await read('index.json'), `${archive.path} (index.json)`);
   return new OciArchiveSource(archive, index);
-};
+}

@@ -28,7 +28,7 @@ const escapes = (path: string): UserError =>
   });
 
 /** Opens a file of a folder that is not trusted: nothing outside of it, nothing but a plain file. */
-const openInside = async (root: string, name: string): Promise<FileHandle> => {
+async function openInside(root: string, name: string): Promise<FileHandle> {
   const inside = await realpath(root);
   const path = await realpath(join(root, name));
   if (!path.startsWith(inside + sep)) throw escapes(join(root, name));
@@ -37,7 +37,7 @@ const openInside = async (root: string, name: string): Promise<FileHandle> => {
   if ((await handle.stat()).isFile()) return handle;
   await handle.close();
   throw escapes(path);
-};
+}
 
 /** The files of an OCI image layout. Reading trusts nothing; writing is by temporary file and rename. */
 export class LayoutFolder {

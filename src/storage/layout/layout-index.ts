@@ -27,9 +27,9 @@ const documentAt = (where: string): JsonDocument => ({
 });
 
 /** Throws UserError `file` unless `text` is the `oci-layout` file of a version known here. */
-export const checkLayoutMarker = (text: string, where: string): void => {
+export function checkLayoutMarker(text: string, where: string): void {
   decodeJson(text, markerSchema, documentAt(where));
-};
+}
 
 export const parseLayoutIndex = (text: string, where: string): LayoutIndex =>
   decodeJson(text, indexSchema, documentAt(where));
@@ -40,16 +40,16 @@ export const emptyLayoutIndex = (): LayoutIndex => ({ schemaVersion: 2, mediaTyp
 export const encodeLayoutIndex = (index: LayoutIndex): Buffer => Buffer.from(`${JSON.stringify(index)}\n`);
 
 /** A copy where `name` means `descriptor`; other names and foreign fields stay. */
-export const withName = (
+export function withName(
   index: LayoutIndex,
   name: string,
   descriptor: Descriptor,
   annotations: Readonly<Record<string, string>>,
-): LayoutIndex => {
+): LayoutIndex {
   const others = index.manifests.filter((entry) => entry.annotations?.[REF_NAME] !== name);
   const entry = { ...descriptor, annotations: { ...annotations, [REF_NAME]: name } };
   return { ...index, manifests: [...others, entry] };
-};
+}
 
 /** The entry under a name or digest; undefined when there is none. */
 export const findEntry = (index: LayoutIndex, reference: string): Descriptor | undefined =>
@@ -65,18 +65,18 @@ const imagesIn = (index: LayoutIndex): Descriptor[] =>
   index.manifests.filter((entry) => isImageEntry(entry) && !isReferrersTag(entry.annotations?.[REF_NAME]));
 
 /** A layout's own index as an image for several platforms; undefined where the platforms do not tell its entries apart. */
-export const platformIndex = (index: LayoutIndex): StoredManifest | undefined => {
+export function platformIndex(index: LayoutIndex): StoredManifest | undefined {
   const images = byPlatform(imagesIn(index));
   if (images === undefined) return undefined;
   const bytes = encodeLayoutIndex({ ...index, mediaType: MEDIA_TYPE.index, manifests: [...images] });
   return { bytes, mediaType: MEDIA_TYPE.index, digest: digestOf(bytes) };
-};
+}
 
 /**
  * The digest of what to read when no name was given: the only image, which may have several names, or the whole index when
  * each entry is for another platform. Throws UserError `reference` where it is not clear.
  */
-export const soleDigest = (index: LayoutIndex, where: string): Digest => {
+export function soleDigest(index: LayoutIndex, where: string): Digest {
   const images = imagesIn(index);
   const [digest, another] = new Set(images.map((entry) => entry.digest));
   if (digest !== undefined && another === undefined) return digest;
@@ -86,4 +86,4 @@ export const soleDigest = (index: LayoutIndex, where: string): Digest => {
   throw new UserError('reference', `${where} holds ${images.length} images; name one of them`, {
     hint: names.length > 0 ? `Add one of these names: ${names.join(', ')}.` : 'Write an image into it first.',
   });
-};
+}

@@ -15,12 +15,12 @@ import { withName } from './layout-index.ts';
 import { LayoutSource } from './layout-source.ts';
 
 /** Throws UserError `reference` unless a layout can hold an image under `name`. */
-export const checkRefName = (name: string): void => {
+export function checkRefName(name: string): void {
   if (isRefName(name)) return;
   throw new UserError('reference', `${JSON.stringify(name)} is not a valid tag`, {
     hint: 'Use letters and digits, with . _ - : @ + or / between them.',
   });
-};
+}
 
 /** An OCI image layout in a folder that is written to. It appears with the first thing in it. */
 export class LayoutRepository extends LayoutSource implements Repository {

@@ -59,11 +59,11 @@ export const scopeOf = (repository: string, actions: 'pull' | 'pull,push'): stri
   `repository:${repository}:${actions}`;
 
 /** The client of one repository. Nothing is sent before the first request; `mode` is what tokens are asked for. */
-export const openClient = (
+export function openClient(
   { host, repository }: Pick<Reference, 'host' | 'repository'>,
   mode: 'read' | 'write',
   world: RegistryWorld,
-): RegistryClient => {
+): RegistryClient {
   const { keychain, log, hosts, clock, plainHosts, signal, retry = DEFAULT_RETRY, timeout = IDLE_TIME } = world;
   const waiting = { policy: retry, clock, log, signal };
   const scopes = [scopeOf(repository, mode === 'read' ? 'pull' : 'pull,push')];
@@ -99,4 +99,4 @@ export const openClient = (
       return location === null ? undefined : resolveLocation(location, url, plainHosts);
     },
   };
-};
+}

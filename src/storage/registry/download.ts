@@ -9,10 +9,10 @@ import { SlowLineError } from './fetch/pace.ts';
 /** Bytes of one try that count as progress: a line that is cut again and again must at least move in between. */
 const PROGRESS = 256 * 1024;
 
-const rangeStart = (header: string | null): number | undefined => {
+function rangeStart(header: string | null): number | undefined {
   const start = /^bytes (\d+)-/.exec(header ?? '')?.[1];
   return start === undefined ? undefined : Number(start);
-};
+}
 
 /** The body from `offset` on, whether or not the registry knows ranges. */
 async function* readFrom(client: RegistryClient, url: URL, offset: number): AsyncGenerator<Uint8Array> {

@@ -21,59 +21,59 @@ export const allowsPlainHttp = (host: string, plainHosts: readonly string[]): bo
  * Names of one registry: as written, and with the port of its protocol left out or added. `host:443` is `host`; 80 is the
  * usual port of loopback hosts, which are spoken to in plain http.
  */
-export const hostAliases = (host: string): string[] => {
+export function hostAliases(host: string): string[] {
   const port = isLoopbackHost(host) ? '(?:80|443)' : '443';
   const bare = host.replace(new RegExp(`:${port}$`), '');
   if (bare !== host) return [host, bare];
   if (withoutPort(host) !== host) return [host];
   return [host, `${host}:443`, ...(isLoopbackHost(host) ? [`${host}:80`] : [])];
-};
+}
 
 /**
  * `https://ghcr.io`, `http://localhost:5000`: where the registry of a reference's host answers, as URLs say it: without the
  * protocol's own port.
  */
-export const originOf = (host: string, plainHosts: readonly string[]): string => {
+export function originOf(host: string, plainHosts: readonly string[]): string {
   // Docker Hub's name in references is not the name of its registry.
   if (host === DOCKER_HUB) return 'https://registry-1.docker.io';
   return new URL(`${allowsPlainHttp(host, plainHosts) ? 'http' : 'https'}://${host}`).origin;
-};
+}
 
 /** Without query, fragment and user: those may hold tokens and signatures. */
-export const redactUrl = (url: string | URL): string => {
+export function redactUrl(url: string | URL): string {
   const { origin, pathname } = new URL(url);
   return `${origin}${pathname}`;
-};
+}
 
 /**
  * The URL with further parameters, each `name=value` encoded, after the query that it has. That query stays as it is, byte
  * for byte: it may be signed, or hold what the registry wants back unchanged.
  */
-export const withQuery = (url: string | URL, parameters: readonly (readonly [string, string])[]): URL => {
+export function withQuery(url: string | URL, parameters: readonly (readonly [string, string])[]): URL {
   const longer = new URL(url);
   const own = longer.search.replace(/^\?/, '');
   const more = parameters.map(([name, value]) => `${encodeURIComponent(name)}=${encodeURIComponent(value)}`);
   longer.search = [...(own === '' ? [] : [own]), ...more].join('&');
   return longer;
-};
+}
 
 /**
  * Whether a server at `from` may send us to `to`: over https anywhere; in plain http only from loopback to loopback, and
  * from one host that the user named as plain to another. What https protects is never asked for in the clear, and a host
  * out on the network does not reach services of this machine through us.
  */
-export const mayLeadTo = (from: URL, to: URL, plainHosts: readonly string[]): boolean => {
+export function mayLeadTo(from: URL, to: URL, plainHosts: readonly string[]): boolean {
   if (to.protocol !== 'http:') return to.protocol === 'https:';
   const isLocal = isLoopbackHost(from.host);
   if (isLoopbackHost(to.host)) return isLocal;
   return (isLocal || from.protocol === 'http:') && allowsPlainHttp(to.host, plainHosts);
-};
+}
 
 /**
  * The URL a registry sent us to, from `base`. Throws UserError `registry` when it is none, or not one that `mayLeadTo` allows.
  * A proxy that ends TLS often leaves http in a Location of the same host; that is mended, not followed.
  */
-export const resolveLocation = (location: string, base: string | URL, plainHosts: readonly string[]): URL => {
+export function resolveLocation(location: string, base: string | URL, plainHosts: readonly string[]): URL {
   const from = new URL(base);
   const url = URL.canParse(location, from.href) ? new URL(location, from.href) : undefined;
   if (url?.protocol === 'http:' && from.protocol === 'https:' && url.host === from.host) url.protocol = 'https:';
@@ -85,4 +85,4 @@ export const resolveLocation = (location: string, base: string | URL, plainHosts
       hint: 'Set the registry up to give out its public https address (behind a proxy: its configured external URL).',
     },
   );
-};
+}

@@ -66,17 +66,17 @@ const FULL_HINT =
 
 const SERVER_HINT = 'The registry itself failed. Look at its status page or log, and run again.';
 
-const errorCode = (status: number, codes: readonly string[]): ErrorCode => {
+function errorCode(status: number, codes: readonly string[]): ErrorCode {
   if (status === 401 || status === 403) return 'credentials';
   return codes.includes('DIGEST_INVALID') || codes.includes('SIZE_INVALID') ? 'digest' : 'registry';
-};
+}
 
-const explain = (body: string): { codes: string[]; text: string } => {
+function explain(body: string): { codes: string[]; text: string } {
   const answer = tryDecodeJson(body, errorBodySchema);
   if (answer === undefined) return { codes: [], text: body };
   const text = answer.errors.map(({ code, message }) => [code, message].filter(Boolean).join(': ')).join('; ');
   return { codes: answer.errors.flatMap(({ code }) => (code === undefined ? [] : [code])), text };
-};
+}
 
 /** Text of the registry's in one line. */
 const shown = (text: string, limit: number): string => plainLine(text).replace(/ +/g, ' ').trim().slice(0, limit);
@@ -85,12 +85,12 @@ const shown = (text: string, limit: number): string => plainLine(text).replace(/
 const MISSING_BLOB: readonly string[] = ['MANIFEST_BLOB_UNKNOWN', 'BLOB_UNKNOWN'];
 
 /** Turns a reply that is not success into the error a person sees. Reads at most 1 KiB of the body for it. */
-export const failureOf = async ({
+export async function failureOf({
   response,
   method,
   url,
   tried = 'none: the registry did not ask for any',
-}: Pick<Reply, 'response' | 'method' | 'url' | 'tried'>): Promise<UserError> => {
+}: Pick<Reply, 'response' | 'method' | 'url' | 'tried'>): Promise<UserError> {
   const bytes = await readCapped(response, BODY_LIMIT).catch(() => Buffer.alloc(0));
   const { codes, text } = explain(bytes.toString('utf8'));
   const { status } = response;
@@ -109,12 +109,12 @@ export const failureOf = async ({
     ...(hint === undefined ? {} : { hint }),
     cause: new RegistryFailure(message, status, codes),
   });
-};
+}
 
-const failureIn = (error: unknown): RegistryFailure | undefined => {
+function failureIn(error: unknown): RegistryFailure | undefined {
   const cause = error instanceof UserError ? error.cause : error;
   return cause instanceof RegistryFailure ? cause : undefined;
-};
+}
 
 /** HTTP status of the answer behind an error; undefined when no answer is behind it. */
 export const statusOf = (error: unknown): number | undefined => failureIn(error)?.status;

@@ -44,7 +44,7 @@ export class Hosts {
 }
 
 /** Undefined when nothing answered. */
-const speaksTls = async (host: string, fetch: Fetch, signal?: AbortSignal): Promise<boolean | undefined> => {
+async function speaksTls(host: string, fetch: Fetch, signal?: AbortSignal): Promise<boolean | undefined> {
   const limit = AbortSignal.timeout(HANDSHAKE);
   try {
     const response = await fetch(`https://${host}/v2/`, {
@@ -57,4 +57,4 @@ const speaksTls = async (host: string, fetch: Fetch, signal?: AbortSignal): Prom
     if (signal?.aborted || codesOf(error).some((code) => UNREACHED.includes(code))) return undefined;
     return provesTls(error);
   }
-};
+}

@@ -13,7 +13,7 @@ const IDLE_TIMES_IN_ALL = 2;
 
 type ChunkReader = ReadableStreamDefaultReader<Uint8Array>;
 
-const readChunk = async (reader: ChunkReader, idleTime: number, pace: Pace) => {
+async function readChunk(reader: ChunkReader, idleTime: number, pace: Pace) {
   let timer: NodeJS.Timeout | undefined;
   const left = pace.left();
   const late = new Promise<never>((_, reject) => {
@@ -29,7 +29,7 @@ const readChunk = async (reader: ChunkReader, idleTime: number, pace: Pace) => {
   } finally {
     clearTimeout(timer);
   }
-};
+}
 
 /**
  * The body, chunk by chunk. Throws when the connection breaks, stalls for `idleTime` (milliseconds) or is slower than
@@ -67,6 +67,6 @@ export const readCapped = (
 ): Promise<Buffer> => firstBytes(readBody(response, signal, idleTime), limit);
 
 /** Reads a small body to its end, so that the connection can be used again. What ends the request ends this too. */
-export const drain = async (response: Response): Promise<void> => {
+export async function drain(response: Response): Promise<void> {
   await readCapped(response, 64 * 1024).catch(() => undefined);
-};
+}

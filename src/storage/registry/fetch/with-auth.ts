@@ -11,7 +11,7 @@ const ROUNDS = 3;
  * cannot be sent again, `isRenewed` says that it is worth it. Storage behind a registry is another party: the registry's
  * credentials are not for it.
  */
-export const withAuth = (send: Send, authorizer: Authorizer, origin: RegistryOrigin): Send => {
+export function withAuth(send: Send, authorizer: Authorizer, origin: RegistryOrigin): Send {
   const welcome = askOnce(() => send({ method: 'GET', url: new URL('/v2/', origin.current) }));
 
   /** Whether a refusal taught us how to authenticate, so that the request is worth another try. */
@@ -40,7 +40,7 @@ export const withAuth = (send: Send, authorizer: Authorizer, origin: RegistryOri
       await drain(reply.response);
     }
   };
-};
+}
 
 /** What the registry says to those who only come to the door; asked again only when it did not answer. */
 const askOnce = (ask: () => Promise<Reply>): (() => Promise<Reply>) => {

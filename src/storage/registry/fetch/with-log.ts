@@ -29,7 +29,7 @@ export const withLog =
   };
 
 /** The request, and how many bytes of its body have been taken so far. */
-const counted = (init: RequestInit): { readonly init: RequestInit; bytes(): number } => {
+function counted(init: RequestInit): { readonly init: RequestInit; bytes(): number } {
   const { body } = init;
   let size = 0;
   if (typeof body !== 'object' || body === null || !(Symbol.asyncIterator in body)) return { init, bytes: () => size };
@@ -40,4 +40,4 @@ const counted = (init: RequestInit): { readonly init: RequestInit; bytes(): numb
     }
   }
   return { init: { ...init, body: pieces(body) }, bytes: () => size };
-};
+}

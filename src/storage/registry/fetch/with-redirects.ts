@@ -23,10 +23,10 @@ export const withRedirects =
     }
   };
 
-const target = ({ method, url, response }: Reply, plainHosts: readonly string[]): URL | undefined => {
+function target({ method, url, response }: Reply, plainHosts: readonly string[]): URL | undefined {
   const location = response.headers.get('location');
   if (![301, 302, 303, 307, 308].includes(response.status) || location === null) return undefined;
   const next = resolveLocation(location, url, plainHosts);
   // Only 307 and 308 keep method and body (RFC 9110, 15.4).
   return method === 'GET' || method === 'HEAD' || response.status >= 307 ? next : undefined;
-};
+}

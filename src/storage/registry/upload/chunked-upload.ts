@@ -61,12 +61,12 @@ export class ChunkedUpload {
 }
 
 /** Sends a chunk and, when the line breaks in the middle of it, only the rest. */
-const sendChunk = async (
+async function sendChunk(
   client: RegistryClient,
   session: UploadSession,
   chunk: ChunkBuffer,
   start: number,
-): Promise<void> => {
+): Promise<void> {
   let done = 0;
   let failures = 0;
   let stuckSince = 0;
@@ -99,15 +99,15 @@ const sendChunk = async (
     if (received - start > done) [failures, stuckSince] = [1, client.clock.now()];
     done = received - start;
   }
-};
+}
 
 /** Sends the chunk from `done` on. Returns why that failed. */
-const sendPart = async (
+async function sendPart(
   client: RegistryClient,
   session: UploadSession,
   chunk: ChunkBuffer,
   { start, done }: { readonly start: number; readonly done: number },
-): Promise<LostUpload | undefined> => {
+): Promise<LostUpload | undefined> {
   let reply: Awaited<ReturnType<UploadSession['patch']>>;
   try {
     reply = await session.patch(chunk.body(done), start + done);
@@ -117,4 +117,4 @@ const sendPart = async (
   if (!reply.response.ok) return lossByAnswer(client, session, reply);
   await drain(reply.response);
   return undefined;
-};
+}

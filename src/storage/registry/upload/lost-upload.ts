@@ -41,21 +41,17 @@ export const forgottenUpload = (session: UploadSession, what: string, cause?: un
   );
 
 /** What follows from a PATCH that got no answer. Throws UserError where another try cannot help. */
-export const lossOfLine = (client: RegistryClient, session: UploadSession, error: unknown): LostUpload => {
+export function lossOfLine(client: RegistryClient, session: UploadSession, error: unknown): LostUpload {
   if (client.signal?.aborted) throw cancelled(error);
   if (error instanceof UserError) throw error;
   const failure = networkFailure(error, `PATCH ${redactUrl(session.url)}`, session.url.host);
   if (isLastingNetworkError(error)) throw failure;
   client.log.debug(`PATCH ${redactUrl(session.url)} failed (${describeNetworkError(error)})`);
   return new LostUpload('cut', failure);
-};
+}
 
 /** What follows from a PATCH that was not answered with success. Throws UserError where another try cannot help. */
-export const lossByAnswer = async (
-  client: RegistryClient,
-  session: UploadSession,
-  reply: Reply,
-): Promise<LostUpload> => {
+export async function lossByAnswer(client: RegistryClient, session: UploadSession, reply: Reply): Promise<LostUpload> {
   const { status, headers } = reply.response;
   const failure = await failureOf(reply);
   client.log.debug(failure.message);
@@ -66,4 +62,4 @@ export const lossByAnswer = async (
   // Nobody knows all the words for it: 400, 405, 411, 413, 416, 501 and redirects have been seen.
   if (![401, 403, 507].includes(status) && failure.code === 'registry') return new LostUpload('refused', failure);
   throw failure;
-};
+}

@@ -10,19 +10,19 @@ import type { RegistryRequest, Reply, StreamedBody } from '../send.ts';
 /** The answer to a mount: done, or an ordinary upload that the registry opened instead. */
 type MountAnswer = 'mounted' | URL;
 
-const requireLocation = (client: RegistryClient, reply: Reply): URL => {
+function requireLocation(client: RegistryClient, reply: Reply): URL {
   const location = client.location(reply);
   if (location !== undefined) return location;
   throw new UserError('registry', `POST ${redactUrl(reply.url)} opened an upload without a Location`, {
     hint: 'The registry, or a proxy in front of it, does not follow the distribution protocol.',
   });
-};
+}
 
 /** What a registry asks of chunks (distribution-spec, "Pushing a blob in chunks"), in bytes. */
-const minimumOf = ({ response }: Reply): number => {
+function minimumOf({ response }: Reply): number {
   const text = response.headers.get('oci-chunk-min-length') ?? '';
   return /^\d{1,12}$/.test(text) ? Number(text) : 0;
-};
+}
 
 const OCTETS = { 'content-type': 'application/octet-stream' };
 
@@ -104,12 +104,12 @@ export class UploadSession {
  * Asks the registry to copy a blob from another of its repositories. Undefined when it may not or cannot:
  * then the blob is sent as any other.
  */
-export const requestMount = async (
+export async function requestMount(
   client: RegistryClient,
   digest: Digest,
   from: string,
   scopes: readonly string[],
-): Promise<MountAnswer | undefined> => {
+): Promise<MountAnswer | undefined> {
   const url = withQuery(client.url('blobs/uploads/'), [
     ['mount', digest],
     ['from', from],
@@ -123,4 +123,4 @@ export const requestMount = async (
     if ([400, 401, 403, 404, 405].includes(statusOf(error) ?? 0)) return undefined;
     throw error;
   }
-};
+}
