@@ -6,7 +6,7 @@ import { AssembleError } from './failure.ts';
 import { createGit, type Git, type TreeEntry } from './git.ts';
 import { checkInstalled } from './installed.ts';
 import { writeNpmPackage } from './npm-package.ts';
-import { hasLinks, placeFiles, relocateLinks } from './release-tree.ts';
+import { hasLinks, pageInRelease, placeFiles } from './release-tree.ts';
 
 const PLAIN_FILE = '100644';
 
@@ -21,11 +21,11 @@ const storeFolder = async (git: Git, folder: string, prefix: string): Promise<Tr
   return names.map((name, at) => ({ mode: PLAIN_FILE, object: objects[at] ?? '', path: `${prefix}${name}` }));
 };
 
-/** Stores the pages whose links change anew. */
-const relocatePages = async (git: Git, source: string, entries: readonly TreeEntry[]): Promise<TreeEntry[]> => {
+/** Stores the pages that read otherwise in a release. */
+const storePages = async (git: Git, source: string, entries: readonly TreeEntry[]): Promise<TreeEntry[]> => {
   const pages = entries.filter(({ path }) => hasLinks(path));
   const files = pages.map(({ path }) => join(source, path));
-  for (const file of files) await writeFile(file, relocateLinks(await readFile(file, 'utf8')));
+  for (const file of files) await writeFile(file, pageInRelease(await readFile(file, 'utf8')));
   const objects = await git.store(files);
   return entries.map((entry) => ({ ...entry, object: objects[pages.indexOf(entry)] ?? entry.object }));
 };
@@ -38,7 +38,7 @@ const releaseTree = async (git: Git, root: string, scratch: string, tree: string
   await checkInstalled(root, join(source, 'package-lock.json'));
   const placed = placeFiles(await git.list(tree)).map(({ from, path }) => ({ ...from, path }));
   await bundle(root, source, dist);
-  const pages = await relocatePages(git, source, placed);
+  const pages = await storePages(git, source, placed);
   return await git.writeTree([...pages, ...(await storeFolder(git, dist, 'dist/'))]);
 };
 

@@ -8,7 +8,7 @@ export interface Placement {
 }
 
 /** Files at the top of the source that a release has too; those that are not there yet are no error. */
-const KEPT_FILES = new Set(['README.md', 'LICENSE', 'CHANGELOG.md', 'flake.nix', 'flake.lock']);
+const KEPT_FILES = new Set(['README.md', 'LICENSE', 'CHANGELOG.md', 'SECURITY.md', 'flake.nix', 'flake.lock']);
 
 /**
  * Folders that a release has just as the source does; README.md leads to docs/ and examples/. The workflows must be equal: GitHub refuses a
@@ -18,8 +18,14 @@ const KEPT_FOLDERS = ['nix/', 'docs/', 'examples/', '.github/workflows/'];
 
 const ROOT_ACTION = 'actions/root/action.yml';
 
+/** The jobs to copy: an example to those who use a release, and to the source a workflow beside those that it is equal to. */
+const MATRIX = { from: 'workflows/matrix.yml', to: 'examples/workflows/matrix.yml' };
+
+/** Pages for those who work on the source, and lead into it. */
+const SOURCE_PAGES = /^docs\/(?:architecture|dependencies|proof|review)\.md$/;
+
 const isKept = (path: string): boolean =>
-  KEPT_FILES.has(path) || KEPT_FOLDERS.some((folder) => path.startsWith(folder));
+  !SOURCE_PAGES.test(path) && (KEPT_FILES.has(path) || KEPT_FOLDERS.some((folder) => path.startsWith(folder)));
 
 /** The actions of the source: folders below `actions/` with an action.yml, but for the one at the top of a release. */
 export const actionNames = (entries: readonly TreeEntry[]): string[] =>
@@ -31,6 +37,7 @@ export const actionNames = (entries: readonly TreeEntry[]): string[] =>
 const placeOf = (path: string, actions: ReadonlySet<string>): string | undefined => {
   if (isKept(path)) return path;
   if (path === ROOT_ACTION) return 'action.yml';
+  if (path === MATRIX.from) return MATRIX.to;
   const [, name = '', rest = ''] = /^actions\/([^/]+)\/(.+)$/.exec(path) ?? [];
   return actions.has(name) ? `${name}/${rest}` : undefined;
 };
@@ -57,8 +64,18 @@ export const placeFiles = (entries: readonly TreeEntry[]): Placement[] => {
   return [...placed.values()];
 };
 
-/** Pages that people read in a release, with links to the actions' pages. */
-export const hasLinks = (path: string): boolean => path === 'README.md' || /^docs\/.*\.md$/.test(path);
+/** Pages that people read in a release, with links to what lies elsewhere there. */
+export const hasLinks = (path: string): boolean => /^(?:README\.md|SECURITY\.md|docs\/.*\.md)$/.test(path);
 
-/** A page of the source as it reads in a release, where the actions lie at the top. */
-export const relocateLinks = (page: string): string => page.replaceAll(/\]\(((?:\.\.\/)*)actions\//g, ']($1');
+/** What a page says of the source alone: how to run it from a checkout, and pages for those who work on it. */
+const SOURCE_ONLY = /\n*<!-- source only -->[\s\S]*?<!-- \/source only -->\n*/g;
+
+/**
+ * A page of the source as it reads in a release: the actions lie at the top, the jobs to copy with the examples, and what
+ * stands between `<!-- source only -->` and `<!-- /source only -->` is left out.
+ */
+export const pageInRelease = (page: string): string =>
+  page
+    .replaceAll(SOURCE_ONLY, '\n')
+    .replaceAll(/\]\(((?:\.\.\/)*)actions\//g, ']($1')
+    .replaceAll(/\]\(((?:\.\.\/)*)workflows\/matrix\.yml\)/g, `]($1${MATRIX.to})`);

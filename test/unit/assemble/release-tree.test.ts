@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { bundledPackages } from '../../../scripts/assemble/bundle.ts';
 import type { TreeEntry } from '../../../scripts/assemble/git.ts';
-import { actionNames, placeFiles, relocateLinks } from '../../../scripts/assemble/release-tree.ts';
+import { actionNames, pageInRelease, placeFiles } from '../../../scripts/assemble/release-tree.ts';
 
 const files = (...paths: string[]): TreeEntry[] => paths.map((path) => ({ mode: '100644', object: path, path }));
 
@@ -21,7 +21,17 @@ test('actions stand at the top, and nothing that a release has no use for stands
       'package.json',
       '.github/dependabot.yml',
     ],
-    ...['nix/default.nix', 'flake.nix', 'flake.lock', 'README.md', 'LICENSE', 'docs/cli.md', '.github/workflows/a.yml'],
+    ...[
+      'workflows/matrix.yml',
+      'SECURITY.md',
+      'nix/default.nix',
+      'flake.nix',
+      'flake.lock',
+      'README.md',
+      'LICENSE',
+      'docs/cli.md',
+      '.github/workflows/a.yml',
+    ],
   );
   expect(placesOf(source)).toEqual({
     [ACTION]: 'build/action.yml',
@@ -30,6 +40,8 @@ test('actions stand at the top, and nothing that a release has no use for stands
     'nix/default.nix': 'nix/default.nix',
     'flake.nix': 'flake.nix',
     'flake.lock': 'flake.lock',
+    'workflows/matrix.yml': 'examples/workflows/matrix.yml',
+    'SECURITY.md': 'SECURITY.md',
     'README.md': 'README.md',
     LICENSE: 'LICENSE',
     'docs/cli.md': 'docs/cli.md',
@@ -53,8 +65,10 @@ test.each([
   ['[build](../actions/build/README.md)', '[build](../build/README.md)'],
   ['[GitHub](https://github.com/actions/checkout)', '[GitHub](https://github.com/actions/checkout)'],
   ['`actions/build`', '`actions/build`'],
-])('links to actions lead to where they are: %s', (page, expected) => {
-  expect(relocateLinks(page)).toBe(expected);
+  ['[jobs](../workflows/matrix.yml)', '[jobs](../examples/workflows/matrix.yml)'],
+  ['a\n\n<!-- source only -->\n\n[b](CONTRIBUTING.md)\n\n<!-- /source only -->\n', 'a\n'],
+])('a page in a release leads to where things are there: %j', (page, expected) => {
+  expect(pageInRelease(page)).toBe(expected);
 });
 
 test('the packages in a bundle are found, nested ones too, and what the bundler put in is not one', () => {
