@@ -1,6 +1,9 @@
 import type { Command } from '../../src/host/command.ts';
 import { type Field, type FieldMeta, fieldDescription, fieldMeta } from '../../src/host/fields.ts';
 import { kebab } from '../../src/host/names.ts';
+import { wrap } from '../../src/host/wrap.ts';
+import { ACTION_EXAMPLES } from './examples.ts';
+import { type FieldRow, renderFieldTable, WIDTH } from './field-table.ts';
 import { code, renderTable } from './markdown.ts';
 import { renderYaml, type Yaml } from './yaml.ts';
 
@@ -66,23 +69,43 @@ export const renderActionYaml = (command: Command): string => {
 export const renderActionEntry = (command: Command): string =>
   `${GENERATED_NOTE.replace('#', '//')}process.argv.splice(2, 0, '--action=${command.name}');\nawait import('../dist/index.js');\n`;
 
-const inputRow = (name: string, field: Field, meta: FieldMeta): string[] => {
-  const fallback = defaultOf(meta);
-  const shown = fallback === undefined ? '' : code(fallback.replaceAll('\n', ', '));
-  return [code(kebab(name)), describeInput(field, meta), meta.required && fallback === undefined ? 'required' : shown];
+/** What a workflow writes for it. */
+const TYPES: Readonly<Record<FieldMeta['kind'], string>> = {
+  text: 'text',
+  lines: 'lines',
+  choice: 'choice',
+  flag: 'true or false',
+  path: 'path',
+  secret: 'secret',
+  integer: 'number',
 };
 
-/** `actions/NAME/README.md`. */
+const inputRow = (name: string, field: Field, meta: FieldMeta): FieldRow => {
+  const fallback = defaultOf(meta);
+  const shown = fallback === undefined ? '' : code(fallback.replaceAll('\n', ', '));
+  return {
+    name: kebab(name),
+    type: TYPES[meta.kind],
+    fallback: meta.required && fallback === undefined ? 'required' : shown,
+    description: describeInput(field, meta),
+  };
+};
+
+/** `actions/NAME/README.md`: an example, and tables of all inputs and outputs. */
 export const renderActionReadme = (command: Command): string => {
   const inputs = actionFields(command).map(([name, field, meta]) => inputRow(name, field, meta));
-  const outputs = Object.entries(command.outputs).map(([name, description]) => [code(kebab(name)), description]);
+  const outputs = Object.entries(command.outputs).map(([name, description]) => ({ name: kebab(name), description }));
+  const example = ACTION_EXAMPLES[command.name];
   const parts = [
     '<!-- Generated from the command by `npm run generate`. Do not edit. -->',
     `# ${actionName(command)}`,
     command.summary,
-    command.description?.trim() ?? '',
-    ...(inputs.length === 0 ? [] : ['## Inputs', renderTable(['Input', 'What it is', 'Default'], inputs).trim()]),
-    ...(outputs.length === 0 ? [] : ['## Outputs', renderTable(['Output', 'What it is'], outputs).trim()]),
+    ...(example === undefined ? [] : [`\`\`\`yaml steps\n${example.trim()}\n\`\`\``]),
+    wrap(command.description ?? '', WIDTH).join('\n'),
+    ...(inputs.length === 0
+      ? []
+      : ['## Inputs', renderFieldTable(['Input', 'Type', 'Default', 'What it is'], inputs).trim()]),
+    ...(outputs.length === 0 ? [] : ['## Outputs', renderFieldTable(['Output', 'What it is'], outputs).trim()]),
   ];
   return `${parts.filter((part) => part !== '').join('\n\n')}\n`;
 };

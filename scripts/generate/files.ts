@@ -1,17 +1,17 @@
 import { SCHEMA_VERSION } from '../../src/definition/definition.ts';
 import type { Command } from '../../src/host/command.ts';
 import { PLAN_VERSION } from '../../src/plan/plan.ts';
-import { renderActionEntry, renderActionReadme, renderActionYaml, renderCommandTable } from './action.ts';
+import { renderActionEntry, renderActionReadme, renderActionYaml } from './action.ts';
 import { renderCliPage } from './cli-page.ts';
-import { replaceGenerated } from './markdown.ts';
+import { type ReadText, renderMarkedPages, renderPictures } from './marked-pages.ts';
 import { renderRootAction } from './root-action.ts';
 import { renderDefinitionSchema, renderPlanSchema } from './schema.ts';
 
 /** Files by their path from the project's root. */
 export type Files = Readonly<Record<string, string>>;
 
-/** Everything that is generated from the source. `readme` is README.md as it stands; undefined while there is none. */
-export const renderFiles = (commands: readonly Command[], readme: string | undefined): Files => {
+/** Everything that is generated from the source. `read` gives the pages of `MARKED_SOURCES` as they are. */
+export const renderFiles = (commands: readonly Command[], read: ReadText): Files => {
   const files: Record<string, string> = {
     'docs/cli.md': renderCliPage(commands),
     [`nix/schema/image-definition.v${SCHEMA_VERSION}.json`]: renderDefinitionSchema(),
@@ -24,6 +24,5 @@ export const renderFiles = (commands: readonly Command[], readme: string | undef
   }
   const [publish, plan] = ['publish', 'plan'].map((wanted) => commands.find(({ name }) => name === wanted));
   if (publish && plan) files['actions/root/action.yml'] = renderRootAction(publish, plan);
-  if (readme !== undefined) files['README.md'] = replaceGenerated(readme, 'commands', renderCommandTable(commands));
-  return files;
+  return { ...files, ...renderMarkedPages(commands, read), ...renderPictures(read) };
 };

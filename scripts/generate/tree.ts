@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { CommandLoaders } from '../../src/host/command.ts';
 import { GENERATED_NOTE } from './action.ts';
 import { type Files, renderFiles } from './files.ts';
+import { MARKED_SOURCES } from './marked-pages.ts';
 
 /** Where a file or folder does not exist, `otherwise`. */
 const ifThere = async <T>(read: Promise<T>, otherwise: T): Promise<T> => {
@@ -33,7 +34,8 @@ const isOrphan = async (root: string, name: string, loaders: CommandLoaders): Pr
 /** Compares what the source generates with what stands under `root`. */
 export const compareTree = async (root: string, loaders: CommandLoaders): Promise<Changes> => {
   const commands = await Promise.all(Object.values(loaders).map((load) => load()));
-  const files = renderFiles(commands, await readText(root, 'README.md'));
+  const texts = await Promise.all(MARKED_SOURCES.map((path) => readText(root, path)));
+  const files = renderFiles(commands, (path) => texts[MARKED_SOURCES.indexOf(path)]);
   const stale: Record<string, string> = {};
   for (const [path, text] of Object.entries(files)) {
     if ((await readText(root, path)) !== text) stale[path] = text;

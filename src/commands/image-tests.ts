@@ -18,7 +18,7 @@ import { systemHere } from './system-here.ts';
 export const testInputs = {
   testWith: choice(TEST_WITH_CHOICES, {
     description:
-      'Program that runs the tests of the image (docs/definition.md): podman, or else docker, where one is there; `none` ' +
+      'Program that runs the tests of the image (docs/tests.md): podman, or else docker, where one is there; `none` ' +
       'runs no tests and fetches no layers for them.',
     default: 'auto',
   }),
@@ -93,7 +93,7 @@ export function checkTestsRan(
 ): void {
   if (notRun === null || !requireTests) return;
   throw new UserError('test', `the tests of ${what} were not run: ${notRun}`, {
-    hint: 'Install podman, register emulation (nix-images machine --emulate), or leave out --require-tests.',
+    hint: 'Install podman, set up emulation (nix-images machine --emulate SYSTEM says how), or leave out --require-tests.',
   });
 }
 

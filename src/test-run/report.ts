@@ -24,7 +24,7 @@ export function testError(image: string, testRun: TestRun): UserError {
   const [tests, it] = failed.length === 1 ? ['test', 'it'] : ['tests', 'them'];
   return new UserError('test', `${image}: ${failed.length} of ${testRun.tests.length} tests failed\n${list}`, {
     hint: `Nothing was handed over. Fix the image or the ${tests}; --test-with none builds without ${it}.`,
-    docs: 'definition.md',
+    docs: 'tests.md',
   });
 }
 

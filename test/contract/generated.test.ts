@@ -1,10 +1,14 @@
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
 import { renderActionReadme, renderActionYaml } from '../../scripts/generate/action.ts';
+import { declaredRows } from '../../scripts/generate/declared.ts';
+import { renderFieldTable } from '../../scripts/generate/field-table.ts';
 import { renderJson } from '../../scripts/generate/json.ts';
 import { renderTable, replaceGenerated } from '../../scripts/generate/markdown.ts';
+import { renderBenchChart } from '../../scripts/generate/pictures/bench-chart.ts';
+import { renderSummaryPicture } from '../../scripts/generate/pictures/summary.ts';
 import { compareTree } from '../../scripts/generate/tree.ts';
 import { commands } from '../../src/commands/index.ts';
 import { everything, testCommands } from '../unit/host/commands.ts';
@@ -78,6 +82,64 @@ test('every action.yml names each input and output of its command, and has a tab
     const names = [...Object.keys(action.inputs ?? {}), ...Object.keys(action.outputs ?? {})];
     for (const name of names) expect(renderActionReadme(command)).toContain(`| \`${name}\` |`);
   }
+});
+
+test('the pages of the actions open with an example, and no row of a table is longer than a line', async () => {
+  for (const load of Object.values(commands)) {
+    const page = renderActionReadme(await load());
+    const [head = ''] = page.split('\n## ');
+    expect(head).toContain('```yaml steps\n');
+    expect(page.split('\n').filter((line) => line.length > 120)).toEqual([]);
+  }
+});
+
+test('a description that its row has no room for stands in full below the table', () => {
+  const description = `Short. ${'Long, and longer. '.repeat(8).trim()}`;
+  const table = renderFieldTable(['Input', 'Type', 'What it is'], [{ name: 'a', type: 'text', description }]);
+  expect(table).toMatch(/^\| `a` \| text \| Short\. .* … \|$/m);
+  expect(table.replaceAll(/\n {2}/g, ' ')).toContain(`- \`a\`: ${description}\n`);
+  expect(renderFieldTable(['Input'], [{ name: 'a', description: 'Short.' }])).not.toContain('In full');
+});
+
+test('inputs of a file written by hand have the type and default that it says', () => {
+  const text = [
+    '    inputs:',
+    '      to:',
+    '        description: Where to, one per line.',
+    '        required: true',
+    '      force:',
+    '        description: Whether to.',
+    '        type: boolean',
+    '        default: false',
+    '      token:',
+    '        description: "For it, a secret: `x`."',
+    '      tags:',
+    '        description: Tags.',
+    '        default: |',
+    '          a: 1',
+    '    outputs:',
+    '      to:',
+    '        description: Another.',
+  ].join('\n');
+  expect(declaredRows(text, 'inputs').map(({ name, type, fallback }) => [name, type, fallback])).toEqual([
+    ['to', 'lines', 'required'],
+    ['force', 'true or false', '`false`'],
+    ['token', 'secret', ''],
+    ['tags', 'text', 'below'],
+  ]);
+  expect(declaredRows(text, 'outputs')).toEqual([{ name: 'to', description: 'Another.' }]);
+});
+
+test('pictures are small, and show the figures of their pages', async () => {
+  const page = (path: string): Promise<string> => readFile(join(ROOT, path), 'utf8');
+  const chart = renderBenchChart(await page('docs/benchmarks.md'));
+  const [, seconds = 'none'] = /\*\*nix-images zstd\*\* \| ([\d.]+) \|/.exec(await page('docs/benchmarks.md')) ?? [];
+  expect(chart).toContain(`>${seconds} s</text>`);
+  expect(chart).toContain('prefers-color-scheme: dark');
+  expect(chart.length).toBeLessThan(200_000);
+  expect(renderSummaryPicture(await page('docs/workflow-run.md')).length).toBeLessThan(200_000);
+  expect(() => renderBenchChart('# Benchmarks')).toThrow('has no table');
+  expect(() => renderSummaryPicture('# A run')).toThrow('quotes no summary');
 });
 
 test.each([

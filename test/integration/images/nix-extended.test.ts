@@ -37,7 +37,7 @@ afterAll(() => temp?.remove());
 /** The flake in a readme, in a folder of its own; fails when it has 15 lines or more. */
 async function flakeOf(readme: string): Promise<string> {
   const text = await readFile(join(ROOT, 'nix/images', readme), 'utf8');
-  const [, flake = ''] = /```nix\n(\{\n {2}inputs[^`]*)```/.exec(text) ?? [];
+  const [, flake = ''] = /```nix flake\n(\{\n {2}inputs[^`]*)```/.exec(text) ?? [];
   expect(flake.trimEnd().split('\n').length).toBeLessThan(15);
   expect(flake).toContain('outputs');
   const folder = join(temp.path, readme);

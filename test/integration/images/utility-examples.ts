@@ -27,5 +27,5 @@ interface Container {
 /** The documents in YAML of the readme: a ConfigMap, a CronJob and a file of compose. */
 export async function utilityExamples(): Promise<unknown[]> {
   const text = await readFile(join(ROOT, 'nix/images/utility.md'), 'utf8');
-  return [...text.matchAll(/^```yaml\n([\s\S]*?)^```$/gm)].flatMap(([, yaml = '']) => readYamlDocuments(yaml));
+  return [...text.matchAll(/^```yaml other\n([\s\S]*?)^```$/gm)].flatMap(([, yaml = '']) => readYamlDocuments(yaml));
 }

@@ -74,7 +74,7 @@ const namesOf = (paths: readonly string[]): string[] => paths.map((path) => path
 describe.each(nixVersionsUnderTest())('mkUtility with $label', (version) => {
   test('the flake in the readme is short and gives an image for both systems', async () => {
     const text = await readFile(join(ROOT, 'nix/images/utility.md'), 'utf8');
-    const [, flake = ''] = /```nix\n(\{\n {2}inputs[^`]*)```/.exec(text) ?? [];
+    const [, flake = ''] = /```nix flake\n(\{\n {2}inputs[^`]*)```/.exec(text) ?? [];
     expect(flake.trimEnd().split('\n').length).toBeLessThan(15);
     await writeFile(join(temp.path, 'flake/flake.nix'), flake);
     const inputs = { nixpkgs: 'nixpkgs', 'nix-images': 'own' };

@@ -85,7 +85,7 @@ test('every template is listed, and all have the workflow that README.md shows',
   const readme = await readFile(join(REPOSITORY, 'README.md'), 'utf8');
   for (const name of Object.keys(TEMPLATES)) {
     const text = await readFile(join(REPOSITORY, 'nix/templates', name, WORKFLOW), 'utf8');
-    expect(readme, name).toContain(`\`\`\`yaml\n${text}\`\`\``);
+    expect(readme, name).toContain(`\`\`\`yaml workflow\n${text}\`\`\``);
     expect(text.split('\n').length).toBeLessThanOrEqual(26);
   }
 });

@@ -244,7 +244,7 @@ test.each<[string, Readonly<Record<string, string>>, string]>([
 
 test('what users copy is short', async () => {
   const readme = await read('README.md');
-  const [, yaml = ''] = /```yaml\n(# Builds every image[\s\S]*?)```/.exec(readme) ?? [];
+  const [, yaml = ''] = /```yaml workflow\n(# Builds every image[\s\S]*?)```/.exec(readme) ?? [];
   expect(yaml.split('\n').length).toBeLessThan(25);
   expect(yaml).toContain('uses: org/nix-images/.github/workflows/images.yml@v1');
   for (const path of await yamlBelow('examples/workflows')) {

@@ -1,0 +1,78 @@
+/** What stands at the top of an action's page: steps of a job, by the name of its command. A test checks them with the other snippets. */
+export const ACTION_EXAMPLES: Readonly<Record<string, string>> = {
+  plan: `
+- uses: org/nix-images/setup@v1
+- id: plan
+  uses: org/nix-images/plan@v1
+  with:
+    to: ghcr.io/\${{ github.repository_owner }}/{name}
+- run: echo '\${{ steps.plan.outputs.images }}'
+`,
+  build: `
+- uses: org/nix-images/setup@v1
+- uses: org/nix-images/build@v1
+  with:
+    installable: .#app
+    system: x86_64-linux
+    to: ghcr.io/\${{ github.repository_owner }}/{name}
+`,
+  publish: `
+- id: publish
+  uses: org/nix-images/publish@v1
+  with:
+    to: ghcr.io/\${{ github.repository_owner }}/{name}
+    tags: |
+      type=ref,event=branch
+      latest
+- run: echo '\${{ steps.publish.outputs.digest-references }}'
+`,
+  machine: `
+- uses: org/nix-images/machine@v1
+  with:
+    emulate: aarch64-linux
+    free-space: 30
+`,
+  copy: `
+- uses: org/nix-images/copy@v1
+  with:
+    reference: ghcr.io/\${{ github.repository_owner }}/app:1.2.3
+    to: registry.example.com/mirror/{name}
+`,
+  inspect: `
+- id: image
+  uses: org/nix-images/inspect@v1
+  with:
+    reference: ghcr.io/\${{ github.repository_owner }}/app:latest
+`,
+};
+
+/** The same on the command line, for the page of all commands. */
+export const COMMAND_EXAMPLES: Readonly<Record<string, string>> = {
+  plan: `
+nix-images plan                                   # every image of the flake in this folder
+nix-images plan --to 'ghcr.io/org/{name}'         # and which of them are published already
+nix-images plan --images 'web-*' --systems 'x86_64-*' --json
+`,
+  build: `
+nix-images build .#app                            # for this machine's system, into handover/
+nix-images build .#app --system aarch64-linux --to ghcr.io/org/app
+`,
+  publish: `
+nix-images publish .#app --to ghcr.io/org/app:latest
+nix-images publish .#app --to oci:out:latest      # a folder in place of a registry
+nix-images publish .#app --to ghcr.io/org/app --to docker.io/org/app --tag 1.2.3 --tag latest
+nix-images publish --from handover --to ghcr.io/org/app:latest
+`,
+  machine: `
+nix-images machine                                # what is there, and what is missing
+nix-images machine --emulate aarch64-linux
+`,
+  copy: `
+nix-images copy ghcr.io/org/app:1.2.3 --to docker.io/org/app
+nix-images copy ghcr.io/org/app:1.2.3 --to oci-archive:app.tar:1.2.3
+`,
+  inspect: `
+nix-images inspect ghcr.io/org/app:latest
+nix-images inspect oci:out:latest --json
+`,
+};
