@@ -1,8 +1,6 @@
-const PLATFORMS = ['linux/amd64', 'linux/arm64'];
+import { shellWord } from '../src/core/shell.ts';
 
-/** A word as a shell reads it back unchanged. */
-export const quote = (word: string): string =>
-  /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
+const PLATFORMS = ['linux/amd64', 'linux/arm64'];
 
 interface Demo {
   /** As podman takes it, relative to the checkout. */
@@ -17,9 +15,9 @@ interface Demo {
 /** What the demo says at its end: the lines to paste, one for each platform. */
 export const runLines = ({ destination, command, conf, folder }: Demo): string[] => [
   `\nThe image is at ${destination}. Run it for each platform:`,
-  ...(folder === undefined ? [] : [`  cd ${quote(folder)}`]),
+  ...(folder === undefined ? [] : [`  cd ${shellWord(folder)}`]),
   ...PLATFORMS.map((platform) => {
     const args = ['run', '--rm', '--platform', platform, destination, ...command];
-    return `  ${conf === undefined ? '' : `CONTAINERS_CONF=${quote(conf)} `}podman ${args.map(quote).join(' ')}`;
+    return `  ${conf === undefined ? '' : `CONTAINERS_CONF=${shellWord(conf)} `}podman ${args.map(shellWord).join(' ')}`;
   }),
 ];

@@ -3,9 +3,10 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { shellWord } from '../src/core/shell.ts';
 import { debianPackages } from '../test/fixtures/debian/generate.ts';
 import { CONFINED_CONTAINERS_CONF, type Podman, preparePodman } from '../test/support/podman.ts';
-import { quote, runLines } from './demo-lines.ts';
+import { runLines } from './demo-lines.ts';
 import { nixConfig } from './setup/nix-config.mjs';
 
 const root = dirname(import.meta.dirname);
@@ -32,7 +33,7 @@ const log = (line: string): void => console.error(`demo: ${line}`);
 async function publish(nixpkgs: string, podman: Podman | undefined): Promise<number> {
   const nixArguments = ['--override-input', 'nixpkgs', `path:${nixpkgs}`, '--no-write-lock-file'];
   const args = ['publish', '.#python', '--to', DESTINATION, ...nixArguments.map((argument) => `--nix-arg=${argument}`)];
-  log(`nix-images ${args.map(quote).join(' ')}`);
+  log(`nix-images ${args.map(shellWord).join(' ')}`);
   const env = { ...process.env, ...podman?.env, NIX_CONFIG: nixConfig() };
   const child = spawn(process.execPath, [join(root, 'src/main.ts'), ...args], { cwd: root, env, stdio: 'inherit' });
   const [code] = await once(child, 'exit');

@@ -1,6 +1,4 @@
 import { UserError } from '../core/error.ts';
-import { plainMarkdown } from '../core/markdown.ts';
-import { sizeText } from '../core/size.ts';
 import type { Job } from '../github/job.ts';
 import { parseCall } from '../handover/call.ts';
 import { chooseMode, HANDOVER_CHOICES, type HandoverChoice, type HandoverMode } from '../handover/mode.ts';
@@ -9,13 +7,10 @@ import { choice, choices, flag, integer, lines, path, text } from '../host/field
 import type { Host } from '../host/host.ts';
 import { evaluateImages } from '../nix/evaluate.ts';
 import { possibleSystems } from '../nix/search-places.ts';
-import { platformOf, platformText, SYSTEMS, type System } from '../oci/system.ts';
-import { compressedSize } from '../publish/platform-image.ts';
-import { markdownTable, PLATFORM_HEADINGS, platformRow } from '../publish/report.ts';
+import { SYSTEMS, type System } from '../oci/system.ts';
 import type { Location } from '../storage/location.ts';
 import { locationOf, parseRegistryTemplate } from '../storage/location-template.ts';
 import { statusOf } from '../storage/registry/failure.ts';
-import { testRunData, testRunSummary, testRunText } from '../test-run/report.ts';
 import { jobOf } from './github.ts';
 import { checkTestable, testInputs } from './image-tests.ts';
 import { installables } from './installables.ts';
@@ -23,6 +18,7 @@ import { type MadeHandover, makeHandover } from './make-handover.ts';
 import { noteLowerCase } from './naming.ts';
 import { openNixFor } from './open-nix.ts';
 import { type Places, placesOf } from './places.ts';
+import { presentBuild } from './present-build.ts';
 import { nixInputs, registryInputs, reuseInputs } from './shared-inputs.ts';
 import { systemHere } from './system-here.ts';
 
@@ -123,14 +119,12 @@ export const build = defineCommand({
     const [first] = inputs.to;
     const destination = first && locationOf(first, name);
     const mode = await modeOf(inputs.handover, destination, { job, host, places });
-    const make = async (how: HandoverMode) => {
-      const made = await makeHandover(
+    const make = (how: HandoverMode): Promise<MadeHandover> =>
+      makeHandover(
         { evaluated, name, tag, system, systems, mode: how, to: how === 'registry' ? destination : undefined },
         inputs,
         { job, host, places, nix },
       );
-      return result(made);
-    };
     if (mode !== 'registry' || inputs.handover !== 'auto' || !job) return make(mode);
     return make(mode).catch((error: unknown) => {
       if (!(error instanceof UserError) || !REFUSED.includes(statusOf(error) ?? 0)) throw error;
@@ -138,6 +132,7 @@ export const build = defineCommand({
       return make('artifact');
     });
   },
+  present: presentBuild,
 });
 
 /** All systems of the image, as the plan says or the evaluation found. Throws UserError `input` where they contradict. */
@@ -164,40 +159,4 @@ async function modeOf(
   const { mode, why } = chooseMode({ asked, hasDestination: to !== undefined, hasCredentials, isFork, isMergeQueue });
   host.log.info(`handover: ${mode} (${why})`);
   return mode;
-}
-
-function result({ image, label, testRun, mode, delivered, bytesSent, failure }: MadeHandover) {
-  const { name, system } = label;
-  const { place: handover, digest: handoverDigest } = delivered;
-  const { digest } = image.manifest;
-  const size = compressedSize(image.layers);
-  const left = mode === 'none' ? 'not handed over' : `handover: ${handover}`;
-  return {
-    outputs: { handover, handoverDigest, name, system, digest },
-    data: {
-      schemaVersion: 1,
-      name,
-      system,
-      platform: platformText(platformOf(system)),
-      digest,
-      layers: image.layers.length,
-      compressedSize: size,
-      handover,
-      mode,
-      bytesSent,
-      tests: testRunData(testRun),
-    },
-    text: [
-      `${name} for ${system}: ${digest}, ${image.layers.length} layers, ${sizeText(size)}`,
-      ...(testRunText(testRun) === '' ? [] : [testRunText(testRun)]),
-      left,
-    ].join('\n'),
-    summary: [
-      `### ${name} for ${system}\n`,
-      markdownTable(PLATFORM_HEADINGS, [platformRow(system, digest, image.layers, bytesSent)]),
-      ...(testRunText(testRun) === '' ? [] : [testRunSummary(testRun)]),
-      `${plainMarkdown(left)}\n`,
-    ].join('\n'),
-    ...(failure === undefined ? {} : { failure }),
-  };
 }

@@ -6,7 +6,14 @@ import type { Reference } from '../oci/reference.ts';
 import { SYSTEMS } from '../oci/system.ts';
 import { copyImage, manifestToCopy, platformsIn } from '../publish/copy-image.ts';
 import { references } from '../publish/report.ts';
-import { checkFileDestinations, checkRoom, chooseTags, filesFirst, mergeTargets } from '../publish/target.ts';
+import {
+  checkFileDestinations,
+  checkRoom,
+  chooseTags,
+  filesFirst,
+  mergeTargets,
+  publishedTarget,
+} from '../publish/target.ts';
 import { formatLocation, type Location } from '../storage/location.ts';
 import { type LocationTemplate, locationOf, parseLocationTemplate } from '../storage/location-template.ts';
 import { noteLowerCase, parsePlace } from './naming.ts';
@@ -80,27 +87,8 @@ export const copy = defineCommand({
       checkRoom(destinations, platformsIn(manifest));
       const options = { referrers: inputs.referrers, verify, log: host.log, signal: host.signal };
       const attached = await copyImage(manifest, image.source, targets, options);
-      const sent = targets.map(({ repository, tags: moved }) => ({
-        name: repository.name,
-        tags: moved,
-        bytesSent: repository.bytesSent,
-      }));
-      return {
-        outputs: { digest: manifest.digest, references: references(targets).join('\n') },
-        data: {
-          schemaVersion: 1,
-          digest: manifest.digest,
-          mediaType: manifest.mediaType,
-          referrers: attached,
-          destinations: sent,
-        },
-        text: [
-          `${manifest.digest}${attached > 0 ? `, with ${attached} that refer to it` : ''}`,
-          ...sent.map(
-            ({ name, tags: moved, bytesSent }) => `${name}: ${moved.join(', ')}, ${sizeText(bytesSent)} sent`,
-          ),
-        ].join('\n'),
-      };
+      const { digest, mediaType } = manifest;
+      return { digest, mediaType, referrers: attached, targets: targets.map((target) => publishedTarget(target)) };
     } catch (error) {
       await Promise.all(targets.map(({ repository }) => repository.abandon()));
       throw error;
@@ -108,6 +96,20 @@ export const copy = defineCommand({
       await image.source.close();
     }
   },
+  present: ({ digest, mediaType, referrers, targets }) => ({
+    outputs: { digest, references: references(targets).join('\n') },
+    data: {
+      schemaVersion: 1,
+      digest,
+      mediaType,
+      referrers,
+      destinations: targets.map(({ name, tags, bytesSent }) => ({ name, tags, bytesSent })),
+    },
+    text: [
+      `${digest}${referrers > 0 ? `, with ${referrers} that refer to it` : ''}`,
+      ...targets.map(({ name, tags, bytesSent }) => `${name}: ${tags.join(', ')}, ${sizeText(bytesSent)} sent`),
+    ].join('\n'),
+  }),
 });
 
 /** The tag that an image is named by; null where it has none. */

@@ -28,14 +28,14 @@ export const inspect = defineCommand({
     const places = await placesOf(host, inputs);
     const { source, reference } = await places.openForReading(inFolder(inputs.reference, host.cwd));
     try {
-      const inspection = await inspectImage(source, reference);
-      return {
-        outputs: { digest: inspection.digest },
-        data: { schemaVersion: 1, ...inspection },
-        text: inspectionText(inspection, inputs),
-      };
+      return { inspection: await inspectImage(source, reference), layers: inputs.layers };
     } finally {
       await source.close();
     }
   },
+  present: ({ inspection, layers }) => ({
+    outputs: { digest: inspection.digest },
+    data: { schemaVersion: 1, ...inspection },
+    text: inspectionText(inspection, { layers }),
+  }),
 });

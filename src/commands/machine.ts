@@ -84,11 +84,6 @@ export const machine = defineCommand({
     for (const token of parseAccessTokens(inputs.accessTokens ?? '').values()) host.log.mask(token);
     const asked = askedLines({ ...inputs, netrcFile });
     if (settings && asked.length > 0 && lines.length === 0) warnUnlessTrusted(settings, host);
-    // What is set already stays; a later installation reads the missing lines itself.
-    const set = [...(settings ? lines : []), ...asked];
-    const nix = settings ? 'present' : 'absent';
-    const emulate = unregistered.map((system) => platformOf(system).architecture).join(',');
-    const nixConfig = lines.join('\n');
     const checks = machineChecks({
       nix: here?.version,
       missingLines: lines,
@@ -98,12 +93,20 @@ export const machine = defineCommand({
       wanted: inputs.freeSpace * GIB,
       folder: STORE,
     });
+    const isStep = host.kind === 'runner';
+    const nixConfig = host.env('NIX_CONFIG') ?? '';
+    return { hasNix: settings !== undefined, lines, asked, emulated, unregistered, room, checks, isStep, nixConfig };
+  },
+  present: (found) => {
+    const { hasNix, lines, asked, unregistered, room, checks, isStep } = found;
+    // What is set already stays; a later installation reads the missing lines itself.
+    const set = [...(hasNix ? lines : []), ...asked];
+    const nix = hasNix ? 'present' : 'absent';
+    const emulate = architectures(unregistered);
     const notReady = checks.filter(({ state }) => state === 'missing');
     return {
-      outputs: { nix, emulate, nixConfig, freeBytes: String(room) },
-      ...(set.length > 0
-        ? { environment: { NIX_CONFIG: [host.env('NIX_CONFIG') ?? '', ...set, ''].join('\n').trimStart() } }
-        : {}),
+      outputs: { nix, emulate, nixConfig: lines.join('\n'), freeBytes: String(room) },
+      ...(set.length > 0 ? { environment: { NIX_CONFIG: [found.nixConfig, ...set, ''].join('\n').trimStart() } } : {}),
       data: {
         schemaVersion: 1,
         ready: notReady.length === 0,
@@ -113,18 +116,21 @@ export const machine = defineCommand({
         freeBytes: room,
         checks,
       },
-      text:
-        host.kind === 'terminal' ? checksText(checks) : stepText({ settings, lines, asked, emulated, emulate, room }),
-      ...(host.kind === 'terminal' && notReady.length > 0 ? { failure: notReadyError(notReady) } : {}),
+      text: isStep ? stepText(found) : checksText(checks),
+      ...(!isStep && notReady.length > 0 ? { failure: notReadyError(notReady) } : {}),
     };
   },
 });
 
+const architectures = (systems: readonly System[]): string =>
+  systems.map((system) => platformOf(system).architecture).join(',');
+
 /** What a step of a workflow says that it found and did. */
-function stepText({ settings, lines, asked, emulated, emulate, room }: StepFacts): string {
-  const whereLinesGo = settings ? 'NIX_CONFIG is set for the next steps' : 'an installation needs in its nix.conf';
+function stepText({ hasNix, lines, asked, emulated, unregistered, room }: StepFacts): string {
+  const emulate = architectures(unregistered);
+  const whereLinesGo = hasNix ? 'NIX_CONFIG is set for the next steps' : 'an installation needs in its nix.conf';
   return [
-    `nix: ${settings ? 'present' : 'absent'}`,
+    `nix: ${hasNix ? 'present' : 'absent'}`,
     ...(lines.length > 0 ? [`${whereLinesGo}\n  ${lines.join('\n  ')}`] : []),
     ...(asked.length > 0 ? [`asked for: ${asked.map((line) => line.split(/[\s=]/)[0]).join(', ')}`] : []),
     ...(emulated.length > 0 ? [`emulation: ${emulate === '' ? 'ready' : `to be registered: ${emulate}`}`] : []),
@@ -133,12 +139,12 @@ function stepText({ settings, lines, asked, emulated, emulate, room }: StepFacts
 }
 
 interface StepFacts {
-  readonly settings: NixSettings | undefined;
+  readonly hasNix: boolean;
   readonly lines: readonly string[];
   readonly asked: readonly string[];
   readonly emulated: readonly System[];
   /** What is still to be registered. */
-  readonly emulate: string;
+  readonly unregistered: readonly System[];
   readonly room: number;
 }
 

@@ -13,9 +13,11 @@ import type { Nix } from '../nix/nix.ts';
 import type { System } from '../oci/system.ts';
 import { chooseTags } from '../publish/target.ts';
 import { formatLocation, type Location } from '../storage/location.ts';
+import { readTagsOnce } from '../storage/read-tag.ts';
 import { testError } from '../test-run/report.ts';
 import { failedTests, NO_TESTS, type TestRun, testRecord } from '../test-run/test-run.ts';
 import { buildTools } from './build-tools.ts';
+import { checkLogin } from './check-login.ts';
 import {
   type Delivered,
   type HandingOver,
@@ -88,7 +90,9 @@ export async function makeHandover(
   try {
     // The fan-in will move these tags; what is under them now is what was published before.
     const before = to ? [{ repository: layers, tags: chooseTags(to, [], tag) }] : [];
-    const reuse = await reuseOf(inputs, before, { places, host });
+    const read = readTagsOnce();
+    await checkLogin(before, read);
+    const reuse = await reuseOf(inputs, before, { places, host }, read);
     const tools = await buildTools(host, nix, places, inputs);
     const { image, testRun } = await buildAndTest(evaluated, [layers], reuse, tools);
     const made = { image, label, testRun, bytesSent: layers.bytesSent };

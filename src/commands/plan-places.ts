@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import type { Host } from '../host/host.ts';
 import type { System } from '../oci/system.ts';
 import type { PlannedImage } from '../plan/plan.ts';
@@ -5,6 +6,7 @@ import { joinMarks, markPublished, type PublishedPlaces } from '../plan/publishe
 import { chooseTags } from '../publish/target.ts';
 import type { Location } from '../storage/location.ts';
 import { type LocationTemplate, locationOf } from '../storage/location-template.ts';
+import { statusOf } from '../storage/registry/failure.ts';
 import { inFolder, type Places } from './places.ts';
 import type { AskedTags } from './tags.ts';
 
@@ -62,7 +64,18 @@ function publishedPlaces(
     references,
     moved: toMove,
     open: (reference) => places.openForReading(withTag(destination, reference)),
+    mayBeNew: (error) => mayBeNew(destination, error, places),
   };
+}
+
+/**
+ * Whether there may be nothing yet where reading failed. Registries answer 404, or 403, or without a login 401 for a repository that
+ * is not there; a login that is refused is another matter.
+ */
+async function mayBeNew(destination: Location, error: unknown, places: Places): Promise<boolean> {
+  if (destination.kind !== 'registry') return !existsSync(destination.path);
+  const status = statusOf(error);
+  return status === 403 || status === 404 || (status === 401 && !(await places.hasCredentials(destination)));
 }
 
 /** The same place under another tag; an archive for docker names its image in another way, and is never read. */

@@ -9,7 +9,7 @@ import type { System } from '../oci/system.ts';
 import { type Chosen, chooseImages } from '../plan/images.ts';
 import { joinChosen } from '../plan/join.ts';
 import { noImages } from '../plan/nothing.ts';
-import { isWarning, problemsError } from '../plan/problems.ts';
+import { byReason, isWarning, problemsError } from '../plan/problems.ts';
 import { sourceText } from '../plan/report.ts';
 
 /** What is searched for images: flakes, or one file. Throws UserError `input`. */
@@ -63,12 +63,14 @@ const MOST_WARNINGS = 10;
 
 /** Packages fail to evaluate for many a reason that concerns no image; of what looks like one it is news. */
 export function warnOfBroken({ leftOut }: Pick<Chosen, 'leftOut'>, { log }: Host): void {
-  const news = leftOut.filter(isWarning);
-  for (const item of leftOut) {
-    const write = news.indexOf(item) < MOST_WARNINGS && isWarning(item) ? log.warn : log.debug;
-    write(`left out: ${item.attr}: ${item.why}`);
+  const rows = byReason(leftOut);
+  const news = rows.filter(({ items }) => items.some(isWarning));
+  for (const [at, { attrs, why }] of rows.entries()) {
+    const write = at < Math.min(news.length, MOST_WARNINGS) ? log.warn : log.debug;
+    write(`left out: ${attrs}: ${why}`);
   }
-  if (news.length > MOST_WARNINGS) log.warn(`left out: ${news.length - MOST_WARNINGS} more that look like images`);
+  const more = news.slice(MOST_WARNINGS).reduce((sum, { items }) => sum + items.length, 0);
+  if (more > 0) log.warn(`left out: ${more} more that look like images`);
   const imports = leftOut.filter((item) => item.broken && !isWarning(item) && needsImport(item.why));
   if (imports.length === 0) return;
   log.warn(

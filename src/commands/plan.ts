@@ -4,10 +4,8 @@ import { defineCommand } from '../host/command.ts';
 import { flag, lines } from '../host/fields.ts';
 import { parseTag } from '../oci/reference.ts';
 import { filterSystems } from '../plan/filter.ts';
-import { type MatrixJob, matrixOf, tooLarge } from '../plan/matrix.ts';
+import { matrixOf, tooLarge } from '../plan/matrix.ts';
 import { isContainer, PLAN_VERSION, type Plan, type PlannedImage } from '../plan/plan.ts';
-import { problemsError } from '../plan/problems.ts';
-import { planSummary, planText } from '../plan/report.ts';
 import { parseRunner, runnersOf } from '../plan/runners.ts';
 import { parseTagLine } from '../publish/tag-lines.ts';
 import { parseLocationTemplate } from '../storage/location-template.ts';
@@ -18,6 +16,7 @@ import { placesOf } from './places.ts';
 import { planOutput } from './plan-output.ts';
 import { markAtAll } from './plan-places.ts';
 import { imagesOf, sourcesOf, warnOfBroken } from './plan-sources.ts';
+import { type PlanResult, planProblems, presentPlan } from './present-plan.ts';
 import { whyNoLogin, whyNotInRun } from './publish-reason.ts';
 import { nixInputs, registryInputs } from './shared-inputs.ts';
 import { tagsOfRun } from './tags.ts';
@@ -71,6 +70,10 @@ export const plan = defineCommand({
     allowMissing: flag({
       description: 'Plan an image although a system that it is published for is gone or does not evaluate.',
     }),
+    allowBroken: flag({
+      description:
+        'Let a run succeed although what looks like an image does not evaluate: `publish` takes the same input.',
+    }),
     force: flag({ description: 'Build every image, published or not.' }),
     nixosVariants: lines({
       description:
@@ -87,9 +90,11 @@ export const plan = defineCommand({
     any: 'Whether a build job is needed: `true` or `false`.',
     images: 'All images as JSON: name, kind, systems, and why each was taken.',
     plan: 'The plan as `publish` takes it: JSON or, where it is large, a reference to an artifact of the run that holds it.',
+    complete:
+      'Whether every image can be planned: `true` or `false`. Where it is false, the others are built and published, and the run is to fail at its end.',
     publish: 'Whether this run is to publish: `true` or `false`, with the reason in the log.',
   },
-  async run(inputs, host) {
+  async run(inputs, host): Promise<PlanResult> {
     const { to, images: globs, attr, file, nixArg, allowMissing } = inputs;
     const sources = sourcesOf(inputs.flake, file, attr);
     runnersOf(inputs.runners);
@@ -124,32 +129,14 @@ export const plan = defineCommand({
     const names = containerNames(planned.images);
     const why = whyNotInRun(job, tags, names) ?? (await whyNoLogin(job, { to, names }, places));
     if (why !== undefined) host.log.info(`publish: false. ${why}`);
-    return result(planned, include, await planOutput(planned, job, host), why === undefined);
+    const output = await planOutput(planned, job, host);
+    const isStep = host.kind === 'runner';
+    // What does not evaluate was told already, and a terminal shows the rest as the failure.
+    if (isStep) for (const problem of planProblems({ planned, allowBroken: true })) host.log.warn(problem);
+    return { planned, include, output, isPublished: why === undefined, isStep, allowBroken: inputs.allowBroken };
   },
+  present: presentPlan,
 });
 
 const containerNames = (images: readonly PlannedImage[]): string[] =>
   images.filter(({ jobs }) => jobs.some(isContainer)).map(({ name }) => name);
-
-function result(planned: Plan, include: readonly MatrixJob[], output: string, publish: boolean) {
-  const failure = problemsError(planned.problems, planned.to.length === 0 ? [] : planned.images);
-  const images = planned.images.map(({ name, why, jobs }) => ({
-    name,
-    kind: jobs[0]?.kind,
-    systems: jobs.map(({ system }) => system),
-    why,
-  }));
-  return {
-    outputs: {
-      matrix: JSON.stringify({ include }),
-      any: String(include.length > 0),
-      images: JSON.stringify(images),
-      plan: output,
-      publish: String(publish),
-    },
-    data: planned,
-    text: planText(planned),
-    summary: planSummary(planned),
-    ...(failure === undefined ? {} : { failure }),
-  };
-}

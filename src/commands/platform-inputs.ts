@@ -23,6 +23,7 @@ export interface PlanInputs {
   readonly to: readonly LocationTemplate[];
   readonly system: readonly System[];
   readonly allowMissing: boolean;
+  readonly allowBroken: boolean;
   readonly buildMissing: boolean;
 }
 

@@ -5,7 +5,6 @@ import type { Nix } from '../nix/nix.ts';
 import { parseReference } from '../oci/reference.ts';
 import { liveIndex } from '../publish/live-index.ts';
 import type { RunIdentity } from '../publish/newer-run.ts';
-import { digestReferences, imageJson, imageMetadata } from '../publish/outputs.ts';
 import {
   alreadyPublishedImage,
   handedOverImage,
@@ -15,13 +14,14 @@ import {
 import type { PlatformInput } from '../publish/platform-input.ts';
 import { type PublishedIndex, publishIndex, publishLive } from '../publish/publish-index.ts';
 import { LostError } from '../publish/read-back.ts';
-import { heldOf, publishData, publishSummary, publishText, references } from '../publish/report.ts';
 import {
   checkFileDestinations,
   checkRoom,
   chooseTags,
   filesFirst,
   mergeTargets,
+  type PublishedTarget,
+  publishedTarget,
   type Target,
 } from '../publish/target.ts';
 import type { Location } from '../storage/location.ts';
@@ -30,6 +30,7 @@ import { readTagsOnce } from '../storage/read-tag.ts';
 import { testError } from '../test-run/report.ts';
 import { failedTests, testRecord } from '../test-run/test-run.ts';
 import { buildTools } from './build-tools.ts';
+import { checkLogin } from './check-login.ts';
 import { checkTestable, checkTestsRan, declaresTests, type TestInputs } from './image-tests.ts';
 import { inFolder, type Places } from './places.ts';
 import { type ReuseInputs, type ReuseSources, reuseOf } from './reuse.ts';
@@ -50,8 +51,8 @@ export interface Publishing extends ReuseInputs, TestInputs {
 
 export interface PublishedImage {
   readonly name: string;
-  readonly published: PublishedIndex;
-  readonly targets: readonly Target[];
+  readonly published: Pick<PublishedIndex, 'index' | 'platforms'>;
+  readonly targets: readonly PublishedTarget[];
 }
 
 /**
@@ -74,6 +75,7 @@ export async function publishImage(
     const live = mayBelieve(parts, publishing) ? await liveIndex(parts, targets, read, log) : undefined;
     const run = publishing.moveBack ? undefined : runOf(host);
     if (live) return publishedImage(image.name, await publishLive(live, targets, { read, run, log }), targets);
+    if (parts.some(({ kind }) => kind === 'job')) await checkLogin(targets, read);
     for (const part of parts) if (part.kind === 'job') await checkTestable(part.evaluated, publishing, host);
     const reuse = await reuseOf(publishing, targets, { places, host }, read);
     const publishWith = async (how: ReuseSources): Promise<PublishedIndex> =>
@@ -101,10 +103,18 @@ export async function publishImage(
 }
 
 /** With the tags that mean it now, and not those that were left alone. */
-function publishedImage(name: string, published: PublishedIndex, targets: readonly Target[]): PublishedImage {
-  const isLeft = (target: Target, tag: string): boolean =>
-    published.left.some((move) => move.repository === target.repository && move.tag === tag);
-  const moved = targets.map((target) => ({ ...target, tags: target.tags.filter((tag) => !isLeft(target, tag)) }));
+function publishedImage(
+  name: string,
+  { left, ...published }: PublishedIndex,
+  targets: readonly Target[],
+): PublishedImage {
+  const moved = targets.map((target) => {
+    const here = left.filter(({ repository }) => repository === target.repository);
+    return publishedTarget(
+      target,
+      here.map(({ tag }) => tag),
+    );
+  });
   return { name, published, targets: moved };
 }
 
@@ -181,38 +191,4 @@ async function childrenOf(
 const defaultDestination = (name: string): Location => ({
   kind: 'oci',
   path: name.slice(name.lastIndexOf('/') + 1),
-});
-
-/** The result of a command that published one image. */
-export const resultOf = (image: PublishedImage) => {
-  const { name, published, targets } = image;
-  return {
-    outputs: outputsOf([image], image),
-    data: publishData(name, published, targets),
-    text: publishText(published, targets),
-    summary: publishSummary(name, published, targets),
-  };
-};
-
-/** The outputs of a publish; `sole` is the image, where one was to be published. */
-export const outputsOf = (images: readonly PublishedImage[], sole: PublishedImage | undefined) => {
-  const byName = <T>(of: (image: PublishedImage) => T): string =>
-    JSON.stringify(Object.fromEntries(images.map((image) => [image.name, of(image)])));
-  const digestOf = ({ published, targets }: PublishedImage): string => heldOf(published, targets).digest;
-  return {
-    digest: sole ? digestOf(sole) : '',
-    digests: byName(digestOf),
-    references: images.flatMap(({ targets }) => references(targets)).join('\n'),
-    digestReferences: images.flatMap(({ published, targets }) => digestReferences(published, targets)).join('\n'),
-    json: byName(({ published, targets }) => imageJson(published, targets)),
-    metadata: JSON.stringify(sole ? imageMetadata(sole.published, sole.targets) : {}),
-  };
-};
-
-/** The result of a command that has nothing to publish in this run, such as a fork's pull request. */
-export const publishedNothing = (why: string) => ({
-  outputs: outputsOf([], undefined),
-  data: null,
-  text: why,
-  summary: `${why}\n`,
 });

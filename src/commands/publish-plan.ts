@@ -1,21 +1,14 @@
 import { UserError } from '../core/error.ts';
-import { plainMarkdown } from '../core/markdown.ts';
 import { mapParallel } from '../core/parallel.ts';
 import type { System } from '../oci/system.ts';
 import { isContainer, type LeftOut, type Plan, type PlannedImage, type PlannedJob } from '../plan/plan.ts';
-import { isWarning } from '../plan/problems.ts';
+import { brokenImages, byReason, isWarning } from '../plan/problems.ts';
 import { locationOf, parseLocationTemplate } from '../storage/location-template.ts';
 import type { CollectHandovers } from './collecting.ts';
 import { checkTemplate } from './naming.ts';
 import { type PlanInputs, platformInputsOf } from './platform-inputs.ts';
-import {
-  outputsOf,
-  type PublishedImage,
-  type Publishing,
-  publishedNothing,
-  publishImage,
-  resultOf,
-} from './publish-image.ts';
+import type { ImageOutcome, PublishResult } from './present-publish.ts';
+import { type Publishing, publishImage } from './publish-image.ts';
 
 /** Images at once, at registries: each is a few requests mostly. Files are written one image after another. */
 const AT_ONCE = 4;
@@ -24,14 +17,20 @@ const AT_ONCE = 4;
  * Publishes every image of a plan: the handovers of the build jobs that were needed, and what is published already of the
  * rest. Images do not depend on each other: where one fails, the others are published, and the failure is told at the end.
  */
-export async function publishPlan(plan: Plan, inputs: PlanInputs, collect: CollectHandovers, publishing: Publishing) {
+export async function publishPlan(
+  plan: Plan,
+  inputs: PlanInputs,
+  collect: CollectHandovers,
+  publishing: Publishing,
+): Promise<PublishResult> {
   const { host } = publishing;
   const images = chosenImages(plan, inputs).filter(({ name }) => {
     const applies = publishing.tags?.of(name).length !== 0;
     if (!applies) host.log.info(`${name} is not published: no rule of tags applies to it`);
     return applies;
   });
-  if (images.length === 0) return publishedNothing('Nothing is published: no rule of `tags` applies to any image.');
+  if (images.length === 0)
+    return { kind: 'nothing', why: 'Nothing is published: no rule of `tags` applies to any image.' };
   const to = inputs.to.length > 0 ? inputs.to : plan.to.map(parseLocationTemplate);
   for (const template of to)
     checkTemplate(
@@ -41,9 +40,12 @@ export async function publishPlan(plan: Plan, inputs: PlanInputs, collect: Colle
   const areRegistries = to.every((template) => locationOf(template, 'name').kind === 'registry');
   // A build keeps all cores busy by itself.
   const atOnce = areRegistries && !inputs.buildMissing ? AT_ONCE : 1;
-  const warnings = plan.leftOut.filter(isWarning);
-  for (const { attr, why } of warnings) host.log.warn(`the plan left out ${attr}: ${why}`);
-  const outcomes = await mapParallel(images, to.length > 0 ? atOnce : 1, async (image): Promise<Outcome> => {
+  const isAsked = ({ attr }: LeftOut): boolean =>
+    inputs.image === undefined || attr.split('.').at(-1) === inputs.image.split('/').at(-1);
+  const looksBroken = inputs.allowBroken ? [] : brokenImages(plan).filter(isAsked);
+  const leftOut = plan.leftOut.filter((item) => isWarning(item) && isAsked(item) && !looksBroken.includes(item));
+  for (const { attrs, why } of byReason(leftOut)) host.log.warn(`the plan left out ${attrs}: ${why}`);
+  const outcomes = await mapParallel(images, to.length > 0 ? atOnce : 1, async (image): Promise<ImageOutcome> => {
     try {
       const parts = await platformInputsOf(image, plan, inputs, { ...publishing, collect });
       return { image: await publishImage(image, parts, to, publishing) };
@@ -56,12 +58,19 @@ export async function publishPlan(plan: Plan, inputs: PlanInputs, collect: Colle
   const unplanned =
     inputs.image === undefined ? plan.problems : plan.problems.filter(({ name }) => name === inputs.image);
   const problems = unplanned.map(
-    ({ name, why, hint }): Outcome => ({ name, error: new UserError('definition', why, { hint }) }),
+    ({ name, why, hint }): ImageOutcome => ({ name, error: new UserError('definition', why, { hint }) }),
   );
-  return joined([...outcomes, ...problems], warnings);
+  const broken = byReason(looksBroken).map(brokenOutcome);
+  return { kind: 'plan', outcomes: [...outcomes, ...problems, ...broken], leftOut };
 }
 
-type Outcome = { readonly image: PublishedImage } | { readonly name: string; readonly error: UserError };
+/** An image that does not evaluate: what is published of it goes stale, and nobody would see it. */
+const brokenOutcome = ({ attrs, why }: { readonly attrs: string; readonly why: string }): ImageOutcome => ({
+  name: attrs,
+  error: new UserError('evaluation', why, {
+    hint: "Fix it, leave it out (images: '!NAME'), or allow it with allow-broken.",
+  }),
+});
 
 /** The containers of a plan, as far as the inputs ask for them. */
 function chosenImages(plan: Plan, { image, system }: PlanInputs): PlannedImage[] {
@@ -79,42 +88,4 @@ function chosenImages(plan: Plan, { image, system }: PlanInputs): PlannedImage[]
       hint: `It has ${plan.images.map(({ name }) => name).join(', ') || 'no image at all'}.`,
     },
   );
-}
-
-function joined(outcomes: readonly Outcome[], leftOut: readonly LeftOut[]) {
-  const images = outcomes.flatMap((outcome) => ('image' in outcome ? [outcome.image] : []));
-  const failed = outcomes.flatMap((outcome) => ('image' in outcome ? [] : [outcome]));
-  const results = images.map(resultOf);
-  const list = lines(failed.map(({ name, error }) => [name, error.message]));
-  return {
-    outputs: outputsOf(images, outcomes.length === 1 ? images[0] : undefined),
-    data: {
-      schemaVersion: 1,
-      images: results.map(({ data }) => data),
-      failed: failed.map(({ name, error }) => ({ name, code: error.code, message: error.message })),
-      leftOut: leftOut.map(({ attr, why }) => ({ attr, why })),
-    },
-    text: results.map(({ text }, at) => `${images[at]?.name}\n${text}`).join('\n\n'),
-    summary: [
-      ...results.map(({ summary }) => summary),
-      ...(failed.length > 0 ? [`### Not published\n\n${list}`] : []),
-      ...(leftOut.length > 0
-        ? [`### Left out of the plan\n\n${lines(leftOut.map(({ attr, why }) => [attr, why]))}`]
-        : []),
-    ].join('\n'),
-    ...(failed.length > 0 ? { failure: failureOf(failed, outcomes.length) } : {}),
-  };
-}
-
-const lines = (items: readonly (readonly [string, string])[]): string =>
-  items.map(([what, why]) => `- ${plainMarkdown(what)}: ${plainMarkdown(why)}\n`).join('');
-
-function failureOf(failed: readonly { readonly name: string; readonly error: UserError }[], all: number): UserError {
-  const [first] = failed;
-  if (first && all === 1) return first.error;
-  const list = failed.map(({ name, error }) => `\n  ${name}: ${error.message}`).join('');
-  const hints = [...new Set(failed.flatMap(({ error }) => (error.hint === undefined ? [] : [error.hint])))];
-  return new UserError('platforms', `${failed.length} of ${all} images are not published:${list}`, {
-    hint: hints.slice(0, 3).join('\n') || 'See the log.',
-  });
 }

@@ -18,7 +18,8 @@ import { noteLowerCase } from './naming.ts';
 import { openNixFor } from './open-nix.ts';
 import { placesOf } from './places.ts';
 import { givenPlan, NO_PLAN, readPlan } from './plan-input.ts';
-import { type Publishing, publishedNothing, publishImage, resultOf } from './publish-image.ts';
+import { type PublishResult, presentPublish } from './present-publish.ts';
+import { type Publishing, publishImage } from './publish-image.ts';
 import { publishPlan } from './publish-plan.ts';
 import { NO_RULE, whyNoLogin, whyNotInRun } from './publish-reason.ts';
 import { nixInputs, registryInputs, reuseInputs } from './shared-inputs.ts';
@@ -71,6 +72,10 @@ export const publish = defineCommand({
     }),
     system: choices(SYSTEMS, { description: 'System to publish. Default: all that the image is defined for.' }),
     allowMissing: flag({ description: 'Publish although the image for a system is missing.' }),
+    allowBroken: flag({
+      description:
+        'Succeed although `plan` left out what looks like an image and does not evaluate; by default it fails at the end.',
+    }),
     verify: flag({
       description:
         'Believe nothing: make the image again although it is live already, and ask every destination for every manifest ' +
@@ -110,11 +115,11 @@ export const publish = defineCommand({
     metadata:
       'Of one image, as docker/build-push-action has it: JSON with `containerimage.digest`, `containerimage.descriptor`, `image.name`.',
   },
-  async run(inputs, host) {
+  async run(inputs, host): Promise<PublishResult> {
     const job = await jobOf(host);
     const tags = await tagsOfRun(inputs.tags, host);
     const whyNot = whyNotInRun(job, tags);
-    if (whyNot !== undefined) return publishedNothing(whyNot);
+    if (whyNot !== undefined) return { kind: 'nothing', why: whyNot };
     // Only installables need Nix: a fan-in job that has all handovers runs without.
     let opened: Promise<Nix> | undefined;
     const nix = (): Promise<Nix> => (opened ??= openNixFor(host, inputs));
@@ -129,7 +134,7 @@ export const publish = defineCommand({
     const to = inputs.to.length > 0 ? inputs.to : (planned?.to.map(parseLocationTemplate) ?? []);
     const places = await placesOf(host, { ...inputs, to });
     const noLogin = await whyNoLogin(job, { to, names: [] }, places);
-    if (noLogin !== undefined) return publishedNothing(noLogin);
+    if (noLogin !== undefined) return { kind: 'nothing', why: noLogin };
     const { collect, close } = handoverCollector(inputs, job, host, places);
     const publishing: Publishing = { ...inputs, tags, places, host, nix };
     try {
@@ -141,14 +146,15 @@ export const publish = defineCommand({
       const handed = await collect({ ...inputs, places: layerPlaces }, given.length > 0);
       const parts = inOrder([...handed, ...(await jobsLeft(given, inputs, handed, nix))]);
       const image = soleImage(parts, tags !== undefined);
-      if (tags?.of(image.name).length === 0) return publishedNothing(NO_RULE);
+      if (tags?.of(image.name).length === 0) return { kind: 'nothing', why: NO_RULE };
       const expected = inputs.system.length > 0 ? inputs.system : parts.flatMap((part) => part.systems);
       checkPlatforms(parts, [...new Set(expected)], inputs.allowMissing);
-      return resultOf(await publishImage(image, parts, inputs.to, publishing));
+      return { kind: 'image', image: await publishImage(image, parts, inputs.to, publishing) };
     } finally {
       await close();
     }
   },
+  present: presentPublish,
 });
 
 const missingImage = (): UserError =>

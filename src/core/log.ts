@@ -1,8 +1,8 @@
-/** A piece of long work that reports how far it is; `total` and `done` are in the same unit (bytes, layers). */
+/** A piece of long work that reports how far it is; `total` and `done` are bytes. */
 export interface Progress {
   /** Sets what is done so far. Cheap: the implementation decides how often to show it. */
   update(done: number, detail?: string): void;
-  /** Ends the work; `text` replaces the live line. */
+  /** Ends the work; `text` replaces the live line, with the time that it took. */
   end(text?: string): void;
 }
 

@@ -5,7 +5,7 @@ import type { Host } from './host.ts';
 /** Name in camelCase and one sentence of description. */
 type OutputDeclarations = Readonly<Record<string, string>>;
 
-/** What a command leaves; each face shows its part. */
+/** How a command's result is shown; each face shows its part. */
 export interface CommandResult<O extends OutputDeclarations = OutputDeclarations> {
   /** The outputs of the action's step; an empty text where there is nothing to say. */
   readonly outputs: { readonly [K in keyof O]: string };
@@ -22,7 +22,7 @@ export interface CommandResult<O extends OutputDeclarations = OutputDeclarations
 }
 
 /** One command, from which its three faces are made: command line, action, and their documentation. */
-export interface Command<F extends Fields = Fields, O extends OutputDeclarations = OutputDeclarations> {
+export interface Command<F extends Fields = Fields, O extends OutputDeclarations = OutputDeclarations, R = unknown> {
   /** As it is typed: one lower-case word. */
   readonly name: string;
   /** One sentence with a full stop: the first line of help and the action's description. */
@@ -31,7 +31,10 @@ export interface Command<F extends Fields = Fields, O extends OutputDeclarations
   readonly description?: string;
   readonly inputs: F;
   readonly outputs: O;
-  run(inputs: InputsOf<F>, host: Host): Promise<CommandResult<O>>;
+  /** Does the work, and gives what was done as plain data. */
+  run(inputs: InputsOf<F>, host: Host): Promise<R>;
+  /** What people, scripts and later steps are told of it. Pure: it asks and changes nothing. */
+  present(result: R): CommandResult<O>;
 }
 
 /** Commands by name, each imported only when it is asked for. */
@@ -67,10 +70,10 @@ const checkFields = (command: Command): void => {
   }
 };
 
-/** Declares a command. The types of `run` come from `inputs` and `outputs`. Throws (a bug) on clashing names. */
-export const defineCommand = <const F extends Fields, const O extends OutputDeclarations>(
-  command: Command<F, O>,
-): Command<F, O> => {
+/** Declares a command. The types of `run` and `present` come from `inputs` and `outputs`. Throws (a bug) on clashing names. */
+export const defineCommand = <const F extends Fields, const O extends OutputDeclarations, R>(
+  command: Command<F, O, R>,
+): Command<F, O, R> => {
   checkNames(command);
   checkFields(command);
   return command;

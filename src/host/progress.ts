@@ -1,4 +1,6 @@
 import type { Progress } from '../core/log.ts';
+import { sizeText } from '../core/size.ts';
+import { durationText } from '../core/time.ts';
 
 /** Where a board shows itself. */
 interface ProgressView {
@@ -31,19 +33,31 @@ interface ProgressBoard {
 
 interface Work {
   readonly label: string;
+  /** Bytes; undefined where nobody knows how many there will be. */
   readonly total: number | undefined;
+  readonly begun: number;
   done: number;
   detail: string | undefined;
 }
 
-/** `layers 40% (3 of 8)`: share where the total is known, the detail where there is one, else the bare count. */
-const describe = ({ label, total, done, detail }: Work): string => {
-  const share = total === undefined || total <= 0 ? undefined : Math.min(100, Math.floor((done / total) * 100));
-  const parts = [label];
-  if (share !== undefined) parts.push(`${share}%`);
-  if (detail !== undefined) parts.push(share === undefined ? detail : `(${detail})`);
-  else if (share === undefined && done > 0) parts.push(String(done));
-  return parts.join(' ');
+/** Milliseconds from which on a rate says something of the rest. */
+const RATE_AFTER = 1000;
+
+/**
+ * `layers 40% (3 of 8), 26.7 MB of 64.1 MB, 12.3 MB/s, 3 s left`: the rate is that of all the time so far, for the one of a moment
+ * jumps with every layer.
+ */
+const describe = ({ label, total, done, detail, begun }: Work, now: number): string => {
+  const isKnown = total !== undefined && total > 0;
+  const share = isKnown ? ` ${Math.min(100, Math.floor((done / total) * 100))}%` : '';
+  const parts = [`${label}${share}${detail === undefined ? '' : ` (${detail})`}`];
+  if (done > 0) parts.push(isKnown ? `${sizeText(done)} of ${sizeText(total)}` : sizeText(done));
+  const elapsed = now - begun;
+  if (done > 0 && elapsed >= RATE_AFTER) {
+    parts.push(`${sizeText(Math.round((done / elapsed) * 1000))}/s`);
+    if (isKnown && done < total) parts.push(`${durationText(((total - done) * elapsed) / done)} left`);
+  }
+  return parts.join(', ');
 };
 
 /** All running work of a run, shown no oftener than the timing allows. */
@@ -54,7 +68,8 @@ export const createProgressBoard = (view: ProgressView, { now, interval, delay }
   const refresh = () => {
     if (running.size === 0 || now() < next) return;
     next = now() + interval;
-    view.show([...running].map(describe).join(' · '));
+    const time = now();
+    view.show([...running].map((work) => describe(work, time)).join(' · '));
   };
   const begin = (work: Work) => {
     if (running.size === 0) next = Math.max(next, now() + delay);
@@ -64,12 +79,12 @@ export const createProgressBoard = (view: ProgressView, { now, interval, delay }
   const finish = (work: Work, text: string | undefined) => {
     if (!running.delete(work)) return;
     if (running.size === 0) view.clear();
-    if (text !== undefined) view.print(text);
+    if (text !== undefined) view.print(`${text} in ${durationText(now() - work.begun)}`);
   };
 
   return {
     start: (label, total) => {
-      const work: Work = { label, total, done: 0, detail: undefined };
+      const work: Work = { label, total, begun: now(), done: 0, detail: undefined };
       begin(work);
       return {
         update: (done, detail) => {

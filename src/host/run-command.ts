@@ -21,7 +21,7 @@ export const maskSecrets = (fields: Fields, raw: RawInputs, mask: (value: string
 };
 
 /**
- * Runs a command with inputs that were checked already, and removes its temporary folders whatever comes of it.
+ * Runs a command with inputs that were checked already, presents what it did, and removes its temporary folders whatever comes of it.
  * Throws UserError `cancelled` when `host.signal` ended it.
  */
 export const runCommand = async (
@@ -33,7 +33,7 @@ export const runCommand = async (
   const temp = createTempDirs(tempParent);
   for (const secret of proxySecrets(host.env)) host.log.mask(secret);
   try {
-    return await command.run(inputs, { ...host, tempDir: temp.create, loadArtifactClient });
+    return command.present(await command.run(inputs, { ...host, tempDir: temp.create, loadArtifactClient }));
   } catch (error) {
     throw asUserError(error, host.signal);
   } finally {

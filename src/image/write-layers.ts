@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto';
+import { countText } from '../core/count.ts';
 import type { Effects } from '../core/effects.ts';
 import { Gate } from '../core/gate.ts';
 import { mapParallel } from '../core/parallel.ts';
+import { sizeText } from '../core/size.ts';
 import type { Codec } from '../layer/codec.ts';
 import type { LayerWriter } from '../layer/layer-threads.ts';
 import { type Digest, endDigest } from '../oci/digest.ts';
@@ -128,7 +130,7 @@ async function sendLayers(
   const sent = new Map<LayerToSend, StoredLayer>();
   const onBytes = (count: number): void => {
     done += count;
-    progress.update(done, `${sent.size} of ${toSend.length} layers`);
+    progress.update(done, `${sent.size}/${toSend.length}`);
   };
   const writer = options.openWriter();
   const stop = (): void => void writer.close();
@@ -139,15 +141,18 @@ async function sendLayers(
     const tools = { ...options, compression: image.compression, writer, parallel, onBytes };
     sent.set(each, await sendLayer(each, destinations, tools));
   };
+  let line: string | undefined;
   try {
     const order = [...toSend].sort((a, b) => b.layer.size - a.layer.size);
     await mapParallel(order, writer.width + SENT_BEHIND, (each) =>
       each.layer.kind === 'stream' ? streams.run(() => sendOne(each)) : sendOne(each),
     );
+    const bytes = [...sent.values()].reduce((sum, { descriptor }) => sum + descriptor.size, 0);
+    line = `${image.system}: ${countText(sent.size, 'new layer')}, ${sizeText(bytes)}`;
   } finally {
     signal.removeEventListener('abort', stop);
     await writer.close();
-    progress.end();
+    progress.end(line);
   }
   return sent;
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { countText } from '../core/count.ts';
 import { plainLine } from '../core/printable.ts';
 import { sizeText } from '../core/size.ts';
 import { columns } from '../core/table.ts';
@@ -48,7 +49,7 @@ export function inspectionText(inspection: Inspection, { layers }: ReportOptions
 function imageLines({ platform, digest, config, layers }: InspectedImage, withLayers: boolean): string[] {
   const size = layers.reduce((sum, layer) => sum + layer.size, 0);
   const unpacked = layers.reduce((sum: number | null, layer) => add(sum, layer.unpackedSize), 0);
-  const count = `${layers.length} ${layers.length === 1 ? 'layer' : 'layers'}`;
+  const count = countText(layers.length, 'layer');
   const facts = columns([
     ['  digest', shortDigest(digest)],
     ['  size', `${sizeText(size)}${unpacked === null ? '' : `, ${sizeText(unpacked)} unpacked`} in ${count}`],

@@ -55,6 +55,9 @@ async function realiseChunk(
     '--option',
     'log-lines',
     String(LOG_LINES),
+    // Each line begins with the name of what is built, for several builds run at once.
+    '--log-format',
+    'bar-with-logs',
   ];
   const result = await nix.store(args, {
     onStderrLine: (line) => {

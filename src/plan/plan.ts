@@ -12,6 +12,9 @@ import { sourceSchema } from './source.ts';
 /** Raised when a field changes its meaning or goes away; plans of other versions are refused. */
 export const PLAN_VERSION = 3;
 
+/** Why an image is built although there are destinations that were looked at. */
+const BUILD_REASONS = ['new', 'changed', 'forced'] as const;
+
 const jobSchema = z
   .strictObject({
     system: systemSchema.describe('System that the image runs on.'),
@@ -20,6 +23,10 @@ const jobSchema = z
     attr: z.string().describe('Attribute path; in a file it may be empty, for the value itself.'),
     key: z.string().refine(isImageKey, 'expected 64 hexadecimal digits').describe('What the image is made of.'),
     published: digestSchema.nullable().describe('Manifest of that key, where every destination has it.'),
+    reason: z
+      .enum(BUILD_REASONS)
+      .optional()
+      .describe('Why it is built: nothing is published for the system, something else is, or it was asked for.'),
   })
   .describe('One image for one system.');
 

@@ -7,7 +7,7 @@ import type { Digest } from '../oci/digest.ts';
 import { parseManifest } from '../oci/read-manifest.ts';
 import { platformOf, SYSTEMS, type System } from '../oci/system.ts';
 import type { OpenedImage } from '../storage/source.ts';
-import { isContainer, type MissingSystem, type PlannedImage } from './plan.ts';
+import { isContainer, isNeeded, type MissingSystem, type PlannedImage, type PlannedJob } from './plan.ts';
 
 /** Images that are asked for at once: enough to hide a registry's latency, too few for its rate limits. */
 const AT_ONCE = 8;
@@ -67,6 +67,8 @@ export interface PublishedPlaces {
   readonly moved: readonly string[];
   /** Opens what is under a tag. */
   open(reference: string): Promise<OpenedImage>;
+  /** Whether an error of reading is what a place says that is not there yet: some registries do not tell that from what is hidden. */
+  mayBeNew(error: unknown): Promise<boolean>;
 }
 
 interface MarkOptions {
@@ -89,18 +91,36 @@ export function markPublished(
 ): Promise<PlannedImage[]> {
   return mapParallel(images, AT_ONCE, async (image) => {
     const wanted = options.reuse ? image.jobs.filter(isContainer).map(({ key }) => key) : [];
+    const places = placesOf(image);
     try {
-      const places = placesOf(image);
       const { keys, live } = await findPublished(wanted, places);
       const jobs = image.jobs.map((job) => ({ ...job, published: (options.reuse && keys.get(job.key)) || null }));
-      return { ...image, jobs, missing: missingOf(image, live, places, options.systems) };
+      const missing = missingOf(image, live, places, options.systems);
+      return withReasons({ ...image, jobs, missing }, live, options);
     } catch (error) {
       if (error instanceof UserError && error.code === 'cancelled') throw error;
       const why = error instanceof Error ? error.message : String(error);
-      log.warn(`what is published of ${image.name} cannot be read, so it is built: ${why}`);
-      return image;
+      const isNew = await places.mayBeNew(error);
+      if (isNew) log.info(`${image.name} is built: nothing of it is published yet, or not for this login to see`);
+      else log.warn(`what is published of ${image.name} cannot be read, so it is built: ${why}`);
+      log.debug(why);
+      return isNew ? withReasons(image, undefined, options) : image;
     }
   });
+}
+
+/** The image with why each of its jobs is needed that are. */
+function withReasons(
+  image: PlannedImage,
+  live: Published['live'],
+  { reuse }: Pick<MarkOptions, 'reuse'>,
+): PlannedImage {
+  const jobs = image.jobs.map((job): PlannedJob => {
+    if (!isNeeded(job)) return job;
+    const reason = live?.systems.includes(job.system) ? 'changed' : 'new';
+    return { ...job, reason: reuse ? reason : 'forced' };
+  });
+  return { ...image, jobs };
 }
 
 /**
@@ -126,9 +146,13 @@ function missingOf(
 export function joinMarks(marks: readonly PlannedImage[]): PlannedImage {
   const [first, ...others] = marks;
   if (!first) throw new RangeError('an image is marked for one destination at least');
-  const jobs = first.jobs.map((job, at) =>
-    others.every((other) => other.jobs[at]?.published === job.published) ? job : { ...job, published: null },
-  );
+  const jobs = first.jobs.map((job, at): PlannedJob => {
+    const there = others.flatMap((other) => other.jobs[at] ?? []);
+    if (there.every(({ published }) => published === job.published)) return job;
+    // Some have it, so it is new to a destination or has changed there.
+    const reason = [job, ...there].find((mark) => mark.reason !== undefined)?.reason ?? 'changed';
+    return { ...job, published: null, reason };
+  });
   const missing = new Map(marks.flatMap((mark) => mark.missing).map((lost) => [lost.system, lost]));
   return { ...first, jobs, missing: [...missing.values()] };
 }

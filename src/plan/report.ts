@@ -1,16 +1,19 @@
+import { countText } from '../core/count.ts';
 import { plainMarkdown } from '../core/markdown.ts';
 import { plainLine, plainText } from '../core/printable.ts';
+import { columns } from '../core/table.ts';
 import type { Source } from '../nix/discover.ts';
 import { attributeText } from '../nix/installable.ts';
 import { SYSTEMS, type System } from '../oci/system.ts';
-import { isContainer, isNeeded, type LeftOut, type Plan, type PlannedImage } from './plan.ts';
-import { isWarning } from './problems.ts';
+import { isContainer, isNeeded, type Plan, type PlannedImage } from './plan.ts';
+import { byReason } from './problems.ts';
 
 function stateOf(image: PlannedImage, system: System): string {
   const job = image.jobs.find((candidate) => candidate.system === system);
   if (!job) return image.missing.some((lost) => lost.system === system) ? 'missing' : '–';
   if (!isContainer(job)) return 'disk image';
-  return isNeeded(job) ? 'build' : 'published';
+  if (!isNeeded(job)) return 'published';
+  return job.reason === undefined ? 'build' : `build (${job.reason})`;
 }
 
 const HEADINGS = ['image', ...SYSTEMS, 'why'];
@@ -20,9 +23,6 @@ const rows = ({ images }: Plan): string[][] =>
 
 /** The first line: a message of nix may have many. */
 const short = (why: string): string => plainText(why).split('\n')[0] ?? '';
-
-/** How many there are of a thing. */
-const count = (number: number, one: string): string => `${number} ${one}${number === 1 ? '' : 's'}`;
 
 /** What needs somebody: images that cannot be planned, and systems that are lost. */
 const problemRows = ({ problems, images }: Plan): string[][] => [
@@ -34,36 +34,47 @@ function totals(plan: Plan): string {
   const jobs = plan.images.flatMap((image) => image.jobs);
   const needed = jobs.filter(isNeeded).length;
   const published = jobs.filter((job) => job.published !== null).length;
-  return `${count(plan.images.length, 'image')}: ${count(needed, 'build job')} needed, ${published} published already`;
+  return `${countText(plan.images.length, 'image')}: ${countText(needed, 'build job')} needed, ${published} published already`;
 }
 
 /** Rows of what was left out: a package set may have thousands that do not evaluate. */
 const MOST_LEFT_OUT = 20;
 
 /** What is shown of what was left out: first what looks like an image. */
-const shownOf = ({ leftOut }: Plan): readonly LeftOut[] =>
-  [...leftOut.filter(isWarning), ...leftOut.filter((item) => !isWarning(item))].slice(0, MOST_LEFT_OUT);
+const shownOf = ({ leftOut }: Plan): string[][] =>
+  byReason(leftOut)
+    .slice(0, MOST_LEFT_OUT)
+    .map(({ attrs, why }) => [attrs, short(why)]);
 
-const moreOf = ({ leftOut }: Plan): string[] =>
-  leftOut.length > MOST_LEFT_OUT ? [`and ${leftOut.length - MOST_LEFT_OUT} more`] : [];
+function moreOf({ leftOut }: Plan): string[] {
+  const rest = byReason(leftOut)
+    .slice(MOST_LEFT_OUT)
+    .reduce((sum, { items }) => sum + items.length, 0);
+  return rest > 0 ? [`and ${rest} more`] : [];
+}
+
+/** How to go on where the plan was made by hand; the steps of a workflow hand it on by themselves. */
+const nextLine = ({ to, plannedAt }: Plan): string[] =>
+  to.length === 0 || plannedAt !== null
+    ? []
+    : [
+        'next: save the plan with --json > plan.json, and publish it:',
+        '  nix-images publish --plan @plan.json --build-missing',
+      ];
 
 /** What a person sees after a plan: a table of images and systems, and what was left out. */
 export function planText(plan: Plan): string {
-  const table = [HEADINGS, ...rows(plan)];
-  const widths = HEADINGS.map((_, column) => Math.max(...table.map((cells) => (cells[column] ?? '').length)));
-  const line = (cells: readonly string[]): string =>
-    cells
-      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-      .join('  ')
-      .trimEnd();
-  const leftOut = shownOf(plan).map(({ attr, why }) => `  ${plainLine(attr)}: ${short(why)}`);
+  // Why each was taken for an image is in the summary and the data: it would not fit beside the systems.
+  const table = columns([HEADINGS, ...rows(plan)].map((cells) => cells.slice(0, -1)));
+  const leftOut = shownOf(plan).map(([attrs = '', why = '']) => `  ${plainLine(attrs)}: ${why}`);
   const problems = problemRows(plan).map(([name, why]) => `  ${plainLine(name ?? '')}: ${plainLine(why ?? '')}`);
   return [
-    ...table.map(line),
+    ...table,
     ...(leftOut.length > 0 ? ['', 'left out', ...leftOut, ...moreOf(plan).map((more) => `  ${more}`)] : []),
     ...(problems.length > 0 ? ['', 'problems', ...problems] : []),
     '',
     totals(plan),
+    ...nextLine(plan),
   ].join('\n');
 }
 
@@ -73,7 +84,7 @@ export function planSummary(plan: Plan): string {
     [headings, headings.map(() => '---'), ...body.map((cells) => cells.map(plainMarkdown))]
       .map((cells) => `| ${cells.join(' | ')} |\n`)
       .join('');
-  const leftOut = shownOf(plan).map(({ attr, why }) => [attr, short(why)]);
+  const leftOut = shownOf(plan);
   const more = moreOf(plan).map((line) => `\n${line}\n`);
   return [
     `### Plan\n\n${totals(plan)}\n\n`,

@@ -1,12 +1,18 @@
 import { codeMarkdown, plainMarkdown } from '../core/markdown.ts';
 import { plainLine } from '../core/printable.ts';
+import { shellWord } from '../core/shell.ts';
 import { sizeText } from '../core/size.ts';
+import { columns } from '../core/table.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
+import { shortDigest } from '../oci/digest.ts';
 import { platformOf, platformText, type System } from '../oci/system.ts';
 import { recordText } from '../test-run/report.ts';
 import { compressedSize, unpackedSize } from './platform-image.ts';
 import type { PublishedIndex, PublishedPlatform } from './publish-index.ts';
-import type { Target } from './target.ts';
+import type { PublishedTarget } from './target.ts';
+
+/** What is shown of what was published. */
+export type Shown = Pick<PublishedIndex, 'index' | 'platforms'>;
 
 export const PLATFORM_HEADINGS = ['platform', 'digest', 'layers', 'compressed', 'unpacked', 'sent'];
 
@@ -32,15 +38,15 @@ const row = ({ system, digest, layers, bytesSent }: PublishedPlatform): string[]
   platformRow(system, digest, layers, bytesSent);
 
 /** What became of the tests, one line a platform that has any. */
-const testLines = ({ platforms }: PublishedIndex): string[] =>
+const testLines = ({ platforms }: Shown): string[] =>
   platforms.flatMap(({ system, tests }) => {
     const line = tests ? recordText(tests) : '';
     return line === '' ? [] : [plainLine(`${platformText(platformOf(system))} ${line}`)];
   });
 
 /** `docker://ghcr.io/org/app:v1`, for every tag of every target. */
-export const references = (targets: readonly Target[]): string[] =>
-  targets.flatMap(({ repository, tags }) => tags.map((tag) => plainLine(`${repository.name}:${tag}`)));
+export const references = (targets: readonly PublishedTarget[]): string[] =>
+  targets.flatMap(({ name, tags }) => tags.map((tag) => plainLine(`${name}:${tag}`)));
 
 /** What was published, by a digest that its place holds. */
 interface Held {
@@ -50,24 +56,70 @@ interface Held {
 }
 
 /** The index, or the config where there are only archives for docker: they hold no index, and docker names images by it. */
-export function heldOf({ index, platforms }: PublishedIndex, targets: readonly Target[]): Held {
+export function heldOf({ index, platforms }: Shown, targets: readonly Pick<PublishedTarget, 'kind'>[]): Held {
   const config = targets.every(({ kind }) => kind === 'docker-archive') ? platforms[0]?.config : undefined;
   if (config) return { what: 'image', digest: config.digest, mediaType: config.mediaType };
   return { what: 'index', digest: index.digest, mediaType: index.mediaType };
 }
 
-/** What a person sees after a publish: a table of the platforms, the index and where it is. */
-export function publishText(published: PublishedIndex, targets: readonly Target[]): string {
-  const rows = [PLATFORM_HEADINGS, ...published.platforms.map(row)];
-  const widths = PLATFORM_HEADINGS.map((_, column) => Math.max(...rows.map((cells) => (cells[column] ?? '').length)));
-  const table = rows.map((cells) =>
-    cells
-      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-      .join('  ')
-      .trimEnd(),
-  );
+/** Columns of numbers. */
+const NUMBERS = [2, 3, 4, 5];
+
+/** All platforms together, where there are several; unknown where one is. */
+function totalRow({ platforms }: Shown): string[][] {
+  if (platforms.length < 2 || !platforms.some(({ layers }) => layers)) return [];
+  const sum = (of: (platform: PublishedPlatform) => number | undefined): number | undefined =>
+    platforms.reduce<number | undefined>((all, platform) => {
+      const one = of(platform);
+      return all === undefined || one === undefined ? undefined : all + one;
+    }, 0);
+  const size = (bytes: number | undefined): string => (bytes === undefined ? '' : sizeText(bytes));
+  return [
+    [
+      'total',
+      '',
+      String(sum(({ layers }) => layers?.length) ?? ''),
+      size(sum(({ layers }) => layers && compressedSize(layers))),
+      size(sum(({ layers }) => layers && unpackedSize(layers))),
+      size(sum(({ bytesSent }) => bytesSent)),
+    ],
+  ];
+}
+
+/**
+ * The command that runs what was published, of a registry by its digest; undefined where there is nothing to name. podman
+ * makes a name of the path of a file, and names have no capitals.
+ */
+function runCommand(published: Shown, targets: readonly PublishedTarget[]): string | undefined {
+  const registry = targets.find(({ kind }) => kind === 'registry');
+  if (registry) {
+    const name = plainLine(registry.name.replace(/^docker:\/\//, ''));
+    return `podman run --rm ${shellWord(`${name}@${published.index.digest}`)}`;
+  }
+  const [file] = targets;
+  const [tag] = file?.tags ?? [];
+  if (!file || tag === undefined) return undefined;
+  const { name } = file;
+  const place = plainLine(file.kind === 'docker-archive' ? name : `${name}:${tag}`);
+  const copied = 'localhost/image';
+  return /^[^A-Z]*$/.test(name)
+    ? `podman run --rm ${shellWord(place)}`
+    : `skopeo copy ${shellWord(place)} containers-storage:${copied} && podman run --rm ${copied}`;
+}
+
+/** What a person sees after a publish: a table of the platforms, the index and where it is, and how to run it. */
+export function publishText(published: Shown, targets: readonly PublishedTarget[]): string {
+  const rows = published.platforms.map((platform) => row({ ...platform, digest: shortDigest(platform.digest) }));
   const { what, digest } = heldOf(published, targets);
-  return [...table, ...testLines(published), '', `${what} ${digest}`, ...references(targets)].join('\n');
+  const command = runCommand(published, targets);
+  return [
+    ...columns([PLATFORM_HEADINGS, ...rows, ...totalRow(published)], NUMBERS),
+    ...testLines(published),
+    '',
+    `${what} ${digest}`,
+    ...references(targets),
+    ...(command === undefined ? [] : [`run it: ${command}`]),
+  ].join('\n');
 }
 
 /** For digests, which hold nothing that would end it. */
@@ -81,7 +133,7 @@ export function markdownTable(headings: readonly string[], rows: readonly (reado
 }
 
 /** The same as Markdown, for a job's summary. */
-export const publishSummary = (name: string, published: PublishedIndex, targets: readonly Target[]): string =>
+export const publishSummary = (name: string, published: Shown, targets: readonly PublishedTarget[]): string =>
   [
     `### ${plainMarkdown(name)}`,
     '',
@@ -94,7 +146,7 @@ export const publishSummary = (name: string, published: PublishedIndex, targets:
   ].join('\n');
 
 /** The same as data, for `--json`; sizes in bytes, null of an image that was live already and was not asked about. */
-export const publishData = (name: string, published: PublishedIndex, targets: readonly Target[]) => ({
+export const publishData = (name: string, published: Shown, targets: readonly PublishedTarget[]) => ({
   schemaVersion: 1,
   name,
   digest: heldOf(published, targets).digest,
@@ -109,9 +161,5 @@ export const publishData = (name: string, published: PublishedIndex, targets: re
     bytesSent,
     tests,
   })),
-  destinations: targets.map(({ repository, tags }) => ({
-    name: repository.name,
-    tags,
-    bytesSent: repository.bytesSent,
-  })),
+  destinations: targets.map(({ name: destination, tags, bytesSent }) => ({ name: destination, tags, bytesSent })),
 });

@@ -11,6 +11,21 @@ export interface Target {
   readonly tags: readonly string[];
 }
 
+/** What became of a target: which of its tags mean the image now. */
+export interface PublishedTarget extends Pick<Target, 'kind' | 'tags'> {
+  /** Of its repository, as a person writes it. */
+  readonly name: string;
+  readonly bytesSent: number;
+}
+
+/** What became of a target, but for tags that were left alone. */
+export const publishedTarget = ({ repository, kind, tags }: Target, left: readonly string[] = []): PublishedTarget => ({
+  name: repository.name,
+  kind,
+  tags: tags.filter((tag) => !left.includes(tag)),
+  bytesSent: repository.bytesSent,
+});
+
 /** Of an image that says nothing else; what clients pull when they are told nothing else. */
 const DEFAULT_TAG = 'latest';
 

@@ -18,6 +18,7 @@ import { baseLayers } from './base-layers.ts';
 import { openImagePaths } from './image-paths.ts';
 import { type BaseTools, openBase } from './open-base.ts';
 import { layerHistory, treeLayers } from './tree-layers.ts';
+import { whyBuilt } from './why-built.ts';
 
 /** A definition whose closure is known, in the store of this machine or elsewhere. */
 interface RealisedDefinition {
@@ -48,6 +49,7 @@ export async function openDefinition(
   try {
     for (const { mediaType } of base?.layers ?? []) inFormat(format, mediaType);
     const facts = base && baseFacts(base, reuse.bases, log, signal);
+    log.info(`${system}: ${whyBuilt(closure.closure, reuse)}`);
     const planned = await plan(definition, closure.closure, { base, facts, groups: reuse.groups });
     const { layers, prepare } = treeLayers(planned, {
       openPaths: (demand) => openImagePaths(nix, definition, { image: closure, demand, gcRootDir, tempDir }),

@@ -47,7 +47,7 @@ test('plan, build and publish as a workflow chains them, and nothing to build th
     { name: 'team/web', kind: 'definition', systems: ['x86_64-linux', 'aarch64-linux'] },
     { name: 'worker', kind: 'definition', systems: ['x86_64-linux', 'aarch64-linux'] },
   ]);
-  expect(first.summary).toContain('| team/web | build | build |');
+  expect(first.summary).toContain('| team/web | build (new) | build (new) |');
 
   for (const { installable, system } of include) {
     const built = await step('build', { installable, system });

@@ -240,7 +240,7 @@ describe('refuses', () => {
 
   test('a name of a flake that names an image', async () => {
     const { stderr, exitCode } = await runPlan(['.#app']);
-    expect(stderr).toMatch(/is no flake/);
+    expect(stderr).toMatch(/is not a flake/);
     expect(exitCode).toBe(2);
   });
 });

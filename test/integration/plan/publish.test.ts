@@ -196,6 +196,37 @@ test('a system that is published and no longer evaluates is an error, unless it 
   }
 });
 
+test('an image that does not evaluate, and one whose name no registry takes, stop no other, and fail the publish at its end', async () => {
+  const mixed = await copyFlake('mkimage');
+  try {
+    await mixed.write(
+      'flake.nix',
+      `{ outputs = { self }: let p = import ./packages.nix { salt = import ./salt.nix; };
+           image = name: p.mkImage { inherit name; copyToRoot = [ (p.package "x86_64-linux" "good") ]; };
+         in { nixImages.x86_64-linux = { good = image "good"; typo = p.mkImage { name = "typo"; copyToRot = [ ]; }; };
+              dockerImages.x86_64-linux.shout = p.archive "x86_64-linux" "LOUD"; }; }`,
+    );
+    const where = `${registry.host}/mixed/{name}`;
+    const made = await runPlan([mixed.flake, '--to', where, '--json']);
+    expect(made.exitCode).toBe(1);
+    expect(made.stderr).not.toContain('cannot be read');
+    const file = join(temp.path, 'mixed.json');
+    await writeFile(file, made.stdout);
+    const all = ['publish', '--plan', `@${file}`, '--build-missing', '--json'];
+    const failed = await runCli(all);
+    expect(failed.exitCode, failed.stderr).toBe(1);
+    expect(JSON.parse(failed.stdout).images).toEqual([expect.objectContaining({ name: 'good' })]);
+    expect(failed.stderr).toMatch(/error: 2 of 3 images are not published/);
+    expect(failed.stderr).toMatch(/nixImages\.x86_64-linux\.typo: .*'copyToRot'/);
+    expect(failed.stderr).toMatch(/LOUD.*not a valid repository name/);
+    const allowed = await runCli([...all, '--allow-broken']);
+    expect(allowed.stderr).toMatch(/warning: the plan left out nixImages\.x86_64-linux\.typo/);
+    expect(allowed.stderr).toMatch(/error: 1 of 2 images are not published/);
+  } finally {
+    await mixed.remove();
+  }
+});
+
 test('an image and its cross-compiled sibling are planned, built and published as one', async () => {
   const crossed = await copyFlake('mkimage');
   try {

@@ -62,6 +62,7 @@ describe('reading arguments', () => {
       },
       outputs: {},
       run: async () => ({ outputs: {}, data: null, text: '' }),
+      present: (result) => result,
     });
     expect(() => readArguments(command, ['a', 'b'])).toThrow('unexpected argument "b"');
     expect(() => readArguments(command, ['--on-runner'])).toThrow(

@@ -40,13 +40,14 @@ export const everything = defineCommand({
     const folder: string = inputs.outDir;
     host.log.debug(`details ${[required, parsed.reference, optional, list, number, folder].length}`);
     host.log.info(`token ${inputs.registryToken ?? 'none'}`);
-    return {
-      outputs: { indexDigest: 'sha256:abc' },
-      data: { ...inputs, kind: host.kind },
-      text: `built ${inputs.installable}`,
-      summary: `# built ${inputs.installable}\n`,
-    };
+    return { ...inputs, kind: host.kind };
   },
+  present: (made) => ({
+    outputs: { indexDigest: 'sha256:abc' },
+    data: made,
+    text: `built ${made.installable}`,
+    summary: `# built ${made.installable}\n`,
+  }),
 });
 
 const failing = defineCommand({
@@ -66,6 +67,7 @@ const failing = defineCommand({
     }
     throw new TypeError('x is not a function');
   },
+  present: () => ({ outputs: {}, data: null, text: '' }),
 });
 
 const waiting = defineCommand({
@@ -78,8 +80,8 @@ const waiting = defineCommand({
     host.log.info(`waiting in ${folder}`);
     await host.exec('sleep', ['60']);
     await sleep(60_000, undefined, { signal: host.signal });
-    return { outputs: {}, data: null, text: '' };
   },
+  present: () => ({ outputs: {}, data: null, text: '' }),
 });
 
 /** Commands for tests of the host. */

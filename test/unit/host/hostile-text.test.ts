@@ -16,7 +16,6 @@ import { digestOf } from '../../../src/oci/digest.ts';
 import { type Plan, parsePlan } from '../../../src/plan/plan.ts';
 import { planSummary, planText } from '../../../src/plan/report.ts';
 import { publishSummary, publishText } from '../../../src/publish/report.ts';
-import type { Repository } from '../../../src/storage/destination.ts';
 import { testRunSummary } from '../../../src/test-run/report.ts';
 import { ACTIVE, FUZZ_RUNS, FUZZ_TIME, hostileText } from '../../support/hostile.ts';
 
@@ -161,7 +160,7 @@ const publishedOf = (text: string) => {
   };
   return {
     published,
-    targets: [{ repository: { name: text } as Repository, kind: 'registry' as const, tags: [text] }],
+    targets: [{ name: text, kind: 'registry' as const, tags: [text], bytesSent: 0 }],
   };
 };
 const inspectionOf = (text: string) =>
@@ -282,6 +281,7 @@ describe('a step on a runner', () => {
         if (result instanceof UserError) throw result;
         return result as CommandResult<{ value: string }>;
       },
+      present: (result) => result,
     });
     const world = {
       argv: [],

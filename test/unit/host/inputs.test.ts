@@ -125,6 +125,7 @@ describe('declaring', () => {
       inputs,
       outputs: {},
       run: async () => ({ outputs: {}, data: 0, text: '' }),
+      present: (result) => result,
     });
   const word = { description: 'Text.' };
 

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { durationText } from '../../../src/core/time.ts';
 import { createProgressBoard, LIVE, SPARSE } from '../../../src/host/progress.ts';
 
 const boardWith = (timing: typeof LIVE) => {
@@ -22,7 +23,7 @@ describe('a live line', () => {
     }
     expect(events).toHaveLength(11);
     expect(events[0]).toBe('layers 0%');
-    expect(events.at(-1)).toBe('layers 100%');
+    expect(events.at(-1)).toBe('layers 100%, 1.0 kB of 1.0 kB, 1.0 kB/s');
   });
 
   test('is cleared at the end, and the closing text stays', () => {
@@ -30,7 +31,7 @@ describe('a live line', () => {
     const progress = board.start('push');
     progress.end('pushed 3 layers');
     progress.end('only once');
-    expect(events).toEqual(['push', '(clear)', '> pushed 3 layers']);
+    expect(events).toEqual(['push', '(clear)', '> pushed 3 layers in 0.0 s']);
   });
 
   test('shows all running work', () => {
@@ -39,8 +40,8 @@ describe('a live line', () => {
     clock.time += 100;
     const second = board.start('b');
     clock.time += 100;
-    second.update(3, '3 MB');
-    expect(events).toEqual(['a 0%', 'a 0% · b', 'a 0% · b 3 MB']);
+    second.update(3, '1 of 2 layers');
+    expect(events).toEqual(['a 0%', 'a 0% · b', 'a 0% · b (1 of 2 layers), 3 B']);
     second.end();
     expect(events).toHaveLength(3);
   });
@@ -58,12 +59,16 @@ describe('a live line', () => {
 describe('sparse lines', () => {
   test('come every ten seconds, not before the first ten', () => {
     const { clock, events, board } = boardWith(SPARSE);
-    const progress = board.start('upload', 60);
+    const progress = board.start('upload', 60e6);
     for (let second = 1; second <= 35; second += 1) {
       clock.time += 1000;
-      progress.update(second, `${second} MB`);
+      progress.update(second * 1e6, `${second} of 60`);
     }
-    expect(events).toEqual(['upload 16% (10 MB)', 'upload 33% (20 MB)', 'upload 50% (30 MB)']);
+    expect(events).toEqual([
+      'upload 16% (10 of 60), 10.0 MB of 60.0 MB, 1.0 MB/s, 50 s left',
+      'upload 33% (20 of 60), 20.0 MB of 60.0 MB, 1.0 MB/s, 40 s left',
+      'upload 50% (30 of 60), 30.0 MB of 60.0 MB, 1.0 MB/s, 30 s left',
+    ]);
   });
 
   test('say nothing of short work but its closing text', () => {
@@ -72,21 +77,43 @@ describe('sparse lines', () => {
     clock.time += 9999;
     progress.update(59);
     progress.end('done');
-    expect(events).toEqual(['(clear)', '> done']);
+    expect(events).toEqual(['(clear)', '> done in 10 s']);
   });
 });
 
 test.each<[string, number | undefined, number, string | undefined, string]>([
-  ['share', 8, 2, undefined, 'x 25%'],
-  ['share and detail', 8, 2, '2 of 8', 'x 25% (2 of 8)'],
-  ['more than announced', 8, 9, undefined, 'x 100%'],
+  ['share', 8, 2, undefined, 'x 25%, 2 B of 8 B'],
+  ['share and detail', 8, 2, '2 of 8', 'x 25% (2 of 8), 2 B of 8 B'],
+  ['more than announced', 8, 9, undefined, 'x 100%, 9 B of 8 B'],
   ['nothing to do', 0, 0, undefined, 'x'],
-  ['count', undefined, 7, undefined, 'x 7'],
-  ['detail', undefined, 7, '7 MB', 'x 7 MB'],
+  ['bytes of nobody knows how many', undefined, 7000, undefined, 'x, 7.0 kB'],
+  ['the same with detail', undefined, 7000, '7 layers', 'x (7 layers), 7.0 kB'],
 ])('%s', (_name, total, done, detail, expected) => {
   const { clock, events, board } = boardWith(LIVE);
   const progress = board.start('x', total);
   clock.time += 100;
   progress.update(done, detail);
   expect(events.at(-1)).toBe(expected);
+});
+
+test('a line of layers fits a terminal of 80 columns', () => {
+  const { clock, events, board } = boardWith(LIVE);
+  const progress = board.start('aarch64-linux: layers', 1_234_567_890);
+  clock.time += 100_000;
+  progress.update(234_567_890, '12/127');
+  expect(events.at(-1)).toBe('aarch64-linux: layers 18% (12/127), 234.6 MB of 1.2 GB, 2.3 MB/s, 7 min 6 s left');
+  expect(events.at(-1)?.length).toBeLessThanOrEqual(80);
+});
+
+test.each([
+  [0, '0.0 s'],
+  [420, '0.4 s'],
+  [9_949, '9.9 s'],
+  [9_950, '10 s'],
+  [59_400, '59 s'],
+  [59_600, '1 min 0 s'],
+  [125_000, '2 min 5 s'],
+  [3_780_000, '1 h 3 min'],
+])('%i ms are %s', (milliseconds, expected) => {
+  expect(durationText(milliseconds)).toBe(expected);
 });

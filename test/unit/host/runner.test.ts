@@ -162,13 +162,17 @@ describe('the log of a step', () => {
 
   test('reports progress every ten seconds', () => {
     const { calls, clock, log } = open();
-    const progress = log.progress('push', 10);
+    const progress = log.progress('push', 30e6);
     for (let done = 1; done <= 10; done += 1) {
       clock.time += 3000;
-      progress.update(done);
+      progress.update(done * 3e6);
     }
     progress.end('pushed');
-    expect(calls).toEqual(['info push 40%', 'info push 80%', 'info pushed']);
+    expect(calls).toEqual([
+      'info push 40%, 12.0 MB of 30.0 MB, 1.0 MB/s, 18 s left',
+      'info push 80%, 24.0 MB of 30.0 MB, 1.0 MB/s, 6.0 s left',
+      'info pushed in 30 s',
+    ]);
   });
 
   test("hides a server's token without a word to the runner, and only one that is long enough", () => {

@@ -91,7 +91,7 @@ describe('progress on a terminal', () => {
     clock.time += 100;
     progress.update(2);
     progress.end('pushed');
-    expect(output()).toBe(`${ERASE}push 0%${ERASE}note\n${ERASE}push 50%${ERASE}pushed\n`);
+    expect(output()).toBe(`${ERASE}push 0%${ERASE}note\n${ERASE}push 50%, 2 B of 4 B${ERASE}pushed in 0.1 s\n`);
   });
 
   test('is cut to the width', () => {
@@ -117,12 +117,12 @@ describe('progress on a terminal', () => {
 
   test('is sparse lines without a terminal', () => {
     const { log, output, clock } = open();
-    const progress = log.progress('push', 4);
-    progress.update(1);
+    const progress = log.progress('push', 4e6);
+    progress.update(1e6);
     clock.time += 10_000;
-    progress.update(2);
+    progress.update(2e6);
     progress.end('pushed');
-    expect(output()).toBe('push 50%\npushed\n');
+    expect(output()).toBe('push 50%, 2.0 MB of 4.0 MB, 200.0 kB/s, 10 s left\npushed in 10 s\n');
   });
 });
 

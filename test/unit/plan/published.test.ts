@@ -15,6 +15,7 @@ const KEY = 'a'.repeat(64);
 const places = (tags: Readonly<Record<string, readonly System[]>>, moved: readonly string[]) => ({
   references: [...new Set([...moved, 'latest'])],
   moved,
+  mayBeNew: async () => false,
   open: async (reference: string) =>
     ({
       reference,
@@ -79,9 +80,35 @@ test('systems that are not asked for are not missed, and what is to be built aga
 
 test('where nothing can be read, what does not evaluate may be live', async () => {
   const open = () => Promise.reject(new Error('no network'));
-  const place = () => ({ references: ['v1'], moved: ['v1'], open });
-  const [marked] = await markPublished([image([BROKEN])], place, { systems: SYSTEMS, reuse: true }, memoryLog());
+  const warned: string[] = [];
+  const log = { ...memoryLog(), warn: (text: string) => void warned.push(text) };
+  const place = () => ({ references: ['v1'], moved: ['v1'], open, mayBeNew: async () => false });
+  const [marked] = await markPublished([image([BROKEN])], place, { systems: SYSTEMS, reuse: true }, log);
   expect(marked?.missing).toEqual([BROKEN]);
+  expect(marked?.jobs[0]?.reason).toBeUndefined();
+  expect(warned).toEqual([expect.stringMatching(/cannot be read, so it is built: no network/)]);
+});
+
+test('a repository that is not there yet is no reason to warn', async () => {
+  const warned: string[] = [];
+  const log = { ...memoryLog(), warn: (text: string) => void warned.push(text) };
+  const open = () => Promise.reject(new Error('403'));
+  const place = () => ({ references: ['v1'], moved: ['v1'], open, mayBeNew: async () => true });
+  const [marked] = await markPublished([image()], place, { systems: SYSTEMS, reuse: true }, log);
+  expect(marked?.jobs[0]).toMatchObject({ published: null, reason: 'new' });
+  expect(warned).toEqual([]);
+});
+
+test.each([
+  ['nothing is there', {}, true, 'new'],
+  ['another image is', { v1: [X86] }, true, 'changed'],
+  ['only another system is', { v1: [ARM] }, true, 'new'],
+  ['it is, and is to be built again', { v1: [X86] }, false, 'forced'],
+] as const)('a job says why it is needed where %s', async (_what, tags, reuse, reason) => {
+  const [job] = image().jobs;
+  const changed = { ...image(), jobs: job ? [{ ...job, key: 'c'.repeat(64) }] : [] };
+  const [marked] = await markPublished([changed], () => places(tags, ['v1']), { systems: SYSTEMS, reuse }, memoryLog());
+  expect(marked?.jobs[0]).toMatchObject({ published: null, reason });
 });
 
 test('the errors of a plan are told together', () => {

@@ -35,7 +35,6 @@ test('archives for docker hold no index: what is published there is named by its
         bytesSent: 0,
       },
     ],
-    left: [],
   };
   expect(heldOf(published, [target('docker-archive')])).toMatchObject({ what: 'image', digest: config });
   expect(heldOf(published, [target('docker-archive'), target('registry')])).toMatchObject({ digest: index });

@@ -1,0 +1,51 @@
+import { plainLine } from '../core/printable.ts';
+import type { MatrixJob } from '../plan/matrix.ts';
+import type { Plan } from '../plan/plan.ts';
+import { brokenImages, byReason, lostSystems, problemsError } from '../plan/problems.ts';
+import { planSummary, planText } from '../plan/report.ts';
+
+/** What `plan` did. */
+export interface PlanResult {
+  readonly planned: Plan;
+  /** The build jobs that are needed. */
+  readonly include: readonly MatrixJob[];
+  /** The output `plan`. */
+  readonly output: string;
+  /** Whether the run is to publish. */
+  readonly isPublished: boolean;
+  /** Whether a step of a workflow ran it: what is wrong with one image fails the publish then, and stops no other image. */
+  readonly isStep: boolean;
+  readonly allowBroken: boolean;
+}
+
+/** What makes a publish of the plan fail at its end, one line each. */
+export function planProblems({ planned, allowBroken }: Pick<PlanResult, 'planned' | 'allowBroken'>): readonly string[] {
+  const lost = planned.to.length === 0 ? [] : planned.images.flatMap((image) => lostSystems(image)?.message ?? []);
+  const broken = allowBroken ? [] : byReason(brokenImages(planned)).map(({ attrs, why }) => `${attrs}: ${why}`);
+  return [...planned.problems.map(({ why }) => why), ...lost, ...broken].map(plainLine);
+}
+
+export function presentPlan(result: PlanResult) {
+  const { planned, include, output, isPublished, isStep } = result;
+  const failure = problemsError(planned.problems, planned.to.length === 0 ? [] : planned.images);
+  const images = planned.images.map(({ name, why, jobs }) => ({
+    name,
+    kind: jobs[0]?.kind,
+    systems: jobs.map(({ system }) => system),
+    why,
+  }));
+  return {
+    outputs: {
+      matrix: JSON.stringify({ include }),
+      any: String(include.length > 0),
+      images: JSON.stringify(images),
+      plan: output,
+      publish: String(isPublished),
+      complete: String(planProblems(result).length === 0),
+    },
+    data: planned,
+    text: planText(planned),
+    summary: planSummary(planned),
+    ...(failure === undefined || isStep ? {} : { failure }),
+  };
+}

@@ -1,0 +1,103 @@
+import { UserError } from '../core/error.ts';
+import { plainMarkdown } from '../core/markdown.ts';
+import type { LeftOut } from '../plan/plan.ts';
+import { digestReferences, imageJson, imageMetadata } from '../publish/outputs.ts';
+import { heldOf, publishData, publishSummary, publishText, references } from '../publish/report.ts';
+import type { PublishedImage } from './publish-image.ts';
+
+/** What became of one image of a plan. */
+export type ImageOutcome = { readonly image: PublishedImage } | { readonly name: string; readonly error: UserError };
+
+/** What `publish` did. */
+export type PublishResult =
+  | { readonly kind: 'nothing'; readonly why: string }
+  | { readonly kind: 'image'; readonly image: PublishedImage }
+  | {
+      readonly kind: 'plan';
+      readonly outcomes: readonly ImageOutcome[];
+      /** Broken images that are allowed to be. */
+      readonly leftOut: readonly LeftOut[];
+    };
+
+export function presentPublish(result: PublishResult) {
+  switch (result.kind) {
+    case 'nothing':
+      return presentNothing(result.why);
+    case 'image':
+      return presentImage(result.image);
+    case 'plan':
+      return presentOutcomes(result);
+  }
+}
+
+/** One image that was published. */
+const presentImage = (image: PublishedImage) => {
+  const { name, published, targets } = image;
+  return {
+    outputs: outputsOf([image], image),
+    data: publishData(name, published, targets),
+    text: publishText(published, targets),
+    summary: publishSummary(name, published, targets),
+  };
+};
+
+/** The outputs of a publish; `sole` is the image, where one was to be published. */
+const outputsOf = (images: readonly PublishedImage[], sole: PublishedImage | undefined) => {
+  const byName = <T>(of: (image: PublishedImage) => T): string =>
+    JSON.stringify(Object.fromEntries(images.map((image) => [image.name, of(image)])));
+  const digestOf = ({ published, targets }: PublishedImage): string => heldOf(published, targets).digest;
+  return {
+    digest: sole ? digestOf(sole) : '',
+    digests: byName(digestOf),
+    references: images.flatMap(({ targets }) => references(targets)).join('\n'),
+    digestReferences: images.flatMap(({ published, targets }) => digestReferences(published, targets)).join('\n'),
+    json: byName(({ published, targets }) => imageJson(published, targets)),
+    metadata: JSON.stringify(sole ? imageMetadata(sole.published, sole.targets) : {}),
+  };
+};
+
+/** A run in which nothing is to be published, such as a fork's pull request. */
+const presentNothing = (why: string) => ({
+  outputs: outputsOf([], undefined),
+  data: null,
+  text: why,
+  summary: `${why}\n`,
+});
+
+function presentOutcomes({ outcomes, leftOut }: Extract<PublishResult, { kind: 'plan' }>) {
+  const images = outcomes.flatMap((outcome) => ('image' in outcome ? [outcome.image] : []));
+  const failed = outcomes.flatMap((outcome) => ('image' in outcome ? [] : [outcome]));
+  const results = images.map(presentImage);
+  const list = lines(failed.map(({ name, error }) => [name, error.message]));
+  return {
+    outputs: outputsOf(images, outcomes.length === 1 ? images[0] : undefined),
+    data: {
+      schemaVersion: 1,
+      images: results.map(({ data }) => data),
+      failed: failed.map(({ name, error }) => ({ name, code: error.code, message: error.message })),
+      leftOut: leftOut.map(({ attr, why }) => ({ attr, why })),
+    },
+    text: results.map(({ text }, at) => `${images[at]?.name}\n${text}`).join('\n\n'),
+    summary: [
+      ...results.map(({ summary }) => summary),
+      ...(failed.length > 0 ? [`### Not published\n\n${list}`] : []),
+      ...(leftOut.length > 0
+        ? [`### Left out of the plan\n\n${lines(leftOut.map(({ attr, why }) => [attr, why]))}`]
+        : []),
+    ].join('\n'),
+    ...(failed.length > 0 ? { failure: failureOf(failed, outcomes.length) } : {}),
+  };
+}
+
+const lines = (items: readonly (readonly [string, string])[]): string =>
+  items.map(([what, why]) => `- ${plainMarkdown(what)}: ${plainMarkdown(why)}\n`).join('');
+
+function failureOf(failed: readonly { readonly name: string; readonly error: UserError }[], all: number): UserError {
+  const [first] = failed;
+  if (first && all === 1) return first.error;
+  const list = failed.map(({ name, error }) => `\n  ${name}: ${error.message}`).join('');
+  const hints = [...new Set(failed.flatMap(({ error }) => (error.hint === undefined ? [] : [error.hint])))];
+  return new UserError('platforms', `${failed.length} of ${all} images are not published:${list}`, {
+    hint: hints.slice(0, 3).join('\n') || 'See the log.',
+  });
+}

@@ -1,0 +1,34 @@
+import { expect, test } from 'vitest';
+import { checkLogin } from '../../../src/commands/check-login.ts';
+import type { Repository } from '../../../src/storage/destination.ts';
+import { failureOf } from '../../../src/storage/registry/failure.ts';
+
+const repository = { name: 'docker://registry.example/app' } as Repository;
+
+const answering = (status: number) => async () => {
+  const response = new Response('', { status });
+  throw await failureOf({ response, method: 'GET', url: new URL('https://registry.example/v2/'), tried: 'a file' });
+};
+
+test('a login that is refused is told before anything is built', async () => {
+  await expect(checkLogin([{ repository, tags: ['v1'] }], answering(401))).rejects.toThrow('answered 401');
+});
+
+test.each([
+  403, 404, 500,
+])('status %i may mean that there is nothing yet, and is left to the publish', async (status) => {
+  await expect(checkLogin([{ repository, tags: ['v1'] }], answering(status))).resolves.toBeUndefined();
+});
+
+test('one tag of each place is asked for, and none where none is moved', async () => {
+  const asked: string[] = [];
+  const read = async (_source: unknown, tag: string) => void asked.push(tag);
+  await checkLogin(
+    [
+      { repository, tags: ['v1', 'latest'] },
+      { repository, tags: [] },
+    ],
+    read,
+  );
+  expect(asked).toEqual(['v1']);
+});
