@@ -1,7 +1,7 @@
 import type { FieldRow } from './field-table.ts';
 import { code } from './markdown.ts';
 
-/** The members of a mapping in YAML written by hand: what stands more indented below `name:`, where it stands first. */
+/** The members of a mapping in YAML: what stands more indented below `name:`, where it stands first. */
 const section = (text: string, name: string): string => {
   const [, indent = '', rest = ''] = new RegExp(`^( *)${name}:\\n([\\s\\S]*)$`, 'm').exec(text) ?? [];
   const lines = rest.split('\n');
@@ -19,9 +19,10 @@ const fieldOf = (body: string, name: string): string | undefined => {
 };
 
 const typeOf = (body: string, description: string): string => {
-  const type = fieldOf(body, 'type') ?? (fieldOf(body, 'default') === 'false' ? 'boolean' : 'string');
+  const type =
+    fieldOf(body, 'type') ?? (/^(?:true|false)$/.test(fieldOf(body, 'default') ?? '') ? 'boolean' : 'string');
   if (type === 'boolean') return 'true or false';
-  if (/, a secret\b/.test(description)) return 'secret';
+  if (/, a secret\b|^(?:Password|Token|Login)s?\b/.test(description)) return 'secret';
   if (type === 'number') return 'number';
   return /\bone (?:per|a) line\b/i.test(description) ? 'lines' : 'text';
 };
@@ -30,11 +31,11 @@ const defaultOf = (body: string): string => {
   if (fieldOf(body, 'required') === 'true') return 'required';
   const value = fieldOf(body, 'default');
   if (value === '|') return 'below';
-  return value === undefined || value === '' ? '' : code(value);
+  return value === undefined || value === '' ? '' : code(value.replaceAll('\n', ', '));
 };
 
 /**
- * The inputs, secrets or outputs of a workflow or an action that is written by hand, in its order. Outputs have neither type nor
+ * The inputs, secrets or outputs that the file of a workflow or an action declares, in its order. Outputs have neither type nor
  * default, secrets no type.
  */
 export const declaredRows = (text: string, name: 'inputs' | 'secrets' | 'outputs'): FieldRow[] => {

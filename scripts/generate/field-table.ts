@@ -25,22 +25,25 @@ const cells = ({ name, type, fallback }: FieldRow, text: string): string[] => [
 /** What a row with these cells takes of a line. */
 const widthOf = (row: readonly string[]): number => `| ${row.join(' | ')} |`.length;
 
+/** A sentence of fewer letters says too little alone. */
+const ENOUGH = 30;
+
 /** Where a description may be broken off: before one of `marks`, but not in code type. */
 const breaksIn = (text: string, marks: string): number[] =>
-  [...text.matchAll(new RegExp(`\`[^\`]*\`|[${marks}](?= )`, 'g'))]
-    .filter(([found]) => !found.startsWith('`'))
+  [...text.matchAll(new RegExp(`\`[^\`]*\`|[${marks}](?=\\s|$)|(?<=\\w) `, 'g'))]
+    .filter(([found]) => marks.includes(found))
     .map(({ index }) => index);
 
-/** As much of the description as fits, whole sentences rather than clauses, and `…` where that is not all. */
+/** As much of the description as fits, whole sentences rather than clauses or words, and `…` where that is not all. */
 const shortened = (row: FieldRow): string => {
   const fits = (text: string): boolean => widthOf(cells(row, text)) <= WIDTH;
   if (fits(row.description)) return row.description;
-  const at = (marks: string): string | undefined =>
+  const at = (marks: string): string =>
     breaksIn(row.description, marks)
       .map((index) => `${row.description.slice(0, index)} …`)
       .filter(fits)
-      .at(-1);
-  return at('.') ?? at(':;') ?? at(',') ?? '…';
+      .at(-1) ?? '…';
+  return [at('.'), at('.:;,')].find((text) => text.length > ENOUGH) ?? at(' ');
 };
 
 /** A table whose lines are short; descriptions that it breaks off stand in full in a list below it. */

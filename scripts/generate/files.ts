@@ -24,5 +24,7 @@ export const renderFiles = (commands: readonly Command[], read: ReadText): Files
   }
   const [publish, plan] = ['publish', 'plan'].map((wanted) => commands.find(({ name }) => name === wanted));
   if (publish && plan) files['actions/root/action.yml'] = renderRootAction(publish, plan);
-  return { ...files, ...renderMarkedPages(commands, read), ...renderPictures(read) };
+  // Of what is generated, tables show what it is now.
+  const current: ReadText = (path) => files[path] ?? read(path);
+  return { ...files, ...renderMarkedPages(commands, current), ...renderPictures(read) };
 };

@@ -18,6 +18,7 @@ const HEADS = {
 /** Pages written by hand with tables of what a file declares. */
 const DECLARED: Readonly<Record<string, string>> = {
   'docs/workflow.md': 'workflows/images.yml',
+  'docs/one-step.md': 'actions/root/action.yml',
   'actions/setup/README.md': 'actions/setup/action.yml',
 };
 

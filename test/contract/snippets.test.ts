@@ -121,6 +121,22 @@ test('lines of nix.conf are settings', () => {
   }
 });
 
+test('the logs that the pages show have the words of the program', async () => {
+  const source = (await readTree('src')).map(({ text }) => text).join('\n');
+  const groups = [...source.matchAll(/log\.group\(`([^`]+)`/g)].map(([, text = '']) => text);
+  const patterns = groups.map((text) => new RegExp(`^▸ ${text.replaceAll(/\$\{[^}]+\}/g, '\\S.*')}$`));
+  const lines = those('console').flatMap(({ at, text }) => text.split('\n').map((line) => ({ at, line })));
+  const shown = lines.filter(({ line }) => line.startsWith('▸ '));
+  expect(shown.length).toBeGreaterThan(2);
+  expect(shown.filter(({ line }) => !patterns.some((pattern) => pattern.test(line)))).toEqual([]);
+  const hints = lines.filter(({ line }) => line.startsWith('hint: '));
+  const plain = source.replaceAll(/'\s*\+\s*'/g, '');
+  const unknown = hints.filter(
+    ({ line }) => !plain.includes(line.replace('hint: ', '').replace(/ \/nix\/store.*/, '')),
+  );
+  expect(unknown).toEqual([]);
+});
+
 /** What nix/lib/check.nix puts together for the arguments of mkImage. */
 const UNKNOWN = /\$\{where\}: unknown \$\{what\}/g;
 
