@@ -5,6 +5,7 @@ import { renderFieldTable } from './field-table.ts';
 import { replaceGenerated } from './markdown.ts';
 import { renderBenchChart } from './pictures/bench-chart.ts';
 import { renderSummaryPicture } from './pictures/summary.ts';
+import { exampleSummary, runExample } from './run-example.ts';
 
 /** Texts of the repository by path; undefined for those that are not there. */
 export type ReadText = (path: string) => string | undefined;
@@ -22,10 +23,13 @@ const DECLARED: Readonly<Record<string, string>> = {
   'actions/setup/README.md': 'actions/setup/action.yml',
 };
 
+/** Shows a run in the program's own words. */
+const RUN_PAGE = 'docs/workflow-run.md';
+
 /** Pictures, and the page whose figures each shows. */
 const PICTURES: Readonly<Record<string, readonly [page: string, render: (page: string) => string]>> = {
   'docs/pictures/bench.svg': ['docs/benchmarks.md', renderBenchChart],
-  'docs/pictures/summary.svg': ['docs/workflow-run.md', renderSummaryPicture],
+  'docs/pictures/summary.svg': [RUN_PAGE, () => renderSummaryPicture(exampleSummary())],
 };
 
 /** Files that `renderMarkedPages` and `renderPictures` read. */
@@ -49,6 +53,10 @@ export const renderMarkedPages = (commands: readonly Command[], read: ReadText):
   const pages: Record<string, string> = {};
   const readme = read('README.md');
   if (readme !== undefined) pages['README.md'] = replaceGenerated(readme, 'commands', renderCommandTable(commands));
+  const run = read(RUN_PAGE);
+  if (run !== undefined) {
+    pages[RUN_PAGE] = Object.entries(runExample()).reduce((text, part) => replaceGenerated(text, ...part), run);
+  }
   for (const [path, source] of Object.entries(DECLARED)) {
     const [page, declared] = [read(path), read(source)];
     if (page === undefined || declared === undefined) continue;

@@ -1,6 +1,6 @@
 import { box, picture, rule, text } from './svg.ts';
 
-/** The summary of a run, as a page quotes it: a heading, a table of platforms, and lines below it. */
+/** The summary of a run: a heading, a table of platforms, and lines below it. */
 interface Summary {
   readonly name: string;
   readonly head: readonly string[];
@@ -8,22 +8,24 @@ interface Summary {
   readonly lines: readonly string[];
 }
 
-const plain = (markdown: string): string => markdown.replaceAll('`', '').trim();
+/** As GitHub shows it: no marks of code, entities as their letters, and digests as short as a narrow window has them. */
+const plain = (markdown: string): string =>
+  markdown
+    .replaceAll(/`|<\/?code>/g, '')
+    .replaceAll(/&#(\d+);/g, (_, code) => String.fromCodePoint(Number(code)))
+    .replaceAll(/(sha256:[0-9a-f]{8})[0-9a-f]+/g, '$1…')
+    .trim();
 
 const cellsOf = (line: string): string[] => line.split('|').slice(1, -1).map(plain);
 
-/** The quoted summary of docs/workflow-run.md. Throws where the page has none. */
-function readSummary(page: string): Summary {
-  const quoted = /(?:^>.*\n)+/m.exec(page)?.[0] ?? '';
-  const lines = quoted
-    .split('\n')
-    .map((line) => line.replace(/^> ?/, ''))
-    .filter((line) => line !== '');
+/** Reads the Markdown that `publish` writes. Throws where it is none. */
+function readSummary(markdown: string): Summary {
+  const lines = markdown.split('\n').filter((line) => line !== '');
   const [name = ''] = lines.filter((line) => line.startsWith('### '));
   const [head = '', , ...rows] = lines.filter((line) => line.startsWith('|'));
-  if (name === '' || rows.length === 0) throw new Error('docs/workflow-run.md quotes no summary of a run');
+  if (name === '' || rows.length === 0) throw new Error('this is not the summary of a publish');
   const rest = lines.filter((line) => !/^[|#]/.test(line)).map((line) => plain(line.replace(/^- /, '• ')));
-  return { name: name.slice(4), head: cellsOf(head), rows: rows.map(cellsOf), lines: rest };
+  return { name: plain(name.slice(4)), head: cellsOf(head), rows: rows.map(cellsOf), lines: rest };
 }
 
 const WIDTH = 760;
@@ -41,9 +43,9 @@ function edgesOf(table: readonly (readonly string[])[]): number[] {
   });
 }
 
-/** What GitHub shows below a run. `page` is docs/workflow-run.md; `host` takes the place of the registry on loopback in it. */
-export function renderSummaryPicture(page: string, host = 'ghcr.io'): string {
-  const { name, head, rows, lines } = readSummary(page);
+/** What GitHub shows below a run of the summary that is given as Markdown. */
+export function renderSummaryPicture(markdown: string): string {
+  const { name, head, rows, lines } = readSummary(markdown);
   const edges = edgesOf([head, ...rows]);
   const parts = [text(24, 40, name, { bold: true, size: 18 }), box(24, 58, WIDTH - 48, ROW, 'band')];
   [head, ...rows].forEach((row, at) => {
@@ -57,7 +59,7 @@ export function renderSummaryPicture(page: string, host = 'ghcr.io'): string {
   });
   let y = 58 + (rows.length + 1) * ROW + 28;
   for (const line of lines) {
-    parts.push(text(24, y, line.replaceAll(/127\.0\.0\.1:\d+/g, host), { size: 13, mono: /sha256:|:\/\//.test(line) }));
+    parts.push(text(24, y, line, { size: 13, mono: /sha256:|:\/\//.test(line) }));
     y += 24;
   }
   return picture(WIDTH, y + 4, `The summary of a run that published the image ${name}`, parts);
