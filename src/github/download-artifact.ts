@@ -15,7 +15,7 @@ import type { ArtifactSession } from './session.ts';
  */
 const ROUNDS = 2;
 
-const BUILD_AGAIN = 'Re-run the job that built it: a new attempt uploads it anew.';
+const BUILD_AGAIN = 'Re-run the job that built it: a new attempt uploads it again.';
 
 /**
  * Downloads an artifact of one file into `folder` and returns the path of the file, which has the artifact's name.

@@ -30,7 +30,7 @@ import { writeImage } from './write-image.ts';
 interface BuildOptions {
   /** What images before hold; see `previousImages`. */
   readonly readPrevious: ReadPrevious;
-  /** What a publish that broke off left; see `openJournal`. */
+  /** What an interrupted publish left; see `openJournal`. */
   readonly journal: Journal;
   /** Whether layers are made again although they could be reused. */
   readonly recompress: boolean;

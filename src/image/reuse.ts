@@ -9,7 +9,7 @@ import type { Repository } from '../storage/destination.ts';
 import type { Journal } from './journal.ts';
 import { NOTHING_PREVIOUS, type Previous, type PreviousLayer } from './previous-image.ts';
 
-/** What an image that is written may reuse: of images that were published before, and of a publish that broke off. */
+/** What an image that is written may reuse: of images that were published before, and of an interrupted publish. */
 export interface Reuse {
   /** Store hashes of the layers of the image whose plan is to be kept, in their order. */
   readonly groups: Previous['groups'];
@@ -29,7 +29,7 @@ export interface Reuse {
   find(key: string, mediaType: string, destinations: readonly Repository[]): Promise<Reusable | undefined>;
   /** Whether a destination surely has a manifest, with all that it names. */
   hasManifest(destination: Repository, manifest: Digest): boolean;
-  /** Notes a layer that a destination has now, for a publish that goes on where this one broke off. */
+  /** Notes a layer that a destination has now, for a publish that continues where this one was interrupted. */
   remember(layer: { readonly descriptor: Descriptor; readonly record: LayerRecord }): Promise<void>;
   /** The same without layers that are gone; without any layer where none of them is: what is said cannot be relied on then. */
   without(gone: ReadonlySet<Digest>): Reuse;

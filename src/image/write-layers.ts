@@ -84,7 +84,7 @@ async function copyLayer(
   return { descriptor, diffId, isReused: false };
 }
 
-/** A layer of the same content, of an image before or of a publish that broke off. */
+/** A layer of the same content, of an image before or of an interrupted publish. */
 async function findReusable(
   layer: TreeLayer | StreamLayer,
   destinations: readonly Repository[],

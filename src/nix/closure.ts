@@ -170,9 +170,9 @@ export async function readClosure(nix: Nix, outPaths: readonly string[]): Promis
   while (open.length > 0) {
     for (const path of open) asked.add(path);
     await addLocal(nix, known, open);
-    const lacking = open.filter((path) => !known.has(path));
-    if (lacking.length > 0) {
-      const answers = await askSubstituters(nix, (await settings).substituters, lacking);
+    const unknown = open.filter((path) => !known.has(path));
+    if (unknown.length > 0) {
+      const answers = await askSubstituters(nix, (await settings).substituters, unknown);
       // A substituter's closure has more than was asked for. Of what the store has of it, the store's word counts.
       const more = answers.map(({ info }) => info.path).filter((path) => !asked.has(path) && !known.has(path));
       await addLocal(nix, known, more);

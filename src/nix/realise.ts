@@ -1,10 +1,10 @@
 import { join } from 'node:path';
 import { UserError } from '../core/error.ts';
 import type { Root } from '../definition/definition.ts';
-import { bringEvaluated, bringHere } from './bring.ts';
 import { buildError, parseBuildFailure } from './build-failure.ts';
 import { chunks } from './chunks.ts';
 import { validPaths } from './closure.ts';
+import { copyEvaluated, copyHere } from './copy-here.ts';
 import { type Nix, storeFlags } from './nix.ts';
 import { OWN_STORE } from './settings.ts';
 
@@ -75,7 +75,7 @@ async function realiseLacking(
   valid: ReadonlySet<string>,
 ): Promise<void> {
   const missing = roots.filter(({ outPath }) => !valid.has(outPath));
-  await bringEvaluated(
+  await copyEvaluated(
     nix,
     missing.flatMap(({ drvPath }) => drvPath ?? []),
     missing.flatMap(({ drvPath, outPath }) => (drvPath === null ? outPath : [])),
@@ -116,7 +116,7 @@ export async function realiseHere(nix: Nix, roots: readonly Root[], options: Rea
   const { elsewhere } = await nix.storeSettings();
   if (elsewhere === undefined) return;
   const paths = [...new Set(roots.map(({ outPath }) => outPath))];
-  await bringHere(nix, elsewhere, paths);
+  await copyHere(nix, elsewhere, paths);
   for (const [at, chunk] of chunks(paths).entries()) {
     await realiseChunk(nix, chunk, join(options.gcRootDir, `here-${at}`), storeFlags(OWN_STORE));
   }

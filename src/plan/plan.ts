@@ -59,7 +59,7 @@ export const planSchema = z
         attr: z.string(),
         why: z.string(),
         broken: z.boolean().describe('Whether it should be an image and is not one, or does not evaluate.'),
-        image: z.boolean().describe('Whether it bears the marks of an image or stands where only images do.'),
+        image: z.boolean().describe('Whether it bears the marks of an image or is where only images are.'),
       }),
     ),
     problems: z

@@ -61,7 +61,7 @@ export class Extensions {
    */
   static contentSize({ type, size }: Header): number {
     if (type === 'g') return 0;
-    if (size > EXTENSION_LIMIT) throw new RangeError('what stands before a file in it is longer than 1 MiB');
+    if (size > EXTENSION_LIMIT) throw new RangeError('what comes before a file in it is longer than 1 MiB');
     return size;
   }
 

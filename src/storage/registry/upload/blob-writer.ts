@@ -44,7 +44,7 @@ export interface UploadTarget {
 /** Tries of one blob at a registry that forgets its uploads: if the next ones are forgotten too, it is broken. */
 const FORGOTTEN = 3;
 
-/** What was tried to bring one blob to one repository. */
+/** The tries of sending one blob to one repository. */
 export interface Tries {
   readonly failures: number;
   readonly cuts: number;

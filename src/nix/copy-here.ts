@@ -21,7 +21,7 @@ async function copy(nix: Nix, from: string, flags: readonly string[], paths: rea
  * Brings derivations and sources to the store that builds, where evaluations write to another one. What that other
  * store does not have is left alone. Throws UserError `build`.
  */
-export async function bringEvaluated(nix: Nix, drvPaths: readonly string[], sources: readonly string[]): Promise<void> {
+export async function copyEvaluated(nix: Nix, drvPaths: readonly string[], sources: readonly string[]): Promise<void> {
   const { evalStore } = nix;
   if (evalStore === undefined) return;
   const there = await validPaths(nix, [...drvPaths, ...sources], storeFlags(evalStore));
@@ -32,5 +32,5 @@ export async function bringEvaluated(nix: Nix, drvPaths: readonly string[], sour
 }
 
 /** Brings paths and what they refer to from a store elsewhere to that of this machine. Throws UserError `build`. */
-export const bringHere = (nix: Nix, elsewhere: string, paths: readonly string[]): Promise<void> =>
+export const copyHere = (nix: Nix, elsewhere: string, paths: readonly string[]): Promise<void> =>
   copy(nix, elsewhere, ['--to', OWN_STORE], paths);
