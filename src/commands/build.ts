@@ -19,6 +19,7 @@ import { noteLowerCase } from './naming.ts';
 import { openNixFor } from './open-nix.ts';
 import { type Places, placesOf } from './places.ts';
 import { presentBuild } from './present-build.ts';
+import { repositoryInputs } from './repositories.ts';
 import { nixInputs, registryInputs, reuseInputs } from './shared-inputs.ts';
 import { systemHere } from './system-here.ts';
 
@@ -86,6 +87,7 @@ export const build = defineCommand({
     ...reuseInputs,
     ...nixInputs,
     ...registryInputs,
+    ...repositoryInputs,
   },
   outputs: {
     handover: 'Folder, or name of the artifact, that holds the handover.',

@@ -18,6 +18,7 @@ import { formatLocation, type Location } from '../storage/location.ts';
 import { type LocationTemplate, locationOf, parseLocationTemplate } from '../storage/location-template.ts';
 import { noteLowerCase, parsePlace } from './naming.ts';
 import { inFolder, placesOf } from './places.ts';
+import { repositoryInputs } from './repositories.ts';
 import { registryInputs } from './shared-inputs.ts';
 
 export const copy = defineCommand({
@@ -55,6 +56,7 @@ export const copy = defineCommand({
     }),
     verify: flag({ description: 'Ask every destination for every manifest and blob before a tag moves.' }),
     ...registryInputs,
+    ...repositoryInputs,
   },
   outputs: {
     digest: 'Digest of what was copied.',
@@ -85,6 +87,7 @@ export const copy = defineCommand({
     try {
       const manifest = await manifestToCopy(image, system);
       checkRoom(destinations, platformsIn(manifest));
+      await places.prepare(destinations);
       const options = { referrers: inputs.referrers, verify, log: host.log, signal: host.signal };
       const attached = await copyImage(manifest, image.source, targets, options);
       const { digest, mediaType } = manifest;

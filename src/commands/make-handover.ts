@@ -88,6 +88,7 @@ export async function makeHandover(
   const handover = await handingOver(label, mode, inputs, { job, host, places });
   const layers = to ? places.openForWriting(to) : handover.repository;
   try {
+    if (to) await places.prepare([to]);
     // The fan-in will move these tags; what is under them now is what was published before.
     const before = to ? [{ repository: layers, tags: chooseTags(to, [], tag) }] : [];
     const read = readTagsOnce();

@@ -11,8 +11,10 @@ import { hostAliases } from '../storage/registry/endpoint.ts';
 import { Hosts } from '../storage/registry/fetch/hosts.ts';
 import type { OpenedImage } from '../storage/source.ts';
 import { credentialSources } from './credential-files.ts';
+import { ecrOf, ecrWays, withEcr } from './ecr.ts';
 import { jobOf } from './github.ts';
 import { checkNamed, GITHUB_REGISTRY, type LoginInputs, loginSources } from './logins.ts';
+import { preparedRepositories, type RepositoryInputs } from './repositories.ts';
 
 /** Where images are read from and written to, with all that the host lends: network, credentials, log, cancellation. */
 export interface Places {
@@ -21,10 +23,15 @@ export interface Places {
   openForReading(destination: Location): Promise<OpenedImage>;
   /** Whether there is anything but anonymous access to a registry; true for what is not a registry. */
   hasCredentials(destination: Location): Promise<boolean>;
+  /**
+   * Makes sure that what is written to exists, where a registry wants that and can be asked; made and set up as the inputs
+   * say. Throws UserError as `EcrApi.ensureRepository` does.
+   */
+  prepare(destinations: readonly Location[]): Promise<void>;
 }
 
 /** What a command's inputs say about registries. */
-interface RegistryInputs extends LoginInputs {
+interface RegistryInputs extends LoginInputs, Partial<RepositoryInputs> {
   /** Hosts that are spoken to without TLS, beside the loopback ones. */
   readonly plainHttp: readonly string[];
   /** GitHub's token, for GitHub's own registry. */
@@ -62,7 +69,8 @@ export async function placesOf(host: Host, inputs: RegistryInputs): Promise<Plac
     log,
     signal,
   });
-  const keychain = withGithubToken(files, inputs, host);
+  const ecr = ecrOf(host);
+  const keychain = withEcr(withGithubToken(files, inputs, host), ecr);
   await checkLogin(inputs.registry, keychain, host);
   const temporaryFolder = await host.tempDir();
   const world: StorageWorld = {
@@ -74,6 +82,7 @@ export async function placesOf(host: Host, inputs: RegistryInputs): Promise<Plac
     plainHosts: inputs.plainHttp,
     temporaryFolder,
     signal,
+    ways: ecrWays(ecr),
   };
   return {
     openForWriting: (destination, imageName) => openRepository(destination, world, imageName),
@@ -83,6 +92,7 @@ export async function placesOf(host: Host, inputs: RegistryInputs): Promise<Plac
       const { host: registry, repository } = destination.reference;
       return (await keychain.find(registry, repository)).kind !== 'anonymous';
     },
+    prepare: preparedRepositories(inputs, ecr, host),
   };
 }
 

@@ -66,10 +66,12 @@ export async function publishImage(
   publishing: Publishing,
 ): Promise<PublishedImage> {
   const { host, places } = publishing;
-  const targets = targetsOf(image, parts.length, to, publishing);
+  const destinations = destinationsOf(image.name, to, host);
+  const targets = targetsOf(image, parts.length, destinations, publishing);
   const { log, signal } = host;
   const { verify } = publishing;
   try {
+    await places.prepare(destinations);
     for (const part of parts) checkHanded(part, publishing);
     const read = readTagsOnce();
     const live = mayBelieve(parts, publishing) ? await liveIndex(parts, targets, read, log) : undefined;
@@ -139,14 +141,17 @@ function checkHanded(part: PlatformInput, publishing: Publishing): void {
   checkTestsRan(`${label.name} for ${label.system}, handed over in ${origin}`, label.tests.notRun, publishing);
 }
 
+function destinationsOf(name: string, to: readonly LocationTemplate[], { cwd }: Host): Location[] {
+  const asked = to.length > 0 ? to.map((template) => locationOf(template, name)) : [defaultDestination(name)];
+  return filesFirst(asked).map((destination) => inFolder(destination, cwd));
+}
+
 function targetsOf(
   { name, tag }: { readonly name: string; readonly tag: string | null },
   platforms: number,
-  to: readonly LocationTemplate[],
-  { host, places, tags }: Publishing,
+  destinations: readonly Location[],
+  { places, tags }: Publishing,
 ): Target[] {
-  const asked = to.length > 0 ? to.map((template) => locationOf(template, name)) : [defaultDestination(name)];
-  const destinations = filesFirst(asked).map((destination) => inFolder(destination, host.cwd));
   checkRoom(destinations, platforms);
   checkFileDestinations(destinations);
   const imageName = parseReference(name);

@@ -22,6 +22,7 @@ import { type PublishResult, presentPublish } from './present-publish.ts';
 import { type Publishing, publishImage } from './publish-image.ts';
 import { publishPlan } from './publish-plan.ts';
 import { NO_RULE, whyNoLogin, whyNotInRun } from './publish-reason.ts';
+import { repositoryInputs } from './repositories.ts';
 import { nixInputs, registryInputs, reuseInputs } from './shared-inputs.ts';
 import { tagsOfRun } from './tags.ts';
 
@@ -105,6 +106,7 @@ export const publish = defineCommand({
     ...reuseInputs,
     ...nixInputs,
     ...registryInputs,
+    ...repositoryInputs,
   },
   outputs: {
     digest: 'Digest of the index, where one image is published.',

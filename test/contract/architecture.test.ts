@@ -36,6 +36,7 @@ const MAY_USE: Readonly<Record<string, readonly string[]>> = {
   'storage/registry/upload': ['core', 'oci', 'storage/registry/fetch'],
   'storage/layout': ['core', 'oci'],
   'storage/archive': ['core', 'oci', 'tar', 'storage/layout'],
+  aws: ['core'],
   nix: ['core', 'oci', 'definition'],
   machine: ['core', 'oci', 'nix'],
   github: ['core', 'oci'],

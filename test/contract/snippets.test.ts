@@ -1,5 +1,7 @@
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import manifest from '../../package.json' with { type: 'json' };
+import { readRepositorySettings } from '../../src/aws/repository-settings.ts';
 import { commands } from '../../src/commands/index.ts';
 import { readArguments } from '../../src/host/argv.ts';
 import { parseInputs } from '../../src/host/inputs.ts';
@@ -19,6 +21,7 @@ const KINDS: Readonly<Record<string, 'here' | 'by programs' | 'shown'>> = {
   'yaml tags': 'here',
   'yaml other': 'here',
   'conf nix': 'here',
+  'json repository-settings': 'here',
   'nix flake': 'by programs',
   'nix outputs': 'by programs',
   'nix image': 'by programs',
@@ -45,6 +48,12 @@ test('every snippet is of a kind that is checked', async ({ annotate }) => {
   const counts = Object.keys(KINDS).map((kind) => `${kind} ${those(kind).length}`);
   await annotate(`${snippets.length} snippets on ${pages.length} pages: ${counts.join(', ')}`);
   expect(snippets.length).toBeGreaterThan(100);
+});
+
+test('settings of repositories are read', async () => {
+  const [root, settings] = [join(import.meta.dirname, '../..'), those('json repository-settings')];
+  expect(settings.length).toBeGreaterThan(0);
+  for (const { text } of settings) await readRepositorySettings(text, root);
 });
 
 /** What is wrong with the words after `nix-images`; undefined where nothing is. */

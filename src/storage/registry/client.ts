@@ -17,6 +17,7 @@ import { withRedirects } from './fetch/with-redirects.ts';
 import { withBody, withRetry } from './fetch/with-retry.ts';
 import { withTimeout } from './fetch/with-timeout.ts';
 import type { RegistryRequest, Reply, Send } from './send.ts';
+import { type FindWays, type RegistryWays, USUAL_WAYS } from './ways.ts';
 
 /** What registries need from the world. */
 export interface RegistryWorld extends Pick<Effects, 'fetch' | 'log' | 'clock'> {
@@ -29,6 +30,8 @@ export interface RegistryWorld extends Pick<Effects, 'fetch' | 'log' | 'clock'> 
   readonly retry?: RetryPolicy | undefined;
   /** Milliseconds that a registry may take to answer, and without a byte after which it is taken for dead. */
   readonly timeout?: number | undefined;
+  /** What registries do in their own way; none unless given. */
+  readonly ways?: FindWays | undefined;
 }
 
 /** One repository's end of the distribution API. */
@@ -40,6 +43,7 @@ export interface RegistryClient {
   readonly signal: AbortSignal | undefined;
   /** What tokens for the repository itself allow. */
   readonly scopes: readonly string[];
+  readonly ways: RegistryWays;
   /** The URL of `path` in the repository, such as `manifests/1.0`. */
   url(path: string): URL;
   /** Sends a request that may be sent twice. Throws UserError when the status of the answer is none of `expect`. */
@@ -74,7 +78,7 @@ export function openClient(
 
   const origin = new RegistryOrigin(host, plainHosts, () => hosts.origin(host, plainHosts, fetch, signal));
   const tokens = fetchTokens(repeated(inTurn), (url) => origin.allows(url), clock, log);
-  const authorizer = new Authorizer(() => keychain.find(host, repository), tokens, clock, log);
+  const authorizer = new Authorizer((ended) => keychain.find(host, repository, ended), tokens, clock, log);
   const toRegistry = withRedirects(withAuth(inTurn, authorizer, origin), plainHosts);
   const once = withOrigin(withFewAtOnce(toRegistry, hosts), origin);
   const sendRepeated = repeated(once);
@@ -85,6 +89,7 @@ export function openClient(
     log,
     signal,
     scopes,
+    ways: world.ways?.({ host, repository }) ?? USUAL_WAYS,
     url: (path) => new URL(`${origin.current}/v2/${repository}/${path}`),
     send: async (request, expect) => {
       const reply = await sendRepeated({ scopes, ...request });

@@ -89,7 +89,7 @@ export async function failureOf({
   response,
   method,
   url,
-  tried = 'none: the registry did not ask for any',
+  tried = { origin: 'none: the registry did not ask for any' },
 }: Pick<Reply, 'response' | 'method' | 'url' | 'tried'>): Promise<UserError> {
   const bytes = await readCapped(response, BODY_LIMIT).catch(() => Buffer.alloc(0));
   const { codes, text } = explain(bytes.toString('utf8'));
@@ -100,10 +100,11 @@ export async function failureOf({
   const code = errorCode(status, codes);
   const hint = isFull(status, said)
     ? FULL_HINT
-    : (codes.map((name) => lookUp(HINTS, name)).find(Boolean) ??
+    : ((code === 'credentials' ? tried.hint : undefined) ??
+      codes.map((name) => lookUp(HINTS, name)).find(Boolean) ??
       STATUS_HINTS[status] ??
       (status >= 500 ? SERVER_HINT : undefined));
-  const credentials = code === 'credentials' ? ` (credentials tried: ${tried})` : '';
+  const credentials = code === 'credentials' ? ` (credentials tried: ${tried.origin})` : '';
   const Failure = codes.some((name) => MISSING_BLOB.includes(name)) ? MissingBlobError : UserError;
   return new Failure(code, `${message}${credentials}`, {
     ...(hint === undefined ? {} : { hint }),

@@ -1,4 +1,5 @@
 import type { Body } from '../../core/body.ts';
+import type { Tried } from './auth/credential.ts';
 
 /** Bytes to send whose number is not known before they end. They can be had once: such a request cannot be repeated. */
 export interface StreamedBody {
@@ -27,8 +28,8 @@ export interface Reply {
   readonly url: URL;
   /** The body, when the request asked for it with `bodyLimit`. */
   readonly body?: Buffer;
-  /** Which credential was presented, in words; undefined where nobody asked for one. */
-  readonly tried?: string | undefined;
+  /** Which credential was presented; undefined where nobody asked for one. */
+  readonly tried?: Tried | undefined;
   /** Whether a request that was refused would go with fresh credentials now. */
   readonly isRenewed?: boolean;
 }

@@ -4,6 +4,10 @@ import type { IncomingMessage } from 'node:http';
 export interface AuthOptions {
   readonly scheme: 'none' | 'basic' | 'token';
   readonly users?: Readonly<Record<string, string>>;
+  /** What a password is worth now, where passwords come and go. */
+  readonly passwordState?: (username: string, password: string) => 'good' | 'ended' | 'unknown';
+  /** What is answered to a password that has ended, and to tokens got by it; a challenge unless given. */
+  readonly ended?: { readonly status: number; readonly body: string };
   /** Refresh tokens that the token server takes. */
   readonly identityTokens?: readonly string[];
   /** Whether everybody may pull. */
@@ -19,6 +23,8 @@ export interface AuthOptions {
 }
 
 interface Grant {
+  /** The header that it was got by. */
+  readonly by: string | undefined;
   readonly scopes: readonly string[];
 }
 
@@ -90,14 +96,25 @@ export class Authority {
           ? wanted.map((scope) => scope.replace(/:[a-z,]+$/, ':pull'))
           : [];
     const token = randomBytes(12).toString('hex');
-    this.#grants.set(token, { scopes });
+    this.#grants.set(token, { scopes, by: request.headers.authorization });
     const field = this.#options.accessTokenField || isRefresh ? 'access_token' : 'token';
     const empty = this.#options.emptyTokenField ? { token: '', access_token: token } : undefined;
     return { status: 200, body: JSON.stringify({ ...(empty ?? { [field]: token }), expires_in: 300 }) };
   }
 
+  /** How a request is answered whose credential was good and is not any more; undefined for every other. */
+  endedAnswer(request: IncomingMessage): { readonly status: number; readonly body: string } | undefined {
+    const header = request.headers.authorization;
+    const grant = this.#grants.get(/^Bearer (.+)$/.exec(header ?? '')?.[1] ?? '');
+    const [user, password] = parseBasic(grant?.by ?? header) ?? [];
+    if (user === undefined || password === undefined) return undefined;
+    return this.#options.passwordState?.(user, password) === 'ended' ? this.#options.ended : undefined;
+  }
+
   #isUser(header: string | undefined): boolean {
     const [user, password] = parseBasic(header) ?? [];
-    return user !== undefined && this.#options.users?.[user] === password;
+    if (user === undefined || password === undefined) return false;
+    const { users, passwordState } = this.#options;
+    return passwordState ? passwordState(user, password) === 'good' : users?.[user] === password;
   }
 }

@@ -33,6 +33,10 @@ export interface EmulatorOptions {
   readonly takesAnyManifest?: boolean;
   /** Whether it lists referrers (distribution-spec 1.1), so many a page. */
   readonly referrersPerPage?: number;
+  /** Whether HEAD of a blob is answered 401, whoever asks. */
+  readonly refusesBlobHead?: boolean;
+  /** Which repositories exist, where they must be made before they are written to, and how an upload to another ends. */
+  readonly repositories?: { readonly exists: (name: string) => boolean; readonly missing: 'refuse' | 'cut' };
   /** Speaks TLS. */
   readonly tls?: ServerOptions;
   /** Answers 429 to what is more than so many requests in a window of so many milliseconds, as `now` counts them. */

@@ -131,6 +131,12 @@ export const handle = async (exchange: Exchange): Promise<void> => {
   }
   if (fault?.kind === 'early-status') return answer(exchange, fault.status, { connection: 'close' }, 'early');
   if (fault?.kind === 'redirect') return answer(exchange, fault.status ?? 307, { location: fault.to });
+  const ended = authority.endedAnswer(request);
+  if (ended !== undefined) {
+    await readBody(exchange);
+    const body = request.method === 'HEAD' ? undefined : ended.body;
+    return answer(exchange, ended.status, { 'content-type': 'text/plain' }, body);
+  }
   if (url.pathname === '/token') return handleToken(exchange);
   if (url.pathname === '/v2/') return welcome(exchange);
   const [, repository, kind, rest = ''] =
@@ -146,6 +152,13 @@ export const handle = async (exchange: Exchange): Promise<void> => {
         : refuse(exchange, 403, 'DENIED', 'unauthenticated');
     return refuse(exchange, 401, 'UNAUTHORIZED', 'authentication required', { 'www-authenticate': challenge });
   }
+  const { repositories, refusesBlobHead } = exchange.options;
+  if (repositories?.exists(repository) === false) {
+    await readBody(exchange);
+    if (request.method === 'POST' && repositories.missing === 'cut') return void exchange.socket.destroy();
+    return refuse(exchange, 404, 'NAME_UNKNOWN', `The repository with name '${repository}' does not exist`);
+  }
+  if (kind === 'blobs' && refusesBlobHead && request.method === 'HEAD') return answer(exchange, 401);
   if (kind === 'referrers') return listReferrers(exchange, repository, rest);
   if (kind === 'manifests') return handleManifest(exchange, repository, rest);
   if (kind === 'blobs') return handleBlob(exchange, repository, rest);

@@ -151,7 +151,7 @@ const NOT_PASSED_ON: Readonly<Record<string, Readonly<Record<string, string>>>> 
 };
 
 /** Of `build`, what the workflow that publishes nothing does without. */
-const ONLY_TO_PUBLISH = ['retention-days'];
+const ONLY_TO_PUBLISH = ['retention-days', 'create-repository', 'repository-settings'];
 
 test.each([
   ['images', ['setup', 'plan', 'build', 'publish']],

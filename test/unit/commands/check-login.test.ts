@@ -7,7 +7,12 @@ const repository = { name: 'docker://registry.example/app' } as Repository;
 
 const answering = (status: number) => async () => {
   const response = new Response('', { status });
-  throw await failureOf({ response, method: 'GET', url: new URL('https://registry.example/v2/'), tried: 'a file' });
+  throw await failureOf({
+    response,
+    method: 'GET',
+    url: new URL('https://registry.example/v2/'),
+    tried: { origin: 'a file' },
+  });
 };
 
 test('a login that is refused is told before anything is built', async () => {

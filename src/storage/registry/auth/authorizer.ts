@@ -1,8 +1,9 @@
 import { UserError } from '../../../core/error.ts';
 import type { Log } from '../../../core/log.ts';
 import type { Clock } from '../../../core/retry.ts';
+import { statusOf } from '../failure.ts';
 import { type Challenge, parseChallenges } from './challenge.ts';
-import { type Credential, encodeBasic } from './credential.ts';
+import { type Credential, encodeBasic, type Tried } from './credential.ts';
 import type { FetchToken, Token } from './token.ts';
 
 type Scheme =
@@ -15,19 +16,27 @@ const scopeKey = (scopes: readonly string[]): string => scopes.join(' ');
 // A token that ends within this time is not used any more, in milliseconds.
 const MARGIN = 10_000;
 
+// The same for a credential: the last request that it opens may be an upload, which is let in at its start.
+const CREDENTIAL_MARGIN = 60_000;
+
+// How a token server says that it does not take the credential.
+const REFUSED = [400, 401, 403];
+
 /** Knows what to put into `Authorization` for one registry: learns the scheme from challenges, keeps tokens by scope. */
 export class Authorizer {
-  readonly #findCredential: () => Promise<Credential>;
+  readonly #findCredential: (ended?: Credential) => Promise<Credential>;
   readonly #fetchToken: FetchToken;
   readonly #clock: Pick<Clock, 'now'>;
   readonly #log: Pick<Log, 'mask'>;
   readonly #tokens = new Map<string, Promise<Token>>();
   #scheme: Scheme = { kind: 'none' };
   #credential: Promise<Credential> | undefined;
-  #tried: string | undefined;
+  #tried: Tried | undefined;
+  /** Whether the registry has taken the credential: one that it never took has not ended. */
+  #isAccepted = false;
 
   constructor(
-    findCredential: () => Promise<Credential>,
+    findCredential: (ended?: Credential) => Promise<Credential>,
     fetchToken: FetchToken,
     clock: Pick<Clock, 'now'>,
     log: Pick<Log, 'mask'>,
@@ -38,8 +47,8 @@ export class Authorizer {
     this.#log = log;
   }
 
-  /** Which credential was presented so far, in words; undefined while the registry has not asked for any. */
-  get tried(): string | undefined {
+  /** Which credential was presented so far; undefined while the registry has not asked for any. */
+  get tried(): Tried | undefined {
     return this.#tried;
   }
 
@@ -50,7 +59,7 @@ export class Authorizer {
     const credential = await this.#find();
     if (scheme.kind === 'basic') return basicHeader(credential, this.#log);
     if (credential.kind === 'bearer') return `Bearer ${credential.token}`;
-    return `Bearer ${(await this.#token(scheme.challenge, scopes, credential)).value}`;
+    return `Bearer ${(await this.#tokenOf(scheme.challenge, scopes, credential)).value}`;
   }
 
   /** Whether there is anything to say who we are. Where that cannot be found out, nobody has asked for it yet. */
@@ -80,6 +89,32 @@ export class Authorizer {
     return next !== undefined && next !== sent;
   }
 
+  /** Takes in that the registry let us do something. */
+  accepted(): void {
+    this.#isAccepted = true;
+  }
+
+  /**
+   * Takes in that the registry said the credential has ended: has it renewed, once until it is accepted again. True when
+   * another try with a fresh `header` may do better than `sent` did.
+   */
+  async ended(scopes: readonly string[], sent: string | undefined): Promise<boolean> {
+    const credential = await this.#find();
+    if (!isRenewable(credential) || sent === undefined) return false;
+    // Of requests under way together, the first one that was refused has renewed it for all.
+    if (sent === (await this.header(scopes))) this.#renew(credential);
+    return sent !== (await this.header(scopes));
+  }
+
+  /** False where the registry has not taken the credential yet: then it has not ended, but is of no use here. */
+  #renew(credential: Credential): boolean {
+    if (!this.#isAccepted || !isRenewable(credential)) return false;
+    this.#isAccepted = false;
+    this.#tokens.clear();
+    this.#ask(credential);
+    return true;
+  }
+
   /** Drops the refused token, unless another request has renewed it meanwhile. */
   async #forget(scopes: readonly string[], sent: string | undefined): Promise<void> {
     const kept = this.#tokens.get(scopeKey(scopes));
@@ -88,12 +123,32 @@ export class Authorizer {
     if (isCurrent && (token === undefined || `Bearer ${token.value}` === sent)) this.#tokens.delete(scopeKey(scopes));
   }
 
-  #find(): Promise<Credential> {
-    this.#credential ??= this.#findCredential().then((credential) => {
-      this.#tried = credential.origin;
+  async #find(): Promise<Credential> {
+    const asked = this.#credential ?? this.#ask();
+    const credential = await asked;
+    const expires = credential.kind === 'basic' ? credential.expires : undefined;
+    if (expires === undefined || expires - CREDENTIAL_MARGIN > this.#clock.now()) return credential;
+    // Many requests may find that it ends; the first one asks for all of them.
+    return this.#credential === asked ? this.#ask(credential) : (this.#credential ?? credential);
+  }
+
+  #ask(ended?: Credential): Promise<Credential> {
+    const asked = this.#findCredential(ended).then((credential) => {
+      this.#tried = credential;
       return credential;
     });
-    return this.#credential;
+    this.#credential = asked;
+    return asked;
+  }
+
+  /** The token server is the first to see that a credential has ended. */
+  async #tokenOf(challenge: Challenge, scopes: readonly string[], credential: Credential): Promise<Token> {
+    try {
+      return await this.#token(challenge, scopes, credential);
+    } catch (error) {
+      if (!REFUSED.includes(statusOf(error) ?? 0) || !this.#renew(credential)) throw error;
+      return this.#token(challenge, scopes, await this.#find());
+    }
   }
 
   async #token(challenge: Challenge, scopes: readonly string[], credential: Credential): Promise<Token> {
@@ -112,6 +167,9 @@ export class Authorizer {
     return (await this.#tokens.get(key)) ?? this.#token(challenge, scopes, credential);
   }
 }
+
+const isRenewable = (credential: Credential): boolean =>
+  credential.kind === 'basic' && credential.expires !== undefined;
 
 const basicHeader = (credential: Credential, log: Pick<Log, 'mask'>): string | undefined => {
   if (credential.kind === 'anonymous') return undefined;

@@ -99,7 +99,7 @@ export const fetchTokens =
     const realm = realmOf(challenge, isAllowed);
     const asked = clock.now();
     const reply = await send(buildRequest(realm, { challenge, scopes: scopesFor(challenge, scopes) }, credential, log));
-    if (reply.body === undefined) throw await failureOf({ ...reply, tried: credential.origin });
+    if (reply.body === undefined) throw await failureOf({ ...reply, tried: credential });
     const answer = parseToken(reply.body, realm);
     const value = answer.token || answer.access_token;
     if (!value || /[^\x21-\x7e]/.test(value)) {

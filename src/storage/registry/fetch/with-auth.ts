@@ -1,10 +1,26 @@
 import type { Authorizer } from '../auth/authorizer.ts';
 import { isStreamed, type Reply, type Send } from '../send.ts';
 import type { RegistryOrigin } from './origin.ts';
-import { drain } from './response-body.ts';
+import { drain, readCapped } from './response-body.ts';
 
 /** Tries of one request with ever fresher credentials. */
 const ROUNDS = 3;
+
+/** What may say that a credential has ended, beside 401: ECR answers 403 in plain text, ECR Public 400 without a challenge. */
+const ENDED = [400, 403];
+const SAYS_ENDED = /token.{0,40}expired/i;
+const PEEK = 1024;
+
+/** Whether the registry says that a credential has ended, and the reply as it was before that was read. */
+async function saysEnded(reply: Reply, method: string): Promise<{ isEnded: boolean; read: Reply }> {
+  const { response } = reply;
+  if (!ENDED.includes(response.status)) return { isEnded: response.status === 401, read: reply };
+  const bytes = await readCapped(response, PEEK).catch(() => Buffer.alloc(0));
+  const { status, statusText, headers } = response;
+  const body = method === 'HEAD' ? null : new Uint8Array(bytes);
+  const read = { ...reply, response: new Response(body, { status, statusText, headers }) };
+  return { isEnded: bytes.length === 0 || SAYS_ENDED.test(bytes.toString('utf8')), read };
+}
 
 /**
  * Authorizes what goes to the registry itself, and tries again with fresh credentials when it is refused; where the body
@@ -34,8 +50,13 @@ export function withAuth(send: Send, authorizer: Authorizer, origin: RegistryOri
     for (let round = 1; ; round += 1) {
       const authorization = await authorizer.header(scopes);
       const own = authorization === undefined ? {} : { authorization };
-      const reply = await send({ ...request, headers: { ...headers, ...own } });
-      const isRenewed = round < ROUNDS && (await mayDoBetter(reply, scopes, authorization));
+      const answer = await send({ ...request, headers: { ...headers, ...own } });
+      if (answer.response.ok && authorization !== undefined) authorizer.accepted();
+      const { isEnded, read: reply } = await saysEnded(answer, request.method);
+      const isRenewed =
+        round < ROUNDS &&
+        ((await mayDoBetter(reply, scopes, authorization)) ||
+          (isEnded && (await authorizer.ended(scopes, authorization))));
       if (!isRenewed || isStreamed(request.body)) return { ...reply, isRenewed, tried: authorizer.tried };
       await drain(reply.response);
     }

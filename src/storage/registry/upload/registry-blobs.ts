@@ -6,7 +6,7 @@ import { checkBytes } from '../../../oci/digest-check.ts';
 import type { BlobWriter } from '../../destination.ts';
 import { type RegistryClient, scopeOf } from '../client.ts';
 import { statusOf } from '../failure.ts';
-import { drain } from '../fetch/response-body.ts';
+import { lookUpBlob } from './blob-lookup.ts';
 import { RegistryBlobWriter, type Tries, type UploadTarget } from './blob-writer.ts';
 import { requestMount, UploadSession } from './upload-session.ts';
 import { UploadWays } from './upload-way.ts';
@@ -31,11 +31,7 @@ export class RegistryBlobs implements UploadTarget {
 
   async has(descriptor: Descriptor, { fresh } = { fresh: false }): Promise<boolean> {
     if (this.#known.has(descriptor.digest) && !fresh) return true;
-    const url = this.#client.url(`blobs/${descriptor.digest}`);
-    const { response } = await this.#client.send({ method: 'HEAD', url }, [200, 404]);
-    await drain(response);
-    const size = response.headers.get('content-length');
-    const isThere = response.status === 200 && (size === null || Number(size) === descriptor.size);
+    const isThere = await lookUpBlob(this.#client, descriptor);
     if (isThere) this.#known.add(descriptor.digest);
     else this.#known.delete(descriptor.digest);
     return isThere;
@@ -59,6 +55,7 @@ export class RegistryBlobs implements UploadTarget {
 
   /** Has the registry copy a blob from its repository `from`; false when it would not. */
   async mount(descriptor: Descriptor, from: string): Promise<boolean> {
+    if (!this.#client.ways.mounts) return false;
     const scopes = [...this.#client.scopes, scopeOf(from, 'pull')];
     const answer = await requestMount(this.#client, descriptor.digest, from, scopes);
     if (answer === 'mounted') this.stored(descriptor);

@@ -1,0 +1,40 @@
+import { UserError } from '../core/error.ts';
+import type { AwsWorld } from './ecr-api.ts';
+import { createRequestHandler } from './request-handler.ts';
+
+/** AWS limits requests by the second; with the client's own waits, seven tries last about as long as those at registries. */
+const ATTEMPTS = 7;
+
+/**
+ * Keys given in the environment, which count first; undefined leaves it to the client to look in profiles, tokens of
+ * identity providers, and the roles of containers and instances.
+ */
+function keysOf({ env, log }: AwsWorld) {
+  const [accessKeyId, secretAccessKey] = [env('AWS_ACCESS_KEY_ID'), env('AWS_SECRET_ACCESS_KEY')];
+  if (accessKeyId === undefined || secretAccessKey === undefined) return undefined;
+  const sessionToken = env('AWS_SESSION_TOKEN');
+  log.mask(secretAccessKey);
+  if (sessionToken !== undefined) log.mask(sessionToken);
+  return { accessKeyId, secretAccessKey, ...(sessionToken === undefined ? {} : { sessionToken }) };
+}
+
+function endpointOf({ env }: AwsWorld, service: 'ECR' | 'ECR_PUBLIC'): string | undefined {
+  const name = [`AWS_ENDPOINT_URL_${service}`, 'AWS_ENDPOINT_URL'].find((variable) => env(variable) !== undefined);
+  const url = name === undefined ? undefined : env(name);
+  if (url === undefined || /^https?:$/.test(URL.parse(url)?.protocol ?? '')) return url;
+  throw new UserError('input', `${name}: ${JSON.stringify(url)} is not a URL`, {
+    hint: 'Write it as https://HOST, or leave the variable out for the endpoint of AWS.',
+  });
+}
+
+/** Settings of a client of AWS's: where it sends, by what, and as whom. Throws UserError `input` for an endpoint that is no URL. */
+export function clientSettings(world: AwsWorld, service: 'ECR' | 'ECR_PUBLIC', region: string) {
+  const [credentials, endpoint] = [keysOf(world), endpointOf(world, service)];
+  return {
+    region,
+    maxAttempts: ATTEMPTS,
+    requestHandler: createRequestHandler(world.fetch, world.signal),
+    ...(credentials === undefined ? {} : { credentials }),
+    ...(endpoint === undefined ? {} : { endpoint }),
+  };
+}

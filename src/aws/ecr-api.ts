@@ -1,0 +1,35 @@
+import type { Effects } from '../core/effects.ts';
+import type { RepositorySettings } from './repository-settings.ts';
+
+/** What AWS's interfaces need from the world. */
+export interface AwsWorld extends Pick<Effects, 'fetch' | 'log' | 'signal'> {
+  /** An environment variable; undefined when it is not set or empty. */
+  readonly env: (name: string) => string | undefined;
+}
+
+/** A user and password for `/v2/`, and when they end, in milliseconds since 1970. */
+export interface EcrLogin {
+  readonly username: string;
+  readonly password: string;
+  readonly expires: number;
+}
+
+/** How a repository is to be. */
+export interface WantedRepository {
+  /** As references name it, without the host. */
+  readonly repository: string;
+  /** Whether it is made where it does not exist. */
+  readonly mayCreate: boolean;
+  /** What it is set to, now and whenever it differs; undefined leaves everything as it is. */
+  readonly settings: RepositorySettings | undefined;
+}
+
+/** The part of ECR's interface beside `/v2/`. Everything throws UserError, `credentials` where AWS refuses. */
+export interface EcrApi {
+  /** Undefined where no AWS credentials are to be found. */
+  login(): Promise<EcrLogin | undefined>;
+  /** Makes sure that a repository exists and is as wanted. Throws UserError `registry` where it does not exist and may not be made. */
+  ensureRepository(wanted: WantedRepository): Promise<void>;
+  /** Which of these digests a repository holds; undefined where that cannot be asked. */
+  heldBlobs(repository: string, digests: readonly string[]): Promise<ReadonlySet<string> | undefined>;
+}

@@ -1,0 +1,173 @@
+import {
+  CreateRepositoryCommand,
+  DescribeRepositoriesCommand,
+  ECRClient,
+  GetAuthorizationTokenCommand,
+  GetLifecyclePolicyCommand,
+  PutImageScanningConfigurationCommand,
+  PutImageTagMutabilityCommand,
+  PutLifecyclePolicyCommand,
+  type Repository,
+} from '@aws-sdk/client-ecr';
+import { canonicalJson } from '../core/canonical-json.ts';
+import { type AwsCalls, awsCalls } from './aws-calls.ts';
+import { clientSettings } from './client-settings.ts';
+import { decodeLogin } from './decode-login.ts';
+import type { AwsWorld, EcrApi, WantedRepository } from './ecr-api.ts';
+import type { EcrRegistry } from './ecr-registry.ts';
+import { hasNoCredentials, mayNotAsk } from './failure.ts';
+import { noRepository } from './no-repository.ts';
+import type { RepositorySettings } from './repository-settings.ts';
+
+type PrivateRegistry = EcrRegistry & { readonly kind: 'private' };
+
+/** ECR's own interface in one region (API version 2015-09-21). */
+export function openEcrPrivate(registry: PrivateRegistry, world: AwsWorld): EcrApi {
+  const { region, isFips, isDualStack, account } = registry;
+  const settings = clientSettings(world, 'ECR', region);
+  const own = 'endpoint' in settings ? {} : { useFipsEndpoint: isFips, useDualstackEndpoint: isDualStack };
+  const client = new ECRClient({ ...settings, ...own });
+  const calls = awsCalls('ecr', world);
+  return {
+    login: async () => {
+      const what = `cannot log in to ECR of ${account} in ${region}`;
+      const asked = await calls.call('GetAuthorizationToken', what, () =>
+        client.send(new GetAuthorizationTokenCommand({})).catch((error: unknown) => {
+          if (hasNoCredentials(error)) return undefined;
+          throw error;
+        }),
+      );
+      return asked && decodeLogin(asked.authorizationData?.[0] ?? {}, world);
+    },
+    ensureRepository: (wanted) => ensure({ client, calls, world, account, region }, wanted),
+    // HEAD answers that.
+    heldBlobs: async () => undefined,
+  };
+}
+
+interface Session {
+  readonly client: ECRClient;
+  readonly calls: AwsCalls;
+  readonly world: AwsWorld;
+  readonly account: string;
+  readonly region: string;
+}
+
+async function ensure({ client, calls, world, account, region }: Session, wanted: WantedRepository): Promise<void> {
+  const { repository, mayCreate, settings } = wanted;
+  const place = `${repository} in ECR of ${account} in ${region}`;
+  const named = { registryId: account, repositoryName: repository };
+  const describe = () =>
+    calls.callUnless(['RepositoryNotFoundException'], 'DescribeRepositories', `cannot look up ${place}`, async () => {
+      const { repositories } = await client.send(
+        new DescribeRepositoriesCommand({ registryId: account, repositoryNames: [repository] }),
+      );
+      return repositories?.[0];
+    });
+  let found = await describe().catch((error: unknown) => {
+    // Who may push need not be allowed to look; the push itself says what is wrong then.
+    if (mayCreate || settings !== undefined || !mayNotAsk(causeOf(error))) throw error;
+    world.log.debug(`${place} could not be looked up; going on`);
+    return {};
+  });
+  if (found === undefined && !mayCreate) throw noRepository(place);
+  if (found === undefined) {
+    const made = await calls.callUnless(
+      ['RepositoryAlreadyExistsException'],
+      'CreateRepository',
+      `cannot create ${place}`,
+      () => client.send(new CreateRepositoryCommand({ ...named, ...creationOf(settings) })),
+    );
+    // Another job was faster; what it set need not be what is wanted here.
+    found = made?.repository ?? (await describe()) ?? {};
+    if (made) world.log.info(`created ${place}`);
+  }
+  if (settings) await keepUpToDate(found, settings, { client, calls, named, place, world });
+}
+
+const causeOf = (error: unknown): unknown => (error instanceof Error ? error.cause : undefined);
+
+function mutabilityOf({ immutableTags }: RepositorySettings) {
+  if (immutableTags === undefined) return undefined;
+  if (typeof immutableTags === 'boolean') {
+    return { imageTagMutability: immutableTags ? ('IMMUTABLE' as const) : ('MUTABLE' as const) };
+  }
+  return {
+    imageTagMutability: 'IMMUTABLE_WITH_EXCLUSION' as const,
+    imageTagMutabilityExclusionFilters: immutableTags.except.map((filter) => ({
+      filterType: 'WILDCARD' as const,
+      filter,
+    })),
+  };
+}
+
+function creationOf(settings: RepositorySettings | undefined) {
+  if (settings === undefined) return {};
+  const { scanOnPush, encryption } = settings;
+  return {
+    ...mutabilityOf(settings),
+    ...(scanOnPush === undefined ? {} : { imageScanningConfiguration: { scanOnPush } }),
+    ...(encryption === undefined
+      ? {}
+      : {
+          encryptionConfiguration: {
+            encryptionType: encryption.type,
+            ...(encryption.key === undefined ? {} : { kmsKey: encryption.key }),
+          },
+        }),
+  };
+}
+
+interface Upkeep extends Pick<Session, 'client' | 'calls' | 'world'> {
+  readonly named: { readonly registryId: string; readonly repositoryName: string };
+  readonly place: string;
+}
+
+/** Sets what differs; nothing is sent where all is as wanted. */
+async function keepUpToDate(found: Repository, settings: RepositorySettings, upkeep: Upkeep): Promise<void> {
+  const { client, calls, named, place, world } = upkeep;
+  const cannot = `cannot change the settings of ${place}`;
+  const mutability = mutabilityOf(settings);
+  if (mutability && !isSameMutability(found, mutability)) {
+    await calls.call('PutImageTagMutability', cannot, () =>
+      client.send(new PutImageTagMutabilityCommand({ ...named, ...mutability })),
+    );
+  }
+  const { scanOnPush, encryption, lifecyclePolicy } = settings;
+  if (scanOnPush !== undefined && found.imageScanningConfiguration?.scanOnPush !== scanOnPush) {
+    await calls.call('PutImageScanningConfiguration', cannot, () =>
+      client.send(new PutImageScanningConfigurationCommand({ ...named, imageScanningConfiguration: { scanOnPush } })),
+    );
+  }
+  const is = found.encryptionConfiguration?.encryptionType;
+  if (encryption !== undefined && is !== undefined && is !== encryption.type) {
+    world.log.warn(`${place} is encrypted with ${is}, not ${encryption.type}: that is fixed when a repository is made`);
+  }
+  if (lifecyclePolicy === undefined) return;
+  const policy = await calls.callUnless(['LifecyclePolicyNotFoundException'], 'GetLifecyclePolicy', cannot, () =>
+    client.send(new GetLifecyclePolicyCommand(named)),
+  );
+  if (sameJson(policy?.lifecyclePolicyText, lifecyclePolicy)) return;
+  await calls.call('PutLifecyclePolicy', cannot, () =>
+    client.send(new PutLifecyclePolicyCommand({ ...named, lifecyclePolicyText: lifecyclePolicy })),
+  );
+}
+
+const filtersOf = (of: Pick<Repository, 'imageTagMutabilityExclusionFilters'>): string =>
+  (of.imageTagMutabilityExclusionFilters ?? [])
+    .map(({ filter }) => filter)
+    .sort()
+    .join('\n');
+
+const isSameMutability = (found: Repository, wanted: NonNullable<ReturnType<typeof mutabilityOf>>): boolean =>
+  found.imageTagMutability === wanted.imageTagMutability && filtersOf(found) === filtersOf(wanted);
+
+/** ECR may write a policy in another way than it was given. */
+function sameJson(a: string | undefined, b: string): boolean {
+  if (a === undefined) return false;
+  try {
+    return canonicalJson(JSON.parse(a)) === canonicalJson(JSON.parse(b));
+  } catch {
+    return a === b;
+  }
+}

@@ -1,0 +1,87 @@
+import { cancelled, UserError } from '../core/error.ts';
+import { lookUp } from '../core/lookup.ts';
+import { networkFailure } from '../core/network-error.ts';
+
+/** Where AWS's client looks for credentials, in its order, for people who wonder why it found none. */
+export const LOOKED_AT =
+  'AWS_ACCESS_KEY_ID, AWS_PROFILE and ~/.aws, AWS_WEB_IDENTITY_TOKEN_FILE, and the roles of the container and the instance';
+
+const NO_CREDENTIALS = 'Could not load credentials from any providers';
+
+/** The name that AWS gave an error, such as RepositoryNotFoundException. */
+export const awsErrorName = (error: unknown): string => (error instanceof Error ? error.name : '');
+
+/** Whether nothing anywhere says who we are to AWS; a source that is there and broken is another matter. */
+export const hasNoCredentials = (error: unknown): boolean =>
+  error instanceof Error && error.message.startsWith(NO_CREDENTIALS);
+
+const DENIED = ['AccessDeniedException', 'AccessDenied', 'UnauthorizedException'];
+
+/** Whether AWS knows who asks, and that they may not. */
+const isDenied = (error: unknown): boolean => DENIED.includes(awsErrorName(error));
+
+/** Whether AWS cannot be asked this, by a user who may well have another login for the registry itself. */
+export const mayNotAsk = (error: unknown): boolean => isDenied(error) || hasNoCredentials(error);
+
+const LOGIN_STATEMENTS: Readonly<Record<string, readonly string[]>> = {
+  'ecr-public': ['ecr-public:GetAuthorizationToken', 'sts:GetServiceBearerToken'],
+  sts: ['ecr-public:GetAuthorizationToken', 'sts:GetServiceBearerToken'],
+};
+
+/** The IAM statement that allows an action that was refused; a login to ECR Public needs two. */
+function statementFor(action: string): string {
+  const [service = '', verb = ''] = action.split(':');
+  const isLogin = verb === 'GetAuthorizationToken' || verb === 'GetServiceBearerToken';
+  const actions = isLogin ? (lookUp(LOGIN_STATEMENTS, service) ?? [action]) : [action];
+  return JSON.stringify({ Effect: 'Allow', Action: actions, Resource: '*' });
+}
+
+function deniedHint(error: unknown, action: string): string {
+  const named = /perform: ([a-z-]+:[A-Za-z]+)/.exec(error instanceof Error ? error.message : '')?.[1];
+  return `Add this statement to the policy of the role or user: ${statementFor(named ?? action)}`;
+}
+
+/** What `fetch` throws where nothing answered, and a limit of time. */
+const isUnreached = ({ name, message }: Error): boolean => message === 'fetch failed' || name === 'TimeoutError';
+
+const HINTS: Readonly<Record<string, string>> = {
+  ExpiredTokenException:
+    'The credentials of AWS have ended. Get new ones (aws-actions/configure-aws-credentials, aws sso login).',
+  UnrecognizedClientException: 'AWS does not know the access key. Check AWS_ACCESS_KEY_ID and AWS_SESSION_TOKEN.',
+  InvalidClientTokenId: 'AWS does not know the access key. Check AWS_ACCESS_KEY_ID and AWS_SESSION_TOKEN.',
+  InvalidSignatureException: 'Check AWS_SECRET_ACCESS_KEY, and the clock of this machine.',
+  LimitExceededException: 'Ask AWS for a higher quota, or remove repositories that are not used.',
+  KmsException: 'Check the key in `encryption` of the repository settings, and that ECR may use it.',
+};
+
+const CREDENTIAL_ERRORS = [
+  'ExpiredTokenException',
+  'UnrecognizedClientException',
+  'InvalidClientTokenId',
+  'InvalidSignatureException',
+];
+
+/**
+ * What AWS refused, as a person sees it. `action` is the one that IAM knows, such as `ecr:CreateRepository`; `what` says
+ * what was to be done, as in `cannot create app`.
+ */
+export function awsFailure(error: unknown, action: string, what: string, signal?: AbortSignal): unknown {
+  if (signal?.aborted) return cancelled(error);
+  if (error instanceof UserError || !(error instanceof Error)) return error;
+  if (hasNoCredentials(error)) {
+    return new UserError('credentials', `${what}: no AWS credentials were found in ${LOOKED_AT}`, {
+      hint: 'In a workflow, run aws-actions/configure-aws-credentials before; elsewhere set AWS_PROFILE or log in.',
+      docs: 'registries.md',
+      cause: error,
+    });
+  }
+  if (isUnreached(error)) return networkFailure(error, what, 'AWS');
+  const { name, message } = error;
+  const isCredential = isDenied(error) || CREDENTIAL_ERRORS.includes(name) || name === 'CredentialsProviderError';
+  const hint = isDenied(error) ? deniedHint(error, action) : lookUp(HINTS, name);
+  return new UserError(isCredential ? 'credentials' : 'registry', `${what}: ${name}: ${message}`, {
+    ...(hint === undefined ? {} : { hint }),
+    docs: 'registries.md',
+    cause: error,
+  });
+}

@@ -1,0 +1,94 @@
+import { openEcr } from '../aws/ecr.ts';
+import type { EcrApi, EcrLogin } from '../aws/ecr-api.ts';
+import { parseEcrHost } from '../aws/ecr-registry.ts';
+import { LOOKED_AT } from '../aws/failure.ts';
+import { batched } from '../core/batched.ts';
+import { systemClock } from '../core/clock.ts';
+import { UserError } from '../core/error.ts';
+import type { Host } from '../host/host.ts';
+import type { Credential, Keychain } from '../storage/registry/auth/credential.ts';
+import { withLog } from '../storage/registry/fetch/with-log.ts';
+import { type FindWays, USUAL_WAYS } from '../storage/registry/ways.ts';
+
+const LOGIN_HINT =
+  'In a workflow, run aws-actions/configure-aws-credentials before; elsewhere set AWS_PROFILE, or log in with docker.';
+
+/** Finds the interface of AWS's that belongs to a registry of theirs; undefined for every other host. */
+export type FindEcr = (host: string) => Promise<EcrApi> | undefined;
+
+/** The interfaces of a run, each opened once. */
+export function ecrOf({ fetch, log, signal, env }: Pick<Host, 'fetch' | 'log' | 'signal' | 'env'>): FindEcr {
+  const opened = new Map<string, Promise<EcrApi>>();
+  const world = { fetch: withLog(fetch, log, systemClock), log, signal, env };
+  return (host) => {
+    const registry = parseEcrHost(host);
+    if (registry === undefined) return undefined;
+    // A token is good for all accounts of a region, but dual-stack and FIPS names are other endpoints.
+    const key = JSON.stringify(registry);
+    const api = opened.get(key) ?? openEcr(registry, world);
+    opened.set(key, api);
+    return api;
+  };
+}
+
+/** Falls back to AWS's own credentials for AWS's registries, where docker's files know none. */
+export function withEcr(keychain: Keychain, ecr: FindEcr): Keychain {
+  const found = new Map<string, Promise<Credential>>();
+  const logIn = (host: string, api: Promise<EcrApi>): Promise<Credential> => {
+    const asked = api.then((opened) => ecrCredential(opened, host));
+    found.set(host, asked);
+    return asked;
+  };
+  return {
+    find: async (host, repository, ended) => {
+      const known = await keychain.find(host, repository, ended);
+      const api = known.kind === 'anonymous' ? ecr(host) : undefined;
+      if (api === undefined) return known;
+      const kept = found.get(host) ?? logIn(host, api);
+      const credential = await kept;
+      if (credential !== ended) return credential;
+      // Another repository of the host may have renewed it meanwhile.
+      return found.get(host) === kept ? logIn(host, api) : (found.get(host) ?? credential);
+    },
+  };
+}
+
+async function ecrCredential(api: EcrApi, host: string): Promise<Credential> {
+  try {
+    const login = await api.login();
+    if (login) return asCredential(login, host);
+    return {
+      kind: 'anonymous',
+      origin: `none: no login for it and no AWS credentials in ${LOOKED_AT}`,
+      hint: LOGIN_HINT,
+    };
+  } catch (error) {
+    const isPublic = parseEcrHost(host)?.kind === 'public';
+    if (!isPublic || !(error instanceof UserError) || error.code !== 'credentials') throw error;
+    // Everybody may read there: AWS credentials that are for something else must not keep anybody from it.
+    return { kind: 'anonymous', origin: `none: ${error.message}`, hint: error.hint };
+  }
+}
+
+const asCredential = ({ username, password, expires }: EcrLogin, host: string): Credential => ({
+  kind: 'basic',
+  username,
+  password,
+  origin: `a token of AWS for ${host}`,
+  expires,
+});
+
+/**
+ * ECR Public in its own ways: it does not answer HEAD of a blob, and copies none between repositories, so its own interface
+ * says which blobs are there.
+ */
+export function ecrWays(ecr: FindEcr): FindWays {
+  return ({ host, repository }) => {
+    if (parseEcrHost(host)?.kind !== 'public') return USUAL_WAYS;
+    const ask = batched<string, boolean | undefined>(async (digests) => {
+      const held = await (await ecr(host))?.heldBlobs(repository, digests);
+      return digests.map((digest) => held?.has(digest));
+    });
+    return { mounts: false, answersHead: false, lookUp: ask };
+  };
+}
