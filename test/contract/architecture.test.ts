@@ -132,6 +132,13 @@ test('the command line does not load @actions/core', () => {
   expect(pathsOf(wrong)).toEqual([]);
 });
 
+test("AWS's clients are loaded for registries of AWS alone", () => {
+  const clients = sources.filter((file) => importsOf(file).some((name) => name.startsWith('@aws-sdk/')));
+  expect(pathsOf(clients)).toEqual(['src/aws/ecr-private.ts', 'src/aws/ecr-public.ts']);
+  const loads = sources.filter(({ text }) => /^import[^;]*\/ecr-(?:private|public)\.ts'/m.test(text));
+  expect(pathsOf(loads)).toEqual([]);
+});
+
 test('no source file is longer than 300 lines', () => {
   expect(pathsOf(sources.filter(({ text }) => text.split('\n').length > 301))).toEqual([]);
 });

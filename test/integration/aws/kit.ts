@@ -16,7 +16,7 @@ export const PUBLIC = 'public.ecr.aws';
 type Mode = 'private' | 'public';
 
 /** How the registries of AWS are all the time; the README of the emulator says where each was reported. */
-const modes = (mode: Mode, aws: AwsEmulator): EmulatorOptions => {
+const modes = (mode: Mode, aws: AwsEmulator, scheme: 'http' | 'https'): EmulatorOptions => {
   const { passwordState } = aws.store;
   const exists = (name: string): boolean => {
     const key = mode === 'private' ? `eu-central-1/${name}` : `public/${name.replace(/^[^/]+\//, '')}`;
@@ -34,7 +34,7 @@ const modes = (mode: Mode, aws: AwsEmulator): EmulatorOptions => {
     : {
         auth: {
           scheme: 'token',
-          realm: `https://${PUBLIC}/token`,
+          realm: `${scheme}://${PUBLIC}/token`,
           anonymousPull: true,
           passwordState,
           ended: { status: 400, body: '' },
@@ -60,11 +60,11 @@ export interface Aws {
 export const startAws = async (
   mode: Mode,
   options: AwsOptions = {},
-  { env = {}, registryOptions = {} }: { env?: Record<string, string>; registryOptions?: EmulatorOptions } = {},
+  { env = {}, scheme = 'https' }: { env?: Record<string, string>; scheme?: 'http' | 'https' } = {},
 ): Promise<Aws> => {
   const aws = await startAwsEmulator(options);
   onTestFinished(() => aws.stop());
-  const registry = await startEmulator({ ...modes(mode, aws), ...registryOptions });
+  const registry = await startEmulator(modes(mode, aws, scheme));
   onTestFinished(() => registry.stop());
   aws.tie(registry);
   const variables: Record<string, string> = {
