@@ -54,6 +54,19 @@ test('so they do in a release, which has fewer files and others at the top', () 
   expect(released.length).toBeGreaterThan(20);
 });
 
+test('errors and hints name pages that are there', async () => {
+  const paths = new Set(everything.map(({ path }) => path));
+  const source = (await readTree('src')).filter(({ path }) => path.endsWith('.ts'));
+  const named = source.flatMap(({ path, text }) =>
+    [...text.matchAll(/docs: '([\w-]+\.md)'|docs\/([\w-]+\.md)/g)].map(([, first, second]) => [
+      path,
+      first ?? second ?? '',
+    ]),
+  );
+  expect(named.length).toBeGreaterThan(10);
+  expect(named.filter(([, page]) => !paths.has(`docs/${page}`))).toEqual([]);
+});
+
 test('every page of docs/ is in its contents', () => {
   const contents = new Set(pages.filter(({ path }) => path === 'docs/README.md').flatMap(linksOf));
   const names = pages.map(({ path }) => /^docs\/([\w-]+\.md)$/.exec(path)?.[1]).filter((name) => name !== undefined);
