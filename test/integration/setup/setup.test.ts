@@ -12,6 +12,11 @@ test('set-up refuses an unknown mode with what it knows', async () => {
   });
 });
 
+test('npm says nothing of the Node that it runs on: what needs a newer one gets it from set-up', async () => {
+  const { exitCode, stdout } = await runProgram('npm', ['config', 'get', 'loglevel'], { cwd: root });
+  expect({ exitCode, stdout: stdout.trim() }).toEqual({ exitCode: 0, stdout: 'error' });
+});
+
 test('set-up has built the crane that it pins', async () => {
   const { exitCode, stdout } = await runProgram(cranePath(), ['version']);
   expect({ exitCode, stdout: stdout.trim() }).toEqual({ exitCode: 0, stdout: 'v0.20.0' });
