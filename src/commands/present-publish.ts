@@ -1,5 +1,7 @@
+import { countText } from '../core/count.ts';
 import { UserError } from '../core/error.ts';
 import { plainMarkdown } from '../core/markdown.ts';
+import { sizeText } from '../core/size.ts';
 import type { LeftOut } from '../plan/plan.ts';
 import { digestReferences, imageJson, imageMetadata } from '../publish/outputs.ts';
 import { heldOf, publishData, publishSummary, publishText, references } from '../publish/report.ts';
@@ -31,7 +33,7 @@ export function presentPublish(result: PublishResult) {
 }
 
 /** One image that was published. */
-const presentImage = (image: PublishedImage) => {
+function presentImage(image: PublishedImage) {
   const { name, published, targets } = image;
   return {
     outputs: outputsOf([image], image),
@@ -39,10 +41,10 @@ const presentImage = (image: PublishedImage) => {
     text: publishText(published, targets),
     summary: publishSummary(name, published, targets),
   };
-};
+}
 
 /** The outputs of a publish; `sole` is the image, where one was to be published. */
-const outputsOf = (images: readonly PublishedImage[], sole: PublishedImage | undefined) => {
+function outputsOf(images: readonly PublishedImage[], sole: PublishedImage | undefined) {
   const byName = <T>(of: (image: PublishedImage) => T): string =>
     JSON.stringify(Object.fromEntries(images.map((image) => [image.name, of(image)])));
   const digestOf = ({ published, targets }: PublishedImage): string => heldOf(published, targets).digest;
@@ -54,7 +56,7 @@ const outputsOf = (images: readonly PublishedImage[], sole: PublishedImage | und
     json: byName(({ published, targets }) => imageJson(published, targets)),
     metadata: JSON.stringify(sole ? imageMetadata(sole.published, sole.targets) : {}),
   };
-};
+}
 
 /** A run in which nothing is to be published, such as a fork's pull request. */
 const presentNothing = (why: string) => ({
@@ -77,7 +79,7 @@ function presentOutcomes({ outcomes, leftOut }: Extract<PublishResult, { kind: '
       failed: failed.map(({ name, error }) => ({ name, code: error.code, message: error.message })),
       leftOut: leftOut.map(({ attr, why }) => ({ attr, why })),
     },
-    text: results.map(({ text }, at) => `${images[at]?.name}\n${text}`).join('\n\n'),
+    text: [...results.map(({ text }, at) => `${images[at]?.name}\n${text}`), ...totalOf(images)].join('\n\n'),
     summary: [
       ...results.map(({ summary }) => summary),
       ...(failed.length > 0 ? [`### Not published\n\n${list}`] : []),
@@ -87,6 +89,15 @@ function presentOutcomes({ outcomes, leftOut }: Extract<PublishResult, { kind: '
     ].join('\n'),
     ...(failed.length > 0 ? { failure: failureOf(failed, outcomes.length) } : {}),
   };
+}
+
+/** Of several images, what they came to. */
+function totalOf(images: readonly PublishedImage[]): string[] {
+  if (images.length < 2) return [];
+  const sent = images
+    .flatMap(({ published }) => published.platforms)
+    .reduce((sum, { bytesSent }) => sum + bytesSent, 0);
+  return [`${countText(images.length, 'image')} published, ${sizeText(sent)} sent`];
 }
 
 const lines = (items: readonly (readonly [string, string])[]): string =>

@@ -1,6 +1,6 @@
 import { UserError } from '../core/error.ts';
 import { mapParallel } from '../core/parallel.ts';
-import type { System } from '../oci/system.ts';
+import { SYSTEMS, type System } from '../oci/system.ts';
 import { isContainer, type LeftOut, type Plan, type PlannedImage, type PlannedJob } from '../plan/plan.ts';
 import { brokenImages, byReason, isWarning } from '../plan/problems.ts';
 import { locationOf, parseLocationTemplate } from '../storage/location-template.ts';
@@ -40,8 +40,7 @@ export async function publishPlan(
   const areRegistries = to.every((template) => locationOf(template, 'name').kind === 'registry');
   // A build keeps all cores busy by itself.
   const atOnce = areRegistries && !inputs.buildMissing ? AT_ONCE : 1;
-  const isAsked = ({ attr }: LeftOut): boolean =>
-    inputs.image === undefined || attr.split('.').at(-1) === inputs.image.split('/').at(-1);
+  const isAsked = ({ attr }: LeftOut): boolean => mayBe(attr, inputs);
   const looksBroken = inputs.allowBroken ? [] : brokenImages(plan).filter(isAsked);
   const leftOut = plan.leftOut.filter((item) => isWarning(item) && isAsked(item) && !looksBroken.includes(item));
   for (const { attrs, why } of byReason(leftOut)) host.log.warn(`the plan left out ${attrs}: ${why}`);
@@ -71,6 +70,13 @@ const brokenOutcome = ({ attrs, why }: { readonly attrs: string; readonly why: s
     hint: "Fix it, leave it out (images: '!NAME'), or allow it with allow-broken.",
   }),
 });
+
+/** Whether an attribute that was left out could be an image that the inputs ask for: its name is not known. */
+function mayBe(attr: string, { image, system }: Pick<PlanInputs, 'image' | 'system'>): boolean {
+  const parts = attr.split('.');
+  const isOther = system.length > 0 && SYSTEMS.some((each) => !system.includes(each) && parts.includes(each));
+  return !isOther && (image === undefined || parts.at(-1) === image.split('/').at(-1));
+}
 
 /** The containers of a plan, as far as the inputs ask for them. */
 function chosenImages(plan: Plan, { image, system }: PlanInputs): PlannedImage[] {

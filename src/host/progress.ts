@@ -47,7 +47,7 @@ const RATE_AFTER = 1000;
  * `layers 40% (3 of 8), 26.7 MB of 64.1 MB, 12.3 MB/s, 3 s left`: the rate is that of all the time so far, for the one of a moment
  * jumps with every layer.
  */
-const describe = ({ label, total, done, detail, begun }: Work, now: number): string => {
+function describe({ label, total, done, detail, begun }: Work, now: number): string {
   const isKnown = total !== undefined && total > 0;
   const share = isKnown ? ` ${Math.min(100, Math.floor((done / total) * 100))}%` : '';
   const parts = [`${label}${share}${detail === undefined ? '' : ` (${detail})`}`];
@@ -58,7 +58,7 @@ const describe = ({ label, total, done, detail, begun }: Work, now: number): str
     if (isKnown && done < total) parts.push(`${durationText(((total - done) * elapsed) / done)} left`);
   }
   return parts.join(', ');
-};
+}
 
 /** All running work of a run, shown no oftener than the timing allows. */
 export const createProgressBoard = (view: ProgressView, { now, interval, delay }: ProgressTiming): ProgressBoard => {

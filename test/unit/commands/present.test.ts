@@ -86,6 +86,12 @@ describe('a publish', () => {
     });
   });
 
+  test('of several images says what they came to', () => {
+    const outcomes = [{ image: image([registry]) }, { image: image([layout]) }];
+    const { text } = presentPublish({ kind: 'plan', outcomes, leftOut: [] });
+    expect(text.split('\n').at(-1)).toBe('2 images published, 40.0 GB sent');
+  });
+
   test('of a plan tells what was published and then fails for what was not', () => {
     const error = new UserError('evaluation', 'no such package', { hint: 'Fix it.' });
     const result = presentPublish({
