@@ -30,7 +30,6 @@ const KINDS: Readonly<Record<string, 'here' | 'by programs' | 'shown'>> = {
   'yaml workflow': 'by programs',
   'yaml steps': 'by programs',
   'yaml call': 'by programs',
-  'yaml other-workflow': 'by programs',
   // What a program printed, and configuration of other programs.
   console: 'shown',
   text: 'shown',

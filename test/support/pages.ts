@@ -112,9 +112,9 @@ const RELEASE = 'github:org/nix-images/v1';
 
 /** What `nix-images` is given by a command, however the page starts it; undefined for other programs. */
 export function ownWords(words: readonly string[]): readonly string[] | undefined {
-  const plain = words.filter((word, at) => at > 0 || !/^[A-Z_]+=/.test(word));
-  const start = plain.findIndex((word) => !/^[A-Z_]+=/.test(word));
-  const [program = '', ...rest] = plain.slice(start);
+  // Variables may come before the program.
+  const start = words.findIndex((word) => !/^[A-Z_]+=/.test(word));
+  const [program = '', ...rest] = words.slice(start);
   if (program === 'nix-images') return rest;
   if (program === 'npx') return rest[0] === 'nix-images' ? rest.slice(1) : undefined;
   const end = rest.indexOf('--');

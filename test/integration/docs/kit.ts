@@ -63,8 +63,7 @@ const packagesIn = (text: string): string[] =>
 /** Stands in for nixpkgs: the packages that are named, none of which could be built, and what builds others. */
 const standIn = (names: readonly string[]): string => `system: let
   package = name: derivation { inherit name system; builder = "/none"; } // {
-    inherit name; stdenv.hostPlatform = { inherit system; }; withPackages = f: package "\${name}-env"; cc.lib = package "lib";
-    pkgs = { }; override = _: package name; imageDigest = "";
+    stdenv.hostPlatform = { inherit system; }; withPackages = f: package "\${name}-env"; cc.lib = package "lib";
   };
   names = builtins.listToAttrs (map (name: { inherit name; value = package name; }) [ ${names.map((name) => `"${name}"`).join(' ')} ]);
 in names // {
@@ -76,6 +75,7 @@ in names // {
   buildEnv = { name, ... }: package name;
 }`;
 
+/** A snippet as a function of what it may name. */
 const KINDS: Readonly<Record<string, (text: string) => string>> = {
   // A whole flake.nix, with what it is given.
   'nix flake': (text) => `{ inputs, ... }: (${text}).outputs inputs`,
@@ -112,8 +112,10 @@ export async function evaluateSnippets(
         path.endsWith('.nix') ? '{ pkgs, ... }: { name = "imported"; copyToRoot = [ pkgs.hello ]; }' : '',
       );
     }
-    const nix = `${join(ROOT, 'nix')}`;
-    await writeFile(join(folder.path, name), (KINDS[kind]?.(text) ?? text).replaceAll('./nix-images/nix', nix));
+    await writeFile(
+      join(folder.path, name),
+      (KINDS[kind]?.(text) ?? text).replaceAll('./nix-images/nix', join(ROOT, 'nix')),
+    );
     files.push(`{ at = ${JSON.stringify(at)}; value = import ./${name}; }`);
   }
   await writeFile(
