@@ -215,7 +215,14 @@ test('the token of the run is no password for a registry, and a user name no sec
   expect(images).toMatch(/jobs\.publish\.outputs\.digests \|\| '\{\}'/);
 });
 
-const PASSED = { PLAN: 'success', BUILD: 'success', PUBLISH: 'success', TO_BUILD: 'true', TO_PUBLISH: 'true' };
+const PASSED = {
+  PLAN: 'success',
+  BUILD: 'success',
+  PUBLISH: 'success',
+  TO_BUILD: 'true',
+  TO_PUBLISH: 'true',
+  COMPLETE: 'true',
+};
 
 test.each<[string, Readonly<Record<string, string>>, string]>([
   ['all is well', {}, ''],
@@ -230,6 +237,7 @@ test.each<[string, Readonly<Record<string, string>>, string]>([
   ['the plan got lost', { HAS_PLAN: 'false' }, 'got lost'],
   ['a build failed', { BUILD: 'failure' }, 'build job'],
   ['a build that was needed was skipped', { BUILD: 'skipped' }, 'build job'],
+  ['an image could not be planned', { COMPLETE: 'false' }, 'could be planned'],
   ['publish failed', { PUBLISH: 'failure' }, 'published'],
   ['publish was skipped, and should have run', { PUBLISH: 'skipped' }, 'published'],
 ])('the check for branch protection where %s', async (_name, change, message) => {
