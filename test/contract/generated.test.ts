@@ -12,9 +12,9 @@ import { renderSummaryPicture } from '../../scripts/generate/pictures/summary.ts
 import { exampleSummary } from '../../scripts/generate/run-example.ts';
 import { compareTree } from '../../scripts/generate/tree.ts';
 import { commands } from '../../src/commands/index.ts';
+import { readYaml } from '../support/yaml.ts';
 import { everything, testCommands } from '../unit/host/commands.ts';
 import { ROOT } from './source-files.ts';
-import { readYaml } from './yaml-subset.ts';
 
 const temporary: string[] = [];
 afterEach(async () => {
@@ -58,7 +58,7 @@ test('stale and orphaned files are named, actions written by hand are left alone
 });
 
 test('an action.yml says what the declaration says', () => {
-  const action = readYaml(renderActionYaml(everything));
+  const action = readYaml(renderActionYaml(everything)) as Record<string, Record<string, unknown>>;
   expect(action).toMatchObject({
     name: 'nix-images everything',
     description: 'Show what was given.',

@@ -1,9 +1,9 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { readYaml } from '../contract/yaml-subset.ts';
 import type { ResultsEmulator } from '../emulators/results/emulator.ts';
 import type { JobRun } from '../emulators/results/tokens.ts';
 import { ROOT, runCli } from './cli.ts';
+import { readYaml } from './yaml.ts';
 
 /** What a step left. */
 export interface StepResult {

@@ -3,9 +3,9 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { actionlintPath } from '../../../scripts/setup/go-tools.mjs';
 import { zizmorPath } from '../../../scripts/setup/python-tools.mjs';
-import { readYaml } from '../../contract/yaml-subset.ts';
 import { ROOT } from '../../support/cli.ts';
 import { runProgram, uniqueTempDir } from '../../support/tools.ts';
+import { readYaml } from '../../support/yaml.ts';
 import { actions, COMPOSITES } from './release.ts';
 
 const yamlBelow = async (folder: string): Promise<string[]> =>

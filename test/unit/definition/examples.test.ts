@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { z } from 'zod';
 import { BUILDER_CAPABILITIES } from '../../integration/images/nix-ssh-kit.ts';
-import { readBlockYaml } from '../../support/block-yaml.ts';
 import { ROOT } from '../../support/cli.ts';
+import { readYamlTexts } from '../../support/yaml.ts';
 
 // The examples beside the images with Nix: no engine is here, so the fields that matter are looked at.
 
@@ -25,7 +25,7 @@ const restricted = {
 const metadata = z.strictObject({ name: z.string() });
 
 test('Kubernetes: the store is filled before it is served, with the capabilities that were tried', async () => {
-  const [deployment, claim, service] = readBlockYaml(await example('kubernetes.yaml'));
+  const [deployment, claim, service] = readYamlTexts(await example('kubernetes.yaml'));
   const labels = z.strictObject({ app: z.string() });
   const { spec } = z
     .strictObject({
@@ -87,7 +87,7 @@ test('Kubernetes: the store is filled before it is served, with the capabilities
 });
 
 test('Tekton: a user that is not root, of the group that may write to the store', async () => {
-  const [task] = readBlockYaml(await example('tekton-task.yaml'));
+  const [task] = readYamlTexts(await example('tekton-task.yaml'));
   const step = z.strictObject({
     name: z.string(),
     image: z.string().includes('/nix-user:'),
@@ -113,7 +113,7 @@ test('Tekton: a user that is not root, of the group that may write to the store'
 });
 
 test('GitLab and devcontainers name the image and nothing that it has not', async () => {
-  const [pipeline] = readBlockYaml(await example('gitlab-ci.yml'));
+  const [pipeline] = readYamlTexts(await example('gitlab-ci.yml'));
   const image = z.string().endsWith('/nix:latest');
   z.strictObject({ build: z.strictObject({ image, script: z.array(z.string().startsWith('nix build')) }) }).parse(
     pipeline,
