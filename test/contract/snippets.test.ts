@@ -97,6 +97,18 @@ test('commands of nix-images have the flags and values that it takes', async ({ 
   expect(own.length).toBeGreaterThan(40);
 });
 
+test('the lines of the README are those of the quick start, which a test follows', () => {
+  const lines = (path: string): string[] =>
+    those('sh')
+      .filter(({ page }) => page === path)
+      .flatMap(({ text }) => text.split('\n').filter((line) => line !== ''));
+  const [first = ''] = those('sh').flatMap(({ page, text }) => (page === 'README.md' ? [text] : []));
+  const steps = first.trimEnd().split('\n');
+  expect(steps.length).toBeGreaterThan(5);
+  expect(steps.length).toBeLessThanOrEqual(10);
+  expect(steps.filter((line) => !lines('docs/quick-start.md').includes(line))).toEqual([]);
+});
+
 test('scripts of npm and templates that pages name are there', async () => {
   const templates = new Set((await readTree('nix/templates')).map(({ path }) => path.split('/')[2]));
   for (const { at, text } of those('sh')) {
