@@ -92,7 +92,7 @@ export async function makeHandover(
     // The fan-in will move these tags; what is under them now is what was published before.
     const before = to ? [{ repository: layers, tags: chooseTags(to, [], tag) }] : [];
     const read = readTagsOnce();
-    await checkLogin(before, read);
+    await checkLogin(before, read, places);
     const reuse = await reuseOf(inputs, before, { places, host }, read);
     const tools = await buildTools(host, nix, places, inputs);
     const { image, testRun } = await buildAndTest(evaluated, [layers], reuse, tools);

@@ -77,7 +77,7 @@ export async function publishImage(
     const live = mayBelieve(parts, publishing) ? await liveIndex(parts, targets, read, log) : undefined;
     const run = publishing.moveBack ? undefined : runOf(host);
     if (live) return publishedImage(image.name, await publishLive(live, targets, { read, run, log }), targets);
-    if (parts.some(({ kind }) => kind === 'job')) await checkLogin(targets, read);
+    if (parts.some(({ kind }) => kind === 'job')) await checkLogin(targets, read, places);
     for (const part of parts) if (part.kind === 'job') await checkTestable(part.evaluated, publishing, host);
     const reuse = await reuseOf(publishing, targets, { places, host }, read);
     const publishWith = async (how: ReuseSources): Promise<PublishedIndex> =>

@@ -15,14 +15,21 @@ const answering = (status: number) => async () => {
   });
 };
 
+const LOGIN = { hasCredentials: async () => true };
+const NO_LOGIN = { hasCredentials: async () => false };
+
 test('a login that is refused is told before anything is built', async () => {
-  await expect(checkLogin([{ repository, tags: ['v1'] }], answering(401))).rejects.toThrow('answered 401');
+  await expect(checkLogin([{ repository, tags: ['v1'] }], answering(401), LOGIN)).rejects.toThrow('answered 401');
+});
+
+test('so is a refusal where there is no login at all', async () => {
+  await expect(checkLogin([{ repository, tags: ['v1'] }], answering(403), NO_LOGIN)).rejects.toThrow('answered 403');
 });
 
 test.each([
   403, 404, 500,
 ])('status %i may mean that there is nothing yet, and is left to the publish', async (status) => {
-  await expect(checkLogin([{ repository, tags: ['v1'] }], answering(status))).resolves.toBeUndefined();
+  await expect(checkLogin([{ repository, tags: ['v1'] }], answering(status), LOGIN)).resolves.toBeUndefined();
 });
 
 test('one tag of each place is asked for, and none where none is moved', async () => {
@@ -34,6 +41,7 @@ test('one tag of each place is asked for, and none where none is moved', async (
       { repository, tags: [] },
     ],
     read,
+    NO_LOGIN,
   );
   expect(asked).toEqual(['v1']);
 });
