@@ -1,7 +1,7 @@
 import type { FieldRow } from './field-table.ts';
 import { code } from './markdown.ts';
 
-/** The members of a mapping in YAML: what stands more indented below `name:`, where it stands first. */
+/** The members of a mapping in YAML: what is indented further below `name:`, at its first occurrence. */
 const section = (text: string, name: string): string => {
   const [, indent = '', rest = ''] = new RegExp(`^( *)${name}:\\n([\\s\\S]*)$`, 'm').exec(text) ?? [];
   const lines = rest.split('\n');

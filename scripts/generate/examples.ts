@@ -1,4 +1,4 @@
-/** What stands at the top of an action's page: steps of a job, by the name of its command. A test checks them with the other snippets. */
+/** What is at the top of an action's page: steps of a job, by the name of its command. A test checks them with the other snippets. */
 export const ACTION_EXAMPLES: Readonly<Record<string, string>> = {
   plan: `
 - uses: org/nix-images/setup@v1

@@ -31,7 +31,7 @@ const isOrphan = async (root: string, name: string, loaders: CommandLoaders): Pr
   return text?.startsWith(GENERATED_NOTE) === true && !Object.hasOwn(loaders, name);
 };
 
-/** Compares what the source generates with what stands under `root`. */
+/** Compares what the source generates with what is under `root`. */
 export const compareTree = async (root: string, loaders: CommandLoaders): Promise<Changes> => {
   const commands = await Promise.all(Object.values(loaders).map((load) => load()));
   const texts = await Promise.all(MARKED_SOURCES.map((path) => readText(root, path)));

@@ -10,7 +10,7 @@ import { statusOf } from '../storage/registry/failure.ts';
 import { inFolder, type Places } from './places.ts';
 import type { AskedTags } from './tags.ts';
 
-/** What clients pull when they are told nothing: most likely what a branch or release began with. */
+/** What clients pull when they name nothing: most likely what a branch or release began with. */
 const USUAL_TAG = 'latest';
 
 /** The tags at the destinations that count. */

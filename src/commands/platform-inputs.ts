@@ -17,7 +17,7 @@ import { isSamePlace } from './handover-trust.ts';
 import { inFolder, type Places } from './places.ts';
 import type { Publishing } from './publish-image.ts';
 
-/** What a publish of a plan is told beside the plan. */
+/** What a publish of a plan is given beside the plan. */
 export interface PlanInputs {
   readonly image: string | undefined;
   readonly to: readonly LocationTemplate[];

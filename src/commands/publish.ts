@@ -79,7 +79,7 @@ export const publish = defineCommand({
     }),
     verify: flag({
       description:
-        'Believe nothing: make the image again although it is live already, and ask every destination for every manifest ' +
+        'Trust nothing that is published: make the image again even if it is already live, and ask every destination for every manifest ' +
         'and layer before a tag moves.',
     }),
     moveBack: flag({

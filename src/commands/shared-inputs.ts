@@ -58,7 +58,7 @@ export const registryInputs = {
 export const reuseInputs = {
   reuse: flag({
     description:
-      'Take over layers of the image under the tag that is about to be moved, where they hold the same content, without reading or sending them.',
+      'Reuse layers of the image under the tag that is about to move where their content is the same, without reading or sending them.',
     default: true,
   }),
   reuseFrom: lines({
