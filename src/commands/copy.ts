@@ -134,10 +134,10 @@ function tagsAt(destination: Location, asked: readonly string[], image: Location
 }
 
 /** What an image is called, without tag and digest; undefined where only its file has a name. */
-const nameOf = (location: Location): Reference | undefined => {
+function nameOf(location: Location): Reference | undefined {
   const reference = 'reference' in location ? location.reference : undefined;
   return reference && { host: reference.host, repository: reference.repository };
-};
+}
 
 function destinationOf(template: LocationTemplate, named: Reference | undefined): Location {
   if (!template.hasName || named) return locationOf(template, named?.repository ?? '');

@@ -82,8 +82,8 @@ async function hasCredentials(allowed: readonly Location[], places: Places): Pro
 /** Whether two destinations are one repository or file, whatever their tags. */
 export const isSamePlace = (a: Location, b: Location): boolean => placeText(a) === placeText(b);
 
-const placeText = (destination: Location): string => {
+function placeText(destination: Location): string {
   if (destination.kind !== 'registry') return `${destination.kind}:${destination.path}`;
   const { host, repository } = destination.reference;
   return formatLocation({ kind: 'registry', reference: { host, repository } });
-};
+}

@@ -83,10 +83,10 @@ export function loginSources(inputs: LoginInputs, { env, log }: Pick<Host, 'env'
 }
 
 /** The registries that a command publishes to. */
-const registriesOf = ({ to }: LoginInputs): string[] => {
+function registriesOf({ to }: LoginInputs): string[] {
   const places = (to === undefined ? [] : [to].flat()).map((template) => locationOf(template, 'name'));
   return [...new Set(places.flatMap((place) => (place.kind === 'registry' ? [place.reference.host] : [])))];
-};
+}
 
 /** Whose password it is: never guessed, because a guess would send it to a stranger. */
 function registryOf(inputs: LoginInputs): string {

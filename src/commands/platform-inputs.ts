@@ -120,22 +120,22 @@ function jobsTogether(source: PlanSource, jobs: readonly PlannedJob[]) {
 }
 
 /** Where the plan has seen what is published; every one of them has it. */
-const placesAt = (planned: readonly LocationTemplate[], name: string): [Location, ...Location[]] => {
+function placesAt(planned: readonly LocationTemplate[], name: string): [Location, ...Location[]] {
   const [first, ...others] = planned.map((template) => locationOf(template, name));
   if (first) return [first, ...others];
   throw new UserError('input', `the plan says that ${name} is published, but not where`, {
     hint: 'Give the output of `nix-images plan` as it is.',
   });
-};
+}
 
-const atDigest = (destination: Location, digest: PlannedJob['published']): Location => {
+function atDigest(destination: Location, digest: PlannedJob['published']): Location {
   if (destination.kind === 'registry' && digest !== null) {
     const { host, repository } = destination.reference;
     return { kind: 'registry', reference: { host, repository, digest } };
   }
   // Any tag will do to open a layout: the manifest is asked for by its digest.
   return destination.kind === 'oci' ? { ...destination, tag: destination.tag ?? 'latest' } : destination;
-};
+}
 
 /** A build job that evaluated something else than the plan did must not pass for it. Throws UserError `handover`. */
 function checkKey(part: PlatformInput, jobs: readonly PlannedJob[]): void {

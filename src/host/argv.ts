@@ -30,15 +30,15 @@ export const cliFields = (fields: Fields): (readonly [string, FieldMeta])[] =>
     .map(([name, field]) => [name, fieldMeta(field)] as const)
     .filter(([, meta]) => meta.faces !== 'action');
 
-const flagOf = (name: string, meta: FieldMeta): [string, Flag] => {
+function flagOf(name: string, meta: FieldMeta): [string, Flag] {
   const { kind, short, repeatable } = meta;
   const word = flagWord(name, meta);
   if (kind === 'secret') return [word, { type: 'string' }];
   const type = kind === 'flag' ? 'boolean' : 'string';
   return [word, { type, multiple: repeatable, ...(short === undefined ? {} : { short }) }];
-};
+}
 
-const flagsOf = (command: Command): Record<string, Flag> => {
+function flagsOf(command: Command): Record<string, Flag> {
   const flags: Record<string, Flag> = {};
   for (const name of COMMON_FLAGS) flags[name] = { type: 'boolean' };
   flags.help = { type: 'boolean', short: 'h' };
@@ -48,7 +48,7 @@ const flagsOf = (command: Command): Record<string, Flag> => {
     flags[flag] = option;
   }
   return flags;
-};
+}
 
 /** The hint of every message about wrong use of `command`. */
 export const helpHint = (command: Command): string => `nix-images ${command.name} --help lists what it takes.`;
@@ -57,7 +57,7 @@ const wrongUse = (command: Command, message: string): UserError =>
   new UserError('input', message, { hint: helpHint(command) });
 
 /** What `parseArgs` accepts (a single flag twice) or reports without help: unknown flags, values missing or too many. */
-const checkTokens = (command: Command, args: string[], flags: Record<string, Flag>): void => {
+function checkTokens(command: Command, args: string[], flags: Record<string, Flag>): void {
   const { tokens } = parseArgs({ args, options: flags, strict: false, tokens: true, allowNegative: true });
   const seen = new Set<string>();
   for (const token of tokens) {
@@ -85,9 +85,9 @@ const checkTokens = (command: Command, args: string[], flags: Record<string, Fla
     }
     if (flag.type === 'boolean' && token.value !== undefined) throw wrongUse(command, `--${token.name} takes no value`);
   }
-};
+}
 
-const parseStrictly = (command: Command, args: string[], flags: Record<string, Flag>) => {
+function parseStrictly(command: Command, args: string[], flags: Record<string, Flag>) {
   try {
     return parseArgs({ args, options: flags, strict: true, allowPositionals: true, allowNegative: true });
   } catch (error) {
@@ -97,10 +97,10 @@ const parseStrictly = (command: Command, args: string[], flags: Record<string, F
     }
     throw error;
   }
-};
+}
 
 /** Arguments without a flag, given to the positional inputs in order; a repeatable one takes the rest. */
-const takePositionals = (command: Command, words: readonly string[]): Record<string, RawValue> => {
+function takePositionals(command: Command, words: readonly string[]): Record<string, RawValue> {
   const raw: Record<string, RawValue> = {};
   let rest = [...words];
   for (const [name, meta] of cliFields(command.inputs)) {
@@ -110,22 +110,22 @@ const takePositionals = (command: Command, words: readonly string[]): Record<str
   }
   if (rest.length > 0) throw wrongUse(command, `unexpected argument ${JSON.stringify(rest[0])}`);
   return raw;
-};
+}
 
-const asRaw = (value: unknown): RawValue => {
+function asRaw(value: unknown): RawValue {
   if (Array.isArray(value)) return value.map(String);
   return value === undefined ? undefined : String(value);
-};
+}
 
-const asksHelp = (args: readonly string[]): boolean => {
+function asksHelp(args: readonly string[]): boolean {
   const end = args.indexOf('--');
   return (end === -1 ? args : args.slice(0, end)).some((word) => word === '--help' || word === '-h');
-};
+}
 
 const NOTHING: Arguments = { help: false, version: false, json: false, verbose: false, raw: {}, secretFiles: {} };
 
 /** Reads the words after the command's name. Throws UserError `input` that names the nearest known flag. */
-export const readArguments = (command: Command, words: readonly string[]): Arguments => {
+export function readArguments(command: Command, words: readonly string[]): Arguments {
   // Someone who asks for help may well have the rest wrong.
   if (asksHelp(words)) return { ...NOTHING, help: true };
   const args = [...words];
@@ -142,4 +142,4 @@ export const readArguments = (command: Command, words: readonly string[]): Argum
   }
   const common = { version: values.version === true, json: values.json === true };
   return { ...NOTHING, ...common, verbose: values.verbose === true, raw, secretFiles };
-};
+}

@@ -30,10 +30,10 @@ export const certsFolders = ({ config }: Home): string[] => [
 ];
 
 /** The names of `url`'s folder: with the port and, where that is the protocol's own, without. */
-const namesOf = (url: URL): string[] => {
+function namesOf(url: URL): string[] {
   const host = Object.hasOwn(NAMES, url.hostname) ? (NAMES[url.hostname] ?? '') : url.hostname;
   return url.port === '' ? [host, `${host}:443`] : [`${host}:${url.port}`];
-};
+}
 
 const unusable = (path: string, why: string, cause?: unknown): UserError =>
   new UserError('file', `cannot use ${path}: ${why}`, {
@@ -46,13 +46,13 @@ const read = (path: string): Promise<string> =>
     throw unusable(path, `it cannot be read (${error.code ?? error.message})`, error);
   });
 
-const readAuthority = async (path: string): Promise<string[]> => {
+async function readAuthority(path: string): Promise<string[]> {
   const found = certificatesIn(await read(path));
   if (found.length === 0) throw unusable(path, 'no certificate in it');
   return found;
-};
+}
 
-const readCertificates = async (folder: string, names: readonly string[]): Promise<HostCertificates> => {
+async function readCertificates(folder: string, names: readonly string[]): Promise<HostCertificates> {
   const identities = names.filter((name) => name.endsWith('.cert'));
   for (const name of names.filter((name) => name.endsWith('.key'))) {
     const certificate = name.replace(/\.key$/, '.cert');
@@ -71,19 +71,19 @@ const readCertificates = async (folder: string, names: readonly string[]): Promi
       }),
     ),
   };
-};
+}
 
 /**
  * Looks a registry up in docker's and containers' `certs.d`; undefined when none of `folders` has a folder for it. Folders
  * that this user may not see are passed over. Throws UserError `file` for what is there and cannot be used.
  */
-export const findHostCertificates = async (
+export async function findHostCertificates(
   url: URL,
   folders: readonly string[],
-): Promise<HostCertificates | undefined> => {
+): Promise<HostCertificates | undefined> {
   for (const folder of folders.flatMap((parent) => namesOf(url).map((name) => join(parent, name)))) {
     const names = await readdir(folder).catch(() => undefined);
     if (names !== undefined) return await readCertificates(folder, names.sort());
   }
   return undefined;
-};
+}

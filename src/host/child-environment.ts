@@ -56,7 +56,7 @@ const isIn = (names: Names, name: string): boolean =>
   names.some((known) => (known.endsWith('*') ? name.startsWith(known.slice(0, -1)) : name === known));
 
 /** The names in `NIX_IMAGES_KEEP_ENV`. Throws UserError `input` for one that is never passed on. */
-const keptNames = (text: string): Names => {
+function keptNames(text: string): Names {
   const names = text.split(/[\s,]+/).filter((name) => name !== '');
   for (const name of names) {
     if (/^\w+\*?$/.test(name) && !NEVER.test(name)) continue;
@@ -66,7 +66,7 @@ const keptNames = (text: string): Names => {
     });
   }
   return names;
-};
+}
 
 interface ChildKind {
   /** As it is started, with or without its folder. */
@@ -80,10 +80,10 @@ interface ChildKind {
  * adds. Flakes of others are evaluated by these programs, and an image may be printed by a program of its own maker; none of
  * whom is to read the step's secrets or speak to the runner in its name. Throws UserError `input` as `keptNames` does.
  */
-export const childEnvironment = (
+export function childEnvironment(
   environment: NodeJS.ProcessEnv,
   { program, isolated }: ChildKind,
-): Record<string, string> => {
+): Record<string, string> {
   const name = program.slice(program.lastIndexOf('/') + 1);
   const own = BY_PROGRAM.find((entry) => entry.program.test(name))?.names ?? [];
   const names = isolated ? PLAIN : [...PLAIN, ...USER, ...own, ...keptNames(environment[KEEP_ENV] ?? '')];
@@ -92,4 +92,4 @@ export const childEnvironment = (
       (entry): entry is [string, string] => entry[1] !== undefined && !NEVER.test(entry[0]) && isIn(names, entry[0]),
     ),
   );
-};
+}

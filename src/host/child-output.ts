@@ -13,7 +13,7 @@ interface StderrReader {
 }
 
 /** Takes standard error in chunks as they come; calls `onLine` for each line and keeps the end of the whole. */
-export const createStderrReader = (onLine: (line: string) => void): StderrReader => {
+export function createStderrReader(onLine: (line: string) => void): StderrReader {
   const decoder = new StringDecoder('utf8');
   let rest = '';
   let tail = '';
@@ -36,7 +36,7 @@ export const createStderrReader = (onLine: (line: string) => void): StderrReader
       return tail;
     },
   };
-};
+}
 
 /** Bytes of standard output. The largest known answer, the closure of a NixOS system as JSON, is under 100 MB. */
 export const STDOUT_LIMIT = 256 * 1024 * 1024;
@@ -48,7 +48,7 @@ interface StdoutReader {
 }
 
 /** Collects standard output; past `limit` bytes it drops everything and calls `onOverflow` once. */
-export const createStdoutReader = (onOverflow: () => void, limit = STDOUT_LIMIT): StdoutReader => {
+export function createStdoutReader(onOverflow: () => void, limit = STDOUT_LIMIT): StdoutReader {
   let chunks: Uint8Array[] = [];
   let size = 0;
   return {
@@ -67,4 +67,4 @@ export const createStdoutReader = (onOverflow: () => void, limit = STDOUT_LIMIT)
     // Decoded as a whole: a character may be cut in two by the end of a chunk.
     text: () => Buffer.concat(chunks).toString('utf8'),
   };
-};
+}

@@ -25,7 +25,7 @@ const widthOf = (stream: { readonly columns?: number }): number => stream.column
 const loadAll = async (loaders: CommandLoaders): Promise<Command[]> =>
   await Promise.all(Object.values(loaders).map((load) => load()));
 
-const loadCommand = async (loaders: CommandLoaders, name: string): Promise<Command> => {
+async function loadCommand(loaders: CommandLoaders, name: string): Promise<Command> {
   const load = Object.hasOwn(loaders, name) ? loaders[name] : undefined;
   if (load !== undefined) return await load();
   if (name.startsWith('-')) {
@@ -35,18 +35,18 @@ const loadCommand = async (loaders: CommandLoaders, name: string): Promise<Comma
   }
   const guess = didYouMean(name, Object.keys(loaders));
   throw new UserError('input', `unknown command ${JSON.stringify(name)}.${guess}`, { hint: GENERAL_HINT });
-};
+}
 
-const readSecretFile = async (file: string, spelled: string): Promise<string> => {
+async function readSecretFile(file: string, spelled: string): Promise<string> {
   try {
     return await readFile(file, 'utf8');
   } catch (error) {
     throw new UserError('input', `${spelled}: cannot read ${file}`, { cause: error });
   }
-};
+}
 
 /** Adds the secrets: from the file that a flag names, else from the environment. */
-const withSecrets = async (command: Command, { raw, secretFiles }: Arguments, world: World): Promise<RawInputs> => {
+async function withSecrets(command: Command, { raw, secretFiles }: Arguments, world: World): Promise<RawInputs> {
   const all = { ...raw };
   for (const [name, meta] of cliFields(command.inputs)) {
     if (meta.kind !== 'secret') continue;
@@ -56,7 +56,7 @@ const withSecrets = async (command: Command, { raw, secretFiles }: Arguments, wo
       path === undefined ? world.env(secretVariable(name)) : await readSecretFile(path, cliSpelling(name, meta));
   }
   return all;
-};
+}
 
 /** Writes and waits until the reader has it, so that the end of the process cuts nothing off. */
 const print = (world: World, text: string): Promise<void> =>
@@ -70,13 +70,13 @@ interface Session {
   readonly mask: Mask;
 }
 
-const failWith = ({ terminal, mask }: Session, error: unknown, code: number): number => {
+function failWith({ terminal, mask }: Session, error: unknown, code: number): number {
   terminal.close();
   terminal.showFailure(describeFailure(error, mask.apply));
   return code;
-};
+}
 
-const execute = async (session: Session, command: Command, args: Arguments, raw: RawInputs): Promise<number> => {
+async function execute(session: Session, command: Command, args: Arguments, raw: RawInputs): Promise<number> {
   const { world, terminal, mask } = session;
   let inputs: ReturnType<typeof parseInputs>;
   try {
@@ -96,21 +96,21 @@ const execute = async (session: Session, command: Command, args: Arguments, raw:
   } catch (error) {
     return failWith(session, error, exitCodeOf(error, signal));
   }
-};
+}
 
-const openSession = (world: World, verbose: boolean): Session => {
+function openSession(world: World, verbose: boolean): Session {
   const mask = createMask();
   const colour = wantsColour(world.stderr, world.env);
   const terminal = createTerminal({ stderr: world.stderr, mask, now: world.now, colour, verbose });
   return { world, terminal, mask };
-};
+}
 
-const runNamed = async (
+async function runNamed(
   loaders: CommandLoaders,
   name: string,
   words: readonly string[],
   world: World,
-): Promise<number> => {
+): Promise<number> {
   const command = await loadCommand(loaders, name);
   const args = readArguments(command, words);
   if (args.help) await print(world, renderCommandHelp(command, widthOf(world.stdout)));
@@ -120,10 +120,10 @@ const runNamed = async (
   const raw = await withSecrets(command, args, world);
   maskSecrets(command.inputs, raw, session.terminal.log.mask);
   return await execute(session, command, args, raw);
-};
+}
 
 /** Runs the command line: `nix-images COMMAND ARGUMENTS`. Returns the exit code; never throws. */
-export const runCli = async (loaders: CommandLoaders, world: World): Promise<number> => {
+export async function runCli(loaders: CommandLoaders, world: World): Promise<number> {
   const [name, ...words] = world.argv;
   try {
     if (name === undefined) {
@@ -149,4 +149,4 @@ export const runCli = async (loaders: CommandLoaders, world: World): Promise<num
     const known = asUserError(error, world.signal);
     return failWith(openSession(world, false), known, exitCodeOf(known, world.signal));
   }
-};
+}

@@ -46,16 +46,16 @@ const COMMON_SHORT = ['h'];
 
 const CAMEL_CASE = /^[a-z][a-zA-Z0-9]*$/;
 
-const checkNames = (command: Command): void => {
+function checkNames(command: Command): void {
   for (const name of [...Object.keys(command.inputs), ...Object.keys(command.outputs)]) {
     if (!CAMEL_CASE.test(name)) throw new TypeError(`${command.name}: ${name} is not in camelCase`);
   }
   for (const flag of COMMON_FLAGS) {
     if (flag in command.inputs) throw new TypeError(`${command.name}: --${flag} belongs to every command`);
   }
-};
+}
 
-const checkFields = (command: Command): void => {
+function checkFields(command: Command): void {
   const taken = new Set(COMMON_SHORT);
   let rest: string | undefined;
   for (const [name, field] of Object.entries(command.inputs)) {
@@ -68,13 +68,13 @@ const checkFields = (command: Command): void => {
     if (rest !== undefined) throw new TypeError(`${command.name}: ${name} cannot come after ${rest}, which takes all`);
     if (meta.repeatable) rest = name;
   }
-};
+}
 
 /** Declares a command. The types of `run` and `present` come from `inputs` and `outputs`. Throws (a bug) on clashing names. */
-export const defineCommand = <const F extends Fields, const O extends OutputDeclarations, R>(
+export function defineCommand<const F extends Fields, const O extends OutputDeclarations, R>(
   command: Command<F, O, R>,
-): Command<F, O, R> => {
+): Command<F, O, R> {
   checkNames(command);
   checkFields(command);
   return command;
-};
+}

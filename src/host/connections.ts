@@ -23,17 +23,17 @@ interface NetworkSettings {
   readonly config: string;
 }
 
-const isReadable = (certificate: string): boolean => {
+function isReadable(certificate: string): boolean {
   try {
     new X509Certificate(certificate);
     return true;
   } catch {
     return false;
   }
-};
+}
 
 /** The context with these authorities; those that OpenSSL cannot read are left out, as Go leaves them out. */
-const contextOf = (authorities: readonly string[], certificates: HostCertificates | undefined): SecureContext => {
+function contextOf(authorities: readonly string[], certificates: HostCertificates | undefined): SecureContext {
   const identities = certificates?.identities ?? [];
   const identity =
     identities.length === 0
@@ -49,7 +49,7 @@ const contextOf = (authorities: readonly string[], certificates: HostCertificate
       cause: error,
     });
   }
-};
+}
 
 /**
  * The process's connections, kept open between requests: through the environment's proxies, trusting what the system trusts

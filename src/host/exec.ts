@@ -17,22 +17,22 @@ const INSTALL: Readonly<Record<string, string>> = {
   pigz: 'Install pigz (Debian, Ubuntu, nixpkgs), or take compression = "gzip", which needs no program.',
 };
 
-const installHint = (program: string): string => {
+function installHint(program: string): string {
   const name = program.split('/').at(-1) ?? program;
   const known = Object.keys(INSTALL).find((prefix) => name === prefix || name.startsWith(`${prefix}-`));
   return INSTALL[known ?? ''] ?? `Install ${name}, or put the folder that holds it on PATH.`;
-};
+}
 
-const isFolder = async (path: string): Promise<boolean> => {
+async function isFolder(path: string): Promise<boolean> {
   try {
     return (await stat(path)).isDirectory();
   } catch {
     return false;
   }
-};
+}
 
 /** Why the program could not be started. */
-const startError = async (program: string, cwd: string | undefined, error: ExecaError): Promise<UserError> => {
+async function startError(program: string, cwd: string | undefined, error: ExecaError): Promise<UserError> {
   if (cwd !== undefined && !(await isFolder(cwd))) {
     return new UserError('file', `cannot run ${program} in ${cwd}: no such folder`);
   }
@@ -43,7 +43,7 @@ const startError = async (program: string, cwd: string | undefined, error: Execa
   const hint = error.code === 'EACCES' ? 'Check that the file is executable.' : undefined;
   const reason = error.originalMessage ?? error.shortMessage;
   return new UserError('file', `cannot run ${program}: ${reason}`, hint === undefined ? {} : { hint });
-};
+}
 
 /** 128 + signal, as shells say it, for a child that a signal ended. */
 const signalExit = (signal: string | undefined): number =>
@@ -54,10 +54,10 @@ const tooMuch = (program: string): UserError =>
     hint: 'Such a large answer is not expected: run the command by hand to see what it prints.',
   });
 
-const stdinOf = (input: ExecOptions['input']) => {
+function stdinOf(input: ExecOptions['input']) {
   if (input === undefined) return { stdin: 'ignore' as const };
   return isBlocks(input) ? { stdin: 'pipe' as const } : { input };
-};
+}
 
 const unread = (program: string, stderr: string): UserError =>
   new UserError('file', `${program} ended before it had read all of its input${stderr && `: ${stderr.trim()}`}`);
@@ -93,7 +93,7 @@ const start = (
 type Child = ReturnType<typeof start>;
 
 /** Has `read` read standard output. Unread output must not keep the child waiting. */
-const handOver = async (child: Child, read: NonNullable<ExecOptions['onStdout']>): Promise<void> => {
+async function handOver(child: Child, read: NonNullable<ExecOptions['onStdout']>): Promise<void> {
   // execa lets output flow away that nobody has begun to read by the next tick, unless it is paused.
   child.stdout.pause();
   try {
@@ -101,10 +101,10 @@ const handOver = async (child: Child, read: NonNullable<ExecOptions['onStdout']>
   } finally {
     child.stdout.destroy();
   }
-};
+}
 
 /** Moves what is streamed in and out, and ends the child when what writes or reads on our side throws. Never rejects. */
-const streaming = async (child: Child, { input, onStdout }: ExecOptions) => {
+async function streaming(child: Child, { input, onStdout }: ExecOptions) {
   const orEnd = <T>(work: Promise<T>): Promise<T> =>
     work.catch((error: unknown) => {
       child.kill();
@@ -118,7 +118,7 @@ const streaming = async (child: Child, { input, onStdout }: ExecOptions) => {
     failure: [fed, read].find((end) => end.status === 'rejected'),
     tookAll: fed.status === 'fulfilled' && fed.value,
   };
-};
+}
 
 /**
  * Runs programs, in `cwd` (this process's folder unless given) where a call names no other, and ends those still running when

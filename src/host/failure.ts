@@ -43,7 +43,7 @@ const systemCode = (error: unknown): string | undefined =>
   error instanceof Error && 'code' in error && 'syscall' in error ? String(error.code) : undefined;
 
 /** What was thrown, or the UserError it stands for: refusals of the file system and the abort of `signal`. */
-export const asUserError = (error: unknown, signal?: AbortSignal): unknown => {
+export function asUserError(error: unknown, signal?: AbortSignal): unknown {
   if (error instanceof UserError) return error;
   if (
     signal?.aborted === true &&
@@ -53,24 +53,24 @@ export const asUserError = (error: unknown, signal?: AbortSignal): unknown => {
   }
   const hint = lookUp(REFUSED, systemCode(error) ?? '');
   return hint === undefined ? error : new UserError('file', (error as Error).message, { hint });
-};
+}
 
 /** The first line. Masked before it is cut, or a part of a secret would be shown. */
-const oneLine = (text: string, mask: MaskText): string => {
+function oneLine(text: string, mask: MaskText): string {
   const line = mask(plainLine(text.trim().split('\n')[0] ?? ''));
   return line.length <= CAUSE_LENGTH ? line : `${line.slice(0, CAUSE_LENGTH)}…`;
-};
+}
 
 /** Whatever was thrown, as text; some objects cannot be written as one. */
-const messageOf = (error: unknown): string => {
+function messageOf(error: unknown): string {
   try {
     return String(error instanceof Error ? error.message : error);
   } catch {
     return 'something other than an error was thrown';
   }
-};
+}
 
-const causesOf = (error: unknown, mask: MaskText): string[] => {
+function causesOf(error: unknown, mask: MaskText): string[] {
   const causes: string[] = [];
   let told = mask(plainText(messageOf(error)));
   let current = error;
@@ -85,13 +85,13 @@ const causesOf = (error: unknown, mask: MaskText): string[] => {
     told += line;
   }
   return causes;
-};
+}
 
 /**
  * Takes apart whatever was thrown. Messages quote registries, flakes and archives: here, in one place for every face, they
  * become plain text.
  */
-export const describeFailure = (error: unknown, mask: MaskText = (text) => text): Failure => {
+export function describeFailure(error: unknown, mask: MaskText = (text) => text): Failure {
   const mendable = error instanceof UserError;
   const clean = (text: string): string => mask(plainText(text));
   const hint = mendable ? error.hint : REPORT_HINT;
@@ -104,13 +104,13 @@ export const describeFailure = (error: unknown, mask: MaskText = (text) => text)
     causes: causesOf(error, mask),
     stack: stack === undefined ? undefined : clean(String(stack)),
   };
-};
+}
 
 /** Lines after the first are set in, so that they are seen to belong to it. */
-export const labelled = (label: string, text: string): string[] => {
+export function labelled(label: string, text: string): string[] {
   const [first = '', ...more] = text.split('\n');
   return [`${label}: ${first}`, ...more.map((line) => `  ${line}`)];
-};
+}
 
 /** As a terminal shows it; without colour. A bug shows its stack and asks to be reported. */
 export const renderFailure = ({ mendable, message, hint, causes, stack }: Failure): string[] => [

@@ -69,11 +69,11 @@ interface Parse<T> {
 }
 
 /** The metadata of a field; throws (a bug) for a schema that no helper here made. */
-export const fieldMeta = (field: Field): FieldMeta => {
+export function fieldMeta(field: Field): FieldMeta {
   const meta = field.meta()?.field;
   if (meta === undefined) throw new TypeError('an input must be made by a helper of host/fields.ts');
   return meta;
-};
+}
 
 /** What the input is for, as declared. */
 export const fieldDescription = (field: Field): string => field.meta()?.description ?? '';
@@ -103,19 +103,19 @@ const describe = (
     },
   });
 
-const presence = <D extends string | number>(schema: z.ZodType, options: Presence<D>): z.ZodType => {
+function presence<D extends string | number>(schema: z.ZodType, options: Presence<D>): z.ZodType {
   // prefault, not default: the default takes the same way as what a person writes, transforms included.
   if (options.default !== undefined) return schema.prefault(options.default);
   return options.required === true ? schema : schema.optional();
-};
+}
 
-const textual = <T>(kind: FieldKind, options: Common & Presence<string> & Parse<T>): Field => {
+function textual<T>(kind: FieldKind, options: Common & Presence<string> & Parse<T>): Field {
   const { parse } = options;
   const schema = presence(notEmpty, options);
   const parsed =
     parse === undefined ? schema : schema.transform((text) => (typeof text === 'string' ? parse(text) : text));
   return describe(parsed, kind, options, { fallback: options.default === undefined ? [] : [options.default] });
-};
+}
 
 interface TextHelper {
   <const O extends Presence<string>, T>(options: O & Common & Required<Parse<T>>): Field<Value<T, O>>;
@@ -139,58 +139,58 @@ export const secret = <const O extends { required?: boolean }>(options: O & Comm
   textual('secret', options) as Field<Value<string, O>>;
 
 /** One of `values`; an error lists them. */
-export const choice = <const V extends readonly [string, ...string[]], const O extends Presence<V[number]>>(
+export function choice<const V extends readonly [string, ...string[]], const O extends Presence<V[number]>>(
   values: V,
   options: O & Common,
-): Field<Value<V[number], O>> => {
+): Field<Value<V[number], O>> {
   const fallback = options.default === undefined ? [] : [options.default];
   const schema = presence(z.enum(values), options);
   return describe(schema, 'choice', options, { allowed: values, fallback }) as Field<Value<V[number], O>>;
-};
+}
 
 interface LinesOptions extends Common {
   readonly required?: boolean;
   readonly default?: readonly string[];
 }
 
-const several = (item: z.ZodType, options: LinesOptions, parse?: (text: string) => unknown): z.ZodType => {
+function several(item: z.ZodType, options: LinesOptions, parse?: (text: string) => unknown): z.ZodType {
   const list = z.array(item);
   const present =
     options.required === true ? list.min(1, 'must not be empty') : list.prefault([...(options.default ?? [])]);
   return parse === undefined ? present : present.transform((items) => items.map((text) => parse(String(text))));
-};
+}
 
 /** Several texts: a repeated flag, the remaining arguments, or one a line in a workflow. Empty when not given. */
-export const lines = <T = string>(options: LinesOptions & Parse<T>): Field<readonly T[]> => {
+export function lines<T = string>(options: LinesOptions & Parse<T>): Field<readonly T[]> {
   const schema = several(notEmpty, options, options.parse);
   return describe(schema, 'lines', options, { repeatable: true, fallback: options.default ?? [] }) as Field<
     readonly T[]
   >;
-};
+}
 
 /** Several of `values`, otherwise as `lines`. */
-export const choices = <const V extends readonly [string, ...string[]]>(
+export function choices<const V extends readonly [string, ...string[]]>(
   values: V,
   options: LinesOptions & { readonly default?: readonly V[number][] },
-): Field<readonly V[number][]> => {
+): Field<readonly V[number][]> {
   const more = { repeatable: true, allowed: values, fallback: options.default ?? [] };
   return describe(several(z.enum(values), options), 'lines', options, more) as Field<readonly V[number][]>;
-};
+}
 
 /** True or false; false unless the default says otherwise. On the command line `--name` and `--no-name`. */
-export const flag = (options: Common & { readonly default?: boolean }): Field<boolean> => {
+export function flag(options: Common & { readonly default?: boolean }): Field<boolean> {
   const fallback = options.default ?? false;
   const schema = z.boolean({ error: 'expected true or false' }).prefault(fallback);
   return describe(schema, 'flag', options, { fallback: [String(fallback)] }) as Field<boolean>;
-};
+}
 
 /** A whole number, from `min` to `max` where they are given. */
-export const integer = <const O extends Presence<number>>(
+export function integer<const O extends Presence<number>>(
   options: O & Common & { readonly min?: number; readonly max?: number },
-): Field<Value<number, O>> => {
+): Field<Value<number, O>> {
   const { min = Number.MIN_SAFE_INTEGER, max = Number.MAX_SAFE_INTEGER } = options;
   const number = z.int({ error: 'expected a whole number' });
   const bounded = number.min(min, `must be at least ${min}`).max(max, `must be at most ${max}`);
   const fallback = options.default === undefined ? [] : [String(options.default)];
   return describe(presence(bounded, options), 'integer', options, { fallback }) as Field<Value<number, O>>;
-};
+}

@@ -18,18 +18,18 @@ interface Row {
 
 const bounded = (width: number): number => Math.min(WIDEST, Math.max(NARROWEST, width));
 
-const renderRow = ({ term, text }: Row, width: number): string[] => {
+function renderRow({ term, text }: Row, width: number): string[] {
   const lines = wrap(text, width - COLUMN).map((line) => ' '.repeat(COLUMN) + line);
   const head = `  ${term}`;
   const [first = ''] = lines;
   if (head.length > COLUMN - 2) return [head, ...lines];
   return [(head.padEnd(COLUMN) + first.trimStart()).trimEnd(), ...lines.slice(1)];
-};
+}
 
 const section = (title: string, rows: readonly Row[], width: number): string[] =>
   rows.length === 0 ? [] : ['', `${title}:`, ...rows.flatMap((row) => renderRow(row, width))];
 
-const usageOf = (name: string, meta: FieldMeta): string => {
+function usageOf(name: string, meta: FieldMeta): string {
   const value = placeholderOf(name, meta);
   if (meta.positional) {
     const words = meta.repeatable ? `${value}…` : value;
@@ -40,10 +40,10 @@ const usageOf = (name: string, meta: FieldMeta): string => {
   // A required secret may come from the environment as well, so its flag is never a must.
   const must = meta.required && meta.kind !== 'secret';
   return `${must ? flag : `[${flag}]`}${meta.repeatable ? '…' : ''}`;
-};
+}
 
 /** Breaks between whole entries only: `[--to DEST]` stays in one piece. */
-const wrapUsage = (head: string, entries: readonly string[], width: number): string[] => {
+function wrapUsage(head: string, entries: readonly string[], width: number): string[] {
   const lines: string[] = [];
   let line = head;
   for (const entry of entries) {
@@ -53,17 +53,17 @@ const wrapUsage = (head: string, entries: readonly string[], width: number): str
     } else line = `${line} ${entry}`;
   }
   return [...lines, line];
-};
+}
 
-const usage = (command: Command, width: number): string[] => {
+function usage(command: Command, width: number): string[] {
   const fields = cliFields(command.inputs);
   const ordered = [...fields.filter(([, meta]) => meta.positional), ...fields.filter(([, meta]) => !meta.positional)];
   const words = ordered.map(([name, meta]) => usageOf(name, meta));
   return wrapUsage(`Usage: nix-images ${command.name}`, words, width);
-};
+}
 
 /** The description with the allowed values, the default and where a secret comes from. */
-const detail = (name: string, meta: FieldMeta, description: string): string => {
+function detail(name: string, meta: FieldMeta, description: string): string {
   const parts = [description];
   if (meta.allowed !== undefined) parts.push(`One of: ${meta.allowed.join(', ')}.`);
   if (meta.kind === 'secret') {
@@ -74,16 +74,16 @@ const detail = (name: string, meta: FieldMeta, description: string): string => {
   if (fallback.length > 0) parts.push(`Default: ${fallback.join(', ')}.`);
   else if (meta.required) parts.push('Required.');
   return parts.filter((part) => part !== '').join(' ');
-};
+}
 
-const term = (name: string, meta: FieldMeta): string => {
+function term(name: string, meta: FieldMeta): string {
   if (meta.positional) return placeholderOf(name, meta);
   const word = flagWord(name, meta);
   if (meta.kind === 'secret') return `--${word} FILE`;
   const short = meta.short === undefined ? '' : `-${meta.short}, `;
   if (meta.kind === 'flag') return `${short}--${meta.fallback[0] === 'true' ? '[no-]' : ''}${word}`;
   return `${short}--${word} ${placeholderOf(name, meta)}`;
-};
+}
 
 const COMMON_ROWS: readonly Row[] = [
   { term: '--json', text: 'Print the result as JSON.' },
@@ -94,7 +94,7 @@ const COMMON_ROWS: readonly Row[] = [
 const EXIT_CODES = 'Exit codes: 0 done, 1 failed, 2 wrong use, 130 stopped by Ctrl-C.';
 
 /** What `nix-images COMMAND --help` prints, in lines of at most `width` columns (40 to 100). */
-export const renderCommandHelp = (command: Command, width: number): string => {
+export function renderCommandHelp(command: Command, width: number): string {
   const columns = bounded(width);
   const rows = (positional: boolean): Row[] =>
     cliFields(command.inputs)
@@ -115,10 +115,10 @@ export const renderCommandHelp = (command: Command, width: number): string => {
     ...wrap(EXIT_CODES, columns),
   ];
   return `${lines.join('\n')}\n`;
-};
+}
 
 /** What `nix-images --help` prints. */
-export const renderProgramHelp = (commands: readonly Command[], width: number): string => {
+export function renderProgramHelp(commands: readonly Command[], width: number): string {
   const columns = bounded(width);
   const lines = [
     ...wrap('Build OCI images from Nix definitions, per system, and publish them as one multi-arch image.', columns),
@@ -144,4 +144,4 @@ export const renderProgramHelp = (commands: readonly Command[], width: number): 
     ...wrap(EXIT_CODES, columns),
   ];
   return `${lines.join('\n')}\n`;
-};
+}

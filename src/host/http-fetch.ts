@@ -41,11 +41,11 @@ export const createFetch =
     }
   };
 
-const contentOf = (body: RequestInit['body']): Content => {
+function contentOf(body: RequestInit['body']): Content {
   if (body === undefined || body === null) return undefined;
   if (typeof body === 'string' || body instanceof Uint8Array || isPieces(body)) return body;
   throw new TypeError('a body is text, bytes, or pieces of bytes');
-};
+}
 
 const isPieces = (body: unknown): body is AsyncIterable<Uint8Array> =>
   typeof body === 'object' && body !== null && Symbol.asyncIterator in body;
@@ -98,14 +98,14 @@ const written = (piece: Uint8Array, request: ClientRequest): Promise<void> =>
 const asError = (error: unknown): Error => (error instanceof Error ? error : new Error(String(error)));
 
 /** Names the proxy of a request that failed; the proxy may be what could not be reached. */
-const withProxy = (error: unknown, { proxy }: Route): Error => {
+function withProxy(error: unknown, { proxy }: Route): Error {
   const { message } = asError(error);
   if (proxy === undefined) return asError(error);
   const isLogin = systemCode(error) === 'ERR_PROXY_TUNNEL' && message.includes(` ${PROXY_AUTHENTICATION} `);
   const code = isLogin ? 'ERR_PROXY_LOGIN' : systemCode(error);
   // Without a cause: its message would be taken for the whole of what happened.
   return Object.assign(new Error(`through the proxy ${redactProxy(proxy)}: ${message}`), code ? { code } : {});
-};
+}
 
 function refusedByProxy(response: Response, { proxy }: Route): Response {
   if (proxy === undefined || response.status !== PROXY_AUTHENTICATION) return response;

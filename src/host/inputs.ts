@@ -22,7 +22,7 @@ const splitLines = (text: string): string[] =>
     .filter((line) => line !== '');
 
 /** Text to the JSON value it stands for; left alone where it stands for none, so that the schema refuses it. */
-const decode = (raw: RawValue, kind: FieldMeta['kind']): unknown => {
+function decode(raw: RawValue, kind: FieldMeta['kind']): unknown {
   if (typeof raw !== 'string') return raw;
   const text = raw.trim();
   if (kind === 'lines') return splitLines(text);
@@ -31,14 +31,14 @@ const decode = (raw: RawValue, kind: FieldMeta['kind']): unknown => {
   if (kind === 'flag' && /^(false|False|FALSE)$/.test(text)) return false;
   if (kind === 'integer' && /^-?\d{1,15}$/.test(text)) return Number(text);
   return raw;
-};
+}
 
-const quoteRaw = (raw: unknown): string => {
+function quoteRaw(raw: unknown): string {
   const shown = typeof raw === 'number' || (typeof raw === 'string' && raw !== '');
   return shown ? `, not ${JSON.stringify(raw)}` : '';
-};
+}
 
-const sayIssue = (issue: z.core.$ZodIssue, meta: FieldMeta, value: unknown): string => {
+function sayIssue(issue: z.core.$ZodIssue, meta: FieldMeta, value: unknown): string {
   const index = typeof issue.path[0] === 'number' ? issue.path[0] : undefined;
   const item = Array.isArray(value) && index !== undefined ? value[index] : value;
   if (meta.kind === 'secret') return issue.message;
@@ -47,17 +47,17 @@ const sayIssue = (issue: z.core.$ZodIssue, meta: FieldMeta, value: unknown): str
     return `expected ${meta.allowed.length > 1 ? 'one of ' : ''}${meta.allowed.join(', ')}${quoteRaw(item)}.${guess}`;
   }
   return `${issue.message}${quoteRaw(item)}`;
-};
+}
 
-const withName = (error: unknown, spelled: string): unknown => {
+function withName(error: unknown, spelled: string): unknown {
   if (!(error instanceof UserError)) return error;
   const { hint, docs, cause } = error;
   const options = { ...(hint === undefined ? {} : { hint }), ...(docs === undefined ? {} : { docs }), cause };
   return new UserError(error.code, `${spelled}: ${error.message}`, options);
-};
+}
 
 /** The parsed value of one input, or what is wrong with it. Rethrows what the field's own `parse` threw. */
-const parseField = (field: Field, raw: RawValue, spelled: string): { value: unknown } | { problem: string } => {
+function parseField(field: Field, raw: RawValue, spelled: string): { value: unknown } | { problem: string } {
   const meta = fieldMeta(field);
   const value = decode(raw, meta.kind);
   if (value === undefined && meta.required) return { problem: `${spelled} is missing` };
@@ -69,13 +69,13 @@ const parseField = (field: Field, raw: RawValue, spelled: string): { value: unkn
   } catch (error) {
     throw withName(error, spelled);
   }
-};
+}
 
 /**
  * Checks and converts what a face read. Throws UserError `input` that names every wrong input, or whatever
  * UserError a field's `parse` throws (`reference`), with the input's name put before its message.
  */
-export const parseInputs = <F extends Fields>(fields: F, raw: RawInputs, spelling: Spelling): InputsOf<F> => {
+export function parseInputs<F extends Fields>(fields: F, raw: RawInputs, spelling: Spelling): InputsOf<F> {
   const values: Record<string, unknown> = {};
   const problems: string[] = [];
   for (const [name, field] of Object.entries(fields)) {
@@ -85,4 +85,4 @@ export const parseInputs = <F extends Fields>(fields: F, raw: RawInputs, spellin
   }
   if (problems.length > 0) throw new UserError('input', problems.join('\n'), { hint: spelling.hint });
   return values as InputsOf<F>;
-};
+}

@@ -29,12 +29,12 @@ const SHORTEST_CHOSEN = 16;
 const jsonEscaped = (value: string): string => JSON.stringify(value).slice(1, -1);
 
 /** The forms in which a value may turn up: as it is, in a URL, in JSON, in Markdown, in a basic-auth header, line by line. */
-const forms = (value: string): string[] => {
+function forms(value: string): string[] {
   const lines = value.includes('\n') ? value.split(/\r?\n/).map((line) => line.trim()) : [];
   const base64 = Buffer.from(value).toString('base64');
   const written = [value, plainLine(value), encodeURIComponent(value.toWellFormed()), jsonEscaped(value), base64];
   return [...written, asEntities(value), ...lines].filter((form) => form.length >= SHORTEST);
-};
+}
 
 /** Longest first, so that a secret that contains another is hidden whole. */
 const merged = (secrets: readonly string[], value: string): string[] =>
@@ -43,7 +43,7 @@ const merged = (secrets: readonly string[], value: string): string[] =>
 const hide = (text: string, secrets: readonly string[]): string =>
   secrets.reduce((masked, secret) => masked.replaceAll(secret, MASKED), text);
 
-export const createMask = (): Mask => {
+export function createMask(): Mask {
   let given: string[] = [];
   let all: string[] = [];
   return {
@@ -59,4 +59,4 @@ export const createMask = (): Mask => {
     apply: (text) => hide(text, all),
     applyToResult: (text) => hide(text, given),
   };
-};
+}

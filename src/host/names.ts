@@ -22,10 +22,10 @@ export const flagWord = (name: string, { kind, flag }: FieldMeta): string =>
   kind === 'secret' ? secretFileFlag(name) : kebab(flag ?? name);
 
 /** How a message on the command line names an input: `--to`, or `INSTALLABLE` for an argument without flag. */
-export const cliSpelling = (name: string, meta: FieldMeta): string => {
+export function cliSpelling(name: string, meta: FieldMeta): string {
   if (meta.positional) return placeholderOf(name, meta);
   return meta.kind === 'secret' ? `${secretVariable(name)} or --${flagWord(name, meta)}` : `--${flagWord(name, meta)}`;
-};
+}
 
 /** How a message in a workflow names an input. */
 export const actionSpelling = (name: string): string => `input ${kebab(name)}`;

@@ -61,7 +61,7 @@ function describe({ label, total, done, detail, begun }: Work, now: number): str
 }
 
 /** All running work of a run, shown no oftener than the timing allows. */
-export const createProgressBoard = (view: ProgressView, { now, interval, delay }: ProgressTiming): ProgressBoard => {
+export function createProgressBoard(view: ProgressView, { now, interval, delay }: ProgressTiming): ProgressBoard {
   const running = new Set<Work>();
   let next = 0;
 
@@ -96,4 +96,4 @@ export const createProgressBoard = (view: ProgressView, { now, interval, delay }
       };
     },
   };
-};
+}

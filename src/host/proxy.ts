@@ -23,10 +23,10 @@ const nameOf = (url: URL): string => bareName(url.hostname).replace(/\.$/, '');
 const familyOf = (address: string): 'ipv4' | 'ipv6' => (isIP(address) === 6 ? 'ipv6' : 'ipv4');
 
 /** Whether `url` leads to this machine, where no proxy and no authority is needed. */
-export const leadsToLoopback = (url: URL): boolean => {
+export function leadsToLoopback(url: URL): boolean {
   const name = nameOf(url);
   return name === 'localhost' || name.endsWith('.localhost') || name === '::1' || /^127(?:\.\d{1,3}){3}$/.test(name);
-};
+}
 
 /** One item of NO_PROXY: whether it takes a host, and the port it is for, if it is for one. */
 interface Exception {
@@ -34,7 +34,7 @@ interface Exception {
   readonly port: string | undefined;
 }
 
-const networkOf = (text: string): Exception | undefined => {
+function networkOf(text: string): Exception | undefined {
   const [address = '', prefix = ''] = text.split('/');
   if (isIP(address) === 0 || !/^\d{1,3}$/.test(prefix)) return undefined;
   const family = familyOf(address);
@@ -42,14 +42,14 @@ const networkOf = (text: string): Exception | undefined => {
   const network = new BlockList();
   network.addSubnet(address, Number(prefix), family);
   return { takes: (name) => isIP(name) !== 0 && network.check(name, familyOf(name)), port: undefined };
-};
+}
 
-const splitPort = (text: string): { host: string; port: string | undefined } => {
+function splitPort(text: string): { host: string; port: string | undefined } {
   const [, bracketed, plain, port] = /^(?:\[([^\]]*)\]|([^:]*))(?::(\d+))?$/.exec(text) ?? [];
   return { host: bracketed ?? plain ?? text, port };
-};
+}
 
-const exceptionOf = (item: string): Exception | undefined => {
+function exceptionOf(item: string): Exception | undefined {
   if (item.includes('/')) return networkOf(item);
   const { host, port } = splitPort(item);
   if (host === '' || host === '.') return undefined;
@@ -61,7 +61,7 @@ const exceptionOf = (item: string): Exception | undefined => {
   const domain = host.replace(/^\*(?=\.)/, '');
   if (domain.startsWith('.')) return { takes: (name) => name.endsWith(domain), port };
   return { takes: (name) => name === domain || name.endsWith(`.${domain}`), port };
-};
+}
 
 /** What NO_PROXY excepts. */
 const exceptionsOf = (text: string): ((url: URL) => boolean) => {
@@ -76,7 +76,7 @@ const exceptionsOf = (text: string): ((url: URL) => boolean) => {
   };
 };
 
-const parseProxy = (variable: string, text: string): URL => {
+function parseProxy(variable: string, text: string): URL {
   const withScheme = /^[a-z][a-z0-9+.-]*:\/\//i.test(text) ? text : `http://${text}`;
   const url = URL.canParse(withScheme) ? new URL(withScheme) : undefined;
   // The value is not quoted unless it was understood: it may hold a password.
@@ -89,14 +89,14 @@ const parseProxy = (variable: string, text: string): URL => {
   throw new UserError('input', `${variable} names the proxy ${redactProxy(url)}, which is not an HTTP proxy`, {
     hint: 'Name an http or https proxy, or except the registry with NO_PROXY.',
   });
-};
+}
 
 /**
  * Which proxy a URL is reached through, by the rules of Go's `http.ProxyFromEnvironment`, which docker, podman and skopeo
  * follow: HTTPS_PROXY for https, HTTP_PROXY for http, NO_PROXY for exceptions, each also in lower case; never for loopback.
  * The returned function throws UserError `input` for a proxy that cannot be used.
  */
-export const proxyOfEnvironment = (env: Environment): ProxyChoice => {
+export function proxyOfEnvironment(env: Environment): ProxyChoice {
   const variable = (name: string) => [name, name.toLowerCase()].find((spelling) => env(spelling) !== undefined);
   const chosen = (protocol: string): string | undefined => {
     if (protocol === 'https:') return variable('HTTPS_PROXY');
@@ -111,7 +111,7 @@ export const proxyOfEnvironment = (env: Environment): ProxyChoice => {
     if (!name || !text || leadsToLoopback(url) || isExcepted(url)) return undefined;
     return parseProxy(name, text);
   };
-};
+}
 
 /** What of the environment's proxies must never be shown: passwords, as they are written and as they are meant. */
 export const proxySecrets = (env: Environment): string[] =>
@@ -122,10 +122,10 @@ export const proxySecrets = (env: Environment): string[] =>
       return password ? [password, decoded(password)] : [];
     });
 
-const decoded = (text: string): string => {
+function decoded(text: string): string {
   try {
     return decodeURIComponent(text);
   } catch {
     return text;
   }
-};
+}

@@ -13,12 +13,12 @@ const escaped = (character: string): string =>
  * What a command prints on standard output. Of JSON the texts are masked, not the whole, which stays JSON whatever a secret
  * is; and what a terminal would act on is escaped, which changes no value.
  */
-export const renderResult = (
+export function renderResult(
   { data, text }: Pick<CommandResult, 'data' | 'text'>,
   json: boolean,
   mask: (text: string) => string,
-): string => {
+): string {
   if (!json) return mask(plainText(text));
   const masked = (_key: string, value: unknown): unknown => (typeof value === 'string' ? mask(value) : value);
   return (JSON.stringify(data, masked, 2) ?? 'null').replace(UNSEEN, escaped);
-};
+}

@@ -13,23 +13,23 @@ const loadArtifactClient: Host['loadArtifactClient'] = async () => {
 };
 
 /** Hides what was read for secret inputs, before anything checks or logs it. */
-export const maskSecrets = (fields: Fields, raw: RawInputs, mask: (value: string) => void): void => {
+export function maskSecrets(fields: Fields, raw: RawInputs, mask: (value: string) => void): void {
   for (const [name, field] of Object.entries(fields)) {
     const value = raw[name];
     if (fieldMeta(field).kind === 'secret' && typeof value === 'string') mask(value);
   }
-};
+}
 
 /**
  * Runs a command with inputs that were checked already, presents what it did, and removes its temporary folders whatever comes of it.
  * Throws UserError `cancelled` when `host.signal` ended it.
  */
-export const runCommand = async (
+export async function runCommand(
   command: Command,
   inputs: InputsOf<Fields>,
   host: Omit<Host, 'tempDir' | 'loadArtifactClient'>,
   tempParent: string,
-): Promise<CommandResult> => {
+): Promise<CommandResult> {
   const temp = createTempDirs(tempParent);
   for (const secret of proxySecrets(host.env)) host.log.mask(secret);
   try {
@@ -39,10 +39,10 @@ export const runCommand = async (
   } finally {
     await temp.remove();
   }
-};
+}
 
 /** The exit code that a failure of `run` ends the command line with. */
-export const exitCodeOf = (error: unknown, signal: AbortSignal): number => {
+export function exitCodeOf(error: unknown, signal: AbortSignal): number {
   if (signal.aborted) return EXIT.interrupted;
   return error instanceof UserError && error.code === 'input' ? EXIT.usage : EXIT.failed;
-};
+}

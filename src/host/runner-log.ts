@@ -19,7 +19,7 @@ export type Toolkit = Pick<
 export const withoutCommands = (line: string): string => line.replace(/^(\s*):(?=:)/, '$1: ').replaceAll('##[', '## [');
 
 /** The log of a workflow's step. */
-export const createRunnerLog = (toolkit: Toolkit, mask: Mask, now: () => number): Log => {
+export function createRunnerLog(toolkit: Toolkit, mask: Mask, now: () => number): Log {
   const clean = (text: string) => mask.apply(plainText(text));
   const info = (text: string) => {
     for (const line of clean(text).split('\n')) toolkit.info(withoutCommands(line));
@@ -50,4 +50,4 @@ export const createRunnerLog = (toolkit: Toolkit, mask: Mask, now: () => number)
       if (value.trim().length >= SHORTEST) toolkit.setSecret(value);
     },
   };
-};
+}

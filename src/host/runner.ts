@@ -23,11 +23,11 @@ const ACTION_WORD = '--action=';
  * The command that an action's entry asks for. An entry is a stub that adds `--action=NAME` to argv and imports
  * the program; on the command line, where GITHUB_ACTIONS is not set, the word means nothing.
  */
-export const actionOf = ({ argv, env }: Pick<World, 'argv' | 'env'>): string | undefined => {
+export function actionOf({ argv, env }: Pick<World, 'argv' | 'env'>): string | undefined {
   const word = argv[0];
   if (env('GITHUB_ACTIONS') !== 'true' || word?.startsWith(ACTION_WORD) !== true) return undefined;
   return word.slice(ACTION_WORD.length);
-};
+}
 
 /** @internal What the workflow wrote under `with:`; GitHub gives an empty text for what it left out. */
 export const readInputs = (fields: Fields, env: World['env']): RawInputs =>
@@ -38,21 +38,21 @@ export const readInputs = (fields: Fields, env: World['env']): RawInputs =>
   );
 
 /** @internal Cuts a summary at a line end before GitHub refuses it. */
-export const fitSummary = (markdown: string): string => {
+export function fitSummary(markdown: string): string {
   const bytes = Buffer.from(markdown);
   if (bytes.length <= SUMMARY_LIMIT) return markdown;
   const kept = bytes.subarray(0, SUMMARY_LIMIT).toString('utf8');
   return `${kept.slice(0, kept.lastIndexOf('\n') + 1)}\n_The summary is cut here: GitHub takes 1 MiB._\n`;
-};
+}
 
-const writeSummary = async (toolkit: Toolkit, markdown: string, log: Log): Promise<void> => {
+async function writeSummary(toolkit: Toolkit, markdown: string, log: Log): Promise<void> {
   try {
     await toolkit.summary.addRaw(fitSummary(markdown), true).write();
   } catch (error) {
     // The work is done; a missing summary must not make it fail.
     log.warn(`cannot write the job summary: ${error instanceof Error ? error.message : String(error)}`);
   }
-};
+}
 
 interface Step {
   readonly toolkit: Toolkit;
@@ -65,7 +65,7 @@ const lostOutput = (name: string): string =>
   `the output ${name} holds a text that is masked as a secret, so GitHub gives it to no other job; ` +
   'what names a place, such as an owner or user name, should be a variable and not a secret';
 
-const leave = async ({ toolkit, log, mask }: Step, result: CommandResult): Promise<void> => {
+async function leave({ toolkit, log, mask }: Step, result: CommandResult): Promise<void> {
   if (result.text !== '') log.info(result.text.trimEnd());
   for (const [name, value] of Object.entries(result.outputs)) {
     if (mask.applyToResult(value) !== value) log.warn(lostOutput(kebab(name)));
@@ -73,19 +73,19 @@ const leave = async ({ toolkit, log, mask }: Step, result: CommandResult): Promi
   }
   for (const [name, value] of Object.entries(result.environment ?? {})) toolkit.exportVariable(name, value);
   if (result.summary !== undefined) await writeSummary(toolkit, mask.apply(plainText(result.summary)), log);
-};
+}
 
 /** The failure as the job's summary shows it; its plain text is in code blocks, where Markdown means nothing. */
-const failureSummary = (title: string, { message, hint }: Failure): string => {
+function failureSummary(title: string, { message, hint }: Failure): string {
   const block = (text: string): string =>
     text
       .split('\n')
       .map((line) => `    ${line}\n`)
       .join('');
   return `### ${title} failed\n\n${block(message)}\n${hint === undefined ? '' : `What to do:\n\n${block(hint)}`}`;
-};
+}
 
-const fail = async ({ toolkit, log, mask }: Step, title: string, error: unknown): Promise<number> => {
+async function fail({ toolkit, log, mask }: Step, title: string, error: unknown): Promise<number> {
   const failure = describeFailure(error, mask.apply);
   const { message, causes, hint, stack } = failure;
   if (stack !== undefined) log.info(stack);
@@ -97,9 +97,9 @@ const fail = async ({ toolkit, log, mask }: Step, title: string, error: unknown)
   toolkit.error(lines.join('\n'), { title });
   await writeSummary(toolkit, failureSummary(title, failure), log);
   return EXIT.failed;
-};
+}
 
-const execute = async (step: Step, command: Command, world: World): Promise<void> => {
+async function execute(step: Step, command: Command, world: World): Promise<void> {
   const raw = readInputs(command.inputs, world.env);
   maskSecrets(command.inputs, raw, step.log.mask);
   const inputs = parseInputs(command.inputs, raw, { name: actionSpelling, hint: ACTION_HINT });
@@ -109,15 +109,15 @@ const execute = async (step: Step, command: Command, world: World): Promise<void
   const result = await runCommand(command, inputs, host, env('RUNNER_TEMP') ?? tmpdir());
   await leave(step, result);
   if (result.failure !== undefined) throw result.failure;
-};
+}
 
 /** Runs the command `name` as a step of a workflow. Returns the exit code; never throws. */
-export const runAction = async (
+export async function runAction(
   loaders: CommandLoaders,
   name: string,
   world: World,
   toolkit: Toolkit,
-): Promise<number> => {
+): Promise<number> {
   const mask = createMask();
   const step: Step = { toolkit, mask, log: createRunnerLog(toolkit, mask, world.now) };
   try {
@@ -128,4 +128,4 @@ export const runAction = async (
   } catch (error) {
     return await fail(step, `nix-images ${name}`, asUserError(error, world.signal));
   }
-};
+}

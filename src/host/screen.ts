@@ -22,7 +22,7 @@ export const DEFAULT_WIDTH = 80;
 const ERASE = '\r\u001b[K';
 
 /** A screen on `stream`. Everything goes through `mask`; without a terminal there is no live line. */
-export const createScreen = (stream: TextStream, mask: Mask): Screen => {
+export function createScreen(stream: TextStream, mask: Mask): Screen {
   let shown = false;
   const clearLive = () => {
     if (shown) stream.write(ERASE);
@@ -42,4 +42,4 @@ export const createScreen = (stream: TextStream, mask: Mask): Screen => {
     },
     clearLive,
   };
-};
+}

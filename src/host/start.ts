@@ -12,7 +12,7 @@ import type { World } from './world.ts';
 const LINGER = 5000;
 
 /** A signal that fires on Ctrl-C and on the runner's cancellation; a second one ends the program at once. */
-const watchInterrupts = (): AbortSignal => {
+function watchInterrupts(): AbortSignal {
   const controller = new AbortController();
   const interrupt = (name: NodeJS.Signals) => {
     if (controller.signal.aborted) process.exit(EXIT.interrupted);
@@ -22,14 +22,14 @@ const watchInterrupts = (): AbortSignal => {
   process.on('SIGINT', interrupt);
   process.on('SIGTERM', interrupt);
   return controller.signal;
-};
+}
 
 /** A world of what one process has and another has not; the network is the same in all. */
-export const openWorld = (parts: Omit<World, 'env' | 'now' | 'fetch'>): World => {
+export function openWorld(parts: Omit<World, 'env' | 'now' | 'fetch'>): World {
   const env = (name: string): string | undefined => parts.environment[name] || undefined;
   const config = env('XDG_CONFIG_HOME') ?? join(env('HOME') ?? homedir(), '.config');
   return { ...parts, env, now: () => performance.now(), fetch: createFetch(new Connections({ env, config })) };
-};
+}
 
 const worldOfProcess = (program: URL): World =>
   openWorld({
@@ -42,19 +42,19 @@ const worldOfProcess = (program: URL): World =>
     signal: watchInterrupts(),
   });
 
-const runFace = async (commands: CommandLoaders, world: World): Promise<number> => {
+async function runFace(commands: CommandLoaders, world: World): Promise<number> {
   const action = actionOf(world);
   if (action === undefined) return await runCli(commands, world);
   // Loaded only here: it brings 400 kB of HTTP client that the command line has no use for.
   return await runAction(commands, action, world, await import('@actions/core'));
-};
+}
 
 /** Runs what argv or the action's entry asks for, and sets the exit code of the process. `program` is its entry. */
-export const start = async (commands: CommandLoaders, program: URL): Promise<void> => {
+export async function start(commands: CommandLoaders, program: URL): Promise<void> {
   // `nix-images inspect … | head` closes the pipe early: that is not a failure, and nobody is left to tell.
   process.stdout.on('error', (error: NodeJS.ErrnoException) =>
     process.exit(error.code === 'EPIPE' ? EXIT.done : EXIT.failed),
   );
   process.exitCode = await runFace(commands, worldOfProcess(program));
   setTimeout(() => process.exit(), LINGER).unref();
-};
+}

@@ -8,7 +8,7 @@ interface TempDirs {
   remove(): Promise<void>;
 }
 
-export const createTempDirs = (parent: string): TempDirs => {
+export function createTempDirs(parent: string): TempDirs {
   const made: string[] = [];
   return {
     create: async () => {
@@ -21,4 +21,4 @@ export const createTempDirs = (parent: string): TempDirs => {
       await Promise.allSettled(made.splice(0).map((folder) => rm(folder, { recursive: true, force: true })));
     },
   };
-};
+}

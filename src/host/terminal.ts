@@ -36,7 +36,7 @@ export const wantsColour = (stream: TextStream, env: (name: string) => string | 
 const LABEL = { error: 'red', bug: 'red', hint: 'cyan', cause: 'dim', warning: 'yellow' } as const;
 
 /** The log of the command line. */
-export const createTerminal = ({ stderr, mask, now, colour, verbose }: TerminalOptions): Terminal => {
+export function createTerminal({ stderr, mask, now, colour, verbose }: TerminalOptions): Terminal {
   const paint = createPaint(colour);
   const screen = createScreen(stderr, mask);
   const timing = stderr.isTTY === true ? LIVE : SPARSE;
@@ -74,4 +74,4 @@ export const createTerminal = ({ stderr, mask, now, colour, verbose }: TerminalO
     },
     close: screen.clearLive,
   };
-};
+}

@@ -27,13 +27,13 @@ const distinct = (certificates: readonly string[]): string[] => [
 
 const readOrNothing = (file: string): Promise<string> => readFile(file, 'utf8').catch(() => '');
 
-const firstFile = async (files: readonly string[]): Promise<string> => {
+async function firstFile(files: readonly string[]): Promise<string> {
   for (const file of files) {
     const text = await readFile(file, 'utf8').catch(() => undefined);
     if (text !== undefined) return text;
   }
   return '';
-};
+}
 
 /** Links within the folder are OpenSSL's names (hashes) of certificates that lie beside them. */
 const isName = async (folder: string, name: string): Promise<boolean> =>
@@ -42,21 +42,21 @@ const isName = async (folder: string, name: string): Promise<boolean> =>
     () => true,
   );
 
-const readFolder = async (folder: string): Promise<string[]> => {
+async function readFolder(folder: string): Promise<string[]> {
   const entries = await readdir(folder, { withFileTypes: true }).catch(() => []);
   const texts = entries.map(async (entry) => {
     if (entry.isDirectory() || (entry.isSymbolicLink() && !(await isName(folder, entry.name)))) return '';
     return await readOrNothing(join(folder, entry.name));
   });
   return await Promise.all(texts);
-};
+}
 
 /**
  * The authorities that servers are trusted by, as PEM, found as Go programs (docker, podman, skopeo) find them on Linux: the
  * system's, or those of SSL_CERT_FILE and SSL_CERT_DIR (folders with colons between). Beside them those of
  * NODE_EXTRA_CA_CERTS. Where the system has none, those that Node.js comes with.
  */
-export const trustedAuthorities = async (env: (name: string) => string | undefined): Promise<string[]> => {
+export async function trustedAuthorities(env: (name: string) => string | undefined): Promise<string[]> {
   const file = env('SSL_CERT_FILE');
   const folders = env('SSL_CERT_DIR')?.split(':') ?? FOLDERS;
   const [bundle, ...rest] = await Promise.all([
@@ -66,4 +66,4 @@ export const trustedAuthorities = async (env: (name: string) => string | undefin
   const system = [bundle, ...rest.flat()].flatMap(certificatesIn);
   const trusted = system.length > 0 ? system : getCACertificates('bundled');
   return distinct([...trusted, ...getCACertificates('extra')]);
-};
+}

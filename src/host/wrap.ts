@@ -3,7 +3,7 @@ export const truncate = (text: string, width: number): string =>
   text.length <= width ? text : `${text.slice(0, Math.max(0, width - 1))}…`;
 
 /** Words in lines of at most `width` characters; a longer word stands alone. */
-export const wrap = (text: string, width: number): string[] => {
+export function wrap(text: string, width: number): string[] {
   const lines: string[] = [];
   let line = '';
   for (const word of text.split(/\s+/).filter((part) => part !== '')) {
@@ -13,4 +13,4 @@ export const wrap = (text: string, width: number): string[] => {
     } else line = line === '' ? word : `${line} ${word}`;
   }
   return line === '' ? lines : [...lines, line];
-};
+}

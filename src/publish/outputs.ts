@@ -33,11 +33,11 @@ export const imageJson = (published: Shown, targets: readonly PublishedTarget[])
 });
 
 /** The output `metadata`, with the keys that users of docker/build-push-action know. */
-export const imageMetadata = (published: Shown, targets: readonly PublishedTarget[]) => {
+export function imageMetadata(published: Shown, targets: readonly PublishedTarget[]) {
   const { digest, mediaType } = heldOf(published, targets);
   return {
     'containerimage.digest': digest,
     'containerimage.descriptor': { mediaType, digest, size: published.index.bytes.length },
     'image.name': tagReferences(targets).join(','),
   };
-};
+}

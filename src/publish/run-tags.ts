@@ -114,7 +114,7 @@ function ruleTags(
 }
 
 /** What any value of a rule but `pattern` may have. */
-const globalExpressions = ({ event, now, image }: RuleFacts, where: string): Expressions => {
+function globalExpressions({ event, now, image }: RuleFacts, where: string): Expressions {
   const isDefaultBranch = (): boolean => {
     const { name, ref, defaultBranch } = event();
     if (defaultBranch !== undefined) return branchOf(ref) === defaultBranch;
@@ -132,7 +132,7 @@ const globalExpressions = ({ event, now, image }: RuleFacts, where: string): Exp
     is_default_branch: () => String(isDefaultBranch()),
     is_not_default_branch: () => String(!isDefaultBranch()),
   };
-};
+}
 
 const defaults = ({ keys }: RuleType): Record<string, string> =>
   Object.fromEntries(

@@ -54,10 +54,10 @@ const isReserved = (branch: string): boolean =>
   parseVersion(branch) !== undefined;
 
 /** The git tag without what comes before the version in a repository of several (`app/v1.2.3`). */
-const tagAfter = (ref: string, prefix: string): string | undefined => {
+function tagAfter(ref: string, prefix: string): string | undefined {
   const tag = gitTag(ref);
   return tag?.startsWith(prefix) ? tag.slice(prefix.length) : undefined;
-};
+}
 
 const yesOrNo = ['true', 'false'];
 

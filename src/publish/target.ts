@@ -87,10 +87,10 @@ export function checkFileDestinations(destinations: readonly Location[]): void {
   }
 }
 
-const archiveName = (destination: Location): string => {
+function archiveName(destination: Location): string {
   const reference = destination.kind === 'docker-archive' ? destination.reference : undefined;
   return [destination.kind, reference?.host, reference?.repository].join(' ');
-};
+}
 
 /** Targets in one place become one, with the tags of all: what goes there is sent once. */
 export function mergeTargets(targets: readonly Target[]): Target[] {

@@ -149,3 +149,8 @@ test('no file mentions a place outside the repository', async () => {
   const wrong = (await readTree('.')).filter(({ path, text }) => path !== 'package-lock.json' && outside.test(text));
   expect(pathsOf(wrong)).toEqual([]);
 });
+
+test('a function of several statements is declared; a constant holds one expression', () => {
+  const arrow = /^(?:export )?const \w+ = (?:async )?(?:<[^=]*>)?\([^;=]*\)(?:: [^=;]+)? => \{\n(?:[ )].*\n|\n)*?\};$/m;
+  expect(pathsOf(sources.filter(({ text }) => arrow.test(text)))).toEqual([]);
+});

@@ -20,15 +20,15 @@ const COMMON: Readonly<Record<(typeof COMMON_FLAGS)[number], string>> = {
 
 const firstSentence = (text: string): string => /^(.*?)(?:[.;:](?:\s|$)|$)/s.exec(text.replaceAll('`', ''))?.[1] ?? '';
 
-const flagValue = (name: string, meta: FieldMeta): CompletedFlag['value'] => {
+function flagValue(name: string, meta: FieldMeta): CompletedFlag['value'] {
   if (meta.kind === 'flag') return undefined;
   const placeholder = meta.kind === 'secret' ? 'FILE' : placeholderOf(name, meta);
   if (meta.allowed) return { placeholder, kind: 'choice', choices: meta.allowed };
   const isFile = meta.kind === 'path' || meta.kind === 'secret';
   return { placeholder, kind: isFile ? 'file' : 'text', choices: [] };
-};
+}
 
-const completedFlags = (command: Command): CompletedFlag[] => {
+function completedFlags(command: Command): CompletedFlag[] {
   const own = cliFields(command.inputs).flatMap(([name, meta]): CompletedFlag[] => {
     if (meta.positional) return [];
     const word = flagWord(name, meta);
@@ -44,13 +44,13 @@ const completedFlags = (command: Command): CompletedFlag[] => {
     ...{ description: firstSentence(COMMON[name]), value: undefined, repeatable: false },
   }));
   return [...own, ...common];
-};
+}
 
 /**
  * The script that teaches a shell to complete `nix-images`; it says at its top where it goes. Throws UserError `input` for
  * a shell that is not known.
  */
-export const renderCompletion = (shell: string | undefined, commands: readonly Command[]): string => {
+export function renderCompletion(shell: string | undefined, commands: readonly Command[]): string {
   const names = Object.keys(SHELLS);
   if (shell === undefined || !Object.hasOwn(SHELLS, shell)) {
     const what = shell === undefined ? 'completion needs a shell' : `unknown shell ${JSON.stringify(shell)}`;
@@ -60,4 +60,4 @@ export const renderCompletion = (shell: string | undefined, commands: readonly C
     ...{ name: command.name, summary: firstSentence(command.summary), flags: completedFlags(command) },
   }));
   return SHELLS[shell as keyof typeof SHELLS](completed);
-};
+}

@@ -1,19 +1,19 @@
 import type { CompletedCommand, CompletedFlag } from './completed-command.ts';
 import { quoteForFish } from './quote.ts';
 
-const valueOptions = ({ value }: CompletedFlag): string => {
+function valueOptions({ value }: CompletedFlag): string {
   if (value === undefined) return '';
   if (value.kind === 'file') return ' -r -F';
   return value.choices.length > 0 ? ` -x -a ${quoteForFish(value.choices.join(' '))}` : ' -x';
-};
+}
 
-const flagLine = (command: string, flag: CompletedFlag): string => {
+function flagLine(command: string, flag: CompletedFlag): string {
   const short = flag.short === undefined ? '' : ` -s ${flag.short}`;
   return `complete -c nix-images -n '__fish_seen_subcommand_from ${command}' -l ${flag.name.slice(2)}${short}${valueOptions(flag)} -d ${quoteForFish(flag.description)}`;
-};
+}
 
 /** A script for fish 3 and newer (fish's manual, `complete`). */
-export const renderFish = (commands: readonly CompletedCommand[]): string => {
+export function renderFish(commands: readonly CompletedCommand[]): string {
   const names = [...commands.map(({ name }) => name), 'completion'];
   const lines = commands.flatMap(({ name, summary, flags }) => [
     `complete -c nix-images -f -n __fish_use_subcommand -a ${name} -d ${quoteForFish(summary)}`,
@@ -28,4 +28,4 @@ export const renderFish = (commands: readonly CompletedCommand[]): string => {
     ...lines,
     '',
   ].join('\n');
-};
+}

@@ -4,20 +4,20 @@ import { quote } from './quote.ts';
 /** Characters that end a part of a specification of `_arguments` stand behind a backslash. */
 const plain = (text: string): string => text.replaceAll(/[\\[\]:]/g, '\\$&');
 
-const action = ({ value }: CompletedFlag): string => {
+function action({ value }: CompletedFlag): string {
   if (value === undefined) return '';
   const offered = value.kind === 'file' ? '_files' : value.choices.length > 0 ? `(${value.choices.join(' ')})` : ' ';
   return `:${plain(value.placeholder)}:${offered}`;
-};
+}
 
-const specifications = (flag: CompletedFlag): string[] => {
+function specifications(flag: CompletedFlag): string[] {
   const { name, short, description, repeatable, value } = flag;
   const all = short === undefined ? [name] : [name, `-${short}`];
   const once = repeatable ? '*' : all.length > 1 ? `(${all.join(' ')})` : '';
   // `--to VALUE` and `--to=VALUE`; a letter is followed by its value alone.
   const spelled = (word: string): string => (value !== undefined && word.startsWith('--') ? `${word}=` : word);
   return all.map((word) => quote(`${once}${spelled(word)}[${plain(description)}]${action(flag)}`));
-};
+}
 
 /** A script for zsh (zsh's manual, "Completion System"). */
 export const renderZsh = (commands: readonly CompletedCommand[]): string => {

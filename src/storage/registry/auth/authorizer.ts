@@ -171,7 +171,7 @@ export class Authorizer {
 const isRenewable = (credential: Credential): boolean =>
   credential.kind === 'basic' && credential.expires !== undefined;
 
-const basicHeader = (credential: Credential, log: Pick<Log, 'mask'>): string | undefined => {
+function basicHeader(credential: Credential, log: Pick<Log, 'mask'>): string | undefined {
   if (credential.kind === 'anonymous') return undefined;
   if (credential.kind !== 'basic') {
     throw new UserError(
@@ -183,4 +183,4 @@ const basicHeader = (credential: Credential, log: Pick<Log, 'mask'>): string | u
     );
   }
   return encodeBasic(credential.username, credential.password, log);
-};
+}

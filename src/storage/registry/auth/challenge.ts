@@ -10,7 +10,7 @@ const PARAMETER = new RegExp(`[\\s,]*(${TOKEN})\\s*=\\s*(?:"((?:[^"\\\\]|\\\\.)*
 // A header is at most as long as the HTTP client lets through; more challenges than this are nonsense.
 const LIMIT = 16;
 
-const parseParameters = (header: string, start: number): [Record<string, string>, number] => {
+function parseParameters(header: string, start: number): [Record<string, string>, number] {
   const parameters = new Map<string, string>();
   let at = start;
   for (;;) {
@@ -20,10 +20,10 @@ const parseParameters = (header: string, start: number): [Record<string, string>
     parameters.set(match[1].toLowerCase(), match[2]?.replace(/\\(.)/g, '$1') ?? match[3] ?? '');
     at = PARAMETER.lastIndex;
   }
-};
+}
 
 /** Parses a WWW-Authenticate header, which may hold several challenges. What cannot be read is left out. */
-export const parseChallenges = (header: string): Challenge[] => {
+export function parseChallenges(header: string): Challenge[] {
   const challenges: Challenge[] = [];
   let at = 0;
   while (challenges.length < LIMIT) {
@@ -35,4 +35,4 @@ export const parseChallenges = (header: string): Challenge[] => {
     at = next;
   }
   return challenges;
-};
+}

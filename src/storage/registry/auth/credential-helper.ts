@@ -30,12 +30,12 @@ const failed = (what: string, { program, server, file }: Asking, cause?: unknown
  * Asks `docker-credential-NAME get` for the credentials of `server`; undefined when it has none.
  * Throws UserError `credentials` when it fails or answers something else.
  */
-export const runHelper = async (
+export async function runHelper(
   name: string,
   server: string,
   file: string,
   { exec, log, signal }: { exec: Exec; log: Log; signal?: AbortSignal | undefined },
-): Promise<Credential | undefined> => {
+): Promise<Credential | undefined> {
   const program = `docker-credential-${name}`;
   const asking = { program, server, file };
   if (!/^[A-Za-z0-9._-]+$/.test(name)) throw failed('has an invalid name', asking);
@@ -64,4 +64,4 @@ export const runHelper = async (
         password: answer.Secret,
         origin: `${origin}, user ${answer.Username}`,
       };
-};
+}

@@ -36,11 +36,11 @@ export interface Keychain {
 }
 
 /** `Basic <base64>`; the encoded form is masked too, since it is as good as the password. */
-export const encodeBasic = (username: string, password: string, log: Pick<Log, 'mask'>): string => {
+export function encodeBasic(username: string, password: string, log: Pick<Log, 'mask'>): string {
   const encoded = Buffer.from(`${username}:${password}`).toString('base64');
   log.mask(encoded);
   return `Basic ${encoded}`;
-};
+}
 
 /** @internal A keychain that knows nothing: for registries that are open. */
 export const anonymousKeychain: Keychain = { find: async () => ANONYMOUS };

@@ -39,14 +39,14 @@ const parseConfig = (file: string, text: string): Config =>
   decodeJson(text, configSchema, { code: 'credentials', what: file, hint: HINT, isSecret: true });
 
 /** The keys under which files hold a registry's credentials, the most telling first. */
-const keysOf = (host: string, repository: string): string[] => {
+function keysOf(host: string, repository: string): string[] {
   const parts = repository.split('/');
   // podman's auth.json may name a namespace or one repository.
   const pathsIn = (name: string) => parts.map((_, index) => [name, ...parts.slice(0, parts.length - index)].join('/'));
   return host === DOCKER_HUB
     ? [...pathsIn(host), HUB_KEY, 'index.docker.io', DOCKER_HUB, 'registry-1.docker.io']
     : hostAliases(host).flatMap((name) => [...pathsIn(name), name]);
-};
+}
 
 // Old docker versions wrote URLs such as https://ghcr.io/v1/.
 const bareKey = (key: string): string =>
@@ -56,22 +56,22 @@ const bareKey = (key: string): string =>
         .replace(/\/v[12]$/, '')
         .toLowerCase();
 
-const withoutSlashes = (text: string): string => {
+function withoutSlashes(text: string): string {
   let end = text.length;
   while (text[end - 1] === '/') end -= 1;
   return text.slice(0, end);
-};
+}
 
-const findKey = (record: Readonly<Record<string, unknown>> | null | undefined, keys: readonly string[]) => {
+function findKey(record: Readonly<Record<string, unknown>> | null | undefined, keys: readonly string[]) {
   const found = Object.keys(record ?? {});
   for (const key of keys) {
     const exact = found.find((candidate) => candidate === key) ?? found.find((candidate) => bareKey(candidate) === key);
     if (exact !== undefined) return exact;
   }
   return undefined;
-};
+}
 
-const entryCredential = (key: string, entry: Entry, file: string, log: Log): Credential | undefined => {
+function entryCredential(key: string, entry: Entry, file: string, log: Log): Credential | undefined {
   for (const secret of [entry.auth, entry.password, entry.identitytoken, entry.registrytoken]) {
     if (secret) log.mask(secret);
   }
@@ -88,7 +88,7 @@ const entryCredential = (key: string, entry: Entry, file: string, log: Log): Cre
   if (!username || password === undefined) return undefined;
   if (password !== '') log.mask(password);
   return { kind: 'basic', username, password, origin: `${origin}, user ${username}` };
-};
+}
 
 /** One config.json or auth.json. */
 export interface ConfigSource {
@@ -104,7 +104,7 @@ interface KeychainOptions extends Pick<Effects, 'exec' | 'log'> {
   readonly signal?: AbortSignal | undefined;
 }
 
-const readConfig = async ({ name, read }: ConfigSource): Promise<Config | undefined> => {
+async function readConfig({ name, read }: ConfigSource): Promise<Config | undefined> {
   let text: string;
   try {
     text = await read();
@@ -114,18 +114,18 @@ const readConfig = async ({ name, read }: ConfigSource): Promise<Config | undefi
     throw unreadable(name, `it cannot be read (${String(code ?? error)})`, error);
   }
   return parseConfig(name, text);
-};
+}
 
 /** The name that `docker login` gave to a store; it leaves an empty entry of that name behind. */
 const storedName = (host: string, auths: Config['auths']): string =>
   hostAliases(host).find((name) => Object.hasOwn(auths ?? {}, name)) ?? host;
 
-const findInConfig = async (
+async function findInConfig(
   source: ConfigSource,
   keys: readonly string[],
   host: string,
   options: KeychainOptions,
-): Promise<Credential | undefined> => {
+): Promise<Credential | undefined> {
   const file = source.name;
   const config = await readConfig(source);
   if (config === undefined) return undefined;
@@ -139,7 +139,7 @@ const findInConfig = async (
   const key = findKey(config.auths, keys);
   const entry = key === undefined ? undefined : config.auths?.[key];
   return key === undefined || entry === undefined ? undefined : entryCredential(key, entry, file, options.log);
-};
+}
 
 /**
  * Credentials from docker's and podman's files and the credential helpers they name. Every secret is masked

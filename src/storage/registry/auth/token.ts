@@ -32,12 +32,12 @@ const ANSWER_LIMIT = 1024 * 1024;
 const CLIENT_ID = 'nix-images';
 
 /** Some registries (ECR Public) ask for a scope of their own making; theirs goes before ours then. */
-const scopesFor = (challenge: Challenge, wanted: readonly string[]): readonly string[] => {
+function scopesFor(challenge: Challenge, wanted: readonly string[]): readonly string[] {
   const asked = challenge.parameters.scope;
   return asked && !/^(repository|registry)[:(]/.test(asked) ? asked.split(' ') : wanted;
-};
+}
 
-const realmOf = (challenge: Challenge, isAllowed: (url: URL) => boolean): URL => {
+function realmOf(challenge: Challenge, isAllowed: (url: URL) => boolean): URL {
   const realm = challenge.parameters.realm ?? '';
   const url = URL.canParse(realm) ? new URL(realm) : undefined;
   if (url !== undefined && isAllowed(url) && url.username === '' && url.password === '') return url;
@@ -48,14 +48,14 @@ const realmOf = (challenge: Challenge, isAllowed: (url: URL) => boolean): URL =>
       hint: 'Set the registry up with an https realm; credentials are not sent in the clear.',
     },
   );
-};
+}
 
-const buildRequest = (
+function buildRequest(
   url: URL,
   { challenge, scopes }: { readonly challenge: Challenge; readonly scopes: readonly string[] },
   credential: Credential,
   log: Pick<Log, 'mask'>,
-): RegistryRequest => {
+): RegistryRequest {
   const service = challenge.parameters.service;
   if (credential.kind === 'identity') {
     const form = new URLSearchParams({
@@ -78,16 +78,16 @@ const buildRequest = (
     headers: { authorization: encodeBasic(credential.username, credential.password, log) },
     bodyLimit: ANSWER_LIMIT,
   };
-};
+}
 
-const parseToken = (body: Buffer, url: URL): z.infer<typeof tokenSchema> => {
+function parseToken(body: Buffer, url: URL): z.infer<typeof tokenSchema> {
   const token = tryDecodeJson(body, tokenSchema);
   if (token !== undefined) return token;
   // No cause: the parser's message could quote the token.
   throw new UserError('registry', `the token server ${redactUrl(url)} did not answer with a token`, {
     hint: 'Check that the registry’s realm is a token server.',
   });
-};
+}
 
 /**
  * Fetches bearer tokens by `send`, from realms that `isAllowed` lets us ask. Throws UserError `credentials` when the server
