@@ -2,7 +2,7 @@ import { open, readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import { type ByteString, toBytes, toText } from '../../core/bytes.ts';
 import { canonicalJson, type Json } from '../../core/canonical-json.ts';
-import { decodeJson } from '../../core/decode-json.ts';
+import { decodeJson, tryDecodeJson } from '../../core/decode-json.ts';
 import { UserError } from '../../core/error.ts';
 import { withFileErrors } from '../../core/file-error.ts';
 import { pathInStore } from '../../layer/inside-store.ts';
@@ -90,13 +90,12 @@ async function readList(path: string): Promise<LayerList> {
       hint: 'Name the image itself, not what pulls or copies it; a newer nix2container may write another form.',
     });
   } catch (error) {
-    const cause = error instanceof UserError ? error.cause : undefined;
-    const unknown = cause instanceof z.ZodError ? unknownField(cause) : undefined;
+    const shape = listSchema.safeParse(tryDecodeJson(text, z.unknown())).error;
+    const unknown = shape && unknownField(shape);
     if (unknown === undefined) throw error;
     const what = `has the field ${unknown}, which version ${VERSION} of its form does not have`;
     throw new UserError('file', `${path} ${what}`, {
       hint: 'A newer nix2container, or a branch of it, wrote it. Without what the field means the image would be another one: use a released nix2container, or a nix-images that knows the field.',
-      cause,
     });
   }
 }

@@ -14,7 +14,7 @@ const info = (letter: string, name: string, narSize: number): StorePathInfo => (
 const closure = [info('a', 'app-2', 10), info('b', 'bash-5.2', 90), info('c', 'cacert', 20), info('d', 'data', 30)];
 
 test.each<[string, readonly string[], string]>([
-  ['nothing before it', [], 'new: no image before it is known'],
+  ['nothing before it', [], 'new: no earlier image to reuse'],
   ['other paths', ['a', 'b', 'd'], 'changed: cacert'],
   ['no path that was there', ['x'], 'changed: bash-5.2, data, cacert and 1 more'],
   ['the same paths, and one that is gone', ['a', 'b', 'c', 'd', 'x'], 'no store path has changed'],
