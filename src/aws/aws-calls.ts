@@ -1,10 +1,15 @@
 import type { AwsWorld } from './ecr-api.ts';
-import { awsErrorName, awsFailure } from './failure.ts';
+import { awsFailure } from './failure.ts';
 
 /** Calls one service of AWS's. `call` throws UserError for what AWS refuses, `callUnless` gives undefined for some of it. */
 export interface AwsCalls {
   call<T>(action: string, what: string, work: () => Promise<T>): Promise<T>;
-  callUnless<T>(names: readonly string[], action: string, what: string, work: () => Promise<T>): Promise<T | undefined>;
+  callUnless<T>(
+    isExpected: (error: unknown) => boolean,
+    action: string,
+    what: string,
+    work: () => Promise<T>,
+  ): Promise<T | undefined>;
 }
 
 /** Calls of `service`, as IAM names it: `ecr`, `ecr-public`. */
@@ -18,10 +23,10 @@ export function awsCalls(service: string, { signal }: Pick<AwsWorld, 'signal'>):
   };
   return {
     call,
-    callUnless: (names, action, what, work) =>
+    callUnless: (isExpected, action, what, work) =>
       call(action, what, () =>
         work().catch((error: unknown) => {
-          if (names.includes(awsErrorName(error))) return undefined;
+          if (isExpected(error)) return undefined;
           throw error;
         }),
       ),

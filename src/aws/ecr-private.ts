@@ -15,7 +15,8 @@ import { clientSettings } from './client-settings.ts';
 import { decodeLogin } from './decode-login.ts';
 import type { AwsWorld, EcrApi, WantedRepository } from './ecr-api.ts';
 import type { EcrRegistry } from './ecr-registry.ts';
-import { hasNoCredentials, mayNotAsk } from './failure.ts';
+import { hasNoCredentials, isNamed } from './failure.ts';
+import { ifAllowed } from './if-allowed.ts';
 import { noRepository } from './no-repository.ts';
 import type { RepositorySettings } from './repository-settings.ts';
 
@@ -31,11 +32,8 @@ export function openEcrPrivate(registry: PrivateRegistry, world: AwsWorld): EcrA
   return {
     login: async () => {
       const what = `cannot log in to ECR of ${account} in ${region}`;
-      const asked = await calls.call('GetAuthorizationToken', what, () =>
-        client.send(new GetAuthorizationTokenCommand({})).catch((error: unknown) => {
-          if (hasNoCredentials(error)) return undefined;
-          throw error;
-        }),
+      const asked = await calls.callUnless(hasNoCredentials, 'GetAuthorizationToken', what, () =>
+        client.send(new GetAuthorizationTokenCommand({})),
       );
       return asked && decodeLogin(asked.authorizationData?.[0] ?? {}, world);
     },
@@ -58,22 +56,24 @@ async function ensure({ client, calls, world, account, region }: Session, wanted
   const place = `${repository} in ECR of ${account} in ${region}`;
   const named = { registryId: account, repositoryName: repository };
   const describe = () =>
-    calls.callUnless(['RepositoryNotFoundException'], 'DescribeRepositories', `cannot look up ${place}`, async () => {
-      const { repositories } = await client.send(
-        new DescribeRepositoriesCommand({ registryId: account, repositoryNames: [repository] }),
-      );
-      return repositories?.[0];
-    });
-  let found = await describe().catch((error: unknown) => {
-    // Who may push need not be allowed to look; the push itself says what is wrong then.
-    if (mayCreate || settings !== undefined || !mayNotAsk(causeOf(error))) throw error;
-    world.log.debug(`${place} could not be looked up; going on`);
-    return {};
-  });
+    calls.callUnless(
+      isNamed('RepositoryNotFoundException'),
+      'DescribeRepositories',
+      `cannot look up ${place}`,
+      async () => {
+        const { repositories } = await client.send(
+          new DescribeRepositoriesCommand({ registryId: account, repositoryNames: [repository] }),
+        );
+        return repositories?.[0];
+      },
+    );
+  const answer = await ifAllowed(place, wanted, world.log, describe);
+  if (answer === undefined) return;
+  let { found } = answer;
   if (found === undefined && !mayCreate) throw noRepository(place);
   if (found === undefined) {
     const made = await calls.callUnless(
-      ['RepositoryAlreadyExistsException'],
+      isNamed('RepositoryAlreadyExistsException'),
       'CreateRepository',
       `cannot create ${place}`,
       () => client.send(new CreateRepositoryCommand({ ...named, ...creationOf(settings) })),
@@ -84,8 +84,6 @@ async function ensure({ client, calls, world, account, region }: Session, wanted
   }
   if (settings) await keepUpToDate(found, settings, { client, calls, named, place, world });
 }
-
-const causeOf = (error: unknown): unknown => (error instanceof Error ? error.cause : undefined);
 
 function mutabilityOf({ immutableTags }: RepositorySettings) {
   if (immutableTags === undefined) return undefined;
@@ -144,7 +142,7 @@ async function keepUpToDate(found: Repository, settings: RepositorySettings, upk
     world.log.warn(`${place} is encrypted with ${is}, not ${encryption.type}: that is fixed when a repository is made`);
   }
   if (lifecyclePolicy === undefined) return;
-  const policy = await calls.callUnless(['LifecyclePolicyNotFoundException'], 'GetLifecyclePolicy', cannot, () =>
+  const policy = await calls.callUnless(isNamed('LifecyclePolicyNotFoundException'), 'GetLifecyclePolicy', cannot, () =>
     client.send(new GetLifecyclePolicyCommand(named)),
   );
   if (sameJson(policy?.lifecyclePolicyText, lifecyclePolicy)) return;

@@ -14,7 +14,8 @@ import { type AwsCalls, awsCalls } from './aws-calls.ts';
 import { clientSettings } from './client-settings.ts';
 import { decodeLogin } from './decode-login.ts';
 import type { AwsWorld, EcrApi, WantedRepository } from './ecr-api.ts';
-import { hasNoCredentials, mayNotAsk } from './failure.ts';
+import { hasNoCredentials, isNamed } from './failure.ts';
+import { ifAllowed } from './if-allowed.ts';
 import { noRepository } from './no-repository.ts';
 import type { Catalogue } from './repository-settings.ts';
 
@@ -40,11 +41,11 @@ export function openEcrPublic(world: AwsWorld): EcrApi {
   const calls = awsCalls('ecr-public', world);
   return {
     login: async () => {
-      const asked = await calls.call('GetAuthorizationToken', 'cannot log in to ECR Public', () =>
-        client.send(new GetAuthorizationTokenCommand({})).catch((error: unknown) => {
-          if (hasNoCredentials(error)) return undefined;
-          throw error;
-        }),
+      const asked = await calls.callUnless(
+        hasNoCredentials,
+        'GetAuthorizationToken',
+        'cannot log in to ECR Public',
+        () => client.send(new GetAuthorizationTokenCommand({})),
       );
       return asked && decodeLogin(asked.authorizationData ?? {}, world);
     },
@@ -88,17 +89,12 @@ async function ensure(session: Session, wanted: WantedRepository): Promise<void>
   const [alias, name] = split(wanted.repository);
   checkName(wanted.repository, name);
   const place = `${name} in ECR Public of ${alias}`;
-  const isNeeded = wanted.mayCreate || wanted.settings !== undefined;
-  let isThere: boolean;
-  try {
+  const answer = await ifAllowed(place, wanted, session.world.log, async () => {
     await checkAlias(session, alias);
-    isThere = await exists(session, name, place);
-  } catch (error) {
-    // Who may push need not be allowed to look; the push itself says what is wrong then.
-    if (isNeeded || !(error instanceof UserError) || !mayNotAsk(error.cause)) throw error;
-    session.world.log.debug(`${place} could not be looked up; going on`);
-    return;
-  }
+    return exists(session, name, place);
+  });
+  if (answer === undefined) return;
+  const isThere = answer.found;
   if (!isThere && !wanted.mayCreate) throw noRepository(place);
   const catalogue = definedOf(wanted.settings?.catalogue ?? {});
   if (!isThere && (await create(session, name, place, catalogue))) return;
@@ -108,7 +104,7 @@ async function ensure(session: Session, wanted: WantedRepository): Promise<void>
 async function exists({ client, calls }: Session, name: string, place: string): Promise<boolean> {
   const command = new DescribeRepositoriesCommand({ repositoryNames: [name] });
   const found = await calls.callUnless(
-    ['RepositoryNotFoundException'],
+    isNamed('RepositoryNotFoundException'),
     'DescribeRepositories',
     `cannot look up ${place}`,
     () => client.send(command),
@@ -122,7 +118,7 @@ async function create(session: Session, name: string, place: string, catalogue: 
   const catalogData = Object.keys(catalogue).length === 0 ? {} : { catalogData: catalogue };
   const command = new CreateRepositoryCommand({ repositoryName: name, ...catalogData });
   const made = await calls.callUnless(
-    ['RepositoryAlreadyExistsException'],
+    isNamed('RepositoryAlreadyExistsException'),
     'CreateRepository',
     `cannot create ${place}`,
     () => client.send(command),
@@ -166,7 +162,7 @@ async function keepCatalogue(
 ): Promise<void> {
   const cannot = `cannot change what the gallery shows of ${place}`;
   const found = await calls.callUnless(
-    ['RepositoryCatalogDataNotFoundException'],
+    isNamed('RepositoryCatalogDataNotFoundException'),
     'GetRepositoryCatalogData',
     cannot,
     () => client.send(new GetRepositoryCatalogDataCommand({ repositoryName: name })),

@@ -9,7 +9,13 @@ export const LOOKED_AT =
 const NO_CREDENTIALS = 'Could not load credentials from any providers';
 
 /** The name that AWS gave an error, such as RepositoryNotFoundException. */
-export const awsErrorName = (error: unknown): string => (error instanceof Error ? error.name : '');
+const awsErrorName = (error: unknown): string => (error instanceof Error ? error.name : '');
+
+/** Tells the error of a name that AWS gave it. */
+export const isNamed =
+  (name: string) =>
+  (error: unknown): boolean =>
+    awsErrorName(error) === name;
 
 /** Whether nothing anywhere says who we are to AWS; a source that is there and broken is another matter. */
 export const hasNoCredentials = (error: unknown): boolean =>

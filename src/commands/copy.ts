@@ -1,7 +1,7 @@
 import { UserError } from '../core/error.ts';
 import { sizeText } from '../core/size.ts';
 import { defineCommand } from '../host/command.ts';
-import { choice, flag, lines, text } from '../host/fields.ts';
+import { choice, flag, lines } from '../host/fields.ts';
 import type { Reference } from '../oci/reference.ts';
 import { SYSTEMS } from '../oci/system.ts';
 import { copyImage, manifestToCopy, platformsIn } from '../publish/copy-image.ts';
@@ -16,10 +16,10 @@ import {
 } from '../publish/target.ts';
 import { formatLocation, type Location } from '../storage/location.ts';
 import { type LocationTemplate, locationOf, parseLocationTemplate } from '../storage/location-template.ts';
-import { noteLowerCase, parsePlace } from './naming.ts';
+import { noteLowerCase } from './naming.ts';
 import { inFolder, placesOf } from './places.ts';
 import { repositoryInputs } from './repositories.ts';
-import { registryInputs } from './shared-inputs.ts';
+import { imageReference, registryInputs } from './shared-inputs.ts';
 
 export const copy = defineCommand({
   name: 'copy',
@@ -28,14 +28,7 @@ export const copy = defineCommand({
     'Copies byte for byte, so digests stay: every platform, and what refers to the image (signatures, SBOMs). What a destination has ' +
     'is not sent, blobs are mounted where the registry can, all others are read once for all destinations, and tags move last.',
   inputs: {
-    reference: text({
-      description:
-        'The image: `docker://REFERENCE` or a plain reference, `oci:DIR[:TAG]`, `oci-archive:FILE[:TAG]`, `docker-archive:FILE[:REFERENCE]`.',
-      placeholder: 'REF',
-      positional: true,
-      required: true,
-      parse: parsePlace,
-    }),
+    reference: imageReference,
     to: lines({
       description:
         'Destination, written as the image is; `{name}` in it is the repository of the image. Several are given one by one.',
@@ -60,7 +53,7 @@ export const copy = defineCommand({
   },
   outputs: {
     digest: 'Digest of what was copied.',
-    references: 'Every reference that now means it, one a line, such as `docker://ghcr.io/org/app:v1`.',
+    references: 'Every reference that now means it, one per line, such as `docker://ghcr.io/org/app:v1`.',
   },
   async run(inputs, host) {
     const { reference, to, tags, system, verify } = inputs;

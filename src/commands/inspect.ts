@@ -1,10 +1,9 @@
 import { defineCommand } from '../host/command.ts';
-import { flag, text } from '../host/fields.ts';
+import { flag } from '../host/fields.ts';
 import { inspectImage } from '../inspect/inspection.ts';
 import { inspectionText } from '../inspect/report.ts';
-import { parsePlace } from './naming.ts';
 import { inFolder, placesOf } from './places.ts';
-import { registryInputs } from './shared-inputs.ts';
+import { imageReference, registryInputs } from './shared-inputs.ts';
 
 export const inspect = defineCommand({
   name: 'inspect',
@@ -12,14 +11,7 @@ export const inspect = defineCommand({
   description:
     'Reads manifests and configs only, never layers. Works on images of other tools too, as far as they say what is in them.',
   inputs: {
-    reference: text({
-      description:
-        'The image: `docker://REFERENCE` or a plain reference, `oci:DIR[:TAG]`, `oci-archive:FILE[:TAG]`, `docker-archive:FILE[:REFERENCE]`.',
-      placeholder: 'REF',
-      positional: true,
-      required: true,
-      parse: parsePlace,
-    }),
+    reference: imageReference,
     layers: flag({ description: 'List every layer, with the store paths in it.' }),
     ...registryInputs,
   },

@@ -4,7 +4,7 @@ import { shellWord } from '../core/shell.ts';
 import { sizeText } from '../core/size.ts';
 import { platformOf, platformText } from '../oci/system.ts';
 import { compressedSize } from '../publish/platform-image.ts';
-import { markdownTable, PLATFORM_HEADINGS, platformRow } from '../publish/report.ts';
+import { platformRow, platformTable } from '../publish/report.ts';
 import { testRunData, testRunSummary, testRunText } from '../test-run/report.ts';
 import type { MadeHandover } from './make-handover.ts';
 
@@ -40,7 +40,7 @@ export function presentBuild(made: MadeHandover) {
     ].join('\n'),
     summary: [
       `### ${name} for ${system}\n`,
-      markdownTable(PLATFORM_HEADINGS, [platformRow(system, digest, image.layers, bytesSent)]),
+      platformTable([platformRow(system, digest, image.layers, bytesSent)]),
       ...(testRunText(testRun) === '' ? [] : [testRunSummary(testRun)]),
       `${plainMarkdown(left)}\n`,
     ].join('\n'),

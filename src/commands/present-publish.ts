@@ -1,5 +1,5 @@
 import { countText } from '../core/count.ts';
-import { UserError } from '../core/error.ts';
+import { hintsOf, UserError } from '../core/error.ts';
 import { plainMarkdown } from '../core/markdown.ts';
 import { sizeText } from '../core/size.ts';
 import type { LeftOut } from '../plan/plan.ts';
@@ -107,8 +107,7 @@ function failureOf(failed: readonly { readonly name: string; readonly error: Use
   const [first] = failed;
   if (first && all === 1) return first.error;
   const list = failed.map(({ name, error }) => `\n  ${name}: ${error.message}`).join('');
-  const hints = [...new Set(failed.flatMap(({ error }) => (error.hint === undefined ? [] : [error.hint])))];
   return new UserError('platforms', `${failed.length} of ${all} images are not published:${list}`, {
-    hint: hints.slice(0, 3).join('\n') || 'See the log.',
+    hint: hintsOf(failed.map(({ error }) => error)) || 'See the log.',
   });
 }

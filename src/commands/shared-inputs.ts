@@ -54,6 +54,16 @@ export const registryInputs = {
   }),
 } as const;
 
+/** The image that a command reads. */
+export const imageReference = text({
+  description:
+    'The image: `docker://REFERENCE` or a plain reference, `oci:DIR[:TAG]`, `oci-archive:FILE[:TAG]`, `docker-archive:FILE[:REFERENCE]`.',
+  placeholder: 'REF',
+  positional: true,
+  required: true,
+  parse: parsePlace,
+});
+
 /** Inputs of every command that makes layers. */
 export const reuseInputs = {
   reuse: flag({

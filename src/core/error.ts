@@ -36,3 +36,10 @@ export class UserError extends Error {
 
 /** The user's own stop, as the error that is shown. */
 export const cancelled = (cause?: unknown): UserError => new UserError('cancelled', 'cancelled', { cause });
+
+/** Hints of several errors that are shown; more of them would not be read. */
+const HINTS_SHOWN = 3;
+
+/** What to do about several failures at once: each hint once. */
+export const hintsOf = (errors: readonly UserError[]): string =>
+  [...new Set(errors.flatMap(({ hint }) => hint ?? []))].slice(0, HINTS_SHOWN).join('\n');

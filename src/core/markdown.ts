@@ -22,3 +22,7 @@ export function plainMarkdown(text: string): string {
 
 /** The same, always in code type. */
 export const codeMarkdown = (text: string): string => `<code>${asEntities(plainLine(text).trim())}</code>`;
+
+/** A table of cells that are Markdown already. */
+export const markdownTable = (headings: readonly string[], rows: readonly (readonly string[])[]): string =>
+  [headings, headings.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |\n`).join('');

@@ -1,6 +1,5 @@
 import { z } from 'zod';
 import { tryDecodeJson } from '../core/decode-json.ts';
-import { UserError } from '../core/error.ts';
 import { type LayerRecord, ownLayerRecords } from '../definition/layer-record.ts';
 import { storeHash, storePathSchema } from '../definition/store-path.ts';
 import type { History, ImageConfig } from '../oci/config.ts';
@@ -11,6 +10,7 @@ import { isImageEntry, normalisePlatform } from '../oci/platform.ts';
 import { parseImageManifest, parseIndex, type StoredManifest } from '../oci/read-manifest.ts';
 import { platformText } from '../oci/system.ts';
 import { readConfig } from '../storage/read-config.ts';
+import { namedManifest } from '../storage/read-tag.ts';
 import type { ImageSource } from '../storage/source.ts';
 
 export interface InspectedLayer {
@@ -44,7 +44,7 @@ export interface Inspection {
 
 /** Reads an index or a single image with everything that can be said of it without its layers. Throws UserError. */
 export async function inspectImage(source: ImageSource, reference: string): Promise<Inspection> {
-  const stored = await manifestOf(source, reference);
+  const stored = await namedManifest(source, reference);
   const where = referenceText(source.name, reference);
   const common = { reference: where, mediaType: stored.mediaType, digest: stored.digest };
   if (!isIndexType(stored.mediaType)) {
@@ -54,7 +54,9 @@ export async function inspectImage(source: ImageSource, reference: string): Prom
   const index = parseIndex(stored, where);
   const images: InspectedImage[] = [];
   for (const child of index.manifests.filter(isImageEntry)) {
-    images.push((await inspectOne(source, await manifestOf(source, child.digest), `${where}, ${child.digest}`)).image);
+    images.push(
+      (await inspectOne(source, await namedManifest(source, child.digest), `${where}, ${child.digest}`)).image,
+    );
   }
   return { ...common, annotations: index.annotations ?? {}, images };
 }
@@ -63,14 +65,6 @@ export async function inspectImage(source: ImageSource, reference: string): Prom
 function referenceText(name: string, reference: string): string {
   if (!isDigest(reference)) return `${name}:${reference}`;
   return name.startsWith('docker://') ? `${name}@${reference}` : name;
-}
-
-async function manifestOf(source: ImageSource, reference: string): Promise<StoredManifest> {
-  const stored = await source.getManifest(reference);
-  if (stored) return stored;
-  throw new UserError('reference', `${source.name} has no image ${reference}`, {
-    hint: 'Check the name, and the tag or digest.',
-  });
 }
 
 async function inspectOne(source: ImageSource, stored: StoredManifest, where: string) {

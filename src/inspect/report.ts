@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { countText } from '../core/count.ts';
 import { plainLine } from '../core/printable.ts';
+import { shellWord } from '../core/shell.ts';
 import { sizeText } from '../core/size.ts';
 import { columns } from '../core/table.ts';
 import { storePathName } from '../definition/store-path.ts';
@@ -64,8 +65,8 @@ const add = (sum: number | null, size: number | null): number | null =>
 function configRows(config: unknown): [string, string][] {
   const { data } = shownConfigSchema.safeParse(config);
   const rows: [string, string | undefined | null][] = [
-    ['  entrypoint', data?.Entrypoint?.map(quoted).join(' ')],
-    ['  command', data?.Cmd?.map(quoted).join(' ')],
+    ['  entrypoint', data?.Entrypoint?.map(shellWord).join(' ')],
+    ['  command', data?.Cmd?.map(shellWord).join(' ')],
     ['  user', data?.User],
     ['  directory', data?.WorkingDir],
     ['  ports', data?.ExposedPorts && Object.keys(data.ExposedPorts).join(', ')],
@@ -73,9 +74,6 @@ function configRows(config: unknown): [string, string][] {
   ];
   return rows.flatMap(([name, value]): [string, string][] => (value ? [[name, value]] : []));
 }
-
-/** An argument as a shell would take it, so that blanks in it are seen. */
-const quoted = (word: string): string => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`);
 
 function layerLines(layer: InspectedLayer, at: number): string[] {
   const unpacked = layer.unpackedSize === null ? '' : `, ${sizeText(layer.unpackedSize)} unpacked`;

@@ -1,4 +1,5 @@
 import { sizeText } from '../core/size.ts';
+import { columns } from '../core/table.ts';
 import type { System } from '../oci/system.ts';
 
 /** What was found on a machine. */
@@ -65,7 +66,7 @@ const found = (name: string, what: string): Check => ({ name, state: 'ok', found
 const missing = (name: string, what: string, fix: string): Check => ({ name, state: 'missing', found: what, fix });
 const optional = (name: string, what: string, fix: string): Check => ({ name, state: 'optional', found: what, fix });
 
-/** The words of a state, of one length. */
+/** The words of a state, of one length, so that two reports read alike. */
 const STATE = { ok: 'ok     ', missing: 'missing', optional: 'without' } as const;
 
 /** A verdict, then a line for each thing, with what to do below those that are missing. */
@@ -75,10 +76,9 @@ export function checksText(checks: readonly Check[]): string {
     needed.length === 0
       ? 'ready to build images'
       : `not ready to build images: ${needed.map(({ name }) => name).join(', ')}`;
-  const width = Math.max(...checks.map(({ name }) => name.length));
-  const lines = checks.flatMap(({ name, state, found: what, fix }) => [
-    `${STATE[state]}  ${name.padEnd(width)}  ${what}`,
-    ...(fix === null ? [] : [`${' '.repeat(STATE.ok.length + width + 4)}${fix}`]),
+  const rows = checks.flatMap(({ name, state, found: what, fix }) => [
+    [STATE[state], name, what],
+    ...(fix === null ? [] : [['', '', fix]]),
   ]);
-  return [verdict, '', ...lines].join('\n');
+  return [verdict, '', ...columns(rows)].join('\n');
 }

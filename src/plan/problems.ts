@@ -1,4 +1,4 @@
-import { UserError } from '../core/error.ts';
+import { hintsOf, UserError } from '../core/error.ts';
 import { listed } from '../nix/not-image.ts';
 import { SYSTEMS } from '../oci/system.ts';
 import type { LeftOut, Plan, PlannedImage, Problem } from './plan.ts';
@@ -57,12 +57,11 @@ export function problemsError(
   ];
   const [first] = errors;
   if (first === undefined || errors.length === 1) return first;
-  const hints = [...new Set(errors.flatMap(({ hint }) => hint ?? []))];
   return new UserError(
     first.code,
     `${errors.length} images:${errors.map(({ message }) => `\n  ${message}`).join('')}`,
     {
-      hint: hints.slice(0, 3).join('\n'),
+      hint: hintsOf(errors),
     },
   );
 }

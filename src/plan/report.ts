@@ -1,5 +1,5 @@
 import { countText } from '../core/count.ts';
-import { plainMarkdown } from '../core/markdown.ts';
+import { markdownTable, plainMarkdown } from '../core/markdown.ts';
 import { plainLine, plainText } from '../core/printable.ts';
 import { columns } from '../core/table.ts';
 import type { Source } from '../nix/discover.ts';
@@ -81,9 +81,10 @@ export function planText(plan: Plan): string {
 /** The same as Markdown, for a job's summary. */
 export function planSummary(plan: Plan): string {
   const table = (headings: readonly string[], body: readonly (readonly string[])[]): string =>
-    [headings, headings.map(() => '---'), ...body.map((cells) => cells.map(plainMarkdown))]
-      .map((cells) => `| ${cells.join(' | ')} |\n`)
-      .join('');
+    markdownTable(
+      headings,
+      body.map((cells) => cells.map(plainMarkdown)),
+    );
   const leftOut = shownOf(plan);
   const more = moreOf(plan).map((line) => `\n${line}\n`);
   return [

@@ -10,7 +10,7 @@ import { copyManifestTree } from '../storage/copy.ts';
 import type { Repository } from '../storage/destination.ts';
 import { imageForSystem } from '../storage/image-for-system.ts';
 import { readConfig } from '../storage/read-config.ts';
-import { readTagsOnce } from '../storage/read-tag.ts';
+import { namedManifest, readTagsOnce } from '../storage/read-tag.ts';
 import { listReferrers } from '../storage/referrers.ts';
 import type { ImageSource, OpenedImage } from '../storage/source.ts';
 import { lookAtTags, moveTags } from './move-tags.ts';
@@ -25,12 +25,7 @@ export async function manifestToCopy(
   { source, reference }: OpenedImage,
   system: System | undefined,
 ): Promise<StoredManifest> {
-  const stored = await source.getManifest(reference);
-  if (stored === undefined) {
-    throw new UserError('reference', `${source.name} has no image ${reference}`, {
-      hint: 'Check the name, and the tag or digest.',
-    });
-  }
+  const stored = await namedManifest(source, reference);
   if (system === undefined) return stored;
   const { manifest, platforms } = isManifestType(stored.mediaType)
     ? await soleImage(source, stored, system)

@@ -1,4 +1,4 @@
-import { codeMarkdown, plainMarkdown } from '../core/markdown.ts';
+import { codeMarkdown, markdownTable, plainMarkdown } from '../core/markdown.ts';
 import { plainLine } from '../core/printable.ts';
 import { shellWord } from '../core/shell.ts';
 import { sizeText } from '../core/size.ts';
@@ -14,7 +14,7 @@ import type { PublishedTarget } from './target.ts';
 /** What is shown of what was published. */
 export type Shown = Pick<PublishedIndex, 'index' | 'platforms'>;
 
-export const PLATFORM_HEADINGS = ['platform', 'digest', 'layers', 'compressed', 'unpacked', 'sent'];
+const PLATFORM_HEADINGS = ['platform', 'digest', 'layers', 'compressed', 'unpacked', 'sent'];
 
 /** What a table says of one platform's image; `bytesSent` over all destinations. */
 export function platformRow(
@@ -125,19 +125,19 @@ export function publishText(published: Shown, targets: readonly PublishedTarget[
 /** For digests, which hold nothing that would end it. */
 const code = (digest: string): string => `\`${digest}\``;
 
-/** A Markdown table; digests in code type. */
-export function markdownTable(headings: readonly string[], rows: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |\n`;
-  const body = rows.map((cells) => cells.map((cell) => (cell.startsWith('sha256:') ? code(cell) : cell)));
-  return [headings, headings.map(() => '---'), ...body].map(line).join('');
-}
+/** The platforms as a Markdown table; digests in code type. */
+export const platformTable = (rows: readonly (readonly string[])[]): string =>
+  markdownTable(
+    PLATFORM_HEADINGS,
+    rows.map((cells) => cells.map((cell) => (cell.startsWith('sha256:') ? code(cell) : cell))),
+  );
 
 /** The same as Markdown, for a job's summary. */
 export const publishSummary = (name: string, published: Shown, targets: readonly PublishedTarget[]): string =>
   [
     `### ${plainMarkdown(name)}`,
     '',
-    markdownTable(PLATFORM_HEADINGS, published.platforms.map(row)),
+    platformTable(published.platforms.map(row)),
     ...testLines(published).map((line) => `${plainMarkdown(line)}\n`),
     `${heldOf(published, targets).what === 'index' ? 'Index' : 'Image'} ${code(heldOf(published, targets).digest)}`,
     '',

@@ -1,13 +1,11 @@
-import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { withFileErrors } from '../core/file-error.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import { MANIFEST_LIMIT } from '../oci/read-manifest.ts';
 import type { ArchiveIndex } from '../tar/index.ts';
 import { openArchive } from './archive/archive-source.ts';
 import { readOciArchive } from './archive/oci-archive.ts';
-
+import { isFolder } from './is-folder.ts';
 import { LayoutFolder } from './layout/layout-folder.ts';
 import { type LayoutIndex, parseLayoutIndex, platformIndex, REF_NAME } from './layout/layout-index.ts';
 import { LayoutSource } from './layout/layout-source.ts';
@@ -27,10 +25,7 @@ export interface LayoutEntries {
  * neither. `temporaryFolder` is where a compressed archive is unpacked.
  */
 export async function openLayoutEntries(path: string, temporaryFolder: string): Promise<LayoutEntries> {
-  const { isDirectory } = await withFileErrors(path, 'read', async () => ({
-    isDirectory: (await stat(path)).isDirectory(),
-  }));
-  if (isDirectory) {
+  if (await isFolder(path)) {
     const folder = new LayoutFolder(path);
     await folder.check();
     return entriesOf(new LayoutSource(path), await folder.readIndex());

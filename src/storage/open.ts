@@ -1,6 +1,4 @@
-import { stat } from 'node:fs/promises';
 import { UserError } from '../core/error.ts';
-import { withFileErrors } from '../core/file-error.ts';
 import { MANIFEST_LIMIT } from '../oci/read-manifest.ts';
 import { formatReference, type Reference } from '../oci/reference.ts';
 import type { ArchiveIndex } from '../tar/index.ts';
@@ -9,6 +7,7 @@ import { createDockerArchive } from './archive/docker-archive.ts';
 import { readDockerArchive } from './archive/docker-archive-reader.ts';
 import { createOciArchive, readOciArchive } from './archive/oci-archive.ts';
 import type { Repository } from './destination.ts';
+import { isFolder } from './is-folder.ts';
 import { parseLayoutIndex } from './layout/layout-index.ts';
 import { LayoutRepository } from './layout/layout-repository.ts';
 import { LayoutSource } from './layout/layout-source.ts';
@@ -103,8 +102,7 @@ async function holdsImages(archive: ArchiveIndex): Promise<boolean> {
  * choose. `temporaryFolder` is where a compressed archive is unpacked.
  */
 export async function openImageFile(path: string, temporaryFolder: string, signal?: AbortSignal): Promise<OpenedImage> {
-  const { isFolder } = await withFileErrors(path, 'read', async () => ({ isFolder: (await stat(path)).isDirectory() }));
-  if (isFolder) return imageIn(new LayoutSource(path), undefined);
+  if (await isFolder(path)) return imageIn(new LayoutSource(path), undefined);
   return inArchive(path, temporaryFolder, signal, async (archive) =>
     imageIn(await readArchive(archive, await archiveKind(archive)), undefined),
   );

@@ -1,3 +1,4 @@
+import { UserError } from '../core/error.ts';
 import type { StoredManifest } from '../oci/read-manifest.ts';
 import type { ImageSource } from './source.ts';
 
@@ -13,4 +14,13 @@ export function readTagsOnce(): ReadTag {
     read.set(key, known);
     return known;
   };
+}
+
+/** The manifest that a person named by its tag or digest. Throws UserError `reference` when there is none. */
+export async function namedManifest(source: ImageSource, reference: string): Promise<StoredManifest> {
+  const stored = await source.getManifest(reference);
+  if (stored) return stored;
+  throw new UserError('reference', `${source.name} has no image ${reference}`, {
+    hint: 'Check the name, and the tag or digest.',
+  });
 }

@@ -1,3 +1,4 @@
+import { shellWord } from '../core/shell.ts';
 import type { TestStep } from '../definition/image-tests.ts';
 import type { ContainerConfig } from '../oci/container-config.ts';
 import type { OciPlatform } from '../oci/descriptor.ts';
@@ -28,8 +29,7 @@ export function commandLine({ command, entrypoint }: TestStep, { Entrypoint, Cmd
 }
 
 /** The same as a person would type it. */
-export const typed = (words: readonly string[]): string =>
-  words.map((word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`)).join(' ');
+export const typed = (words: readonly string[]): string => words.map(shellWord).join(' ');
 
 /** Arguments for `podman run` and `docker run`, whose spellings agree on all of these. */
 export function runArgs(step: TestStep, runtime: Runtime, plan: ContainerPlan): string[] {

@@ -1,5 +1,5 @@
 import { UserError } from '../core/error.ts';
-import { plainMarkdown } from '../core/markdown.ts';
+import { markdownTable, plainMarkdown } from '../core/markdown.ts';
 import { failedTests, secondsText, type TestFailure, type TestRecord, type TestRun } from './test-run.ts';
 
 const indented = (text: string, by: string): string =>
@@ -38,11 +38,12 @@ export function testRunText({ runtime, notRun, tests }: TestRun): string {
 
 /** Markdown for a job's summary: a table of the tests; what failed is told by the error. Empty where there are none. */
 export function testRunSummary(testRun: TestRun): string {
-  const rows = testRun.tests.map(
-    ({ name, passed, milliseconds }) =>
-      `| ${plainMarkdown(name)} | ${passed ? 'passed' : '**failed**'} | ${secondsText(milliseconds)} |\n`,
-  );
-  const table = rows.length > 0 ? `| test | result | seconds |\n| --- | --- | --- |\n${rows.join('')}\n` : '';
+  const rows = testRun.tests.map(({ name, passed, milliseconds }) => [
+    plainMarkdown(name),
+    passed ? 'passed' : '**failed**',
+    secondsText(milliseconds),
+  ]);
+  const table = rows.length > 0 ? `${markdownTable(['test', 'result', 'seconds'], rows)}\n` : '';
   const line = testRunText(testRun);
   return line === '' ? '' : `${table}${plainMarkdown(line)}\n`;
 }

@@ -7,6 +7,7 @@ import { debianPackages } from '../../fixtures/debian/generate.ts';
 import { TEST_NIX_CONFIG } from '../../support/nix.ts';
 import { listenOnLoopback, runProgram, uniqueTempDir } from '../../support/tools.ts';
 import { lockedFlake } from './consumer.ts';
+import { flakeInputs } from './flake-inputs.ts';
 import { writeFiles } from './repository.ts';
 
 /** What `nix build --json` prints of one derivation. */
@@ -24,9 +25,7 @@ export interface PrivateCache extends AsyncDisposable {
 }
 
 const flakeText = (packages: string, release: string, source: string): string => `{
-  inputs.nixpkgs.url = "path:${packages}";
-  inputs.nix-images.url = "path:${release}";
-  inputs.nix-images.inputs.nixpkgs.follows = "nixpkgs";
+  ${flakeInputs(packages, release)}
 
   outputs = { nixpkgs, nix-images, ... }:
     let

@@ -1,13 +1,12 @@
 import { debianPackages } from '../../fixtures/debian/generate.ts';
 import { lockedFlake } from './consumer.ts';
+import { flakeInputs } from './flake-inputs.ts';
 
 /** So many that their plan is more than the 64 KiB which go by a job's output. */
 export const SERVICES = Array.from({ length: 120 }, (_, at) => `service-${100 + at}`);
 
 const text = (packages: string, release: string): string => `{
-  inputs.nixpkgs.url = "path:${packages}";
-  inputs.nix-images.url = "path:${release}";
-  inputs.nix-images.inputs.nixpkgs.follows = "nixpkgs";
+  ${flakeInputs(packages, release)}
 
   outputs = { nixpkgs, nix-images, ... }:
     let

@@ -61,24 +61,15 @@ describe('a registry that stops answering', () => {
     expect(emulator.requests.filter(({ method }) => method === 'PATCH').length).toBeLessThan(1000);
   });
 
-  it('in the middle of what it says', async () => {
+  it.each([
+    ['in the middle of what it says', 500, 150, 'no byte came for 0.1 s'],
+    ['or trickles it without end', 5000, 5, 'slower than 16 kB/s'],
+  ])('%s', async (_name, blanks, milliseconds, message) => {
     const { emulator, open } = await start({}, SHORT);
-    const manifest = Buffer.from(`{"schemaVersion":2,"manifests":[]${' '.repeat(500)}}`);
+    const manifest = Buffer.from(`{"schemaVersion":2,"manifests":[]${' '.repeat(blanks)}}`);
     emulator.store.putManifest('org/app', 'v1', manifest, 'application/vnd.oci.image.index.v1+json');
-    emulator.inject({ kind: 'trickle', milliseconds: 150, method: 'GET', path: /manifests/, times: 99 });
-    expect(await errorOf(open().getManifest('v1'))).toMatchObject({
-      message: expect.stringContaining('no byte came for 0.1 s'),
-    });
-  });
-
-  it('or trickles it without end', async () => {
-    const { emulator, open } = await start({}, SHORT);
-    const manifest = Buffer.from(`{"schemaVersion":2,"manifests":[]${' '.repeat(5000)}}`);
-    emulator.store.putManifest('org/app', 'v1', manifest, 'application/vnd.oci.image.index.v1+json');
-    emulator.inject({ kind: 'trickle', milliseconds: 5, method: 'GET', path: /manifests/, times: 99 });
-    expect(await errorOf(open().getManifest('v1'))).toMatchObject({
-      message: expect.stringContaining('slower than 16 kB/s'),
-    });
+    emulator.inject({ kind: 'trickle', milliseconds, method: 'GET', path: /manifests/, times: 99 });
+    expect(await errorOf(open().getManifest('v1'))).toMatchObject({ message: expect.stringContaining(message) });
   });
 
   it('in the middle of a blob', async () => {

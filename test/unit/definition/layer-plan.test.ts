@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { StorePathInfo } from '../../../src/definition/closure.ts';
+import type { Closure, StorePathInfo } from '../../../src/definition/closure.ts';
 import { countDependents, layerBudget, planLayers } from '../../../src/definition/layer-plan.ts';
 import { storeHash } from '../../../src/definition/store-path.ts';
 
@@ -28,18 +28,15 @@ const closures = fc
     }),
   );
 
+const pathsIn = (infos: Closure): string[] => infos.map(({ path }) => path).sort();
+
 describe('planLayers', () => {
   test('every path is in exactly one layer, within the budget, whatever the graph', () => {
     fc.assert(
       fc.property(closures, fc.integer({ min: 1, max: 50 }), (closure, budget) => {
         const layers = planLayers(closure, budget);
         expect(layers.length).toBeLessThanOrEqual(budget);
-        expect(
-          layers
-            .flat()
-            .map((info) => info.path)
-            .sort(),
-        ).toEqual(closure.map((info) => info.path).sort());
+        expect(pathsIn(layers.flat())).toEqual(pathsIn(closure));
         expect(layers.every((layer) => layer.length > 0)).toBe(true);
       }),
     );
@@ -113,12 +110,7 @@ describe('planLayers after an image before', () => {
           const before = hashes([...planLayers(other, earlier), ...planLayers(closure, earlier)]);
           const layers = planLayers(closure, budget, before);
           expect(layers.length).toBeLessThanOrEqual(budget);
-          expect(
-            layers
-              .flat()
-              .map((info) => info.path)
-              .sort(),
-          ).toEqual(closure.map((info) => info.path).sort());
+          expect(pathsIn(layers.flat())).toEqual(pathsIn(closure));
         },
       ),
     );
