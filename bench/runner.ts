@@ -69,7 +69,7 @@ export function createRunner(work: string, env: Readonly<Record<string, string>>
     return left;
   };
 
-  /** The version `base` as the subject published it, now if it has not yet. */
+  /** The version `base` as the subject published it, now if that is still to be done. */
   const before = async (subject: Subject, base: Inputs): Promise<Published> => {
     const there = published.get(subject.name);
     if (there) return there;

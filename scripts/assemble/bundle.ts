@@ -62,7 +62,7 @@ const trimmedManifest = async (source: string): Promise<string> => {
 };
 
 const checkFile = (name: string, text: string, root: string): void => {
-  // ncc's way to say that it has not found a module: nobody would notice before that line runs.
+  // ncc's way to say that it did not find a module: nobody would notice before that line runs.
   for (const [, lost = ''] of text.matchAll(/eval\("require"\)\("([^"]+)"\)/g)) {
     if (OPTIONAL.includes(lost)) continue;
     const advice = 'Run npm ci; or, where a package does without it, add it to OPTIONAL in scripts/assemble/bundle.ts';

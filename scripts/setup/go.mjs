@@ -33,7 +33,7 @@ export function goFor(tool, minor, log) {
 }
 
 /**
- * Go's own distribution is a module too (golang.org/toolchain), checked against Go's checksum database as any other.
+ * Go's own distribution is a module too (golang.org/toolchain), checked against Go's checksum database like every other.
  * Go from 1.21 on would fetch it by itself, older ones when they are told.
  * @param {string} old
  * @param {string} why

@@ -29,7 +29,7 @@ export const nixInputs = {
   }),
   evalStore: text({
     description:
-      'Nix store that evaluations write to. Unless given it is `store`, or `auto`, the one of this machine, where `store` is on another.',
+      'Nix store that evaluations write to. Default: `store`, or `auto`, the one of this machine, where `store` is on another.',
     placeholder: 'URL',
   }),
   builders: text({

@@ -121,7 +121,7 @@ async function streaming(child: Child, { input, onStdout }: ExecOptions) {
 }
 
 /**
- * Runs programs, in `cwd` (this process's folder unless given) where a call names no other, and ends those still running when
+ * Runs programs, in `cwd` (default: this process's folder) where a call names no other, and ends those still running when
  * `signal` fires. Of `env`, which is this program's own environment, each sees what `childEnvironment` lets it see.
  */
 export const createExec =

@@ -17,12 +17,12 @@ export type ContentPaths = ReadonlyMap<ByteString, ByteString>;
 
 /**
  * The same for store paths of which some lie elsewhere: trees keep the names that they have in the store, since links
- * are followed by them. `onLacking` gets the store path of what is not there.
+ * are followed by them. `onMissing` gets the store path of what is not there.
  */
-export const placedStoreTree = (places: ContentPaths, onLacking: (storePath: string) => void): TreeSource => ({
+export const placedStoreTree = (places: ContentPaths, onMissing: (storePath: string) => void): TreeSource => ({
   read: (path) => {
     const tree = readTree(path, placeOf(path, places));
-    if (!tree) onLacking(toText(storePathOf(path)));
+    if (!tree) onMissing(toText(storePathOf(path)));
     return tree;
   },
   sameContent: (a, b) => sameContent(a, b, (file) => placeOf(file.source, places)),

@@ -35,7 +35,7 @@ async function pathInfo(nix: Nix, paths: readonly string[], flags: readonly stri
   return found;
 }
 
-/** Those of `paths` that are valid in a store, given as flags; in Nix's own unless given. */
+/** Those of `paths` that are valid in a store, given as flags. Default: in Nix's own. */
 export async function validPaths(
   nix: Nix,
   paths: readonly string[],

@@ -9,7 +9,7 @@ import { type NixVersion, parseNixVersion } from './version.ts';
 export interface Elsewhere {
   /** Where images are built and kept. Default: the one of Nix's own settings. */
   readonly store?: string | undefined;
-  /** Where evaluations write derivations and sources; unless given `store`, or this machine's where that has no files. */
+  /** Where evaluations write derivations and sources. Default: `store`, or this machine's where that has no files. */
   readonly evalStore?: string | undefined;
   /** Remote builders, or `@FILE` that lists them. */
   readonly builders?: string | undefined;

@@ -68,7 +68,7 @@ async function realiseChunk(
 }
 
 /** Realises the roots that are not valid, and keeps all. */
-async function realiseLacking(
+async function realiseMissing(
   nix: Nix,
   roots: readonly Root[],
   gcRootDir: string,
@@ -101,12 +101,12 @@ async function realiseLacking(
 export async function realise(nix: Nix, roots: readonly Root[], { gcRootDir, valid }: RealiseOptions): Promise<void> {
   const validNow = (): Promise<ReadonlySet<string>> => validPaths(nix, [...new Set(roots.map((root) => root.outPath))]);
   try {
-    await realiseLacking(nix, roots, gcRootDir, valid ?? (await validNow()));
+    await realiseMissing(nix, roots, gcRootDir, valid ?? (await validNow()));
   } catch (error) {
     const wereThere = valid && roots.every(({ outPath }) => valid.has(outPath));
     if (!wereThere || !(error instanceof UserError) || error.code !== 'build') throw error;
     // Nothing had to be built, so something was collected meanwhile; what Nix says of the second attempt counts.
-    await realiseLacking(nix, roots, gcRootDir, await validNow());
+    await realiseMissing(nix, roots, gcRootDir, await validNow());
   }
 }
 

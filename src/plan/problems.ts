@@ -11,7 +11,7 @@ const withoutSystem = (attr: string): string =>
   SYSTEMS.reduce((text, system) => text.replace(`.${system}`, '.<system>'), attr);
 
 /**
- * Images that do not evaluate, or are not images: they look like one and stand in no plan, so what is published of them goes
+ * Images that do not evaluate, or are not images: they look like one and are in no plan, so what is published of them goes
  * stale. A system of an image that is planned for another one is not among them: whether the image may lose it is asked of
  * what is published (`missing`).
  */
@@ -22,7 +22,7 @@ export function brokenImages({ images, leftOut }: Pick<Plan, 'images' | 'leftOut
 
 /**
  * What is left out, said once for each reason: an input that cannot be fetched, or a typo in what several images share, is one
- * thing to mend however many attributes and systems it breaks. What looks like an image goes first.
+ * thing to fix however many attributes and systems it breaks. What looks like an image goes first.
  */
 export function byReason(
   leftOut: readonly LeftOut[],
@@ -37,7 +37,7 @@ export function byReason(
   return [...rows.filter(isNews), ...rows.filter((row) => !isNews(row))];
 }
 
-/** The error for an image that has lost systems which it is published for; undefined where it has not. */
+/** The error for an image that has lost systems that it is published for; undefined where it has lost none. */
 export function lostSystems({ name, missing }: Pick<PlannedImage, 'name' | 'missing'>): UserError | undefined {
   if (missing.length === 0) return undefined;
   const lost = missing.map(({ system, why }) => `${system} (${why})`).join(' and ');

@@ -37,7 +37,7 @@ export function platformRow(
 const row = ({ system, digest, layers, bytesSent }: PublishedPlatform): string[] =>
   platformRow(system, digest, layers, bytesSent);
 
-/** What became of the tests, one line a platform that has any. */
+/** What became of the tests, one line for each platform with tests. */
 const testLines = ({ platforms }: Shown): string[] =>
   platforms.flatMap(({ system, tests }) => {
     const line = tests ? recordText(tests) : '';

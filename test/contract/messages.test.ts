@@ -3,11 +3,11 @@ import { readTree } from './source-files.ts';
 
 /**
  * How messages, hints and log lines are written: see CONTRIBUTING.md, "Messages". Held over every literal that is given to a
- * UserError, to `hint:`, to a constant of hints or to a log; what is put together elsewhere is for the reviewer.
+ * UserError, to `description:`, to `hint:`, to a constant of hints or to a log; what is put together elsewhere is for the reviewer.
  */
 
 interface Literal {
-  readonly kind: 'message' | 'hint' | 'log' | 'group';
+  readonly kind: 'message' | 'hint' | 'log' | 'group' | 'description';
   readonly at: string;
   /** With `‹›` for each interpolation. */
   readonly text: string;
@@ -66,6 +66,7 @@ const PLACES: readonly (readonly [Literal['kind'], RegExp])[] = [
   ['hint', /\bhint:(?! 'cyan')|\b(?:[A-Z_]*HINT|AGAIN)\s*=/g],
   ['log', /\blog\s*\.\s*(?:info|warn|debug|error)\(/g],
   ['group', /\blog\s*\.\s*group\(/g],
+  ['description', /\bdescription:/g],
 ];
 
 const literals = (await readTree('src'))
@@ -91,6 +92,7 @@ test('there are literals of every kind to look at', () => {
   expect(those('hint').length).toBeGreaterThan(200);
   expect(those('log').length).toBeGreaterThan(40);
   expect(those('group').length).toBeGreaterThan(4);
+  expect(those('description').length).toBeGreaterThan(60);
 });
 
 test('messages and log lines begin in lower case', () => {

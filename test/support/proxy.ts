@@ -5,7 +5,7 @@ import { type AddressInfo, connect, type Socket } from 'node:net';
 export interface ProxyOptions {
   /** `USER:PASSWORD` that clients must have. */
   readonly login?: string;
-  /** The loopback port behind a port that clients name; itself unless given. */
+  /** The loopback port behind a port that clients name. Default: that port itself. */
   readonly portOf?: (port: number) => number;
   /** Speaks TLS to its clients. */
   readonly tls?: ServerOptions;

@@ -83,7 +83,7 @@ export interface Loopback extends AsyncDisposable {
   close(): Promise<void>;
 }
 
-/** Starts `server` (an empty HTTP server unless given) on a free port of the loopback address. */
+/** Starts `server` (default: an empty HTTP server) on a free port of the loopback address. */
 export async function listenOnLoopback(server: Server = createServer()): Promise<Loopback> {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   server.once('error', reject).listen(0, '127.0.0.1', resolve);

@@ -30,7 +30,7 @@ export interface RegistryWorld extends Pick<Effects, 'fetch' | 'log' | 'clock'> 
   readonly retry?: RetryPolicy | undefined;
   /** Milliseconds that a registry may take to answer, and without a byte after which it is taken for dead. */
   readonly timeout?: number | undefined;
-  /** What registries do in their own way; none unless given. */
+  /** What registries do in their own way. Default: nothing. */
   readonly ways?: FindWays | undefined;
 }
 

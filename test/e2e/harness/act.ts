@@ -18,7 +18,7 @@ export interface WorkflowOptions {
   readonly files: Readonly<Record<string, string>>;
   /** Path of the workflow in that repository. */
   readonly workflow: string;
-  /** `push` unless given. */
+  /** Default: `push`. */
   readonly event?: string;
   /** What GitHub says about the event. */
   readonly payload?: Readonly<Record<string, unknown>>;

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { debianPackages } from '../../fixtures/debian/generate.ts';
 import { TEST_NIX_CONFIG } from '../../support/nix.ts';
 import { runProgram, uniqueTempDir } from '../../support/tools.ts';
+import { flakeInputs } from './flake-inputs.ts';
 import { writeFiles } from './repository.ts';
 
 /** By name, something of each that may change. */
@@ -10,9 +11,7 @@ type Images = Readonly<Record<string, string>>;
 
 /** A user's flake: packages from Debian in nixpkgs' place, mkImage from the release itself. */
 const flakeText = (packages: string, release: string, images: Images): string => `{
-  inputs.nixpkgs.url = "path:${packages}";
-  inputs.nix-images.url = "path:${release}";
-  inputs.nix-images.inputs.nixpkgs.follows = "nixpkgs";
+  ${flakeInputs(packages, release)}
 
   outputs = { nixpkgs, nix-images, ... }: {
     nixImages = builtins.mapAttrs (system: pkgs: {

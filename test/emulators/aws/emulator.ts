@@ -16,7 +16,7 @@ const SERVICES = [
 const DAY = 24 * 60 * 60 * 1000;
 
 export interface AwsOptions {
-  /** Milliseconds that tokens live; half a day unless given, as AWS's do. */
+  /** Milliseconds that tokens live. Default: half a day, as AWS's do. */
   readonly lifetime?: number;
   /** Actions that are refused, and which action AWS then names: `ecr-public:GetAuthorizationToken`. */
   readonly denied?: Readonly<Record<string, string>>;

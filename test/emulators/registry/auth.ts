@@ -6,7 +6,7 @@ export interface AuthOptions {
   readonly users?: Readonly<Record<string, string>>;
   /** What a password is worth now, where passwords come and go. */
   readonly passwordState?: (username: string, password: string) => 'good' | 'ended' | 'unknown';
-  /** What is answered to a password that has ended, and to tokens got by it; a challenge unless given. */
+  /** What is answered to a password that has ended, and to tokens got by it. Default: a challenge. */
   readonly ended?: { readonly status: number; readonly body: string };
   /** Refresh tokens that the token server takes. */
   readonly identityTokens?: readonly string[];

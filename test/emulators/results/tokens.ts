@@ -6,7 +6,7 @@ import { TwirpError } from './twirp-error.ts';
 export interface JobRun {
   readonly run: number;
   readonly job: string;
-  /** 1 unless given. */
+  /** Default: 1. */
   readonly attempt?: number;
 }
 

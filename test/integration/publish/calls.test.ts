@@ -61,7 +61,7 @@ test('each command evaluates once, and asks no more than it must', async () => {
   const [first, next] = [await chain('one'), await chain('two')];
   const evaluated = { '--version': 1, eval: 1 };
 
-  // Nothing is in the store yet: what is lacking is built, and the closure is read again.
+  // Nothing is in the store yet: what is missing is built, and the closure is read again.
   const built = await callsOf(['publish', ...first, '--to', to]);
   expect(built).toMatchObject(evaluated);
   // All of it is in the store: a closure and the roots that keep it for each system.
@@ -78,7 +78,7 @@ test('each command evaluates once, and asks no more than it must', async () => {
     'path-info': 2,
     'config show': 1,
   });
-  // A leaf that must be built: that it is lacking, the build, and then the closure.
+  // A leaf that must be built: that it is missing, the build, and then the closure.
   const leaf = `${registry.host}/lab/leaf:v1`;
   expect(await callsOf(['publish', ...next, '--to', leaf, '--system', 'x86_64-linux'])).toEqual({
     ...evaluated,

@@ -112,7 +112,7 @@ test('Tekton: a user that is not root, of the group that may write to the store'
   }).parse(task);
 });
 
-test('GitLab and devcontainers name the image and nothing that it has not', async () => {
+test('GitLab and devcontainers name the image and only what is in it', async () => {
   const [pipeline] = readYamlTexts(await example('gitlab-ci.yml'));
   const image = z.string().endsWith('/nix:latest');
   z.strictObject({ build: z.strictObject({ image, script: z.array(z.string().startsWith('nix build')) }) }).parse(

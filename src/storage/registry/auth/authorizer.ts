@@ -32,7 +32,7 @@ export class Authorizer {
   #scheme: Scheme = { kind: 'none' };
   #credential: Promise<Credential> | undefined;
   #tried: Tried | undefined;
-  /** Whether the registry has taken the credential: one that it never took has not ended. */
+  /** Whether the registry has accepted the credential: one that it never accepted cannot end. */
   #isAccepted = false;
 
   constructor(
@@ -106,7 +106,7 @@ export class Authorizer {
     return sent !== (await this.header(scopes));
   }
 
-  /** False where the registry has not taken the credential yet: then it has not ended, but is of no use here. */
+  /** False where the registry has never accepted the credential: then it is not one that ended, but one that is of no use here. */
   #renew(credential: Credential): boolean {
     if (!this.#isAccepted || !isRenewable(credential)) return false;
     this.#isAccepted = false;

@@ -85,7 +85,7 @@ export class RegistryBlobWriter implements BlobWriter {
   async commit(descriptor: Descriptor): Promise<void> {
     if (this.#size !== descriptor.size) {
       await this.abort();
-      throw digestMismatch('The blob to send', descriptor, `${this.#size} bytes`);
+      throw digestMismatch('the blob to send', descriptor, `${this.#size} bytes`);
     }
     await this.#orBroken(() => (this.#upload === undefined ? this.#commitHeld(descriptor) : this.#finish(descriptor)));
     this.#session = undefined;

@@ -38,7 +38,7 @@ export class RegistryBlobs implements UploadTarget {
   }
 
   async putBytes(descriptor: Descriptor, bytes: Uint8Array): Promise<void> {
-    checkBytes(bytes, descriptor, 'The blob to send');
+    checkBytes(bytes, descriptor, 'the blob to send');
     await this.put(descriptor, bodyOf(bytes));
   }
 

@@ -102,7 +102,7 @@ export class UploadSession {
 
 /**
  * Asks the registry to copy a blob from another of its repositories. Undefined when it may not or cannot:
- * then the blob is sent as any other.
+ * then the blob is sent like every other.
  */
 export async function requestMount(
   client: RegistryClient,
