@@ -10,6 +10,9 @@ import { renderYaml, type Yaml } from './yaml.ts';
 /** The stub beside action.yml. `.mjs`, for a release has no package.json above it that says what `.js` is. */
 const ENTRY = 'main.mjs';
 
+/** The stub of an action's post step. */
+const POST_ENTRY = 'post.mjs';
+
 /** First line of a generated action.yml; an action written by hand (a composite one) does not have it. */
 export const GENERATED_NOTE = '# Generated from the command by `npm run generate`. Do not edit.\n';
 
@@ -57,17 +60,22 @@ export const renderActionYaml = (command: Command): string => {
     description: command.summary,
     ...(Object.keys(inputs).length === 0 ? {} : { inputs }),
     ...(Object.keys(outputs).length === 0 ? {} : { outputs }),
-    runs: { using: 'node24', main: ENTRY },
+    runs: { using: 'node24', main: ENTRY, ...(command.post === undefined ? {} : { post: POST_ENTRY }) },
   };
   return GENERATED_NOTE + renderYaml(sections);
 };
 
+const renderStub = (word: string): string =>
+  `${GENERATED_NOTE.replace('#', '//')}process.argv.splice(2, 0, '${word}');\nawait import('../dist/index.js');\n`;
+
 /**
- * `actions/NAME/main.mjs`: the same file on main and in a release. A release has the program in `dist/`; on main,
+ * The stubs of an action by their names: the same files on main and in a release. A release has the program in `dist/`; on main,
  * `actions/dist/` stands there and says that main is not for use.
  */
-export const renderActionEntry = (command: Command): string =>
-  `${GENERATED_NOTE.replace('#', '//')}process.argv.splice(2, 0, '--action=${command.name}');\nawait import('../dist/index.js');\n`;
+export const renderActionEntries = ({ name, post }: Command): Readonly<Record<string, string>> => ({
+  [ENTRY]: renderStub(`--action=${name}`),
+  ...(post === undefined ? {} : { [POST_ENTRY]: renderStub(`--post-action=${name}`) }),
+});
 
 /** What a workflow writes for it. */
 const TYPES: Readonly<Record<FieldMeta['kind'], string>> = {

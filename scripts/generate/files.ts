@@ -1,7 +1,7 @@
 import { SCHEMA_VERSION } from '../../src/definition/definition.ts';
 import type { Command } from '../../src/host/command.ts';
 import { PLAN_VERSION } from '../../src/plan/plan.ts';
-import { renderActionEntry, renderActionReadme, renderActionYaml } from './action.ts';
+import { renderActionEntries, renderActionReadme, renderActionYaml } from './action.ts';
 import { renderCliPage } from './cli-page.ts';
 import { type ReadText, renderMarkedPages, renderPictures } from './marked-pages.ts';
 import { renderRootAction } from './root-action.ts';
@@ -20,7 +20,8 @@ export const renderFiles = (commands: readonly Command[], read: ReadText): Files
   for (const command of commands) {
     files[`actions/${command.name}/action.yml`] = renderActionYaml(command);
     files[`actions/${command.name}/README.md`] = renderActionReadme(command);
-    files[`actions/${command.name}/main.mjs`] = renderActionEntry(command);
+    for (const [stub, text] of Object.entries(renderActionEntries(command)))
+      files[`actions/${command.name}/${stub}`] = text;
   }
   const [publish, plan] = ['publish', 'plan'].map((wanted) => commands.find(({ name }) => name === wanted));
   if (publish && plan) files['actions/root/action.yml'] = renderRootAction(publish, plan);

@@ -11,6 +11,8 @@ export interface CommandResult<O extends OutputDeclarations = OutputDeclarations
   readonly outputs: { readonly [K in keyof O]: string };
   /** Variables for the workflow's steps after this one; the command line sets none. */
   readonly environment?: Readonly<Record<string, string>>;
+  /** What the action's post step is to know of this one, by names in camelCase. */
+  readonly state?: Readonly<Record<string, string>>;
   /** What `--json` prints. */
   readonly data: unknown;
   /** What a person sees on standard output. */
@@ -20,6 +22,18 @@ export interface CommandResult<O extends OutputDeclarations = OutputDeclarations
   /** What failed although the rest was done: told after the rest, and the run fails. */
   readonly failure?: UserError;
 }
+
+/**
+ * What an action does when its job ends, with the inputs of its step and the `state` that the step's result left. The command line has no
+ * such step. The job is over by then, so what fails here is a warning.
+ */
+interface PostStep<F extends Fields = Fields, R = unknown> {
+  run(inputs: InputsOf<F>, host: Host, state: State): Promise<R>;
+  present(result: R): Pick<CommandResult, 'text' | 'summary' | 'failure'>;
+}
+
+/** What the step left under a name; undefined where it left nothing. */
+export type State = (name: string) => string | undefined;
 
 /** One command, from which its three faces are made: command line, action, and their documentation. */
 export interface Command<F extends Fields = Fields, O extends OutputDeclarations = OutputDeclarations, R = unknown> {
@@ -35,6 +49,7 @@ export interface Command<F extends Fields = Fields, O extends OutputDeclarations
   run(inputs: InputsOf<F>, host: Host): Promise<R>;
   /** What people, scripts and later steps are told of it. Pure: it asks and changes nothing. */
   present(result: R): CommandResult<O>;
+  readonly post?: PostStep<F>;
 }
 
 /** Commands by name, each imported only when it is asked for. */

@@ -6,7 +6,16 @@ import { createProgressBoard, SPARSE } from './progress.ts';
 /** The part of `@actions/core` that is used here. */
 export type Toolkit = Pick<
   typeof import('@actions/core'),
-  'debug' | 'info' | 'warning' | 'error' | 'startGroup' | 'endGroup' | 'setSecret' | 'setOutput' | 'exportVariable'
+  | 'debug'
+  | 'info'
+  | 'warning'
+  | 'error'
+  | 'startGroup'
+  | 'endGroup'
+  | 'setSecret'
+  | 'setOutput'
+  | 'exportVariable'
+  | 'saveState'
 > & {
   readonly summary: { addRaw(text: string, eol?: boolean): { write(): Promise<unknown> } };
 };

@@ -1,7 +1,7 @@
 import { tmpdir } from 'node:os';
 import type { Log } from '../core/log.ts';
 import { plainText } from '../core/printable.ts';
-import type { Command, CommandLoaders, CommandResult } from './command.ts';
+import type { Command, CommandLoaders, CommandResult, State } from './command.ts';
 import { createExec } from './exec.ts';
 import { asUserError, describeFailure, EXIT, type Failure } from './failure.ts';
 import { type Fields, fieldMeta } from './fields.ts';
@@ -17,16 +17,20 @@ const SUMMARY_LIMIT = 1024 * 1024 - 1024;
 
 const ACTION_HINT = "The inputs are described in the action's README.md.";
 
-const ACTION_WORD = '--action=';
+/** Which command a step of a workflow runs, and whether as the action's post step. */
+interface ActionEntry {
+  readonly name: string;
+  readonly isPost: boolean;
+}
 
 /**
- * The command that an action's entry asks for. An entry is a stub that adds `--action=NAME` to argv and imports
+ * The command that an action's entry asks for. An entry is a stub that adds `--action=NAME` or `--post-action=NAME` to argv and imports
  * the program; on the command line, where GITHUB_ACTIONS is not set, the word means nothing.
  */
-export function actionOf({ argv, env }: Pick<World, 'argv' | 'env'>): string | undefined {
-  const word = argv[0];
-  if (env('GITHUB_ACTIONS') !== 'true' || word?.startsWith(ACTION_WORD) !== true) return undefined;
-  return word.slice(ACTION_WORD.length);
+export function actionOf({ argv, env }: Pick<World, 'argv' | 'env'>): ActionEntry | undefined {
+  if (env('GITHUB_ACTIONS') !== 'true') return undefined;
+  const [, post, name] = /^--(post-)?action=(.*)$/s.exec(argv[0] ?? '') ?? [];
+  return name === undefined ? undefined : { name, isPost: post !== undefined };
 }
 
 /** @internal What the workflow wrote under `with:`; GitHub gives an empty text for what it left out. */
@@ -72,6 +76,7 @@ async function leave({ toolkit, log, mask }: Step, result: CommandResult): Promi
     toolkit.setOutput(kebab(name), value);
   }
   for (const [name, value] of Object.entries(result.environment ?? {})) toolkit.exportVariable(name, value);
+  for (const [name, value] of Object.entries(result.state ?? {})) toolkit.saveState(name, value);
   if (result.summary !== undefined) await writeSummary(toolkit, mask.apply(plainText(result.summary)), log);
 }
 
@@ -85,18 +90,43 @@ function failureSummary(title: string, { message, hint }: Failure): string {
   return `### ${title} failed\n\n${block(message)}\n${hint === undefined ? '' : `What to do:\n\n${block(hint)}`}`;
 }
 
+/** The text of a failure's annotation; the stack of a bug goes to the log. */
+function annotate({ message, causes, hint, stack }: Failure, log: Log): string {
+  if (stack !== undefined) log.info(stack);
+  return [message, ...causes.map((cause) => `cause: ${cause}`), ...(hint === undefined ? [] : [`hint: ${hint}`])].join(
+    '\n',
+  );
+}
+
 async function fail({ toolkit, log, mask }: Step, title: string, error: unknown): Promise<number> {
   const failure = describeFailure(error, mask.apply);
-  const { message, causes, hint, stack } = failure;
-  if (stack !== undefined) log.info(stack);
-  const lines = [
-    message,
-    ...causes.map((cause) => `cause: ${cause}`),
-    ...(hint === undefined ? [] : [`hint: ${hint}`]),
-  ];
-  toolkit.error(lines.join('\n'), { title });
+  toolkit.error(annotate(failure, log), { title });
   await writeSummary(toolkit, failureSummary(title, failure), log);
   return EXIT.failed;
+}
+
+/** A post step comes when the job's work is done; its failure must not take that back. */
+function warn({ toolkit, log, mask }: Step, title: string, error: unknown): number {
+  toolkit.warning(annotate(describeFailure(error, mask.apply), log), { title });
+  return EXIT.done;
+}
+
+/** The runner hands on what was saved by a prefix; an empty text is what it gives where nothing was. */
+const stateOf =
+  ({ env }: Pick<World, 'env'>): State =>
+  (name) =>
+    env(`STATE_${name}`);
+
+/** The post step of a command as a command, for both run alike. */
+function postCommand(command: Command, world: World): Command {
+  const { post } = command;
+  if (post === undefined) throw new TypeError(`the action ${command.name} has no post step`);
+  return {
+    ...command,
+    outputs: {},
+    run: (inputs, host) => post.run(inputs, host, stateOf(world)),
+    present: (result) => ({ outputs: {}, data: null, ...post.present(result) }),
+  };
 }
 
 async function execute(step: Step, command: Command, world: World): Promise<void> {
@@ -111,10 +141,10 @@ async function execute(step: Step, command: Command, world: World): Promise<void
   if (result.failure !== undefined) throw result.failure;
 }
 
-/** Runs the command `name` as a step of a workflow. Returns the exit code; never throws. */
+/** Runs a command as a step of a workflow, or as what comes when its job ends. Returns the exit code; never throws. */
 export async function runAction(
   loaders: CommandLoaders,
-  name: string,
+  { name, isPost }: ActionEntry,
   world: World,
   toolkit: Toolkit,
 ): Promise<number> {
@@ -123,9 +153,11 @@ export async function runAction(
   try {
     const load = Object.hasOwn(loaders, name) ? loaders[name] : undefined;
     if (load === undefined) throw new TypeError(`the action's entry asks for the unknown command ${name}`);
-    await execute(step, await load(), world);
+    const command = await load();
+    await execute(step, isPost ? postCommand(command, world) : command, world);
     return EXIT.done;
   } catch (error) {
-    return await fail(step, `nix-images ${name}`, asUserError(error, world.signal));
+    const failure = asUserError(error, world.signal);
+    return isPost ? warn(step, `nix-images ${name}`, failure) : await fail(step, `nix-images ${name}`, failure);
   }
 }

@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
-import { renderActionReadme, renderActionYaml } from '../../scripts/generate/action.ts';
+import { renderActionEntries, renderActionReadme, renderActionYaml } from '../../scripts/generate/action.ts';
 import { declaredRows } from '../../scripts/generate/declared.ts';
 import { renderFieldTable } from '../../scripts/generate/field-table.ts';
 import { renderJson } from '../../scripts/generate/json.ts';
@@ -13,7 +13,7 @@ import { exampleSummary } from '../../scripts/generate/run-example.ts';
 import { compareTree } from '../../scripts/generate/tree.ts';
 import { commands } from '../../src/commands/index.ts';
 import { readYaml } from '../support/yaml.ts';
-import { everything, testCommands } from '../unit/host/commands.ts';
+import { everything, leaving, testCommands } from '../unit/host/commands.ts';
 import { ROOT } from './source-files.ts';
 
 const temporary: string[] = [];
@@ -74,6 +74,12 @@ test('an action.yml says what the declaration says', () => {
     outputs: { 'index-digest': { description: 'Digest of the index.' } },
     runs: { using: 'node24', main: 'main.mjs' },
   });
+});
+
+test('an action with a post step has a stub for it', () => {
+  expect(readYaml(renderActionYaml(leaving))).toMatchObject({ runs: { main: 'main.mjs', post: 'post.mjs' } });
+  expect(Object.keys(renderActionEntries(everything))).toEqual(['main.mjs']);
+  expect(renderActionEntries(leaving)['post.mjs']).toContain("'--post-action=leaving'");
 });
 
 test('every action.yml names each input and output of its command, and has a table of them', async () => {

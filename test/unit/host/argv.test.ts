@@ -127,7 +127,8 @@ test.each<[string, string | undefined]>([
 
 test('a flag may have another name than its input, which repeats it', () => {
   const inputs = { tags: lines({ description: 'Tag.', flag: 'tag', short: 't' }) };
-  const command = defineCommand({ ...everything, inputs, run: () => Promise.reject(new Error('not run')) });
+  const { post: _, ...rest } = everything;
+  const command = defineCommand({ ...rest, inputs, run: () => Promise.reject(new Error('not run')) });
   expect(readArguments(command, ['--tag', 'a', '-t', 'b']).raw).toEqual({ tags: ['a', 'b'] });
   expect(() => readArguments(command, ['--tags', 'a'])).toThrow(/unknown flag --tags\. .*--tag/);
   expect(renderCommandHelp(command, 80)).toContain('-t, --tag TAGS');

@@ -143,6 +143,7 @@ test('a step of a workflow passes nothing on either', async () => {
     setSecret: nothing,
     setOutput: nothing,
     exportVariable: nothing,
+    saveState: nothing,
     summary: { addRaw: () => ({ write: async () => undefined }) },
   };
   const world = {
@@ -157,6 +158,6 @@ test('a step of a workflow passes nothing on either', async () => {
     program: new URL(import.meta.url),
     signal: new AbortController().signal,
   };
-  expect(await runAction({ show: async () => show }, 'show', world, toolkit)).toBe(0);
+  expect(await runAction({ show: async () => show }, { name: 'show', isPost: false }, world, toolkit)).toBe(0);
   expect(parse(printed)).toEqual({ ...PLAIN, ...USER, PATH: environment.PATH });
 });

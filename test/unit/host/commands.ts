@@ -70,6 +70,28 @@ const failing = defineCommand({
   present: () => ({ outputs: {}, data: null, text: '' }),
 });
 
+/** Leaves a place, and looks after it when the job ends. */
+export const leaving = defineCommand({
+  name: 'leaving',
+  summary: 'Leave something.',
+  inputs: { folder: text({ description: 'Folder.', required: true }) },
+  outputs: {},
+  run: async ({ folder }) => `${folder}/1`,
+  present: (place) => ({ outputs: {}, data: null, text: '', state: { place } }),
+  post: {
+    async run({ folder }, _host, state) {
+      const place = state('place') ?? 'nothing';
+      if (place === 'fail') throw new UserError('file', 'the cache is gone');
+      return { folder, place };
+    },
+    present: ({ folder, place }: { folder: string; place: string }) => ({
+      text: `cleaned ${folder}: ${place}`,
+      summary: `# ${place}`,
+      ...(place === 'half' ? { failure: new UserError('file', 'not all of it') } : {}),
+    }),
+  },
+});
+
 const waiting = defineCommand({
   name: 'waiting',
   summary: 'Wait for a child until stopped.',
@@ -88,5 +110,6 @@ const waiting = defineCommand({
 export const testCommands: CommandLoaders = {
   everything: async () => everything,
   failing: async () => failing,
+  leaving: async () => leaving,
   waiting: async () => waiting,
 };

@@ -295,7 +295,7 @@ describe('a step on a runner', () => {
       program: new URL(import.meta.url),
       signal: new AbortController().signal,
     };
-    await runAction({ x: async () => command }, 'x', world, core);
+    await runAction({ x: async () => command }, { name: 'x', isPost: false }, world, core);
     // .NET's ReadLine, by which the runner reads, ends a line at \r too.
     const lines = written.join('').split(/\r\n|[\n\r]/);
     const commands = lines.flatMap((line) => /^\s*::([a-z-]+)/.exec(line)?.[1] ?? []);

@@ -24,6 +24,7 @@ const createToolkit = (summaryError?: Error) => {
     setSecret: note('secret'),
     setOutput: note('output'),
     exportVariable: note('variable'),
+    saveState: note('state'),
     summary: {
       addRaw: (text) => ({
         write: async () => {
@@ -49,9 +50,9 @@ const worldWith = (variables: Record<string, string>): World => ({
   signal: new AbortController().signal,
 });
 
-const run = async (name: string, variables: Record<string, string>, summaryError?: Error) => {
+const run = async (name: string, variables: Record<string, string>, summaryError?: Error, isPost = false) => {
   const { calls, toolkit } = createToolkit(summaryError);
-  const exitCode = await runAction(testCommands, name, worldWith(variables), toolkit);
+  const exitCode = await runAction(testCommands, { name, isPost }, worldWith(variables), toolkit);
   return { exitCode, calls };
 };
 
@@ -110,19 +111,48 @@ describe('a step', () => {
   });
 });
 
+describe('a post step', () => {
+  const runPost = (name: string, variables: Record<string, string>) => run(name, variables, undefined, true);
+
+  test('has the inputs of its step, and what the step has saved', async () => {
+    expect((await run('leaving', { INPUT_FOLDER: 'x' })).calls).toContain('state place x/1');
+    expect(await runPost('leaving', { INPUT_FOLDER: 'x', STATE_place: 'x/1' })).toEqual({
+      exitCode: 0,
+      calls: ['info cleaned x: x/1', 'summary # x/1'],
+    });
+    expect((await runPost('leaving', { INPUT_FOLDER: 'x', STATE_place: '' })).calls[0]).toBe('info cleaned x: nothing');
+  });
+
+  test.each<[string, string, Record<string, string>]>([
+    ['what fails', 'the cache is gone', { INPUT_FOLDER: 'x', STATE_place: 'fail' }],
+    ['what failed after the rest', 'not all of it', { INPUT_FOLDER: 'x', STATE_place: 'half' }],
+    ['a wrong input', 'input folder is missing', {}],
+  ])('%s is a warning and no failed job', async (_name, message, variables) => {
+    const { exitCode, calls } = await runPost('leaving', variables);
+    expect([exitCode, calls.some((call) => call.startsWith(`warning ${message}`))]).toEqual([0, true]);
+    expect(calls.filter((call) => call.startsWith('error'))).toEqual([]);
+  });
+
+  test('a command without one says so', async () => {
+    expect((await runPost('everything', {})).calls.at(-1)).toContain('the action everything has no post step');
+  });
+});
+
 test("inputs come from the runner's variables", () => {
   const { env } = worldWith({ INPUT_TO: 'x', 'INPUT_MAX-LAYERS': '3', INPUT_TAG: '', INPUT_MAX_LAYERS: '4' });
   const inputs = readInputs(everything.inputs, env);
   expect(inputs).toMatchObject({ to: 'x', maxLayers: '3', tag: undefined });
 });
 
-test.each<[string[], Record<string, string>, string | undefined]>([
-  [['--action=build'], { GITHUB_ACTIONS: 'true' }, 'build'],
+test.each<[string[], Record<string, string>, ReturnType<typeof actionOf>]>([
+  [['--action=build'], { GITHUB_ACTIONS: 'true' }, { name: 'build', isPost: false }],
+  [['--post-action=cache'], { GITHUB_ACTIONS: 'true' }, { name: 'cache', isPost: true }],
   [['--action=build'], {}, undefined],
+  [['--post-action=cache'], {}, undefined],
   [['build'], { GITHUB_ACTIONS: 'true' }, undefined],
   [[], { GITHUB_ACTIONS: 'true' }, undefined],
 ])('argv %j with %j is the action %j', (argv, variables, expected) => {
-  expect(actionOf({ ...worldWith(variables), argv })).toBe(expected);
+  expect(actionOf({ ...worldWith(variables), argv })).toEqual(expected);
 });
 
 test.each([
