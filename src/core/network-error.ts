@@ -17,10 +17,13 @@ export const codesOf = (error: unknown): string[] =>
   causes(error).flatMap((cause) => ('code' in cause && typeof cause.code === 'string' ? [cause.code] : []));
 
 const LASTING =
-  /^(ENOTFOUND|CERT_|ERR_TLS_|ERR_SSL_|UNABLE_TO_|SELF_SIGNED|DEPTH_ZERO|HOSTNAME_MISMATCH|EPROTO|ERR_INVALID|ERR_PROXY_LOGIN)/;
+  /^(ENOTFOUND|CERT_|ERR_TLS_|ERR_SSL_|UNABLE_TO_|SELF_SIGNED|DEPTH_ZERO|HOSTNAME_MISMATCH|EPROTO|ERR_INVALID|ERR_PROXY_LOGIN|ERR_PROXY_REFUSED)/;
 
 /** What went wrong with a certificate, or was said in TLS: the other side speaks it. */
-const SPOKEN_TLS = /^(CERT_|UNABLE_TO_|SELF_SIGNED|DEPTH_ZERO|HOSTNAME_MISMATCH|ERR_TLS_CERT|ERR_SSL_\w*ALERT)/;
+const SPOKEN_TLS = /^(CERT_|UNABLE_TO_|SELF_SIGNED|DEPTH_ZERO|HOSTNAME_MISMATCH|ERR_TLS_CERT|ERR_SSL_[\w/]*ALERT)/;
+
+/** What is wrong with a certificate that nobody vouches for: which authorities were known matters then. */
+const UNTRUSTED = /^(CERT_(SIGNATURE|UNTRUSTED|REJECTED)|UNABLE_TO_|SELF_SIGNED|DEPTH_ZERO)/;
 
 /** What fetch says, without a code, of ports that belong to other protocols (https://fetch.spec.whatwg.org/#port-blocking). */
 const BLOCKED_PORT = 'bad port';
@@ -30,14 +33,34 @@ const BLOCKED_HINT =
 
 const HINTS: readonly (readonly [RegExp, string])[] = [
   [/^ENOTFOUND$/, 'No such host. Check the name of the registry.'],
+  [
+    /^ERR_SSL_[\w/]*ALERT_\w*(CERTIFICATE|UNKNOWN_CA|HANDSHAKE_FAILURE)/,
+    'The host wants a client certificate, or does not take the one it got. Put NAME.cert and NAME.key into its folder in certs.d (docs/registries.md).',
+  ],
   [/^(ERR_SSL_|EPROTO)/, 'The host does not speak TLS. If it is a registry in plain http, name it as one.'],
   [
-    /^(CERT_|ERR_TLS_|UNABLE_TO_|SELF_SIGNED|DEPTH_ZERO|HOSTNAME_MISMATCH)/,
+    /^CERT_(HAS_EXPIRED|NOT_YET_VALID)/,
+    'Its certificate is not valid today. Have it renewed, or set the clock of this machine.',
+  ],
+  [
+    /^(ERR_TLS_CERT_ALTNAME|HOSTNAME_MISMATCH)/,
+    'Its certificate is for other names. Use a name that is in it, or have one made for this name.',
+  ],
+  [
+    /^(CERT_|ERR_TLS_|UNABLE_TO_|SELF_SIGNED|DEPTH_ZERO)/,
     'Its certificate is not trusted. Add its authority to the certificates of this machine, to certs.d, or name its file in SSL_CERT_FILE (docs/registries.md).',
+  ],
+  [
+    /^ERR_PROXY_REFUSED$/,
+    'The proxy does not let this host through. Ask for that where the proxy is run, or except the registry with NO_PROXY.',
   ],
   [/^ERR_PROXY_/, 'Check HTTPS_PROXY, HTTP_PROXY and their password, or except the registry with NO_PROXY.'],
   [/^ECONNREFUSED$/, 'Nothing listens there. Check host and port, and that the registry runs.'],
 ];
+
+/** Of OpenSSL's `THREAD:error:NUMBER:SSL routines:FUNCTION:REASON:FILE:…`, wherever it begins, the reason alone. */
+const withReason = (text: string): string =>
+  text.replace(/[0-9A-F]{8,16}:error:[0-9A-F]{8}:[^:]{0,40}:[^:]{0,80}:([^:]+):[\s\S]*$/, '$1');
 
 /** What happened, in one line and without addresses that hold secrets. */
 export function describeNetworkError(error: unknown): string {
@@ -47,12 +70,15 @@ export function describeNetworkError(error: unknown): string {
   if (last?.message === BLOCKED_PORT) return 'HTTP clients refuse this port because it belongs to another protocol';
   // fetch's own words, where no cause says more.
   if (last?.message === 'fetch failed') return 'the connection failed without a stated reason';
-  const message = last?.message || (code ?? String(error));
+  const message = withReason(last?.message ?? '') || (code ?? String(error));
   return code === undefined || message.includes(code) ? message : `${message}, ${code}`;
 }
 
 /** Whether a connection over TLS failed for what was said in TLS, and not because the other side does not speak it. */
 export const provesTls = (error: unknown): boolean => codesOf(error).some((code) => SPOKEN_TLS.test(code));
+
+/** Whether a server's certificate was not trusted, whatever the authorities were that were asked. */
+export const isUntrusted = (error: unknown): boolean => codesOf(error).some((code) => UNTRUSTED.test(code));
 
 /** Whether another try cannot help: a name that is unknown, a certificate that is not trusted. */
 export const isLastingNetworkError = (error: unknown): boolean =>

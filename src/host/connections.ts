@@ -5,7 +5,7 @@ import { createSecureContext, type SecureContext, setDefaultCACertificates } fro
 import { UserError } from '../core/error.ts';
 import { certsFolders, findHostCertificates, type HostCertificates } from './certs-folder.ts';
 import { leadsToLoopback, type ProxyChoice, proxyOfEnvironment } from './proxy.ts';
-import { trustedAuthorities } from './trust.ts';
+import { type Trust, trustedAuthorities } from './trust.ts';
 
 /** Milliseconds that a proxy may take to open a tunnel, and that an unused connection is kept. */
 const IDLE = 30_000;
@@ -15,6 +15,14 @@ export interface Route {
   readonly agent: HttpAgent;
   /** The proxy in between. */
   readonly proxy: URL | undefined;
+  /** Where the authorities are from that the server is trusted by, for messages; undefined in plain http. */
+  readonly trust?: readonly string[] | undefined;
+}
+
+/** An agent for one server over TLS. */
+interface SecureRoute {
+  readonly agent: HttpsAgent;
+  readonly trust: readonly string[];
 }
 
 interface NetworkSettings {
@@ -59,9 +67,9 @@ export class Connections {
   readonly #settings: NetworkSettings;
   readonly #proxyOf: ProxyChoice;
   readonly #plain = new Map<string, HttpAgent>();
-  readonly #secure = new Map<string, Promise<HttpsAgent>>();
-  #authorities: Promise<string[]> | undefined;
-  #usual: Promise<SecureContext> | undefined;
+  readonly #secure = new Map<string, Promise<SecureRoute>>();
+  #authorities: Promise<Trust> | undefined;
+  #usual: SecureContext | undefined;
 
   constructor(settings: NetworkSettings) {
     this.#settings = settings;
@@ -71,7 +79,7 @@ export class Connections {
   /** Throws UserError for a proxy or a certificate that cannot be used. */
   async route(url: URL): Promise<Route> {
     const proxy = this.#proxyOf(url);
-    if (url.protocol === 'https:') return { agent: await this.#secureAgent(url, proxy), proxy };
+    if (url.protocol === 'https:') return { ...(await this.#secureRoute(url, proxy)), proxy };
     const key = proxy?.href ?? '';
     const agent =
       this.#plain.get(key) ??
@@ -80,38 +88,40 @@ export class Connections {
     return { agent, proxy };
   }
 
-  #secureAgent(url: URL, proxy: URL | undefined): Promise<HttpsAgent> {
+  #secureRoute(url: URL, proxy: URL | undefined): Promise<SecureRoute> {
     // certs.d speaks of hosts with their ports, so each has an agent of its own.
     const key = `${url.host} ${proxy?.href ?? ''}`;
-    const agent = this.#secure.get(key) ?? this.#openSecureAgent(url, proxy);
-    this.#secure.set(key, agent);
-    return agent;
+    const route = this.#secure.get(key) ?? this.#openSecureRoute(url, proxy);
+    this.#secure.set(key, route);
+    return route;
   }
 
-  async #openSecureAgent(url: URL, proxy: URL | undefined): Promise<HttpsAgent> {
-    const certificates = await findHostCertificates(url, certsFolders(this.#settings));
+  async #openSecureRoute(url: URL, proxy: URL | undefined): Promise<SecureRoute> {
+    const folders = certsFolders(this.#settings);
+    const certificates = await findHostCertificates(url, folders);
     // As docker does: what listens here could be spoken to in plain http as well.
     const isLoopback = leadsToLoopback(url);
+    const trust = isLoopback ? { authorities: [], origins: [] } : await this.#trusted();
     // The context below is for the registry; an https proxy is trusted by the process's own list.
-    if (proxy?.protocol === 'https:') setDefaultCACertificates(await this.#trusted());
-    return new HttpsAgent({
+    if (proxy?.protocol === 'https:') setDefaultCACertificates([...(await this.#trusted()).authorities]);
+    const agent = new HttpsAgent({
       keepAlive: true,
       ...(proxy && { timeout: IDLE, proxyEnv: { HTTPS_PROXY: proxy.href } }),
       ...(isLoopback && { rejectUnauthorized: false }),
-      secureContext: await this.#contextFor(certificates, isLoopback),
+      secureContext: this.#contextFor(certificates, trust, isLoopback),
     });
+    const own = certificates?.folder ?? `no folder for ${url.host} in ${folders.join(', ')}`;
+    return { agent, trust: [...trust.origins, own] };
   }
 
-  async #contextFor(certificates: HostCertificates | undefined, isLoopback: boolean): Promise<SecureContext> {
+  #contextFor(certificates: HostCertificates | undefined, trust: Trust, isLoopback: boolean): SecureContext {
     if (isLoopback) return contextOf([], certificates);
-    if (certificates === undefined) {
-      this.#usual ??= this.#trusted().then((authorities) => contextOf(authorities, undefined));
-      return await this.#usual;
-    }
-    return contextOf([...(await this.#trusted()), ...certificates.authorities], certificates);
+    if (certificates !== undefined) return contextOf([...trust.authorities, ...certificates.authorities], certificates);
+    this.#usual ??= contextOf(trust.authorities, undefined);
+    return this.#usual;
   }
 
-  #trusted(): Promise<string[]> {
+  #trusted(): Promise<Trust> {
     this.#authorities ??= trustedAuthorities(this.#settings.env);
     return this.#authorities;
   }

@@ -1,7 +1,8 @@
-import { type ClientRequest, request as httpRequest, type IncomingMessage } from 'node:http';
+import { type ClientRequest, request as httpRequest, type IncomingMessage, STATUS_CODES } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { Readable } from 'node:stream';
 import { systemCode } from '../core/file-error.ts';
+import { isUntrusted } from '../core/network-error.ts';
 import type { Connections, Route } from './connections.ts';
 import { redactProxy } from './proxy.ts';
 
@@ -12,6 +13,9 @@ const WITHOUT_BODY = [101, 204, 205, 304];
 
 /** What a proxy answers that wants to know who asks (RFC 9110, 15.5.8). */
 const PROXY_AUTHENTICATION = 407;
+
+/** The header by which Squid says that an answer is its own. */
+const SQUID = 'x-squid-error';
 
 /** What may be the body of a request here. */
 type Content = AsyncIterable<Uint8Array> | string | Uint8Array | undefined;
@@ -36,7 +40,9 @@ export const createFetch =
       } catch (error) {
         // The server ended a connection that was kept open while the request was on its way: it was not looked at.
         if (request.reusedSocket && content === undefined && systemCode(error) === 'ECONNRESET') continue;
-        throw signal?.aborted ? signal.reason : new TypeError('fetch failed', { cause: withProxy(error, route) });
+        throw signal?.aborted
+          ? signal.reason
+          : new TypeError('fetch failed', { cause: withProxy(withTrust(error, route), route) });
       }
     }
   };
@@ -97,23 +103,41 @@ const written = (piece: Uint8Array, request: ClientRequest): Promise<void> =>
 
 const asError = (error: unknown): Error => (error instanceof Error ? error : new Error(String(error)));
 
-/** Names the proxy of a request that failed; the proxy may be what could not be reached. */
-function withProxy(error: unknown, { proxy }: Route): Error {
-  const { message } = asError(error);
-  if (proxy === undefined) return asError(error);
-  const isLogin = systemCode(error) === 'ERR_PROXY_TUNNEL' && message.includes(` ${PROXY_AUTHENTICATION} `);
-  const code = isLogin ? 'ERR_PROXY_LOGIN' : systemCode(error);
-  // Without a cause: its message would be taken for the whole of what happened.
-  return Object.assign(new Error(`through the proxy ${redactProxy(proxy)}: ${message}`), code ? { code } : {});
+/** Says by what a certificate was judged that nobody vouches for. */
+function withTrust(error: unknown, { trust }: Route): Error {
+  if (trust === undefined || !isUntrusted(error)) return asError(error);
+  const code = systemCode(error);
+  return Object.assign(new Error(`${asError(error).message} (looked at: ${trust.join('; ')})`), code ? { code } : {});
 }
 
-function refusedByProxy(response: Response, { proxy }: Route): Response {
-  if (proxy === undefined || response.status !== PROXY_AUTHENTICATION) return response;
-  response.body?.cancel().catch(() => undefined);
-  throw Object.assign(new Error(`it answered ${PROXY_AUTHENTICATION} (proxy authentication required)`), {
-    code: 'ERR_PROXY_TUNNEL',
-  });
+/** Names the proxy of a request that failed; the proxy may be what could not be reached. */
+function withProxy(error: Error, { proxy }: Route): Error {
+  if (proxy === undefined) return error;
+  const isTunnel = systemCode(error) === 'ERR_PROXY_TUNNEL';
+  const status = isTunnel ? Number(/ ([1-5]\d\d) /.exec(error.message)?.[1]) : undefined;
+  const code = status === undefined ? systemCode(error) : refusalCode(status);
+  // Without a cause: its message would be taken for the whole of what happened.
+  return Object.assign(new Error(`through the proxy ${redactProxy(proxy)}: ${error.message}`), code ? { code } : {});
 }
+
+/** What a proxy's own answer means: it wants to know who asks, does not let this through, or could not reach the server. */
+function refusalCode(status: number): string {
+  if (status === PROXY_AUTHENTICATION) return 'ERR_PROXY_LOGIN';
+  return status >= 400 && status < 500 ? 'ERR_PROXY_REFUSED' : 'ERR_PROXY_TUNNEL';
+}
+
+/** Plain http has no tunnel: what a proxy answers by itself comes instead of the registry's answer. Squid marks that. */
+function refusedByProxy(response: Response, { proxy }: Route): Response {
+  const { status, headers } = response;
+  const isOwn = status === PROXY_AUTHENTICATION || (status >= 400 && status < 500 && headers.has(SQUID));
+  if (proxy === undefined || !isOwn) return response;
+  response.body?.cancel().catch(() => undefined);
+  const reason = shownReason(headers.get(SQUID)) ?? STATUS_CODES[status] ?? '';
+  throw Object.assign(new Error(`it answered ${status} (${reason})`), { code: refusalCode(status) });
+}
+
+/** Squid's name for what happened, such as ERR_ACCESS_DENIED. */
+const shownReason = (header: string | null): string | undefined => /^[A-Z_]{1,40}/.exec(header ?? '')?.[0];
 
 function asResponse(message: IncomingMessage, method: string | undefined): Response {
   const status = message.statusCode ?? 0;

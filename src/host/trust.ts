@@ -27,12 +27,18 @@ const distinct = (certificates: readonly string[]): string[] => [
 
 const readOrNothing = (file: string): Promise<string> => readFile(file, 'utf8').catch(() => '');
 
-async function firstFile(files: readonly string[]): Promise<string> {
+/** What a place holds, and its name. */
+interface Place {
+  readonly name: string;
+  readonly texts: readonly string[];
+}
+
+async function firstFile(files: readonly string[]): Promise<Place[]> {
   for (const file of files) {
     const text = await readFile(file, 'utf8').catch(() => undefined);
-    if (text !== undefined) return text;
+    if (text !== undefined) return [{ name: file, texts: [text] }];
   }
-  return '';
+  return [];
 }
 
 /** Links within the folder are OpenSSL's names (hashes) of certificates that lie beside them. */
@@ -42,28 +48,49 @@ const isName = async (folder: string, name: string): Promise<boolean> =>
     () => true,
   );
 
-async function readFolder(folder: string): Promise<string[]> {
+async function readFolder(folder: string): Promise<Place> {
   const entries = await readdir(folder, { withFileTypes: true }).catch(() => []);
   const texts = entries.map(async (entry) => {
     if (entry.isDirectory() || (entry.isSymbolicLink() && !(await isName(folder, entry.name)))) return '';
     return await readOrNothing(join(folder, entry.name));
   });
-  return await Promise.all(texts);
+  return { name: folder, texts: await Promise.all(texts) };
 }
 
+/** What servers are trusted by. */
+export interface Trust {
+  /** As PEM. */
+  readonly authorities: readonly string[];
+  /** The files and folders that they are from, for messages. */
+  readonly origins: readonly string[];
+}
+
+/** What somebody named is listed though nothing is in it: that is what they have to mend. */
+const describe = ({ name, texts }: Place): string =>
+  texts.some((text) => certificatesIn(text).length > 0) ? name : `${name} (no certificate in it)`;
+
 /**
- * The authorities that servers are trusted by, as PEM, found as Go programs (docker, podman, skopeo) find them on Linux: the
+ * The authorities that servers are trusted by, found as Go programs (docker, podman, skopeo) find them on Linux: the
  * system's, or those of SSL_CERT_FILE and SSL_CERT_DIR (folders with colons between). Beside them those of
  * NODE_EXTRA_CA_CERTS. Where the system has none, those that Node.js comes with.
  */
-export async function trustedAuthorities(env: (name: string) => string | undefined): Promise<string[]> {
+export async function trustedAuthorities(env: (name: string) => string | undefined): Promise<Trust> {
   const file = env('SSL_CERT_FILE');
   const folders = env('SSL_CERT_DIR')?.split(':') ?? FOLDERS;
-  const [bundle, ...rest] = await Promise.all([
-    firstFile(file ? [file] : FILES),
+  const [bundles, ...rest] = await Promise.all([
+    file ? readOrNothing(file).then((text): Place[] => [{ name: file, texts: [text] }]) : firstFile(FILES),
     ...folders.filter((folder) => folder !== '').map(readFolder),
   ]);
-  const system = [bundle, ...rest.flat()].flatMap(certificatesIn);
+  const places = [...bundles, ...rest];
+  const system = places.flatMap(({ texts }) => texts).flatMap(certificatesIn);
+  const extra = getCACertificates('extra');
   const trusted = system.length > 0 ? system : getCACertificates('bundled');
-  return distinct([...trusted, ...getCACertificates('extra')]);
+  return {
+    authorities: distinct([...trusted, ...extra]),
+    origins: [
+      ...places.map(describe),
+      ...(system.length > 0 ? [] : ['those that Node.js comes with']),
+      ...(extra.length > 0 ? [env('NODE_EXTRA_CA_CERTS') ?? 'NODE_EXTRA_CA_CERTS'] : []),
+    ],
+  };
 }

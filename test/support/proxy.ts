@@ -9,6 +9,8 @@ export interface ProxyOptions {
   readonly portOf?: (port: number) => number;
   /** Speaks TLS to its clients. */
   readonly tls?: ServerOptions;
+  /** Answers so to whatever it is asked for, in plain http with Squid's header. */
+  readonly refuses?: { readonly status: number; readonly reason: string };
   /** Takes requests for tunnels and never answers. */
   readonly isSilent?: boolean;
 }
@@ -22,7 +24,7 @@ export interface RunningProxy extends AsyncDisposable {
 
 /** A forward proxy whose world is this machine: whatever host is asked for lies on loopback. */
 export const startProxy = async (options: ProxyOptions = {}): Promise<RunningProxy> => {
-  const { login, portOf = (port) => port, tls, isSilent } = options;
+  const { login, portOf = (port) => port, tls, refuses, isSilent } = options;
   const requests: string[] = [];
   const wanted = login && `Basic ${Buffer.from(login).toString('base64')}`;
   const server: Server = tls ? createSecureServer(tls) : createServer();
@@ -31,6 +33,10 @@ export const startProxy = async (options: ProxyOptions = {}): Promise<RunningPro
     const { 'proxy-authorization': shown, ...headers } = request.headers;
     if (wanted && shown !== wanted) {
       response.writeHead(407).end('who are you?');
+      return;
+    }
+    if (refuses) {
+      response.writeHead(refuses.status, { 'x-squid-error': `${refuses.reason} 0` }).end('<html>no</html>');
       return;
     }
     const { port, pathname, search } = new URL(request.url ?? '');
@@ -48,6 +54,10 @@ export const startProxy = async (options: ProxyOptions = {}): Promise<RunningPro
     if (isSilent) return;
     if (wanted && request.headers['proxy-authorization'] !== wanted) {
       client.end('HTTP/1.1 407 Proxy Authentication Required\r\n\r\n');
+      return;
+    }
+    if (refuses) {
+      client.end(`HTTP/1.1 ${refuses.status} No\r\nX-Squid-Error: ${refuses.reason} 0\r\n\r\n`);
       return;
     }
     const port = portOf(Number(request.url?.split(':').at(-1)));
