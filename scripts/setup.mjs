@@ -9,7 +9,7 @@ import { ensureGoTools } from './setup/go-tools.mjs';
 import { run, SetupError } from './setup/machine.mjs';
 import { ensureNixVersions } from './setup/nix-versions.mjs';
 import { checkNode, ensureDependencies } from './setup/node.mjs';
-import { ensureZizmor } from './setup/python-tools.mjs';
+import { ensureMoto, ensureZizmor } from './setup/python-tools.mjs';
 import { missingRequirements, nixStoreUsable } from './setup/requirements.mjs';
 
 const MODES = ['demo', 'test', 'bench'];
@@ -51,6 +51,7 @@ async function setUp(mode) {
   ensureGoTools(log);
   if (mode === 'bench') return;
   ensureZizmor(log);
+  ensureMoto(log);
   await ensureNixVersions(log);
 }
 

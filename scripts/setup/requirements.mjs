@@ -3,7 +3,7 @@ import { accessSync, closeSync, constants, existsSync, openSync, readSync } from
 import { binfmtReady } from './binfmt.mjs';
 import { goToolsReady } from './go-tools.mjs';
 import { findProgram } from './machine.mjs';
-import { zizmorPossible } from './python-tools.mjs';
+import { pythonToolsPossible } from './python-tools.mjs';
 
 const ALL = ['demo', 'test', 'bench'];
 const BOTH = ['demo', 'test'];
@@ -57,7 +57,7 @@ const REQUIREMENTS = [
   { name: 'openssl', packages: ['openssl'], modes: WITH_PEERS },
   { name: 'buildah', packages: ['buildah'], modes: BENCH },
   { name: 'umoci', packages: ['umoci'], modes: BENCH },
-  { name: 'python3 with venv', packages: ['python3-venv'], modes: TEST, present: zizmorPossible },
+  { name: 'python3 with venv', packages: ['python3-venv'], modes: TEST, present: pythonToolsPossible },
   // podman without root maps user ids and networks by helpers.
   ...(process.getuid?.() === 0
     ? []

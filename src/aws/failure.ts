@@ -42,17 +42,29 @@ function statementFor(action: string): string {
   return JSON.stringify({ Effect: 'Allow', Action: actions, Resource: '*' });
 }
 
-function deniedHint(error: unknown, action: string): string {
-  const named = /perform: ([a-z-]+:[A-Za-z]+)/.exec(error instanceof Error ? error.message : '')?.[1];
+/** STS, of a role that is not for whoever has the token; a policy of ours cannot change that. */
+const UNTRUSTED = /^Not authorized to perform sts:AssumeRole/;
+
+// Tokens name ids since July 2026 (aws-actions/configure-aws-credentials 1888).
+const TRUST_HINT =
+  "Check the trust policy of the role (AWS_ROLE_ARN): its condition on `sub` must fit this job's token. In repositories made since July 2026 that is repo:OWNER@ID/NAME@ID:…";
+
+function deniedHint({ message }: Error, action: string): string {
+  if (UNTRUSTED.test(message)) return TRUST_HINT;
+  const named = /perform: ([a-z-]+:[A-Za-z]+)/.exec(message)?.[1];
   return `Add this statement to the policy of the role or user: ${statementFor(named ?? action)}`;
 }
 
 /** What `fetch` throws where nothing answered, and a limit of time. */
 const isUnreached = ({ name, message }: Error): boolean => message === 'fetch failed' || name === 'TimeoutError';
 
+const ENDED = 'The credentials of AWS have ended. Get new ones (aws-actions/configure-aws-credentials, aws sso login).';
+
 const HINTS: Readonly<Record<string, string>> = {
-  ExpiredTokenException:
-    'The credentials of AWS have ended. Get new ones (aws-actions/configure-aws-credentials, aws sso login).',
+  ExpiredTokenException: ENDED,
+  ExpiredToken: ENDED,
+  InvalidIdentityToken:
+    'AWS could not verify the token of AWS_WEB_IDENTITY_TOKEN_FILE. Run again; if it comes back, check the identity provider in IAM.',
   UnrecognizedClientException: 'AWS does not know the access key. Check AWS_ACCESS_KEY_ID and AWS_SESSION_TOKEN.',
   InvalidClientTokenId: 'AWS does not know the access key. Check AWS_ACCESS_KEY_ID and AWS_SESSION_TOKEN.',
   InvalidSignatureException: 'Check AWS_SECRET_ACCESS_KEY, and the clock of this machine.',
@@ -62,6 +74,8 @@ const HINTS: Readonly<Record<string, string>> = {
 
 const CREDENTIAL_ERRORS = [
   'ExpiredTokenException',
+  'ExpiredToken',
+  'InvalidIdentityToken',
   'UnrecognizedClientException',
   'InvalidClientTokenId',
   'InvalidSignatureException',

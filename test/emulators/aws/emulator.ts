@@ -37,9 +37,18 @@ export interface AwsEmulator {
   readonly calls: readonly string[];
   /** What was wrong with the others; tests expect this to be empty. */
   readonly violations: readonly string[];
+  /** Takes requests of a session that somebody else has opened, such as STS. */
+  accept(session: Session): void;
   /** Ties the registry whose blobs ECR Public knows. */
   tie(registry: RegistryEmulator): void;
   stop(): Promise<void>;
+}
+
+/** Keys that end; requests must show the token with them. */
+export interface Session {
+  readonly accessKey: string;
+  readonly secret: string;
+  readonly token: string;
 }
 
 const ACCESS_KEY = 'AKIAEMULATOR00000000';
@@ -51,6 +60,7 @@ export const startAwsEmulator = async (options: AwsOptions = {}): Promise<AwsEmu
   const store = new AwsStore('123456789012', now);
   const calls: string[] = [];
   const violations: string[] = [];
+  const sessions = new Map<string, Session>();
   let throttled = options.throttled ?? 0;
 
   const answer = (request: IncomingMessage, body: string): object => {
@@ -64,10 +74,11 @@ export const startAwsEmulator = async (options: AwsOptions = {}): Promise<AwsEmu
     const known = model.operations[operation] ?? violate(`operation ${operation}`);
     if (request.method !== 'POST' || request.url !== '/') violate(`${request.method} ${request.url}`);
     if (request.headers['content-type'] !== 'application/x-amz-json-1.1') violate('Content-Type');
-    const signature =
-      readSignature(request, body, (key) => (key === ACCESS_KEY ? SECRET : undefined)) ?? violate('no signature');
+    const secretOf = (key: string): string | undefined => (key === ACCESS_KEY ? SECRET : sessions.get(key)?.secret);
+    const signature = readSignature(request, body, secretOf) ?? violate('no signature');
     if (signature.service !== model.signingName) violate(`signed for ${signature.service}`);
-    if (signature.accessKey !== ACCESS_KEY) {
+    const isKnown = secretOf(signature.accessKey) !== undefined;
+    if (!isKnown || request.headers['x-amz-security-token'] !== sessions.get(signature.accessKey)?.token) {
       throw new AwsError('UnrecognizedClientException', 'The security token included in the request is invalid.');
     }
     if (!signature.isRight) {
@@ -120,6 +131,7 @@ export const startAwsEmulator = async (options: AwsOptions = {}): Promise<AwsEmu
     store,
     calls,
     violations,
+    accept: (session) => void sessions.set(session.accessKey, session),
     tie: (registry) => {
       store.registry = registry;
     },

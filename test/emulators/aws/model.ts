@@ -29,10 +29,13 @@ const ecrName = string({
 });
 const mutability = string({ values: ['MUTABLE', 'IMMUTABLE', 'IMMUTABLE_WITH_EXCLUSION', 'MUTABLE_WITH_EXCLUSION'] });
 const filters = list(
-  structure({ filterType: string({ values: ['WILDCARD'] }), filter: string({ pattern: /[0-9a-zA-Z._*-]{1,128}/ }) }, [
-    'filterType',
-    'filter',
-  ]),
+  structure(
+    {
+      filterType: string({ values: ['WILDCARD'] }),
+      filter: string({ min: 1, max: 128, pattern: /[0-9a-zA-Z._*-]{1,128}/ }),
+    },
+    ['filterType', 'filter'],
+  ),
   { min: 1, max: 5 },
 );
 const scanning = structure({ scanOnPush: boolean });
@@ -41,6 +44,17 @@ const encryption = structure(
   ['encryptionType'],
 );
 const policy = string({ min: 100, max: 30_720 });
+const settingName = string({ min: 1, max: 64 });
+const manifest = string({ min: 1, max: 4 * 1024 * 1024 });
+const imageId = structure({ imageDigest: string(), imageTag: string({ min: 1, max: 300 }) });
+const given = { imageManifest: manifest, imageManifestMediaType: string() };
+const putImage = (named: Readonly<Record<string, Shape>>): Operation => ({
+  input: structure({ ...named, ...given, imageTag: string({ min: 1, max: 300 }), imageDigest: string() }, [
+    'repositoryName',
+    'imageManifest',
+  ]),
+  output: structure({ image: structure({ ...named, imageId, ...given }) }),
+});
 const ecrNamed = { registryId, repositoryName: ecrName };
 const ecrSettings = {
   imageTagMutability: mutability,
@@ -48,14 +62,14 @@ const ecrSettings = {
   imageScanningConfiguration: scanning,
   encryptionConfiguration: encryption,
 };
-const described = { repositoryArn: string(), registryId, repositoryUri: string(), createdAt: timestamp };
-const ecrRepository = structure({ ...described, repositoryName: ecrName, ...ecrSettings });
+const described = { registryId, repositoryUri: string(), createdAt: timestamp };
+const ecrRepository = structure({ ...described, repositoryArn: string(), repositoryName: ecrName, ...ecrSettings });
 const describeInput = (name: Shape): Shape =>
   structure({
     registryId,
     repositoryNames: list(name, { min: 1, max: 100 }),
     nextToken: string(),
-    maxResults: number,
+    maxResults: number({ min: 1, max: 1000 }),
   });
 
 /** ECR, 2015-09-21. */
@@ -74,6 +88,11 @@ export const ECR: Service = {
     CreateRepository: {
       input: structure({ ...ecrNamed, ...ecrSettings }, ['repositoryName']),
       output: structure({ repository: ecrRepository }),
+    },
+    PutImage: putImage(ecrNamed),
+    GetAccountSetting: {
+      input: structure({ name: settingName }, ['name']),
+      output: structure({ name: settingName, value: settingName }),
     },
     PutImageTagMutability: {
       input: structure({ ...ecrNamed, imageTagMutability: mutability, imageTagMutabilityExclusionFilters: filters }, [
@@ -115,7 +134,9 @@ const shown = {
 };
 const catalogueInput = structure({ ...shown, logoImageBlob: { type: 'blob', max: 512_000 } });
 const catalogue = structure({ ...shown, logoUrl: string({ max: 2048 }), marketplaceCertified: boolean });
-const publicRepository = structure({ ...described, repositoryName: publicName });
+const arn = string({ min: 1, max: 2048 });
+const publicRepository = structure({ ...described, repositoryArn: arn, repositoryName: publicName });
+const publicAliased = { registryId: string({ min: 2, max: 50 }), repositoryName: publicName };
 const publicNamed = { registryId, repositoryName: publicName };
 
 /** ECR Public, 2020-10-30. */
@@ -130,14 +151,14 @@ export const ECR_PUBLIC: Service = {
       }),
     },
     DescribeRegistries: {
-      input: structure({ nextToken: string(), maxResults: number }),
+      input: structure({ nextToken: string(), maxResults: number({ min: 1, max: 1000 }) }),
       output: structure(
         {
           registries: list(
             structure(
               {
                 registryId,
-                registryArn: string(),
+                registryArn: arn,
                 registryUri: string(),
                 verified: boolean,
                 aliases: list(
@@ -176,11 +197,11 @@ export const ECR_PUBLIC: Service = {
       input: structure({ ...publicNamed, catalogData: catalogueInput }, ['repositoryName', 'catalogData']),
       output: structure({ catalogData: catalogue }),
     },
+    PutImage: putImage(publicAliased),
     BatchCheckLayerAvailability: {
       input: structure(
         {
-          registryId: string({ min: 2, max: 50 }),
-          repositoryName: publicName,
+          ...publicAliased,
           layerDigests: list(string({ max: 1000 }), { min: 1, max: 100 }),
         },
         ['repositoryName', 'layerDigests'],
@@ -190,7 +211,7 @@ export const ECR_PUBLIC: Service = {
           structure({
             layerDigest: string({ pattern: /[a-zA-Z0-9-_+.]+:[a-fA-F0-9]+/ }),
             layerAvailability: string({ values: ['AVAILABLE', 'UNAVAILABLE'] }),
-            layerSize: number,
+            layerSize: number(),
             mediaType: string(),
           }),
         ),

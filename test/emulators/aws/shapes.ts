@@ -8,7 +8,8 @@ export type Shape =
       readonly values?: readonly string[];
     }
   | { readonly type: 'blob'; readonly max: number }
-  | { readonly type: 'boolean' | 'number' | 'timestamp' }
+  | { readonly type: 'number'; readonly min?: number; readonly max?: number }
+  | { readonly type: 'boolean' | 'timestamp' }
   | { readonly type: 'list'; readonly of: Shape; readonly min?: number; readonly max?: number }
   | {
       readonly type: 'structure';
@@ -41,6 +42,7 @@ export const shapeError = (shape: Shape, value: unknown, at = 'body'): string | 
     case 'boolean':
       return typeof value === 'boolean' ? undefined : `${at} is no boolean`;
     case 'number':
+      return typeof value === 'number' ? sizeError(value, shape, at) : `${at} is no number`;
     case 'timestamp':
       return typeof value === 'number' ? undefined : `${at} is no number`;
     case 'list':
@@ -76,4 +78,7 @@ export const structure = (members: Readonly<Record<string, Shape>>, required: re
 });
 export const timestamp: Shape = { type: 'timestamp' };
 export const boolean: Shape = { type: 'boolean' };
-export const number: Shape = { type: 'number' };
+export const number = (limits: { readonly min?: number; readonly max?: number } = {}): Shape => ({
+  type: 'number',
+  ...limits,
+});
