@@ -77,7 +77,6 @@ export const cacheIndexSchema = z
   .refine(isWithinPacks, 'a piece is outside of its pack');
 
 export type CachedPack = z.infer<typeof packSchema>;
-/** @internal */
 export type Piece = z.infer<typeof pieceSchema>;
 export type CachedPath = z.infer<typeof pathSchema>;
 export type CachedClosure = z.infer<typeof closureSchema>;

@@ -3,8 +3,10 @@ import { type CachedPath, type CacheIndex, INDEX_VERSION, type Piece } from '../
 import type { DecodedIndex } from '../../../src/cache/index-file.ts';
 import type { CacheWorld, IndexQuery, RestoredIndex } from '../../../src/cache/index-store.ts';
 import { packKey } from '../../../src/cache/keys.ts';
+import type { FileOfPack } from '../../../src/cache/pack-reader.ts';
+import type { PackWriterOptions } from '../../../src/cache/pack-writer.ts';
 
-export type Shared = Piece | DecodedIndex | CacheWorld | IndexQuery | RestoredIndex;
+export type Shared = Piece | DecodedIndex | CacheWorld | IndexQuery | RestoredIndex | FileOfPack | PackWriterOptions;
 
 const hex = (text: string): string => createHash('sha256').update(text).digest('hex');
 

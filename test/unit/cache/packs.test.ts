@@ -1,0 +1,184 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import type { CachedPath } from '../../../src/cache/cache-index.ts';
+import { inPackOrder } from '../../../src/cache/pack-order.ts';
+import { checkFrame, readFrame, unpackFrame } from '../../../src/cache/pack-reader.ts';
+import { type PackFile, PackWriter } from '../../../src/cache/pack-writer.ts';
+import { storePath } from './sample.ts';
+
+let folder = '';
+let packs: PackFile[] = [];
+const fileOf = (pack: number): string => join(folder, `pack-${pack}`);
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'cache-packs-'));
+  packs = [];
+});
+afterEach(() => rm(folder, { recursive: true }));
+
+const infoOf = (name: string, nar: Uint8Array) => ({
+  path: storePath(name),
+  narHash: `sha256-${createHash('sha256').update(nar).digest('base64')}`,
+  narSize: nar.length,
+  references: [],
+});
+
+async function* inChunks(bytes: Uint8Array, size = 10_000): AsyncGenerator<Uint8Array> {
+  for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size);
+}
+
+const writerOf = (limit: number, onPack = async (pack: PackFile) => void packs.push(pack)) =>
+  new PackWriter({ folder, limit, onPack });
+
+const cached = (name: string, nar: Uint8Array, pieces: CachedPath['pieces']): CachedPath => ({
+  ...infoOf(name, nar),
+  pieces,
+  seconds: 1,
+  system: 'x86_64-linux',
+  isLeaf: true,
+  used: 0,
+});
+
+async function bytesOf(stream: AsyncIterable<Uint8Array>): Promise<Buffer> {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of stream) chunks.push(chunk);
+  return Buffer.concat(chunks);
+}
+
+const text = (length: number): Buffer =>
+  Buffer.from('all work and no play '.repeat(length / 21 + 1)).subarray(0, length);
+
+test('paths of every size come back as they were, over packs that are full to the byte', async () => {
+  const nars = [randomBytes(150_000), text(500_000), randomBytes(1), randomBytes(64_000), text(3)];
+  const writer = writerOf(40_000);
+  const paths: CachedPath[] = [];
+  for (const [at, nar] of nars.entries()) {
+    paths.push(cached(`p${at}`, nar, await writer.add(infoOf(`p${at}`, nar), inChunks(nar))));
+  }
+  await writer.end();
+  expect(packs.map(({ number }) => number)).toEqual([0, 1, 2, 3, 4, 5]);
+  expect(packs.slice(0, -1).every(({ bytes }) => bytes === 40_000)).toBe(true);
+  for (const { file, bytes, sha256 } of packs) {
+    const content = await readFile(file);
+    expect(content).toHaveLength(bytes);
+    expect(createHash('sha256').update(content).digest('hex')).toBe(sha256);
+  }
+  expect(paths[0]?.pieces.length).toBeGreaterThan(3);
+  for (const [at, path] of paths.entries())
+    expect((await bytesOf(unpackFrame(path, fileOf))).equals(nars[at] ?? Buffer.alloc(0))).toBe(true);
+});
+
+test('a frame is copied into another pack as it is', async () => {
+  const nar = randomBytes(50_000);
+  const writer = writerOf(30_000);
+  const path = cached('a', nar, await writer.add(infoOf('a', nar), inChunks(nar)));
+  const copied = await writer.addFrame(readFrame(path.pieces, fileOf));
+  await writer.end();
+  expect(copied[0]?.pack).toBe(1);
+  expect(await bytesOf(unpackFrame({ ...path, pieces: copied }, fileOf))).toEqual(nar);
+});
+
+test.each([
+  ['shorter', (nar: Buffer) => nar.subarray(0, -1), 'has 49999 bytes instead of 50000'],
+  ['longer', (nar: Buffer) => Buffer.concat([nar, nar]), 'has more than its 50000 bytes'],
+  ['other', (nar: Buffer) => Buffer.concat([nar.subarray(1), nar.subarray(0, 1)]), 'has the hash sha256-'],
+])('a NAR that is %s than promised leaves nothing, and what follows is right', async (_what, spoil, message) => {
+  const good = randomBytes(50_000);
+  for (const limit of [30_000, 1_000_000]) {
+    packs = [];
+    await rm(folder, { recursive: true });
+    folder = await mkdtemp(join(tmpdir(), 'cache-packs-'));
+    const writer = writerOf(limit);
+    const before = cached('a', text(1000), await writer.add(infoOf('a', text(1000)), inChunks(text(1000))));
+    await expect(writer.add(infoOf('b', good), inChunks(spoil(good)))).rejects.toThrow(message);
+    const after = cached('b', good, await writer.add(infoOf('b', good), inChunks(good)));
+    await writer.end();
+    for (const path of [before, after]) await checkFrame(path, fileOf);
+    for (const { file, sha256 } of packs)
+      expect(
+        createHash('sha256')
+          .update(await readFile(file))
+          .digest('hex'),
+      ).toBe(sha256);
+    if (limit > 50_000)
+      expect((await stat(fileOf(0))).size).toBe(
+        before.pieces[0] && after.pieces[0] && after.pieces[0].offset + after.pieces[0].length,
+      );
+  }
+});
+
+test('a stream that breaks off is the error that is thrown', async () => {
+  const writer = writerOf(1_000_000);
+  async function* broken(): AsyncGenerator<Uint8Array> {
+    yield randomBytes(100);
+    throw new Error('the store went away');
+  }
+  await expect(writer.add(infoOf('a', randomBytes(200)), broken())).rejects.toThrow('the store went away');
+  await writer.end();
+  expect(packs).toEqual([]);
+});
+
+test('a pack that is not taken stops the writing', async () => {
+  const writer = writerOf(10_000, () => Promise.reject(new Error('not taken')));
+  const nar = randomBytes(50_000);
+  await expect(writer.add(infoOf('a', nar), inChunks(nar))).rejects.toThrow('not taken');
+  await writer.abandon();
+});
+
+test('no pack is given out before the one before it is taken', async () => {
+  let open = 0;
+  let most = 0;
+  const writer = writerOf(10_000, async () => {
+    open += 1;
+    most = Math.max(most, open);
+    await new Promise((done) => setTimeout(done, 5));
+    open -= 1;
+  });
+  const nar = randomBytes(100_000);
+  await writer.add(infoOf('a', nar), inChunks(nar));
+  await writer.end();
+  expect({ most, open }).toEqual({ most: 1, open: 0 });
+});
+
+test.each<[string, (pack: Buffer) => Buffer]>([
+  ['cut', (pack) => pack.subarray(0, -5)],
+  ['empty', () => Buffer.alloc(0)],
+  ['with one other bit', (pack) => pack.map((byte, at) => (at === 20_000 ? byte ^ 1 : byte)) as Buffer],
+  ['of zeros', (pack) => Buffer.alloc(pack.length)],
+])('a pack that is %s is never taken for the path', async (_what, spoil) => {
+  const nar = randomBytes(50_000);
+  const writer = writerOf(1_000_000);
+  const path = cached('a', nar, await writer.add(infoOf('a', nar), inChunks(nar)));
+  await writer.end();
+  await writeFile(fileOf(0), spoil(await readFile(fileOf(0))));
+  await expect(checkFrame(path, fileOf)).rejects.toMatchObject({ code: 'digest' });
+});
+
+test('bytes after the frame, a frame of other content and a missing pack are refused', async () => {
+  const nar = text(50_000);
+  const writer = writerOf(1_000_000);
+  const [piece] = await writer.add(infoOf('a', nar), inChunks(nar));
+  const [other] = await writer.add(infoOf('b', text(100)), inChunks(text(100)));
+  await writer.end();
+  if (!piece || !other) throw new Error('nothing was written');
+  const longer = cached('a', nar, [{ ...piece, length: piece.length + 4 }]);
+  await expect(checkFrame(longer, fileOf)).rejects.toThrow('something follows the frame of');
+  await expect(checkFrame(cached('a', nar, [other]), fileOf)).rejects.toThrow('has 100 bytes instead of 50000');
+  await rm(fileOf(0));
+  await expect(checkFrame(cached('a', nar, [piece]), fileOf)).rejects.toMatchObject({ code: 'file' });
+});
+
+test('paths lie by system, image, leaf and seconds a byte', () => {
+  const path = (name: string, rest: Partial<CachedPath>) => ({ ...cached(name, text(1000), []), ...rest });
+  const ordered = inPackOrder([
+    path('arm', { system: 'aarch64-linux', image: 'web' }),
+    path('web-leaf', { image: 'web' }),
+    path('web-slow', { image: 'web', isLeaf: false, seconds: 100 }),
+    path('web-quick', { image: 'web', isLeaf: false }),
+    path('shared', {}),
+  ]);
+  expect(ordered.map((one) => one.path)).toEqual(['arm', 'shared', 'web-slow', 'web-quick', 'web-leaf'].map(storePath));
+});
