@@ -2,13 +2,14 @@ import { openEcr } from '../aws/ecr.ts';
 import type { EcrApi, EcrLogin } from '../aws/ecr-api.ts';
 import { parseEcrHost } from '../aws/ecr-registry.ts';
 import { LOOKED_AT } from '../aws/failure.ts';
+import { quotaOf } from '../aws/request-limits.ts';
 import { batched } from '../core/batched.ts';
 import { systemClock } from '../core/clock.ts';
 import { UserError } from '../core/error.ts';
 import type { Host } from '../host/host.ts';
 import type { Credential, Keychain } from '../storage/registry/auth/credential.ts';
 import { withLog } from '../storage/registry/fetch/with-log.ts';
-import { type FindWays, USUAL_WAYS } from '../storage/registry/ways.ts';
+import { type FindWays, type RegistryWays, USUAL_WAYS } from '../storage/registry/ways.ts';
 
 const LOGIN_HINT =
   'In a workflow, run aws-actions/configure-aws-credentials before; elsewhere set AWS_PROFILE, or log in with docker.';
@@ -79,16 +80,19 @@ const asCredential = ({ username, password, expires }: EcrLogin, host: string): 
 });
 
 /**
- * ECR Public in its own ways: it does not answer HEAD of a blob, and copies none between repositories, so its own interface
- * says which blobs are there.
+ * The registries of AWS in their own ways: requests within their quotas; ECR Public does not answer HEAD of a blob, and
+ * copies none between repositories, so its own interface says which blobs are there.
  */
 export function ecrWays(ecr: FindEcr): FindWays {
   return ({ host, repository }) => {
-    if (parseEcrHost(host)?.kind !== 'public') return USUAL_WAYS;
+    const kind = parseEcrHost(host)?.kind;
+    if (kind === undefined) return USUAL_WAYS;
+    const limitOf: RegistryWays['limitOf'] = (request) => quotaOf(kind, request);
+    if (kind === 'private') return { ...USUAL_WAYS, limitOf };
     const ask = batched<string, boolean | undefined>(async (digests) => {
       const held = await (await ecr(host))?.heldBlobs(repository, digests);
       return digests.map((digest) => held?.has(digest));
     });
-    return { mounts: false, answersHead: false, lookUp: ask };
+    return { mounts: false, answersHead: false, lookUp: ask, limitOf };
   };
 }

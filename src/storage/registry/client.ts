@@ -72,8 +72,9 @@ export function openClient(
   const waiting = { policy: retry, clock, log, signal };
   const scopes = [scopeOf(repository, mode === 'read' ? 'pull' : 'pull,push')];
 
+  const ways = world.ways?.({ host, repository }) ?? USUAL_WAYS;
   const fetch = withLog(world.fetch, log, clock);
-  const inTurn = withBudget(withTimeout(fetch, timeout, signal), hosts, waiting);
+  const inTurn = withBudget(withTimeout(fetch, timeout, signal), hosts, waiting, ways);
   const repeated = (send: Send): Send => withRetry(withBody(send, timeout, signal), host, waiting);
 
   const origin = new RegistryOrigin(host, plainHosts, () => hosts.origin(host, plainHosts, fetch, signal));
@@ -89,7 +90,7 @@ export function openClient(
     log,
     signal,
     scopes,
-    ways: world.ways?.({ host, repository }) ?? USUAL_WAYS,
+    ways,
     url: (path) => new URL(`${origin.current}/v2/${repository}/${path}`),
     send: async (request, expect) => {
       const reply = await sendRepeated({ scopes, ...request });

@@ -1,4 +1,6 @@
 import type { Reference } from '../../oci/reference.ts';
+import type { RequestLimit } from './fetch/request-rate.ts';
+import type { RegistryRequest } from './send.ts';
 
 /** What a registry does in its own way, as far as it is known before anything is asked. */
 export interface RegistryWays {
@@ -8,6 +10,8 @@ export interface RegistryWays {
   readonly answersHead: boolean;
   /** Looks a blob up by another interface than `/v2/`; undefined where that cannot be asked. */
   lookUp?(digest: string): Promise<boolean | undefined>;
+  /** The limit that a request counts against; undefined for none that is known. */
+  limitOf?(request: Pick<RegistryRequest, 'method' | 'url'>): RequestLimit | undefined;
 }
 
 /** What distribution-spec promises. */

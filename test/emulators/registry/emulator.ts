@@ -37,6 +37,8 @@ export interface EmulatorOptions {
   readonly refusesBlobHead?: boolean;
   /** Which repositories exist, where they must be made before they are written to, and how an upload to another ends. */
   readonly repositories?: { readonly exists: (name: string) => boolean; readonly missing: 'refuse' | 'cut' };
+  /** Whether a request is one too many, which is answered 429 without a word on when to come back. */
+  readonly isOverQuota?: (request: { readonly method: string; readonly path: string }) => boolean;
   /** Speaks TLS. */
   readonly tls?: ServerOptions;
   /** Answers 429 to what is more than so many requests in a window of so many milliseconds, as `now` counts them. */
@@ -98,6 +100,10 @@ export const startEmulator = async (options: EmulatorOptions = {}): Promise<Regi
       entry.status = response.headersSent ? response.statusCode : 0;
     });
     if (limit?.refuses(response)) return;
+    if (options.isOverQuota?.(entry)) {
+      response.writeHead(429).end('{"errors":[{"code":"TOOMANYREQUESTS","message":"Rate exceeded"}]}');
+      return;
+    }
     const fault = faults.take(method, url.pathname);
     // The client, or the end of the server, closes the connection.
     if (fault?.kind === 'silent') return;

@@ -9,6 +9,7 @@ import {
   type RetryPolicy,
   sleep,
 } from '../../../core/retry.ts';
+import { type RequestLimit, RequestRate } from './request-rate.ts';
 
 /** Requests under way to one host; registries and their proxies cut off clients that open many more connections. */
 const IN_FLIGHT = 16;
@@ -45,6 +46,7 @@ export class RequestBudget {
   readonly #host: string;
   readonly #clock: Clock;
   readonly #gate = new Gate(IN_FLIGHT);
+  readonly #rates = new Map<string, RequestRate>();
   /** Milliseconds between requests at the full pace and now; 0 is as fast as the host answers. */
   readonly #usual: number;
   #interval: number;
@@ -77,16 +79,17 @@ export class RequestBudget {
   }
 
   /**
-   * Waits until a request may be sent. Throws UserError `registry` when the host's pause is longer than anybody waits,
+   * Waits until a request may be sent, by the host's pace and the limit that the request counts against. Throws UserError `registry` when the host's pause is longer than anybody waits,
    * `cancelled` when the signal fires.
    */
-  async turn(signal?: AbortSignal): Promise<void> {
+  async turn(signal?: AbortSignal, limit?: RequestLimit): Promise<void> {
     for (;;) {
       const now = this.#clock.now();
       if (this.#resume - now > this.#longest) throw this.#tooLong(this.#resume - now);
       this.#recover(now);
-      const begins = Math.max(now, this.#resume, this.#due - this.#ahead);
-      this.#due = Math.max(this.#due, begins) + this.#interval;
+      const paced = Math.max(now, this.#resume, this.#due - this.#ahead);
+      const begins = limit === undefined ? paced : this.#rate(limit).book(paced);
+      this.#due = Math.max(this.#due, paced) + this.#interval;
       if (begins > now) await sleep(this.#clock, begins - now, signal);
       // A pause that was announced meanwhile holds for those in the queue, too.
       if (this.#resume <= begins) return;
@@ -113,6 +116,12 @@ export class RequestBudget {
     const pace =
       this.#interval > 500 ? `one every ${seconds(this.#interval)} s` : `${Math.floor(1000 / this.#interval)} a second`;
     log.warn(`${this.#host} limits requests: waiting ${seconds(wait)} s, then at most ${pace}`);
+  }
+
+  #rate(limit: RequestLimit): RequestRate {
+    const rate = this.#rates.get(limit.kind) ?? new RequestRate(limit);
+    this.#rates.set(limit.kind, rate);
+    return rate;
   }
 
   #recover(now: number): void {

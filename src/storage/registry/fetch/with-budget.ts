@@ -1,6 +1,7 @@
 import type { Log } from '../../../core/log.ts';
 import type { Clock, RetryPolicy } from '../../../core/retry.ts';
 import { isStreamed, type Send } from '../send.ts';
+import type { RegistryWays } from '../ways.ts';
 import type { Hosts } from './hosts.ts';
 
 /** Waits for the turn of each request in its host's budget, which learns from the reply whether there were too many. */
@@ -9,10 +10,11 @@ export const withBudget =
     send: Send,
     hosts: Hosts,
     { clock, policy, log, signal }: { clock: Clock; policy: RetryPolicy; log: Log; signal: AbortSignal | undefined },
+    ways: Pick<RegistryWays, 'limitOf'>,
   ): Send =>
   async (request) => {
     const budget = hosts.budget(request.url.host);
-    await budget.turn(signal);
+    await budget.turn(signal, ways.limitOf?.(request));
     const sentAt = clock.now();
     const reply = await send(request);
     budget.heed(reply.response, { sentAt, policy, log });

@@ -137,3 +137,40 @@ it('GHCR never sees more than its 2,000 a minute', async () => {
   expect(most).toBeLessThanOrEqual(2000);
   expect(started.filter((at) => at === 0).length).toBeGreaterThanOrEqual(1000);
 });
+
+it('no second sees more requests of a kind than its limit, and others wait for none of them', async () => {
+  const { budget, clock } = world();
+  const begin = clock.now();
+  const sent: { readonly kind: string; readonly at: number }[] = [];
+  const limits = [{ kind: 'manifests', perSecond: 10 }, { kind: 'uploads', perSecond: 100 }, undefined];
+  for (const limit of limits) {
+    for (let count = 0; count < 35; count += 1)
+      void budget
+        .turn(undefined, limit)
+        .then(() => sent.push({ kind: limit?.kind ?? 'others', at: clock.now() - begin }));
+  }
+  await clock.goOn(10_000);
+  const timesOf = (kind: string): number[] => sent.filter((one) => one.kind === kind).map(({ at }) => at);
+  expect(timesOf('others')).toEqual(Array(35).fill(0));
+  expect(timesOf('uploads')).toEqual(Array(35).fill(0));
+  const manifests = timesOf('manifests');
+  expect(manifests).toHaveLength(35);
+  for (const at of manifests)
+    expect(manifests.filter((other) => other >= at && other < at + 1000).length).toBeLessThanOrEqual(10);
+  expect(manifests.at(-1)).toBeLessThan(4000);
+});
+
+it('a pause does not let the requests of a limited kind through at once when it ends', async () => {
+  const { budget, clock, answer } = world();
+  const begin = clock.now();
+  const sent: number[] = [];
+  const limit = { kind: 'manifests', perSecond: 10 };
+  answer(429, '5');
+  for (let count = 0; count < 30; count += 1)
+    void budget.turn(undefined, limit).then(() => sent.push(clock.now() - begin));
+  await clock.goOn(60_000);
+  expect(sent).toHaveLength(30);
+  expect(sent[0]).toBeGreaterThanOrEqual(5000);
+  for (const at of sent)
+    expect(sent.filter((other) => other >= at && other < at + 1000).length).toBeLessThanOrEqual(10);
+});
