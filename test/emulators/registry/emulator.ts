@@ -17,6 +17,8 @@ export interface EmulatorOptions {
   readonly minimumChunk?: number;
   /** The largest body with Content-Range, in bytes: 416 above it. */
   readonly largestChunk?: number;
+  /** Bytes of each body with Content-Range but the last, without announcing it: what is smaller ends the connection at the next one. */
+  readonly parts?: { readonly smallest: number; readonly largest: number };
   /** Whether an upload takes one PATCH only. */
   readonly takesOnePatch?: boolean;
   /** Whether the status of an upload is answered 404. */

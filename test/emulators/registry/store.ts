@@ -18,6 +18,8 @@ export interface Upload {
   firstPart: number | undefined;
   /** Whether a chunk below the minimum came: then it must have been the last. */
   isClosed: boolean;
+  /** Whether a part came that must have been the last. */
+  hasSmallPart: boolean;
 }
 
 /** What an emulated registry holds, by repository. */
@@ -91,6 +93,7 @@ export class RegistryStore {
       patches: 0,
       firstPart: undefined,
       isClosed: false,
+      hasSmallPart: false,
     };
     this.uploads.set(upload.id, upload);
     return upload;

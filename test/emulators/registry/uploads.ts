@@ -69,6 +69,8 @@ const patch = async (exchange: Exchange, upload: Upload): Promise<void> => {
     await readBody(exchange);
     return refuse(exchange, 416, 'REQUESTED_RANGE_NOT_SATISFIABLE', `more than ${limit} bytes`);
   }
+  if (options.parts && !isStream && (upload.hasSmallPart || Number(length) > options.parts.largest))
+    return void exchange.socket.destroy();
   if (options.takesOnePatch && upload.patches > 0) {
     await readBody(exchange);
     return refuse(exchange, 400, 'UNSUPPORTED', 'uploads in several parts are not supported');
@@ -81,10 +83,12 @@ const patch = async (exchange: Exchange, upload: Upload): Promise<void> => {
   const { bytes, isCut } = await readBody(exchange);
   if (isCut) {
     if (fault?.kind === 'cut-upload' && fault.keep) add(upload, bytes);
+    if (bytes.length < (options.parts?.smallest ?? 0)) upload.hasSmallPart = true;
     exchange.socket.destroy();
     return;
   }
   add(upload, bytes);
+  if (bytes.length < (options.parts?.smallest ?? 0)) upload.hasSmallPart = true;
   if (isStream || bytes.length < (options.minimumChunk ?? 0)) upload.isClosed = true;
   upload.firstPart ??= bytes.length;
   // Without a new Location the old one has to stay good.

@@ -61,6 +61,19 @@ describe('an image with a large layer goes to a registry', () => {
     await pushAndRead(registry);
   });
 
+  // Two streams are cut, then a chunk: what is left of that is too small to be a part by itself.
+  it.each([
+    ['private', { hasStuckRange: true }],
+    ['public', { hidesUploads: true }],
+  ])('that wants parts of 5 to 10 MiB, as ECR %s does, and the line is cut three times', async (_name, ways) => {
+    const registry = await start({ parts: { smallest: 5 * MIB, largest: 10 * MIB }, ...ways }, FETCH);
+    const fault = { kind: 'cut-upload', after: 6 * MIB, keep: true, method: 'PATCH', path: UPLOAD, times: 3 } as const;
+    registry.emulator.inject(fault);
+    await pushAndRead(registry);
+    const chunks = registry.emulator.requests.filter(({ headers }) => headers['content-range'] !== undefined);
+    expect(chunks.length).toBeGreaterThan(0);
+  });
+
   it.each([307, 308] as const)('that sends uploads to another origin with %i', async (status) => {
     const storage = await start({}, FETCH);
     const registry = await start({ sendsUploadsTo: { origin: `http://${storage.emulator.host}`, status } }, FETCH);
