@@ -11,13 +11,13 @@ interface RequestLine {
  * turned into ("Amazon ECR service quotas", and "Amazon ECR Public service quotas"). Those that are out of reach of one
  * program are left out. AWS has written 10 and 200 for InitiateLayerUpload at ECR Public.
  */
-export const QUOTAS = {
+const QUOTAS = {
   private: { InitiateLayerUpload: 100, UploadLayerPart: 500, CompleteLayerUpload: 100, PutImage: 10 },
   public: { InitiateLayerUpload: 10, UploadLayerPart: 260, CompleteLayerUpload: 10, PutImage: 10 },
 } as const satisfies Record<EcrRegistry['kind'], Record<string, number>>;
 
 /** The action that a request counts as; undefined where there is no need to count it. */
-export function actionOf({ method, url: { pathname } }: RequestLine): keyof typeof QUOTAS.private | undefined {
+function actionOf({ method, url: { pathname } }: RequestLine): keyof typeof QUOTAS.private | undefined {
   if (/\/manifests\/[^/]+$/.test(pathname)) return method === 'PUT' ? 'PutImage' : undefined;
   if (!/\/blobs\/uploads\/[^/]*$/.test(pathname)) return undefined;
   if (method === 'POST') return 'InitiateLayerUpload';
