@@ -91,6 +91,6 @@ export interface CacheIndex {
 
 export const EMPTY_INDEX: CacheIndex = { version: INDEX_VERSION, packs: [], paths: [], closures: [] };
 
-/** @internal Bytes of a path's frame. */
+/** Bytes of a path's frame. */
 export const packedSize = ({ pieces }: Pick<CachedPath, 'pieces'>): number =>
   pieces.reduce((sum, { length }) => sum + length, 0);

@@ -12,10 +12,10 @@ import type { CacheStore } from './store.ts';
 /** Four times the window of level 3: a frame of a stranger may ask for gigabytes of memory. */
 const WINDOW_LOG_MAX = 23;
 
-/** @internal Where the packs of pieces are on this machine, by their number. */
+/** Where the packs of pieces are on this machine, by their number. */
 export type FileOfPack = (pack: number) => string;
 
-/** @internal The bytes of a path's frame. Throws UserError `file` when a pack cannot be read, `digest` when one is too short. */
+/** The bytes of a path's frame. Throws UserError `file` when a pack cannot be read, `digest` when one is too short. */
 export async function* readFrame(pieces: readonly Piece[], fileOf: FileOfPack): AsyncGenerator<Buffer> {
   for (const { pack, offset, length } of pieces) {
     const file = fileOf(pack);
@@ -61,7 +61,7 @@ export async function* unpackFrame(path: CachedPath, fileOf: FileOfPack): AsyncG
   if (unpack.bytesWritten !== packed) throw new UserError('digest', `something follows the frame of ${path.path}`);
 }
 
-/** @internal Reads a path's frame once, and throws as `unpackFrame` does unless it holds the path's NAR. */
+/** Reads a path's frame once, and throws as `unpackFrame` does unless it holds the path's NAR. */
 export async function checkFrame(path: CachedPath, fileOf: FileOfPack): Promise<void> {
   for await (const _ of unpackFrame(path, fileOf));
 }

@@ -20,6 +20,22 @@ function fromBase32(text: string): Buffer | undefined {
   return bytes;
 }
 
+/** The inverse of `fromBase32`. */
+function toBase32(bytes: Uint8Array): string {
+  let text = '';
+  for (let digit = Math.ceil((bytes.length * 8) / 5) - 1; digit >= 0; digit--) {
+    const bit = digit * 5;
+    const low = bit >> 3;
+    const pair = (bytes[low] ?? 0) | ((bytes[low + 1] ?? 0) << 8);
+    text += ALPHABET.charAt((pair >> (bit & 7)) & 0x1f);
+  }
+  return text;
+}
+
+/** An SRI hash as Nix spells it in narinfo files, and signs it: `sha256:` and base 32. */
+export const toNixHash = (sri: string): string =>
+  `sha256:${toBase32(Buffer.from(sri.slice('sha256-'.length), 'base64'))}`;
+
 function bytesOf(text: string): Buffer | undefined {
   if (/^[0-9a-f]{64}$/.test(text)) return Buffer.from(text, 'hex');
   if (/^[0-9a-z]{52}$/.test(text)) return fromBase32(text);

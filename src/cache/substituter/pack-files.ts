@@ -1,0 +1,188 @@
+import { rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { UserError } from '../../core/error.ts';
+import type { Log } from '../../core/log.ts';
+import type { CachedPack } from '../cache-index.ts';
+import type { FileOfPack } from '../pack-reader.ts';
+import type { CacheStore } from '../store.ts';
+import type { Statistics } from './statistics.ts';
+
+/** Bytes of packs on the disk at once: 30 packs, more than one build asks for at the same time. */
+const DISK_LIMIT = 2_000_000_000;
+
+interface PackState {
+  readonly pack: CachedPack;
+  readonly file: string;
+  /** `lost` is for good: asking again would take as long again, for each of its paths. */
+  state: 'away' | 'queued' | 'here' | 'lost';
+  /** Whether somebody waits for it; otherwise it is only likely to be asked for. */
+  isWanted: boolean;
+  /** Called when it is here or lost. */
+  waiting: (() => void)[];
+  readers: number;
+  lastUsed: number;
+}
+
+interface PackFilesOptions {
+  readonly store: Pick<CacheStore, 'name' | 'restore'>;
+  /** Only this process writes there. */
+  readonly folder: string;
+  readonly log: Pick<Log, 'debug' | 'info' | 'warn'>;
+  readonly statistics: Pick<Statistics, 'fetched' | 'packLost'>;
+  readonly diskLimit?: number;
+}
+
+/**
+ * Packs as files, each fetched as a whole when it is first asked for. One comes at a time: several at once are not faster
+ * through one connection to the store, and take their memory each.
+ *
+ * Packs that are only likely to be asked for (Nix was told that we have a path of them) come when nobody waits for another,
+ * and only once the first one was really asked for: a plan asks for many paths and fetches none.
+ */
+export class PackFiles {
+  /** By their number in the index. */
+  readonly #packs: readonly PackState[];
+  readonly #options: PackFilesOptions;
+  #hinted: PackState[] = [];
+  #wanted: PackState[] = [];
+  #isBusy = false;
+  #hasBegun = false;
+  #isClosed = false;
+  #uses = 0;
+  #onDisk = 0;
+
+  constructor(packs: readonly CachedPack[], options: PackFilesOptions) {
+    this.#options = options;
+    this.#packs = packs.map((pack, at) => {
+      const file = join(options.folder, `${at}.pack`);
+      return { pack, file, state: 'away', isWanted: false, waiting: [], readers: 0, lastUsed: 0 };
+    });
+  }
+
+  /** Tells that these will probably be asked for. */
+  hint(numbers: readonly number[]): void {
+    for (const number of numbers) {
+      const state = this.#packs[number];
+      if (state?.state !== 'away' || this.#hinted.includes(state)) continue;
+      this.#hinted.push(state);
+    }
+    if (this.#hasBegun) this.#pump();
+  }
+
+  /**
+   * Runs `work` with the files of these packs, which stay where they are meanwhile; undefined without it when one of them
+   * cannot be had before `signal` fires. Throws what `work` throws.
+   */
+  async use<T>(
+    numbers: readonly number[],
+    signal: AbortSignal,
+    work: (fileOf: FileOfPack) => Promise<T>,
+  ): Promise<T | undefined> {
+    // The schema of the index has seen to it that they are there.
+    const all = [...new Set(numbers)].flatMap((number) => this.#packs[number] ?? []);
+    for (const state of all) state.readers += 1;
+    try {
+      const came = await Promise.all(all.map((state) => this.#come(state, signal)));
+      if (!came.every(Boolean)) return undefined;
+      for (const state of all) state.lastUsed = ++this.#uses;
+      return await work((number) => this.#packs[number]?.file ?? '');
+    } finally {
+      for (const state of all) state.readers -= 1;
+    }
+  }
+
+  /** Starts nothing more, and lets everybody who waits go without. */
+  close(): void {
+    this.#isClosed = true;
+    for (const state of this.#packs) {
+      if (state.state !== 'here') this.#settle(state, 'lost');
+    }
+  }
+
+  async #come(state: PackState, signal: AbortSignal): Promise<boolean> {
+    this.#hasBegun = true;
+    if (state.state === 'here') return true;
+    if (state.state === 'lost' || signal.aborted || this.#isClosed) return false;
+    if (!state.isWanted) {
+      state.isWanted = true;
+      this.#wanted.push(state);
+    }
+    await new Promise<void>((resolve) => {
+      const done = (): void => {
+        signal.removeEventListener('abort', done);
+        resolve();
+      };
+      signal.addEventListener('abort', done, { once: true });
+      state.waiting.push(done);
+      this.#pump();
+    });
+    // It may have been fetched, and dropped again before this was reached: `readers` prevents that.
+    return (state as PackState).state === 'here';
+  }
+
+  #next(): PackState | undefined {
+    for (const queue of [this.#wanted, this.#hinted]) {
+      for (let state = queue.shift(); state !== undefined; state = queue.shift()) {
+        if (state.state === 'away') return state;
+      }
+    }
+    return undefined;
+  }
+
+  #pump(): void {
+    if (this.#isBusy || this.#isClosed) return;
+    const state = this.#next();
+    if (state === undefined) return;
+    this.#isBusy = true;
+    state.state = 'queued';
+    void this.#fetch(state).finally(() => {
+      this.#isBusy = false;
+      this.#pump();
+    });
+  }
+
+  async #fetch(state: PackState): Promise<void> {
+    const { store, log, statistics } = this.#options;
+    const { key, bytes } = state.pack;
+    const lose = async (why: string): Promise<void> => {
+      if (this.#isClosed) return;
+      log.warn(`${key} of ${store.name} is lost, what is in it will be built: ${why}`);
+      statistics.packLost();
+      await rm(state.file, { force: true }).catch(() => undefined);
+      this.#settle(state, 'lost');
+    };
+    try {
+      await this.#makeRoom(bytes);
+      if (!(await store.restore(key, state.file))) return await lose('it is not there any longer');
+      const { size } = await stat(state.file);
+      // A frame that is whole is served all the same; each is checked.
+      if (size !== bytes) log.warn(`${key} of ${store.name} has ${size} bytes instead of ${bytes}`);
+      this.#onDisk += bytes;
+      statistics.fetched(key, size);
+      if (!this.#isClosed) this.#settle(state, 'here');
+    } catch (error) {
+      await lose(error instanceof UserError || error instanceof Error ? error.message : String(error));
+    }
+  }
+
+  #settle(state: PackState, to: 'here' | 'lost'): void {
+    state.state = to;
+    state.isWanted = false;
+    for (const done of state.waiting.splice(0)) done();
+  }
+
+  /** Drops the packs that were not used for longest, as far as nobody reads them. */
+  async #makeRoom(bytes: number): Promise<void> {
+    const limit = this.#options.diskLimit ?? DISK_LIMIT;
+    const idle = this.#packs
+      .filter(({ state, readers }) => state === 'here' && readers === 0)
+      .sort((a, b) => a.lastUsed - b.lastUsed);
+    for (const state of idle) {
+      if (this.#onDisk + bytes <= limit) return;
+      if (state.readers > 0) continue;
+      state.state = 'away';
+      this.#onDisk -= state.pack.bytes;
+      await rm(state.file, { force: true });
+    }
+  }
+}
