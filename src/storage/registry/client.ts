@@ -12,6 +12,7 @@ import { RegistryOrigin, withOrigin } from './fetch/origin.ts';
 import { IDLE_TIME, readBody } from './fetch/response-body.ts';
 import { withAuth } from './fetch/with-auth.ts';
 import { withBudget, withFewAtOnce } from './fetch/with-budget.ts';
+import { withLimits } from './fetch/with-limits.ts';
 import { withLog } from './fetch/with-log.ts';
 import { withRedirects } from './fetch/with-redirects.ts';
 import { withBody, withRetry } from './fetch/with-retry.ts';
@@ -44,6 +45,8 @@ export interface RegistryClient {
   /** What tokens for the repository itself allow. */
   readonly scopes: readonly string[];
   readonly ways: RegistryWays;
+  /** Manifests that the repository has taken from this process, by digest and tag. */
+  readonly written: Set<string>;
   /** The URL of `path` in the repository, such as `manifests/1.0`. */
   url(path: string): URL;
   /** Sends a request that may be sent twice. Throws UserError when the status of the answer is none of `expect`. */
@@ -74,11 +77,11 @@ export function openClient(
 
   const ways = world.ways?.({ host, repository }) ?? USUAL_WAYS;
   const fetch = withLog(world.fetch, log, clock);
-  const inTurn = withBudget(withTimeout(fetch, timeout, signal), hosts, waiting, ways);
+  const inTurn = withBudget(withLimits(withTimeout(fetch, timeout, signal)), hosts, waiting, ways);
   const repeated = (send: Send): Send => withRetry(withBody(send, timeout, signal), host, waiting);
 
   const origin = new RegistryOrigin(host, plainHosts, () => hosts.origin(host, plainHosts, fetch, signal));
-  const tokens = fetchTokens(repeated(inTurn), (url) => origin.allows(url), clock, log);
+  const tokens = fetchTokens(repeated(inTurn), origin, clock, log);
   const authorizer = new Authorizer((ended) => keychain.find(host, repository, ended), tokens, clock, log);
   const toRegistry = withRedirects(withAuth(inTurn, authorizer, origin), plainHosts);
   const once = withOrigin(withFewAtOnce(toRegistry, hosts), origin);
@@ -91,6 +94,7 @@ export function openClient(
     signal,
     scopes,
     ways,
+    written: hosts.written(host, repository),
     url: (path) => new URL(`${origin.current}/v2/${repository}/${path}`),
     send: async (request, expect) => {
       const reply = await sendRepeated({ scopes, ...request });

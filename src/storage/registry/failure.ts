@@ -6,6 +6,7 @@ import { plainLine } from '../../core/printable.ts';
 import { MissingBlobError } from '../destination.ts';
 import { redactUrl } from './endpoint.ts';
 import { readCapped } from './fetch/response-body.ts';
+import { sayingOf } from './sayings.ts';
 import type { Reply } from './send.ts';
 
 /** distribution-spec, "Error codes". */
@@ -38,7 +39,8 @@ const HINTS: Readonly<Record<string, string>> = {
   NAME_UNKNOWN: 'The repository does not exist. Check its name, or create it first if the registry wants that.',
   NAME_INVALID: 'The registry does not take this repository name. Check how it wants names to be built.',
   DENIED: 'The credentials do not allow this on the repository. Give them push (write) access, or check the name.',
-  UNAUTHORIZED: 'Log in (docker login, podman login) with credentials that may use this repository.',
+  UNAUTHORIZED:
+    'Log in (docker login, podman login) with credentials that may use this repository. Docker Hub and Quay answer this, too, for one that does not exist.',
   TOOMANYREQUESTS: 'The registry limits how often it may be asked. Log in, wait, or ask for a higher limit.',
   DIGEST_INVALID: 'The bytes changed on their way. Run again; if it comes back, check the network and proxies.',
   SIZE_INVALID: 'The bytes changed on their way. Run again; if it comes back, check the network and proxies.',
@@ -57,13 +59,6 @@ const STATUS_HINTS: Readonly<Record<number, string>> = {
   429: HINTS.TOOMANYREQUESTS ?? '',
 };
 
-// Registries pass on what their storage said, mostly with status 500; 507 is WebDAV's (RFC 4918, 11.5).
-const isFull = (status: number, said: string): boolean =>
-  status === 507 || (status >= 400 && /no space left|ENOSPC|disk (is )?full|quota (exceeded|has been)/i.test(said));
-
-const FULL_HINT =
-  'The place where the registry keeps blobs is full, or a quota is used up. Make room there and run again; what has arrived is not sent again.';
-
 const SERVER_HINT = 'The registry itself failed. Look at its status page or log, and run again.';
 
 function errorCode(status: number, codes: readonly string[]): ErrorCode {
@@ -81,8 +76,8 @@ function explain(body: string): { codes: string[]; text: string } {
 /** Text of the registry's in one line. */
 const shown = (text: string, limit: number): string => plainLine(text).replace(/ +/g, ' ').trim().slice(0, limit);
 
-/** What registries say of a manifest that names what they do not have. */
-const MISSING_BLOB: readonly string[] = ['MANIFEST_BLOB_UNKNOWN', 'BLOB_UNKNOWN'];
+/** What registries say of a manifest that names what they do not have; the last of a child of an index that is put. */
+const MISSING_BLOB: readonly string[] = ['MANIFEST_BLOB_UNKNOWN', 'BLOB_UNKNOWN', 'MANIFEST_UNKNOWN'];
 
 /** Turns a reply that is not success into the error a person sees. Reads at most 1 KiB of the body for it. */
 export async function failureOf({
@@ -97,15 +92,17 @@ export async function failureOf({
   const said = shown(text, BODY_LIMIT);
   const wait = shown(response.headers.get('retry-after') ?? '', WAIT_LIMIT);
   const message = `${method} ${redactUrl(url)} answered ${status}${said && `: ${said}`}${wait && `; Retry-After: ${wait}`}`;
-  const code = errorCode(status, codes);
-  const hint = isFull(status, said)
-    ? FULL_HINT
-    : ((code === 'credentials' ? tried.hint : undefined) ??
-      codes.map((name) => lookUp(HINTS, name)).find(Boolean) ??
-      STATUS_HINTS[status] ??
-      (status >= 500 ? SERVER_HINT : undefined));
+  const saying = sayingOf(status, codes, said);
+  const code = saying?.code ?? errorCode(status, codes);
+  const hint =
+    saying?.hint ??
+    (code === 'credentials' ? tried.hint : undefined) ??
+    codes.map((name) => lookUp(HINTS, name)).find(Boolean) ??
+    STATUS_HINTS[status] ??
+    (status >= 500 ? SERVER_HINT : undefined);
   const credentials = code === 'credentials' ? ` (credentials tried: ${tried.origin})` : '';
-  const Failure = codes.some((name) => MISSING_BLOB.includes(name)) ? MissingBlobError : UserError;
+  const isMissing = method === 'PUT' && codes.some((name) => MISSING_BLOB.includes(name));
+  const Failure = isMissing ? MissingBlobError : UserError;
   return new Failure(code, `${message}${credentials}`, {
     ...(hint === undefined ? {} : { hint }),
     cause: new RegistryFailure(message, status, codes),

@@ -1,10 +1,17 @@
 import { bodyOf } from '../../core/body.ts';
+import { backoff, sleep } from '../../core/retry.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
 import type { Digest } from '../../oci/digest.ts';
 import { digestMismatch } from '../../oci/digest-check.ts';
-import { MANIFEST_ACCEPT, MANIFEST_LIMIT, readManifest, type StoredManifest } from '../../oci/read-manifest.ts';
+import {
+  MANIFEST_ACCEPT,
+  MANIFEST_LIMIT,
+  parseManifest,
+  readManifest,
+  type StoredManifest,
+} from '../../oci/read-manifest.ts';
 import { checkTag, type Reference } from '../../oci/reference.ts';
-import type { BlobWriter, Repository } from '../destination.ts';
+import { type BlobWriter, MissingBlobError, type Repository } from '../destination.ts';
 import { taggedReferrers } from '../referrers.ts';
 import type { ImageSource } from '../source.ts';
 import type { RegistryClient } from './client.ts';
@@ -12,6 +19,9 @@ import { downloadBlob } from './download.ts';
 import { drain } from './fetch/response-body.ts';
 import { requestReferrers } from './referrers.ts';
 import { RegistryBlobs } from './upload/registry-blobs.ts';
+
+/** Times that a registry is asked again for what it has taken: GHCR shows it some seconds later (with the usual policy, up to 7.5 s). */
+const LAG = 4;
 
 /** A repository in a registry (distribution-spec 1.1). */
 export class RegistryRepository implements Repository {
@@ -55,21 +65,12 @@ export class RegistryRepository implements Repository {
   }
 
   async getManifest(reference: string): Promise<StoredManifest | undefined> {
-    const url = this.#client.url(`manifests/${reference}`);
-    // One byte more than allowed tells a manifest that is too large from one that just fits.
-    const bodyLimit = MANIFEST_LIMIT + 1;
-    const headers = { accept: MANIFEST_ACCEPT };
-    const { response, body } = await this.#client.send({ method: 'GET', url, headers, bodyLimit }, [200, 404]);
-    if (body === undefined) {
-      await drain(response);
-      return undefined;
+    for (let attempt = 1; ; attempt += 1) {
+      const found = await this.#readManifest(reference);
+      // What was taken and is not there yet is late, not missing.
+      if (found !== undefined || !this.#client.written.has(reference) || attempt > LAG) return found;
+      await this.#waitForWrites(attempt);
     }
-    return readManifest(body, {
-      where: `${this.name} ${reference}`,
-      contentType: response.headers.get('content-type'),
-      reference,
-      claimed: response.headers.get('docker-content-digest'),
-    });
   }
 
   async getReferrers(digest: Digest): Promise<readonly Descriptor[]> {
@@ -96,7 +97,38 @@ export class RegistryRepository implements Repository {
     return this.abandon();
   }
 
-  async #putManifest(reference: string, { bytes, mediaType, digest }: StoredManifest): Promise<void> {
+  async #readManifest(reference: string): Promise<StoredManifest | undefined> {
+    const url = this.#client.url(`manifests/${reference}`);
+    // One byte more than allowed tells a manifest that is too large from one that just fits.
+    const bodyLimit = MANIFEST_LIMIT + 1;
+    const headers = { accept: MANIFEST_ACCEPT };
+    const { response, body } = await this.#client.send({ method: 'GET', url, headers, bodyLimit }, [200, 404]);
+    if (body === undefined) {
+      await drain(response);
+      return undefined;
+    }
+    return readManifest(body, {
+      where: `${this.name} ${reference}`,
+      contentType: response.headers.get('content-type'),
+      reference,
+      claimed: response.headers.get('docker-content-digest'),
+    });
+  }
+
+  async #putManifest(reference: string, manifest: StoredManifest): Promise<void> {
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        await this.#sendManifest(reference, manifest);
+        this.#client.written.add(reference).add(manifest.digest);
+        return;
+      } catch (error) {
+        if (!(error instanceof MissingBlobError) || attempt > LAG || !(await this.#hasPartsOf(manifest))) throw error;
+        await this.#waitForWrites(attempt);
+      }
+    }
+  }
+
+  async #sendManifest(reference: string, { bytes, mediaType, digest }: StoredManifest): Promise<void> {
     const url = this.#client.url(`manifests/${reference}`);
     const headers = { 'content-type': mediaType };
     const { response } = await this.#client.send({ method: 'PUT', url, headers, body: bodyOf(bytes) }, [200, 201, 202]);
@@ -104,5 +136,24 @@ export class RegistryRepository implements Repository {
     const stored = response.headers.get('docker-content-digest');
     if (stored !== null && stored !== digest)
       throw digestMismatch(url.href, { mediaType, digest, size: bytes.length }, stored);
+  }
+
+  /** Whether the registry shows, or has taken, everything that a manifest names. */
+  async #hasPartsOf(manifest: StoredManifest): Promise<boolean> {
+    const content = parseManifest(manifest);
+    if (content.kind === 'image') {
+      const blobs = [content.config, ...content.layers];
+      return (await Promise.all(blobs.map((blob) => this.hasBlob(blob, { fresh: true })))).every(Boolean);
+    }
+    const unsure = content.manifests.filter(({ digest }) => !this.#client.written.has(digest));
+    const children = await Promise.all(unsure.map(({ digest }) => this.#readManifest(digest)));
+    return children.every((child) => child !== undefined);
+  }
+
+  #waitForWrites(attempt: number): Promise<void> {
+    const { clock, retry, log, signal } = this.#client;
+    const delay = backoff(retry, attempt, clock.random());
+    log.debug(`${this.name} does not show yet what it has taken; asking again in ${(delay / 1000).toFixed(1)} s`);
+    return sleep(clock, delay, signal);
   }
 }

@@ -32,6 +32,8 @@ export interface Reply {
   readonly tried?: Tried | undefined;
   /** Whether a request that was refused would go with fresh credentials now. */
   readonly isRenewed?: boolean;
+  /** Whether the registry says that an allowance of hours is used up. */
+  readonly isUsedUp?: boolean;
 }
 
 /**

@@ -20,12 +20,17 @@ export interface AuthOptions {
   readonly challengesAtRootOnly?: boolean;
   /** A realm other than the emulator's own. */
   readonly realm?: string;
+  /** Whether a token for several scopes allows the last one only. */
+  readonly grantsLastScope?: boolean;
+  /** After how many bytes of bodies a token has ended; that is looked at when a body has arrived, as behind a proxy. */
+  readonly bytesPerToken?: number;
 }
 
 interface Grant {
   /** The header that it was got by. */
   readonly by: string | undefined;
-  readonly scopes: readonly string[];
+  scopes: readonly string[];
+  bytes: number;
 }
 
 export interface TokenAnswer {
@@ -80,6 +85,16 @@ export class Authority {
     );
   }
 
+  /** Takes in a body that has arrived; whether the token it came with is still good. */
+  spend(header: string | undefined, bytes: number): boolean {
+    const grant = this.#grants.get(/^Bearer (.+)$/.exec(header ?? '')?.[1] ?? '');
+    const { bytesPerToken } = this.#options;
+    if (grant === undefined || bytesPerToken === undefined) return true;
+    grant.bytes += bytes;
+    if (grant.bytes > bytesPerToken) grant.scopes = [];
+    return grant.bytes <= bytesPerToken;
+  }
+
   /** The token server: GET with a user and a password or without, POST with a refresh token. */
   token(request: IncomingMessage, url: URL, form: URLSearchParams | undefined): TokenAnswer {
     const isRefresh = form?.get('grant_type') === 'refresh_token';
@@ -96,7 +111,8 @@ export class Authority {
           ? wanted.map((scope) => scope.replace(/:[a-z,]+$/, ':pull'))
           : [];
     const token = randomBytes(12).toString('hex');
-    this.#grants.set(token, { scopes, by: request.headers.authorization });
+    const granted = this.#options.grantsLastScope ? scopes.slice(-1) : scopes;
+    this.#grants.set(token, { scopes: granted, by: request.headers.authorization, bytes: 0 });
     const field = this.#options.accessTokenField || isRefresh ? 'access_token' : 'token';
     const empty = this.#options.emptyTokenField ? { token: '', access_token: token } : undefined;
     return { status: 200, body: JSON.stringify({ ...(empty ?? { [field]: token }), expires_in: 300 }) };

@@ -12,7 +12,8 @@ export interface EmulatorOptions {
   readonly auth?: AuthOptions;
   /** What a mount is answered: 201, or 202 with an upload. */
   readonly mount?: 'mounted' | 'upload';
-  readonly location?: 'relative' | 'absolute';
+  /** `plain` is absolute with http even where TLS is spoken. */
+  readonly location?: 'relative' | 'absolute' | 'plain';
   /** OCI-Chunk-Min-Length, in bytes. */
   readonly minimumChunk?: number;
   /** The largest body with Content-Range, in bytes: 416 above it. */
@@ -21,6 +22,24 @@ export interface EmulatorOptions {
   readonly parts?: { readonly smallest: number; readonly largest: number };
   /** Whether an upload takes one PATCH only. */
   readonly takesOnePatch?: boolean;
+  /** Whether bytes are taken in a PATCH only: a PUT that brings them is answered 404. */
+  readonly needsPatch?: boolean;
+  /** Whether an upload in chunks keeps the last of them, and ends well all the same. */
+  readonly keepsLastChunk?: boolean;
+  /** Whether an upload whose connection broke is gone: 404 for whatever follows. */
+  readonly endsBrokenUploads?: boolean;
+  /** Whether a mount is refused outright, and with which status. */
+  readonly refusesMounts?: number;
+  /** Bytes of blobs that there is room for; 403 in Harbor's words above that. */
+  readonly quota?: number;
+  /** Whether an index may name manifests of its own kind only (OCI's, Docker's). */
+  readonly wantsPureIndexes?: boolean;
+  /** Whether a manifest that exists is not shown, with 412, because a policy forbids it. */
+  readonly hidesByPolicy?: boolean;
+  /** Milliseconds, as `now` counts them, after which the registry sees manifests and blobs that it took. */
+  readonly lag?: { readonly milliseconds: number; readonly now: () => number };
+  /** What GETs of manifests are told of the pulls that are left; 429 when there are none. */
+  readonly pulls?: { readonly limit: number; remaining: number };
   /** Whether the status of an upload is answered 404. */
   readonly hidesUploads?: boolean;
   /** Whether Range stays at the end of the first part, although all arrived. */
@@ -38,13 +57,22 @@ export interface EmulatorOptions {
   /** Whether HEAD of a blob is answered 401, whoever asks. */
   readonly refusesBlobHead?: boolean;
   /** Which repositories exist, where they must be made before they are written to, and how an upload to another ends. */
-  readonly repositories?: { readonly exists: (name: string) => boolean; readonly missing: 'refuse' | 'cut' };
+  readonly repositories?: {
+    readonly exists: (name: string) => boolean;
+    readonly missing: 'refuse' | 'cut' | 'challenge';
+  };
   /** Whether a request is one too many, which is answered 429 without a word on when to come back. */
   readonly isOverQuota?: (request: { readonly method: string; readonly path: string }) => boolean;
   /** Speaks TLS. */
   readonly tls?: ServerOptions;
   /** Answers 429 to what is more than so many requests in a window of so many milliseconds, as `now` counts them. */
-  readonly rate?: { readonly requests: number; readonly window: number; readonly now: () => number };
+  readonly rate?: {
+    readonly requests: number;
+    readonly window: number;
+    readonly now: () => number;
+    /** Answers in the words of GitHub's secondary limit: 403, and no time to come back. */
+    readonly isSecondary?: boolean;
+  };
 }
 
 export interface LoggedRequest {
@@ -87,7 +115,7 @@ export interface RegistryEmulator {
  * the presence of what a manifest names, and it fails on request.
  */
 export const startEmulator = async (options: EmulatorOptions = {}): Promise<RegistryEmulator> => {
-  const store = new RegistryStore();
+  const store = new RegistryStore(options.lag?.now);
   const authority = new Authority(options.auth ?? { scheme: 'none' });
   const faults = new FaultPlan();
   const requests: LoggedRequest[] = [];

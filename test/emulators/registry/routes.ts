@@ -43,15 +43,26 @@ interface Content {
   readonly mediaType?: string;
   readonly config?: { readonly digest: string };
   readonly layers?: readonly { readonly digest: string }[];
-  readonly manifests?: readonly { readonly digest: string }[];
+  readonly manifests?: readonly { readonly digest: string; readonly mediaType?: string }[];
 }
 
-const missingIn = ({ store }: Exchange, repository: string, content: Content): string | undefined => {
+/** What has come so long ago that the part of the registry that keeps manifests knows of it. */
+const seen = ({ options: { lag } }: Exchange, stored: StoredBlob | undefined): StoredBlob | undefined =>
+  lag !== undefined && stored !== undefined && stored.at + lag.milliseconds > lag.now() ? undefined : stored;
+
+const missingIn = (exchange: Exchange, repository: string, content: Content): string | undefined => {
+  const { store } = exchange;
   const blobs = [...(content.config ? [content.config] : []), ...(content.layers ?? [])];
-  const blob = blobs.find(({ digest }) => store.blob(repository, digest) === undefined);
-  const child = content.manifests?.find(({ digest }) => store.manifest(repository, digest) === undefined);
+  const blob = blobs.find(({ digest }) => seen(exchange, store.blob(repository, digest)) === undefined);
+  const child = content.manifests?.find(
+    ({ digest }) => seen(exchange, store.manifest(repository, digest)) === undefined,
+  );
   return blob?.digest ?? child?.digest;
 };
+
+/** Whether an index names manifests of another kind. */
+const isMixed = (mediaType: string, { manifests = [] }: Content): boolean =>
+  manifests.some((child) => child.mediaType?.includes('docker') !== mediaType.includes('docker'));
 
 const putManifest = async (exchange: Exchange, repository: string, reference: string): Promise<void> => {
   const { bytes } = await readBody(exchange);
@@ -62,6 +73,10 @@ const putManifest = async (exchange: Exchange, repository: string, reference: st
   }
   const digest = sha256(bytes);
   if (reference.includes(':') && reference !== digest) return refuse(exchange, 400, 'DIGEST_INVALID', 'digest differs');
+  if (exchange.options.wantsPureIndexes && isMixed(mediaType, content)) {
+    const detail = 'failed to parse manifest: manifest data does not match schema';
+    return refuse(exchange, 400, 'MANIFEST_INVALID', `manifest invalid: ${detail}`);
+  }
   const missing = exchange.options.takesAnyManifest ? undefined : missingIn(exchange, repository, content);
   if (missing !== undefined) return refuse(exchange, 404, 'MANIFEST_BLOB_UNKNOWN', `blob unknown: ${missing}`);
   const { immutableTags } = exchange.options;
@@ -74,8 +89,18 @@ const putManifest = async (exchange: Exchange, repository: string, reference: st
 
 const handleManifest = async (exchange: Exchange, repository: string, reference: string): Promise<void> => {
   if (exchange.request.method === 'PUT') return putManifest(exchange, repository, reference);
-  const manifest = exchange.store.manifest(repository, reference);
+  const { pulls, hidesByPolicy } = exchange.options;
+  if (pulls?.remaining === 0)
+    return refuse(exchange, 429, 'TOOMANYREQUESTS', 'You have reached your unauthenticated pull rate limit.');
+  const manifest = seen(exchange, exchange.store.manifest(repository, reference));
   if (manifest === undefined) return refuse(exchange, 404, 'MANIFEST_UNKNOWN', 'manifest unknown');
+  if (hidesByPolicy)
+    return refuse(exchange, 412, 'PROJECTPOLICYVIOLATION', 'current image with 3 vulnerabilities cannot be pulled');
+  if (pulls) {
+    pulls.remaining -= 1;
+    exchange.response.setHeader('ratelimit-limit', `${pulls.limit};w=21600`);
+    exchange.response.setHeader('ratelimit-remaining', `${pulls.remaining};w=21600`);
+  }
   if (!(exchange.request.headers.accept ?? '').includes(manifest.mediaType))
     return refuse(exchange, 406, 'MANIFEST_UNKNOWN', 'not acceptable');
   return sendStored(exchange, manifest);
@@ -156,6 +181,12 @@ export const handle = async (exchange: Exchange): Promise<void> => {
   if (repositories?.exists(repository) === false) {
     await readBody(exchange);
     if (request.method === 'POST' && repositories.missing === 'cut') return void exchange.socket.destroy();
+    if (repositories.missing === 'challenge') {
+      const challenge = `Bearer realm="http://${request.headers.host ?? host}/token",service="emulator",error="insufficient_scope"`;
+      return refuse(exchange, 401, 'UNAUTHORIZED', 'access to the requested resource is not authorized', {
+        'www-authenticate': challenge,
+      });
+    }
     return refuse(exchange, 404, 'NAME_UNKNOWN', `The repository with name '${repository}' does not exist`);
   }
   if (kind === 'blobs' && refusesBlobHead && request.method === 'HEAD') return answer(exchange, 401);

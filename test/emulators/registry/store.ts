@@ -4,6 +4,8 @@ import { sha256 } from '../../support/bytes.ts';
 export interface StoredBlob {
   readonly bytes: Buffer;
   readonly mediaType: string;
+  /** When it came, in milliseconds. */
+  readonly at: number;
 }
 
 export interface Upload {
@@ -27,17 +29,26 @@ export class RegistryStore {
   readonly #blobs = new Map<string, StoredBlob>();
   readonly #manifests = new Map<string, StoredBlob>();
   readonly uploads = new Map<string, Upload>();
+  readonly #now: () => number;
   #toForget = { digest: '', times: 0 };
+
+  constructor(now: () => number = () => 0) {
+    this.#now = now;
+  }
 
   blob(repository: string, digest: string): StoredBlob | undefined {
     return this.#blobs.get(`${repository}@${digest}`);
   }
 
-  putBlob(repository: string, bytes: Buffer): string {
-    const digest = sha256(bytes);
+  putBlob(repository: string, bytes: Buffer, digest: string = sha256(bytes)): string {
     if (this.#forgets(digest)) return digest;
-    this.#blobs.set(`${repository}@${digest}`, { bytes, mediaType: 'application/octet-stream' });
+    this.#blobs.set(`${repository}@${digest}`, { bytes, mediaType: 'application/octet-stream', at: this.#now() });
     return digest;
+  }
+
+  /** Bytes of all blobs. */
+  get size(): number {
+    return [...this.#blobs.values()].reduce((sum, { bytes }) => sum + bytes.length, 0);
   }
 
   /** Loses the next blobs that come in: that of a digest, or all where it is empty. */
@@ -70,8 +81,8 @@ export class RegistryStore {
   }
 
   putManifest(repository: string, reference: string, bytes: Buffer, mediaType: string): void {
-    this.#manifests.set(`${repository}@${sha256(bytes)}`, { bytes, mediaType });
-    this.#manifests.set(`${repository}@${reference}`, { bytes, mediaType });
+    this.#manifests.set(`${repository}@${sha256(bytes)}`, { bytes, mediaType, at: this.#now() });
+    this.#manifests.set(`${repository}@${reference}`, { bytes, mediaType, at: this.#now() });
   }
 
   /** Manifests of a repository, by digest. */

@@ -3,9 +3,10 @@ import { answer, readBody, refuse } from './answer.ts';
 import type { Exchange } from './emulator.ts';
 import type { Upload } from './store.ts';
 
-const locationOf = ({ host, options }: Exchange, upload: Upload): string => {
+const locationOf = ({ request, host, options }: Exchange, upload: Upload): string => {
   const signed = options.locationQuery === undefined ? '' : `&${options.locationQuery}`;
   const path = `/v2/${upload.repository}/blobs/uploads/${upload.id}?_state=${upload.state}${signed}`;
+  if (options.location === 'plain') return `http://${request.headers.host}${path}`;
   return options.location === 'absolute' ? `http://${host}${path}` : path;
 };
 
@@ -32,6 +33,8 @@ export const openUpload = async (exchange: Exchange, repository: string): Promis
     return answer(exchange, status, { location: `${origin}${url.pathname}${url.search}` });
   }
   const [digest, from] = [url.searchParams.get('mount'), url.searchParams.get('from')];
+  if (digest && options.refusesMounts !== undefined)
+    return refuse(exchange, options.refusesMounts, 'UNSUPPORTED', 'no mounts');
   const blob =
     digest && from && authority.allows(request.headers.authorization, from, 'pull')
       ? store.blob(from, digest)
@@ -43,7 +46,8 @@ export const openUpload = async (exchange: Exchange, repository: string): Promis
   progress(exchange, store.openUpload(repository), 202);
 };
 
-const add = (upload: Upload, bytes: Buffer): void => {
+const add = ({ options }: Exchange, upload: Upload, bytes: Buffer): void => {
+  if (options.keepsLastChunk) upload.parts = [];
   upload.parts.push(bytes);
   upload.size += bytes.length;
   upload.state += 1;
@@ -82,12 +86,14 @@ const patch = async (exchange: Exchange, upload: Upload): Promise<void> => {
   }
   const { bytes, isCut } = await readBody(exchange);
   if (isCut) {
-    if (fault?.kind === 'cut-upload' && fault.keep) add(upload, bytes);
+    if (fault?.kind === 'cut-upload' && fault.keep) add(exchange, upload, bytes);
     if (bytes.length < (options.parts?.smallest ?? 0)) upload.hasSmallPart = true;
+    if (options.endsBrokenUploads) exchange.store.uploads.delete(upload.id);
     exchange.socket.destroy();
     return;
   }
-  add(upload, bytes);
+  if (!exchange.authority.spend(request.headers.authorization, bytes.length)) return challengeAgain(exchange, upload);
+  add(exchange, upload, bytes);
   if (bytes.length < (options.parts?.smallest ?? 0)) upload.hasSmallPart = true;
   if (isStream || bytes.length < (options.minimumChunk ?? 0)) upload.isClosed = true;
   upload.firstPart ??= bytes.length;
@@ -96,15 +102,32 @@ const patch = async (exchange: Exchange, upload: Upload): Promise<void> => {
   progress(exchange, upload, 202);
 };
 
+/** The token was good when the request began. */
+const challengeAgain = (exchange: Exchange, { repository }: Upload): void => {
+  const { request, host, authority } = exchange;
+  const challenge = authority.challenge(request, host, repository, 'push') ?? '';
+  refuse(exchange, 401, 'UNAUTHORIZED', 'authentication required', { 'www-authenticate': challenge });
+};
+
 const finish = async (exchange: Exchange, upload: Upload): Promise<void> => {
   const { bytes, isCut } = await readBody(exchange);
   if (isCut) return void exchange.socket.destroy();
+  const { store, options } = exchange;
+  if (options.needsPatch && bytes.length > 0 && upload.patches === 0)
+    return refuse(exchange, 404, 'BLOB_UPLOAD_INVALID', 'nothing was uploaded');
   const blob = Buffer.concat([...upload.parts, bytes]);
-  const digest = exchange.url.searchParams.get('digest');
-  if (digest !== sha256(blob))
+  if (options.quota !== undefined && store.size + blob.length > options.quota)
+    return refuse(
+      exchange,
+      403,
+      'DENIED',
+      `adding ${blob.length} B of storage resource, which when updated to current usage of ${store.size} B will exceed the configured upper limit of ${options.quota} B.`,
+    );
+  const digest = exchange.url.searchParams.get('digest') ?? '';
+  if (digest !== sha256(blob) && !options.keepsLastChunk)
     return refuse(exchange, 400, 'DIGEST_INVALID', 'provided digest did not match uploaded content');
   exchange.store.uploads.delete(upload.id);
-  exchange.store.putBlob(upload.repository, blob);
+  exchange.store.putBlob(upload.repository, blob, digest);
   answer(exchange, 201, { location: `/v2/${upload.repository}/blobs/${digest}` });
 };
 

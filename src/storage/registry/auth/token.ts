@@ -19,6 +19,12 @@ export interface Token {
 /** Gets a token that allows `scopes` from the server that a challenge names. */
 export type FetchToken = (challenge: Challenge, scopes: readonly string[], credential: Credential) => Promise<Token>;
 
+/** Where the registry answers, and where it may send us for tokens. */
+interface AllowedRealms {
+  readonly current: string;
+  allows(url: URL): boolean;
+}
+
 /** distribution-spec's token protocol: `auth/token` and `auth/oauth` name the token differently; one may be there and empty. */
 const tokenSchema = z.looseObject({
   token: z.string().nullish(),
@@ -37,10 +43,10 @@ function scopesFor(challenge: Challenge, wanted: readonly string[]): readonly st
   return asked && !/^(repository|registry)[:(]/.test(asked) ? asked.split(' ') : wanted;
 }
 
-function realmOf(challenge: Challenge, isAllowed: (url: URL) => boolean): URL {
+function realmOf(challenge: Challenge, origin: AllowedRealms): URL {
   const realm = challenge.parameters.realm ?? '';
-  const url = URL.canParse(realm) ? new URL(realm) : undefined;
-  if (url !== undefined && isAllowed(url) && url.username === '' && url.password === '') return url;
+  const url = URL.canParse(realm) ? mended(new URL(realm), origin.current) : undefined;
+  if (url !== undefined && origin.allows(url) && url.username === '' && url.password === '') return url;
   throw new UserError(
     'registry',
     `the registry asks to get a token from ${url ? redactUrl(url) : JSON.stringify(realm.slice(0, 200))}, which is not https`,
@@ -48,6 +54,13 @@ function realmOf(challenge: Challenge, isAllowed: (url: URL) => boolean): URL {
       hint: 'Set the registry up with an https realm; credentials are not sent in the clear.',
     },
   );
+}
+
+/** As with a Location: a proxy that ends TLS often leaves http in the realm of the same host. */
+function mended(realm: URL, registry: string): URL {
+  const { protocol, host } = new URL(registry);
+  if (protocol === 'https:' && realm.protocol === 'http:' && realm.host === host) realm.protocol = protocol;
+  return realm;
 }
 
 function buildRequest(
@@ -90,13 +103,13 @@ function parseToken(body: Buffer, url: URL): z.infer<typeof tokenSchema> {
 }
 
 /**
- * Fetches bearer tokens by `send`, from realms that `isAllowed` lets us ask. Throws UserError `credentials` when the server
+ * Fetches bearer tokens by `send`, from realms that `origin` lets us ask. Throws UserError `credentials` when the server
  * refuses the credential, `registry` when the realm or the answer is not usable.
  */
 export const fetchTokens =
-  (send: Send, isAllowed: (url: URL) => boolean, clock: Pick<Clock, 'now'>, log: Pick<Log, 'mask'>): FetchToken =>
+  (send: Send, origin: AllowedRealms, clock: Pick<Clock, 'now'>, log: Pick<Log, 'mask'>): FetchToken =>
   async (challenge, scopes, credential) => {
-    const realm = realmOf(challenge, isAllowed);
+    const realm = realmOf(challenge, origin);
     const asked = clock.now();
     const reply = await send(buildRequest(realm, { challenge, scopes: scopesFor(challenge, scopes) }, credential, log));
     if (reply.body === undefined) throw await failureOf({ ...reply, tried: credential });

@@ -1,6 +1,7 @@
 import { codesOf, provesTls } from '../../../core/network-error.ts';
 import type { Clock } from '../../../core/retry.ts';
 import { isLoopbackHost, isPlainHost, originOf } from '../endpoint.ts';
+import { Allowance } from './allowance.ts';
 import { RequestBudget } from './request-budget.ts';
 import { drain } from './response-body.ts';
 import type { Fetch } from './with-log.ts';
@@ -15,6 +16,8 @@ const UNREACHED = ['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN'];
 export class Hosts {
   readonly #clock: Clock;
   readonly #budgets = new Map<string, RequestBudget>();
+  readonly #allowances = new Map<string, Allowance>();
+  readonly #written = new Map<string, Set<string>>();
   readonly #secure = new Map<string, Promise<boolean | undefined>>();
 
   constructor(clock: Clock) {
@@ -26,6 +29,21 @@ export class Hosts {
     const budget = this.#budgets.get(host) ?? new RequestBudget(host, this.#clock);
     this.#budgets.set(host, budget);
     return budget;
+  }
+
+  /** What `host` still allows. */
+  allowance(host: string): Allowance {
+    const allowance = this.#allowances.get(host) ?? new Allowance(host);
+    this.#allowances.set(host, allowance);
+    return allowance;
+  }
+
+  /** Manifests that `repository` of `host` has taken from this process, by digest and tag. */
+  written(host: string, repository: string): Set<string> {
+    const key = `${host}/${repository}`;
+    const written = this.#written.get(key) ?? new Set();
+    this.#written.set(key, written);
+    return written;
   }
 
   /**

@@ -1,7 +1,8 @@
 import type { Authorizer } from '../auth/authorizer.ts';
 import { isStreamed, type Reply, type Send } from '../send.ts';
 import type { RegistryOrigin } from './origin.ts';
-import { drain, readCapped } from './response-body.ts';
+import { peek } from './peek.ts';
+import { drain } from './response-body.ts';
 
 /** Tries of one request with ever fresher credentials. */
 const ROUNDS = 3;
@@ -9,17 +10,12 @@ const ROUNDS = 3;
 /** What may say that a credential has ended, beside 401: ECR answers 403 in plain text, ECR Public 400 without a challenge. */
 const ENDED = [400, 403];
 const SAYS_ENDED = /token.{0,40}expired/i;
-const PEEK = 1024;
 
 /** Whether the registry says that a credential has ended, and the reply as it was before that was read. */
-async function saysEnded(reply: Reply, method: string): Promise<{ isEnded: boolean; read: Reply }> {
-  const { response } = reply;
-  if (!ENDED.includes(response.status)) return { isEnded: response.status === 401, read: reply };
-  const bytes = await readCapped(response, PEEK).catch(() => Buffer.alloc(0));
-  const { status, statusText, headers } = response;
-  const body = method === 'HEAD' ? null : new Uint8Array(bytes);
-  const read = { ...reply, response: new Response(body, { status, statusText, headers }) };
-  return { isEnded: bytes.length === 0 || SAYS_ENDED.test(bytes.toString('utf8')), read };
+async function saysEnded(answer: Reply, method: string): Promise<{ isEnded: boolean; read: Reply }> {
+  if (!ENDED.includes(answer.response.status)) return { isEnded: answer.response.status === 401, read: answer };
+  const { start, reply } = await peek(answer, method);
+  return { isEnded: start === '' || SAYS_ENDED.test(start), read: reply };
 }
 
 /**

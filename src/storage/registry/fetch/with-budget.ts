@@ -17,7 +17,9 @@ export const withBudget =
     await budget.turn(signal, ways.limitOf?.(request));
     const sentAt = clock.now();
     const reply = await send(request);
-    budget.heed(reply.response, { sentAt, policy, log });
+    hosts.allowance(request.url.host).heed(reply.response, log);
+    // That is for pulls alone, and no pause of minutes brings it back.
+    if (!reply.isUsedUp) budget.heed(reply.response, { sentAt, policy, log });
     return reply;
   };
 

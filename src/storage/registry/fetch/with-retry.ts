@@ -35,7 +35,7 @@ export const withRetry =
         const isPaused = isTooManyRequests(status, retryAfter);
         if (!isRetriableStatus(status) && !isPaused) return { done: reply };
         const error = await failureOf(reply);
-        if (isPaused && (retryAfter ?? 0) > policy.maxRetryAfter) throw error;
+        if (reply.isUsedUp || (isPaused && (retryAfter ?? 0) > policy.maxRetryAfter)) throw error;
         return { isPaused, retry: `${what} was answered ${status}`, retryAfter, error: () => error };
       } catch (error) {
         if (signal?.aborted) throw cancelled(error);

@@ -24,6 +24,12 @@ const HELD_BACK = CHUNK_SIZE;
 /** Cuts of one blob's line after which chunks are tried, which lose less. */
 const CUTS = 2;
 
+/**
+ * Streams of one blob at whose end the token was no good any more, though it was fresh when they began: proxies that pass a
+ * request on when they have all of it let it be checked then. A chunk takes less time than a token lasts.
+ */
+const STALE = 2;
+
 /** The repository that a blob goes to, as its writer sees it. */
 export interface UploadTarget {
   readonly pages: BlockPool;
@@ -49,11 +55,13 @@ export interface Tries {
   readonly failures: number;
   readonly cuts: number;
   readonly forgotten: number;
+  /** Tokens that ended while a stream was on its way. */
+  readonly stale: number;
   /** Milliseconds waited in between. */
   readonly waited: number;
 }
 
-const NO_TRIES: Tries = { failures: 0, cuts: 0, forgotten: 0, waited: 0 };
+const NO_TRIES: Tries = { failures: 0, cuts: 0, forgotten: 0, stale: 0, waited: 0 };
 
 /** Writes a blob to a registry: at once when it is small, while it comes when it is large. */
 export class RegistryBlobWriter implements BlobWriter {
@@ -139,7 +147,18 @@ export class RegistryBlobWriter implements BlobWriter {
         throw statusOf(error) === 404 ? forgottenUpload(session, 'the registry forgot it', error) : error;
       }
     }
+    if (this.#upload?.way === 'chunks') await this.#checkChunks(session, descriptor);
     this.#target.sent(descriptor.size);
+  }
+
+  /** Some registries end an upload in chunks well and keep the last one of them (Artifactory). */
+  async #checkChunks({ url }: UploadSession, descriptor: Descriptor): Promise<void> {
+    if (await this.#target.has(descriptor)) return;
+    const what = `${url.host} accepted ${descriptor.digest} in chunks but does not have it, or not in that size`;
+    throw new LostUpload(
+      'refused',
+      new UserError('registry', what, { hint: 'The registry loses chunks of uploads. Update it, or ask who runs it.' }),
+    );
   }
 
   /** A writer for the same blob, when it is time. Throws what a person sees when enough has been tried. */
@@ -150,7 +169,8 @@ export class RegistryBlobWriter implements BlobWriter {
     const cuts = this.#tries.cuts + (kind === 'cut' ? 1 : 0);
     const forgotten = this.#tries.forgotten + (kind === 'forgot' ? 1 : 0);
     if (kind === 'refused' && this.#upload && !ways.refuse(this.#upload.way)) throw failure;
-    if (cuts === CUTS) ways.preferChunks();
+    const stale = this.#tries.stale + (kind === 'credentials' ? 1 : 0);
+    if (cuts === CUTS || stale === STALE) ways.preferChunks();
     if (kind === 'forgot' && this.#upload?.way === 'chunks') ways.avoidChunks();
     // What was learned can be used at once; everything else may need time.
     const isLesson = kind === 'refused' || kind === 'credentials';
@@ -159,6 +179,6 @@ export class RegistryBlobWriter implements BlobWriter {
     if (failures >= retry.attempts || forgotten >= FORGOTTEN || waited > retry.totalTime) throw failure;
     log.debug(`${failure.message} Sending the blob again in ${(delay / 1000).toFixed(1)} s`);
     if (delay > 0) await sleep(clock, delay, signal);
-    return this.#target.open({ failures, cuts, forgotten, waited });
+    return this.#target.open({ failures, cuts, forgotten, stale, waited });
   }
 }

@@ -1,15 +1,22 @@
 import { type Body, bodyOf } from '../../../core/body.ts';
 import { createPages } from '../../../core/chunk-buffer.ts';
 import { UserError } from '../../../core/error.ts';
+import { type Outcome, repeat } from '../../../core/retry.ts';
 import type { Descriptor } from '../../../oci/descriptor.ts';
 import { checkBytes } from '../../../oci/digest-check.ts';
 import type { BlobWriter } from '../../destination.ts';
 import { type RegistryClient, scopeOf } from '../client.ts';
 import { statusOf } from '../failure.ts';
+import { drain } from '../fetch/response-body.ts';
+import type { Reply } from '../send.ts';
 import { lookUpBlob } from './blob-lookup.ts';
 import { RegistryBlobWriter, type Tries, type UploadTarget } from './blob-writer.ts';
+import { type LostUpload, lossByAnswer, lossOfLine } from './lost-upload.ts';
 import { requestMount, UploadSession } from './upload-session.ts';
 import { UploadWays } from './upload-way.ts';
+
+/** What a PUT with a whole blob is answered where the upload is gone, or where bytes belong into a PATCH (Artifactory: 404). */
+const PUT_REFUSED = [400, 404, 405, 411, 415, 416, 501];
 
 /** The blobs of one repository in a registry: which are there, and how they get there. */
 export class RegistryBlobs implements UploadTarget {
@@ -19,6 +26,10 @@ export class RegistryBlobs implements UploadTarget {
   /** Blobs that are certainly there: sent, mounted or found in this session. */
   readonly #known = new Set<string>();
   readonly #writers = new Set<BlobWriter>();
+  /** Repositories that blobs could not be mounted from. */
+  readonly #noMounts = new Set<string>();
+  /** Whether a PUT with a blob in it was refused, and PATCH and PUT were not. */
+  #needsPatch = false;
   #bytesSent = 0;
 
   constructor(client: RegistryClient) {
@@ -45,7 +56,7 @@ export class RegistryBlobs implements UploadTarget {
   async put(descriptor: Descriptor, body: Body): Promise<void> {
     if (await this.has(descriptor)) return;
     try {
-      await (await UploadSession.open(this.#client)).finish(descriptor.digest, body);
+      await (this.#needsPatch ? this.#putInTwo(descriptor, body) : this.#putAtOnce(descriptor, body));
     } catch (error) {
       await this.#secondTry(descriptor, body, error);
     }
@@ -55,11 +66,12 @@ export class RegistryBlobs implements UploadTarget {
 
   /** Has the registry copy a blob from its repository `from`; false when it would not. */
   async mount(descriptor: Descriptor, from: string): Promise<boolean> {
-    if (!this.#client.ways.mounts) return false;
+    if (!this.#client.ways.mounts || this.#noMounts.has(from)) return false;
     const scopes = [...this.#client.scopes, scopeOf(from, 'pull')];
     const answer = await requestMount(this.#client, descriptor.digest, from, scopes);
     if (answer === 'mounted') this.stored(descriptor);
-    else if (answer !== undefined) await UploadSession.resume(this.#client, answer).cancel();
+    else if (answer === undefined) this.#noMounts.add(from);
+    else await UploadSession.resume(this.#client, answer).cancel();
     return answer === 'mounted';
   }
 
@@ -86,12 +98,42 @@ export class RegistryBlobs implements UploadTarget {
     this.#writers.delete(writer);
   }
 
-  /** After a failed upload: the blob may be there all the same, or the registry forgot the upload between POST and PUT. */
+  async #putAtOnce({ digest }: Descriptor, body: Body): Promise<void> {
+    await (await UploadSession.open(this.#client)).finish(digest, body);
+  }
+
+  async #putInTwo({ digest }: Descriptor, body: Body): Promise<void> {
+    const { retry: policy, clock, log, signal } = this.#client;
+    const attempt = async (): Promise<Outcome<void>> => {
+      const session = await UploadSession.open(this.#client);
+      const loss = await fill(this.#client, session, body);
+      if (loss === undefined) return { done: await session.finish(digest) };
+      if (loss.kind === 'refused') throw loss.failure;
+      return { retry: loss.failure.message, retryAfter: loss.retryAfter, error: () => loss.failure };
+    };
+    await repeat(attempt, { policy, clock, log, signal });
+  }
+
+  /** After a failed upload: the blob may be there all the same, the upload was forgotten, or bytes are taken in a PATCH only. */
   async #secondTry(descriptor: Descriptor, body: Body, error: unknown): Promise<void> {
     if (error instanceof UserError && ['cancelled', 'credentials', 'digest'].includes(error.code)) throw error;
     if (await this.has(descriptor).catch(() => false)) return;
-    if (![404, 416].includes(statusOf(error) ?? 0)) throw error;
-    this.#client.log.debug(`the upload of ${descriptor.digest} was lost; starting over`);
-    await (await UploadSession.open(this.#client)).finish(descriptor.digest, body);
+    if (!PUT_REFUSED.includes(statusOf(error) ?? 0)) throw error;
+    this.#client.log.debug(`the upload of ${descriptor.digest} was lost or refused; starting over`);
+    await this.#putInTwo(descriptor, body);
+    this.#needsPatch = true;
   }
+}
+
+/** Sends all of a blob into an upload. Returns why that failed. */
+async function fill(client: RegistryClient, session: UploadSession, body: Body): Promise<LostUpload | undefined> {
+  let reply: Reply;
+  try {
+    reply = await session.fill(body);
+  } catch (error) {
+    return lossOfLine(client, session, error);
+  }
+  if (!reply.response.ok) return lossByAnswer(client, session, reply);
+  await drain(reply.response);
+  return undefined;
 }

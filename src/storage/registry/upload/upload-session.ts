@@ -58,6 +58,11 @@ export class UploadSession {
     return this.#patch({ headers: OCTETS, body, stop });
   }
 
+  /** Sends a whole blob in one PATCH, once. Any status comes back; a broken connection throws. */
+  fill(body: Body): Promise<Reply> {
+    return this.#patch({ headers: OCTETS, body });
+  }
+
   /** Sends one chunk, once. Any status comes back; a broken connection throws. */
   patch(chunk: Body, offset: number): Promise<Reply> {
     const range = `${offset}-${offset + chunk.length - 1}`;
