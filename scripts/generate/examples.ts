@@ -38,6 +38,12 @@ export const ACTION_EXAMPLES: Readonly<Record<string, string>> = {
     reference: ghcr.io/\${{ github.repository_owner }}/app:1.2.3
     to: registry.example.com/mirror/{name}
 `,
+  diff: `
+- uses: org/nix-images/diff@v1
+  with:
+    old: ghcr.io/\${{ github.repository_owner }}/app:1.2.3
+    new: ghcr.io/\${{ github.repository_owner }}/app:latest
+`,
   inspect: `
 - id: image
   uses: org/nix-images/inspect@v1
@@ -70,6 +76,10 @@ nix-images machine --emulate aarch64-linux
   copy: `
 nix-images copy ghcr.io/org/app:1.2.3 --to docker.io/org/app
 nix-images copy ghcr.io/org/app:1.2.3 --to oci-archive:app.tar:1.2.3
+`,
+  diff: `
+nix-images diff ghcr.io/org/app:1.2.3 ghcr.io/org/app:latest
+nix-images diff ghcr.io/org/app:latest .#app      # what the flake would make
 `,
   inspect: `
 nix-images inspect ghcr.io/org/app:latest

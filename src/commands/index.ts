@@ -7,5 +7,6 @@ export const commands: CommandLoaders = {
   publish: () => import('./publish.ts').then((module) => module.publish),
   machine: () => import('./machine.ts').then((module) => module.machine),
   copy: () => import('./copy.ts').then((module) => module.copy),
+  diff: () => import('./diff.ts').then((module) => module.diff),
   inspect: () => import('./inspect.ts').then((module) => module.inspect),
 };

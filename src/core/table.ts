@@ -1,3 +1,7 @@
+/** Cut to `width` characters, with an ellipsis where something is missing. */
+export const truncate = (text: string, width: number): string =>
+  text.length <= width ? text : `${text.slice(0, Math.max(0, width - 1))}…`;
+
 /** Text in columns, two blanks apart and without one at the end of a line. Numbers of `right` are aligned at their end. */
 export function columns(rows: readonly (readonly string[])[], right: readonly number[] = []): string[] {
   const widths: number[] = [];

@@ -16,6 +16,8 @@ const ANNOTATION = {
   unpackedSize: 'io.nix-images.layer.unpacked-size',
   /** The 32-character hashes of the layer's store paths, joined by spaces. */
   storeHashes: 'io.nix-images.layer.store-hashes',
+  /** Bytes of those paths' NARs, in the same order. */
+  storeSizes: 'io.nix-images.layer.store-sizes',
   /** On a manifest: how many of its layers, from the lowest, are those of its base. */
   inheritedLayers: 'io.nix-images.image.inherited-layers',
   /** What of the image's base its layers depend on: see BaseRecord. On the last layer. */
@@ -27,6 +29,8 @@ export interface LayerRecord {
   readonly diffId: Digest;
   readonly unpackedSize: number;
   readonly storeHashes: readonly string[];
+  /** Bytes of their NARs, in the same order; layers of before 0.2 do not say them. */
+  readonly storeSizes?: readonly number[] | undefined;
   /** The text of a BaseRecord, on the last layer over a base. */
   readonly base?: string | undefined;
 }
@@ -40,6 +44,7 @@ export function layerAnnotations(record: LayerRecord): Record<string, string> {
     [ANNOTATION.diffId]: record.diffId,
     [ANNOTATION.unpackedSize]: String(record.unpackedSize),
     ...(record.storeHashes.length > 0 ? { [ANNOTATION.storeHashes]: record.storeHashes.join(' ') } : {}),
+    ...(record.storeSizes?.length ? { [ANNOTATION.storeSizes]: record.storeSizes.join(' ') } : {}),
     ...(record.base === undefined ? {} : { [ANNOTATION.base]: record.base }),
   };
 }
@@ -53,11 +58,14 @@ export function layerRecord(descriptor: Descriptor): LayerRecord | undefined {
     return undefined;
   const storeHashes = (rest[ANNOTATION.storeHashes] ?? '').split(' ').filter((hash) => /^[0-9a-z]{32}$/.test(hash));
   const base = rest[ANNOTATION.base];
+  const sizes = (rest[ANNOTATION.storeSizes] ?? '').split(' ');
+  const areSizes = sizes.length === storeHashes.length && sizes.every((size) => /^\d{1,15}$/.test(size));
   return {
     key,
     diffId,
     unpackedSize: Number(unpackedSize),
     storeHashes,
+    ...(areSizes ? { storeSizes: sizes.map(Number) } : {}),
     ...(base !== undefined && parseRecord(base) ? { base } : {}),
   };
 }
@@ -98,5 +106,6 @@ export const describeLayer = (
   diffId: written.diffId,
   unpackedSize: written.unpackedSize,
   storeHashes: storePathsOf(layer).map((info) => storeHash(info.path)),
+  storeSizes: storePathsOf(layer).map((info) => info.narSize),
   base: layer.kind === 'store' ? layer.base : written.base,
 });

@@ -1,5 +1,5 @@
+import { truncate } from '../core/table.ts';
 import type { Mask } from './mask.ts';
-import { truncate } from './wrap.ts';
 
 /** The part of a stream that a screen uses; `process.stderr` is one. */
 export interface TextStream {

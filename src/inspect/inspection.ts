@@ -22,6 +22,8 @@ export interface InspectedLayer {
   readonly unpackedSize: number | null;
   readonly key: string | null;
   readonly storePaths: readonly string[];
+  /** Bytes of the NARs of `storePaths`, in their order; null where the layer does not say them. */
+  readonly storeSizes: readonly (number | null)[];
   /** What the image's history says of the layer, where it holds no store paths. */
   readonly comment: string | null;
 }
@@ -100,8 +102,14 @@ function inspectLayer(
     unpackedSize: record?.unpackedSize ?? null,
     key: record?.key ?? null,
     storePaths,
+    storeSizes: storePaths.map((path) => sizeOf(record, path)),
     comment: storePaths.length === 0 ? (history?.comment ?? history?.created_by ?? null) : null,
   };
+}
+
+function sizeOf(record: LayerRecord | undefined, path: string): number | null {
+  const at = record?.storeHashes.indexOf(storeHash(path)) ?? -1;
+  return record?.storeSizes?.[at] ?? null;
 }
 
 const STORE_PATHS = /^store paths: (\[.*\])$/s;

@@ -44,6 +44,7 @@ const MAY_USE: Readonly<Record<string, readonly string[]>> = {
   image: ['core', 'oci', 'tar', 'definition', 'layer', 'storage', 'nix', 'test-run'],
   'test-run': ['core', 'oci', 'tar', 'definition', 'storage'],
   inspect: ['core', 'oci', 'definition', 'storage'],
+  diff: ['core', 'oci', 'definition', 'inspect'],
   handover: ['core', 'oci', 'definition', 'storage', 'image', 'test-run'],
   plan: ['core', 'oci', 'definition', 'storage', 'nix', 'handover'],
   publish: ['core', 'oci', 'definition', 'storage', 'nix', 'image', 'handover', 'test-run', 'github'],

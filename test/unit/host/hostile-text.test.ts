@@ -182,6 +182,7 @@ const inspectionOf = (text: string) =>
               size: 1,
               unpackedSize: null,
               key: null,
+              storeSizes: [],
               storePaths: [text],
               comment: text,
             },

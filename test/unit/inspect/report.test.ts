@@ -23,11 +23,16 @@ const INSPECTION: Inspection = {
         WorkingDir: '/srv',
       },
       layers: [
-        { ...layer, storePaths: [`/nix/store/${HASH}-glibc-2.40`, `/nix/store/${HASH}-app-1.0`] },
-        { ...layer, storePaths: [], comment: 'root: merged packages, files and accounts' },
+        { ...layer, storeSizes: [], storePaths: [`/nix/store/${HASH}-glibc-2.40`, `/nix/store/${HASH}-app-1.0`] },
+        { ...layer, storeSizes: [], storePaths: [], comment: 'root: merged packages, files and accounts' },
       ],
     },
-    { platform: 'linux/arm64', digest: DIGEST, config: { User: 7 }, layers: [{ ...layer, storePaths: [], size: 10 }] },
+    {
+      platform: 'linux/arm64',
+      digest: DIGEST,
+      config: { User: 7 },
+      layers: [{ ...layer, storeSizes: [], storePaths: [], size: 10 }],
+    },
   ],
 };
 
@@ -63,6 +68,8 @@ test('layers when they are asked for, store paths without their hashes, all with
 
 test('a layer whose maker does not say how large it is unpacked leaves that out', () => {
   const [image] = INSPECTION.images;
-  const images = image ? [{ ...image, layers: [{ ...layer, unpackedSize: null, storePaths: [] }] }] : [];
+  const images = image
+    ? [{ ...image, layers: [{ ...layer, unpackedSize: null, storeSizes: [], storePaths: [] }] }]
+    : [];
   expect(inspectionText({ ...INSPECTION, images }, { layers: false })).toContain('size        1.5 MB in 1 layer');
 });
