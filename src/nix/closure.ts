@@ -24,7 +24,8 @@ type Infos = ReadonlyMap<string, StorePathInfo | null>;
 // Without this, asking a store about a path that it does not have would ask every substituter as well, to no end.
 const LOCAL_ANSWER = ['--option', 'substitute', 'false'];
 
-async function pathInfo(nix: Nix, paths: readonly string[], flags: readonly string[]): Promise<Infos> {
+/** Asks a store, given as flags, about paths. Default: Nix's own. Throws UserError `evaluation`. */
+export async function pathInfo(nix: Nix, paths: readonly string[], flags: readonly string[]): Promise<Infos> {
   const found = new Map<string, StorePathInfo | null>();
   for (const chunk of chunks(paths)) {
     const args = ['path-info', '--json', ...pathInfoFlags(nix.version), ...LOCAL_ANSWER, ...flags, ...chunk];

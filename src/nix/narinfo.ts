@@ -43,9 +43,9 @@ interface NarinfoFacts {
 }
 
 /** Characters of a narinfo that are read; with a thousand references it has 60,000. */
-const NARINFO_LIMIT = 1_000_000;
+export const NARINFO_LIMIT = 1_000_000;
 
-/** @internal Reads a narinfo of whatever origin; undefined when it is none, such as a page of a proxy that asks for a login. */
+/** Reads a narinfo of whatever origin; undefined when it is none, such as a page of a proxy that asks for a login. */
 export function parseNarinfo(text: string): NarinfoFacts | undefined {
   if (text.length > NARINFO_LIMIT) return undefined;
   const values = (name: string): readonly string[] =>

@@ -19,7 +19,17 @@ const infoSchema = z.looseObject({
   narHash: hashSchema,
   narSize: z.int().nonnegative(),
   references: z.array(z.string()),
+  deriver: z.string().nullish(),
+  ultimate: z.boolean().nullish(),
 });
+
+/** What a store knows of one of its paths, beside what everybody who has the path would say. */
+export interface StoredPath extends StorePathInfo {
+  /** The derivation that it was made from, where that is known. */
+  readonly deriver: string | undefined;
+  /** Whether it was built in this store, rather than taken from another one. */
+  readonly isBuilt: boolean;
+}
 
 const absentSchema = z.union([z.null(), z.looseObject({ valid: z.literal(false) })]);
 
@@ -50,28 +60,45 @@ function fullPath(text: string): string {
   return path;
 }
 
-function infoOf(path: string, entry: unknown): StorePathInfo | null {
+function storedOf(path: string, entry: unknown): StoredPath | null {
   const parsed = entrySchema.safeParse(entry);
   if (!parsed.success) throw strange(path, parsed.error);
   const absent = absentSchema.safeParse(parsed.data);
   if (absent.success) return null;
-  const { narHash, narSize, references } = infoSchema.parse(entry);
+  const { narHash, narSize, references, deriver, ultimate } = infoSchema.parse(entry);
   const sri = toSri(narHash);
   if (sri === undefined) throw strange(`${path} has the NAR hash ${JSON.stringify(narHash)}`);
-  return { path, narHash: sri, narSize, references: references.map(fullPath).sort() };
+  return {
+    path,
+    narHash: sri,
+    narSize,
+    references: references.map(fullPath).sort(),
+    deriver: deriver ? fullPath(deriver) : undefined,
+    isBuilt: ultimate === true,
+  };
+}
+
+function withoutStore(stored: StoredPath | null): StorePathInfo | null {
+  if (stored === null) return null;
+  const { path, narHash, narSize, references } = stored;
+  return { path, narHash, narSize, references };
 }
 
 /**
  * Reads the output of `nix path-info --json`: what is known of each path, null where the store does not have it.
  * Throws UserError `evaluation` on anything else.
  */
-export function parsePathInfo(output: string): ReadonlyMap<string, StorePathInfo | null> {
+export const parsePathInfo = (output: string): ReadonlyMap<string, StorePathInfo | null> =>
+  new Map([...parseStoredPaths(output)].map(([path, stored]) => [path, withoutStore(stored)]));
+
+/** The same with what only the store itself knows. */
+export function parseStoredPaths(output: string): ReadonlyMap<string, StoredPath | null> {
   const json = tryDecodeJson(output, z.unknown());
   if (json === undefined) throw strange(output.slice(0, 200));
   return new Map(
     entriesOf(json).map(([name, entry]) => {
       const path = fullPath(name);
-      return [path, infoOf(path, entry)] as const;
+      return [path, storedOf(path, entry)] as const;
     }),
   );
 }

@@ -22,6 +22,8 @@ export interface StoreSettings {
   readonly substituters: readonly Substituter[];
   /** URL of the store, where its paths cannot be read at their own place on this machine. */
   readonly elsewhere: string | undefined;
+  /** Names of the keys whose signatures count. */
+  readonly trustedKeys: readonly string[];
 }
 
 const settingSchema = <T extends z.ZodType>(value: T) => z.looseObject({ value });
@@ -31,6 +33,7 @@ const settingsSchema = z.looseObject({
   substituters: settingSchema(z.array(z.string())),
   'require-sigs': settingSchema(z.boolean()),
   store: settingSchema(z.string()),
+  'trusted-public-keys': settingSchema(z.array(z.string())).optional(),
 });
 
 function isTrustedUrl(url: string): boolean {
@@ -61,10 +64,11 @@ export function parseStoreSettings(output: string): StoreSettings {
   const what = 'the output of nix about its settings';
   const settings = decodeJson(output, settingsSchema, { code: 'evaluation', what });
   const elsewhere = isInPlace(settings.store.value) ? undefined : settings.store.value;
-  if (settings.substitute?.value === false) return { substituters: [], elsewhere };
+  const trustedKeys = (settings['trusted-public-keys']?.value ?? []).map((key) => key.split(':', 1)[0] ?? '');
+  if (settings.substitute?.value === false) return { substituters: [], elsewhere, trustedKeys };
   const unchecked = !settings['require-sigs'].value;
   const substituters = settings.substituters.value.map((url) => ({ url, trusted: unchecked || isTrustedUrl(url) }));
-  return { substituters, elsewhere };
+  return { substituters, elsewhere, trustedKeys };
 }
 
 /** The part of `Nix` that settings are asked with. */
