@@ -5,8 +5,8 @@ import { type AddressInfo, connect, type Socket } from 'node:net';
 export interface ProxyOptions {
   /** `USER:PASSWORD` that clients must have. */
   readonly login?: string;
-  /** The loopback port behind a port that clients name. Default: that port itself. */
-  readonly portOf?: (port: number) => number;
+  /** The loopback port behind a port and host that clients name. Default: that port itself. */
+  readonly portOf?: (port: number, host: string) => number;
   /** Speaks TLS to its clients. */
   readonly tls?: ServerOptions;
   /** Answers so to whatever it is asked for, in plain http with Squid's header. */
@@ -39,8 +39,8 @@ export const startProxy = async (options: ProxyOptions = {}): Promise<RunningPro
       response.writeHead(refuses.status, { 'x-squid-error': `${refuses.reason} 0` }).end('<html>no</html>');
       return;
     }
-    const { port, pathname, search } = new URL(request.url ?? '');
-    const target = { host: '127.0.0.1', port: portOf(Number(port || 80)), path: pathname + search };
+    const { hostname, port, pathname, search } = new URL(request.url ?? '');
+    const target = { host: '127.0.0.1', port: portOf(Number(port || 80), hostname), path: pathname + search };
     const onward = forward({ ...target, method: request.method ?? '', headers }, (answer) => {
       response.writeHead(answer.statusCode ?? 502, answer.rawHeaders);
       answer.pipe(response);
@@ -60,7 +60,8 @@ export const startProxy = async (options: ProxyOptions = {}): Promise<RunningPro
       client.end(`HTTP/1.1 ${refuses.status} No\r\nX-Squid-Error: ${refuses.reason} 0\r\n\r\n`);
       return;
     }
-    const port = portOf(Number(request.url?.split(':').at(-1)));
+    const [asked = '', name = ''] = (request.url ?? '').split(/:(?=\d+$)/).reverse();
+    const port = portOf(Number(asked), name);
     const target = connect({ port, host: '127.0.0.1', noDelay: true }, () => {
       client.write('HTTP/1.1 200 Connection established\r\n\r\n');
       target.pipe(client).pipe(target);

@@ -30,6 +30,11 @@ export class AwsStore {
     return { password, expires };
   }
 
+  /** Ends a password, whatever was said of its life. */
+  end(password: string): void {
+    this.#passwords.set(password, 0);
+  }
+
   /** Ends every password, whatever was said of its life. */
   endAll(): void {
     for (const password of this.#passwords.keys()) this.#passwords.set(password, 0);

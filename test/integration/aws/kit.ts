@@ -15,35 +15,72 @@ export const PUBLIC = 'public.ecr.aws';
 
 type Mode = 'private' | 'public';
 
+/** Where a registry of the emulated account is: ECR Public, or a region of ECR. */
+export type Place = 'public' | 'eu-central-1' | 'us-east-1';
+
+/** The host of a registry, as references name it. */
+export const hostOf = (place: Place): string =>
+  place === 'public' ? PUBLIC : `123456789012.dkr.ecr.${place}.amazonaws.com`;
+
+interface RegistryModes {
+  readonly scheme: 'http' | 'https';
+  /** Ends the registry's first token once it was looked at so often. */
+  readonly endsAfter?: number | undefined;
+  readonly more?: EmulatorOptions;
+}
+
 /** How the registries of AWS are all the time; the README of the emulator says where each was reported. */
-const modes = (mode: Mode, aws: AwsEmulator, scheme: 'http' | 'https'): EmulatorOptions => {
-  const { passwordState } = aws.store;
-  const exists = (name: string): boolean => {
-    const key = mode === 'private' ? `eu-central-1/${name}` : `public/${name.replace(/^[^/]+\//, '')}`;
-    return aws.store.repositories.has(key);
+const modes = (place: Place, aws: AwsEmulator, { scheme, endsAfter, more }: RegistryModes): EmulatorOptions => {
+  let left = endsAfter ?? Number.POSITIVE_INFINITY;
+  const passwordState = (username: string, password: string): 'good' | 'ended' | 'unknown' => {
+    const state = aws.store.passwordState(username, password);
+    if (state === 'good') left -= 1;
+    if (left === 0) aws.store.end(password);
+    return state;
   };
-  return mode === 'private'
-    ? {
-        auth: {
-          scheme: 'basic',
-          passwordState,
-          ended: { status: 403, body: 'Your Authorization Token has expired. Please run aws ecr get-login-password.' },
-        },
-        repositories: { exists, missing: 'cut' },
-      }
-    : {
-        auth: {
-          scheme: 'token',
-          realm: `${scheme}://${PUBLIC}/token`,
-          anonymousPull: true,
-          passwordState,
-          ended: { status: 400, body: '' },
-        },
-        refusesBlobHead: true,
-        hidesUploads: true,
-        mount: 'upload',
-        repositories: { exists, missing: 'refuse' },
-      };
+  const exists = (name: string): boolean =>
+    aws.store.repositories.has(`${place}/${place === 'public' ? name.replace(/^[^/]+\//, '') : name}`);
+  return {
+    ...(place === 'public'
+      ? {
+          auth: {
+            scheme: 'token',
+            realm: `${scheme}://${PUBLIC}/token`,
+            anonymousPull: true,
+            passwordState,
+            ended: { status: 400, body: '' },
+          },
+          refusesBlobHead: true,
+          hidesUploads: true,
+          mount: 'upload',
+          repositories: { exists, missing: 'refuse' },
+        }
+      : {
+          auth: {
+            scheme: 'basic',
+            passwordState,
+            ended: {
+              status: 403,
+              body: 'Your Authorization Token has expired. Please run aws ecr get-login-password.',
+            },
+          },
+          hasStuckRange: true,
+          repositories: { exists, missing: 'cut' },
+        }),
+    ...more,
+  };
+};
+
+/** A registry of an emulated account; ends with the test. */
+export const startAwsRegistry = async (
+  place: Place,
+  aws: AwsEmulator,
+  ways: RegistryModes,
+): Promise<RegistryEmulator> => {
+  const registry = await startEmulator(modes(place, aws, ways));
+  onTestFinished(() => registry.stop());
+  if (place === 'public') aws.tie(registry);
+  return registry;
 };
 
 export interface Aws {
@@ -60,13 +97,16 @@ export interface Aws {
 export const startAws = async (
   mode: Mode,
   options: AwsOptions = {},
-  { env = {}, scheme = 'https' }: { env?: Record<string, string>; scheme?: 'http' | 'https' } = {},
+  {
+    env = {},
+    scheme = 'https',
+    more = {},
+  }: { env?: Record<string, string>; scheme?: 'http' | 'https'; more?: EmulatorOptions } = {},
 ): Promise<Aws> => {
   const aws = await startAwsEmulator(options);
   onTestFinished(() => aws.stop());
-  const registry = await startEmulator(modes(mode, aws, scheme));
-  onTestFinished(() => registry.stop());
-  aws.tie(registry);
+  const place = mode === 'public' ? 'public' : 'eu-central-1';
+  const registry = await startAwsRegistry(place, aws, { scheme, more });
   const variables: Record<string, string> = {
     ...aws.keys,
     AWS_ENDPOINT_URL: aws.url,
