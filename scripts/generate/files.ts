@@ -4,6 +4,7 @@ import { PLAN_VERSION } from '../../src/plan/plan.ts';
 import { renderActionEntries, renderActionReadme, renderActionYaml } from './action.ts';
 import { renderCliPage } from './cli-page.ts';
 import { type ReadText, renderMarkedPages, renderPictures } from './marked-pages.ts';
+import { OIDC_WORKFLOW, renderOidcWorkflow } from './oidc-workflow.ts';
 import { renderRootAction } from './root-action.ts';
 import { renderDefinitionSchema, renderPlanSchema } from './schema.ts';
 
@@ -25,6 +26,8 @@ export const renderFiles = (commands: readonly Command[], read: ReadText): Files
   }
   const [publish, plan] = ['publish', 'plan'].map((wanted) => commands.find(({ name }) => name === wanted));
   if (publish && plan) files['actions/root/action.yml'] = renderRootAction(publish, plan);
+  const images = read(OIDC_WORKFLOW.from);
+  if (images !== undefined) for (const path of OIDC_WORKFLOW.to) files[path] = renderOidcWorkflow(images);
   // Of what is generated, tables show what it is now.
   const current: ReadText = (path) => files[path] ?? read(path);
   return { ...files, ...renderMarkedPages(commands, current), ...renderPictures(read) };

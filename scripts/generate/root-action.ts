@@ -64,6 +64,7 @@ const PLAN_ONLY = ['systems', 'runners', 'changed-since', 'force', 'nixos-varian
 const PUBLISH_ONLY = [
   ...['to', 'tags', 'file', 'attr'],
   ...['registry', 'username', 'password', 'registry-auth', 'plain-http', 'token'],
+  ...['aws-role', 'google-provider', 'google-service-account', 'docker-hub-connection'],
 ];
 
 /** Where nothing says what to publish, every image of the repository's flake is, or those that `images` chooses. */

@@ -1,6 +1,7 @@
 import { UserError } from '../core/error.ts';
 import type { AwsWorld } from './ecr-api.ts';
 import { createRequestHandler } from './request-handler.ts';
+import { webIdentityKeys } from './web-identity.ts';
 
 /** AWS limits requests by the second; with the client's own waits, seven tries last about as long as those at registries. */
 const ATTEMPTS = 7;
@@ -18,7 +19,7 @@ function keysOf({ env, log }: AwsWorld) {
   return { accessKeyId, secretAccessKey, ...(sessionToken === undefined ? {} : { sessionToken }) };
 }
 
-function endpointOf({ env }: AwsWorld, service: 'ECR' | 'ECR_PUBLIC'): string | undefined {
+function endpointOf({ env }: AwsWorld, service: 'ECR' | 'ECR_PUBLIC' | 'STS'): string | undefined {
   const name = [`AWS_ENDPOINT_URL_${service}`, 'AWS_ENDPOINT_URL'].find((variable) => env(variable) !== undefined);
   const url = name === undefined ? undefined : env(name);
   if (url === undefined || /^https?:$/.test(URL.parse(url)?.protocol ?? '')) return url;
@@ -27,14 +28,22 @@ function endpointOf({ env }: AwsWorld, service: 'ECR' | 'ECR_PUBLIC'): string | 
   });
 }
 
-/** Settings of a client of AWS's: where it sends, by what, and as whom. Throws UserError `input` for an endpoint that is no URL. */
-export function clientSettings(world: AwsWorld, service: 'ECR' | 'ECR_PUBLIC', region: string) {
-  const [credentials, endpoint] = [keysOf(world), endpointOf(world, service)];
+/** Where a service is, and what sends to it; without its own endpoint the client knows that. */
+function connection(world: AwsWorld, service: 'ECR' | 'ECR_PUBLIC' | 'STS', region: string) {
+  const endpoint = endpointOf(world, service);
   return {
     region,
     maxAttempts: ATTEMPTS,
     requestHandler: createRequestHandler(world.fetch, world.signal),
-    ...(credentials === undefined ? {} : { credentials }),
     ...(endpoint === undefined ? {} : { endpoint }),
   };
+}
+
+/** Settings of a client of AWS's: where it sends, by what, and as whom. Throws UserError `input` for an endpoint that is no URL. */
+export function clientSettings(world: AwsWorld, service: 'ECR' | 'ECR_PUBLIC', region: string) {
+  const { webIdentity } = world;
+  const credentials = webIdentity
+    ? webIdentityKeys(webIdentity, connection(world, 'STS', region), world.log)
+    : keysOf(world);
+  return { ...connection(world, service, region), ...(credentials === undefined ? {} : { credentials }) };
 }

@@ -1,10 +1,22 @@
 import type { Effects } from '../core/effects.ts';
+import type { AskIdToken } from '../github/id-token.ts';
 import type { RepositorySettings } from './repository-settings.ts';
 
 /** What AWS's interfaces need from the world. */
 export interface AwsWorld extends Pick<Effects, 'fetch' | 'log' | 'signal'> {
   /** An environment variable; undefined when it is not set or empty. */
   readonly env: (name: string) => string | undefined;
+  /** Who to be in place of what the environment says; undefined for that. */
+  readonly webIdentity?: WebIdentity | undefined;
+}
+
+/** A role that is assumed with the ID token of a job. */
+export interface WebIdentity {
+  /** Its ARN. */
+  readonly role: string;
+  /** Names the session in AWS's logs. */
+  readonly session: string;
+  readonly askToken: AskIdToken;
 }
 
 /** A user and password for `/v2/`, and when they end, in milliseconds since 1970. */

@@ -55,8 +55,8 @@ function deniedHint({ message }: Error, action: string): string {
   return `Add this statement to the policy of the role or user: ${statementFor(named ?? action)}`;
 }
 
-/** What `fetch` throws where nothing answered, and a limit of time. */
-const isUnreached = ({ name, message }: Error): boolean => message === 'fetch failed' || name === 'TimeoutError';
+/** Whether nothing answered: what `fetch` throws then, and a limit of time. */
+export const isUnreached = ({ name, message }: Error): boolean => message === 'fetch failed' || name === 'TimeoutError';
 
 const ENDED = 'The credentials of AWS have ended. Get new ones (aws-actions/configure-aws-credentials, aws sso login).';
 
@@ -90,7 +90,7 @@ export function awsFailure(error: unknown, action: string, what: string, signal?
   if (error instanceof UserError || !(error instanceof Error)) return error;
   if (hasNoCredentials(error)) {
     return new UserError('credentials', `${what}: no AWS credentials were found in ${LOOKED_AT}`, {
-      hint: 'In a workflow, run aws-actions/configure-aws-credentials before; elsewhere set AWS_PROFILE or log in.',
+      hint: 'In a workflow, give the input `aws-role`, or run aws-actions/configure-aws-credentials before; elsewhere set AWS_PROFILE or log in.',
       docs: 'registries.md',
       cause: error,
     });

@@ -1,24 +1,28 @@
 import { openEcr } from '../aws/ecr.ts';
-import type { EcrApi, EcrLogin } from '../aws/ecr-api.ts';
-import { parseEcrHost } from '../aws/ecr-registry.ts';
+import type { EcrApi, EcrLogin, WebIdentity } from '../aws/ecr-api.ts';
+import { type EcrRegistry, parseEcrHost } from '../aws/ecr-registry.ts';
 import { LOOKED_AT } from '../aws/failure.ts';
 import { quotaOf } from '../aws/request-limits.ts';
 import { batched } from '../core/batched.ts';
 import { systemClock } from '../core/clock.ts';
 import { UserError } from '../core/error.ts';
 import type { Host } from '../host/host.ts';
-import type { Credential, Keychain } from '../storage/registry/auth/credential.ts';
+import { ANONYMOUS, type Credential, type Keychain } from '../storage/registry/auth/credential.ts';
 import { withLog } from '../storage/registry/fetch/with-log.ts';
 import { type FindWays, type RegistryWays, USUAL_WAYS } from '../storage/registry/ways.ts';
+import { renewing } from './renewing.ts';
 
 const LOGIN_HINT =
-  'In a workflow, run aws-actions/configure-aws-credentials before; elsewhere set AWS_PROFILE, or log in with docker.';
+  'In a workflow, give the input `aws-role`, or run aws-actions/configure-aws-credentials before; elsewhere set AWS_PROFILE, or log in with docker.';
 
 /** Finds the interface of AWS's that belongs to a registry of theirs; undefined for every other host. */
 export type FindEcr = (host: string) => Promise<EcrApi> | undefined;
 
-/** The interfaces of a run, each opened once. */
-export function ecrOf({ fetch, log, signal, env }: Pick<Host, 'fetch' | 'log' | 'signal' | 'env'>): FindEcr {
+/** The interfaces of a run, each opened once; `identify` says which role is assumed for a registry. */
+export function ecrOf(
+  { fetch, log, signal, env }: Pick<Host, 'fetch' | 'log' | 'signal' | 'env'>,
+  identify: (registry: EcrRegistry) => WebIdentity | undefined = () => undefined,
+): FindEcr {
   const opened = new Map<string, Promise<EcrApi>>();
   const world = { fetch: withLog(fetch, log, systemClock), log, signal, env };
   return (host) => {
@@ -26,35 +30,30 @@ export function ecrOf({ fetch, log, signal, env }: Pick<Host, 'fetch' | 'log' | 
     if (registry === undefined) return undefined;
     // A token is good for all accounts of a region, but dual-stack and FIPS names are other endpoints.
     const key = JSON.stringify(registry);
-    const api = opened.get(key) ?? openEcr(registry, world);
+    const api = opened.get(key) ?? openEcr(registry, { ...world, webIdentity: identify(registry) });
     opened.set(key, api);
     return api;
   };
 }
 
-/** Falls back to AWS's own credentials for AWS's registries, where docker's files know none. */
-export function withEcr(keychain: Keychain, ecr: FindEcr): Keychain {
-  const found = new Map<string, Promise<Credential>>();
-  const logIn = (host: string, api: Promise<EcrApi>): Promise<Credential> => {
-    const asked = api.then((opened) => ecrCredential(opened, host));
-    found.set(host, asked);
-    return asked;
-  };
+/**
+ * Falls back to AWS's own credentials for AWS's registries, where the keychain knows none. Where they are asked for by an
+ * input, what AWS refuses is an error everywhere.
+ */
+export function withEcr(keychain: Keychain, ecr: FindEcr, isAsked = false): Keychain {
+  const logIn = renewing(async (host) => {
+    const api = await ecr(host);
+    return api ? ecrCredential(api, host, isAsked) : ANONYMOUS;
+  });
   return {
     find: async (host, repository, ended) => {
       const known = await keychain.find(host, repository, ended);
-      const api = known.kind === 'anonymous' ? ecr(host) : undefined;
-      if (api === undefined) return known;
-      const kept = found.get(host) ?? logIn(host, api);
-      const credential = await kept;
-      if (credential !== ended) return credential;
-      // Another repository of the host may have renewed it meanwhile.
-      return found.get(host) === kept ? logIn(host, api) : (found.get(host) ?? credential);
+      return known.kind === 'anonymous' && parseEcrHost(host) ? logIn(host, ended) : known;
     },
   };
 }
 
-async function ecrCredential(api: EcrApi, host: string): Promise<Credential> {
+async function ecrCredential(api: EcrApi, host: string, isAsked: boolean): Promise<Credential> {
   try {
     const login = await api.login();
     if (login) return asCredential(login, host);
@@ -64,8 +63,8 @@ async function ecrCredential(api: EcrApi, host: string): Promise<Credential> {
       hint: LOGIN_HINT,
     };
   } catch (error) {
-    const isPublic = parseEcrHost(host)?.kind === 'public';
-    if (!isPublic || !(error instanceof UserError) || error.code !== 'credentials') throw error;
+    const isOpen = !isAsked && parseEcrHost(host)?.kind === 'public';
+    if (!isOpen || !(error instanceof UserError) || error.code !== 'credentials') throw error;
     // Everybody may read there: AWS credentials that are for something else must not keep anybody from it.
     return { kind: 'anonymous', origin: `none: ${error.message}`, hint: error.hint };
   }

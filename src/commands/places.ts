@@ -1,19 +1,22 @@
 import { resolve } from 'node:path';
 import { systemClock } from '../core/clock.ts';
+import type { AskIdToken } from '../github/id-token.ts';
 import type { Host } from '../host/host.ts';
 import type { Reference } from '../oci/reference.ts';
 import type { Repository } from '../storage/destination.ts';
 import type { Location } from '../storage/location.ts';
 import { openRepository, openSource, type StorageWorld } from '../storage/open.ts';
 import type { Keychain } from '../storage/registry/auth/credential.ts';
-import { createKeychain } from '../storage/registry/auth/keychain.ts';
+import { type ConfigSource, createKeychain } from '../storage/registry/auth/keychain.ts';
 import { hostAliases } from '../storage/registry/endpoint.ts';
 import { Hosts } from '../storage/registry/fetch/hosts.ts';
 import type { OpenedImage } from '../storage/source.ts';
 import { credentialSources } from './credential-files.ts';
-import { ecrOf, ecrWays, withEcr } from './ecr.ts';
+import { ecrOf, ecrWays, type FindEcr, withEcr } from './ecr.ts';
 import { jobOf } from './github.ts';
 import { checkNamed, GITHUB_REGISTRY, type LoginInputs, loginSources } from './logins.ts';
+import { jobIdentity, type OidcInputs, webIdentityFor } from './oidc.ts';
+import { firstOf, oidcKeychain } from './oidc-keychain.ts';
 import { preparedRepositories, type RepositoryInputs } from './repositories.ts';
 
 /** Where images are read from and written to, with all that the host lends: network, credentials, log, cancellation. */
@@ -31,7 +34,7 @@ export interface Places {
 }
 
 /** What a command's inputs say about registries. */
-interface RegistryInputs extends LoginInputs, Partial<RepositoryInputs> {
+interface RegistryInputs extends LoginInputs, OidcInputs, Partial<RepositoryInputs> {
   /** Hosts that are spoken to without TLS, beside the loopback ones. */
   readonly plainHttp: readonly string[];
   /** GitHub's token, for GitHub's own registry. */
@@ -60,17 +63,25 @@ async function checkLogin(registry: string | undefined, keychain: Keychain, host
   checkNamed(registry, found.kind !== 'anonymous', hasSecrets);
 }
 
+/**
+ * All that knows logins, in order: what the inputs say, by password and then by OIDC; docker's and podman's files; the run's
+ * token; AWS's own credentials. Throws UserError `input`.
+ */
+function keychainOf(inputs: RegistryInputs, ecr: FindEcr, askToken: AskIdToken | undefined, host: Host): Keychain {
+  const keychain = (configs: ConfigSource[]): Keychain => createKeychain({ ...host, configs });
+  const passwords = keychain(loginSources(inputs, host));
+  const files = withGithubToken(keychain(credentialSources(host)), inputs, host);
+  if (askToken === undefined) return withEcr(firstOf(passwords, files), ecr);
+  const given = firstOf(passwords, oidcKeychain(inputs, askToken, { ...host, clock: systemClock }));
+  return inputs.awsRole?.length ? firstOf(withEcr(given, ecr, true), files) : withEcr(firstOf(given, files), ecr);
+}
+
 /** Opens the way to all places of images. */
 export async function placesOf(host: Host, inputs: RegistryInputs): Promise<Places> {
-  const { exec, fetch, log, signal } = host;
-  const files = createKeychain({
-    configs: [...loginSources(inputs, host), ...credentialSources(host)],
-    exec,
-    log,
-    signal,
-  });
-  const ecr = ecrOf(host);
-  const keychain = withEcr(withGithubToken(files, inputs, host), ecr);
+  const { fetch, log, signal } = host;
+  const askToken = await jobIdentity(inputs, host);
+  const ecr = ecrOf(host, (registry) => webIdentityFor(registry, inputs, askToken, host));
+  const keychain = keychainOf(inputs, ecr, askToken, host);
   await checkLogin(inputs.registry, keychain, host);
   const temporaryFolder = await host.tempDir();
   const world: StorageWorld = {

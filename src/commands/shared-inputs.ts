@@ -1,6 +1,7 @@
 import { flag, lines, path, secret, text } from '../host/fields.ts';
 import { loginInputs } from './logins.ts';
 import { parsePlace } from './naming.ts';
+import { oidcInputs } from './oidc.ts';
 import { parseCreated } from './origin.ts';
 
 /** Inputs of every command that evaluates with Nix. */
@@ -42,6 +43,7 @@ export const nixInputs = {
 /** Inputs of every command that talks to registries. */
 export const registryInputs = {
   ...loginInputs,
+  ...oidcInputs,
   plainHttp: lines({
     description: 'Host of a registry that is spoken to without TLS; loopback addresses need not be named.',
     placeholder: 'HOST',

@@ -36,7 +36,8 @@ const MAY_USE: Readonly<Record<string, readonly string[]>> = {
   'storage/registry/upload': ['core', 'oci', 'storage/registry/fetch'],
   'storage/layout': ['core', 'oci'],
   'storage/archive': ['core', 'oci', 'tar', 'storage/layout'],
-  aws: ['core'],
+  aws: ['core', 'github'],
+  oidc: ['core', 'github'],
   nix: ['core', 'oci', 'definition'],
   machine: ['core', 'oci', 'nix'],
   cache: ['core', 'oci', 'definition', 'storage', 'nix'],
@@ -136,7 +137,8 @@ test('the command line does not load @actions/core', () => {
 
 test("AWS's clients are loaded for registries of AWS alone", () => {
   const clients = sources.filter((file) => importsOf(file).some((name) => name.startsWith('@aws-sdk/')));
-  expect(pathsOf(clients)).toEqual(['src/aws/ecr-private.ts', 'src/aws/ecr-public.ts']);
+  expect(pathsOf(clients)).toEqual(['ecr-private', 'ecr-public', 'web-identity'].map((name) => `src/aws/${name}.ts`));
+  // What loads the last one is loaded by the others alone.
   const loads = sources.filter(({ text }) => /^import[^;]*\/ecr-(?:private|public)\.ts'/m.test(text));
   expect(pathsOf(loads)).toEqual([]);
 });

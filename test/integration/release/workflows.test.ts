@@ -150,11 +150,15 @@ const NOT_PASSED_ON: Readonly<Record<string, Readonly<Record<string, string>>>> 
   },
 };
 
+/** What needs `id-token: write`, for which images-oidc.yml is there. */
+const ONLY_BY_OIDC = ['aws-role', 'google-provider', 'google-service-account', 'docker-hub-connection'];
+
 /** Of `build`, what the workflow that publishes nothing does without. */
 const ONLY_TO_PUBLISH = ['retention-days', 'create-repository', 'repository-settings'];
 
 test.each([
   ['images', ['setup', 'plan', 'build', 'publish']],
+  ['images-oidc', ['setup', 'plan', 'build', 'publish']],
   ['build', ['setup', 'plan', 'build']],
 ])('%s.yml gives each action all its inputs, but for those that have a reason', async (file, names) => {
   const text = await read(`workflows/${file}.yml`);
@@ -166,6 +170,7 @@ test.each([
       [...step.matchAll(/^ {10}([a-z-]+):/gm)].map(([, input = '']) => input),
     );
     const left = [...Object.keys(NOT_PASSED_ON[name] ?? {}), ...(file === 'build' ? ONLY_TO_PUBLISH : [])];
+    if (file !== 'images-oidc') left.push(...ONLY_BY_OIDC);
     const due = known.filter((input) => !left.includes(input));
     expect([...new Set(given)].sort(), `${file}: ${name}`).toEqual(due.sort());
   }
@@ -198,6 +203,19 @@ test('the workflow that only builds is the other one without what publishes', as
   expect(build).not.toContain(': write');
   expect(build).toContain('          handover: none\n');
   for (const id of ['plan', 'build']) expect(jobIn(build, id).length).toBeGreaterThan(1000);
+});
+
+test('the workflow that logs in by OIDC is the other one, with the right to it in the three jobs that speak to registries', async () => {
+  const oidc = await read('workflows/images-oidc.yml');
+  const known = new Set(images.split('\n'));
+  const own = oidc.split('\n').filter((line) => !known.has(line) && !/^#/.test(line));
+  expect(own.filter((line) => !/aws-role|google-|docker-hub-connection|description: /.test(line))).toEqual(
+    Array(3).fill('      id-token: write # to log in by OIDC'),
+  );
+  for (const id of ['plan', 'build', 'publish']) expect(jobIn(oidc, id)).toContain('id-token: write');
+  expect(jobIn(oidc, 'images')).toContain('permissions: {}');
+  for (const path of ['images', 'build', 'matrix'])
+    expect(await read(`workflows/${path}.yml`)).not.toContain('id-token');
 });
 
 test('pushes that follow one another are published one by one, and none is cancelled for the next', async () => {
@@ -263,7 +281,7 @@ test('what users copy is short', async () => {
 test('the examples and templates give the reusable workflows inputs and secrets that they have', async () => {
   for (const path of workflows.filter((file) => /examples|templates/.test(file))) {
     const text = await read(path);
-    const [, file = ''] = /uses: org\/nix-images\/\.github\/workflows\/(\w+)\.yml/.exec(text) ?? [];
+    const [, file = ''] = /uses: org\/nix-images\/\.github\/workflows\/([\w-]+)\.yml/.exec(text) ?? [];
     if (file === '') continue;
     const called = (await read(`workflows/${file}.yml`)).split('\njobs:')[0] ?? '';
     const given = [...text.matchAll(/^ {6}([a-z-]+): /gm)].map(([, name]) => name ?? '');
