@@ -1,3 +1,4 @@
+import { systemClock } from '../core/clock.ts';
 import { UserError } from '../core/error.ts';
 import { sizeText } from '../core/size.ts';
 import { defineCommand } from '../host/command.ts';
@@ -81,7 +82,7 @@ export const copy = defineCommand({
       const manifest = await manifestToCopy(image, system);
       checkRoom(destinations, platformsIn(manifest));
       await places.prepare(destinations);
-      const options = { referrers: inputs.referrers, verify, log: host.log, signal: host.signal };
+      const options = { referrers: inputs.referrers, verify, log: host.log, clock: systemClock, signal: host.signal };
       const attached = await copyImage(manifest, image.source, targets, options);
       const { digest, mediaType } = manifest;
       return { digest, mediaType, referrers: attached, targets: targets.map((target) => publishedTarget(target)) };

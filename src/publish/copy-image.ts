@@ -1,7 +1,6 @@
 import { UserError } from '../core/error.ts';
 import type { Log } from '../core/log.ts';
-import type { Descriptor } from '../oci/descriptor.ts';
-import type { Digest } from '../oci/digest.ts';
+import type { Clock } from '../core/retry.ts';
 import { isIndexType, isManifestType } from '../oci/media-type.ts';
 import { isForSystem, isImageEntry, normalisePlatform } from '../oci/platform.ts';
 import { parseImageManifest, parseIndex, type StoredManifest } from '../oci/read-manifest.ts';
@@ -11,8 +10,8 @@ import type { Repository } from '../storage/destination.ts';
 import { imageForSystem } from '../storage/image-for-system.ts';
 import { readConfig } from '../storage/read-config.ts';
 import { namedManifest, readTagsOnce } from '../storage/read-tag.ts';
-import { listReferrers } from '../storage/referrers.ts';
 import type { ImageSource, OpenedImage } from '../storage/source.ts';
+import { copyReferrers, NOTHING } from './copy-referrers.ts';
 import { lookAtTags, moveTags } from './move-tags.ts';
 import { readBack } from './read-back.ts';
 import type { Target } from './target.ts';
@@ -55,6 +54,7 @@ interface CopyOptions {
   /** Whether destinations whose tags mean the image already are asked for all of it. */
   readonly verify: boolean;
   readonly log: Log;
+  readonly clock: Clock;
   readonly signal: AbortSignal;
 }
 
@@ -67,7 +67,7 @@ export async function copyImage(
   manifest: StoredManifest,
   source: ImageSource,
   targets: readonly Target[],
-  { referrers, verify, log, signal }: CopyOptions,
+  { referrers, verify, log, clock, signal }: CopyOptions,
 ): Promise<number> {
   const moves = await lookAtTags(targets, readTagsOnce());
   const isLive = ({ repository }: Target): boolean =>
@@ -76,8 +76,9 @@ export async function copyImage(
   // The manifests of an image that is everywhere are read for what refers to them.
   const isNeeded = incomplete.length > 0 || referrers;
   const copied = isNeeded ? await copyManifestTree(manifest, source, reposOf(incomplete), signal) : NOTHING;
+  const to = reposOf(targets.filter(holdsReferrers));
   const attached = referrers
-    ? await copyReferrers(copied.manifests, source, reposOf(targets.filter(holdsReferrers)), signal)
+    ? await copyReferrers(copied.manifests, { from: source, to, log, clock, signal })
     : NOTHING;
   for (const { repository, kind } of incomplete) {
     const own = holdsReferrers({ kind }) ? attached : NOTHING;
@@ -87,41 +88,10 @@ export async function copyImage(
   }
   signal.throwIfAborted();
   await moveTags(targets, moves, manifest, log);
-  return attached.manifests.length;
+  return attached.count;
 }
 
 const reposOf = (targets: readonly Target[]): Repository[] => targets.map(({ repository }) => repository);
 
 /** docker's archives hold images only. */
 const holdsReferrers = ({ kind }: Pick<Target, 'kind'>): boolean => kind !== 'docker-archive';
-
-interface Attached {
-  readonly manifests: readonly StoredManifest[];
-  readonly blobs: readonly Descriptor[];
-}
-
-const NOTHING: Attached = { manifests: [], blobs: [] };
-
-/** Copies what refers to the manifests, and what refers to that: a signature of an SBOM. */
-async function copyReferrers(
-  manifests: readonly StoredManifest[],
-  from: ImageSource,
-  to: readonly Repository[],
-  signal: AbortSignal,
-): Promise<Attached> {
-  if (to.length === 0) return NOTHING;
-  const seen = new Set<Digest>(manifests.map(({ digest }) => digest));
-  const attached = { manifests: [] as StoredManifest[], blobs: [] as Descriptor[] };
-  // The set grows while it is walked.
-  for (const subject of seen) {
-    const referrers = await from.getReferrers(subject);
-    for (const { digest } of referrers.filter((one) => !seen.has(one.digest))) {
-      const tree = await copyManifestTree(digest, from, to, signal);
-      for (const one of tree.manifests) seen.add(one.digest);
-      attached.manifests.push(...tree.manifests);
-      attached.blobs.push(...tree.blobs);
-    }
-    for (const repository of referrers.length > 0 ? to : []) await listReferrers(repository, subject, referrers);
-  }
-  return attached;
-}

@@ -1,5 +1,6 @@
 import { UserError } from '../core/error.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
+import type { Digest } from '../oci/digest.ts';
 import type { StoredManifest } from '../oci/read-manifest.ts';
 import type { ImageSource } from './source.ts';
 
@@ -40,6 +41,8 @@ export interface BlobWriter {
 export interface ImageDestination {
   /** As a person writes it, with its transport and without tag: `docker://ghcr.io/org/app`, `oci:out`. */
   readonly name: string;
+  /** Whether others may write to it at the same time, on machines that share no lock with this one. */
+  readonly isShared: boolean;
   /** Bytes of blobs that were really sent or written so far (not those found there or mounted). */
   readonly bytesSent: number;
   /** Whether a blob is there; `fresh` asks the place again although it said so, or took the blob, before. */
@@ -54,6 +57,8 @@ export interface ImageDestination {
    * place looks at what the manifest names.
    */
   putManifest(manifest: StoredManifest): Promise<void>;
+  /** Whether the place said, when it took the manifest of `digest`, that it lists it for its subject (`OCI-Subject`). */
+  listsByItself(digest: Digest): boolean;
   /** Points a tag at a stored manifest. `annotations` are kept where the place has room for them (layouts). */
   tag(tag: string, manifest: StoredManifest, annotations?: Readonly<Record<string, string>>): Promise<void>;
   /** Makes everything durable. Archives appear at their place only now. */

@@ -5,11 +5,11 @@ import { MANIFEST_LIMIT } from '../oci/read-manifest.ts';
 import type { ArchiveIndex } from '../tar/index.ts';
 import { openArchive } from './archive/archive-source.ts';
 import { readOciArchive } from './archive/oci-archive.ts';
+import { isAttachedTag } from './attached-tags.ts';
 import { isFolder } from './is-folder.ts';
 import { LayoutFolder } from './layout/layout-folder.ts';
 import { type LayoutIndex, parseLayoutIndex, platformIndex, REF_NAME } from './layout/layout-index.ts';
 import { LayoutSource } from './layout/layout-source.ts';
-import { isReferrersTag } from './referrers.ts';
 import type { ImageSource } from './source.ts';
 
 /** An OCI layout to read, with what its `index.json` lists. */
@@ -48,6 +48,6 @@ export async function layoutEntriesIn(archive: ArchiveIndex): Promise<LayoutEntr
 
 const entriesOf = (source: ImageSource, index: LayoutIndex): LayoutEntries => ({
   source,
-  entries: index.manifests.filter((entry) => !isReferrersTag(entry.annotations?.[REF_NAME])),
+  entries: index.manifests.filter((entry) => !isAttachedTag(entry.annotations?.[REF_NAME])),
   whole: platformIndex(index)?.digest,
 });

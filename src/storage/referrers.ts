@@ -1,54 +1,82 @@
-import { z } from 'zod';
-import { tryDecodeJson } from '../core/decode-json.ts';
+import type { Log } from '../core/log.ts';
+import { mapParallel } from '../core/parallel.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
-import { type Digest, digestOf, digestSchema } from '../oci/digest.ts';
-import { indexBytes } from '../oci/manifest.ts';
-import { isIndexType, MEDIA_TYPE } from '../oci/media-type.ts';
-import { descriptorOf, parseIndex, type StoredManifest } from '../oci/read-manifest.ts';
-import type { Repository } from './destination.ts';
+import type { Digest } from '../oci/digest.ts';
+import { isIndexType } from '../oci/media-type.ts';
+import { parseIndex, type StoredManifest } from '../oci/read-manifest.ts';
+import { mergeDescriptors, type Referrer, referrerOf } from '../oci/referrer.ts';
 import type { ImageSource } from './source.ts';
 
-/** The tag that lists what refers to `digest`, where a place has no other list (distribution-spec, "Referrers Tag Schema"). */
-const referrersTag = (digest: Digest): string => digest.replace(':', '-');
+/** Manifests read at once: enough to hide the latency of a registry. */
+const READS_AT_ONCE = 4;
 
-/** Whether a tag is the list of what refers to a manifest, and no image. */
-export const isReferrersTag = (tag: string | undefined): boolean => /^sha256-[0-9a-f]{64}$/.test(tag ?? '');
+/** The tag that lists what refers to `digest`, where a place has no other list (distribution-spec, "Referrers Tag Schema"). */
+export const referrersTag = (digest: Digest): string => digest.replace(':', '-');
+
+/** What is under the tag of `digest`, where that can be a list. */
+export async function listUnderTag(
+  source: Pick<ImageSource, 'getManifest'>,
+  digest: Digest,
+): Promise<StoredManifest | undefined> {
+  const list = await source.getManifest(referrersTag(digest));
+  // GitLab's registry takes the tag for the digest and answers with the manifest itself.
+  return list?.digest === digest ? undefined : list;
+}
 
 /** What the tag of `digest` lists; empty where there is none. Throws as `getManifest` does. */
 export async function taggedReferrers(
   source: Pick<ImageSource, 'getManifest'>,
   digest: Digest,
 ): Promise<readonly Descriptor[]> {
-  const list = await source.getManifest(referrersTag(digest));
+  const list = await listUnderTag(source, digest);
   return list !== undefined && isIndexType(list.mediaType) ? parseIndex(list).manifests : [];
 }
 
-const subjectSchema = z.looseObject({ subject: z.looseObject({ digest: digestSchema }) });
+/** What the manifests of a layout refer to. Digests do not change their content, so each is read once. */
+export class LayoutSubjects {
+  readonly #subjects = new Map<Digest, Digest | undefined>();
 
-/** The manifests of a layout that refer to `digest`: those that its tag lists, and those of its index that say so. */
-export async function layoutReferrers(
-  source: Pick<ImageSource, 'getManifest'>,
-  entries: readonly Descriptor[],
-  digest: Digest,
-): Promise<readonly Descriptor[]> {
-  const found = new Map((await taggedReferrers(source, digest)).map((entry) => [entry.digest, entry]));
-  for (const entry of entries) {
-    const manifest = found.has(entry.digest) ? undefined : await source.getManifest(entry.digest);
-    if (manifest && tryDecodeJson(manifest.bytes, subjectSchema)?.subject.digest === digest)
-      found.set(entry.digest, descriptorOf(manifest));
+  /** The manifests that refer to `digest`: those that its tag lists, and those of the layout's index that say so. */
+  async referrers(
+    source: Pick<ImageSource, 'getManifest'>,
+    entries: readonly Descriptor[],
+    digest: Digest,
+  ): Promise<readonly Descriptor[]> {
+    const own: Descriptor[] = [];
+    for (const entry of entries) {
+      if (!this.#subjects.has(entry.digest)) {
+        const manifest = await source.getManifest(entry.digest);
+        this.#subjects.set(entry.digest, manifest && referrerOf(manifest)?.subject);
+      }
+      if (this.#subjects.get(entry.digest) === digest) own.push(entry);
+    }
+    return mergeDescriptors(own, await taggedReferrers(source, digest));
   }
-  return [...found.values()];
+}
+
+interface ReadOptions {
+  /** Only those of this type. */
+  readonly artifactType?: string | undefined;
+  readonly log: Log;
 }
 
 /**
- * Sees to it that `to`, which has the manifests of `referrers`, lists them as what refers to `digest`: places that do not do
- * that by themselves get a tag.
+ * What refers to `subject`, sorted by digest. Lists are hints: those that other clients wrote have wrong types and no
+ * annotations, or name what is gone or refers to something else, so each manifest is read itself. Throws as the source does.
  */
-export async function listReferrers(to: Repository, digest: Digest, referrers: readonly Descriptor[]): Promise<void> {
-  const listed = await to.getReferrers(digest);
-  const missing = referrers.filter((one) => !listed.some((other) => other.digest === one.digest));
-  if (missing.length === 0) return;
-  const bytes = indexBytes([...listed, ...missing], {});
-  const list: StoredManifest = { bytes, mediaType: MEDIA_TYPE.index, digest: digestOf(bytes) };
-  await to.tag(referrersTag(digest), list);
+export async function readReferrers(
+  source: ImageSource,
+  subject: Digest,
+  { artifactType, log }: ReadOptions,
+): Promise<Referrer[]> {
+  const { entries } = await source.getReferrers(subject, artifactType);
+  const read = await mapParallel(entries, READS_AT_ONCE, async ({ digest }) => {
+    const manifest = await source.getManifest(digest);
+    if (manifest === undefined) log.warn(`${source.name} lists ${digest} for ${subject}, and does not have it`);
+    return manifest && referrerOf(manifest);
+  });
+  return read
+    .filter((one): one is Referrer => one?.subject === subject)
+    .filter(({ descriptor }) => artifactType === undefined || descriptor.artifactType === artifactType)
+    .sort((a, b) => (a.manifest.digest < b.manifest.digest ? -1 : 1));
 }

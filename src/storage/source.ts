@@ -15,10 +15,20 @@ export interface ImageSource {
   hasBlob(descriptor: Descriptor): Promise<boolean>;
   /** Reads a blob and checks size and digest on the way: the last step throws UserError `digest` if they differ. */
   readBlob(descriptor: Descriptor): AsyncIterable<Uint8Array>;
-  /** Manifests that name the one of `digest` as their subject, such as signatures; empty where the place keeps none. */
-  getReferrers(digest: Digest): Promise<readonly Descriptor[]>;
+  /**
+   * What is listed as naming the manifest of `digest` as its subject, such as signatures. With `artifactType` a place may leave out
+   * those of other types; `readReferrers` does so and looks at what is listed.
+   */
+  getReferrers(digest: Digest, artifactType?: string): Promise<ReferrerList>;
   /** Lets go of files; nothing can be read afterwards. */
   close(): Promise<void>;
+}
+
+/** What a place lists as referring to a manifest. */
+export interface ReferrerList {
+  readonly entries: readonly Descriptor[];
+  /** Whether the place makes the list by itself, so that nobody has to write it. */
+  readonly isOwn: boolean;
 }
 
 /** A layout or an archive: if it holds one image only, that image needs no name. */

@@ -3,6 +3,7 @@ import type { Digest } from '../../oci/digest.ts';
 import { descriptorOf, type StoredManifest } from '../../oci/read-manifest.ts';
 import type { BlobWriter, Repository } from '../destination.ts';
 import { taggedReferrers } from '../referrers.ts';
+import type { ReferrerList } from '../source.ts';
 import { ArchiveBlobs } from './archive-blobs.ts';
 import { ArchiveFile } from './archive-file.ts';
 
@@ -38,6 +39,7 @@ interface Opened {
 /** An archive that is being written, in one pass and without copies of blobs; it appears at `commit`. */
 export class ArchiveRepository implements Repository {
   readonly name: string;
+  readonly isShared = false;
   readonly #path: string;
   readonly #format: ArchiveFormat;
   readonly #manifests = new Map<string, StoredManifest>();
@@ -82,13 +84,17 @@ export class ArchiveRepository implements Repository {
     return (await this.hasBlob(descriptorOf(manifest), { fresh: true })) ? manifest : undefined;
   }
 
-  getReferrers(digest: Digest): Promise<readonly Descriptor[]> {
-    return taggedReferrers(this, digest);
+  async getReferrers(digest: Digest): Promise<ReferrerList> {
+    return { entries: await taggedReferrers(this, digest), isOwn: false };
   }
 
   async putManifest(manifest: StoredManifest): Promise<void> {
     if (this.#format.keepsManifests) await this.putBlob(descriptorOf(manifest), manifest.bytes);
     this.#manifests.set(manifest.digest, manifest);
+  }
+
+  listsByItself(): boolean {
+    return false;
   }
 
   async tag(tag: string, manifest: StoredManifest, annotations: Readonly<Record<string, string>> = {}): Promise<void> {

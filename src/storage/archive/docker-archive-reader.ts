@@ -12,7 +12,7 @@ import { descriptorOf, MANIFEST_LIMIT, type StoredManifest } from '../../oci/rea
 import { isSameReference } from '../../oci/reference.ts';
 import type { ArchiveIndex, Slice } from '../../tar/index.ts';
 import { readFileBlob, readSlice } from '../file-blob.ts';
-import type { FileSource } from '../source.ts';
+import type { FileSource, ReferrerList } from '../source.ts';
 
 const entrySchema = z.looseObject({
   Config: z.string().min(1),
@@ -88,8 +88,8 @@ class DockerArchiveSource implements FileSource {
     return undefined;
   }
 
-  async getReferrers(): Promise<readonly Descriptor[]> {
-    return [];
+  async getReferrers(): Promise<ReferrerList> {
+    return { entries: [], isOwn: false };
   }
 
   async soleImage(): Promise<string> {

@@ -19,8 +19,8 @@ import {
   withName,
 } from '../layout/layout-index.ts';
 import { checkRefName } from '../layout/layout-repository.ts';
-import { layoutReferrers } from '../referrers.ts';
-import type { FileSource } from '../source.ts';
+import { LayoutSubjects } from '../referrers.ts';
+import type { FileSource, ReferrerList } from '../source.ts';
 import { type ArchiveFormat, ArchiveRepository } from './archive-repository.ts';
 
 const FORMAT: ArchiveFormat = {
@@ -45,6 +45,7 @@ class OciArchiveSource implements FileSource {
   readonly name: string;
   readonly #archive: ArchiveIndex;
   readonly #index: LayoutIndex;
+  readonly #subjects = new LayoutSubjects();
 
   constructor(archive: ArchiveIndex, index: LayoutIndex) {
     this.name = `oci-archive:${archive.path}`;
@@ -77,8 +78,8 @@ class OciArchiveSource implements FileSource {
     return readManifest(bytes, { where, contentType: entry?.mediaType ?? null, reference: digest });
   }
 
-  getReferrers(digest: Digest): Promise<readonly Descriptor[]> {
-    return layoutReferrers(this, this.#index.manifests, digest);
+  async getReferrers(digest: Digest): Promise<ReferrerList> {
+    return { entries: await this.#subjects.referrers(this, this.#index.manifests, digest), isOwn: false };
   }
 
   async soleImage(): Promise<string> {

@@ -7,7 +7,7 @@ import { type ImageIndex, indexSchema } from '../../oci/manifest.ts';
 import { MEDIA_TYPE } from '../../oci/media-type.ts';
 import { byPlatform, isImageEntry } from '../../oci/platform.ts';
 import type { StoredManifest } from '../../oci/read-manifest.ts';
-import { isReferrersTag } from '../referrers.ts';
+import { isAttachedTag } from '../attached-tags.ts';
 
 /** image-spec, `image-layout.md`. */
 export const LAYOUT_MARKER = '{"imageLayoutVersion":"1.0.0"}';
@@ -60,9 +60,9 @@ export const findEntry = (index: LayoutIndex, reference: string): Descriptor | u
 export const namesIn = (index: LayoutIndex): string[] =>
   index.manifests.flatMap((entry) => entry.annotations?.[REF_NAME] ?? []);
 
-/** The entries that are images: neither attestations nor lists of referrers. */
+/** The entries that are images: neither attestations, nor lists of referrers, nor what cosign attached. */
 const imagesIn = (index: LayoutIndex): Descriptor[] =>
-  index.manifests.filter((entry) => isImageEntry(entry) && !isReferrersTag(entry.annotations?.[REF_NAME]));
+  index.manifests.filter((entry) => isImageEntry(entry) && !isAttachedTag(entry.annotations?.[REF_NAME]));
 
 /** A layout's own index as an image for several platforms; undefined where the platforms do not tell its entries apart. */
 export function platformIndex(index: LayoutIndex): StoredManifest | undefined {

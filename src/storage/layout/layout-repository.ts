@@ -24,6 +24,7 @@ export function checkRefName(name: string): void {
 
 /** An OCI image layout in a folder that is written to. It appears with the first thing in it. */
 export class LayoutRepository extends LayoutSource implements Repository {
+  readonly isShared = false;
   readonly #writers = new Set<BlobWriter>();
   /** Several tags of this process need not poll for the lock that other processes wait for. */
   readonly #indexGate = new Gate(1);
@@ -75,6 +76,10 @@ export class LayoutRepository extends LayoutSource implements Repository {
 
   putManifest(manifest: StoredManifest): Promise<void> {
     return this.putBlob(descriptorOf(manifest), manifest.bytes);
+  }
+
+  listsByItself(): boolean {
+    return false;
   }
 
   async tag(tag: string, manifest: StoredManifest, annotations: Readonly<Record<string, string>> = {}): Promise<void> {

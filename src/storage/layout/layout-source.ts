@@ -5,8 +5,8 @@ import type { Descriptor } from '../../oci/descriptor.ts';
 import { type Digest, isDigest } from '../../oci/digest.ts';
 import { MANIFEST_LIMIT, readManifest, type StoredManifest } from '../../oci/read-manifest.ts';
 import { readFileBlob } from '../file-blob.ts';
-import { layoutReferrers } from '../referrers.ts';
-import type { FileSource } from '../source.ts';
+import { LayoutSubjects } from '../referrers.ts';
+import type { FileSource, ReferrerList } from '../source.ts';
 import { blobName, LayoutFolder } from './layout-folder.ts';
 import { findEntry, platformIndex, soleDigest } from './layout-index.ts';
 import type { LockTools } from './layout-lock.ts';
@@ -15,6 +15,7 @@ import type { LockTools } from './layout-lock.ts';
 export class LayoutSource implements FileSource {
   readonly name: string;
   protected readonly folder: LayoutFolder;
+  readonly #subjects = new LayoutSubjects();
   #checked: Promise<void> | undefined;
 
   constructor(path: string, tools: LockTools = {}) {
@@ -57,9 +58,10 @@ export class LayoutSource implements FileSource {
     return readManifest(bytes, { where: path, contentType: entry?.mediaType ?? null, reference: digest });
   }
 
-  async getReferrers(digest: Digest): Promise<readonly Descriptor[]> {
-    if (!(await this.isThere())) return [];
-    return layoutReferrers(this, (await this.folder.readIndex()).manifests, digest);
+  async getReferrers(digest: Digest): Promise<ReferrerList> {
+    if (!(await this.isThere())) return { entries: [], isOwn: false };
+    const { manifests } = await this.folder.readIndex();
+    return { entries: await this.#subjects.referrers(this, manifests, digest), isOwn: false };
   }
 
   async soleImage(): Promise<string> {

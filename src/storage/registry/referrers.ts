@@ -5,19 +5,24 @@ import { MANIFEST_LIMIT, parseIndex } from '../../oci/read-manifest.ts';
 import type { RegistryClient } from './client.ts';
 import { drain } from './fetch/response-body.ts';
 
-/** What registries answer that do not know the request. */
-const UNKNOWN = [400, 404, 405, 501];
+/** What registries answer that do not know the request; Harbor 2.7 answers 401 whoever asks. */
+const UNKNOWN = [400, 401, 404, 405, 501];
 
 /** Pages of one list: more are not list that anybody made on purpose. */
 const PAGES = 100;
 
 /**
- * What a registry lists as referrers of a manifest (distribution-spec, "Listing Referrers"); undefined where it does not know
- * that request. Throws UserError `registry`.
+ * What a registry lists as referrers of a manifest (distribution-spec, "Listing Referrers"), of one type where the registry can
+ * choose; undefined where it does not know that request. Throws UserError `registry`.
  */
-export async function requestReferrers(client: RegistryClient, digest: Digest): Promise<Descriptor[] | undefined> {
+export async function requestReferrers(
+  client: RegistryClient,
+  digest: Digest,
+  artifactType: string | undefined,
+): Promise<Descriptor[] | undefined> {
   const found: Descriptor[] = [];
   let next: URL | undefined = client.url(`referrers/${digest}`);
+  if (artifactType !== undefined) next.searchParams.set('artifactType', artifactType);
   for (let page = 0; next !== undefined && page < PAGES; page += 1) {
     const headers = { accept: MEDIA_TYPE.index };
     const reply = await client.send({ method: 'GET', url: next, headers, bodyLimit: MANIFEST_LIMIT }, [

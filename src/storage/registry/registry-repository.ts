@@ -11,9 +11,10 @@ import {
   type StoredManifest,
 } from '../../oci/read-manifest.ts';
 import { checkTag, type Reference } from '../../oci/reference.ts';
+import { mergeDescriptors, referrerOf } from '../../oci/referrer.ts';
 import { type BlobWriter, MissingBlobError, type Repository } from '../destination.ts';
 import { taggedReferrers } from '../referrers.ts';
-import type { ImageSource } from '../source.ts';
+import type { ImageSource, ReferrerList } from '../source.ts';
 import type { RegistryClient } from './client.ts';
 import { downloadBlob } from './download.ts';
 import { drain } from './fetch/response-body.ts';
@@ -26,10 +27,15 @@ const LAG = 4;
 /** A repository in a registry (distribution-spec 1.1). */
 export class RegistryRepository implements Repository {
   readonly name: string;
+  readonly isShared = true;
   readonly host: string;
   readonly path: string;
   readonly #client: RegistryClient;
   readonly #blobs: RegistryBlobs;
+  /** Manifests that the registry has put into its own lists of referrers. */
+  readonly #listed = new Set<Digest>();
+  /** Whether it has such lists, as far as we know. */
+  #hasList = true;
 
   constructor({ host, repository }: Pick<Reference, 'host' | 'repository'>, client: RegistryClient) {
     this.host = host;
@@ -73,8 +79,15 @@ export class RegistryRepository implements Repository {
     }
   }
 
-  async getReferrers(digest: Digest): Promise<readonly Descriptor[]> {
-    return (await requestReferrers(this.#client, digest)) ?? taggedReferrers(this, digest);
+  /** The list under the tag counts beside the registry's own, which often lacks what was listed before there was one. */
+  async getReferrers(digest: Digest, artifactType?: string): Promise<ReferrerList> {
+    const own = this.#hasList ? await requestReferrers(this.#client, digest, artifactType) : undefined;
+    this.#hasList = own !== undefined;
+    return { entries: mergeDescriptors(await taggedReferrers(this, digest), own ?? []), isOwn: own !== undefined };
+  }
+
+  listsByItself(digest: Digest): boolean {
+    return this.#listed.has(digest);
   }
 
   putManifest(manifest: StoredManifest): Promise<void> {
@@ -128,7 +141,8 @@ export class RegistryRepository implements Repository {
     }
   }
 
-  async #sendManifest(reference: string, { bytes, mediaType, digest }: StoredManifest): Promise<void> {
+  async #sendManifest(reference: string, manifest: StoredManifest): Promise<void> {
+    const { bytes, mediaType, digest } = manifest;
     const url = this.#client.url(`manifests/${reference}`);
     const headers = { 'content-type': mediaType };
     const { response } = await this.#client.send({ method: 'PUT', url, headers, body: bodyOf(bytes) }, [200, 201, 202]);
@@ -136,6 +150,8 @@ export class RegistryRepository implements Repository {
     const stored = response.headers.get('docker-content-digest');
     if (stored !== null && stored !== digest)
       throw digestMismatch(url.href, { mediaType, digest, size: bytes.length }, stored);
+    const subject = response.headers.get('oci-subject');
+    if (subject !== null && referrerOf(manifest)?.subject === subject) this.#listed.add(digest);
   }
 
   /** Whether the registry shows, or has taken, everything that a manifest names. */

@@ -52,8 +52,25 @@ export interface EmulatorOptions {
   readonly immutableTags?: { readonly status: number; readonly code: string; readonly message: string };
   /** Whether manifests are taken whatever they name, as some registries do. */
   readonly takesAnyManifest?: boolean;
-  /** Whether it lists referrers (distribution-spec 1.1), so many a page. */
+  /** Whether it lists referrers (distribution-spec 1.1), so many a page; what it answers to such a request otherwise is 404. */
   readonly referrersPerPage?: number;
+  /** What has been done to its referrers API. */
+  readonly referrers?: {
+    /** PUT of a manifest with a subject is answered without OCI-Subject. */
+    readonly noSubjectHeader?: boolean;
+    /** A request for one type gets all of them. */
+    readonly noFilter?: boolean;
+    /** It answers with an empty list, whatever there is. */
+    readonly alwaysEmpty?: boolean;
+    /** It answers 401 without a challenge. */
+    readonly unauthorized?: boolean;
+  };
+  /** Whether and how manifests with a subject are refused. */
+  readonly refusesSubjects?: { readonly status: number; readonly code: string; readonly message: string };
+  /** Whether `sha256-<hex>` is taken for the digest when it is read. */
+  readonly takesTagsForDigests?: boolean;
+  /** Reads of a tag answer what it meant so many milliseconds ago, as `now` counts them. */
+  readonly staleReads?: { readonly milliseconds: number; readonly now: () => number };
   /** Whether HEAD of a blob is answered 401, whoever asks. */
   readonly refusesBlobHead?: boolean;
   /** Which repositories exist, where they must be made before they are written to, and how an upload to another ends. */
@@ -115,7 +132,7 @@ export interface RegistryEmulator {
  * the presence of what a manifest names, and it fails on request.
  */
 export const startEmulator = async (options: EmulatorOptions = {}): Promise<RegistryEmulator> => {
-  const store = new RegistryStore(options.lag?.now);
+  const store = new RegistryStore(options.lag?.now ?? options.staleReads?.now);
   const authority = new Authority(options.auth ?? { scheme: 'none' });
   const faults = new FaultPlan();
   const requests: LoggedRequest[] = [];

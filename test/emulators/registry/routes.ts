@@ -41,9 +41,12 @@ const handleBlob = async (exchange: Exchange, repository: string, digest: string
 
 interface Content {
   readonly mediaType?: string;
-  readonly config?: { readonly digest: string };
+  readonly config?: { readonly digest: string; readonly mediaType?: string };
   readonly layers?: readonly { readonly digest: string }[];
   readonly manifests?: readonly { readonly digest: string; readonly mediaType?: string }[];
+  readonly subject?: { readonly digest: string };
+  readonly artifactType?: string;
+  readonly annotations?: Readonly<Record<string, string>>;
 }
 
 /** What has come so long ago that the part of the registry that keeps manifests knows of it. */
@@ -79,12 +82,30 @@ const putManifest = async (exchange: Exchange, repository: string, reference: st
   }
   const missing = exchange.options.takesAnyManifest ? undefined : missingIn(exchange, repository, content);
   if (missing !== undefined) return refuse(exchange, 404, 'MANIFEST_BLOB_UNKNOWN', `blob unknown: ${missing}`);
-  const { immutableTags } = exchange.options;
+  const { immutableTags, refusesSubjects, referrersPerPage, referrers } = exchange.options;
+  if (refusesSubjects && content.subject)
+    return refuse(exchange, refusesSubjects.status, refusesSubjects.code, refusesSubjects.message);
   if (immutableTags && reference !== digest && exchange.store.manifest(repository, reference) !== undefined)
     return refuse(exchange, immutableTags.status, immutableTags.code, immutableTags.message);
   exchange.store.putManifest(repository, reference, bytes, mediaType);
   const stated = exchange.fault?.kind === 'wrong-digest' ? `sha256:${'0'.repeat(64)}` : digest;
-  answer(exchange, 201, { location: `/v2/${repository}/manifests/${digest}`, 'docker-content-digest': stated });
+  const isListed = content.subject && referrersPerPage !== undefined && !referrers?.noSubjectHeader;
+  answer(exchange, 201, {
+    location: `/v2/${repository}/manifests/${digest}`,
+    'docker-content-digest': stated,
+    ...(isListed ? { 'oci-subject': content.subject.digest } : {}),
+  });
+};
+
+const readManifest = ({ store, options }: Exchange, repository: string, reference: string): StoredBlob | undefined => {
+  const { takesTagsForDigests, staleReads } = options;
+  const asDigest = takesTagsForDigests
+    ? store.manifest(repository, reference.replace(/^sha256-/, 'sha256:'))
+    : undefined;
+  if (asDigest !== undefined) return asDigest;
+  if (staleReads && !reference.includes(':'))
+    return store.staleManifest(repository, reference, staleReads.milliseconds);
+  return store.manifest(repository, reference);
 };
 
 const handleManifest = async (exchange: Exchange, repository: string, reference: string): Promise<void> => {
@@ -92,7 +113,7 @@ const handleManifest = async (exchange: Exchange, repository: string, reference:
   const { pulls, hidesByPolicy } = exchange.options;
   if (pulls?.remaining === 0)
     return refuse(exchange, 429, 'TOOMANYREQUESTS', 'You have reached your unauthenticated pull rate limit.');
-  const manifest = seen(exchange, exchange.store.manifest(repository, reference));
+  const manifest = seen(exchange, readManifest(exchange, repository, reference));
   if (manifest === undefined) return refuse(exchange, 404, 'MANIFEST_UNKNOWN', 'manifest unknown');
   if (hidesByPolicy)
     return refuse(exchange, 412, 'PROJECTPOLICYVIOLATION', 'current image with 3 vulnerabilities cannot be pulled');
@@ -109,11 +130,16 @@ const handleManifest = async (exchange: Exchange, repository: string, reference:
 /** "Listing Referrers", page by page. */
 const listReferrers = async (exchange: Exchange, repository: string, subject: string): Promise<void> => {
   const { url, store, options } = exchange;
-  const { referrersPerPage: size } = options;
+  const { referrersPerPage: size, referrers } = options;
+  if (referrers?.unauthorized) return refuse(exchange, 401, 'UNAUTHORIZED', 'unauthorized');
   if (size === undefined) return refuse(exchange, 404, 'UNSUPPORTED', 'no such route');
+  const asked = referrers?.noFilter ? null : url.searchParams.get('artifactType');
   const all = [...store.manifests(repository)].flatMap(([digest, { bytes, mediaType }]) => {
-    const content = JSON.parse(bytes.toString('utf8')) as Content & { readonly subject?: { readonly digest: string } };
-    return content.subject?.digest === subject ? [{ mediaType, digest, size: bytes.length }] : [];
+    const content = JSON.parse(bytes.toString('utf8')) as Content;
+    const artifactType = content.artifactType ?? content.config?.mediaType;
+    if (content.subject?.digest !== subject || referrers?.alwaysEmpty) return [];
+    if (asked !== null && artifactType !== asked) return [];
+    return [{ mediaType, digest, size: bytes.length, artifactType, annotations: content.annotations }];
   });
   const start = Number(url.searchParams.get('last') ?? 0);
   const index = {
@@ -121,8 +147,11 @@ const listReferrers = async (exchange: Exchange, repository: string, subject: st
     mediaType: 'application/vnd.oci.image.index.v1+json',
     manifests: all.slice(start, start + size),
   };
-  const next = start + size < all.length ? { link: `<${url.pathname}?last=${start + size}>; rel="next"` } : {};
-  answer(exchange, 200, { 'content-type': index.mediaType, ...next }, JSON.stringify(index));
+  const query = new URLSearchParams(url.search);
+  query.set('last', String(start + size));
+  const next = start + size < all.length ? { link: `<${url.pathname}?${query}>; rel="next"` } : {};
+  const applied = asked === null ? {} : { 'oci-filters-applied': 'artifactType' };
+  answer(exchange, 200, { 'content-type': index.mediaType, ...next, ...applied }, JSON.stringify(index));
 };
 
 const handleToken = async (exchange: Exchange): Promise<void> => {

@@ -28,6 +28,8 @@ export interface Upload {
 export class RegistryStore {
   readonly #blobs = new Map<string, StoredBlob>();
   readonly #manifests = new Map<string, StoredBlob>();
+  /** What each reference has meant. */
+  readonly #history = new Map<string, readonly StoredBlob[]>();
   readonly uploads = new Map<string, Upload>();
   readonly #now: () => number;
   #toForget = { digest: '', times: 0 };
@@ -81,8 +83,17 @@ export class RegistryStore {
   }
 
   putManifest(repository: string, reference: string, bytes: Buffer, mediaType: string): void {
-    this.#manifests.set(`${repository}@${sha256(bytes)}`, { bytes, mediaType, at: this.#now() });
-    this.#manifests.set(`${repository}@${reference}`, { bytes, mediaType, at: this.#now() });
+    const manifest = { bytes, mediaType, at: this.#now() };
+    const key = `${repository}@${reference}`;
+    this.#manifests.set(`${repository}@${sha256(bytes)}`, manifest);
+    this.#manifests.set(key, manifest);
+    this.#history.set(key, [...(this.#history.get(key) ?? []), manifest]);
+  }
+
+  /** What was under a tag so many milliseconds ago. */
+  staleManifest(repository: string, tag: string, milliseconds: number): StoredBlob | undefined {
+    const then = this.#now() - milliseconds;
+    return this.#history.get(`${repository}@${tag}`)?.findLast(({ at }) => at <= then);
   }
 
   /** Manifests of a repository, by digest. */
