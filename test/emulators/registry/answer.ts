@@ -45,14 +45,14 @@ export const refuse = (
   );
 };
 
-/** The request's body; a cut-upload fault stops it after some bytes and ends the connection. */
+/** The request's body; some faults stop it after so many bytes. */
 export const readBody = async ({ request, fault }: Exchange): Promise<{ bytes: Buffer; isCut: boolean }> => {
   const parts: Buffer[] = [];
   let size = 0;
   for await (const part of request as AsyncIterable<Buffer>) {
     parts.push(part);
     size += part.length;
-    if (fault?.kind === 'cut-upload' && size >= fault.after) {
+    if ((fault?.kind === 'cut-upload' || fault?.kind === 'mid-status') && size >= fault.after) {
       return { bytes: Buffer.concat(parts).subarray(0, fault.after), isCut: true };
     }
   }

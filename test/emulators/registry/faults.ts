@@ -11,6 +11,8 @@ export type FaultKind =
   | { readonly kind: 'early-status'; readonly status: number }
   /** Reads so many bytes of the request's body, then ends the connection; what was read is kept or lost. */
   | { readonly kind: 'cut-upload'; readonly after: number; readonly keep: boolean }
+  /** Reads so many bytes of a PATCH's body, then answers and ends the connection. */
+  | { readonly kind: 'mid-status'; readonly after: number; readonly status: number }
   /** Sends so many bytes of the body, then ends the connection. */
   | { readonly kind: 'cut-download'; readonly after: number }
   /** Does what was asked and ends the connection without an answer. */

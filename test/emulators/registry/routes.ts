@@ -165,9 +165,9 @@ const handleToken = async (exchange: Exchange): Promise<void> => {
 /** "Determining Support": what clients ask first. */
 const welcome = async (exchange: Exchange): Promise<void> => {
   const { request, host, authority } = exchange;
-  const isKnown = request.headers.authorization !== undefined || !authority.challengesAtRootOnly;
-  if (isKnown) return answer(exchange, 200, { 'content-type': 'application/json' }, '{}');
-  const challenge = authority.challenge(request, host, '', 'pull') ?? '';
+  const challenge =
+    request.headers.authorization === undefined ? authority.challenge(request, host, '', 'pull') : undefined;
+  if (challenge === undefined) return answer(exchange, 200, { 'content-type': 'application/json' }, '{}');
   refuse(exchange, 401, 'UNAUTHORIZED', 'authentication required', { 'www-authenticate': challenge });
 };
 

@@ -85,6 +85,7 @@ const patch = async (exchange: Exchange, upload: Upload): Promise<void> => {
     return refuse(exchange, 416, 'BLOB_UPLOAD_INVALID', `chunk from ${start}, expected ${upload.size}`);
   }
   const { bytes, isCut } = await readBody(exchange);
+  if (isCut && fault?.kind === 'mid-status') return answer(exchange, fault.status, { connection: 'close' });
   if (isCut) {
     if (fault?.kind === 'cut-upload' && fault.keep) add(exchange, upload, bytes);
     if (bytes.length < (options.parts?.smallest ?? 0)) upload.hasSmallPart = true;

@@ -9,7 +9,7 @@ import { type RegistryClient, scopeOf } from '../client.ts';
 import { statusOf } from '../failure.ts';
 import { drain } from '../fetch/response-body.ts';
 import type { Reply } from '../send.ts';
-import { lookUpBlob } from './blob-lookup.ts';
+import { BlobLookup } from './blob-lookup.ts';
 import { RegistryBlobWriter, type Tries, type UploadTarget } from './blob-writer.ts';
 import { type LostUpload, lossByAnswer, lossOfLine } from './lost-upload.ts';
 import { requestMount, UploadSession } from './upload-session.ts';
@@ -23,6 +23,7 @@ export class RegistryBlobs implements UploadTarget {
   readonly pages = createPages();
   readonly ways = new UploadWays();
   readonly #client: RegistryClient;
+  readonly #lookup: BlobLookup;
   /** Blobs that are certainly there: sent, mounted or found in this session. */
   readonly #known = new Set<string>();
   readonly #writers = new Set<BlobWriter>();
@@ -34,6 +35,7 @@ export class RegistryBlobs implements UploadTarget {
 
   constructor(client: RegistryClient) {
     this.#client = client;
+    this.#lookup = new BlobLookup(client);
   }
 
   get bytesSent(): number {
@@ -42,7 +44,7 @@ export class RegistryBlobs implements UploadTarget {
 
   async has(descriptor: Descriptor, { fresh } = { fresh: false }): Promise<boolean> {
     if (this.#known.has(descriptor.digest) && !fresh) return true;
-    const isThere = await lookUpBlob(this.#client, descriptor);
+    const isThere = await this.#lookup.has(descriptor);
     if (isThere) this.#known.add(descriptor.digest);
     else this.#known.delete(descriptor.digest);
     return isThere;
