@@ -44,6 +44,13 @@ export const ACTION_EXAMPLES: Readonly<Record<string, string>> = {
     old: ghcr.io/\${{ github.repository_owner }}/app:1.2.3
     new: ghcr.io/\${{ github.repository_owner }}/app:latest
 `,
+  'cache-serve': `
+- uses: org/nix-images/setup@v1
+- uses: org/nix-images/cache-serve@v1
+  with:
+    cache: /mnt/nix-cache
+- run: nix build .#app
+`,
   inspect: `
 - id: image
   uses: org/nix-images/inspect@v1
@@ -80,6 +87,9 @@ nix-images copy ghcr.io/org/app:1.2.3 --to oci-archive:app.tar:1.2.3
   diff: `
 nix-images diff ghcr.io/org/app:1.2.3 ghcr.io/org/app:latest
 nix-images diff ghcr.io/org/app:latest .#app      # what the flake would make
+`,
+  'cache-serve': `
+nix-images cache-serve /var/cache/nix-images      # until Ctrl-C; says what to set for Nix
 `,
   inspect: `
 nix-images inspect ghcr.io/org/app:latest

@@ -11,7 +11,7 @@ const UNFINISHED = '.unfinished-';
 const KEY = /^[0-9A-Za-z_][0-9A-Za-z_.-]{0,250}$/;
 
 /**
- * @internal A cache in a folder: of a laptop, or of another CI that keeps folders. An entry is a file; its time of change says when it
+ * A cache in a folder: of a laptop, or of another CI that keeps folders. An entry is a file; its time of change says when it
  * was last used. Several processes may use it at once.
  */
 export class FolderStore implements CacheStore {

@@ -36,7 +36,7 @@ export interface IndexQuery {
 }
 
 /**
- * @internal Reads and joins the indexes of a store: the newest merged one, and what is asked for. What is not there, damaged or of
+ * Reads and joins the indexes of a store: the newest merged one, and what is asked for. What is not there, damaged or of
  * another version counts as nothing, with one line in the log. Throws UserError `cancelled` and `file` as the store does.
  */
 export async function restoreIndex(world: CacheWorld, query: IndexQuery = {}): Promise<RestoredIndex> {

@@ -8,5 +8,6 @@ export const commands: CommandLoaders = {
   machine: () => import('./machine.ts').then((module) => module.machine),
   copy: () => import('./copy.ts').then((module) => module.copy),
   diff: () => import('./diff.ts').then((module) => module.diff),
+  'cache-serve': () => import('./cache-serve.ts').then((module) => module.cacheServe),
   inspect: () => import('./inspect.ts').then((module) => module.inspect),
 };

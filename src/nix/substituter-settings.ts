@@ -12,7 +12,7 @@ export const substituterLines = (url: string, { publicKey }: Pick<SigningKey, 'p
 ];
 
 /**
- * @internal The line by which Nix reads such lines from a file, if it is there, whenever it starts. So removing the file ends the
+ * The line by which Nix reads such lines from a file, if it is there, whenever it starts. So removing the file ends the
  * setting for all commands to come, in whatever step, and the secret in it is in no environment.
  */
 export const includeLine = (file: string): string => `!include ${file}`;

@@ -12,7 +12,7 @@ import { serveCache } from './server.ts';
 import { keepWritten, type ServedStatistics, Statistics } from './statistics.ts';
 
 /** Files in the folder of a substituter that others read. */
-const SUBSTITUTER_FILES = { settings: 'nix.conf', statistics: 'statistics.json' } as const;
+export const SUBSTITUTER_FILES = { settings: 'nix.conf', statistics: 'statistics.json' } as const;
 
 /** How the key of a run is called in `Sig` and in `trusted-public-keys`. */
 const KEY_NAME = 'nix-images-cache-1';
@@ -46,7 +46,7 @@ export interface SubstituterEnd {
 }
 
 /**
- * @internal Serves a cache to the Nix of this machine until `signal` fires or a limit is reached. The settings are ended before the
+ * Serves a cache to the Nix of this machine until `signal` fires or a limit is reached. The settings are ended before the
  * server is: a Nix that starts in between does not know of it. Throws UserError `file` and `input` when it cannot begin.
  */
 export async function runSubstituter(

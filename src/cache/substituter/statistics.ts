@@ -1,26 +1,31 @@
 import { rename, writeFile } from 'node:fs/promises';
+import { z } from 'zod';
 import type { Log } from '../../core/log.ts';
 import { type CachedPath, packedSize } from '../cache-index.ts';
 
+const countSchema = z.number().nonnegative();
+
 /** What a substituter did so far, as plain data. */
-export interface ServedStatistics {
-  readonly schemaVersion: 1;
+export const servedSchema = z.object({
+  schemaVersion: z.literal(1),
   /** Answers to "do you have this path?". */
-  readonly hits: number;
-  readonly misses: number;
+  hits: countSchema,
+  misses: countSchema,
   /** Paths whose NAR was sent whole, and the packed bytes of these. */
-  readonly paths: number;
-  readonly bytes: number;
+  paths: countSchema,
+  bytes: countSchema,
   /** What building these paths took when they were stored; outputs of one derivation count once. */
-  readonly secondsSaved: number;
+  secondsSaved: countSchema,
   /** Paths that the index has and that could not be served: Nix built them. */
-  readonly lost: number;
-  readonly packs: number;
-  readonly packsLost: number;
+  lost: countSchema,
+  packs: countSchema,
+  packsLost: countSchema,
   /** Bytes of the packs that were fetched, and those of them that nobody asked for. */
-  readonly bytesFetched: number;
-  readonly bytesInVain: number;
-}
+  bytesFetched: countSchema,
+  bytesInVain: countSchema,
+});
+
+export type ServedStatistics = z.infer<typeof servedSchema>;
 
 /** Counts what a substituter does. */
 export class Statistics {
@@ -37,7 +42,6 @@ export class Statistics {
     else this.#misses += 1;
   }
 
-  /** Whether it is the first time that this path was sent. */
   served(path: CachedPath): void {
     this.#served.set(path.path, path);
     this.#lost.delete(path.path);

@@ -96,7 +96,7 @@ async function create(path: string, owner: Owner): Promise<boolean> {
 
 async function isDead(owner: Owner | undefined, silentFor: number): Promise<boolean> {
   const here = await thisProcess();
-  if (owner !== undefined && owner.machine === here.machine) return (await startOf(owner.pid)) !== owner.started;
+  if (owner !== undefined && owner.machine === here.machine) return (await processStart(owner.pid)) !== owner.started;
   return silentFor > SILENT_AFTER;
 }
 
@@ -142,14 +142,14 @@ async function thisProcess(): Promise<Owner> {
   return {
     token: randomBytes(8).toString('hex'),
     pid: process.pid,
-    started: (await startOf(process.pid)) ?? '',
+    started: (await processStart(process.pid)) ?? '',
     host: hostname(),
     machine: `${hostname()} ${boot} ${space}`,
   };
 }
 
 /** Ticks from the machine's start to the process's (proc_pid_stat(5), field 22); undefined for one that has ended. */
-async function startOf(pid: number): Promise<string | undefined> {
+export async function processStart(pid: number): Promise<string | undefined> {
   try {
     process.kill(pid, 0);
   } catch (error) {
