@@ -1,13 +1,11 @@
 import { UserError } from '../core/error.ts';
 import { annotatedKey } from '../definition/image-key.ts';
 import type { Host } from '../host/host.ts';
-import { fileInstallable, type Installable, installableText, parseInstallable } from '../nix/installable.ts';
 import type { Digest } from '../oci/digest.ts';
 import { parseImageManifest } from '../oci/read-manifest.ts';
 import type { System } from '../oci/system.ts';
 import { isNeeded, type Plan, type PlannedImage, type PlannedJob } from '../plan/plan.ts';
 import { lostSystems } from '../plan/problems.ts';
-import type { PlanSource } from '../plan/source.ts';
 import { buildInputs, type PlatformInput } from '../publish/platform-input.ts';
 import { checkPlatforms } from '../publish/platforms.ts';
 import { formatLocation, type Location } from '../storage/location.ts';
@@ -15,6 +13,7 @@ import { type LocationTemplate, locationOf, parseLocationTemplate } from '../sto
 import type { CollectHandovers } from './collecting.ts';
 import { isSamePlace } from './handover-trust.ts';
 import { inFolder, type Places } from './places.ts';
+import { atDigest, jobsTogether } from './planned-places.ts';
 import type { Publishing } from './publish-image.ts';
 
 /** What a publish of a plan is given beside the plan. */
@@ -99,26 +98,6 @@ async function checkHasToo(other: Location, manifest: Digest, origin: string, pl
   });
 }
 
-/** As a build job would be told. */
-const installableOf = ({ flake, file }: PlanSource, attr: string): Installable =>
-  file === null ? parseInstallable(`${flake}#${attr}`) : fileInstallable(file, attr || undefined);
-
-/** Jobs that differ in their system alone are evaluated together. */
-function jobsTogether(source: PlanSource, jobs: readonly PlannedJob[]) {
-  const groups = new Map<string, { installable: Installable; systems: System[] }>();
-  for (const { attr, system } of jobs) {
-    const installable = installableOf(source, attr);
-    // A cross-compiled image is listed under another system than its own.
-    const isNative = installable.kind === 'flake' && installable.system === system;
-    const open = isNative ? { ...installable, system: undefined } : installable;
-    const key = installableText(open);
-    const group = groups.get(key);
-    if (group) group.systems.push(system);
-    else groups.set(key, { installable: open, systems: [system] });
-  }
-  return groups.values();
-}
-
 /** Where the plan has seen what is published; every one of them has it. */
 function placesAt(planned: readonly LocationTemplate[], name: string): [Location, ...Location[]] {
   const [first, ...others] = planned.map((template) => locationOf(template, name));
@@ -126,15 +105,6 @@ function placesAt(planned: readonly LocationTemplate[], name: string): [Location
   throw new UserError('input', `the plan says that ${name} is published, but not where`, {
     hint: 'Give the output of `nix-images plan` as it is.',
   });
-}
-
-function atDigest(destination: Location, digest: PlannedJob['published']): Location {
-  if (destination.kind === 'registry' && digest !== null) {
-    const { host, repository } = destination.reference;
-    return { kind: 'registry', reference: { host, repository, digest } };
-  }
-  // Any tag will do to open a layout: the manifest is asked for by its digest.
-  return destination.kind === 'oci' ? { ...destination, tag: destination.tag ?? 'latest' } : destination;
 }
 
 /** A build job that evaluated something else than the plan did must not pass for it. Throws UserError `handover`. */

@@ -1,3 +1,4 @@
+import { writeFile } from 'node:fs/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { ImageDiff } from '../../../src/diff/image-diff.ts';
 import { compareVersions } from '../../../src/diff/package-name.ts';
@@ -38,7 +39,16 @@ afterAll(async () => {
   await flake?.remove();
 });
 
-const compare = (...sides: [string, string]): Promise<ImageDiff> => cliData(['diff', ...sides]);
+type Named = ImageDiff & { readonly name: string | null };
+
+const compareAll = async (...sides: [string, string]): Promise<readonly Named[]> =>
+  (await cliData<{ images: readonly Named[] }>(['diff', ...sides])).images;
+
+async function compare(...sides: [string, string]): Promise<ImageDiff> {
+  const [diff, ...more] = await compareAll(...sides);
+  if (!diff || more.length > 0) throw new Error('one comparison was expected');
+  return diff;
+}
 
 const told = ({ platforms }: ImageDiff): string[][] =>
   platforms.map(({ packages }) => packages?.map(({ name, kind }) => `${name} ${kind}`) ?? []);
@@ -84,6 +94,34 @@ test('the changed packages are those that nix store diff-closures names', async 
   const { stdout } = await runProgram('nix', ['store', 'diff-closures', old, now], nix);
   // It names versions that changed, and passes over what was rebuilt at the same size.
   expect(stdout.trim()).toBe('libcrypto: 3.0.15 → 3.0.16');
+});
+
+test('the images of a plan are compared with what is published under their names', async () => {
+  const file = `${flake.path}/plan.json`;
+  await writeFile(file, (await runCli(['plan', flake.flake, '--json'])).stdout);
+  // The flake is at the changed library now.
+  const place = before.replace('/before', '/{name}').replace(/:v1$/, ':before');
+  await cliData(['copy', before, '--to', place.replace('{name}', 'app')]);
+  const [diff, ...more] = await compareAll(place, `@${file}`);
+  expect([diff?.name, more, diff && told(diff)]).toEqual(['app', [], told(await compare(before, library))]);
+
+  const [fresh] = await compareAll(place.replace('before', 'unknown'), `@${file}`);
+  expect(fresh?.platforms.map(({ old, packages }) => [old, packages])).toEqual([
+    [null, null],
+    [null, null],
+  ]);
+  expect((await runCli(['diff', place, `@${file}`])).stdout).toMatch(/^app\nold /);
+});
+
+test.each([
+  ['a name without a plan', () => [before.replace('before', '{name}'), before], 'needs a plan on the other side'],
+  ['one image beside a plan', () => [before, `@${flake.path}/plan.json`], 'the plan may have several'],
+  ['a plan that is not there', () => [before, '@nowhere.json'], 'nowhere.json cannot be read'],
+])('%s is an error that says so', async (_name, sides, message) => {
+  const { exitCode, stderr } = await runCli(['diff', ...sides()]);
+  expect([exitCode, stderr]).not.toEqual([0, stderr]);
+  expect(stderr).toMatch(/^hint: /m);
+  expect(stderr).toContain(message);
 });
 
 test('an image of another kind, or none, is an error that says so', async () => {
