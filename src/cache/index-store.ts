@@ -1,21 +1,21 @@
 import { readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { countText } from '../core/count.ts';
 import type { Effects } from '../core/effects.ts';
 import { fileError } from '../core/file-error.ts';
 import { type CacheIndex, EMPTY_INDEX } from './cache-index.ts';
 import { decodeIndex, encodeIndex, INDEX_FILE_LIMIT } from './index-file.ts';
 import { INDEX_PREFIX, isIndexKey } from './keys.ts';
-import { mergeIndexes } from './merge.ts';
+import { keepPacks, mergeIndexes } from './merge.ts';
 import type { CacheStore, SaveOutcome } from './store.ts';
 
-/** @internal */
 export interface CacheWorld extends Pick<Effects, 'log'> {
   readonly store: CacheStore;
   /** A folder of this process's own, with room for a pack. */
   readonly folder: string;
 }
 
-/** @internal What was found in the store. */
+/** What was found in the store. */
 export interface RestoredIndex {
   readonly index: CacheIndex;
   /** Keys of the entries that it was joined from, the most trusted first. */
@@ -33,6 +33,8 @@ export interface IndexQuery {
   readonly keys?: readonly string[];
   /** What keys of single jobs begin with (`jobPrefix`), where the store cannot list; the newest of each is read. */
   readonly prefixes?: readonly string[];
+  /** Whether the pack of a key is in the store, where that is known; paths in others are left out of each index by itself. */
+  readonly isThere?: (key: string) => boolean;
 }
 
 /**
@@ -47,7 +49,7 @@ export async function restoreIndex(world: CacheWorld, query: IndexQuery = {}): P
   async function take(key: string | undefined): Promise<void> {
     if (key === undefined || found.has(key)) return;
     const decoded = await readIndexFile(file);
-    if (decoded.kind === 'index') found.set(key, decoded.index);
+    if (decoded.kind === 'index') found.set(key, present(decoded.index, query, found.size === 0 ? world : undefined));
     else log.warn(`the cache's index ${key} of ${store.name} is not used: ${decoded.why}`);
     if (decoded.kind === 'newer') isOurs = false;
   }
@@ -65,6 +67,20 @@ export async function restoreIndex(world: CacheWorld, query: IndexQuery = {}): P
   return { index: mergeIndexes([...found.values()]), keys: [...found.keys()], isOurs };
 }
 
+/** The index without what is gone. Of older ones nobody is told: their packs were deleted for good reason. */
+function present(index: CacheIndex, { isThere }: IndexQuery, world: CacheWorld | undefined): CacheIndex {
+  if (!isThere) return index;
+  const left = keepPacks(index, ({ key }) => isThere(key));
+  const gone = index.packs.length - left.packs.length;
+  if (gone > 0) {
+    const paths = index.paths.length - left.paths.length;
+    world?.log.info(
+      `${countText(gone, 'pack')} of the cache can no longer be found in ${world.store.name}: ${countText(paths, 'path')} will be built again`,
+    );
+  }
+  return left;
+}
+
 async function readIndexFile(file: string) {
   try {
     const { size } = await stat(file);
@@ -76,7 +92,7 @@ async function readIndexFile(file: string) {
   }
 }
 
-/** @internal Stores an index under `key`. Everything that it names must be in the store by then. */
+/** Stores an index under `key`. Everything that it names must be in the store by then. */
 export async function storeIndex({ store, folder }: CacheWorld, key: string, index: CacheIndex): Promise<SaveOutcome> {
   const file = join(folder, 'stored-index');
   try {

@@ -10,7 +10,7 @@ export const INDEX_PREFIX = `${PREFIX}index-`;
 const PACK_PREFIX = `${PREFIX}pack-`;
 const PART_PREFIX = `${PREFIX}part-`;
 
-/** @internal The job that stores: which run of which workflow, which attempt of it, and which of its jobs. */
+/** The job that stores: which run of which workflow, which attempt of it, and which of its jobs. */
 export interface JobAttempt {
   /** The run's number, or anything else that no other run has. */
   readonly run: string;
@@ -26,25 +26,24 @@ const PART_LIMIT = 100;
 /** Text as part of a key: GitHub refuses commas, tags of registries take letters, digits, `_`, `.` and `-`. */
 const plain = (text: string): string => text.replace(/[^0-9A-Za-z_.]+/g, '_').slice(0, PART_LIMIT);
 
-/** @internal The key of a pack. Its content is in it, and the attempt: a reservation that was never finished blocks its key for good. */
+/** The key of a pack. Its content is in it, and the attempt: a reservation that was never finished blocks its key for good. */
 export const packKey = (sha256: string, { run, attempt, system, job }: JobAttempt): string =>
   `${PACK_PREFIX}${sha256}-${[run, system, job, String(attempt)].map(plain).join('-')}`;
 
-/** @internal */
 export const indexKey = ({ run, attempt }: Pick<JobAttempt, 'run' | 'attempt'>): string =>
   `${INDEX_PREFIX}${plain(run)}-${attempt}`;
 
-/** @internal What the keys of the indexes of a run's build jobs begin with. */
+/** What the keys of the indexes of a run's build jobs begin with. */
 export const partsPrefix = (run: string): string => `${PART_PREFIX}${plain(run)}-`;
 
 /** @internal The same of one job, whatever the attempt. */
 export const jobPrefix = ({ run, system, job }: Pick<JobAttempt, 'run' | 'system' | 'job'>): string =>
   `${partsPrefix(run)}${plain(system)}-${plain(job)}-`;
 
-/** @internal The key of a build job's own index. */
+/** The key of a build job's own index. */
 export const partKey = (attempt: JobAttempt): string => `${jobPrefix(attempt)}${attempt.attempt}`;
 
-/** @internal What an entry of this project holds; undefined for another tool's, and for another version's. */
+/** What an entry of this project holds; undefined for another tool's, and for another version's. */
 export function kindOfKey(key: string): 'pack' | 'index' | 'part' | undefined {
   if (isPackKey(key)) return 'pack';
   if (isIndexKey(key)) return 'index';

@@ -44,7 +44,7 @@ function renumbered(path: CachedPath, from: CacheIndex, placeOf: (key: string) =
   return { ...path, pieces };
 }
 
-/** @internal The index without some packs, and without the paths that have a piece in one of them. */
+/** The index without some packs, and without the paths that have a piece in one of them. */
 export function keepPacks(index: CacheIndex, isKept: (pack: CachedPack) => boolean): CacheIndex {
   const packs = index.packs.filter(isKept);
   const places = new Map(packs.map(({ key }, at) => [key, at]));

@@ -5,7 +5,7 @@ type Ordered = Pick<CachedPath, 'path' | 'system' | 'image' | 'isLeaf' | 'second
 const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 
 /**
- * @internal The order of paths in packs: what is asked for together, and what becomes useless together, lies together. By system,
+ * The order of paths in packs: what is asked for together, and what becomes useless together, lies together. By system,
  * what several images need before each image's own, leaves last, and the most seconds a byte first.
  */
 export const inPackOrder = <P extends Ordered>(paths: readonly P[]): P[] =>

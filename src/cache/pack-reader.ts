@@ -67,7 +67,7 @@ export async function checkFrame(path: CachedPath, fileOf: FileOfPack): Promise<
 }
 
 /**
- * @internal Restores a pack to `file`: true when it is the one of the index. Otherwise the log says what is lost, unless `store` said it.
+ * Restores a pack to `file`: true when it is the one of the index. Otherwise the log says what is lost, unless `store` said it.
  * Throws what `store` throws.
  */
 export async function restorePack(

@@ -10,7 +10,7 @@ import { zstdFrame } from './zstd-frame.ts';
 /** @internal Bytes of a pack. GitHub's client holds several times as much in memory: 168 MB for 64 MB, 345 MB for 256 MB. */
 export const PACK_LIMIT = 64_000_000;
 
-/** @internal A pack that is complete, as a file that belongs to whoever is given it. */
+/** A pack that is complete, as a file that belongs to whoever is given it. */
 export interface PackFile {
   /** Counted from 0, as in the pieces that `add` gave. */
   readonly number: number;
@@ -39,7 +39,7 @@ interface OpenPack {
 }
 
 /**
- * @internal Puts NARs into packs: a zstd frame each, one behind the other, cut where a pack is full, so that memory does not grow with
+ * Puts NARs into packs: a zstd frame each, one behind the other, cut where a pack is full, so that memory does not grow with
  * a path. One `add` at a time. What `onPack` throws is thrown by a later call.
  */
 export class PackWriter {
