@@ -1,13 +1,19 @@
 #!/usr/bin/env node
 import { isMainThread, parentPort } from 'node:worker_threads';
 import type { Exec } from './core/exec.ts';
+import { ownProcess } from './host/own-process.ts';
 import { keepHeapSmall } from './host/small-heap.ts';
 
-// A layer's thread is this program too: a release is one bundle with one entry.
+// A layer's thread and processes of our own are this program too: a release is one bundle with one entry.
 if (isMainThread) {
   keepHeapSmall();
-  const [{ commands }, { start }] = await Promise.all([import('./commands/index.ts'), import('./host/start.ts')]);
-  await start(commands, new URL(import.meta.url));
+  const serve = ownProcess(process.argv);
+  if (serve !== undefined) {
+    await serve();
+  } else {
+    const [{ commands }, { start }] = await Promise.all([import('./commands/index.ts'), import('./host/start.ts')]);
+    await start(commands, new URL(import.meta.url));
+  }
 } else if (parentPort) {
   const { signal } = new AbortController();
   // Only the codecs that are programs need it.

@@ -59,8 +59,7 @@ const checkCaller = (request: RequestIds, call: Call): BackendIds => {
   return owner;
 };
 
-const expiry = (text: string | undefined): Date => {
-  const now = Date.now();
+const expiry = (text: string | undefined, now: number): Date => {
   if (text === undefined) return new Date(now + RETENTION_DAYS * DAY_MS);
   const expires = new Date(text);
   // A minute for clocks that differ.
@@ -74,12 +73,14 @@ export interface ArtifactServiceParts {
   readonly artifacts: ArtifactStore;
   readonly blobs: BlobStore;
   readonly signer: UrlSigner;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
 }
 
 /** GitHub's artifact service, as strict as it is known to be. */
-export const artifactService = ({ artifacts, blobs, signer }: ArtifactServiceParts): Record<string, Method> => {
+export const artifactService = ({ artifacts, blobs, signer, now }: ArtifactServiceParts): Record<string, Method> => {
   const signed = (path: string, { origin, expired }: Call, rights: { permission: 'cw' | 'r'; disposition?: string }) =>
-    signer.sign(origin, path, { ...rights, expires: new Date(Date.now() + (expired ? -1000 : URL_LIFETIME_MS)) });
+    signer.sign(origin, path, { ...rights, expires: new Date(now() + (expired ? -1000 : URL_LIFETIME_MS)) });
 
   /** A finalized artifact; its job's ids are as the list gave them, not the caller's. */
   const existing = (request: z.infer<typeof namedRequest>, call: Call): StoredArtifact => {
@@ -101,7 +102,7 @@ export const artifactService = ({ artifacts, blobs, signer }: ArtifactServicePar
         throw new TwirpError('already_exists', 'an artifact with this name already exists on the workflow run');
       }
       const type = request.mime_type ?? 'application/zip';
-      const { path } = artifacts.create(owner, request.name, type, expiry(request.expires_at));
+      const { path } = artifacts.create(owner, request.name, type, expiry(request.expires_at, now()));
       return { ok: true, signed_upload_url: signed(path, call, { permission: 'cw' }) };
     }),
     FinalizeArtifact: method(finalizeRequest, (request, call) => {
@@ -126,7 +127,7 @@ export const artifactService = ({ artifacts, blobs, signer }: ArtifactServicePar
       const { run } = checkCaller(request, call);
       const found = artifacts.all().flatMap((artifact) => {
         const { owner, id, final, expiresAt } = artifact;
-        if (!final || owner.run !== run || expiresAt.getTime() <= Date.now()) return [];
+        if (!final || owner.run !== run || expiresAt.getTime() <= now()) return [];
         if (request.name_filter !== undefined && request.name_filter !== artifact.name) return [];
         if (request.id_filter !== undefined && request.id_filter !== String(id)) return [];
         return [

@@ -3,8 +3,10 @@ import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ARTIFACT_SERVICE, artifactService } from './artifact-service.ts';
 import { ArtifactStore, type StoredArtifact } from './artifact-store.ts';
-import { blobRoute, serveBlob } from './blob-routes.ts';
+import { type BlobRoute, blobRoute, serveBlob } from './blob-routes.ts';
 import { BlobStore } from './blob-store.ts';
+import { CACHE_SERVICE, type CacheModes, cacheService } from './cache-service.ts';
+import { CacheState, type CacheStateOptions } from './cache-state.ts';
 import { answer, type Exchange, readBody } from './exchange.ts';
 import { type Fault, FaultPlan, ROUTES, type Route } from './faults.ts';
 import { UrlSigner } from './signed-url.ts';
@@ -16,6 +18,12 @@ export interface ResultsOptions {
   readonly repository?: string;
   /** Faults from the start. */
   readonly faults?: readonly Fault[];
+  /** One in so many requests fails, in turn by an answer 503 and by a connection that ends. */
+  readonly failEvery?: number;
+  /** How the caches are, and how they are served. */
+  readonly caches?: CacheModes & Omit<CacheStateOptions, 'blobs' | 'now'>;
+  /** Milliseconds since 1970. Default: the machine's clock. */
+  readonly now?: () => number;
 }
 
 export interface LoggedRequest {
@@ -37,10 +45,26 @@ export interface ResultsEmulator {
   environment(job: JobRun): Record<string, string>;
   /** All artifacts, with what was uploaded. */
   artifacts(): readonly (StoredArtifact & { readonly bytes: Buffer | undefined })[];
+  /** The repository's caches, for an emulator of REST too. */
+  readonly caches: CacheState;
   readonly faults: { add(fault: Fault): void };
   readonly requests: readonly LoggedRequest[];
   stop(): Promise<void>;
 }
+
+/** The fault of a request that is one of every `failEvery`. */
+const regularFault = (
+  count: number,
+  failEvery: number | undefined,
+  onBlob: BlobRoute | undefined,
+): Fault | undefined => {
+  if (failEvery === undefined || count % failEvery !== 0) return undefined;
+  // The route is not looked at any more.
+  const route = 'GetBlob';
+  const busy = { kind: 'status', status: 503, body: { code: 'unavailable', msg: 'try later' }, route } as const;
+  const cut = { kind: onBlob === 'GetBlob' ? 'cut-download' : 'cut-upload', after: 0, route } as const;
+  return (count / failEvery) % 2 === 0 ? cut : busy;
+};
 
 const isRoute = (name: string): name is Route => (ROUTES as readonly string[]).includes(name);
 
@@ -65,6 +89,7 @@ const environmentOf = (url: string, token: string, repository: string, { run, jo
   // With the slash at its end, as on GitHub.
   ACTIONS_RESULTS_URL: `${url}/`,
   ACTIONS_RUNTIME_TOKEN: token,
+  ACTIONS_CACHE_SERVICE_V2: 'True',
   GITHUB_SERVER_URL: 'https://github.com',
   GITHUB_REPOSITORY: repository,
   GITHUB_RUN_ID: String(run),
@@ -74,25 +99,31 @@ const environmentOf = (url: string, token: string, repository: string, { run, jo
 });
 
 /**
- * Starts GitHub's results service in this process, on a free loopback port: artifacts, and the blob store that holds
- * them. It refuses what the service refuses, and what nobody has ever seen the clients send.
+ * Starts GitHub's results service in this process, on a free loopback port: artifacts, caches, and the blob store that
+ * holds them. It refuses what the service refuses, and what nobody has ever seen the clients send.
  */
 export const startResults = async (options: ResultsOptions = {}): Promise<ResultsEmulator> => {
-  const { repository = 'org/app' } = options;
+  const { repository = 'org/app', now = Date.now } = options;
   const tokens = new TokenOffice();
   const signer = new UrlSigner();
   const blobs = new BlobStore();
   const artifacts = new ArtifactStore();
   const faults = new FaultPlan();
   for (const fault of options.faults ?? []) faults.add(fault);
-  const services: Services = { [ARTIFACT_SERVICE]: artifactService({ artifacts, blobs, signer }) };
+  const caches = new CacheState({ ...options.caches, blobs, now });
+  const services: Services = {
+    [ARTIFACT_SERVICE]: artifactService({ artifacts, blobs, signer, now }),
+    [CACHE_SERVICE]: cacheService({ ...options.caches, caches, blobs, signer, now }),
+  };
+  const parts = { blobs, signer, now, onRead: (path: string) => caches.onRead(path) };
   const requests: LoggedRequest[] = [];
 
   const server = createServer(async (request, response) => {
     const parsed = new URL(request.url ?? '/', url);
     const onBlob = blobRoute(request.method, parsed);
     const route = onBlob ?? twirpRoute(parsed.pathname)?.name ?? parsed.pathname;
-    const fault = isRoute(route) ? faults.take(route) : undefined;
+    const planned = isRoute(route) ? faults.take(route) : undefined;
+    const fault = planned ?? regularFault(requests.length + 1, options.failEvery, onBlob);
     const entry: LoggedRequest = {
       route,
       method: request.method ?? '',
@@ -108,7 +139,7 @@ export const startResults = async (options: ResultsOptions = {}): Promise<Result
     try {
       if (fault?.kind === 'slow') await sleep(fault.milliseconds);
       if (await answerStatus(exchange)) return;
-      if (onBlob) await serveBlob(exchange, onBlob, blobs, signer);
+      if (onBlob) await serveBlob(exchange, onBlob, parts);
       else await serveTwirp(exchange, services, tokens);
     } catch {
       // The client went away, or a fault ended the connection.
@@ -122,6 +153,7 @@ export const startResults = async (options: ResultsOptions = {}): Promise<Result
     tokenFor: (job, lifetimeSeconds) => tokens.issue(job, lifetimeSeconds),
     environment: (job) => environmentOf(url, tokens.issue(job), repository, job),
     artifacts: () => artifacts.all().map((artifact) => ({ ...artifact, bytes: blobs.get(artifact.path)?.bytes })),
+    caches,
     faults,
     requests,
     stop: () =>

@@ -7,10 +7,14 @@ export const ROUTES = [
   'ListArtifacts',
   'GetSignedArtifactURL',
   'DeleteArtifact',
+  'CreateCacheEntry',
+  'FinalizeCacheEntryUpload',
+  'GetCacheEntryDownloadURL',
   'PutBlob',
   'PutBlock',
   'PutBlockList',
   'GetBlob',
+  'HeadBlob',
 ] as const;
 
 export type Route = (typeof ROUTES)[number];

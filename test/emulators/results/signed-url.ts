@@ -10,7 +10,7 @@ export interface SignedUrlOptions {
   readonly disposition?: string;
 }
 
-/** Longer than any one transfer in a test; faults make URLs that have expired. */
+/** As seen on GitHub (tonistiigi/go-actions-cache 40): longer than any one transfer in a test. */
 export const URL_LIFETIME_MS = 10 * 60 * 1000;
 
 /**

@@ -18,9 +18,11 @@ export type TwirpCode = keyof typeof TWIRP_STATUS;
 /** A refusal as twirp spells it. */
 export class TwirpError extends Error {
   readonly code: TwirpCode;
+  readonly headers: Readonly<Record<string, string>>;
 
-  constructor(code: TwirpCode, message: string) {
+  constructor(code: TwirpCode, message: string, headers: Readonly<Record<string, string>> = {}) {
     super(message);
     this.code = code;
+    this.headers = headers;
   }
 }

@@ -1,12 +1,12 @@
 import { z } from 'zod';
 import { answer, type Exchange, readBody } from './exchange.ts';
-import type { BackendIds, TokenOffice } from './tokens.ts';
+import type { Caller, TokenOffice } from './tokens.ts';
 import { TWIRP_STATUS, TwirpError } from './twirp-error.ts';
 
 /** What a method is told about its caller. */
 export interface Call {
-  /** The ids in the caller's token. */
-  readonly caller: BackendIds;
+  /** What the caller's token says. */
+  readonly caller: Caller;
   readonly origin: string;
   readonly expired: boolean;
 }
@@ -62,7 +62,8 @@ export const serveTwirp = async (exchange: Exchange, services: Services, tokens:
   try {
     answer(exchange, 200, headers, JSON.stringify(dispatch(exchange, body, services, tokens)));
   } catch (error) {
-    const { code, message } = error instanceof TwirpError ? error : new TwirpError('internal', String(error));
-    answer(exchange, TWIRP_STATUS[code], headers, JSON.stringify({ code, msg: message }));
+    const refusal = error instanceof TwirpError ? error : new TwirpError('internal', String(error));
+    const text = JSON.stringify({ code: refusal.code, msg: refusal.message });
+    answer(exchange, TWIRP_STATUS[refusal.code], { ...headers, ...refusal.headers }, text);
   }
 };

@@ -1,0 +1,179 @@
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { CacheEntry, CacheStore, RemoveOutcome, SaveOutcome, StoreLimits } from '../../cache/store.ts';
+import { UserError } from '../../core/error.ts';
+import type { Clock } from '../../core/retry.ts';
+import type { RestCaches } from '../rest/caches.ts';
+import { noCacheService } from './cache-service.ts';
+import { type Moved, moveEntry, type TransferDeps } from './move-entry.ts';
+import { missingTools } from './tools.ts';
+import { restoreVerdict, type Said, saveVerdict, type Verdict } from './verdict.ts';
+
+/** Where a service says that there were too many uploads but not until when: its limit is one a minute. */
+const LIMIT_SECONDS = 60;
+
+/** Failures of the service one after another, of up to half a minute each, after which it is left alone. */
+const PATIENCE = 2;
+
+const OFF: SaveOutcome = { kind: 'failed', why: 'the cache is not used in this job any more' };
+
+interface GitHubStoreDeps extends TransferDeps {
+  readonly clock: Clock;
+  /** Undefined without a token: then nothing is listed and nothing deleted. */
+  readonly rest: RestCaches | undefined;
+}
+
+/**
+ * @internal GitHub's cache as a store: entries move one after another, each in a process of its own around @actions/cache; lists,
+ * limits and deletions are asked of GitHub's REST interface.
+ */
+export class GitHubStore implements CacheStore {
+  readonly name = "GitHub's cache";
+  readonly #deps: GitHubStoreDeps;
+  /** The end of the transfer before: 64 MB take 170 MB of memory. */
+  #last: Promise<unknown> = Promise.resolve();
+  #ready: Promise<boolean> | undefined;
+  #failures = 0;
+  #limitedUntil = 0;
+  /** Whether looking an entry up counts as use here; undefined until it was seen. */
+  #lookUpCounts: boolean | undefined;
+
+  constructor(deps: GitHubStoreDeps) {
+    this.#deps = deps;
+  }
+
+  async restoreNewest(prefix: string, file: string): Promise<string | undefined> {
+    const isWanted = (key: string): boolean => key.startsWith(prefix);
+    return await this.#restore({ verb: 'restore', key: prefix, file }, isWanted);
+  }
+
+  async restore(key: string, file: string): Promise<boolean> {
+    // The service finds what begins so, too.
+    return (await this.#restore({ verb: 'restore', key, file }, (found) => found === key)) !== undefined;
+  }
+
+  async save(key: string, file: string): Promise<SaveOutcome> {
+    const { clock, log } = this.#deps;
+    if (clock.now() < this.#limitedUntil) return { kind: 'limited', until: this.#limitedUntil };
+    const said = await this.#move({ verb: 'save', key, file });
+    if (said === undefined) return OFF;
+    const outcome = await this.#saved(key, this.#count(saveVerdict(said)));
+    if (outcome.kind === 'failed') log.warn(`cannot store ${key} in ${this.name}: ${outcome.why}`);
+    return outcome;
+  }
+
+  async touch(key: string): Promise<boolean> {
+    const began = this.#deps.clock.now();
+    if (this.#lookUpCounts !== false && !(await this.#isThere(key))) return false;
+    if (this.#lookUpCounts === true) return true;
+    this.#lookUpCounts ??= await this.#wasUsedSince(key, began);
+    if (this.#lookUpCounts) return true;
+    // Whatever a look-up is worth, reading an entry is use.
+    const folder = await this.#deps.tempDir();
+    try {
+      return await this.restore(key, join(folder, 'entry'));
+    } finally {
+      await rm(folder, { recursive: true, force: true });
+    }
+  }
+
+  async list(): Promise<readonly CacheEntry[] | undefined> {
+    return await this.#deps.rest?.list();
+  }
+
+  async remove(entry: CacheEntry): Promise<RemoveOutcome> {
+    return (
+      (await this.#deps.rest?.remove(entry.id)) ?? { kind: 'denied', why: 'there is no token to delete entries with' }
+    );
+  }
+
+  async limits(): Promise<StoreLimits | undefined> {
+    return await this.#deps.rest?.limits();
+  }
+
+  async #restore(moved: Moved, isWanted: (key: string) => boolean): Promise<string | undefined> {
+    const said = await this.#move(moved);
+    if (said === undefined) return undefined;
+    const verdict = this.#count(restoreVerdict(said, isWanted));
+    if (verdict.kind === 'full') throw noSpace(`cannot read ${moved.key} from ${this.name}`);
+    if (verdict.kind === 'done') return said.report.found;
+    if (verdict.kind !== 'missing')
+      this.#deps.log.warn(`cannot read ${moved.key} from ${this.name}: ${whyOf(verdict)}`);
+    return undefined;
+  }
+
+  async #isThere(key: string): Promise<boolean> {
+    const said = await this.#move({ verb: 'look-up', key });
+    return said !== undefined && this.#count(restoreVerdict(said, (found) => found === key)).kind === 'done';
+  }
+
+  async #wasUsedSince(key: string, time: number): Promise<boolean> {
+    const entries = (await this.#deps.rest?.list())?.filter((entry) => entry.key === key) ?? [];
+    return entries.some(({ used }) => used >= time);
+  }
+
+  /** A save's outcome; where only looking tells whether the entry can be read, it looks. */
+  async #saved(key: string, verdict: Verdict): Promise<SaveOutcome> {
+    switch (verdict.kind) {
+      case 'done':
+        return { kind: 'saved' };
+      case 'taken':
+        if (await this.#isThere(key)) return { kind: 'exists' };
+        return { kind: 'failed', why: 'an upload that has not ended has its key, for up to a day' };
+      case 'unconfirmed':
+        if (await this.#isThere(key)) return { kind: 'saved' };
+        return { kind: 'failed', why: verdict.why };
+      case 'read-only':
+        return verdict;
+      case 'limited':
+        this.#limitedUntil = this.#deps.clock.now() + (verdict.seconds ?? LIMIT_SECONDS) * 1000;
+        return { kind: 'limited', until: this.#limitedUntil };
+      case 'full':
+        throw noSpace(`cannot store ${key} in ${this.name}`);
+      default:
+        return { kind: 'failed', why: whyOf(verdict) };
+    }
+  }
+
+  /** Runs a transfer after the one before; undefined where there is no cache, or none any more. */
+  async #move(moved: Moved): Promise<Said | undefined> {
+    const before = this.#last;
+    const next = (async () => {
+      await before.catch(() => undefined);
+      this.#ready ??= this.#prepare();
+      if (!(await this.#ready) || this.#failures >= PATIENCE) return undefined;
+      return await moveEntry(this.#deps, moved);
+    })();
+    this.#last = next;
+    return await next;
+  }
+
+  /** Says once what keeps the cache from being used. */
+  async #prepare(): Promise<boolean> {
+    const { env, log } = this.#deps;
+    const reason = noCacheService(env);
+    if (reason !== undefined) {
+      log.warn(`${this.name} is not used: ${reason}`);
+      return false;
+    }
+    const missing = await missingTools(env);
+    if (missing.tar) log.warn(`${this.name} is not used: tar is not installed`);
+    else if (missing.zstd) {
+      log.warn(`zstd is not installed: of ${this.name} this job sees only what jobs without zstd have stored`);
+    }
+    return !missing.tar;
+  }
+
+  /** Counts failures of the service; any other end shows that it works. */
+  #count(verdict: Verdict): Verdict {
+    const isDown = verdict.kind === 'failed' && verdict.isDown;
+    this.#failures = isDown ? this.#failures + 1 : 0;
+    if (this.#failures === PATIENCE) this.#deps.log.warn(`${this.name} does not answer; this job goes on without it`);
+    return verdict;
+  }
+}
+
+const whyOf = (verdict: Verdict): string => ('why' in verdict ? verdict.why : verdict.kind);
+
+const noSpace = (what: string): UserError =>
+  new UserError('file', `${what}: no space left on device`, { hint: 'Free space, or build less in this job.' });

@@ -1,0 +1,124 @@
+import { copyFile, link, lstat, mkdir, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { decodeJson } from '../../core/decode-json.ts';
+import type { Effects } from '../../core/effects.ts';
+import type { ExecResult } from '../../core/exec.ts';
+import { systemCode, withFileErrors } from '../../core/file-error.ts';
+import type { Env } from '../runtime.ts';
+import { type TransferFolders, transferEnvironment } from './cache-service.ts';
+import { readClientLog } from './client-log.ts';
+import { ENTRY_FILE, TRANSFER_PROCESS, type Transfer, transferReportSchema } from './transfer.ts';
+import type { Said } from './verdict.ts';
+
+/** Milliseconds for one entry: 64 MB at a fifth of a megabyte a second, and five tries of a service that does not answer. */
+const TIME_LIMIT = 300_000;
+
+/**
+ * GNU tar reads this before its arguments. Whoever may write to a repository's caches could store an archive under a key of
+ * ours, and the client has it unpacked wherever its names lead, links included. So every name in it becomes the one that is
+ * wanted, in a folder that is empty.
+ */
+const TAR_OPTIONS = `--transform=s,.*,${ENTRY_FILE}, --no-same-owner`;
+
+/** What moving entries takes of the world. */
+export interface TransferDeps extends Pick<Effects, 'exec' | 'log' | 'signal'> {
+  readonly env: Env;
+  /** This program, which is started once for each entry. */
+  readonly program: URL;
+  /** A new empty folder of its own. */
+  readonly tempDir: () => Promise<string>;
+}
+
+/** The file to send for `save`, and to write for `restore`. */
+export type Moved = Transfer & { readonly file?: string };
+
+const NO_SECRETS = { lines: [], secrets: [] };
+
+/**
+ * Starts the process that moves one entry, and gives what it said; `verdict.ts` reads it. What it leaves behind is removed,
+ * however it ends: when `signal` fires it is stopped, and UserError `cancelled` thrown. Throws UserError `file` where this
+ * machine's files refuse.
+ */
+export async function moveEntry(deps: TransferDeps, { file, ...transfer }: Moved): Promise<Said> {
+  const root = await deps.tempDir();
+  const folders = { work: join(root, 'work'), temp: join(root, 'temp') };
+  try {
+    await mkdir(folders.work);
+    await mkdir(folders.temp);
+    const inside = join(folders.work, ENTRY_FILE);
+    if (transfer.verb === 'save' && file !== undefined) await withFileErrors(file, 'read', () => place(file, inside));
+    const said = await run(deps, folders, transfer);
+    if (transfer.verb !== 'restore' || file === undefined || said.report.found === undefined) return said;
+    if (await isFile(inside)) {
+      await withFileErrors(file, 'write', () => take(inside, file));
+      return said;
+    }
+    return { ...said, report: { thrown: 'there is no file in it' } };
+  } finally {
+    await rm(root, { recursive: true, force: true });
+  }
+}
+
+const isFile = (path: string): Promise<boolean> =>
+  lstat(path).then(
+    (found) => found.isFile(),
+    () => false,
+  );
+
+/** Puts `file` at `to`, without a copy where the file system can. */
+async function place(file: string, to: string): Promise<void> {
+  try {
+    await link(file, to);
+  } catch (error) {
+    if (!['EXDEV', 'EPERM', 'EMLINK', 'ENOTSUP'].includes(systemCode(error) ?? '')) throw error;
+    await copyFile(file, to);
+  }
+}
+
+async function take(file: string, to: string): Promise<void> {
+  try {
+    await rename(file, to);
+  } catch (error) {
+    if (systemCode(error) !== 'EXDEV') throw error;
+    await copyFile(file, to);
+  }
+}
+
+async function run(
+  { exec, env, program, log, signal }: TransferDeps,
+  folders: TransferFolders,
+  transfer: Transfer,
+): Promise<Said> {
+  const timeout = AbortSignal.timeout(TIME_LIMIT);
+  let result: ExecResult;
+  try {
+    result = await exec(process.execPath, [fileURLToPath(program), `--process=${TRANSFER_PROCESS}`], {
+      cwd: folders.work,
+      env: { ...transferEnvironment(env, folders), ...(transfer.verb === 'restore' ? { TAR_OPTIONS } : {}) },
+      input: JSON.stringify(transfer),
+      signal: timeout,
+    });
+  } catch (error) {
+    if (signal.aborted || !timeout.aborted) throw error;
+    return {
+      report: { thrown: `Failed to make request after 1 attempts: ${TIME_LIMIT / 60_000} minutes have passed` },
+      log: NO_SECRETS,
+      stderr: '',
+    };
+  }
+  const { stdout, stderr } = result;
+  const lines = stdout.trimEnd().split('\n');
+  const said = readClientLog(lines.slice(0, -1).join('\n'));
+  // They are in URLs of the client's debug lines.
+  for (const secret of said.secrets) log.mask(secret, 'server');
+  for (const { level, text } of said.lines) if (level !== 'debug' && text !== '') log.debug(`@actions/cache: ${text}`);
+  return { report: reportIn(lines.at(-1) ?? '', result), log: said, stderr };
+}
+
+function reportIn(line: string, { exitCode, stderr }: ExecResult): Said['report'] {
+  const ended = stderr.trim().split('\n').at(-1);
+  if (exitCode !== 0)
+    return { thrown: `the process that moves entries ended with ${exitCode}${ended ? `: ${ended}` : ''}` };
+  return decodeJson(line, transferReportSchema, { code: 'file', what: 'the report of the process that moves entries' });
+}

@@ -1,0 +1,27 @@
+import type { components } from '@octokit/openapi-types';
+import { pageOf } from './paging.ts';
+import { type Route, route } from './route.ts';
+
+/** A pull request, as far as anything here asks. */
+export interface Pull {
+  readonly number: number;
+  readonly state: 'open' | 'closed';
+}
+
+type Shown = components['schemas']['pull-request-simple'];
+
+/** GitHub says much more of each; what is not here was asked for by nobody. */
+const shown = ({ number, state }: Pull) => ({ number, state }) as Shown;
+
+/** The pull requests of a repository, newest first. */
+export const pullRoutes = (pulls: readonly Pull[]): Route[] => [
+  route('get', '/repos/{owner}/{repo}/pulls', {
+    need: { scope: 'pull-requests', level: 'read' },
+    parameters: ['state', 'per_page', 'page', 'sort', 'direction', 'head', 'base'],
+    run: (call) => {
+      const state = call.query('state') ?? 'open';
+      const found = pulls.filter((pull) => state === 'all' || pull.state === state);
+      return { status: 200 as const, body: pageOf(found, call).map(shown) };
+    },
+  }),
+];

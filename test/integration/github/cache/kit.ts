@@ -1,0 +1,102 @@
+import { randomBytes } from 'node:crypto';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { onTestFinished } from 'vitest';
+import { systemClock } from '../../../../src/core/clock.ts';
+import { GitHubStore } from '../../../../src/github/cache/github-store.ts';
+import { type RestCaches, restCaches } from '../../../../src/github/rest/caches.ts';
+import { Connections } from '../../../../src/host/connections.ts';
+import { createExec } from '../../../../src/host/exec.ts';
+import { createFetch } from '../../../../src/host/http-fetch.ts';
+import { cacheRoutes } from '../../../emulators/github/caches.ts';
+import { type GitHubEmulator, type GitHubOptions, startGitHub } from '../../../emulators/github/emulator.ts';
+import { type ResultsEmulator, type ResultsOptions, startResults } from '../../../emulators/results/emulator.ts';
+import type { JobRun } from '../../../emulators/results/tokens.ts';
+import { ROOT } from '../../../support/cli.ts';
+import { type MemoryLog, memoryLog } from '../../../support/memory-log.ts';
+
+/** A folder of the test's own. */
+export const newFolder = async (): Promise<string> => {
+  const folder = await mkdtemp(join(tmpdir(), 'nix-images-cache-'));
+  onTestFinished(() => rm(folder, { recursive: true, force: true }));
+  return folder;
+};
+
+/** A file of random bytes, like a pack: what is packed already does not get smaller. */
+export const randomPack = async (folder: string, size: number): Promise<{ path: string; bytes: Buffer }> => {
+  const bytes = randomBytes(size);
+  const path = join(folder, randomBytes(4).toString('hex'));
+  await writeFile(path, bytes);
+  return { path, bytes };
+};
+
+export const openResults = async (options: ResultsOptions = {}): Promise<ResultsEmulator> => {
+  const results = await startResults(options);
+  onTestFinished(() => results.stop());
+  return results;
+};
+
+/** GitHub's REST interface over the caches of `results`. */
+export const openGitHub = async (
+  results: ResultsEmulator,
+  { routes = [], ...options }: Partial<GitHubOptions> = {},
+): Promise<GitHubEmulator> => {
+  const github = await startGitHub({ routes: [...cacheRoutes(results.caches, 'org/app'), ...routes], ...options });
+  onTestFinished(() => github.stop());
+  return github;
+};
+
+/** What the program itself asks with: no redirect is followed. */
+export const plainFetch = createFetch(new Connections({ env: () => undefined, config: '/nonexistent' }));
+
+/** The client of REST for what `github` serves. Its seconds pass quickly. */
+export const restOf = (
+  github: GitHubEmulator,
+  log: MemoryLog,
+  more: { patience?: number; fetch?: typeof fetch } = {},
+): RestCaches =>
+  restCaches({
+    ...{ url: github.url, token: github.token, repository: 'org/app', fetch: plainFetch, log, second: 10 },
+    signal: new AbortController().signal,
+    ...more,
+  });
+
+export interface StoreOptions {
+  readonly job?: Partial<JobRun>;
+  readonly env?: Readonly<Record<string, string | undefined>>;
+  readonly github?: GitHubEmulator;
+}
+
+export interface StoreScene {
+  readonly store: GitHubStore;
+  readonly log: MemoryLog;
+  readonly cancel: () => void;
+  /** Where temporary folders of the store are made. */
+  readonly temp: string;
+}
+
+/** A job's store, whose process is the program of this checkout. */
+export const openStore = async (results: ResultsEmulator, options: StoreOptions = {}): Promise<StoreScene> => {
+  const temp = await newFolder();
+  const log = memoryLog();
+  const controller = new AbortController();
+  const environment: Record<string, string | undefined> = {
+    PATH: process.env.PATH,
+    NODE_OPTIONS: `--import=${pathToFileURL(join(import.meta.dirname, 'hurry.mjs')).href}`,
+    ...results.environment({ run: 7, job: 'build', ...options.job }),
+    ...options.env,
+  };
+  const store = new GitHubStore({
+    exec: createExec({ env: environment, signal: controller.signal }),
+    env: (name) => environment[name] || undefined,
+    program: pathToFileURL(join(ROOT, 'src/main.ts')),
+    log,
+    signal: controller.signal,
+    clock: systemClock,
+    tempDir: () => mkdtemp(join(temp, 'part-')),
+    rest: options.github && restOf(options.github, log),
+  });
+  return { store, log, cancel: () => controller.abort(), temp };
+};
