@@ -1,6 +1,7 @@
-// Makes a fresh Debian 12+ or Ubuntu 22.04+ machine ready: node scripts/setup.mjs demo|test|bench
-// npm runs it before `npm run demo`, `npm test` and `npm run bench`. It runs before any dependency is there, on whatever Node (18 or newer)
-// the machine has, so it is plain JavaScript; what is in place already is only looked at, which takes well under a second.
+// Makes a fresh Debian 12+ or Ubuntu 22.04+ machine ready: node scripts/setup.mjs demo|test|full|bench
+// npm runs it before `npm run demo`, `npm test`, `npm run test:full` and `npm run bench`. It runs before any dependency is there, on
+// whatever Node (18 or newer) the machine has, so it is plain JavaScript; what is in place already is only looked at, which takes well under
+// a second.
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { installMissing } from './setup/apt.mjs';
@@ -12,7 +13,7 @@ import { checkNode, ensureDependencies } from './setup/node.mjs';
 import { ensureMoto, ensureZizmor } from './setup/python-tools.mjs';
 import { missingRequirements, nixStoreUsable } from './setup/requirements.mjs';
 
-const MODES = ['demo', 'test', 'bench'];
+const MODES = ['demo', 'test', 'full', 'bench'];
 
 /** The oldest Nix that is tested; an older one may work. */
 const NIX_MINOR = 8;
@@ -48,7 +49,7 @@ async function setUp(mode) {
   checkNix();
   if (mode !== 'bench') ensureBinfmt(log);
   if (mode === 'demo') return;
-  ensureGoTools(log);
+  ensureGoTools(mode === 'full', log);
   if (mode === 'bench') return;
   ensureZizmor(log);
   ensureMoto(log);

@@ -4,3 +4,5 @@ export function cranePath(): string;
 export function actPath(): string;
 /** Where actionlint lies once set-up has built it. */
 export function actionlintPath(): string;
+/** Where distribution 3 lies once set-up for the full tests has built it. */
+export function distributionPath(): string;

@@ -11,6 +11,7 @@ import { cacheDirectory, run, SetupError } from './machine.mjs';
  * @property {string} program the package in the module that is the program; the module itself where it is empty
  * @property {string} version
  * @property {number} goMinor the oldest Go 1.x that builds it
+ * @property {boolean} [isFull] whether only the full tests call it
  */
 
 /** @type {readonly GoTool[]} */
@@ -32,7 +33,19 @@ const TOOLS = [
     version: 'v1.7.12',
     goMinor: 25,
   },
+  // CNCF distribution. It takes minutes to build.
+  {
+    name: 'registry',
+    module: 'github.com/distribution/distribution/v3',
+    program: '/cmd/registry',
+    version: 'v3.1.2',
+    goMinor: 25,
+    isFull: true,
+  },
 ];
+
+/** @param {boolean} isFull */
+const wanted = (isFull) => TOOLS.filter((tool) => isFull || !tool.isFull);
 
 /** @param {string} name */
 const pathOf = (name) => join(cacheDirectory(), 'bin', name);
@@ -46,6 +59,9 @@ export const actPath = () => pathOf('act');
 /** Where actionlint lies once it is there. */
 export const actionlintPath = () => pathOf('actionlint');
 
+/** Where distribution 3 lies once it is there. */
+export const distributionPath = () => pathOf('registry');
+
 /**
  * Whether a tool is there in the wanted version: Go writes the module's version into the program.
  * @param {GoTool} tool
@@ -54,17 +70,21 @@ function ready({ name, module, version }) {
   return existsSync(pathOf(name)) && readFileSync(pathOf(name)).includes(`mod\t${module}\t${version}\t`);
 }
 
-/** Whether every tool is there. */
-export function goToolsReady() {
-  return TOOLS.every(ready);
+/**
+ * Whether every tool is there.
+ * @param {boolean} isFull whether those of the full tests are wanted too
+ */
+export function goToolsReady(isFull) {
+  return wanted(isFull).every(ready);
 }
 
 /**
  * Builds into the cache what is not there. Throws SetupError when there is no Go, or a build fails.
+ * @param {boolean} isFull whether those of the full tests are wanted too
  * @param {(line: string) => void} log
  */
-export function ensureGoTools(log) {
-  for (const tool of TOOLS) {
+export function ensureGoTools(isFull, log) {
+  for (const tool of wanted(isFull)) {
     if (!ready(tool)) build(tool, log);
     log(`${tool.name}: ${tool.version}`);
   }

@@ -13,29 +13,44 @@ export interface RunningRegistry {
 }
 
 export interface RegistryOptions {
+  /** The program. Default: Debian's docker-registry. */
+  readonly program?: string;
+  /** Files of a certificate and its key, with which it speaks TLS. */
+  readonly tls?: { readonly certificate: string; readonly key: string };
+  /** Takes tokens of this realm; whoever signs them is vouched for by the certificates in the file. */
+  readonly tokens?: {
+    readonly realm: string;
+    readonly service: string;
+    readonly issuer: string;
+    readonly rootcertbundle: string;
+  };
   /** Content of an htpasswd file with bcrypt hashes; without it everybody may do everything. */
   readonly htpasswd?: string;
   /** Keeps a line of each request. */
   readonly countRequests?: boolean;
 }
 
-const configText = (folder: string, htpasswd: boolean, countRequests: boolean): string =>
-  JSON.stringify({
+/** distribution's configuration; JSON is YAML. */
+function configText(folder: string, { htpasswd, countRequests = false, tls, tokens }: RegistryOptions): string {
+  const passwords = htpasswd !== undefined && { htpasswd: { realm: 'test', path: join(folder, 'htpasswd') } };
+  const auth = passwords || (tokens && { token: tokens });
+  return JSON.stringify({
     version: '0.1',
     // The address in use is read from this line.
     log: { level: 'info', accesslog: { disabled: !countRequests } },
     storage: { filesystem: { rootdirectory: join(folder, 'data') }, delete: { enabled: true } },
-    http: { addr: '127.0.0.1:0' },
-    ...(htpasswd ? { auth: { htpasswd: { realm: 'test', path: join(folder, 'htpasswd') } } } : {}),
+    http: { addr: '127.0.0.1:0', ...(tls && { tls }) },
+    ...(auth ? { auth } : {}),
   });
+}
 
 const waitForAddress = (child: ChildProcess, requests: string[]): Promise<string> =>
   new Promise((resolve, reject) => {
     const seen: string[] = [];
     child.on('error', (cause) =>
-      reject(new Error('docker-registry could not be started; npm test installs it', { cause })),
+      reject(new Error('the registry could not be started; npm test and npm run test:full install them', { cause })),
     );
-    child.on('exit', (code) => reject(new Error(`docker-registry ended with ${code}: ${seen.join('\n')}`)));
+    child.on('exit', (code) => reject(new Error(`the registry ended with ${code}: ${seen.join('\n')}`)));
     for (const stream of [child.stdout, child.stderr]) {
       if (stream === null) continue;
       createInterface({ input: stream }).on('line', (line) => {
@@ -48,15 +63,17 @@ const waitForAddress = (child: ChildProcess, requests: string[]): Promise<string
     }
   });
 
-/** Starts Debian's docker-registry (distribution 2.8) on a free loopback port, with storage of its own. */
-export const startRegistry = async ({
-  htpasswd,
-  countRequests = false,
-}: RegistryOptions = {}): Promise<RunningRegistry> => {
+/** Starts a registry (Debian's docker-registry is distribution 2.8) on a free loopback port, with storage of its own. */
+export const startRegistry = async (options: RegistryOptions = {}): Promise<RunningRegistry> => {
+  const { program = 'docker-registry', htpasswd } = options;
   const folder = await mkdtemp(join(tmpdir(), 'nix-images-registry-'));
-  await writeFile(join(folder, 'config.yml'), configText(folder, htpasswd !== undefined, countRequests));
+  await writeFile(join(folder, 'config.yml'), configText(folder, options));
   if (htpasswd !== undefined) await writeFile(join(folder, 'htpasswd'), htpasswd);
-  const child = spawn('docker-registry', ['serve', join(folder, 'config.yml')], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(program, ['serve', join(folder, 'config.yml')], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    // Version 3 would send traces to a collector on this machine.
+    env: { ...process.env, OTEL_TRACES_EXPORTER: 'none' },
+  });
   const ended = new Promise<void>((resolve) => child.once('close', () => resolve()));
   const stop = async (): Promise<void> => {
     child.kill('SIGTERM');

@@ -8,7 +8,7 @@ test('set-up refuses an unknown mode with what it knows', async () => {
   const { exitCode, stderr } = await runProgram('node', [join(root, 'scripts/setup.mjs'), 'everything']);
   expect({ exitCode, stderr }).toEqual({
     exitCode: 2,
-    stderr: 'setup: usage: node scripts/setup.mjs demo|test|bench\n',
+    stderr: 'setup: usage: node scripts/setup.mjs demo|test|full|bench\n',
   });
 });
 

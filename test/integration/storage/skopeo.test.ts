@@ -1,41 +1,13 @@
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { copyManifestTree } from '../../../src/storage/copy.ts';
-import { parseLocation } from '../../../src/storage/location.ts';
-import { openRepository } from '../../../src/storage/open.ts';
+import { describe, expect, it } from 'vitest';
 import { MIB } from '../../support/bytes.ts';
-import { type RunningRegistry, startRegistry } from '../../support/registry.ts';
 import { LARGE, open, read, readAll, skopeo, useFolder } from './bench.ts';
-import { collect, putImage, putIndex, randomName, testDeps } from './kit.ts';
+import { collect, putImage, putIndex } from './kit.ts';
 
 const at = useFolder();
 
-let registry: RunningRegistry;
-
-beforeAll(async () => {
-  registry = await startRegistry();
-});
-afterAll(() => registry.stop());
-
 describe('what we write', () => {
-  it('an index in Debian’s registry is inspected and copied by skopeo', async () => {
-    const name = randomName();
-    const repository = open(`docker://${registry.host}/${name}:1.0`);
-    const index = await putIndex(repository, '1.0', LARGE);
-    await repository.commit();
-    const raw = await skopeo('inspect', '--raw', '--tls-verify=false', `docker://${registry.host}/${name}:1.0`);
-    expect(raw).toBe(Buffer.from(index.bytes).toString('utf8'));
-    await skopeo(
-      'copy',
-      '--all',
-      '--src-tls-verify=false',
-      `docker://${registry.host}/${name}@${index.digest}`,
-      `dir:${at('dir')}`,
-    );
-    expect(await readAll(`docker://${registry.host}/${name}:1.0`, at('read-all'))).toBe(index.digest);
-  });
-
   it.each(['oci', 'oci-archive'])('%s with an index is read by skopeo', async (kind) => {
     const repository = open(`${kind}:${at('out')}`);
     const index = await putIndex(repository, '1.0', LARGE);
@@ -65,15 +37,6 @@ describe('what we write', () => {
     await expect(putIndex(repository, '1.0')).rejects.toMatchObject({ code: 'platforms' });
     await repository.abandon();
     expect(await readdir(at())).toEqual([]);
-  });
-
-  it('mounts between repositories of Debian’s registry', async () => {
-    const [from, to] = [randomName(), randomName()];
-    const source = open(`${registry.host}/${from}`);
-    const { manifest } = await putImage(source, 'amd64', MIB);
-    const target = open(`${registry.host}/${to}`);
-    expect((await copyManifestTree(manifest, source, [target])).root.digest).toBe(manifest.digest);
-    expect(target.bytesSent).toBe(0);
   });
 });
 
@@ -114,30 +77,5 @@ describe('what skopeo writes', () => {
     );
     await writeFile(at('cut'), compress(await readFile(at('plain.tar'))).subarray(0, 5000));
     await expect(read(`docker-archive:${at('cut')}`)).rejects.toMatchObject({ code: 'file' });
-  });
-});
-
-describe('Debian’s registry with a password', () => {
-  // `user` and `secret`, as htpasswd -B writes them.
-  const hash = '$2y$05$abcdefghijklmnopqrstuuOQiyCxlgf/oeuTqixKmWdcYUh4Hjl0a';
-  it.each([
-    ['the right one', 'secret', undefined],
-    ['a wrong one', 'wrong', 'credentials'],
-  ])('%s', async (_name, password, code) => {
-    const guarded = await startRegistry({ htpasswd: `user:${hash}\n` });
-    try {
-      const keychain = {
-        find: async () => ({ kind: 'basic', username: 'user', password, origin: 'a test, user user' }) as const,
-      };
-      const repository = openRepository(parseLocation(`${guarded.host}/org/app`), testDeps({ keychain }));
-      const result = await putIndex(repository, '1.0').then(
-        () => undefined,
-        (error: unknown) => error,
-      );
-      if (code === undefined) expect(result).toBeUndefined();
-      else expect(result).toMatchObject({ code, message: expect.stringContaining('a test, user user') });
-    } finally {
-      await guarded.stop();
-    }
   });
 });
