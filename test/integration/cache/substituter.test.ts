@@ -1,7 +1,10 @@
 // Real Nix, in each version, as the client: a build that the cache has, and one for each way that the cache can be broken. Each
 // of them starts Nix three times.
 import { execFile } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
@@ -14,6 +17,7 @@ import { type NixUnderTest, nixVersionsUnderTest } from '../../support/nix.ts';
 import { type BuiltChain, buildChain, forgetPaths, memoryStore, nixEnv } from './fixture.ts';
 
 const SECRET = 'a-secret-of-a-test';
+const NOTHING = Buffer.alloc(0);
 const LONG = { idle: 60_000, life: 60_000 };
 
 interface Running {
@@ -158,6 +162,44 @@ describe.each(nixVersionsUnderTest())('the substituter with $label', (version) =
     await asked.promise;
     await one.stop();
     const { exitCode, stderr } = await building;
+    expect(exitCode, stderr).toBe(0);
+    expect(builds(stderr)).toBe(3);
+  });
+
+  // What this server never answers, and the disk or the network might: `fallback` is for that.
+  test.each<
+    [string, (asked: string, answer: Buffer) => { readonly status: number; readonly body: Buffer } | undefined]
+  >([
+    [
+      'the cache is not one',
+      (asked) => (asked.endsWith('nix-cache-info') ? { status: 404, body: NOTHING } : undefined),
+    ],
+    ['the cache fails', (asked) => (asked.endsWith('nix-cache-info') ? { status: 500, body: NOTHING } : undefined)],
+    ['narinfos fail', (asked) => (asked.endsWith('.narinfo') ? { status: 500, body: NOTHING } : undefined)],
+    ['NARs fail', (asked) => (asked.endsWith('.zst') ? { status: 500, body: NOTHING } : undefined)],
+    [
+      'NARs are cut',
+      (asked, body) => (asked.endsWith('.zst') ? { status: 200, body: body.subarray(0, 999) } : undefined),
+    ],
+    [
+      'NARs are other bytes',
+      (asked, body) => (asked.endsWith('.zst') ? { status: 200, body: Buffer.alloc(body.length, 3) } : undefined),
+    ],
+  ])('builds when %s', async (_what, change) => {
+    const one = await start(chain.index, memoryStore(chain.packs));
+    const broken = createServer((request, response) => {
+      void fetch(new URL(request.url ?? '', one.url)).then(async (real) => {
+        const body = Buffer.from(await real.arrayBuffer());
+        const answer = change(request.url ?? '', body) ?? { status: real.status, body };
+        response.writeHead(answer.status, { 'content-length': answer.body.length }).end(answer.body);
+      });
+    });
+    broken.listen(0, '127.0.0.1');
+    await once(broken, 'listening');
+    const { port } = broken.address() as AddressInfo;
+    const lines = (await readFile(one.settings, 'utf8')).replace(/127\.0\.0\.1:\d+/, `127.0.0.1:${port}`).split('\n');
+    const { exitCode, stderr } = await realise(version, chain.drvPath, [...lines, 'download-attempts = 1']);
+    broken.close().closeAllConnections();
     expect(exitCode, stderr).toBe(0);
     expect(builds(stderr)).toBe(3);
   });
