@@ -60,6 +60,13 @@ const publishedImage = (name: string): PublishedImage => ({
   targets: [
     { name: `docker://ghcr.io/org/${name}`, kind: 'registry', tags: ['main', 'sha-c80d8e7', 'latest'], bytesSent: 0 },
   ],
+  packages: [
+    {
+      name: `ghcr.io/org/${name}`,
+      isPublic: true,
+      settings: `https://github.com/orgs/org/packages/container/${name}/settings`,
+    },
+  ],
 });
 
 const plannedImage = (name: string, isBuilt: boolean, reason: 'new' | 'changed'): PlannedImage => ({

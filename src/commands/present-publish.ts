@@ -6,6 +6,7 @@ import type { LeftOut } from '../plan/plan.ts';
 import { digestReferences, imageJson, imageMetadata } from '../publish/outputs.ts';
 import { heldOf, publishData, publishSummary, publishText, references } from '../publish/report.ts';
 import type { PublishedImage } from './publish-image.ts';
+import { visibilityLines } from './visibility.ts';
 
 /** What became of one image of a plan. */
 export type ImageOutcome = { readonly image: PublishedImage } | { readonly name: string; readonly error: UserError };
@@ -34,12 +35,12 @@ export function presentPublish(result: PublishResult) {
 
 /** One image that was published. */
 function presentImage(image: PublishedImage) {
-  const { name, published, targets } = image;
+  const { name, published, targets, packages } = image;
   return {
     outputs: outputsOf([image], image),
     data: publishData(name, published, targets),
     text: publishText(published, targets),
-    summary: publishSummary(name, published, targets),
+    summary: `${publishSummary(name, published, targets)}${packages.length > 0 ? `\n${visibilityLines(packages)}` : ''}`,
   };
 }
 

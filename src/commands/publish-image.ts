@@ -35,6 +35,7 @@ import { checkTestable, checkTestsRan, declaresTests, type TestInputs } from './
 import { inFolder, type Places } from './places.ts';
 import { type ReuseInputs, type ReuseSources, reuseOf } from './reuse.ts';
 import type { AskedTags } from './tags.ts';
+import { type PackageVisibility, packageVisibility } from './visibility.ts';
 
 /** What every image of one run is published with. */
 export interface Publishing extends ReuseInputs, TestInputs {
@@ -44,6 +45,8 @@ export interface Publishing extends ReuseInputs, TestInputs {
   readonly verify: boolean;
   /** Whether a tag is moved although a newer run of the repository has moved it. */
   readonly moveBack: boolean;
+  /** Hosts that are spoken to without TLS. */
+  readonly plainHttp: readonly string[];
   readonly places: Places;
   readonly host: Host;
   readonly nix: () => Promise<Nix>;
@@ -53,6 +56,8 @@ export interface PublishedImage {
   readonly name: string;
   readonly published: Pick<PublishedIndex, 'index' | 'platforms'>;
   readonly targets: readonly PublishedTarget[];
+  /** Who may pull it at ghcr.io, as far as that is known. */
+  readonly packages: readonly PackageVisibility[];
 }
 
 /**
@@ -76,7 +81,13 @@ export async function publishImage(
     const read = readTagsOnce();
     const live = mayBelieve(parts, publishing) ? await liveIndex(parts, targets, read, log) : undefined;
     const run = publishing.moveBack ? undefined : runOf(host);
-    if (live) return publishedImage(image.name, await publishLive(live, targets, { read, run, log }), targets);
+    if (live)
+      return await publishedImage(
+        image.name,
+        await publishLive(live, targets, { read, run, log }),
+        targets,
+        publishing,
+      );
     if (parts.some(({ kind }) => kind === 'job')) await checkLogin(targets, read, places);
     for (const part of parts) if (part.kind === 'job') await checkTestable(part.evaluated, publishing, host);
     const reuse = await reuseOf(publishing, targets, { places, host }, read);
@@ -95,7 +106,7 @@ export async function publishImage(
       return publishWith({ ...reuse, journal: NO_JOURNAL, recompress: true });
     });
     await reuse.journal.clear();
-    return publishedImage(image.name, published, targets);
+    return await publishedImage(image.name, published, targets, publishing);
   } catch (error) {
     if (host.signal.aborted)
       host.log.warn('interrupted: blobs that were sent stay where they are, for the next publish');
@@ -105,11 +116,12 @@ export async function publishImage(
 }
 
 /** With the tags that mean it now, and not those that were left alone. */
-function publishedImage(
+async function publishedImage(
   name: string,
   { left, ...published }: PublishedIndex,
   targets: readonly Target[],
-): PublishedImage {
+  { plainHttp, host }: Pick<Publishing, 'plainHttp' | 'host'>,
+): Promise<PublishedImage> {
   const moved = targets.map((target) => {
     const here = left.filter(({ repository }) => repository === target.repository);
     return publishedTarget(
@@ -117,7 +129,8 @@ function publishedImage(
       here.map(({ tag }) => tag),
     );
   });
-  return { name, published, targets: moved };
+  const packages = await packageVisibility({ targets: moved, digest: published.index.digest, plainHttp }, host);
+  return { name, published, targets: moved, packages };
 }
 
 /** This run, as the images that it makes name it; undefined outside a workflow. */

@@ -31,7 +31,12 @@ const namedSchema = z.looseObject({ full_name: z.string() });
 
 /** Of the event's payload, which whoever opens a pull request writes in part. A fork that was deleted is `null`. */
 const payloadSchema = z.looseObject({
-  repository: namedSchema.extend({ default_branch: z.string().min(1).optional() }).optional(),
+  repository: namedSchema
+    .extend({
+      default_branch: z.string().min(1).optional(),
+      owner: z.looseObject({ login: z.string(), type: z.string().optional() }).optional(),
+    })
+    .optional(),
   pull_request: z
     .looseObject({
       number: z.int().positive().optional(),

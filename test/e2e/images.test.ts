@@ -1,9 +1,15 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
-import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, beforeEach, expect, onTestFinished, test, vi } from 'vitest';
+import { startAwsEmulator } from '../emulators/aws/emulator.ts';
+import { SUBJECT, startIssuer } from '../emulators/oidc/issuer.ts';
+import { startSts } from '../emulators/oidc/sts.ts';
+import { startEmulator } from '../emulators/registry/emulator.ts';
 import { startResults } from '../emulators/results/emulator.ts';
+import { PUBLIC, startAwsRegistry } from '../integration/aws/kit.ts';
 import { ROOT } from '../support/cli.ts';
+import { startProxy } from '../support/proxy.ts';
 import { CONSUMER, jobOf, type WorkflowRun } from './harness/act.ts';
 import { consumerFlake } from './harness/consumer.ts';
 import { forkPullRequest, pushToMain } from './harness/events.ts';
@@ -20,7 +26,7 @@ const ARM = { system: 'aarch64-linux' };
 let stage: Stage;
 let flake: Record<string, string>;
 let jobs: string;
-let examples: Readonly<Record<'self-hosted' | 'ghcr-cachix' | 'ghcr-docker-hub' | 'ecr-oidc', string>>;
+let examples: Readonly<Record<'self-hosted' | 'ghcr-cachix' | 'ghcr-ecr-public-oidc' | 'ecr-oidc', string>>;
 
 beforeAll(async () => {
   jobs = await readFile(join(ROOT, 'workflows/matrix.yml'), 'utf8');
@@ -28,7 +34,7 @@ beforeAll(async () => {
   examples = {
     'self-hosted': await example('self-hosted'),
     'ghcr-cachix': await example('ghcr-cachix'),
-    'ghcr-docker-hub': await example('ghcr-docker-hub'),
+    'ghcr-ecr-public-oidc': await example('ghcr-ecr-public-oidc'),
     'ecr-oidc': await example('ecr-oidc'),
   };
   stage = await openStage([jobs, ...Object.values(examples)]);
@@ -99,16 +105,63 @@ test('what a private cache at Cachix has is fetched with its login and key, and 
   expect(stdout).toBe('only in the cache\n');
 });
 
-test('one call publishes to two registries what it built once', async () => {
-  const workflow = examples['ghcr-docker-hub']
-    .replace(/ghcr\.io\/.*\{name\}/, `${stage.host}/first/{name}`)
-    .replace('docker.io/acme', `${stage.host}/second`)
-    .replace('registry: docker.io', `registry: ${stage.host}`);
-  const all = await run(workflow, { secrets: { DOCKERHUB_TOKEN: 'a-password' }, payload: pushToMain() });
-  expect(outcomes(all), all.log).toContain('images success');
-  const { digest } = await stage.indexOf('first/app', 'latest');
-  expect(digest).toMatch(/^sha256:/);
-  expect((await stage.indexOf('second/app', 'latest')).digest).toBe(digest);
+test('one call publishes to ghcr.io and, by OIDC, to ECR Public what it built once; the summary says who may pull it', async () => {
+  const aws = await startAwsEmulator();
+  onTestFinished(() => aws.stop());
+  aws.store.repositories.set('public/app', { settings: {} });
+  const issuer = await startIssuer();
+  onTestFinished(() => issuer.stop());
+  const role = 'arn:aws:iam::123456789012:role/images';
+  const sts = await startSts(issuer, aws.accept, { roles: { [role]: (subject) => subject === SUBJECT } });
+  onTestFinished(() => sts.stop());
+  const token = 'the-token-of-the-run';
+  const users = { 'nektos/act': token };
+  const ghcr = await startEmulator({ auth: { scheme: 'token', users, refusesStrangers: 'token' } });
+  onTestFinished(() => ghcr.stop());
+  const ecr = await startAwsRegistry('public', aws, { scheme: 'http' });
+  // Nothing resolves the registries' names here: what arrives has come through the proxy.
+  const portOf = (port: number, host: string): number =>
+    ({ 'ghcr.io': Number(ghcr.host.split(':')[1]), [PUBLIC]: Number(ecr.host.split(':')[1]) })[host] ?? port;
+  const proxy = await startProxy({ portOf });
+  onTestFinished(() => proxy[Symbol.asyncDispose]());
+
+  const workflow = `${examples['ghcr-ecr-public-oidc']}      plain-http: |
+        ghcr.io
+        ${PUBLIC}
+`;
+  const all = await run(workflow, {
+    secrets: { GITHUB_TOKEN: token },
+    payload: pushToMain(),
+    variables: {
+      ...issuer.environment,
+      AWS_ENDPOINT_URL: aws.url,
+      AWS_ENDPOINT_URL_STS: sts.url,
+      HTTP_PROXY: `http://${proxy.host}`,
+      NO_PROXY: '127.0.0.1',
+    },
+  });
+  expect(outcomes(all), all.log).toEqual([
+    'build success',
+    'build success',
+    'images success',
+    'plan success',
+    'publish success',
+  ]);
+  const [first, second] = [ghcr.store.manifest('org/app', 'latest'), ecr.store.manifest('acme/app', 'latest')];
+  expect(second?.bytes).toEqual(first?.bytes);
+  const index = JSON.parse(String(first?.bytes)) as { manifests: unknown[]; annotations: Record<string, string> };
+  expect(index.manifests).toHaveLength(2);
+  // What links a package to its repository.
+  expect(index.annotations['org.opencontainers.image.source']).toBe('https://github.com/org/consumer');
+  const { summary } = jobOf(all, 'publish');
+  expect(summary).toContain('is not public');
+  expect(summary).toContain('(https://github.com/orgs/org/packages/container/app/settings)');
+  // The job that looks and the one that writes there have each a session of their own, and leave nothing of it.
+  expect(issuer.audiences).toEqual(['sts.amazonaws.com', 'sts.amazonaws.com']);
+  expect(sts.opened).toHaveLength(2);
+  expect(aws.violations).toEqual([]);
+  const secrets = [...issuer.tokens, ...sts.opened.flatMap((session) => [session.secret, session.token]), token];
+  for (const secret of secrets) expect(printed(all)).not.toContain(secret);
 });
 
 test('a job that failed is run again alone, with what the first attempt handed over, or told that it has expired', async () => {

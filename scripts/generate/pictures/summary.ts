@@ -8,10 +8,11 @@ interface Summary {
   readonly lines: readonly string[];
 }
 
-/** As GitHub shows it: no marks of code, entities as their letters, and digests as short as a narrow window has them. */
+/** As GitHub shows it: no marks of code and links, entities as their letters, and digests as short as a narrow window has them. */
 const plain = (markdown: string): string =>
   markdown
     .replaceAll(/`|<\/?code>/g, '')
+    .replaceAll(/\[([^\]]*)\]\([^)]*\)/g, '$1')
     .replaceAll(/&#(\d+);/g, (_, code) => String.fromCodePoint(Number(code)))
     .replaceAll(/(sha256:[0-9a-f]{8})[0-9a-f]+/g, '$1…')
     .trim();

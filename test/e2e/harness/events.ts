@@ -3,7 +3,12 @@ import { CONSUMER } from './act.ts';
 /** What GitHub says about a push to the default branch. */
 export const pushToMain = (): Readonly<Record<string, unknown>> => ({
   ref: 'refs/heads/main',
-  repository: { full_name: CONSUMER, default_branch: 'main', fork: false },
+  repository: {
+    full_name: CONSUMER,
+    default_branch: 'main',
+    fork: false,
+    owner: { login: CONSUMER.split('/')[0], type: 'Organization' },
+  },
 });
 
 /** What GitHub says about a pull request from a fork, as far as actions look at it. */

@@ -22,6 +22,8 @@ export interface Run extends Partial<Omit<WorkflowOptions, 'library' | 'workflow
   readonly attempt?: number;
   /** Whether the job has logged in to the registry. */
   readonly loggedIn?: boolean;
+  /** Further variables of every job. */
+  readonly variables?: Readonly<Record<string, string>>;
   /** Another results service than the test's own. */
   readonly results?: ResultsEmulator;
 }
@@ -69,11 +71,13 @@ export async function openStage(workflows: readonly string[]): Promise<Stage> {
       current = started;
       return () => started.stop();
     },
-    run: async (workflow, { attempt = 1, loggedIn = false, files = {}, results: service = results(), ...change }) => {
+    run: async (workflow, given) => {
+      const { attempt = 1, loggedIn = false, files = {}, results: service = results(), variables, ...change } = given;
       const env = {
         ...service.environment({ run: RUN, job: 'all', attempt }),
         NIX_CONFIG: TEST_NIX_CONFIG,
         DOCKER_CONFIG: loggedIn ? temp.path : '/nonexistent',
+        ...variables,
       };
       const all = { ...files, [WORKFLOW]: workflow };
       return await runWorkflow({ library, files: all, workflow: WORKFLOW, env, ...change });

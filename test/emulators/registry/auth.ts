@@ -12,6 +12,8 @@ export interface AuthOptions {
   readonly identityTokens?: readonly string[];
   /** Whether everybody may pull. */
   readonly anonymousPull?: boolean;
+  /** Where somebody without a login is refused: by the token server with 401, or with 403 when the token is shown. */
+  readonly refusesStrangers?: 'token' | 'manifest';
   /** Whether the token is called access_token. */
   readonly accessTokenField?: boolean;
   /** Whether the token is called access_token, and an empty one token. */
@@ -85,6 +87,12 @@ export class Authority {
     );
   }
 
+  /** Whether a request shows a token that somebody without a login got. */
+  isDenied(header: string | undefined): boolean {
+    const grant = this.#grants.get(/^Bearer (.+)$/.exec(header ?? '')?.[1] ?? '');
+    return this.#options.refusesStrangers === 'manifest' && grant !== undefined && grant.by === undefined;
+  }
+
   /** Takes in a body that has arrived; whether the token it came with is still good. */
   spend(header: string | undefined, bytes: number): boolean {
     const grant = this.#grants.get(/^Bearer (.+)$/.exec(header ?? '')?.[1] ?? '');
@@ -101,7 +109,8 @@ export class Authority {
     const isIdentified = isRefresh && (this.#options.identityTokens ?? []).includes(form.get('refresh_token') ?? '');
     const isUser = this.#isUser(request.headers.authorization);
     const isRefused = isRefresh ? !isIdentified : request.headers.authorization !== undefined && !isUser;
-    if (isRefused)
+    const isStranger = !isRefresh && request.headers.authorization === undefined;
+    if (isRefused || (isStranger && this.#options.refusesStrangers === 'token'))
       return { status: 401, body: JSON.stringify({ errors: [{ code: 'UNAUTHORIZED', message: 'wrong password' }] }) };
     const wanted = isRefresh ? (form.get('scope') ?? '').split(' ') : url.searchParams.getAll('scope');
     const scopes =

@@ -197,6 +197,7 @@ export const handle = async (exchange: Exchange): Promise<void> => {
     /^\/v2\/(.+?)\/(blobs\/uploads|blobs|manifests|referrers)\/(.*)$/.exec(url.pathname) ?? [];
   if (repository === undefined) return refuse(exchange, 404, 'UNSUPPORTED', 'no such route');
   const action = request.method === 'GET' || request.method === 'HEAD' ? 'pull' : 'push';
+  if (authority.isDenied(request.headers.authorization)) return refuse(exchange, 403, 'DENIED', 'denied');
   const challenge = authority.challenge(request, host, repository, kind === 'blobs/uploads' ? 'push' : action);
   if (challenge !== undefined) {
     await readBody(exchange);

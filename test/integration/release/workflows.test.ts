@@ -273,6 +273,8 @@ test('what users copy is short', async () => {
   const [, yaml = ''] = /```yaml workflow\n(# Builds every image[\s\S]*?)```/.exec(readme) ?? [];
   expect(yaml.split('\n').length).toBeLessThan(25);
   expect(yaml).toContain('uses: org/nix-images/.github/workflows/images.yml@v1');
+  const oidc = await read('examples/workflows/ghcr-ecr-public-oidc.yml');
+  expect(oidc.trimEnd().split('\n').length).toBeLessThanOrEqual(yaml.trimEnd().split('\n').length + 12);
   for (const path of await yamlBelow('examples/workflows')) {
     expect((await read(path)).trimEnd().split('\n').length, path).toBeLessThanOrEqual(30);
   }

@@ -35,6 +35,7 @@ const image = (targets: readonly PublishedTarget[]): PublishedImage => ({
     })),
   },
   targets,
+  packages: [],
 });
 
 const widest = (text: string): number => Math.max(...text.split('\n').map((line) => line.length));
