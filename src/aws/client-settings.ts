@@ -39,6 +39,9 @@ function connection(world: AwsWorld, service: 'ECR' | 'ECR_PUBLIC' | 'STS', regi
   };
 }
 
+/** For what is asked only to learn why it is refused: the clients take a full repository for a limit of requests. */
+export const ONE_TRY = { maxAttempts: 1 } as const;
+
 /** Settings of a client of AWS's: where it sends, by what, and as whom. Throws UserError `input` for an endpoint that is no URL. */
 export function clientSettings(world: AwsWorld, service: 'ECR' | 'ECR_PUBLIC', region: string) {
   const { webIdentity } = world;

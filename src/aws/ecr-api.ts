@@ -1,6 +1,6 @@
 import type { Effects } from '../core/effects.ts';
 import type { AskIdToken } from '../github/id-token.ts';
-import type { RepositorySettings } from './repository-settings.ts';
+import type { Catalogue, RepositorySettings } from './repository-settings.ts';
 
 /** What AWS's interfaces need from the world. */
 export interface AwsWorld extends Pick<Effects, 'fetch' | 'log' | 'signal'> {
@@ -36,12 +36,43 @@ export interface WantedRepository {
   readonly settings: RepositorySettings | undefined;
 }
 
+/** What is known of a repository that exists, or may exist. */
+export interface RepositoryFacts {
+  /** Whether a tag that exists cannot be moved. */
+  isFixed(tag: string): boolean;
+}
+
+/** A manifest, as it is stored. */
+export interface GivenManifest {
+  readonly bytes: Uint8Array;
+  readonly mediaType: string;
+  readonly digest: string;
+}
+
+/** What ECR Public's gallery is to show of a repository. */
+interface WantedPage {
+  readonly repository: string;
+  /** What was asked for. */
+  readonly settings: RepositorySettings | undefined;
+  /** What the image says, for all that was not. */
+  readonly image: Pick<Catalogue, 'description' | 'architectures' | 'operatingSystems'>;
+}
+
 /** The part of ECR's interface beside `/v2/`. Everything throws UserError, `credentials` where AWS refuses. */
 export interface EcrApi {
   /** Undefined where no AWS credentials are to be found. */
   login(): Promise<EcrLogin | undefined>;
   /** Makes sure that a repository exists and is as wanted. Throws UserError `registry` where it does not exist and may not be made. */
-  ensureRepository(wanted: WantedRepository): Promise<void>;
+  ensureRepository(wanted: WantedRepository): Promise<RepositoryFacts>;
+  /** Has the gallery show what is wanted: sends nothing where it does already. Only ECR Public has one. */
+  showPage(wanted: WantedPage): Promise<void>;
+  /** Whether the account has blobs copied between its repositories. */
+  mountsBlobs(): Promise<boolean>;
+  /**
+   * Stores a manifest that `/v2/` refused without saying why, under a tag or its digest. False where AWS cannot be asked;
+   * throws UserError that says why.
+   */
+  storeManifest(repository: string, manifest: GivenManifest, reference: string): Promise<boolean>;
   /** Which of these digests a repository holds; undefined where that cannot be asked. */
   heldBlobs(repository: string, digests: readonly string[]): Promise<ReadonlySet<string> | undefined>;
 }

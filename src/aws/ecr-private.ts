@@ -2,8 +2,10 @@ import {
   CreateRepositoryCommand,
   DescribeRepositoriesCommand,
   ECRClient,
+  GetAccountSettingCommand,
   GetAuthorizationTokenCommand,
   GetLifecyclePolicyCommand,
+  PutImageCommand,
   PutImageScanningConfigurationCommand,
   PutImageTagMutabilityCommand,
   PutLifecyclePolicyCommand,
@@ -11,13 +13,16 @@ import {
 } from '@aws-sdk/client-ecr';
 import { canonicalJson } from '../core/canonical-json.ts';
 import { type AwsCalls, awsCalls } from './aws-calls.ts';
-import { clientSettings } from './client-settings.ts';
+import { clientSettings, ONE_TRY } from './client-settings.ts';
 import { decodeLogin } from './decode-login.ts';
-import type { AwsWorld, EcrApi, WantedRepository } from './ecr-api.ts';
+import type { AwsWorld, EcrApi, RepositoryFacts, WantedRepository } from './ecr-api.ts';
 import type { EcrRegistry } from './ecr-registry.ts';
-import { hasNoCredentials, isNamed } from './failure.ts';
+import { hasNoCredentials, isNamed, mayNotAsk } from './failure.ts';
+import { fixedTags, MOVABLE } from './fixed-tags.ts';
 import { ifAllowed } from './if-allowed.ts';
+import { manifestInput } from './manifest-input.ts';
 import { noRepository } from './no-repository.ts';
+import { checkRepositoryName } from './repository-name.ts';
 import type { RepositorySettings } from './repository-settings.ts';
 
 type PrivateRegistry = EcrRegistry & { readonly kind: 'private' };
@@ -28,6 +33,7 @@ export function openEcrPrivate(registry: PrivateRegistry, world: AwsWorld): EcrA
   const settings = clientSettings(world, 'ECR', region);
   const own = 'endpoint' in settings ? {} : { useFipsEndpoint: isFips, useDualstackEndpoint: isDualStack };
   const client = new ECRClient({ ...settings, ...own });
+  const asking = new ECRClient({ ...settings, ...own, ...ONE_TRY });
   const calls = awsCalls('ecr', world);
   return {
     login: async () => {
@@ -40,6 +46,27 @@ export function openEcrPrivate(registry: PrivateRegistry, world: AwsWorld): EcrA
     ensureRepository: (wanted) => ensure({ client, calls, world, account, region }, wanted),
     // HEAD answers that.
     heldBlobs: async () => undefined,
+    showPage: async () => {},
+    mountsBlobs: async () => {
+      const what = `cannot look up the settings of ECR of ${account} in ${region}`;
+      const setting = await calls.callUnless(mayNotAsk, 'GetAccountSetting', what, () =>
+        client.send(new GetAccountSettingCommand({ name: 'BLOB_MOUNTING' })),
+      );
+      return setting?.value !== 'DISABLED';
+    },
+    storeManifest: async (repository, manifest, reference) => {
+      const what = `cannot store an image in ${repository} in ECR of ${account} in ${region}`;
+      const stored = await calls.callUnless(hasNoCredentials, 'PutImage', what, () =>
+        asking.send(
+          new PutImageCommand({
+            registryId: account,
+            repositoryName: repository,
+            ...manifestInput(manifest, reference),
+          }),
+        ),
+      );
+      return stored !== undefined;
+    },
   };
 }
 
@@ -51,8 +78,12 @@ interface Session {
   readonly region: string;
 }
 
-async function ensure({ client, calls, world, account, region }: Session, wanted: WantedRepository): Promise<void> {
+async function ensure(
+  { client, calls, world, account, region }: Session,
+  wanted: WantedRepository,
+): Promise<RepositoryFacts> {
   const { repository, mayCreate, settings } = wanted;
+  checkRepositoryName('ECR', `${account}.dkr.ecr.${region}.amazonaws.com/${repository}`, repository);
   const place = `${repository} in ECR of ${account} in ${region}`;
   const named = { registryId: account, repositoryName: repository };
   const describe = () =>
@@ -68,7 +99,7 @@ async function ensure({ client, calls, world, account, region }: Session, wanted
       },
     );
   const answer = await ifAllowed(place, wanted, world.log, describe);
-  if (answer === undefined) return;
+  if (answer === undefined) return MOVABLE;
   let { found } = answer;
   if (found === undefined && !mayCreate) throw noRepository(place);
   if (found === undefined) {
@@ -83,9 +114,10 @@ async function ensure({ client, calls, world, account, region }: Session, wanted
     if (made) world.log.info(`created ${place}`);
   }
   if (settings) await keepUpToDate(found, settings, { client, calls, named, place, world });
+  return fixedTags({ ...found, ...mutabilityOf(settings ?? {}) });
 }
 
-function mutabilityOf({ immutableTags }: RepositorySettings) {
+function mutabilityOf({ immutableTags }: Partial<RepositorySettings>) {
   if (immutableTags === undefined) return undefined;
   if (typeof immutableTags === 'boolean') {
     return { imageTagMutability: immutableTags ? ('IMMUTABLE' as const) : ('MUTABLE' as const) };

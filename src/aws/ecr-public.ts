@@ -5,29 +5,26 @@ import {
   DescribeRepositoriesCommand,
   ECRPUBLICClient,
   GetAuthorizationTokenCommand,
-  GetRepositoryCatalogDataCommand,
-  PutRepositoryCatalogDataCommand,
-  type RepositoryCatalogData,
+  PutImageCommand,
 } from '@aws-sdk/client-ecr-public';
 import { UserError } from '../core/error.ts';
 import { type AwsCalls, awsCalls } from './aws-calls.ts';
-import { clientSettings } from './client-settings.ts';
+import { clientSettings, ONE_TRY } from './client-settings.ts';
 import { decodeLogin } from './decode-login.ts';
 import type { AwsWorld, EcrApi, WantedRepository } from './ecr-api.ts';
 import { hasNoCredentials, isNamed } from './failure.ts';
+import { MOVABLE } from './fixed-tags.ts';
+import { type GivenCatalogue, givenOf, keepPage } from './gallery-page.ts';
 import { ifAllowed } from './if-allowed.ts';
+import { manifestInput } from './manifest-input.ts';
 import { noRepository } from './no-repository.ts';
-import type { Catalogue } from './repository-settings.ts';
+import { checkRepositoryName } from './repository-name.ts';
 
 /** The one region that gives out tokens for ECR Public. */
 const REGION = 'us-east-1';
 
 /** Digests in one question (service model, BatchedOperationLayerDigestList). */
 const BATCH = 100;
-
-/** The service model's own; references allow more (`__`, `--`). */
-const NAME = /^(?:[a-z0-9]+(?:[._-][a-z0-9]+)*\/)*[a-z0-9]+(?:[._-][a-z0-9]+)*$/;
-const NAME_LENGTH = { min: 2, max: 205 } as const;
 
 interface Session {
   readonly client: ECRPUBLICClient;
@@ -37,7 +34,9 @@ interface Session {
 
 /** ECR Public's own interface (API version 2020-10-30). */
 export function openEcrPublic(world: AwsWorld): EcrApi {
-  const client = new ECRPUBLICClient(clientSettings(world, 'ECR_PUBLIC', REGION));
+  const settings = clientSettings(world, 'ECR_PUBLIC', REGION);
+  const client = new ECRPUBLICClient(settings);
+  const asking = new ECRPUBLICClient({ ...settings, ...ONE_TRY });
   const calls = awsCalls('ecr-public', world);
   return {
     login: async () => {
@@ -49,8 +48,28 @@ export function openEcrPublic(world: AwsWorld): EcrApi {
       );
       return asked && decodeLogin(asked.authorizationData ?? {}, world);
     },
-    ensureRepository: (wanted) => ensure({ client, calls, world }, wanted),
+    ensureRepository: async (wanted) => {
+      await ensure({ client, calls, world }, wanted);
+      return MOVABLE;
+    },
     heldBlobs: (repository, digests) => heldBlobs({ client, calls, world }, repository, digests),
+    showPage: ({ repository, settings: given, image }) => {
+      const [alias, name] = split(repository);
+      const wanted = {
+        ...(given?.fromImage === false ? {} : givenOf(image)),
+        ...givenOf(given?.catalogue ?? {}),
+      };
+      return keepPage({ client, calls, name, place: placeOf(alias, name) }, wanted);
+    },
+    mountsBlobs: async () => false,
+    storeManifest: async (repository, manifest, reference) => {
+      const [registryId, repositoryName] = split(repository);
+      const what = `cannot store an image in ${placeOf(registryId, repositoryName)}`;
+      const stored = await calls.callUnless(hasNoCredentials, 'PutImage', what, () =>
+        asking.send(new PutImageCommand({ registryId, repositoryName, ...manifestInput(manifest, reference) })),
+      );
+      return stored !== undefined;
+    },
   };
 }
 
@@ -59,6 +78,8 @@ function split(repository: string): [string, string] {
   const slash = repository.indexOf('/');
   return [repository.slice(0, slash), repository.slice(slash + 1)];
 }
+
+const placeOf = (alias: string, name: string): string => `${name} in ECR Public of ${alias}`;
 
 async function heldBlobs(
   { client, calls }: Session,
@@ -87,8 +108,8 @@ async function heldBlobs(
 
 async function ensure(session: Session, wanted: WantedRepository): Promise<void> {
   const [alias, name] = split(wanted.repository);
-  checkName(wanted.repository, name);
-  const place = `${name} in ECR Public of ${alias}`;
+  checkRepositoryName('ECR Public', `public.ecr.aws/${wanted.repository}`, wanted.repository.includes('/') ? name : '');
+  const place = placeOf(alias, name);
   const answer = await ifAllowed(place, wanted, session.world.log, async () => {
     await checkAlias(session, alias);
     return exists(session, name, place);
@@ -96,9 +117,8 @@ async function ensure(session: Session, wanted: WantedRepository): Promise<void>
   if (answer === undefined) return;
   const isThere = answer.found;
   if (!isThere && !wanted.mayCreate) throw noRepository(place);
-  const catalogue = definedOf(wanted.settings?.catalogue ?? {});
-  if (!isThere && (await create(session, name, place, catalogue))) return;
-  if (Object.keys(catalogue).length > 0) await keepCatalogue(session, name, place, catalogue);
+  // The page of one that exists is seen to when the image is there: `showPage`.
+  if (!isThere) await create(session, name, place, givenOf(wanted.settings?.catalogue ?? {}));
 }
 
 async function exists({ client, calls }: Session, name: string, place: string): Promise<boolean> {
@@ -112,8 +132,7 @@ async function exists({ client, calls }: Session, name: string, place: string): 
   return found !== undefined;
 }
 
-/** False where another job was faster: what it set need not be what is wanted here. */
-async function create(session: Session, name: string, place: string, catalogue: GivenCatalogue): Promise<boolean> {
+async function create(session: Session, name: string, place: string, catalogue: GivenCatalogue): Promise<void> {
   const { client, calls, world } = session;
   const catalogData = Object.keys(catalogue).length === 0 ? {} : { catalogData: catalogue };
   const command = new CreateRepositoryCommand({ repositoryName: name, ...catalogData });
@@ -124,15 +143,6 @@ async function create(session: Session, name: string, place: string, catalogue: 
     () => client.send(command),
   );
   if (made) world.log.info(`created ${place}`);
-  return made !== undefined;
-}
-
-function checkName(repository: string, name: string): void {
-  const isLong = name.length < NAME_LENGTH.min || name.length > NAME_LENGTH.max;
-  if (repository.includes('/') && NAME.test(name) && !isLong) return;
-  throw new UserError('reference', `public.ecr.aws/${repository} is not a valid repository of ECR Public`, {
-    hint: `Write public.ecr.aws/ALIAS/NAME; NAME has ${NAME_LENGTH.min} to ${NAME_LENGTH.max} lower-case letters and digits, with one of . _ - or / between them.`,
-  });
 }
 
 /** Throws UserError `reference` for an alias that is not this account's. */
@@ -147,38 +157,3 @@ async function checkAlias({ client, calls }: Session, alias: string): Promise<vo
     docs: 'registries.md',
   });
 }
-
-type GivenCatalogue = { [K in keyof Catalogue]: NonNullable<Catalogue[K]> };
-
-const definedOf = (catalogue: Catalogue): GivenCatalogue =>
-  Object.fromEntries(Object.entries(catalogue).filter(([, value]) => value !== undefined)) as GivenCatalogue;
-
-/** PutRepositoryCatalogData replaces all of it, so what is not given is sent as it is. */
-async function keepCatalogue(
-  { client, calls }: Session,
-  name: string,
-  place: string,
-  wanted: GivenCatalogue,
-): Promise<void> {
-  const cannot = `cannot change what the gallery shows of ${place}`;
-  const found = await calls.callUnless(
-    isNamed('RepositoryCatalogDataNotFoundException'),
-    'GetRepositoryCatalogData',
-    cannot,
-    () => client.send(new GetRepositoryCatalogDataCommand({ repositoryName: name })),
-  );
-  const is = found?.catalogData ?? {};
-  if (isSame(is, wanted)) return;
-  const { description, architectures, operatingSystems, aboutText, usageText } = is;
-  const kept = definedOf({ description, architectures, operatingSystems, aboutText, usageText });
-  await calls.call('PutRepositoryCatalogData', cannot, () =>
-    client.send(new PutRepositoryCatalogDataCommand({ repositoryName: name, catalogData: { ...kept, ...wanted } })),
-  );
-}
-
-/** A logo that is there is believed to be the one that is given: AWS gives back an address and not the bytes. */
-const isSame = (is: RepositoryCatalogData, { logoImageBlob, ...texts }: GivenCatalogue): boolean =>
-  (logoImageBlob === undefined || is.logoUrl !== undefined) &&
-  Object.entries(texts).every(
-    ([name, value]) => JSON.stringify(is[name as keyof RepositoryCatalogData]) === JSON.stringify(value),
-  );

@@ -68,9 +68,13 @@ const HINTS: Readonly<Record<string, string>> = {
   UnrecognizedClientException: 'AWS does not know the access key. Check AWS_ACCESS_KEY_ID and AWS_SESSION_TOKEN.',
   InvalidClientTokenId: 'AWS does not know the access key. Check AWS_ACCESS_KEY_ID and AWS_SESSION_TOKEN.',
   InvalidSignatureException: 'Check AWS_SECRET_ACCESS_KEY, and the clock of this machine.',
-  LimitExceededException: 'Ask AWS for a higher quota, or remove repositories that are not used.',
+  LimitExceededException: 'Ask AWS for a higher quota, or remove what is not used.',
   KmsException: 'Check the key in `encryption` of the repository settings, and that ECR may use it.',
 };
+
+/** ECR answers 403 without a word at `/v2/` (aws/containers-roadmap 2159). */
+const FULL_HINT =
+  'The repository has as many images, or the image as many tags, as its quota allows (100,000 and 1,000). Remove old images, best by a lifecycle policy, or ask AWS for a higher quota.';
 
 const CREDENTIAL_ERRORS = [
   'ExpiredTokenException',
@@ -98,7 +102,8 @@ export function awsFailure(error: unknown, action: string, what: string, signal?
   if (isUnreached(error)) return networkFailure(error, what, 'AWS');
   const { name, message } = error;
   const isCredential = isDenied(error) || CREDENTIAL_ERRORS.includes(name) || name === 'CredentialsProviderError';
-  const hint = isDenied(error) ? deniedHint(error, action) : lookUp(HINTS, name);
+  const isFull = name === 'LimitExceededException' && action.endsWith(':PutImage');
+  const hint = isDenied(error) ? deniedHint(error, action) : isFull ? FULL_HINT : lookUp(HINTS, name);
   return new UserError(isCredential ? 'credentials' : 'registry', `${what}: ${name}: ${message}`, {
     ...(hint === undefined ? {} : { hint }),
     docs: 'registries.md',

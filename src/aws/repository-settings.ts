@@ -10,6 +10,8 @@ const DESCRIPTION_LIMIT = 1024;
 const TEXT_LIMIT = 25_600;
 const NAMES_LIMIT = 50;
 const LOGO_LIMIT = 512_000;
+/** How a PNG file begins (its specification, "PNG signature"). */
+const PNG = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]);
 const POLICY = { min: 100, max: 30_720 } as const;
 const EXCEPTIONS_LIMIT = 5;
 
@@ -39,6 +41,8 @@ const settingsSchema = z.strictObject({
   logo: z.string().min(1).optional(),
   architectures: names.optional(),
   operatingSystems: names.optional(),
+  /** Whether the page shows what the image says, of all that is left out here. */
+  fromImage: z.boolean().default(true),
 });
 
 /** What a gallery shows of a repository of ECR Public. */
@@ -53,17 +57,17 @@ export interface Catalogue {
 
 /** How a repository is set up; what is left out stays as it is. */
 export interface RepositorySettings
-  extends Pick<z.infer<typeof settingsSchema>, 'immutableTags' | 'scanOnPush' | 'encryption'> {
+  extends Pick<z.infer<typeof settingsSchema>, 'immutableTags' | 'scanOnPush' | 'encryption' | 'fromImage'> {
   /** The JSON that ECR takes. */
   readonly lifecyclePolicy: string | undefined;
   readonly catalogue: Catalogue;
 }
 
 /**
- * Reads settings for repositories: JSON, or the file that holds it, from `cwd`; the files that it names are meant from its
- * folder. Throws UserError `input` that names place and field, and `file` for what cannot be read.
+ * Reads settings for a repository: JSON, or the file that holds it, from `cwd`; the files that it names are meant from its
+ * folder, and `{name}` in them is `name`. Throws UserError `input` that names place and field, and `file` for what cannot be read.
  */
-export async function readRepositorySettings(given: string, cwd: string): Promise<RepositorySettings> {
+export async function readRepositorySettings(given: string, cwd: string, name: string): Promise<RepositorySettings> {
   const file = given.trimStart().startsWith('{') ? undefined : resolve(cwd, given);
   const text = file === undefined ? given : await withFileErrors(file, 'read', () => readFile(file, 'utf8'));
   const place = file === undefined ? 'repository-settings' : `repository-settings: ${file}`;
@@ -72,28 +76,37 @@ export async function readRepositorySettings(given: string, cwd: string): Promis
     what: place,
     hint: 'The fields are listed in docs/registries.md, "Amazon ECR".',
   });
-  return settingsOf(settings, place, file === undefined ? cwd : dirname(file));
+  return settingsOf(settings, place, folderOf(file === undefined ? cwd : dirname(file), name));
 }
+
+/** Finds a file that settings name. */
+type Find = (path: string) => string;
+
+const folderOf =
+  (folder: string, name: string): Find =>
+  (path) =>
+    resolve(folder, path.replaceAll('{name}', name));
 
 async function settingsOf(
   given: z.infer<typeof settingsSchema>,
   place: string,
-  folder: string,
+  find: Find,
 ): Promise<RepositorySettings> {
-  const { immutableTags, scanOnPush, encryption, lifecyclePolicy, description, architectures, operatingSystems } =
-    given;
+  const { immutableTags, scanOnPush, encryption, lifecyclePolicy, fromImage } = given;
+  const { description, architectures, operatingSystems } = given;
   return {
     immutableTags,
     scanOnPush,
     encryption,
+    fromImage,
     lifecyclePolicy: lifecyclePolicy && policyText(lifecyclePolicy, place),
     catalogue: {
       description,
       architectures,
       operatingSystems,
-      aboutText: await textOf(given.about, 'about', place, folder),
-      usageText: await textOf(given.usage, 'usage', place, folder),
-      logoImageBlob: given.logo === undefined ? undefined : await logoOf(resolve(folder, given.logo)),
+      aboutText: await textOf(given.about, 'about', place, find),
+      usageText: await textOf(given.usage, 'usage', place, find),
+      logoImageBlob: given.logo === undefined ? undefined : await logoOf(find(given.logo)),
     },
   };
 }
@@ -105,10 +118,10 @@ async function textOf(
   given: z.infer<typeof content> | undefined,
   field: string,
   place: string,
-  folder: string,
+  find: Find,
 ): Promise<string | undefined> {
   if (given === undefined) return undefined;
-  const file = typeof given === 'string' ? undefined : resolve(folder, given.file);
+  const file = typeof given === 'string' ? undefined : find(given.file);
   const text = file === undefined ? String(given) : await withFileErrors(file, 'read', () => readFile(file, 'utf8'));
   if (text.length > TEXT_LIMIT) throw tooLong(`${file ?? place} (${field})`, TEXT_LIMIT, 'characters');
   return text;
@@ -117,7 +130,9 @@ async function textOf(
 async function logoOf(file: string): Promise<Uint8Array> {
   const { size } = await withFileErrors(file, 'read', () => stat(file));
   if (size > LOGO_LIMIT) throw tooLong(`${file} (logo)`, LOGO_LIMIT, 'bytes');
-  return withFileErrors(file, 'read', () => readFile(file));
+  const bytes = await withFileErrors(file, 'read', () => readFile(file));
+  if (PNG.equals(bytes.subarray(0, PNG.length))) return bytes;
+  throw new UserError('input', `${file} (logo) is not a PNG file`, { hint: 'ECR Public shows logos in PNG.' });
 }
 
 function policyText(policy: object, place: string): string {

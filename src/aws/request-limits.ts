@@ -16,6 +16,14 @@ const QUOTAS = {
   public: { InitiateLayerUpload: 10, UploadLayerPart: 260, CompleteLayerUpload: 10, PutImage: 10 },
 } as const satisfies Record<EcrRegistry['kind'], Record<string, number>>;
 
+const MIB = 1024 * 1024;
+
+/** Bytes of a layer (the same pages, "Maximum layer size": 52,000 and 10,000 MiB). */
+export const LARGEST_LAYER = {
+  private: 52_000 * MIB,
+  public: 10_000 * MIB,
+} as const satisfies Record<EcrRegistry['kind'], number>;
+
 /** The action that a request counts as; undefined where there is no need to count it. */
 function actionOf({ method, url: { pathname } }: RequestLine): keyof typeof QUOTAS.private | undefined {
   if (/\/manifests\/[^/]+$/.test(pathname)) return method === 'PUT' ? 'PutImage' : undefined;

@@ -3,9 +3,11 @@ import { UserError } from '../core/error.ts';
 import { sizeText } from '../core/size.ts';
 import { defineCommand } from '../host/command.ts';
 import { choice, flag, lines } from '../host/fields.ts';
+import type { StoredManifest } from '../oci/read-manifest.ts';
 import type { Reference } from '../oci/reference.ts';
 import { SYSTEMS } from '../oci/system.ts';
 import { copyImage, manifestToCopy, platformsIn } from '../publish/copy-image.ts';
+import { checkFixedTags } from '../publish/fixed-tags.ts';
 import { references } from '../publish/report.ts';
 import {
   checkFileDestinations,
@@ -15,8 +17,10 @@ import {
   mergeTargets,
   publishedTarget,
 } from '../publish/target.ts';
+import { checkSizesIn } from '../storage/blob-limit.ts';
 import { formatLocation, type Location } from '../storage/location.ts';
 import { type LocationTemplate, locationOf, parseLocationTemplate } from '../storage/location-template.ts';
+import { readTagsOnce } from '../storage/read-tag.ts';
 import { noteLowerCase } from './naming.ts';
 import { inFolder, placesOf } from './places.ts';
 import { repositoryInputs } from './repositories.ts';
@@ -81,9 +85,17 @@ export const copy = defineCommand({
     try {
       const manifest = await manifestToCopy(image, system);
       checkRoom(destinations, platformsIn(manifest));
-      await places.prepare(destinations);
+      await checkSizesIn(
+        manifest,
+        image.source,
+        targets.map(({ repository }) => repository),
+      );
+      const isFixed = await places.prepare(destinations);
+      const isOther = (tagged: StoredManifest): boolean => tagged.digest !== manifest.digest;
+      await checkFixedTags(targets, { isFixed, isOther, read: readTagsOnce(), run: undefined });
       const options = { referrers: inputs.referrers, verify, log: host.log, clock: systemClock, signal: host.signal };
       const attached = await copyImage(manifest, image.source, targets, options);
+      await places.show(destinations, manifest);
       const { digest, mediaType } = manifest;
       return { digest, mediaType, referrers: attached, targets: targets.map((target) => publishedTarget(target)) };
     } catch (error) {

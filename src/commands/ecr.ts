@@ -2,7 +2,7 @@ import { openEcr } from '../aws/ecr.ts';
 import type { EcrApi, EcrLogin, WebIdentity } from '../aws/ecr-api.ts';
 import { type EcrRegistry, parseEcrHost } from '../aws/ecr-registry.ts';
 import { LOOKED_AT } from '../aws/failure.ts';
-import { quotaOf } from '../aws/request-limits.ts';
+import { LARGEST_LAYER, quotaOf } from '../aws/request-limits.ts';
 import { batched } from '../core/batched.ts';
 import { systemClock } from '../core/clock.ts';
 import { UserError } from '../core/error.ts';
@@ -79,19 +79,32 @@ const asCredential = ({ username, password, expires }: EcrLogin, host: string): 
 });
 
 /**
- * The registries of AWS in their own ways: requests within their quotas; ECR Public does not answer HEAD of a blob, and
- * copies none between repositories, so its own interface says which blobs are there.
+ * The registries of AWS in their own ways: requests and layers within their quotas, mounts only where the account has them
+ * switched on, and reasons that `/v2/` does not give. ECR Public does not answer HEAD of a blob, and copies none between
+ * repositories, so its own interface says which blobs are there.
  */
 export function ecrWays(ecr: FindEcr): FindWays {
+  const mounting = new Map<string, Promise<boolean>>();
   return ({ host, repository }) => {
     const kind = parseEcrHost(host)?.kind;
     if (kind === undefined) return USUAL_WAYS;
-    const limitOf: RegistryWays['limitOf'] = (request) => quotaOf(kind, request);
-    if (kind === 'private') return { ...USUAL_WAYS, limitOf };
+    const quotas: Pick<RegistryWays, 'limitOf' | 'largestBlob' | 'store'> = {
+      limitOf: (request) => quotaOf(kind, request),
+      largestBlob: LARGEST_LAYER[kind],
+      store: async (manifest, reference) => (await ecr(host))?.storeManifest(repository, manifest, reference) ?? false,
+    };
+    if (kind === 'private') {
+      const mayMount = async (): Promise<boolean> => {
+        const asked = mounting.get(host) ?? ecr(host)?.then((api) => api.mountsBlobs()) ?? Promise.resolve(true);
+        mounting.set(host, asked);
+        return asked;
+      };
+      return { ...USUAL_WAYS, ...quotas, mayMount };
+    }
     const ask = batched<string, boolean | undefined>(async (digests) => {
       const held = await (await ecr(host))?.heldBlobs(repository, digests);
       return digests.map((digest) => held?.has(digest));
     });
-    return { mounts: false, answersHead: false, lookUp: ask, limitOf };
+    return { mounts: false, answersHead: false, lookUp: ask, ...quotas };
   };
 }

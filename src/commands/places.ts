@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 import { systemClock } from '../core/clock.ts';
 import type { AskIdToken } from '../github/id-token.ts';
 import type { Host } from '../host/host.ts';
+import type { StoredManifest } from '../oci/read-manifest.ts';
 import type { Reference } from '../oci/reference.ts';
 import type { Repository } from '../storage/destination.ts';
 import type { Location } from '../storage/location.ts';
@@ -17,7 +18,7 @@ import { jobOf } from './github.ts';
 import { checkNamed, GITHUB_REGISTRY, type LoginInputs, loginSources } from './logins.ts';
 import { jobIdentity, type OidcInputs, webIdentityFor } from './oidc.ts';
 import { firstOf, oidcKeychain } from './oidc-keychain.ts';
-import { preparedRepositories, type RepositoryInputs } from './repositories.ts';
+import { awsRepositories, type IsFixed, type RepositoryInputs } from './repositories.ts';
 
 /** Where images are read from and written to, with all that the host lends: network, credentials, log, cancellation. */
 export interface Places {
@@ -28,9 +29,11 @@ export interface Places {
   hasCredentials(destination: Location): Promise<boolean>;
   /**
    * Makes sure that what is written to exists, where a registry wants that and can be asked; made and set up as the inputs
-   * say. Throws UserError as `EcrApi.ensureRepository` does.
+   * say. Says which tags cannot be moved there, as far as that is known. Throws UserError as `EcrApi.ensureRepository` does.
    */
-  prepare(destinations: readonly Location[]): Promise<void>;
+  prepare(destinations: readonly Location[]): Promise<IsFixed>;
+  /** Has the pages of repositories say what was published there, where the inputs say so. */
+  show(destinations: readonly Location[], manifest: StoredManifest): Promise<void>;
 }
 
 /** What a command's inputs say about registries. */
@@ -83,6 +86,7 @@ export async function placesOf(host: Host, inputs: RegistryInputs): Promise<Plac
   const ecr = ecrOf(host, (registry) => webIdentityFor(registry, inputs, askToken, host));
   const keychain = keychainOf(inputs, ecr, askToken, host);
   await checkLogin(inputs.registry, keychain, host);
+  const { prepare, show } = awsRepositories(inputs, ecr, host);
   const temporaryFolder = await host.tempDir();
   const world: StorageWorld = {
     fetch,
@@ -103,7 +107,8 @@ export async function placesOf(host: Host, inputs: RegistryInputs): Promise<Plac
       const { host: registry, repository } = destination.reference;
       return (await keychain.find(registry, repository)).kind !== 'anonymous';
     },
-    prepare: preparedRepositories(inputs, ecr, host),
+    prepare,
+    show,
   };
 }
 

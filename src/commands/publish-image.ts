@@ -3,7 +3,8 @@ import { buildAndTest } from '../image/build-and-test.ts';
 import { NO_JOURNAL } from '../image/journal.ts';
 import type { Nix } from '../nix/nix.ts';
 import { parseReference } from '../oci/reference.ts';
-import { liveIndex } from '../publish/live-index.ts';
+import { checkFixedTags } from '../publish/fixed-tags.ts';
+import { isOtherIndex, liveIndex } from '../publish/live-index.ts';
 import type { RunIdentity } from '../publish/newer-run.ts';
 import {
   alreadyPublishedImage,
@@ -76,18 +77,17 @@ export async function publishImage(
   const { log, signal } = host;
   const { verify } = publishing;
   try {
-    await places.prepare(destinations);
+    const isFixed = await places.prepare(destinations);
     for (const part of parts) checkHanded(part, publishing);
     const read = readTagsOnce();
     const live = mayBelieve(parts, publishing) ? await liveIndex(parts, targets, read, log) : undefined;
     const run = publishing.moveBack ? undefined : runOf(host);
-    if (live)
-      return await publishedImage(
-        image.name,
-        await publishLive(live, targets, { read, run, log }),
-        targets,
-        publishing,
-      );
+    if (live) {
+      const left = await publishLive(live, targets, { read, run, log });
+      await places.show(destinations, live.index);
+      return await publishedImage(image.name, left, targets, publishing);
+    }
+    await checkFixedTags(targets, { isFixed, isOther: (index) => isOtherIndex(index, parts), read, run });
     if (parts.some(({ kind }) => kind === 'job')) await checkLogin(targets, read, places);
     for (const part of parts) if (part.kind === 'job') await checkTestable(part.evaluated, publishing, host);
     const reuse = await reuseOf(publishing, targets, { places, host }, read);
@@ -106,6 +106,7 @@ export async function publishImage(
       return publishWith({ ...reuse, journal: NO_JOURNAL, recompress: true });
     });
     await reuse.journal.clear();
+    await places.show(destinations, published.index);
     return await publishedImage(image.name, published, targets, publishing);
   } catch (error) {
     if (host.signal.aborted)

@@ -1,8 +1,12 @@
+import type { RepositoryFacts } from '../aws/ecr-api.ts';
 import { type RepositorySettings, readRepositorySettings } from '../aws/repository-settings.ts';
+import { UserError } from '../core/error.ts';
 import { flag, text } from '../host/fields.ts';
 import type { Host } from '../host/host.ts';
+import type { StoredManifest } from '../oci/read-manifest.ts';
 import type { Location } from '../storage/location.ts';
 import type { FindEcr } from './ecr.ts';
+import { galleryFacts } from './gallery.ts';
 
 /** Inputs of every command that writes to registries in which a repository must be made before it is written to. */
 export const repositoryInputs = {
@@ -23,33 +27,70 @@ export interface RepositoryInputs {
   readonly repositorySettings: string | undefined;
 }
 
-/** Makes sure that repositories exist and are set up, each once in a run. */
-export function preparedRepositories(
+/** Whether a tag of a repository, by the name that storage gives it (`docker://HOST/REPOSITORY`), cannot be moved. */
+export type IsFixed = (repository: string, tag: string) => boolean;
+
+/** Repositories of AWS before and after a publish. */
+interface Repositories {
+  /** Makes sure that they exist and are set up, each once in a run. Throws UserError as `EcrApi.ensureRepository` does. */
+  prepare(destinations: readonly Location[]): Promise<IsFixed>;
+  /** Has galleries show what was published. What goes wrong is a warning: the image is there. */
+  show(destinations: readonly Location[], manifest: StoredManifest): Promise<void>;
+}
+
+/** The repositories of a run that are AWS's. */
+export function awsRepositories(
   { createRepository = false, repositorySettings }: Partial<RepositoryInputs>,
   ecr: FindEcr,
-  { cwd }: Pick<Host, 'cwd'>,
-): (destinations: readonly Location[]) => Promise<void> {
-  const prepared = new Map<string, Promise<void>>();
-  let read: Promise<RepositorySettings> | undefined;
-  const settings = async (): Promise<RepositorySettings | undefined> => {
+  { cwd, log }: Pick<Host, 'cwd' | 'log'>,
+): Repositories {
+  const prepared = new Map<string, Promise<RepositoryFacts | undefined>>();
+  const read = new Map<string, Promise<RepositorySettings>>();
+  const settingsFor = async (repository: string): Promise<RepositorySettings | undefined> => {
     if (repositorySettings === undefined) return undefined;
-    read ??= readRepositorySettings(repositorySettings, cwd);
-    return read;
+    const name = repository.slice(repository.lastIndexOf('/') + 1);
+    const known = read.get(name) ?? readRepositorySettings(repositorySettings, cwd, name);
+    read.set(name, known);
+    return known;
   };
-  const prepare = async (destination: Location): Promise<void> => {
-    if (destination.kind !== 'registry') return;
-    const { host, repository } = destination.reference;
-    const api = ecr(host);
-    if (api === undefined) return;
-    const key = `${host}/${repository}`;
-    const done =
-      prepared.get(key) ??
-      (async () =>
-        (await api).ensureRepository({ repository, mayCreate: createRepository, settings: await settings() }))();
-    prepared.set(key, done);
-    await done;
+  const prepare = async (host: string, repository: string): Promise<RepositoryFacts | undefined> => {
+    const api = await ecr(host);
+    return api?.ensureRepository({
+      repository,
+      mayCreate: createRepository,
+      settings: await settingsFor(repository),
+    });
   };
-  return async (destinations) => {
-    for (const destination of destinations) await prepare(destination);
+  const showPage = async (host: string, repository: string, manifest: StoredManifest): Promise<void> => {
+    try {
+      const api = await ecr(host);
+      await api?.showPage({ repository, settings: await settingsFor(repository), image: galleryFacts(manifest) });
+    } catch (error) {
+      if (!(error instanceof UserError) || error.code === 'cancelled') throw error;
+      log.warn([error.message, error.hint].filter(Boolean).join('. '));
+    }
+  };
+  return {
+    prepare: async (destinations) => {
+      const facts = new Map<string, RepositoryFacts>();
+      for (const destination of destinations) {
+        if (destination.kind !== 'registry') continue;
+        const { host, repository } = destination.reference;
+        const key = `docker://${host}/${repository}`;
+        const done = prepared.get(key) ?? prepare(host, repository);
+        prepared.set(key, done);
+        const known = await done;
+        if (known) facts.set(key, known);
+      }
+      return (repository, tag) => facts.get(repository)?.isFixed(tag) ?? false;
+    },
+    show: async (destinations, manifest) => {
+      // Who asked for neither a repository nor settings sees to the page.
+      if (!createRepository && repositorySettings === undefined) return;
+      for (const destination of destinations) {
+        if (destination.kind !== 'registry') continue;
+        await showPage(destination.reference.host, destination.reference.repository, manifest);
+      }
+    },
   };
 }

@@ -7,6 +7,7 @@ import { type Digest, digestOf } from '../oci/digest.ts';
 import { manifestBytes } from '../oci/manifest.ts';
 import { MEDIA_TYPE } from '../oci/media-type.ts';
 import type { Origin } from '../oci/origin.ts';
+import { checkSizes } from '../storage/blob-limit.ts';
 import { MissingBlobError, type Repository } from '../storage/destination.ts';
 import { type BuiltImage, type Image, inFormat } from './image.ts';
 import type { StoredLayer } from './layer.ts';
@@ -32,6 +33,7 @@ export async function writeImage(
   destinations: readonly Repository[],
   options: WriteOptions,
 ): Promise<BuiltImage> {
+  checkSizes(knownSizes(image), destinations);
   const codec = chosenCodec(image.compression, options);
   let { reuse } = options;
   for (let attempt = 1; ; attempt++) {
@@ -46,6 +48,12 @@ export async function writeImage(
     reuse = reuse.without(attempt === 1 ? await missing(layers, destinations) : new Set());
   }
 }
+
+/** Layers whose bytes are there already; what is compressed on its way may come out smaller than what is read. */
+const knownSizes = ({ layers }: Image): Descriptor[] =>
+  layers.flatMap((layer) =>
+    layer.kind === 'blob' || (layer.kind === 'stream' && layer.encoding !== 'tar') ? (layer.descriptor ?? []) : [],
+  );
 
 /** An image of these layers: annotations, config and manifest. */
 function assemble(image: Image, stored: readonly StoredLayer[], origin: Origin): BuiltImage {

@@ -1,6 +1,7 @@
 import { UserError } from '../core/error.ts';
 import type { Log } from '../core/log.ts';
 import { annotatedKey, definitionKey, toolImageKey } from '../definition/image-key.ts';
+import type { Descriptor } from '../oci/descriptor.ts';
 import { isIndexType } from '../oci/media-type.ts';
 import { parseImageManifest, parseIndex, type StoredManifest } from '../oci/read-manifest.ts';
 import { platformOf, platformText, type System } from '../oci/system.ts';
@@ -38,12 +39,32 @@ function manifestsOf(index: StoredManifest, parts: readonly PlatformInput[]): Li
   if (manifests.length !== parts.length) return undefined;
   const found = parts.flatMap((part) => {
     const { key, digest } = entryOf(part);
-    const wanted = platformText(platformOf(part.system));
-    const entry = manifests.find(({ platform }) => platform !== undefined && platformText(platform) === wanted);
+    const entry = entryFor(part.system, manifests);
     if (!entry || key === undefined || annotatedKey(entry) !== key) return [];
     return digest === undefined || digest === entry.digest ? [{ system: part.system, digest: entry.digest }] : [];
   });
   return found.length === parts.length ? found : undefined;
+}
+
+/**
+ * Whether an index that is published is certainly another one than a publish of `parts` would write: it has other platforms,
+ * or an entry of another key or digest. What cannot be told may be the same.
+ */
+export function isOtherIndex(index: StoredManifest, parts: readonly PlatformInput[]): boolean {
+  if (!isIndexType(index.mediaType)) return true;
+  const { manifests } = parseIndex(index);
+  if (manifests.length !== parts.length) return true;
+  return parts.some((part) => {
+    const { key, digest } = entryOf(part);
+    const entry = entryFor(part.system, manifests);
+    if (!entry) return true;
+    return digest === undefined ? key !== undefined && annotatedKey(entry) !== key : digest !== entry.digest;
+  });
+}
+
+function entryFor(system: System, manifests: readonly Descriptor[]): Descriptor | undefined {
+  const wanted = platformText(platformOf(system));
+  return manifests.find(({ platform }) => platform !== undefined && platformText(platform) === wanted);
 }
 
 /**

@@ -9,6 +9,7 @@ import { MEDIA_TYPE } from '../oci/media-type.ts';
 import { ORIGIN_ANNOTATION } from '../oci/origin.ts';
 import type { StoredManifest } from '../oci/read-manifest.ts';
 import type { System } from '../oci/system.ts';
+import { checkSizes } from '../storage/blob-limit.ts';
 import { copyBlob } from '../storage/copy.ts';
 import type { ImageDestination } from '../storage/destination.ts';
 import type { ReadTag } from '../storage/read-tag.ts';
@@ -66,6 +67,10 @@ export async function publishIndex(
   targets: readonly Target[],
   { verify, read, run, log, signal }: PublishOptions,
 ): Promise<PublishedIndex> {
+  checkSizes(
+    images.filter(({ source }) => source).flatMap(({ parsed }) => parsed.layers),
+    targets.map(({ repository }) => repository),
+  );
   const index = assembleIndex(images);
   const moves = await lookAtTags(targets, read, run);
   const sent = new Map(images.map((image) => [image, image.bytesSent]));

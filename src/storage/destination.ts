@@ -43,6 +43,8 @@ export interface ImageDestination {
   readonly name: string;
   /** Whether others may write to it at the same time, on machines that share no lock with this one. */
   readonly isShared: boolean;
+  /** Bytes of the largest blob that the place takes, where that is known. */
+  readonly largestBlob?: number | undefined;
   /** Bytes of blobs that were really sent or written so far (not those found there or mounted). */
   readonly bytesSent: number;
   /** Whether a blob is there; `fresh` asks the place again although it said so, or took the blob, before. */

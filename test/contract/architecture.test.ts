@@ -137,8 +137,10 @@ test('the command line does not load @actions/core', () => {
 
 test("AWS's clients are loaded for registries of AWS alone", () => {
   const clients = sources.filter((file) => importsOf(file).some((name) => name.startsWith('@aws-sdk/')));
-  expect(pathsOf(clients)).toEqual(['ecr-private', 'ecr-public', 'web-identity'].map((name) => `src/aws/${name}.ts`));
-  // What loads the last one is loaded by the others alone.
+  expect(pathsOf(clients)).toEqual(
+    ['ecr-private', 'ecr-public', 'gallery-page', 'web-identity'].map((name) => `src/aws/${name}.ts`),
+  );
+  // What loads the last two is loaded by the others alone.
   const loads = sources.filter(({ text }) => /^import[^;]*\/ecr-(?:private|public)\.ts'/m.test(text));
   expect(pathsOf(loads)).toEqual([]);
 });

@@ -52,7 +52,7 @@ test('every snippet is of a kind that is checked', async ({ annotate }) => {
 test('settings of repositories are read', async () => {
   const [root, settings] = [join(import.meta.dirname, '../..'), those('json repository-settings')];
   expect(settings.length).toBeGreaterThan(0);
-  for (const { text } of settings) await readRepositorySettings(text, root);
+  for (const { text } of settings) await readRepositorySettings(text, root, 'app');
 });
 
 /** What is wrong with the words after `nix-images`; undefined where nothing is. */

@@ -17,6 +17,7 @@ import { taggedReferrers } from '../referrers.ts';
 import type { ImageSource, ReferrerList } from '../source.ts';
 import type { RegistryClient } from './client.ts';
 import { downloadBlob } from './download.ts';
+import { statusOf } from './failure.ts';
 import { drain } from './fetch/response-body.ts';
 import { requestReferrers } from './referrers.ts';
 import { RegistryBlobs } from './upload/registry-blobs.ts';
@@ -43,6 +44,10 @@ export class RegistryRepository implements Repository {
     this.name = `docker://${host}/${repository}`;
     this.#client = client;
     this.#blobs = new RegistryBlobs(client);
+  }
+
+  get largestBlob(): number | undefined {
+    return this.#client.ways.largestBlob;
   }
 
   get bytesSent(): number {
@@ -131,7 +136,9 @@ export class RegistryRepository implements Repository {
   async #putManifest(reference: string, manifest: StoredManifest): Promise<void> {
     for (let attempt = 1; ; attempt += 1) {
       try {
-        await this.#sendManifest(reference, manifest);
+        await this.#sendManifest(reference, manifest).catch((error) =>
+          this.#storeOtherwise(reference, manifest, error),
+        );
         this.#client.written.add(reference).add(manifest.digest);
         return;
       } catch (error) {
@@ -139,6 +146,12 @@ export class RegistryRepository implements Repository {
         await this.#waitForWrites(attempt);
       }
     }
+  }
+
+  /** ECR does not say at `/v2/` that a repository is full. */
+  async #storeOtherwise(reference: string, manifest: StoredManifest, error: unknown): Promise<void> {
+    const isStored = statusOf(error) === 403 && (await this.#client.ways.store?.(manifest, reference));
+    if (!isStored) throw error;
   }
 
   async #sendManifest(reference: string, manifest: StoredManifest): Promise<void> {

@@ -20,6 +20,10 @@ export interface AwsOptions {
   readonly lifetime?: number;
   /** Actions that are refused, and which action AWS then names: `ecr-public:GetAuthorizationToken`. */
   readonly denied?: Readonly<Record<string, string>>;
+  /** Settings of the account in ECR: `BLOB_MOUNTING`. Default: ENABLED. */
+  readonly accountSettings?: Readonly<Record<string, string>>;
+  /** Whether repositories have as many images as they may. */
+  readonly isFull?: boolean;
   /** Aliases of the account in ECR Public. */
   readonly aliases?: readonly string[];
   /** Answers so many requests with ThrottlingException first. */
@@ -39,8 +43,8 @@ export interface AwsEmulator {
   readonly violations: readonly string[];
   /** Takes requests of a session that somebody else has opened, such as STS. */
   accept(session: Session): void;
-  /** Ties the registry whose blobs ECR Public knows. */
-  tie(registry: RegistryEmulator): void;
+  /** Ties the registry of a region, or of ECR Public (`public`), whose blobs and manifests the interface knows. */
+  tie(place: string, registry: RegistryEmulator): void;
   stop(): Promise<void>;
 }
 
@@ -56,7 +60,14 @@ const SECRET = 'emulated/secret+of+forty+characters000000';
 
 /** ECR and ECR Public, as far as nix-images asks them; see README.md. */
 export const startAwsEmulator = async (options: AwsOptions = {}): Promise<AwsEmulator> => {
-  const { lifetime = DAY / 2, denied = {}, aliases = ['acme'], now = Date.now } = options;
+  const {
+    lifetime = DAY / 2,
+    denied = {},
+    aliases = ['acme'],
+    accountSettings = {},
+    isFull = false,
+    now = Date.now,
+  } = options;
   const store = new AwsStore('123456789012', now);
   const calls: string[] = [];
   const violations: string[] = [];
@@ -105,7 +116,16 @@ export const startAwsEmulator = async (options: AwsOptions = {}): Promise<AwsEmu
         `User: arn:aws:iam::${store.account}:user/ci is not authorized to perform: ${action} on resource: * because no identity-based policy allows the ${action} action`,
       );
     }
-    const output = handlers[operation]?.({ input, region: signature.region, store, lifetime, aliases }) ?? {};
+    const output =
+      handlers[operation]?.({
+        input,
+        region: signature.region,
+        store,
+        lifetime,
+        aliases,
+        accountSettings,
+        isFull,
+      }) ?? {};
     const untrue = shapeError(known.output, output);
     if (untrue !== undefined) violate(`the emulator's own answer to ${operation}: ${untrue}`);
     return output;
@@ -132,9 +152,7 @@ export const startAwsEmulator = async (options: AwsOptions = {}): Promise<AwsEmu
     calls,
     violations,
     accept: (session) => void sessions.set(session.accessKey, session),
-    tie: (registry) => {
-      store.registry = registry;
-    },
+    tie: (place, registry) => void store.registries.set(place, registry),
     stop: () =>
       new Promise((resolve) => {
         server.close(() => resolve());

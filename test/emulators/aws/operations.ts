@@ -18,6 +18,9 @@ export interface Call {
   readonly lifetime: number;
   /** Aliases of the account in ECR Public. */
   readonly aliases: readonly string[];
+  readonly accountSettings: Readonly<Record<string, string>>;
+  /** Whether repositories have as many images as they may. */
+  readonly isFull: boolean;
 }
 
 type Handler = (call: Call) => object;
@@ -70,6 +73,30 @@ const issue = ({ store, lifetime }: Call) => {
 const stored = ({ logoImageBlob, ...texts }: Record<string, unknown>): Record<string, unknown> =>
   logoImageBlob === undefined ? texts : { ...texts, logoUrl: 'https://d3g9o9u8re44ak.cloudfront.net/logo/1/logo.png' };
 
+/** What the registry calls a repository. */
+const pathOf = (service: ServiceName, { input }: Call): string =>
+  service === 'ecr' ? String(input.repositoryName) : `${String(input.registryId)}/${String(input.repositoryName)}`;
+
+const putImage =
+  (service: ServiceName): Handler =>
+  (call) => {
+    lookUp(service, call);
+    if (call.isFull) {
+      const message = 'The operation did not succeed because it would have exceeded a service limit for your account.';
+      throw new AwsError('LimitExceededException', message);
+    }
+    const { imageManifest, imageManifestMediaType, imageTag, imageDigest } = call.input;
+    const reference = String(imageTag ?? imageDigest);
+    const registry = call.store.registries.get(TARGET[service](call));
+    registry?.store.putManifest(
+      pathOf(service, call),
+      reference,
+      Buffer.from(String(imageManifest)),
+      String(imageManifestMediaType),
+    );
+    return { image: { imageId: { ...(imageTag ? { imageTag } : {}), imageDigest } } };
+  };
+
 export const ECR_HANDLERS: Readonly<Record<string, Handler>> = {
   GetAuthorizationToken: (call) => ({
     authorizationData: [
@@ -82,6 +109,11 @@ export const ECR_HANDLERS: Readonly<Record<string, Handler>> = {
     const usual = { imageTagMutability: 'MUTABLE', encryptionConfiguration: { encryptionType: 'AES256' } };
     return create('ecr', call, { settings: { ...usual, ...given } });
   },
+  PutImage: putImage('ecr'),
+  GetAccountSetting: ({ input, accountSettings }) => ({
+    name: input.name,
+    value: accountSettings[String(input.name)] ?? 'ENABLED',
+  }),
   PutImageTagMutability: (call) => {
     const { settings } = lookUp('ecr', call);
     const { imageTagMutability, imageTagMutabilityExclusionFilters: filters } = call.input;
@@ -144,12 +176,13 @@ export const ECR_PUBLIC_HANDLERS: Readonly<Record<string, Handler>> = {
     repository.catalogue = stored(call.input.catalogData as Record<string, unknown>);
     return { catalogData: repository.catalogue };
   },
+  PutImage: putImage('ecr-public'),
   BatchCheckLayerAvailability: (call) => {
     lookUp('ecr-public', call);
-    const path = `${String(call.input.registryId)}/${String(call.input.repositoryName)}`;
+    const path = pathOf('ecr-public', call);
     const blobs = (call.input.layerDigests as string[]).map((layerDigest) => ({
       layerDigest,
-      blob: call.store.registry?.store.blob(path, layerDigest),
+      blob: call.store.registries.get('public')?.store.blob(path, layerDigest),
     }));
     return {
       layers: blobs.map(({ layerDigest, blob }) =>

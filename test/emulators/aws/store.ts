@@ -14,8 +14,8 @@ export class AwsStore {
   readonly repositories = new Map<string, StoredRepository>();
   readonly #passwords = new Map<string, number>();
   readonly #now: () => number;
-  /** The registry behind ECR Public, which knows the blobs. */
-  registry: RegistryEmulator | undefined;
+  /** The registries behind ECR Public and the regions of ECR, by `public` and the regions' names. */
+  readonly registries = new Map<string, RegistryEmulator>();
 
   constructor(account: string, now: () => number) {
     this.account = account;

@@ -10,8 +10,8 @@ import { RegistryStore } from './store.ts';
 
 export interface EmulatorOptions {
   readonly auth?: AuthOptions;
-  /** What a mount is answered: 201, or 202 with an upload. */
-  readonly mount?: 'mounted' | 'upload';
+  /** What a mount is answered: 201, or 202 with an upload; `named`: 201 for what a manifest there names. */
+  readonly mount?: 'mounted' | 'upload' | 'named';
   /** `plain` is absolute with http even where TLS is spoken. */
   readonly location?: 'relative' | 'absolute' | 'plain';
   /** OCI-Chunk-Min-Length, in bytes. */

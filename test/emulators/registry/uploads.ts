@@ -24,6 +24,10 @@ const progress = (exchange: Exchange, upload: Upload, status: number): void => {
   });
 };
 
+/** Whether a manifest in a repository names a blob. */
+const isNamedIn = ({ store }: Exchange, repository: string, digest: string): boolean =>
+  [...store.manifests(repository)].some(([, { bytes }]) => bytes.includes(digest));
+
 /** POST: opens an upload, or mounts a blob of another repository. */
 export const openUpload = async (exchange: Exchange, repository: string): Promise<void> => {
   const { request, url, store, authority, options } = exchange;
@@ -39,7 +43,8 @@ export const openUpload = async (exchange: Exchange, repository: string): Promis
     digest && from && authority.allows(request.headers.authorization, from, 'pull')
       ? store.blob(from, digest)
       : undefined;
-  if (blob !== undefined && options.mount !== 'upload') {
+  const isNamed = options.mount !== 'named' || (from && digest && isNamedIn(exchange, from, digest));
+  if (blob !== undefined && options.mount !== 'upload' && isNamed) {
     store.putBlob(repository, blob.bytes);
     return answer(exchange, 201, { location: `/v2/${repository}/blobs/${digest}` });
   }

@@ -4,7 +4,7 @@ import { startAwsEmulator } from '../../emulators/aws/emulator.ts';
 import type { RegistryEmulator } from '../../emulators/registry/emulator.ts';
 import { startProxy } from '../../support/proxy.ts';
 import { uniqueTempDir } from '../../support/tools.ts';
-import { committedBlobs, type PublishJob, publish } from '../publish/kit.ts';
+import { committedBlobs, expectClear, type PublishJob, publish, tryPublish } from '../publish/kit.ts';
 import { hostOf, type Place, startAwsRegistry } from './kit.ts';
 
 const PLACES = ['public', 'eu-central-1', 'us-east-1'] as const satisfies readonly Place[];
@@ -77,4 +77,28 @@ it.each([6, 8, 10])('tokens that end after %i looks are renewed, and everything 
   // One more for each registry: none was renewed in vain.
   expect(tokens(aws.calls)).toHaveLength(6);
   expect(aws.violations).toEqual([]);
+});
+
+// Nix evaluates the images.
+it('a tag that cannot move and means another image ends the publish before anything is sent', async () => {
+  const { registries, job } = await startPlaces();
+  const settings = ['--repository-settings', '{"immutableTags": {"except": ["main*"]}}'];
+  const to = [`${hostOf('eu-central-1')}/team/app`];
+  const at = (tags: readonly string[], image: string): PublishJob => ({
+    ...job,
+    image,
+    to,
+    more: [...(job.more ?? []), ...settings, ...tags.flatMap((tag) => ['--tag', tag])],
+  });
+  await publish(at(['v1', 'main'], 'small'));
+  const registry = registries.find(({ place }) => place === 'eu-central-1')?.registry;
+  if (!registry) throw new Error('no registry');
+  const before = registry.requests.length;
+  const other = await tryPublish(at(['main', 'v1'], 'hello'));
+  expectClear(other, /does not let the tag v1 change: it means sha256:.*; nothing was sent/, /tag immutability/);
+  const sent = registry.requests.slice(before).filter(({ method }) => !['GET', 'HEAD'].includes(method));
+  expect(sent).toEqual([]);
+  // The same image, and tags that are excepted.
+  await publish(at(['v1', 'main', 'v2'], 'small'));
+  await publish(at(['main'], 'hello'));
 });

@@ -1,8 +1,10 @@
 import { onTestFinished } from 'vitest';
 import { placesOf } from '../../../src/commands/places.ts';
+import type { IsFixed } from '../../../src/commands/repositories.ts';
 import { Connections } from '../../../src/host/connections.ts';
 import type { Host } from '../../../src/host/host.ts';
 import { createFetch } from '../../../src/host/http-fetch.ts';
+import type { StoredManifest } from '../../../src/oci/read-manifest.ts';
 import type { Repository } from '../../../src/storage/destination.ts';
 import { parseLocation } from '../../../src/storage/location.ts';
 import { type AwsEmulator, type AwsOptions, startAwsEmulator } from '../../emulators/aws/emulator.ts';
@@ -65,6 +67,8 @@ const modes = (place: Place, aws: AwsEmulator, { scheme, endsAfter, more }: Regi
             },
           },
           hasStuckRange: true,
+          mount: 'named',
+          referrersPerPage: 50,
           repositories: { exists, missing: 'cut' },
         }),
     ...more,
@@ -79,7 +83,7 @@ export const startAwsRegistry = async (
 ): Promise<RegistryEmulator> => {
   const registry = await startEmulator(modes(place, aws, ways));
   onTestFinished(() => registry.stop());
-  if (place === 'public') aws.tie(registry);
+  aws.tie(place, registry);
   return registry;
 };
 
@@ -90,7 +94,11 @@ export interface Aws {
   open(
     reference: string,
     inputs?: Record<string, unknown>,
-  ): Promise<{ prepare(): Promise<void>; repository: Repository }>;
+  ): Promise<{
+    prepare(): Promise<IsFixed>;
+    show(manifest: StoredManifest): Promise<void>;
+    repository: Repository;
+  }>;
 }
 
 /** An emulated account with one registry, and everything of the program above the network. */
@@ -141,7 +149,11 @@ export const startAws = async (
     open: async (reference, inputs = {}) => {
       const places = await placesOf(host, { plainHttp: [], token: undefined, ...inputs });
       const location = parseLocation(reference);
-      return { prepare: () => places.prepare([location]), repository: places.openForWriting(location) };
+      return {
+        prepare: () => places.prepare([location]),
+        show: (manifest) => places.show([location], manifest),
+        repository: places.openForWriting(location),
+      };
     },
   };
 };

@@ -1,6 +1,3 @@
-import { mkdtemp, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { blobOf, noise, putIndex, writeBlob } from '../storage/kit.ts';
 import { PRIVATE, PUBLIC, startAws } from './kit.ts';
@@ -119,31 +116,6 @@ describe('settings', () => {
     expect(aws.violations).toEqual([]);
   });
 
-  it("of ECR Public are its gallery's page, from a file that names others", async () => {
-    const { aws, open } = await startAws('public');
-    const folder = await mkdtemp(join(tmpdir(), 'nix-images-settings-'));
-    const file = join(folder, 'settings.json');
-    await writeFile(join(folder, 'README.md'), '# About');
-    await writeFile(join(folder, 'logo.png'), noise(100, 'logo'));
-    const prepare = async (settings: object): Promise<string[]> => {
-      const before = aws.calls.length;
-      await writeFile(file, JSON.stringify(settings));
-      const inputs = { createRepository: true, repositorySettings: file };
-      await (await open(`${PUBLIC}/acme/app`, inputs)).prepare();
-      return operations(aws.calls.slice(before));
-    };
-    const given = { description: 'An app', about: { file: 'README.md' }, logo: 'logo.png', architectures: ['ARM 64'] };
-    await prepare(given);
-    const stored = aws.store.repositories.get('public/app');
-    const shown = { description: 'An app', aboutText: '# About', architectures: ['ARM 64'] };
-    expect(stored?.catalogue).toMatchObject({ ...shown, logoUrl: expect.any(String) });
-    expect(await prepare(given)).not.toContain('PutRepositoryCatalogData');
-    // What is left out stays.
-    await prepare({ description: 'Another' });
-    expect(stored?.catalogue).toMatchObject({ ...shown, description: 'Another' });
-    expect(aws.violations).toEqual([]);
-  });
-
   it.each([
     ['a field that is unknown', { scanOnPsuh: true }, 'scanOnPsuh'],
     ['a filter that is none', { immutableTags: { except: ['a/b'] } }, 'immutableTags'],
@@ -155,6 +127,15 @@ describe('settings', () => {
     await expect(prepare()).rejects.toMatchObject({ code: 'input', message: expect.stringContaining(field) });
     expect(aws.store.repositories.size).toBe(0);
   });
+});
+
+it.each(['a', 'team/app--', 'team/.app', `team/${'x'.repeat(300)}`])('%s is no name that ECR takes', async (name) => {
+  const { aws, open } = await startAws('private');
+  const { prepare } = await open(`${PRIVATE}/${name}`, { createRepository: true }).catch((error) => ({
+    prepare: () => Promise.reject(error),
+  }));
+  await expect(prepare()).rejects.toMatchObject({ code: 'reference', message: expect.stringContaining('not a valid') });
+  expect(aws.calls).toEqual([]);
 });
 
 describe('ECR Public', () => {

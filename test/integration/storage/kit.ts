@@ -89,7 +89,7 @@ export const writeBlob = async (
   );
 };
 
-const manifestOf = (content: object, mediaType: string): StoredManifest => {
+export const manifestOf = (content: object, mediaType: string): StoredManifest => {
   const bytes = Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType, ...content }));
   return { bytes, mediaType, digest: digestOf(bytes) };
 };

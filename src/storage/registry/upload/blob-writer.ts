@@ -5,6 +5,7 @@ import { UserError } from '../../../core/error.ts';
 import { backoff, sleep } from '../../../core/retry.ts';
 import type { Descriptor } from '../../../oci/descriptor.ts';
 import { digestMismatch } from '../../../oci/digest-check.ts';
+import { tooLargeBlob } from '../../blob-limit.ts';
 import { type BlobWriter, BrokenUpload } from '../../destination.ts';
 import type { RegistryClient } from '../client.ts';
 import { statusOf } from '../failure.ts';
@@ -82,12 +83,21 @@ export class RegistryBlobWriter implements BlobWriter {
 
   async write(chunk: Uint8Array): Promise<void> {
     this.#size += chunk.length;
+    await this.#checkSize();
     const taken = this.#upload === undefined ? this.#held.append(chunk) : 0;
     if (taken === chunk.length) return;
     await this.#orBroken(async () => {
       this.#upload ??= await this.#open();
       await this.#upload.write(chunk.subarray(taken));
     });
+  }
+
+  /** What a layer comes to is not known before it is made: the first byte too many ends it. */
+  async #checkSize(): Promise<void> {
+    const limit = this.#client.ways.largestBlob;
+    if (limit === undefined || this.#size <= limit) return;
+    await this.abort();
+    throw tooLargeBlob('a layer that is being sent', this.#size, { name: this.#client.url('').host, limit });
   }
 
   async commit(descriptor: Descriptor): Promise<void> {

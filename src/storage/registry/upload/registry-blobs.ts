@@ -68,7 +68,8 @@ export class RegistryBlobs implements UploadTarget {
 
   /** Has the registry copy a blob from its repository `from`; false when it would not. */
   async mount(descriptor: Descriptor, from: string): Promise<boolean> {
-    if (!this.#client.ways.mounts || this.#noMounts.has(from)) return false;
+    const { ways } = this.#client;
+    if (!ways.mounts || this.#noMounts.has(from) || (await ways.mayMount?.()) === false) return false;
     const scopes = [...this.#client.scopes, scopeOf(from, 'pull')];
     const answer = await requestMount(this.#client, descriptor.digest, from, scopes);
     if (answer === 'mounted') this.stored(descriptor);
