@@ -32,7 +32,8 @@ export class GitHubStore implements CacheStore {
   readonly #deps: GitHubStoreDeps;
   /** The end of the transfer before: 64 MB take 170 MB of memory. */
   #last: Promise<unknown> = Promise.resolve();
-  #ready: Promise<boolean> | undefined;
+  /** The folder of what Node has compiled; undefined where there is no cache. */
+  #ready: Promise<string | undefined> | undefined;
   #failures = 0;
   #limitedUntil = 0;
   /** Whether looking an entry up counts as use here; undefined until it was seen. */
@@ -141,27 +142,28 @@ export class GitHubStore implements CacheStore {
     const next = (async () => {
       await before.catch(() => undefined);
       this.#ready ??= this.#prepare();
-      if (!(await this.#ready) || this.#failures >= PATIENCE) return undefined;
-      return await moveEntry(this.#deps, moved);
+      const compiled = await this.#ready;
+      if (compiled === undefined || this.#failures >= PATIENCE) return undefined;
+      return await moveEntry({ ...this.#deps, compiled }, moved);
     })();
     this.#last = next;
     return await next;
   }
 
   /** Says once what keeps the cache from being used. */
-  async #prepare(): Promise<boolean> {
-    const { env, log } = this.#deps;
+  async #prepare(): Promise<string | undefined> {
+    const { env, log, tempDir } = this.#deps;
     const reason = noCacheService(env);
     if (reason !== undefined) {
       log.warn(`${this.name} is not used: ${reason}`);
-      return false;
+      return undefined;
     }
     const missing = await missingTools(env);
     if (missing.tar) log.warn(`${this.name} is not used: tar is not installed`);
     else if (missing.zstd) {
       log.warn(`zstd is not installed: of ${this.name} this job sees only what jobs without zstd have stored`);
     }
-    return !missing.tar;
+    return missing.tar ? undefined : await tempDir();
   }
 
   /** Counts failures of the service; any other end shows that it works. */

@@ -36,11 +36,15 @@ export type Moved = Transfer & { readonly file?: string };
 const NO_SECRETS = { lines: [], secrets: [] };
 
 /**
- * Starts the process that moves one entry, and gives what it said; `verdict.ts` reads it. What it leaves behind is removed,
+ * Starts the process that moves one entry, and gives what it said; `verdict.ts` reads it. In the folder `compiled` Node keeps the
+ * client as it has compiled it, so that the next one starts in two thirds of the time. What it leaves behind is removed,
  * however it ends: when `signal` fires it is stopped, and UserError `cancelled` thrown. Throws UserError `file` where this
  * machine's files refuse.
  */
-export async function moveEntry(deps: TransferDeps, { file, ...transfer }: Moved): Promise<Said> {
+export async function moveEntry(
+  deps: TransferDeps & { readonly compiled: string },
+  { file, ...transfer }: Moved,
+): Promise<Said> {
   const root = await deps.tempDir();
   const folders = { work: join(root, 'work'), temp: join(root, 'temp') };
   try {
@@ -86,7 +90,7 @@ async function take(file: string, to: string): Promise<void> {
 }
 
 async function run(
-  { exec, env, program, log, signal }: TransferDeps,
+  { exec, env, program, log, signal, compiled }: TransferDeps & { readonly compiled: string },
   folders: TransferFolders,
   transfer: Transfer,
 ): Promise<Said> {
@@ -95,7 +99,11 @@ async function run(
   try {
     result = await exec(process.execPath, [fileURLToPath(program), `--process=${TRANSFER_PROCESS}`], {
       cwd: folders.work,
-      env: { ...transferEnvironment(env, folders), ...(transfer.verb === 'restore' ? { TAR_OPTIONS } : {}) },
+      env: {
+        ...transferEnvironment(env, folders),
+        NODE_COMPILE_CACHE: compiled,
+        ...(transfer.verb === 'restore' ? { TAR_OPTIONS } : {}),
+      },
       input: JSON.stringify(transfer),
       signal: timeout,
     });

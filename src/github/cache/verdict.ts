@@ -48,6 +48,11 @@ const RULES: readonly Rule[] = [
   },
   { matches: /already exists|\(409\)/, verdict: () => ({ kind: 'taken' }) },
   { matches: /cache read denied: ?(.*)/, verdict: ([, why]) => failed(why || 'this run may not read caches', true) },
+  // Version 1, as on GitHub Enterprise Server.
+  {
+    matches: /(Cache service responded with (?!5)\d+)/,
+    verdict: ([, why = '']) => failed(why, true),
+  },
   // Runs for closed pull requests get such answers (actions/cache 478).
   {
     matches: /Received non-retryable error: (Failed request: \(40[13]\).*)/,

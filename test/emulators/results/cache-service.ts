@@ -60,7 +60,7 @@ export const cacheService = (parts: CacheServiceParts): Record<string, Method> =
   const limit = (): void => {
     while (created[0] !== undefined && created[0] <= now() - MINUTE_MS) created.shift();
     if (created.length < uploadsAMinute) return;
-    const seconds = Math.ceil(((created[0] ?? 0) + MINUTE_MS - now()) / 1000);
+    const seconds = Math.ceil(((created[0] ?? now()) + MINUTE_MS - now()) / 1000);
     const headers: Record<string, string> = saysRetryAfter ? { 'retry-after': String(seconds) } : {};
     throw new TwirpError('resource_exhausted', 'rate limit exceeded', headers);
   };

@@ -47,6 +47,7 @@ export interface ResultsEmulator {
   artifacts(): readonly (StoredArtifact & { readonly bytes: Buffer | undefined })[];
   /** The repository's caches, for an emulator of REST too. */
   readonly caches: CacheState;
+  readonly blobs: BlobStore;
   readonly faults: { add(fault: Fault): void };
   readonly requests: readonly LoggedRequest[];
   stop(): Promise<void>;
@@ -154,6 +155,7 @@ export const startResults = async (options: ResultsOptions = {}): Promise<Result
     environment: (job) => environmentOf(url, tokens.issue(job), repository, job),
     artifacts: () => artifacts.all().map((artifact) => ({ ...artifact, bytes: blobs.get(artifact.path)?.bytes })),
     caches,
+    blobs,
     faults,
     requests,
     stop: () =>

@@ -1,11 +1,12 @@
-import { randomBytes } from 'node:crypto';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createHash, randomBytes } from 'node:crypto';
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { onTestFinished } from 'vitest';
 import { systemClock } from '../../../../src/core/clock.ts';
 import { GitHubStore } from '../../../../src/github/cache/github-store.ts';
+import { ENTRY_FILE } from '../../../../src/github/cache/transfer.ts';
 import { type RestCaches, restCaches } from '../../../../src/github/rest/caches.ts';
 import { Connections } from '../../../../src/host/connections.ts';
 import { createExec } from '../../../../src/host/exec.ts';
@@ -23,6 +24,9 @@ export const newFolder = async (): Promise<string> => {
   onTestFinished(() => rm(folder, { recursive: true, force: true }));
   return folder;
 };
+
+/** The version of entries that the client packs with zstd: a hash of the path it is given, the packing and its own salt. */
+export const CLIENT_VERSION = createHash('sha256').update(`${ENTRY_FILE}|zstd-without-long|1.0`).digest('hex');
 
 /** A file of random bytes, like a pack: what is packed already does not get smaller. */
 export const randomPack = async (folder: string, size: number): Promise<{ path: string; bytes: Buffer }> => {
@@ -73,8 +77,10 @@ export interface StoreScene {
   readonly store: GitHubStore;
   readonly log: MemoryLog;
   readonly cancel: () => void;
-  /** Where temporary folders of the store are made. */
-  readonly temp: string;
+  /** Lines of the log but for those of the client. */
+  said(): string[];
+  /** Temporary folders that are left, but for the one that lasts as long as the store. */
+  leftovers(): Promise<string[]>;
 }
 
 /** A job's store, whose process is the program of this checkout. */
@@ -82,6 +88,7 @@ export const openStore = async (results: ResultsEmulator, options: StoreOptions 
   const temp = await newFolder();
   const log = memoryLog();
   const controller = new AbortController();
+  const folders: string[] = [];
   const environment: Record<string, string | undefined> = {
     PATH: process.env.PATH,
     NODE_OPTIONS: `--import=${pathToFileURL(join(import.meta.dirname, 'hurry.mjs')).href}`,
@@ -95,8 +102,14 @@ export const openStore = async (results: ResultsEmulator, options: StoreOptions 
     log,
     signal: controller.signal,
     clock: systemClock,
-    tempDir: () => mkdtemp(join(temp, 'part-')),
+    tempDir: async () => {
+      folders.push(await mkdtemp(join(temp, 'part-')));
+      return folders.at(-1) ?? '';
+    },
     rest: options.github && restOf(options.github, log),
   });
-  return { store, log, cancel: () => controller.abort(), temp };
+  const said = () => log.lines.filter((line) => !line.startsWith('@actions/cache: '));
+  const leftovers = async (): Promise<string[]> =>
+    (await readdir(temp)).filter((name) => name !== basename(folders[0] ?? ''));
+  return { store, log, said, cancel: () => controller.abort(), leftovers };
 };
