@@ -8,8 +8,9 @@ import type { Host } from '../host/host.ts';
 import { evaluateImages } from '../nix/evaluate.ts';
 import { possibleSystems } from '../nix/search-places.ts';
 import { SYSTEMS, type System } from '../oci/system.ts';
+import { parseRegistryLine } from '../publish/destination-line.ts';
 import type { Location } from '../storage/location.ts';
-import { locationOf, parseRegistryTemplate } from '../storage/location-template.ts';
+import { locationOf } from '../storage/location-template.ts';
 import { statusOf } from '../storage/registry/failure.ts';
 import { jobOf } from './github.ts';
 import { checkTestable, testInputs } from './image-tests.ts';
@@ -22,6 +23,7 @@ import { presentBuild } from './present-build.ts';
 import { repositoryInputs } from './repositories.ts';
 import { nixInputs, registryInputs, reuseInputs } from './shared-inputs.ts';
 import { systemHere } from './system-here.ts';
+import { decisiveLines, runTags } from './tags.ts';
 
 /** What GitHub lets a repository choose at most (docs.github.com, "Configuring the retention period"). */
 const MOST_RETENTION_DAYS = 400;
@@ -47,9 +49,9 @@ export const build = defineCommand({
     to: lines({
       description:
         'Registry that gets the layers now, such as `ghcr.io/org/{name}`; `{name}` is the name of the image. Of several, the ' +
-        'first gets them, and publish copies them to the others.',
+        'first that must not fail gets them, and publish copies them to the others.',
       placeholder: 'DEST',
-      parse: parseRegistryTemplate,
+      parse: parseRegistryLine,
     }),
     out: path({
       description: 'Folder for the handover. Default: `handover/NAME-SYSTEM`.',
@@ -118,7 +120,7 @@ export const build = defineCommand({
     await checkTestable(evaluated, inputs, host);
     const places = await placesOf(host, inputs);
     const job = await jobOf(host);
-    const [first] = inputs.to;
+    const [first] = decisiveLines(inputs.to, name, await runTags(inputs.to, [], host));
     const destination = first && locationOf(first, name);
     const mode = await modeOf(inputs.handover, destination, { job, host, places });
     const make = (how: HandoverMode): Promise<MadeHandover> =>

@@ -9,8 +9,9 @@ import { type Installable, installableText } from '../nix/installable.ts';
 import type { Nix } from '../nix/nix.ts';
 import { platformOf, platformText, SYSTEMS, type System } from '../oci/system.ts';
 import { isContainer, type Plan, type PlannedImage } from '../plan/plan.ts';
+import { parseDestinationLine, requiredLines } from '../publish/destination-line.ts';
 import type { Location } from '../storage/location.ts';
-import { locationOf, parseLocationTemplate } from '../storage/location-template.ts';
+import { locationOf } from '../storage/location-template.ts';
 import { inFolder, type Places } from './places.ts';
 import { atDigest, jobsTogether } from './planned-places.ts';
 
@@ -78,11 +79,12 @@ async function readInstallable(
 /** An image of a plan: what is published of it is read at the plan's destination, the rest is evaluated. */
 export async function readPlanned(image: PlannedImage, { to }: Plan, tools: ComparisonTools): Promise<ComparedImage> {
   const jobs = image.jobs.filter(isContainer);
-  const [destination] = to;
+  const [destination] = requiredLines(to.map(parseDestinationLine));
   const published = destination === undefined ? [] : jobs.filter((job) => job.published !== null);
   const images: Contents[] = [];
   for (const job of published) {
-    const place = locationOf(parseLocationTemplate(destination ?? ''), image.name);
+    if (destination === undefined) break;
+    const place = locationOf(destination, image.name);
     const found = await readComparable(atDigest(place, job.published), tools, { isNeeded: true });
     images.push(...(found?.images ?? []));
   }

@@ -3,28 +3,35 @@ import { UserError } from '../core/error.ts';
 import { sizeText } from '../core/size.ts';
 import { defineCommand } from '../host/command.ts';
 import { choice, flag, lines } from '../host/fields.ts';
+import type { Host } from '../host/host.ts';
 import type { StoredManifest } from '../oci/read-manifest.ts';
 import type { Reference } from '../oci/reference.ts';
 import { SYSTEMS } from '../oci/system.ts';
 import { copyImage, manifestToCopy, platformsIn } from '../publish/copy-image.ts';
+import { type DestinationLine, parseDestinationLine, requiredLines } from '../publish/destination-line.ts';
 import { checkFixedTags } from '../publish/fixed-tags.ts';
-import { references } from '../publish/report.ts';
+import { OptionalTargets } from '../publish/optional-targets.ts';
+import { destinationData, FAILED_DESTINATIONS, failedDestinations, references } from '../publish/report.ts';
 import {
   checkFileDestinations,
   checkRoom,
   chooseTags,
   filesFirst,
   mergeTargets,
+  type PublishedTarget,
   publishedTarget,
 } from '../publish/target.ts';
 import { checkSizesIn } from '../storage/blob-limit.ts';
 import { formatLocation, type Location } from '../storage/location.ts';
-import { type LocationTemplate, locationOf, parseLocationTemplate } from '../storage/location-template.ts';
+import { type LocationTemplate, locationOf } from '../storage/location-template.ts';
 import { readTagsOnce } from '../storage/read-tag.ts';
+import { besideTargets } from './beside-targets.ts';
 import { noteLowerCase } from './naming.ts';
-import { inFolder, placesOf } from './places.ts';
+import { inFolder, type Places, placesOf } from './places.ts';
+import type { ImageTarget } from './publish-targets.ts';
 import { repositoryInputs } from './repositories.ts';
 import { imageReference, registryInputs } from './shared-inputs.ts';
+import { runTags } from './tags.ts';
 
 export const copy = defineCommand({
   name: 'copy',
@@ -36,9 +43,10 @@ export const copy = defineCommand({
     reference: imageReference,
     to: lines({
       description:
-        'Destination, written as the image is; `{name}` in it is the repository of the image. Several are given one by one.',
+        'Destination, written as the image is; `{name}` in it is the repository of the image. Behind it may stand `tag=TAG`, ' +
+        'several times, for tags of its own, and `may-fail`, for one that the others do not depend on. Several are given one by one.',
       placeholder: 'DEST',
-      parse: parseLocationTemplate,
+      parse: parseDestinationLine,
     }),
     tags: lines({
       description:
@@ -59,71 +67,104 @@ export const copy = defineCommand({
   outputs: {
     digest: 'Digest of what was copied.',
     references: 'Every reference that now means it, one per line, such as `docker://ghcr.io/org/app:v1`.',
+    failedDestinations: FAILED_DESTINATIONS,
   },
   async run(inputs, host) {
-    const { reference, to, tags, system, verify } = inputs;
+    const { reference, to, system, verify } = inputs;
     if (to.length === 0) {
       throw new UserError('input', 'no destination', {
         hint: 'Name one with --to; in a workflow it is the input `to`.',
       });
     }
     noteLowerCase(to, host.log);
-    const named = nameOf(reference);
-    const destinations = filesFirst(to.map((template) => destinationOf(template, named))).map((destination) =>
-      inFolder(destination, host.cwd),
-    );
-    checkFileDestinations(destinations);
     const places = await placesOf(host, inputs);
-    const targets = mergeTargets(
-      destinations.map((destination) => ({
-        repository: places.openForWriting(destination, named),
-        kind: destination.kind,
-        tags: tagsAt(destination, tags, reference),
-      })),
-    );
+    const targets = await targetsOf(inputs, places, host);
+    const required = requiredLines(targets);
+    const optional = targets.filter((target) => !required.includes(target));
     const image = await places.openForReading(inFolder(reference, host.cwd));
+    const beside = besideTargets(optional, { places, optional: new OptionalTargets() });
     try {
       const manifest = await manifestToCopy(image, system);
-      checkRoom(destinations, platformsIn(manifest));
-      await checkSizesIn(
-        manifest,
-        image.source,
-        targets.map(({ repository }) => repository),
+      checkRoom(
+        targets.map(({ location }) => location),
+        platformsIn(manifest),
       );
-      const isFixed = await places.prepare(destinations);
+      const repositories = required.map(({ repository }) => repository);
+      await checkSizesIn(manifest, image.source, repositories);
+      const locations = required.map(({ location }) => location);
+      const isFixed = await places.prepare(locations);
       const isOther = (tagged: StoredManifest): boolean => tagged.digest !== manifest.digest;
-      await checkFixedTags(targets, { isFixed, isOther, read: readTagsOnce(), run: undefined });
+      await checkFixedTags(required, { isFixed, isOther, read: readTagsOnce(), run: undefined });
       const options = { referrers: inputs.referrers, verify, log: host.log, clock: systemClock, signal: host.signal };
-      const attached = await copyImage(manifest, image.source, targets, options);
-      await places.show(destinations, manifest);
+      const { followers } = beside;
+      const { referrers } = await copyImage(manifest, image.source, required, { ...options, followers });
+      await places.show(locations, manifest);
+      const rest = await beside.publish(manifest, image.source, { ...options, run: undefined });
       const { digest, mediaType } = manifest;
-      return { digest, mediaType, referrers: attached, targets: targets.map((target) => publishedTarget(target)) };
+      const published = [...required.map((target) => publishedTarget(target)), ...rest];
+      return { digest, mediaType, referrers, targets: published };
     } catch (error) {
-      await Promise.all(targets.map(({ repository }) => repository.abandon()));
+      await Promise.all(required.map(({ repository }) => repository.abandon()));
+      await beside.stop();
       throw error;
     } finally {
       await image.source.close();
     }
   },
   present: ({ digest, mediaType, referrers, targets }) => ({
-    outputs: { digest, references: references(targets).join('\n') },
+    outputs: {
+      digest,
+      references: references(targets).join('\n'),
+      failedDestinations: failedDestinations(targets).join('\n'),
+    },
     data: {
       schemaVersion: 1,
       digest,
       mediaType,
       referrers,
-      destinations: targets.map(({ name, tags, bytesSent }) => ({ name, tags, bytesSent })),
+      destinations: destinationData(targets),
     },
-    text: [
-      `${digest}${referrers > 0 ? `, with ${referrers} that refer to it` : ''}`,
-      ...targets.map(({ name, tags, bytesSent }) => `${name}: ${tags.join(', ')}, ${sizeText(bytesSent)} sent`),
-    ].join('\n'),
+    text: [`${digest}${referrers > 0 ? `, with ${referrers} that refer to it` : ''}`, ...targets.map(targetText)].join(
+      '\n',
+    ),
   }),
 });
 
 /** The tag that an image is named by; null where it has none. */
 const tagOf = (location: Location): string | null =>
   ('reference' in location ? location.reference?.tag : 'tag' in location ? location.tag : undefined) ?? null;
+
+interface CopyInputs {
+  readonly reference: Location;
+  readonly to: readonly DestinationLine[];
+  readonly tags: readonly string[];
+}
+
+/** Where the image goes. Throws UserError as `tagsAt` and `checkFileDestinations` do. */
+async function targetsOf({ reference, to, tags }: CopyInputs, places: Places, host: Host): Promise<ImageTarget[]> {
+  const named = nameOf(reference);
+  const own = await runTags(to, [], host);
+  const found = to.flatMap((line) => {
+    const location = inFolder(destinationOf(line, named), host.cwd);
+    const asked = own.at(line, named?.repository ?? '');
+    if (asked?.length === 0) return [];
+    return { location, kind: location.kind, mayFail: line.mayFail, tags: tagsAt(location, asked ?? tags, reference) };
+  });
+  if (found.length === 0) {
+    throw new UserError('input', 'no rule of the tags of any destination applies', { hint: 'Name a tag: tag=latest.' });
+  }
+  const ordered = filesFirst(found);
+  checkFileDestinations(ordered.map(({ location }) => location));
+  const targets = ordered.map((one) => ({ ...one, repository: places.openForWriting(one.location, named) }));
+  const required = requiredLines(targets);
+  return mergeTargets([...required, ...targets.filter((target) => !required.includes(target))]);
+}
+
+/** One line of what became of a target. */
+const targetText = ({ name, tags, bytesSent, failure }: PublishedTarget): string =>
+  failure === undefined
+    ? `${name}: ${tags.join(', ')}, ${sizeText(bytesSent)} sent`
+    : `${name}: not published, which is allowed: ${failure}`;
 
 /** The tags to move at a destination. Throws UserError `reference` where nothing names one: a digest is not `latest`. */
 function tagsAt(destination: Location, asked: readonly string[], image: Location): readonly string[] {

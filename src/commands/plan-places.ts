@@ -3,12 +3,13 @@ import type { Host } from '../host/host.ts';
 import type { System } from '../oci/system.ts';
 import type { PlannedImage } from '../plan/plan.ts';
 import { joinMarks, markPublished, type PublishedPlaces } from '../plan/published.ts';
+import { type DestinationLine, requiredLines } from '../publish/destination-line.ts';
 import { chooseTags } from '../publish/target.ts';
 import type { Location } from '../storage/location.ts';
-import { type LocationTemplate, locationOf } from '../storage/location-template.ts';
+import { locationOf } from '../storage/location-template.ts';
 import { statusOf } from '../storage/registry/failure.ts';
 import { inFolder, type Places } from './places.ts';
-import type { AskedTags } from './tags.ts';
+import { decisiveLines, type RunTags } from './tags.ts';
 
 /** What clients pull when they name nothing: most likely what a branch or release began with. */
 const USUAL_TAG = 'latest';
@@ -17,8 +18,8 @@ const USUAL_TAG = 'latest';
 interface CountedTags {
   /** Those that were named; they alone count then. */
   readonly named: readonly string[];
-  /** Those that a publish would move; undefined for the image's own. */
-  readonly moved: AskedTags | undefined;
+  /** Those that a publish would move. */
+  readonly moved: RunTags;
 }
 
 interface Tools {
@@ -27,12 +28,15 @@ interface Tools {
 }
 
 interface MarkInputs {
-  readonly to: readonly LocationTemplate[];
+  readonly to: readonly DestinationLine[];
   readonly systems: readonly System[];
   readonly force: boolean;
 }
 
-/** Marks what of the images is published at every destination, and which systems any of them would lose. */
+/**
+ * Marks what of the images is published at every destination that must not fail, and which systems any of them would lose.
+ * What is missing at the others is copied to them, so they are not asked.
+ */
 export async function markAtAll(
   images: readonly PlannedImage[],
   { to, systems, force }: MarkInputs,
@@ -40,24 +44,27 @@ export async function markAtAll(
   tools: Tools,
 ): Promise<readonly PlannedImage[]> {
   if (to.length === 0) return images;
-  const placesOf = (template: LocationTemplate) => (image: PlannedImage) =>
-    publishedPlaces(image, template, tags, tools);
+  const placesOf = (line: DestinationLine) => (image: PlannedImage) => publishedPlaces(image, line, tags, tools);
   const options = { systems, reuse: !force };
   const marked = await Promise.all(
-    to.map((template) => markPublished(images, placesOf(template), options, tools.host.log)),
+    requiredLines(to).map(async (line) => {
+      const here = images.filter(({ name }) => decisiveLines(to, name, tags.moved).includes(line));
+      const marks = await markPublished(here, placesOf(line), options, tools.host.log);
+      return new Map(here.map((image, at) => [image, marks[at]]));
+    }),
   );
-  return images.map((_, at) => joinMarks(marked.flatMap((all) => all[at] ?? [])));
+  return images.map((image) => joinMarks(marked.flatMap((marks) => marks.get(image) ?? [])));
 }
 
 /** The tags whose images count: those that were named, or those that a publish would move, then the image's own and the usual one. */
 function publishedPlaces(
   { name, tag }: PlannedImage,
-  to: LocationTemplate,
+  to: DestinationLine,
   { named, moved }: CountedTags,
   { host: { cwd }, places }: Tools,
 ): PublishedPlaces {
   const destination = inFolder(locationOf(to, name), cwd);
-  const toMove = chooseTags(destination, moved?.of(name) ?? [], tag);
+  const toMove = chooseTags(destination, moved.at(to, name) ?? [], tag);
   const usual = [...toMove, ...(tag === null ? [] : [tag]), USUAL_TAG];
   const references = named.length > 0 ? named : [...new Set(usual)];
   return {

@@ -7,8 +7,8 @@ import { filterSystems } from '../plan/filter.ts';
 import { matrixOf, tooLarge } from '../plan/matrix.ts';
 import { isContainer, PLAN_VERSION, type Plan, type PlannedImage } from '../plan/plan.ts';
 import { parseRunner, runnersOf } from '../plan/runners.ts';
+import { parseDestinationLine } from '../publish/destination-line.ts';
 import { parseTagLine } from '../publish/tag-lines.ts';
-import { parseLocationTemplate } from '../storage/location-template.ts';
 import { jobOf } from './github.ts';
 import { checkTemplate, noteLowerCase } from './naming.ts';
 import { openNixFor } from './open-nix.ts';
@@ -19,7 +19,7 @@ import { imagesOf, sourcesOf, warnOfBroken } from './plan-sources.ts';
 import { type PlanResult, planProblems, presentPlan } from './present-plan.ts';
 import { whyNoLogin, whyNotInRun } from './publish-reason.ts';
 import { nixInputs, registryInputs } from './shared-inputs.ts';
-import { tagsOfRun } from './tags.ts';
+import { runTags } from './tags.ts';
 
 export const plan = defineCommand({
   name: 'plan',
@@ -32,10 +32,10 @@ export const plan = defineCommand({
     flake: lines({ description: 'The flake. Default: `.`.', placeholder: 'FLAKE', positional: true }),
     to: lines({
       description:
-        'Where the images will be published, such as `ghcr.io/org/{name}`; `{name}` is the name of the image. Of several ' +
-        'destinations, all must have an image for it to need no build.',
+        'Where the images will be published, as `publish` takes it, such as `ghcr.io/org/{name}`; `{name}` is the name of the ' +
+        'image. Of several destinations, all but those with `may-fail` must have an image for it to need no build.',
       placeholder: 'DEST',
-      parse: parseLocationTemplate,
+      parse: parseDestinationLine,
     }),
     images: lines({
       description: 'Glob of names or attributes of images to plan, such as `web-*`; with `!` before it, to leave out.',
@@ -106,17 +106,17 @@ export const plan = defineCommand({
     warnOfBroken(chosen, host);
     for (const template of to) checkTemplate(template, containerNames(chosen.images));
     const places = await placesOf(host, inputs);
-    const tags = await tagsOfRun(inputs.tags, host);
+    const tags = await runTags(to, inputs.tags, host);
     const counted = { named: inputs.changedSince, moved: tags };
     const marked = await markAtAll(chosen.images, { to, systems, force: inputs.force }, counted, { host, places });
     const planned: Plan = {
       schemaVersion: PLAN_VERSION,
-      call: callOf({ sources, attr, file, globs, systems, nixArg, to: to.map(({ text }) => text) } as Record<
+      call: callOf({ sources, attr, file, globs, systems, nixArg, to: to.map(({ line }) => line) } as Record<
         string,
         Json
       >),
       plannedAt: host.kind === 'runner' ? new Date().toISOString() : null,
-      to: to.map(({ text }) => text),
+      to: to.map(({ line }) => line),
       images: allowMissing ? marked.map((image) => ({ ...image, missing: [] })) : [...marked],
       leftOut: [...chosen.leftOut],
       problems: [...chosen.problems],

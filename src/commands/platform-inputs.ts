@@ -6,20 +6,22 @@ import { parseImageManifest } from '../oci/read-manifest.ts';
 import type { System } from '../oci/system.ts';
 import { isNeeded, type Plan, type PlannedImage, type PlannedJob } from '../plan/plan.ts';
 import { lostSystems } from '../plan/problems.ts';
+import { type DestinationLine, parseDestinationLine } from '../publish/destination-line.ts';
 import { buildInputs, type PlatformInput } from '../publish/platform-input.ts';
 import { checkPlatforms } from '../publish/platforms.ts';
 import { formatLocation, type Location } from '../storage/location.ts';
-import { type LocationTemplate, locationOf, parseLocationTemplate } from '../storage/location-template.ts';
+import { locationOf } from '../storage/location-template.ts';
 import type { CollectHandovers } from './collecting.ts';
 import { isSamePlace } from './handover-trust.ts';
 import { inFolder, type Places } from './places.ts';
 import { atDigest, jobsTogether } from './planned-places.ts';
 import type { Publishing } from './publish-image.ts';
+import { decisiveLines } from './tags.ts';
 
 /** What a publish of a plan is given beside the plan. */
 export interface PlanInputs {
   readonly image: string | undefined;
-  readonly to: readonly LocationTemplate[];
+  readonly to: readonly DestinationLine[];
   readonly system: readonly System[];
   readonly allowMissing: boolean;
   readonly allowBroken: boolean;
@@ -34,11 +36,11 @@ export async function platformInputsOf(
   image: PlannedImage,
   plan: Plan,
   { allowMissing, buildMissing, to: destinations }: PlanInputs,
-  { collect, places, host, nix, reuseFrom }: Publishing & { readonly collect: CollectHandovers },
+  { collect, places, host, nix, reuseFrom, tags }: Publishing & { readonly collect: CollectHandovers },
 ): Promise<PlatformInput[]> {
   const lost = lostSystems(image);
   if (lost && !allowMissing) throw lost;
-  const planned = plan.to.map(parseLocationTemplate);
+  const planned = plan.to.map(parseDestinationLine);
   const needed = image.jobs.filter(isNeeded);
   const layerPlaces = (name: string): Location[] => [
     ...planned.map((template) => locationOf(template, name)),
@@ -57,13 +59,13 @@ export async function platformInputsOf(
   const published = await Promise.all(
     image.jobs.map(async ({ system, key, published: manifest }): Promise<PlatformInput[]> => {
       if (manifest === null) return [];
-      const [first, ...others] = placesAt(planned, image.name);
+      const [first, ...others] = placesAt(decisiveLines(planned, image.name, tags), image.name);
       const from = inFolder(first, host.cwd);
       const all = [from, ...others.map((place) => inFolder(place, host.cwd))];
       const { source } = await places.openForReading(atDigest(from, manifest));
       const origin = `${source.name}@${manifest}`;
       if (!reuseFrom.some((place) => isSamePlace(inFolder(place, host.cwd), from))) {
-        for (const template of destinations) {
+        for (const template of decisiveLines(destinations, image.name, tags)) {
           const other = inFolder(locationOf(template, image.name), host.cwd);
           if (!all.some((place) => isSamePlace(other, place))) await checkHasToo(other, manifest, origin, places);
         }
@@ -99,7 +101,7 @@ async function checkHasToo(other: Location, manifest: Digest, origin: string, pl
 }
 
 /** Where the plan has seen what is published; every one of them has it. */
-function placesAt(planned: readonly LocationTemplate[], name: string): [Location, ...Location[]] {
+function placesAt(planned: readonly DestinationLine[], name: string): [Location, ...Location[]] {
   const [first, ...others] = planned.map((template) => locationOf(template, name));
   if (first) return [first, ...others];
   throw new UserError('input', `the plan says that ${name} is published, but not where`, {

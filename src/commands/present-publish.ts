@@ -4,12 +4,17 @@ import { plainMarkdown } from '../core/markdown.ts';
 import { sizeText } from '../core/size.ts';
 import type { LeftOut } from '../plan/plan.ts';
 import { digestReferences, imageJson, imageMetadata } from '../publish/outputs.ts';
-import { heldOf, publishData, publishSummary, publishText, references } from '../publish/report.ts';
+import { failedDestinations, heldOf, publishData, publishSummary, publishText, references } from '../publish/report.ts';
 import type { PublishedImage } from './publish-image.ts';
 import { visibilityLines } from './visibility.ts';
 
 /** What became of one image of a plan. */
-export type ImageOutcome = { readonly image: PublishedImage } | { readonly name: string; readonly error: UserError };
+export type ImageOutcome = { readonly image: PublishedImage } | NotPublished;
+
+export interface NotPublished {
+  readonly name: string;
+  readonly error: UserError;
+}
 
 /** What `publish` did. */
 export type PublishResult =
@@ -54,6 +59,7 @@ function outputsOf(images: readonly PublishedImage[], sole: PublishedImage | und
     digests: byName(digestOf),
     references: images.flatMap(({ targets }) => references(targets)).join('\n'),
     digestReferences: images.flatMap(({ published, targets }) => digestReferences(published, targets)).join('\n'),
+    failedDestinations: images.flatMap(({ targets }) => failedDestinations(targets)).join('\n'),
     json: byName(({ published, targets }) => imageJson(published, targets)),
     metadata: JSON.stringify(sole ? imageMetadata(sole.published, sole.targets) : {}),
   };

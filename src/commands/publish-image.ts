@@ -1,11 +1,15 @@
+import { systemClock } from '../core/clock.ts';
+import { UserError } from '../core/error.ts';
 import type { Host } from '../host/host.ts';
 import { buildAndTest } from '../image/build-and-test.ts';
 import { NO_JOURNAL } from '../image/journal.ts';
 import type { Nix } from '../nix/nix.ts';
-import { parseReference } from '../oci/reference.ts';
+import type { StoredManifest } from '../oci/read-manifest.ts';
+import type { DestinationLine } from '../publish/destination-line.ts';
 import { checkFixedTags } from '../publish/fixed-tags.ts';
 import { isOtherIndex, liveIndex } from '../publish/live-index.ts';
 import type { RunIdentity } from '../publish/newer-run.ts';
+import { failedTarget, type OptionalTargets } from '../publish/optional-targets.ts';
 import {
   alreadyPublishedImage,
   handedOverImage,
@@ -15,33 +19,28 @@ import {
 import type { PlatformInput } from '../publish/platform-input.ts';
 import { type PublishedIndex, publishIndex, publishLive } from '../publish/publish-index.ts';
 import { LostError } from '../publish/read-back.ts';
-import {
-  checkFileDestinations,
-  checkRoom,
-  chooseTags,
-  filesFirst,
-  mergeTargets,
-  type PublishedTarget,
-  publishedTarget,
-  type Target,
-} from '../publish/target.ts';
-import type { Location } from '../storage/location.ts';
-import { type LocationTemplate, locationOf } from '../storage/location-template.ts';
+import { type PublishedTarget, publishedTarget, type Target } from '../publish/target.ts';
+import type { Repository } from '../storage/destination.ts';
+import type { Follower } from '../storage/follower.ts';
 import { readTagsOnce } from '../storage/read-tag.ts';
 import { testError } from '../test-run/report.ts';
 import { failedTests, testRecord } from '../test-run/test-run.ts';
+import { besideTargets } from './beside-targets.ts';
 import { buildTools } from './build-tools.ts';
 import { checkLogin } from './check-login.ts';
 import { checkTestable, checkTestsRan, declaresTests, type TestInputs } from './image-tests.ts';
-import { inFolder, type Places } from './places.ts';
+import type { Places } from './places.ts';
+import { type ImageTarget, targetsOf } from './publish-targets.ts';
 import { type ReuseInputs, type ReuseSources, reuseOf } from './reuse.ts';
-import type { AskedTags } from './tags.ts';
+import type { RunTags } from './tags.ts';
 import { type PackageVisibility, packageVisibility } from './visibility.ts';
 
 /** What every image of one run is published with. */
 export interface Publishing extends ReuseInputs, TestInputs {
-  /** Tags to move; undefined for the image's own. */
-  readonly tags: AskedTags | undefined;
+  /** Tags to move, destination by destination. */
+  readonly tags: RunTags;
+  /** The destinations that may fail, over all images. */
+  readonly optional: OptionalTargets;
   /** Whether nothing is believed: everything is asked for again before a tag moves. */
   readonly verify: boolean;
   /** Whether a tag is moved although a newer run of the repository has moved it. */
@@ -61,41 +60,104 @@ export interface PublishedImage {
   readonly packages: readonly PackageVisibility[];
 }
 
+/** An image that is published wherever it must be. */
+export interface Publication {
+  readonly image: Omit<PublishedImage, 'packages'>;
+  /** What becomes of the destinations that may fail, which nobody waits for meanwhile; rejects only when cancelled. */
+  readonly rest: Promise<readonly PublishedTarget[]>;
+}
+
+interface NamedImage {
+  readonly name: string;
+  readonly tag: string | null;
+}
+
+/** The image with all of its destinations, and who may pull it there. */
+export async function completed(
+  { image, rest }: Publication,
+  { plainHttp, host }: Pick<Publishing, 'plainHttp' | 'host'>,
+): Promise<PublishedImage> {
+  const targets = [...image.targets, ...(await rest)];
+  const there = targets.filter(({ failure }) => failure === undefined);
+  const asked = { targets: there, digest: image.published.index.digest, plainHttp };
+  return { ...image, targets, packages: await packageVisibility(asked, host) };
+}
+
 /**
- * Publishes the parts of one image, which are complete, as one index at every destination. Throws UserError as
- * `publishIndex` and the builds do; temporary files are gone then.
+ * Publishes the parts of one image, which are complete, as one index at every destination. Where all of them may fail, one
+ * after the other is tried, for one has to hold it. Throws UserError as `publishIndex` and the builds do; temporary files
+ * are gone then, and no tag has moved at those that may fail.
  */
 export async function publishImage(
-  image: { readonly name: string; readonly tag: string | null },
+  image: NamedImage,
   parts: readonly PlatformInput[],
-  to: readonly LocationTemplate[],
+  to: readonly DestinationLine[],
   publishing: Publishing,
-): Promise<PublishedImage> {
-  const { host, places } = publishing;
-  const destinations = destinationsOf(image.name, to, host);
-  const targets = targetsOf(image, parts.length, destinations, publishing);
+): Promise<Publication> {
+  const open = (): ImageTarget[] => targetsOf(image, parts.length, to, publishing);
+  const all = open();
+  const required = all.filter(({ mayFail }) => !mayFail);
+  const isOptional = ({ mayFail }: ImageTarget): boolean => mayFail;
+  if (required.length > 0) return publishTo(image, parts, { required, optional: all.filter(isOptional) }, publishing);
+  const failed: PublishedTarget[] = [];
+  for (const [at, target] of all.entries()) {
+    try {
+      const [first = target, ...optional] = open().slice(at);
+      const { image: done, rest } = await publishTo(image, parts, { required: [first], optional }, publishing);
+      return { image: { ...done, targets: [...done.targets, ...failed] }, rest };
+    } catch (error) {
+      if (!(error instanceof UserError) || !OF_A_PLACE.includes(error.code) || at === all.length - 1) throw error;
+      failed.push(failedTarget(target, error, publishing.host.log));
+    }
+  }
+  throw new UserError('input', `${image.name} has no destination`, { hint: 'Name one with --to.' });
+}
+
+/** Errors that another destination may not have. */
+const OF_A_PLACE: readonly string[] = ['registry', 'credentials', 'file'];
+
+interface SplitTargets {
+  readonly required: readonly ImageTarget[];
+  readonly optional: readonly ImageTarget[];
+}
+
+async function publishTo(
+  image: NamedImage,
+  parts: readonly PlatformInput[],
+  { required, optional }: SplitTargets,
+  publishing: Publishing,
+): Promise<Publication> {
+  const { host, places, verify } = publishing;
   const { log, signal } = host;
-  const { verify } = publishing;
+  const run = publishing.moveBack ? undefined : runOf(host);
+  const beside = besideTargets(optional, publishing);
+  const locations = required.map(({ location }) => location);
+  const publicationOf = async (published: PublishedIndex): Promise<Publication> => {
+    const rest = beside.publish(published.index, sourceOf(required), { verify, run, log, clock: systemClock, signal });
+    await places.show(locations, published.index);
+    return { image: publishedImage(image.name, published, required), rest };
+  };
   try {
-    const isFixed = await places.prepare(destinations);
+    const isFixed = await places.prepare(locations);
     for (const part of parts) checkHanded(part, publishing);
     const read = readTagsOnce();
-    const live = mayBelieve(parts, publishing) ? await liveIndex(parts, targets, read, log) : undefined;
-    const run = publishing.moveBack ? undefined : runOf(host);
-    if (live) {
-      const left = await publishLive(live, targets, { read, run, log });
-      await places.show(destinations, live.index);
-      return await publishedImage(image.name, left, targets, publishing);
-    }
-    await checkFixedTags(targets, { isFixed, isOther: (index) => isOtherIndex(index, parts), read, run });
-    if (parts.some(({ kind }) => kind === 'job')) await checkLogin(targets, read, places);
+    const live = mayBelieve(parts, publishing) ? await liveIndex(parts, required, read, log) : undefined;
+    if (live) return await publicationOf(await publishLive(live, required, { read, run, log }));
+    await checkFixedTags(required, { isFixed, isOther: (index) => isOtherIndex(index, parts), read, run });
+    if (parts.some(({ kind }) => kind === 'job')) await checkLogin(required, read, places);
     for (const part of parts) if (part.kind === 'job') await checkTestable(part.evaluated, publishing, host);
-    const reuse = await reuseOf(publishing, targets, { places, host }, read);
+    const reuse = await reuseOf(publishing, required, { places, host }, read);
+    const { followers } = beside;
+    const beforeTags = areArchives(required)
+      ? (index: StoredManifest) => beside.copyNow(index, sourceOf(required), signal)
+      : undefined;
     const publishWith = async (how: ReuseSources): Promise<PublishedIndex> =>
-      publishIndex(await childrenOf(parts, targets, how, publishing), targets, {
+      publishIndex(await childrenOf(parts, required, { ...how, followers }, publishing), required, {
         verify,
         read,
         run,
+        followers,
+        ...(beforeTags ? { beforeTags } : {}),
         log,
         signal,
       });
@@ -106,23 +168,35 @@ export async function publishImage(
       return publishWith({ ...reuse, journal: NO_JOURNAL, recompress: true });
     });
     await reuse.journal.clear();
-    await places.show(destinations, published.index);
-    return await publishedImage(image.name, published, targets, publishing);
+    return await publicationOf(published);
   } catch (error) {
     if (host.signal.aborted)
       host.log.warn('interrupted: blobs that were sent stay where they are, for the next publish');
-    await Promise.all(targets.map(({ repository }) => repository.abandon()));
+    await Promise.all(required.map(({ repository }) => repository.abandon()));
+    await beside.stop();
     throw error;
   }
 }
 
+/** What is read for those that have not got everything: what costs no network, if there is such a one. */
+function sourceOf(targets: readonly ImageTarget[]): Repository {
+  const source = targets.find(({ kind }) => kind === 'oci') ?? targets.find(({ kind }) => kind === 'registry');
+  const [first] = targets;
+  const { repository } = source ?? first ?? {};
+  if (repository === undefined) throw new RangeError('an image is published somewhere');
+  return repository;
+}
+
+/** Archives cannot be read any more when they are at their place. */
+const areArchives = (targets: readonly ImageTarget[]): boolean =>
+  targets.every(({ kind }) => kind === 'oci-archive' || kind === 'docker-archive');
+
 /** With the tags that mean it now, and not those that were left alone. */
-async function publishedImage(
+function publishedImage(
   name: string,
   { left, ...published }: PublishedIndex,
   targets: readonly Target[],
-  { plainHttp, host }: Pick<Publishing, 'plainHttp' | 'host'>,
-): Promise<PublishedImage> {
+): Publication['image'] {
   const moved = targets.map((target) => {
     const here = left.filter(({ repository }) => repository === target.repository);
     return publishedTarget(
@@ -130,8 +204,7 @@ async function publishedImage(
       here.map(({ tag }) => tag),
     );
   });
-  const packages = await packageVisibility({ targets: moved, digest: published.index.digest, plainHttp }, host);
-  return { name, published, targets: moved, packages };
+  return { name, published, targets: moved };
 }
 
 /** This run, as the images that it makes name it; undefined outside a workflow. */
@@ -155,34 +228,11 @@ function checkHanded(part: PlatformInput, publishing: Publishing): void {
   checkTestsRan(`${label.name} for ${label.system}, handed over in ${origin}`, label.tests.notRun, publishing);
 }
 
-function destinationsOf(name: string, to: readonly LocationTemplate[], { cwd }: Host): Location[] {
-  const asked = to.length > 0 ? to.map((template) => locationOf(template, name)) : [defaultDestination(name)];
-  return filesFirst(asked).map((destination) => inFolder(destination, cwd));
-}
-
-function targetsOf(
-  { name, tag }: { readonly name: string; readonly tag: string | null },
-  platforms: number,
-  destinations: readonly Location[],
-  { places, tags }: Publishing,
-): Target[] {
-  checkRoom(destinations, platforms);
-  checkFileDestinations(destinations);
-  const imageName = parseReference(name);
-  return mergeTargets(
-    destinations.map((destination) => ({
-      repository: places.openForWriting(destination, imageName),
-      kind: destination.kind,
-      tags: chooseTags(destination, tags?.of(name) ?? [], tag),
-    })),
-  );
-}
-
 /** Builds one system after another: each keeps all cores busy by itself, and its bytes are counted apart. */
 async function childrenOf(
   parts: readonly PlatformInput[],
   targets: readonly Target[],
-  reuse: ReuseSources,
+  reuse: ReuseSources & { readonly followers: readonly Follower[] },
   publishing: Publishing,
 ): Promise<PlatformImage[]> {
   const { host, places, nix } = publishing;
@@ -205,9 +255,3 @@ async function childrenOf(
   }
   return images;
 }
-
-/** The last part of an image's name is a folder here: `oci:app`. */
-const defaultDestination = (name: string): Location => ({
-  kind: 'oci',
-  path: name.slice(name.lastIndexOf('/') + 1),
-});

@@ -3,12 +3,13 @@ import { mapParallel } from '../core/parallel.ts';
 import { SYSTEMS, type System } from '../oci/system.ts';
 import { isContainer, type LeftOut, type Plan, type PlannedImage, type PlannedJob } from '../plan/plan.ts';
 import { brokenImages, byReason, isWarning } from '../plan/problems.ts';
-import { locationOf, parseLocationTemplate } from '../storage/location-template.ts';
+import { parseDestinationLine } from '../publish/destination-line.ts';
+import { locationOf } from '../storage/location-template.ts';
 import type { CollectHandovers } from './collecting.ts';
 import { checkTemplate } from './naming.ts';
 import { type PlanInputs, platformInputsOf } from './platform-inputs.ts';
-import type { ImageOutcome, PublishResult } from './present-publish.ts';
-import { type Publishing, publishImage } from './publish-image.ts';
+import type { ImageOutcome, NotPublished, PublishResult } from './present-publish.ts';
+import { completed, type Publication, type Publishing, publishImage } from './publish-image.ts';
 
 /** Images at once, at registries: each is a few requests mostly. Files are written one image after another. */
 const AT_ONCE = 4;
@@ -25,13 +26,13 @@ export async function publishPlan(
 ): Promise<PublishResult> {
   const { host } = publishing;
   const images = chosenImages(plan, inputs).filter(({ name }) => {
-    const applies = publishing.tags?.of(name).length !== 0;
+    const applies = publishing.tags.applies(name);
     if (!applies) host.log.info(`${name} is not published: no rule of tags applies to it`);
     return applies;
   });
   if (images.length === 0)
     return { kind: 'nothing', why: 'Nothing is published: no rule of `tags` applies to any image.' };
-  const to = inputs.to.length > 0 ? inputs.to : plan.to.map(parseLocationTemplate);
+  const to = inputs.to.length > 0 ? inputs.to : plan.to.map(parseDestinationLine);
   for (const template of to)
     checkTemplate(
       template,
@@ -44,15 +45,23 @@ export async function publishPlan(
   const looksBroken = inputs.allowBroken ? [] : brokenImages(plan).filter(isAsked);
   const leftOut = plan.leftOut.filter((item) => isWarning(item) && isAsked(item) && !looksBroken.includes(item));
   for (const { attrs, why } of byReason(leftOut)) host.log.warn(`the plan left out ${attrs}: ${why}`);
-  const outcomes = await mapParallel(images, to.length > 0 ? atOnce : 1, async (image): Promise<ImageOutcome> => {
-    try {
-      const parts = await platformInputsOf(image, plan, inputs, { ...publishing, collect });
-      return { image: await publishImage(image, parts, to, publishing) };
-    } catch (error) {
-      if (!(error instanceof UserError) || host.signal.aborted) throw error;
-      if (images.length > 1) host.log.warn(`${image.name} is not published: ${error.message}`);
-      return { name: image.name, error };
-    }
+  const published = await mapParallel(
+    images,
+    to.length > 0 ? atOnce : 1,
+    async (image): Promise<Publication | NotPublished> => {
+      try {
+        const parts = await platformInputsOf(image, plan, inputs, { ...publishing, collect });
+        return await publishImage(image, parts, to, publishing);
+      } catch (error) {
+        if (!(error instanceof UserError) || host.signal.aborted) throw error;
+        if (images.length > 1) host.log.warn(`${image.name} is not published: ${error.message}`);
+        return { name: image.name, error };
+      }
+    },
+  );
+  // Destinations that may fail hold up no other image.
+  const outcomes = await mapParallel(published, AT_ONCE, async (one): Promise<ImageOutcome> => {
+    return 'rest' in one ? { image: await completed(one, publishing) } : one;
   });
   const unplanned =
     inputs.image === undefined ? plan.problems : plan.problems.filter(({ name }) => name === inputs.image);

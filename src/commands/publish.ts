@@ -4,11 +4,14 @@ import { choice, choices, flag, lines, text } from '../host/fields.ts';
 import type { Installable } from '../nix/installable.ts';
 import type { Nix } from '../nix/nix.ts';
 import { SYSTEMS, type System } from '../oci/system.ts';
+import { parseDestinationLine } from '../publish/destination-line.ts';
+import { OptionalTargets } from '../publish/optional-targets.ts';
 import { buildInputs, type PlatformInput, soleImage } from '../publish/platform-input.ts';
 import { checkPlatforms } from '../publish/platforms.ts';
+import { FAILED_DESTINATIONS } from '../publish/report.ts';
 import { parseTagLine } from '../publish/tag-lines.ts';
 import type { Location } from '../storage/location.ts';
-import { locationOf, parseLocationTemplate } from '../storage/location-template.ts';
+import { locationOf } from '../storage/location-template.ts';
 import { handoverCollector } from './collecting.ts';
 import { jobOf } from './github.ts';
 import { HANDOVERS, parseHandoverDigest } from './handover-trust.ts';
@@ -19,12 +22,12 @@ import { openNixFor } from './open-nix.ts';
 import { placesOf } from './places.ts';
 import { givenPlan, NO_PLAN, readPlan } from './plan-input.ts';
 import { type PublishResult, presentPublish } from './present-publish.ts';
-import { type Publishing, publishImage } from './publish-image.ts';
+import { completed, type Publishing, publishImage } from './publish-image.ts';
 import { publishPlan } from './publish-plan.ts';
 import { NO_RULE, whyNoLogin, whyNotInRun } from './publish-reason.ts';
 import { repositoryInputs } from './repositories.ts';
 import { nixInputs, registryInputs, reuseInputs } from './shared-inputs.ts';
-import { tagsOfRun } from './tags.ts';
+import { runTags } from './tags.ts';
 
 export const publish = defineCommand({
   name: 'publish',
@@ -57,10 +60,11 @@ export const publish = defineCommand({
     to: lines({
       description:
         'Destination: `docker://REFERENCE` or a plain reference, `oci:DIR[:TAG]`, `oci-archive:FILE[:TAG]`, ' +
-        '`docker-archive:FILE[:REFERENCE]`; `{name}` in it is the name of the image. Default: what the plan says, else an OCI ' +
-        "layout in a folder of the image's name.",
+        '`docker-archive:FILE[:REFERENCE]`; `{name}` in it is the name of the image. Behind it may stand `tag=TAG`, several times, ' +
+        'for tags of its own (as `tags` has them), and `may-fail`, for one that the others do not depend on ' +
+        "(docs/registries.md). Default: what the plan says, else an OCI layout in a folder of the image's name.",
       placeholder: 'DEST',
-      parse: parseLocationTemplate,
+      parse: parseDestinationLine,
     }),
     tags: lines({
       description:
@@ -113,15 +117,15 @@ export const publish = defineCommand({
     digests: 'Digests of the indexes as JSON, by name of the image.',
     references: 'Every reference that now means it, one per line, such as `docker://ghcr.io/org/app:v1`.',
     digestReferences: 'Every image by its digest, one per line, such as `ghcr.io/org/app@sha256:…`.',
+    failedDestinations: FAILED_DESTINATIONS,
     json: 'All of it as JSON, by name of the image: digest, references, digestReferences, platforms with digest and size.',
     metadata:
       'Of one image, as docker/build-push-action has it: JSON with `containerimage.digest`, `containerimage.descriptor`, `image.name`.',
   },
   async run(inputs, host): Promise<PublishResult> {
     const job = await jobOf(host);
-    const tags = await tagsOfRun(inputs.tags, host);
-    const whyNot = whyNotInRun(job, tags);
-    if (whyNot !== undefined) return { kind: 'nothing', why: whyNot };
+    const elsewhere = whyNotInRun(job);
+    if (elsewhere !== undefined) return { kind: 'nothing', why: elsewhere };
     // Only installables need Nix: a fan-in job that has all handovers runs without.
     let opened: Promise<Nix> | undefined;
     const nix = (): Promise<Nix> => (opened ??= openNixFor(host, inputs));
@@ -133,12 +137,15 @@ export const publish = defineCommand({
     if (plan !== undefined && given.length > 0) throw planAndInstallable();
     noteLowerCase(inputs.to, host.log);
     const planned = plan === undefined ? undefined : await readPlan(plan, host);
-    const to = inputs.to.length > 0 ? inputs.to : (planned?.to.map(parseLocationTemplate) ?? []);
+    const plannedTo = planned?.to.map(parseDestinationLine) ?? [];
+    const to = inputs.to.length > 0 ? inputs.to : plannedTo;
+    const tags = await runTags(to, inputs.tags, host, plannedTo);
+    if (!tags.any) return { kind: 'nothing', why: NO_RULE };
     const places = await placesOf(host, { ...inputs, to });
     const noLogin = await whyNoLogin(job, { to, names: [] }, places);
     if (noLogin !== undefined) return { kind: 'nothing', why: noLogin };
     const { collect, close } = handoverCollector(inputs, job, host, places);
-    const publishing: Publishing = { ...inputs, tags, places, host, nix };
+    const publishing: Publishing = { ...inputs, tags, places, host, nix, optional: new OptionalTargets() };
     try {
       if (planned) return await publishPlan(planned, inputs, collect, publishing);
       const layerPlaces = (name: string): Location[] => [
@@ -147,11 +154,12 @@ export const publish = defineCommand({
       ];
       const handed = await collect({ ...inputs, places: layerPlaces }, given.length > 0);
       const parts = inOrder([...handed, ...(await jobsLeft(given, inputs, handed, nix))]);
-      const image = soleImage(parts, tags !== undefined);
-      if (tags?.of(image.name).length === 0) return { kind: 'nothing', why: NO_RULE };
+      const image = soleImage(parts, tags.areAsked);
+      if (!tags.applies(image.name)) return { kind: 'nothing', why: NO_RULE };
       const expected = inputs.system.length > 0 ? inputs.system : parts.flatMap((part) => part.systems);
       checkPlatforms(parts, [...new Set(expected)], inputs.allowMissing);
-      return { kind: 'image', image: await publishImage(image, parts, inputs.to, publishing) };
+      const published = await publishImage(image, parts, inputs.to, publishing);
+      return { kind: 'image', image: await completed(published, publishing) };
     } finally {
       await close();
     }

@@ -11,6 +11,7 @@ import type { ToolImage } from '../nix/tool-image.ts';
 import type { Origin } from '../oci/origin.ts';
 import type { System } from '../oci/system.ts';
 import type { Repository } from '../storage/destination.ts';
+import type { Follower } from '../storage/follower.ts';
 import type { Location } from '../storage/location.ts';
 import type { OpenedImage } from '../storage/source.ts';
 import type { ImageToTest } from '../test-run/load-image.ts';
@@ -36,6 +37,8 @@ interface BuildOptions {
   readonly recompress: boolean;
   /** What the image says of the run that makes it, unless it is published already and keeps its own. */
   readonly origin: Origin;
+  /** Get the layers as they are sent to the destinations. */
+  readonly followers?: readonly Follower[];
 }
 
 export interface BuildTools extends Pick<Effects, 'exec' | 'log' | 'signal' | 'tempDir'> {
@@ -72,7 +75,7 @@ export async function buildAndTest(
 function build(
   evaluated: Evaluated,
   destinations: readonly Repository[],
-  { readPrevious, journal, recompress, origin }: BuildOptions,
+  { readPrevious, journal, recompress, origin, followers = [] }: BuildOptions,
   tools: BuildTools,
 ): Promise<BuiltImage> {
   const { name, system } = evaluated;
@@ -86,7 +89,7 @@ function build(
       const reuse = createReuse(await reading, journal, { recompress });
       const image = await open(reuse);
       try {
-        return await writeImage(image, destinations, { ...tools, reuse, origin });
+        return await writeImage(image, destinations, { ...tools, reuse, origin, followers });
       } finally {
         await image.close();
       }

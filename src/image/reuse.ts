@@ -4,7 +4,7 @@ import type { LayerRecord } from '../definition/layer-record.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { Origin } from '../oci/origin.ts';
-import { copyBlob } from '../storage/copy.ts';
+import { copyBlobToAll } from '../storage/copy.ts';
 import type { Repository } from '../storage/destination.ts';
 import type { Journal } from './journal.ts';
 import { NOTHING_PREVIOUS, type Previous, type PreviousLayer } from './previous-image.ts';
@@ -110,11 +110,9 @@ function mostKnown(
 export async function copyOrMount({ descriptor, sources, knownAt }: Reusable, signal: AbortSignal): Promise<boolean> {
   const [source] = sources;
   try {
-    for (const to of knownAt) {
-      // The blob of a live manifest in the same repository is there; all others are asked for, mounted or copied.
-      if (source && !sources.some(({ repository }) => repository === to))
-        await copyBlob(descriptor, source.repository, to, signal);
-    }
+    // The blob of a live manifest in the same repository is there; all others are asked for, mounted or copied.
+    const asked = knownAt.filter((to) => !sources.some(({ repository }) => repository === to));
+    if (source) await copyBlobToAll(descriptor, source.repository, asked, { signal });
     return true;
   } catch (error) {
     if (error instanceof UserError && error.code !== 'cancelled') return false;
@@ -132,5 +130,5 @@ export async function copyToKnown(
   signal: AbortSignal,
 ): Promise<void> {
   if (!from || made.digest === descriptor.digest) return;
-  for (const to of knownAt) await copyBlob(made, from, to, signal);
+  await copyBlobToAll(made, from, knownAt, { signal });
 }

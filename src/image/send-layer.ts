@@ -8,6 +8,7 @@ import { type Sink, type WrittenLayer, writeLayer } from '../layer/write-layer.t
 import type { Compression } from '../oci/compression.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Repository } from '../storage/destination.ts';
+import type { Follower } from '../storage/follower.ts';
 import { sendBlob } from '../storage/send-blob.ts';
 import { STREAM_BLOCK } from '../tar/writer.ts';
 import { type FoundTar, MEDIA_TYPES, type StoredLayer, type StreamLayer, type TreeLayer } from './layer.ts';
@@ -25,6 +26,7 @@ export interface LayerToSend {
 
 interface SendTools {
   readonly reuse: Reuse;
+  readonly followers?: readonly Follower[];
   readonly compression: Compression;
   /** The same, for tars that are compressed on this thread. */
   readonly codec: Codec;
@@ -67,6 +69,7 @@ export async function sendLayer(
       },
       targets,
       async (written) => void (await keep(written)),
+      tools.followers?.map((follower) => follower.begin()),
     );
     // Where every destination had the bytes already, they were only looked at.
     stored ??= await keep(made);

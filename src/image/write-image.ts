@@ -40,6 +40,8 @@ export async function writeImage(
     const layers = await writeLayers(image, destinations, { ...options, reuse, codec });
     const built = assemble(image, layers, reuse.originOf(image.key) ?? options.origin);
     const failure = await store(built, destinations, reuse);
+    if (!failure)
+      for (const follower of options.followers ?? []) follower.put(built.config.descriptor, built.config.bytes);
     if (!failure) return built;
     const isReusing = reuse.hasLayers || layers.some((layer) => layer.isReused);
     if (!isReusing || attempt === ATTEMPTS) throw failure.error;

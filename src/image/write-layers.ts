@@ -7,8 +7,9 @@ import { sizeText } from '../core/size.ts';
 import type { Codec } from '../layer/codec.ts';
 import type { LayerWriter } from '../layer/layer-threads.ts';
 import { type Digest, endDigest } from '../oci/digest.ts';
-import { copyBlob } from '../storage/copy.ts';
+import { copyBlobToAll } from '../storage/copy.ts';
 import type { Repository } from '../storage/destination.ts';
+import type { Follower } from '../storage/follower.ts';
 import type { Image } from './image.ts';
 import {
   type BlobLayer,
@@ -32,6 +33,8 @@ const SENT_BEHIND = 1;
 
 export interface LayerOptions extends Pick<Effects, 'log' | 'signal'> {
   readonly reuse: Reuse;
+  /** Get the layers that are made or copied as they pass. */
+  readonly followers?: readonly Follower[];
   /** What plain layers are compressed with. */
   readonly codec: Codec;
   /** Opens the threads that make layers of trees. */
@@ -78,9 +81,9 @@ async function lookUp(
 async function copyLayer(
   { descriptor, diffId, from }: BlobLayer,
   destinations: readonly Repository[],
-  { signal }: LayerOptions,
+  options: LayerOptions,
 ): Promise<StoredLayer> {
-  for (const to of destinations) await copyBlob(descriptor, from, to, signal);
+  await copyBlobToAll(descriptor, from, destinations, options);
   return { descriptor, diffId, isReused: false };
 }
 

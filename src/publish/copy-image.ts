@@ -7,12 +7,14 @@ import { parseImageManifest, parseIndex, type StoredManifest } from '../oci/read
 import { platformOf, platformText, type System } from '../oci/system.ts';
 import { copyManifestTree } from '../storage/copy.ts';
 import type { Repository } from '../storage/destination.ts';
+import type { Follower } from '../storage/follower.ts';
 import { imageForSystem } from '../storage/image-for-system.ts';
 import { readConfig } from '../storage/read-config.ts';
 import { namedManifest, readTagsOnce } from '../storage/read-tag.ts';
 import type { ImageSource, OpenedImage } from '../storage/source.ts';
 import { copyReferrers, NOTHING } from './copy-referrers.ts';
-import { lookAtTags, moveTags } from './move-tags.ts';
+import { lookAtTags, moveTags, type TagMove } from './move-tags.ts';
+import type { RunIdentity } from './newer-run.ts';
 import { readBack } from './read-back.ts';
 import type { Target } from './target.ts';
 
@@ -53,32 +55,45 @@ interface CopyOptions {
   readonly referrers: boolean;
   /** Whether destinations whose tags mean the image already are asked for all of it. */
   readonly verify: boolean;
+  /** Get what is read for the targets as it passes. */
+  readonly followers?: readonly Follower[];
+  /** This run, before whose time no tag is moved back; undefined where tags may be, or this is not a run. */
+  readonly run?: RunIdentity | undefined;
   readonly log: Log;
   readonly clock: Clock;
   readonly signal: AbortSignal;
 }
 
+/** What a copy came to. */
+interface CopiedImage {
+  /** How many referrers went along. */
+  readonly referrers: number;
+  /** Tags that were left alone, because a newer run has moved them. */
+  readonly left: readonly TagMove[];
+}
+
 /**
  * Copies an image or index with all that it names, byte for byte, to every target: each blob is read once for all of those
- * that do not have it. Reads back as a publish does, and moves the tags last. Returns how many referrers went along. Throws
- * UserError; no tag of the image has moved then, or the error says which have.
+ * that do not have it. Reads back as a publish does, and moves the tags last. Throws UserError; no tag of the image has moved
+ * then, or the error says which have.
  */
 export async function copyImage(
   manifest: StoredManifest,
   source: ImageSource,
   targets: readonly Target[],
-  { referrers, verify, log, clock, signal }: CopyOptions,
-): Promise<number> {
-  const moves = await lookAtTags(targets, readTagsOnce());
+  { referrers, verify, followers, run, log, clock, signal }: CopyOptions,
+): Promise<CopiedImage> {
+  const tools = { signal, followers };
+  const moves = await lookAtTags(targets, readTagsOnce(), run);
   const isLive = ({ repository }: Target): boolean =>
     moves.filter((move) => move.repository === repository).every(({ before }) => before === manifest.digest);
   const incomplete = verify ? targets : targets.filter((target) => !isLive(target));
   // The manifests of an image that is everywhere are read for what refers to them.
   const isNeeded = incomplete.length > 0 || referrers;
-  const copied = isNeeded ? await copyManifestTree(manifest, source, reposOf(incomplete), signal) : NOTHING;
+  const copied = isNeeded ? await copyManifestTree(manifest, source, reposOf(incomplete), tools) : NOTHING;
   const to = reposOf(targets.filter(holdsReferrers));
   const attached = referrers
-    ? await copyReferrers(copied.manifests, { from: source, to, log, clock, signal })
+    ? await copyReferrers(copied.manifests, { from: source, to, log, clock, ...tools })
     : NOTHING;
   for (const { repository, kind } of incomplete) {
     const own = holdsReferrers({ kind }) ? attached : NOTHING;
@@ -87,8 +102,8 @@ export async function copyImage(
     log.info(`${repository.name}: verified ${manifest.digest}`);
   }
   signal.throwIfAborted();
-  await moveTags(targets, moves, manifest, log);
-  return attached.count;
+  const left = await moveTags(targets, moves, manifest, log);
+  return { referrers: attached.count, left };
 }
 
 const reposOf = (targets: readonly Target[]): Repository[] => targets.map(({ repository }) => repository);

@@ -6,7 +6,7 @@ import type { Digest } from '../oci/digest.ts';
 import { parseManifest, type StoredManifest } from '../oci/read-manifest.ts';
 import type { Referrer } from '../oci/referrer.ts';
 import { type AttachedTag, attachedTags } from '../storage/attached-tags.ts';
-import { copyManifestTree } from '../storage/copy.ts';
+import { type CopyTools, copyManifestTree } from '../storage/copy.ts';
 import type { Repository } from '../storage/destination.ts';
 import { listReferrers } from '../storage/list-referrers.ts';
 import { readReferrers } from '../storage/referrers.ts';
@@ -25,7 +25,7 @@ interface Attached {
 
 export const NOTHING: Attached = { count: 0, manifests: [], blobs: [] };
 
-interface ReferrersWay {
+interface ReferrersWay extends CopyTools {
   readonly from: ImageSource;
   readonly to: readonly Repository[];
   readonly log: Log;
@@ -54,7 +54,7 @@ export async function copyReferrers(manifests: readonly StoredManifest[], way: R
       for (const { manifest, what } of [...referrers.map(asAttached), ...own.map(asTagged)]) {
         if (seen.has(manifest.digest)) continue;
         if (level > LEVELS) throw tooDeep(from, subject);
-        const tree = await copyManifestTree(manifest, from, to, signal).catch((error: unknown) => {
+        const tree = await copyManifestTree(manifest, from, to, way).catch((error: unknown) => {
           throw refused(error, what, subject);
         });
         for (const one of tree.manifests.filter(({ digest }) => !seen.has(digest))) {

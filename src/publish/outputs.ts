@@ -8,7 +8,7 @@ import type { PublishedTarget } from './target.ts';
 const pullName = ({ name }: PublishedTarget): string => plainLine(name.replace(/^docker:\/\//, ''));
 
 const registriesIn = (targets: readonly PublishedTarget[]): readonly PublishedTarget[] =>
-  targets.filter(({ kind }) => kind === 'registry');
+  targets.filter(({ kind, failure }) => kind === 'registry' && failure === undefined);
 
 /** `ghcr.io/org/app:v1`, for every tag at a registry. */
 const tagReferences = (targets: readonly PublishedTarget[]): string[] =>

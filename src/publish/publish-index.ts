@@ -10,8 +10,9 @@ import { ORIGIN_ANNOTATION } from '../oci/origin.ts';
 import type { StoredManifest } from '../oci/read-manifest.ts';
 import type { System } from '../oci/system.ts';
 import { checkSizes } from '../storage/blob-limit.ts';
-import { copyBlob } from '../storage/copy.ts';
-import type { ImageDestination } from '../storage/destination.ts';
+import { type CopyTools, copyBlobToAll } from '../storage/copy.ts';
+import type { ImageDestination, Repository } from '../storage/destination.ts';
+import type { Follower } from '../storage/follower.ts';
 import type { ReadTag } from '../storage/read-tag.ts';
 import type { ImageSource } from '../storage/source.ts';
 import type { TestRecord } from '../test-run/test-run.ts';
@@ -54,6 +55,10 @@ interface PublishOptions extends Pick<Effects, 'log' | 'signal'> {
   readonly read: ReadTag;
   /** This run, before whose time no tag is moved back; undefined where tags may be, or this is not a run. */
   readonly run: RunIdentity | undefined;
+  /** Get what is copied to the targets as it passes. */
+  readonly followers?: readonly Follower[];
+  /** What is to be done when all targets are right, before a tag moves. */
+  readonly beforeTags?: (index: StoredManifest) => Promise<void>;
 }
 
 /**
@@ -65,7 +70,7 @@ interface PublishOptions extends Pick<Effects, 'log' | 'signal'> {
 export async function publishIndex(
   images: readonly PlatformImage[],
   targets: readonly Target[],
-  { verify, read, run, log, signal }: PublishOptions,
+  { verify, read, run, followers, beforeTags, log, signal }: PublishOptions,
 ): Promise<PublishedIndex> {
   checkSizes(
     images.filter(({ source }) => source).flatMap(({ parsed }) => parsed.layers),
@@ -73,13 +78,15 @@ export async function publishIndex(
   );
   const index = assembleIndex(images);
   const moves = await lookAtTags(targets, read, run);
-  const sent = new Map(images.map((image) => [image, image.bytesSent]));
+  const repositories = targets.map(({ repository }) => repository);
+  const sum = (): number => repositories.reduce((bytes, { bytesSent }) => bytes + bytesSent, 0);
+  const sent = new Map<PlatformImage, number>();
+  for (const image of images) {
+    const before = sum();
+    await copyToAll(image, repositories, { signal, followers });
+    sent.set(image, image.bytesSent + sum() - before);
+  }
   for (const { repository, kind } of targets) {
-    for (const image of images) {
-      const before = repository.bytesSent;
-      await copyTo(image, repository, signal);
-      sent.set(image, (sent.get(image) ?? 0) + repository.bytesSent - before);
-    }
     await repository.putManifest(index);
     // Files cost no request, so all of them is looked at.
     const all = verify || kind !== 'registry';
@@ -90,6 +97,7 @@ export async function publishIndex(
   }
   // Layouts and archives know no signal: without this, Ctrl-C before the last step would not keep a tag from moving.
   signal.throwIfAborted();
+  await beforeTags?.(index);
   const left = await moveTags(targets, moves, index, log);
   return { index, platforms: images.map((image) => platformAt(image, sent.get(image) ?? 0)), left };
 }
@@ -126,16 +134,19 @@ function assembleIndex(images: readonly PlatformImage[]): StoredManifest {
   return { bytes, mediaType, digest: digestOf(bytes) };
 }
 
-async function copyTo(image: PlatformImage, to: ImageDestination, signal: AbortSignal): Promise<void> {
+/** Copies an image to where it is not yet; each blob is read once. */
+async function copyToAll(image: PlatformImage, all: readonly Repository[], tools: CopyTools): Promise<void> {
   const { source, parsed } = image;
-  if (!source || image.live === to.name) return;
+  const to = all.filter(({ name }) => image.live !== name);
+  if (!source || to.length === 0) return;
   await mapParallel(parsed.layers, BLOBS_AT_ONCE, async (layer) => {
-    if (source.layers !== source.rest && (await isGone(layer, source.layers, to)))
-      throw layersGone(image, source.layers);
-    await copyBlob(layer, source.layers, to, signal);
+    if (source.layers !== source.rest) {
+      for (const one of to) if (await isGone(layer, source.layers, one)) throw layersGone(image, source.layers);
+    }
+    await copyBlobToAll(layer, source.layers, to, tools);
   });
-  await copyBlob(parsed.config, source.rest, to, signal);
-  await to.putManifest(image.manifest);
+  await copyBlobToAll(parsed.config, source.rest, to, tools);
+  for (const one of to) await one.putManifest(image.manifest);
 }
 
 /** Whether a layer that a build job left in a registry is neither there nor here. */

@@ -48,6 +48,25 @@ const testLines = ({ platforms }: Shown): string[] =>
 export const references = (targets: readonly PublishedTarget[]): string[] =>
   targets.flatMap(({ name, tags }) => tags.map((tag) => plainLine(`${name}:${tag}`)));
 
+/** What the output of that name is. */
+export const FAILED_DESTINATIONS = 'Destinations with `may-fail` where the image is not, one per line.';
+
+/** Where an image is not, which was allowed. */
+export const failedDestinations = (targets: readonly PublishedTarget[]): string[] =>
+  targets.flatMap(({ name, failure }) => (failure === undefined ? [] : [plainLine(name)]));
+
+/** What `--json` says of each destination; `failure` only where there is one. */
+export const destinationData = (targets: readonly PublishedTarget[]) =>
+  targets.map(({ name, tags, bytesSent, failure }) => ({
+    name,
+    tags,
+    bytesSent,
+    ...(failure === undefined ? {} : { failure }),
+  }));
+
+const failureLines = (targets: readonly PublishedTarget[]): string[] =>
+  targets.flatMap(({ name, failure }) => (failure === undefined ? [] : plainLine(`${name}: ${failure}`)));
+
 /** What was published, by a digest that its place holds. */
 interface Held {
   readonly what: 'index' | 'image';
@@ -91,12 +110,12 @@ function totalRow({ platforms }: Shown): string[][] {
  * makes a name of the path of a file, and names have no capitals.
  */
 function runCommand(published: Shown, targets: readonly PublishedTarget[]): string | undefined {
-  const registry = targets.find(({ kind }) => kind === 'registry');
+  const registry = targets.find(({ kind, failure }) => kind === 'registry' && failure === undefined);
   if (registry) {
     const name = plainLine(registry.name.replace(/^docker:\/\//, ''));
     return `podman run --rm ${shellWord(`${name}@${published.index.digest}`)}`;
   }
-  const [file] = targets;
+  const file = targets.find(({ failure }) => failure === undefined);
   const [tag] = file?.tags ?? [];
   if (!file || tag === undefined) return undefined;
   const { name } = file;
@@ -118,6 +137,7 @@ export function publishText(published: Shown, targets: readonly PublishedTarget[
     '',
     `${what} ${digest}`,
     ...references(targets),
+    ...failureLines(targets).map((line) => `not published, which is allowed: ${line}`),
     ...(command === undefined ? [] : [`run it: ${command}`]),
   ].join('\n');
 }
@@ -142,6 +162,7 @@ export const publishSummary = (name: string, published: Shown, targets: readonly
     `${heldOf(published, targets).what === 'index' ? 'Index' : 'Image'} ${code(heldOf(published, targets).digest)}`,
     '',
     ...references(targets).map((reference) => `- ${codeMarkdown(reference)}`),
+    ...failureLines(targets).map((line) => `- Not published, which is allowed: ${plainMarkdown(line)}`),
     '',
   ].join('\n');
 
@@ -161,5 +182,5 @@ export const publishData = (name: string, published: Shown, targets: readonly Pu
     bytesSent,
     tests,
   })),
-  destinations: targets.map(({ name: destination, tags, bytesSent }) => ({ name: destination, tags, bytesSent })),
+  destinations: destinationData(targets),
 });

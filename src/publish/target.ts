@@ -16,6 +16,8 @@ export interface PublishedTarget extends Pick<Target, 'kind' | 'tags'> {
   /** Of its repository, as a person writes it. */
   readonly name: string;
   readonly bytesSent: number;
+  /** Why nothing was published there, which it was allowed to. */
+  readonly failure?: string;
 }
 
 /** What became of a target, but for tags that were left alone. */
@@ -64,7 +66,7 @@ export function checkRoom(destinations: readonly Location[], platforms: number):
  * Files before registries, otherwise in the order given: a disk that is full must be noticed before a tag has moved that
  * others pull.
  */
-export const filesFirst = (destinations: readonly Location[]): Location[] => [
+export const filesFirst = <T extends Pick<Location, 'kind'>>(destinations: readonly T[]): T[] => [
   ...destinations.filter(({ kind }) => kind !== 'registry'),
   ...destinations.filter(({ kind }) => kind === 'registry'),
 ];
@@ -92,13 +94,12 @@ function archiveName(destination: Location): string {
   return [destination.kind, reference?.host, reference?.repository].join(' ');
 }
 
-/** Targets in one place become one, with the tags of all: what goes there is sent once. */
-export function mergeTargets(targets: readonly Target[]): Target[] {
-  const byName = new Map<string, Target>();
+/** Targets in one place become one, with the tags of all: what goes there is sent once. The first says all else of it. */
+export function mergeTargets<T extends Target>(targets: readonly T[]): T[] {
+  const byName = new Map<string, T>();
   for (const target of targets) {
-    const { repository, kind } = byName.get(target.repository.name) ?? target;
-    const tags = [...(byName.get(repository.name)?.tags ?? []), ...target.tags];
-    byName.set(repository.name, { repository, kind, tags: [...new Set(tags)] });
+    const first = byName.get(target.repository.name) ?? target;
+    byName.set(first.repository.name, { ...first, tags: [...new Set([...first.tags, ...target.tags])] });
   }
   return [...byName.values()];
 }

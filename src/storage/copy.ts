@@ -5,6 +5,7 @@ import type { Descriptor } from '../oci/descriptor.ts';
 import { isIndexType, isManifestType } from '../oci/media-type.ts';
 import { parseManifest, type StoredManifest } from '../oci/read-manifest.ts';
 import type { ImageDestination } from './destination.ts';
+import type { Follower } from './follower.ts';
 import { NESTING_LIMIT } from './image-for-system.ts';
 import { sendBlob } from './send-blob.ts';
 import type { ImageSource } from './source.ts';
@@ -14,23 +15,23 @@ const PARALLEL = 4;
 // Blobs up to this size are read whole and sent in one request, in bytes.
 const SMALL = 1024 * 1024;
 
-/** Copies one blob to `to`; see copyBlobToAll. */
-export const copyBlob = (
-  descriptor: Descriptor,
-  from: ImageSource,
-  to: ImageDestination,
-  signal?: AbortSignal,
-): Promise<void> => copyBlobToAll(descriptor, from, [to], signal);
+/** What a copy is made with. */
+export interface CopyTools {
+  /** Stops the copy when it fires. */
+  readonly signal?: AbortSignal | undefined;
+  /** Get what is read for the destinations as it passes. */
+  readonly followers?: readonly Follower[] | undefined;
+}
 
 /**
  * Copies one blob to every destination by the cheapest way there is: it may be there, or be mounted; for all others it is
- * read once, and once more where an upload breaks. Stops when `signal` fires.
+ * read once, and once more where an upload breaks.
  */
-async function copyBlobToAll(
+export async function copyBlobToAll(
   descriptor: Descriptor,
   from: ImageSource,
   destinations: readonly ImageDestination[],
-  signal?: AbortSignal,
+  { signal, followers = [] }: CopyTools = {},
 ): Promise<void> {
   signal?.throwIfAborted();
   const asked = await Promise.all(
@@ -40,16 +41,19 @@ async function copyBlobToAll(
   if (missing.length === 0) return;
   if (descriptor.size <= SMALL) {
     const bytes = await collect(from.readBlob(descriptor), SMALL);
+    for (const follower of followers) follower.put(descriptor, bytes);
     await Promise.all(missing.map((to) => to.putBlob(descriptor, bytes)));
     return;
   }
-  await sendBlob(async (sink) => {
+  const read = async (sink: (chunk: Uint8Array) => Promise<void>): Promise<Descriptor> => {
     for await (const chunk of from.readBlob(descriptor)) {
       signal?.throwIfAborted();
       await sink(chunk);
     }
     return descriptor;
-  }, missing);
+  };
+  const beside = followers.map((follower) => follower.begin(descriptor));
+  await sendBlob(read, missing, undefined, beside);
 }
 
 async function getManifest(reference: string, from: ImageSource): Promise<StoredManifest> {
@@ -84,18 +88,18 @@ export const copyManifestTree = (
   reference: string | StoredManifest,
   from: ImageSource,
   to: readonly ImageDestination[],
-  signal?: AbortSignal,
-): Promise<CopiedTree> => copyBelow(reference, { from, to, signal }, 0);
+  tools: CopyTools = {},
+): Promise<CopiedTree> => copyBelow(reference, { from, to, tools }, 0);
 
 /** From where to where a tree is copied. */
 interface Way {
   readonly from: ImageSource;
   readonly to: readonly ImageDestination[];
-  readonly signal: AbortSignal | undefined;
+  readonly tools: CopyTools;
 }
 
 async function copyBelow(reference: string | StoredManifest, way: Way, depth: number): Promise<CopiedTree> {
-  const { from, to, signal } = way;
+  const { from, to, tools } = way;
   const root = typeof reference === 'string' ? await getManifest(reference, from) : reference;
   if (depth > NESTING_LIMIT) {
     throw new UserError(
@@ -114,7 +118,7 @@ async function copyBelow(reference: string | StoredManifest, way: Way, depth: nu
   const isManifest = ({ mediaType }: Descriptor): boolean =>
     content.kind === 'index' && (isIndexType(mediaType) || isManifestType(mediaType));
   const blobs = named.filter((entry) => !isManifest(entry));
-  await mapParallel(blobs, PARALLEL, (blob) => copyBlobToAll(blob, from, to, signal));
+  await mapParallel(blobs, PARALLEL, (blob) => copyBlobToAll(blob, from, to, tools));
   const below: CopiedTree[] = [];
   // One after another: the blobs of each go in parallel already.
   for (const { digest } of named.filter(isManifest)) below.push(await copyBelow(digest, way, depth + 1));

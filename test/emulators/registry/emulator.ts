@@ -124,6 +124,8 @@ export interface RegistryEmulator {
   inject(fault: Fault): void;
   /** Ends all faults. */
   mend(): void;
+  /** Cuts what is under way; new connections are taken. */
+  closeConnections(): void;
   stop(): Promise<void>;
 }
 
@@ -174,6 +176,7 @@ export const startEmulator = async (options: EmulatorOptions = {}): Promise<Regi
     trace: () => requests.map(({ method, path }) => `${method} ${path}`),
     inject: (fault) => faults.add(fault),
     mend: () => faults.clear(),
+    closeConnections: () => server.closeAllConnections(),
     stop: () =>
       new Promise((resolve) => {
         server.close(() => resolve());

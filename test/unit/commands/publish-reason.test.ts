@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
 import type { Places } from '../../../src/commands/places.ts';
 import { whyNoLogin, whyNotInRun } from '../../../src/commands/publish-reason.ts';
-import type { AskedTags } from '../../../src/commands/tags.ts';
+import type { RunTags } from '../../../src/commands/tags.ts';
 import type { Job } from '../../../src/github/job.ts';
-import { parseLocationTemplate } from '../../../src/storage/location-template.ts';
+import { parseDestinationLine } from '../../../src/publish/destination-line.ts';
 
 const JOB: Job = {
   runId: '7',
@@ -15,12 +15,12 @@ const JOB: Job = {
   isMergeQueue: false,
 };
 
-const tagged = (tags: Readonly<Record<string, readonly string[]>>): AskedTags => ({
+const tagged = (tags: Readonly<Record<string, readonly string[]>>): Pick<RunTags, 'any' | 'applies'> => ({
   any: Object.values(tags).flat().length > 0,
-  of: (image) => tags[image] ?? [],
+  applies: (image) => (tags[image] ?? []).length > 0,
 });
 
-test.each<[string, Partial<Job>, AskedTags | undefined, RegExp | undefined]>([
+test.each<[string, Partial<Job>, Pick<RunTags, 'any' | 'applies'> | undefined, RegExp | undefined]>([
   ['a push', {}, undefined, undefined],
   ["a fork's pull request", { isFork: true }, undefined, /fork/],
   ['a merge queue', { isMergeQueue: true }, undefined, /merge queue/],
@@ -38,8 +38,13 @@ test.each([
   ['Dependabot with one', true, true, undefined],
   ['anybody else, who is told by the registry', false, false, undefined],
 ])('%s', async (_name, isDependabot, hasLogin, why) => {
-  const places = { hasCredentials: async () => hasLogin } as unknown as Places;
-  const wanted = { to: [parseLocationTemplate('docker.io/acme/{name}')], names: ['app'] };
+  const hasCredentials: Places['hasCredentials'] = async (place) =>
+    hasLogin && place.kind === 'registry' && place.reference.host === 'docker.io';
+  const places = { hasCredentials } as unknown as Places;
+  const wanted = {
+    to: [parseDestinationLine('docker.io/acme/{name}'), parseDestinationLine('quay.io/acme/{name} may-fail')],
+    names: ['app'],
+  };
   const found = await whyNoLogin({ ...JOB, isDependabot }, wanted, places);
   if (why) expect(found).toMatch(why);
   else expect(found).toBeUndefined();

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { digestOf } from '../../../src/oci/digest.ts';
-import { copyBlob } from '../../../src/storage/copy.ts';
+import { copyBlobToAll } from '../../../src/storage/copy.ts';
 import { LayoutRepository } from '../../../src/storage/layout/layout-repository.ts';
 
 test.each([100, 4 * 1024 * 1024])('a copy of %i bytes between layouts stops when asked to', async (size) => {
@@ -23,9 +23,9 @@ test.each([100, 4 * 1024 * 1024])('a copy of %i bytes between layouts stops when
         }
       },
     });
-    if (size > 1024 * 1024) await expect(copyBlob(blob, source, to, stop.signal)).rejects.toThrow('stopped');
+    if (size > 1024 * 1024) await expect(copyBlobToAll(blob, source, [to], stop)).rejects.toThrow('stopped');
     stop.abort(new Error('stopped'));
-    await expect(copyBlob(blob, from, to, stop.signal)).rejects.toThrow('stopped');
+    await expect(copyBlobToAll(blob, from, [to], stop)).rejects.toThrow('stopped');
     expect(await to.hasBlob(blob)).toBe(false);
     expect(
       (await readdir(join(folder, 'to')).catch(() => [] as string[])).filter((name) => name.startsWith('.partial')),
