@@ -44,7 +44,7 @@ const realise = (nixConfig: string) =>
     const env = { ...nixEnv(OWN), NIX_CONFIG: `${nixConfig}\ndownload-attempts = 1\n`, HOME: folder };
     execFile('nix-store', ['--realise', chain.drvPath], { env }, (error, _out, stderr) => {
       const built = [...stderr.matchAll(/^building '/gm)].length;
-      resolve({ exitCode: error === null ? 0 : Number(error.code), built, stderr });
+      resolve({ exitCode: error === null ? 0 : Number(error.code ?? -1), built, stderr });
     });
   });
 
@@ -123,6 +123,19 @@ describe('as steps of a job', () => {
     expect(existsSync(main.state)).toBe(false);
     // The setting is in the environment of every step that comes, and means nothing any more.
     expect(await realise(main.nixConfig)).toMatchObject({ exitCode: 0 });
+  });
+
+  test('when it dies after Nix has come to know it, what it had is built', async () => {
+    const main = await step('--action=cache-serve');
+    expect(await realise(main.nixConfig)).toMatchObject({ exitCode: 0, built: 0 });
+    await forgetPaths(
+      OWN,
+      [...chain.paths].reverse().map(({ path }) => path),
+    );
+    process.kill(await processOf(main.state), 'SIGKILL');
+    const { exitCode, built, stderr } = await realise(main.nixConfig);
+    expect([exitCode, built], stderr).toEqual([0, 3]);
+    await step('--post-action=cache-serve', { STATE_folder: main.state });
   });
 
   test('when it dies, what it had is built', async () => {

@@ -68,7 +68,7 @@ const realise = (version: NixUnderTest, drvPath: string, lines: readonly string[
     const settings = ['extra-platforms =', ...lines];
     const env = { ...nixEnv(version, settings), HOME: folder, XDG_CACHE_HOME: join(folder, 'xdg') };
     execFile('nix-store', ['--realise', drvPath], { env }, (error, _stdout, stderr) =>
-      resolve({ exitCode: error === null ? 0 : Number(error.code), stderr }),
+      resolve({ exitCode: error === null ? 0 : Number(error.code ?? -1), stderr }),
     );
   });
 
@@ -185,7 +185,7 @@ describe.each(nixVersionsUnderTest())('the substituter with $label', (version) =
       'NARs are other bytes',
       (asked, body) => (asked.endsWith('.zst') ? { status: 200, body: Buffer.alloc(body.length, 3) } : undefined),
     ],
-  ])('builds when %s', async (_what, change) => {
+  ])('builds when %s', async (what, change) => {
     const one = await start(chain.index, memoryStore(chain.packs));
     const broken = createServer((request, response) => {
       void fetch(new URL(request.url ?? '', one.url)).then(async (real) => {
@@ -200,8 +200,13 @@ describe.each(nixVersionsUnderTest())('the substituter with $label', (version) =
     const lines = (await readFile(one.settings, 'utf8')).replace(/127\.0\.0\.1:\d+/, `127.0.0.1:${port}`).split('\n');
     const { exitCode, stderr } = await realise(version, chain.drvPath, [...lines, 'download-attempts = 1']);
     broken.close().closeAllConnections();
+    // A fault of Nix 2.8, which later versions do not have: it aborts. This server answers no narinfo like that.
+    if (what === 'narinfos fail' && version.label === 'nix 2.8.0') {
+      expect(stderr).toContain("terminate called after throwing an instance of 'nix::SubstituterDisabled'");
+      return;
+    }
     expect(exitCode, stderr).toBe(0);
-    expect(builds(stderr)).toBe(3);
+    expect(builds(stderr), stderr).toBe(3);
   });
 
   test('does not take a path that another key has signed', async () => {
