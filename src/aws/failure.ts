@@ -72,9 +72,13 @@ const HINTS: Readonly<Record<string, string>> = {
   KmsException: 'Check the key in `encryption` of the repository settings, and that ECR may use it.',
 };
 
-/** ECR answers 403 without a word at `/v2/` (aws/containers-roadmap 2159). */
-const FULL_HINT =
-  'The repository has as many images, or the image as many tags, as its quota allows (100,000 and 1,000). Remove old images, best by a lifecycle policy, or ask AWS for a higher quota.';
+/** Of what ECR answers 403 or 405 without a word at `/v2/` (aws/containers-roadmap 2159 and 2783). */
+const IMAGE_HINTS: Readonly<Record<string, string>> = {
+  LimitExceededException:
+    'The repository has as many images, or the image as many tags, as its quota allows (100,000 and 1,000). Remove old images, best by a lifecycle policy, or ask AWS for a higher quota.',
+  InvalidParameterException:
+    'ECR does not take this manifest. Where it is a signature or an SBOM that refers to an image, copy without those (--no-referrers).',
+};
 
 const CREDENTIAL_ERRORS = [
   'ExpiredTokenException',
@@ -102,8 +106,8 @@ export function awsFailure(error: unknown, action: string, what: string, signal?
   if (isUnreached(error)) return networkFailure(error, what, 'AWS');
   const { name, message } = error;
   const isCredential = isDenied(error) || CREDENTIAL_ERRORS.includes(name) || name === 'CredentialsProviderError';
-  const isFull = name === 'LimitExceededException' && action.endsWith(':PutImage');
-  const hint = isDenied(error) ? deniedHint(error, action) : isFull ? FULL_HINT : lookUp(HINTS, name);
+  const refusals = action.endsWith(':PutImage') ? IMAGE_HINTS : HINTS;
+  const hint = isDenied(error) ? deniedHint(error, action) : (lookUp(refusals, name) ?? lookUp(HINTS, name));
   return new UserError(isCredential ? 'credentials' : 'registry', `${what}: ${name}: ${message}`, {
     ...(hint === undefined ? {} : { hint }),
     docs: 'registries.md',

@@ -148,9 +148,10 @@ export class RegistryRepository implements Repository {
     }
   }
 
-  /** ECR does not say at `/v2/` that a repository is full. */
+  /** ECR does not say at `/v2/` that a repository is full, or why it does not take what refers to an image. */
   async #storeOtherwise(reference: string, manifest: StoredManifest, error: unknown): Promise<void> {
-    const isStored = statusOf(error) === 403 && (await this.#client.ways.store?.(manifest, reference));
+    const isStored =
+      [403, 405].includes(statusOf(error) ?? 0) && (await this.#client.ways.store?.(manifest, reference));
     if (!isStored) throw error;
   }
 

@@ -12,7 +12,7 @@ export interface RegistryWays {
   /** Bytes of the largest blob that it takes, where that is known. */
   readonly largestBlob?: number;
   /**
-   * Stores a manifest, under a tag or its digest, that was refused with 403 and without a reason, by another interface than
+   * Stores a manifest, under a tag or its digest, that was refused with 403 or 405 and without a reason, by another interface than
    * `/v2/`. False where that cannot be asked; throws UserError that says why it is refused.
    */
   store?(manifest: StoredManifest, reference: string): Promise<boolean>;

@@ -22,8 +22,8 @@ export interface AwsOptions {
   readonly denied?: Readonly<Record<string, string>>;
   /** Settings of the account in ECR: `BLOB_MOUNTING`. Default: ENABLED. */
   readonly accountSettings?: Readonly<Record<string, string>>;
-  /** Whether repositories have as many images as they may. */
-  readonly isFull?: boolean;
+  /** Why PutImage takes nothing: an error's name and message. */
+  readonly refusesImages?: readonly [type: string, message: string];
   /** Aliases of the account in ECR Public. */
   readonly aliases?: readonly string[];
   /** Answers so many requests with ThrottlingException first. */
@@ -65,7 +65,7 @@ export const startAwsEmulator = async (options: AwsOptions = {}): Promise<AwsEmu
     denied = {},
     aliases = ['acme'],
     accountSettings = {},
-    isFull = false,
+    refusesImages,
     now = Date.now,
   } = options;
   const store = new AwsStore('123456789012', now);
@@ -124,7 +124,7 @@ export const startAwsEmulator = async (options: AwsOptions = {}): Promise<AwsEmu
         lifetime,
         aliases,
         accountSettings,
-        isFull,
+        refusesImages,
       }) ?? {};
     const untrue = shapeError(known.output, output);
     if (untrue !== undefined) violate(`the emulator's own answer to ${operation}: ${untrue}`);

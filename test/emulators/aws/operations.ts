@@ -19,8 +19,7 @@ export interface Call {
   /** Aliases of the account in ECR Public. */
   readonly aliases: readonly string[];
   readonly accountSettings: Readonly<Record<string, string>>;
-  /** Whether repositories have as many images as they may. */
-  readonly isFull: boolean;
+  readonly refusesImages: readonly [type: string, message: string] | undefined;
 }
 
 type Handler = (call: Call) => object;
@@ -81,10 +80,7 @@ const putImage =
   (service: ServiceName): Handler =>
   (call) => {
     lookUp(service, call);
-    if (call.isFull) {
-      const message = 'The operation did not succeed because it would have exceeded a service limit for your account.';
-      throw new AwsError('LimitExceededException', message);
-    }
+    if (call.refusesImages) throw new AwsError(...call.refusesImages);
     const { imageManifest, imageManifestMediaType, imageTag, imageDigest } = call.input;
     const reference = String(imageTag ?? imageDigest);
     const registry = call.store.registries.get(TARGET[service](call));

@@ -36,15 +36,18 @@ describe.each([
     expect(aws.calls).toEqual([]);
   });
 
-  it('answers 403 alone when a repository is full: AWS says why', async () => {
-    const { aws, registry, open } = await startAws(mode, { isFull: true });
+  it.each([
+    [403, 'a repository is full', 'LimitExceededException', /as many images.*lifecycle policy/],
+    [405, 'what refers to an image is not taken', 'InvalidParameterException', /--no-referrers/],
+  ])('answers %i alone when %s: AWS says why', async (status, _name, error, hint) => {
+    const { aws, registry, open } = await startAws(mode, { refusesImages: [error, 'The words of AWS.'] });
     aws.store.repositories.set(key, { settings: {} });
-    registry.inject({ kind: 'status', status: 403, method: 'PUT', path: /manifests/, times: 99 });
+    registry.inject({ kind: 'status', status, method: 'PUT', path: /manifests/, times: 99 });
     const { repository } = await open(reference);
     await expect(putImage(repository, 'amd64')).rejects.toMatchObject({
       code: 'registry',
-      message: expect.stringContaining('LimitExceededException'),
-      hint: expect.stringMatching(/as many images.*lifecycle policy/),
+      message: expect.stringContaining(`${error}: The words of AWS.`),
+      hint: expect.stringMatching(hint),
     });
     expect(aws.violations).toEqual([]);
   });
