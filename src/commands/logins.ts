@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { tryDecodeJson } from '../core/decode-json.ts';
 import { UserError } from '../core/error.ts';
+import type { Log } from '../core/log.ts';
 import { secret, text } from '../host/fields.ts';
 import type { Host } from '../host/host.ts';
 import { type LocationTemplate, locationOf } from '../storage/location-template.ts';
@@ -76,7 +77,7 @@ export function loginSources(inputs: LoginInputs, { env, log }: Pick<Host, 'env'
     sources.push({ name: 'the input `password`', read: async () => content });
   }
   if (registryAuth !== undefined) {
-    const content = readAuth(registryAuth, log.mask);
+    const content = readAuth(registryAuth, log);
     sources.push({ name: 'the input `registry-auth`', read: async () => content });
   }
   return sources;
@@ -101,13 +102,17 @@ function registryOf(inputs: LoginInputs): string {
 
 const LINES_HINT = 'Write REGISTRY USERNAME PASSWORD, one per line, or the JSON of a config.json of docker.';
 
-const authsSchema = z.looseObject({
-  auths: z.record(z.string(), z.looseObject({ auth: z.string().optional(), password: z.string().optional() })),
+const SECRETS = ['auth', 'password', 'identitytoken', 'registrytoken'] as const;
+
+const configSchema = z.looseObject({
+  auths: z.record(z.string(), z.looseObject(Object.fromEntries(SECRETS.map((name) => [name, z.string().optional()])))),
+  credHelpers: z.record(z.string(), z.string()).optional(),
+  credsStore: z.string().optional(),
 });
 
 /** The text of a config.json. Messages never quote what was given, because it holds secrets. */
-function readAuth(given: string, mask: (text: string) => void): string {
-  if (given.trimStart().startsWith('{')) return readJson(given, mask);
+function readAuth(given: string, log: Pick<Log, 'mask' | 'warn'>): string {
+  if (given.trimStart().startsWith('{')) return readJson(given, log);
   const auths: Record<string, Entry> = {};
   for (const [at, line] of given.split(/\r?\n/).entries()) {
     if (line.trim() === '') continue;
@@ -115,26 +120,37 @@ function readAuth(given: string, mask: (text: string) => void): string {
     if (password === '') {
       throw new UserError('input', `registry-auth: line ${at + 1} is not a login`, { hint: LINES_HINT });
     }
-    mask(password);
+    log.mask(password);
     auths[parseRegistry(registry)] = { username, password };
   }
   return configText(auths);
 }
 
-function readJson(given: string, mask: (text: string) => void): string {
+function readJson(given: string, log: Pick<Log, 'mask' | 'warn'>): string {
   // No cause: the parser's message quotes the text.
-  const config = tryDecodeJson(given, authsSchema);
+  const config = tryDecodeJson(given, configSchema);
   if (config === undefined) {
     throw new UserError('input', 'registry-auth: the JSON does not have the shape of a config.json of docker', {
       hint: 'It is {"auths": {"REGISTRY": {"username": "…", "password": "…"}}}.',
     });
   }
-  for (const { auth, password } of Object.values(config.auths)) {
-    for (const value of [auth, password]) if (value !== undefined) mask(value);
+  for (const [registry, entry] of Object.entries(config.auths)) {
+    const secrets = SECRETS.flatMap((name) => entry[name] || []);
+    // `docker login` with a store leaves an empty entry behind.
+    if (secrets.length === 0) throw noPassword(registry);
+    for (const secret of secrets) log.mask(secret);
   }
+  const helped = Object.keys(config.credHelpers ?? {});
+  if (helped.length > 0) log.warn(`registry-auth: credHelpers are not used: missing login for ${helped.join(', ')}`);
   // Only logins: a helper named here would be a program that a secret chooses.
   return JSON.stringify({ auths: config.auths });
 }
+
+const noPassword = (registry: string): UserError =>
+  new UserError('input', `registry-auth: the entry for ${registry} has no password`, {
+    hint: `With credsStore or credHelpers, docker keeps passwords in a program of the machine that it runs on. ${LINES_HINT}`,
+    docs: 'registries.md',
+  });
 
 /**
  * That a registry which was named has a login; a run without secrets (a fork's, Dependabot's) builds and publishes nothing, so

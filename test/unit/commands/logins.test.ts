@@ -81,6 +81,29 @@ describe('logins for several registries', () => {
   });
 });
 
+test.each([
+  ['nothing', {}],
+  ['an empty password', { username: 'ann', password: '' }],
+])('an entry that holds %s is refused before anything is built, with where docker keeps the password', (_name, entry) => {
+  const registryAuth = JSON.stringify({ auths: { 'ghcr.io': entry }, credsStore: 'desktop' });
+  expect(() => open({ registryAuth })).toThrow(
+    expect.objectContaining({
+      message: 'registry-auth: the entry for ghcr.io has no password',
+      hint: expect.stringMatching(/credsStore or credHelpers.*Write REGISTRY USERNAME PASSWORD/),
+    }),
+  );
+});
+
+test('helpers of a config.json are not run, which is said; its tokens are masked too', async () => {
+  const auths = { 'docker.io': { identitytoken: 'identity-1' }, 'quay.io': { registrytoken: 'registry-1' } };
+  const registryAuth = JSON.stringify({ auths, credHelpers: { 'public.ecr.aws': 'ecr-login' } });
+  const { log, keychain } = open({ registryAuth });
+  expect(log.lines).toEqual(['registry-auth: credHelpers are not used: missing login for public.ecr.aws']);
+  expect(log.masked).toEqual(expect.arrayContaining(['identity-1', 'registry-1']));
+  expect(await keychain.find('docker.io', 'acme/app')).toMatchObject({ kind: 'identity', token: 'identity-1' });
+  expect(await keychain.find('public.ecr.aws', 'acme/app')).toMatchObject({ kind: 'anonymous' });
+});
+
 test('a registry that is named has a login, but for ghcr.io and for runs without secrets', () => {
   expect(() => checkNamed('registry.example.com', false, true)).toThrow('missing password for registry.example.com');
   expect(() => checkNamed(undefined, false, true)).not.toThrow();
