@@ -1,10 +1,13 @@
 import { cp, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { writeNpmPackage } from '../../../scripts/assemble/npm-package.ts';
+import { openRepository } from '../../../src/storage/open.ts';
 import { ROOT } from '../../support/cli.ts';
 import { TEST_NIX_CONFIG } from '../../support/nix.ts';
 import { runProgram, type TempDir, uniqueTempDir } from '../../support/tools.ts';
+import { putIndex, testDeps } from '../storage/kit.ts';
 import { actions, assemble, COMPOSITES, git, listFiles, releaseTree, runAssemble } from './release.ts';
 
 // An assembly takes seconds; beside other tests, many.
@@ -88,6 +91,66 @@ test('a release is small, as runners fetch it', async ({ annotate }) => {
   const { size } = await stat(archive);
   await annotate(`${size} bytes as tar.gz`);
   expect(size).toBeLessThan(ARCHIVE_LIMIT);
+});
+
+/** AWS's clients, as they may add to what runners fetch. */
+const AWS_LIMIT = 500_000;
+
+/** The files that one import of the bundle loads. */
+const LOADS = /(?:__(?:nccwpck|webpack)_require__\.e\((?:\/\* import\(\) \*\/ )?\d+\)(?:, )?)+/g;
+
+/** The parts of the bundle that nothing but the import of a client of ECR's loads. */
+const awsParts = async (): Promise<{ readonly name: string; readonly text: string }[]> => {
+  const names = (await listFiles(tree.path)).flatMap((path) => /^dist\/((?:\d+\.)?index\.js)$/.exec(path)?.[1] ?? []);
+  const parts = new Map<string, string>();
+  for (const name of names) parts.set(name, await readFile(join(tree.path, 'dist', name), 'utf8'));
+  const isClient = (name: string): boolean =>
+    /AmazonEC2ContainerRegistry_V20150921|SpencerFrontendService/.test(parts.get(name) ?? '');
+  const reached = new Set(['index.js']);
+  for (const name of reached) {
+    for (const [load] of (parts.get(name) ?? '').matchAll(LOADS)) {
+      const loaded = [...load.matchAll(/(\d+)\)/g)].map(([, number]) => `${number}.index.js`);
+      if (!loaded.some(isClient)) for (const one of loaded) reached.add(one);
+    }
+  }
+  return [...parts].filter(([name]) => !reached.has(name)).map(([name, text]) => ({ name, text }));
+};
+
+test("AWS's clients add little to a release", async ({ annotate }) => {
+  const parts = await awsParts();
+  const size = parts.reduce((sum, { text }) => sum + gzipSync(text).length, 0);
+  await annotate(`${size} bytes packed, in ${parts.length} files`);
+  expect(size).toBeGreaterThan(50_000);
+  expect(size).toBeLessThan(AWS_LIMIT);
+});
+
+test("and are loaded by none but those who name a registry of AWS's", async () => {
+  await using folder = await uniqueTempDir('loads');
+  const layout = join(folder.path, 'image');
+  const image = openRepository({ kind: 'oci', path: layout }, testDeps());
+  await putIndex(image, 'v1');
+  await image.commit();
+  const [hook, list] = [join(folder.path, 'hook.mjs'), join(folder.path, 'loaded')];
+  await writeFile(
+    hook,
+    `import { appendFileSync } from 'node:fs';
+import { registerHooks } from 'node:module';
+registerHooks({ load: (url, context, next) => (appendFileSync(${JSON.stringify(list)}, url + '\\n'), next(url, context)) });`,
+  );
+  const parts = await awsParts();
+  const loadedBy = async (...words: string[]): Promise<string[]> => {
+    await writeFile(list, '');
+    const env = { GITHUB_ACTIONS: undefined, DOCKER_CONFIG: '/nonexistent' };
+    await runProgram(process.execPath, ['--import', hook, join(tree.path, 'dist/index.js'), ...words], { env });
+    const urls = await readFile(list, 'utf8');
+    expect(urls).toContain('dist/index.js');
+    return parts.filter(({ name }) => urls.includes(`/dist/${name}`)).map(({ name }) => name);
+  };
+  expect(await loadedBy('--version')).toEqual([]);
+  expect(await loadedBy('inspect', `oci:${layout}:v1`)).toEqual([]);
+  expect(await loadedBy('copy', `oci:${layout}:v1`, '--to', `oci:${join(folder.path, 'copy')}:v1`)).toEqual([]);
+  // Its name is refused before anything is asked.
+  expect(await loadedBy('copy', `oci:${layout}:v1`, '--to', 'public.ecr.aws/acme/my__app')).not.toEqual([]);
 });
 
 test('the licences of what is bundled are there, those of development tools are not', async () => {
