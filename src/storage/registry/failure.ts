@@ -9,10 +9,27 @@ import { readCapped } from './fetch/response-body.ts';
 import { sayingOf } from './sayings.ts';
 import type { Reply } from './send.ts';
 
-/** distribution-spec, "Error codes". */
-const errorBodySchema = z.looseObject({
-  errors: z.array(z.looseObject({ code: z.string().optional(), message: z.string().optional() })),
+/** distribution-spec, "Error codes"; `detail` is whatever a registry likes. */
+const errorSchema = z.looseObject({
+  code: z.string().optional(),
+  message: z.string().optional(),
+  detail: z.unknown().optional(),
 });
+
+const errorBodySchema = z.looseObject({ errors: z.array(errorSchema) });
+
+/** Quay and Artifactory put the reason there, and a word that says nothing into `message`. */
+const detailSchema = z.union([
+  z.string(),
+  z.looseObject({ message: z.string() }).transform(({ message }) => message),
+  z.looseObject({ description: z.string() }).transform(({ description }) => description),
+]);
+
+/** An error in one line: `MANIFEST_INVALID: manifest invalid: no such layer`. */
+function shownError({ code, message, detail }: z.infer<typeof errorSchema>): string {
+  const reason = detailSchema.safeParse(detail).data;
+  return [code, message, reason === message ? undefined : reason].filter(Boolean).join(': ');
+}
 
 const BODY_LIMIT = 1024;
 
@@ -69,7 +86,7 @@ function errorCode(status: number, codes: readonly string[]): ErrorCode {
 function explain(body: string): { codes: string[]; text: string } {
   const answer = tryDecodeJson(body, errorBodySchema);
   if (answer === undefined) return { codes: [], text: body };
-  const text = answer.errors.map(({ code, message }) => [code, message].filter(Boolean).join(': ')).join('; ');
+  const text = answer.errors.map(shownError).join('; ');
   return { codes: answer.errors.flatMap(({ code }) => (code === undefined ? [] : [code])), text };
 }
 

@@ -57,6 +57,14 @@ const SAYINGS: readonly Saying[] = [
     hint: 'A policy of the Harbor project does not let this image be read (vulnerabilities, signatures). Change the policy, or have the image allowed.',
   },
   {
+    says: /REGISTRY_DISALLOWED_OPERATION/,
+    hint: 'The tag, the image or the repository is locked in Azure (az acr repository update --write-enabled true unlocks it), or a policy of the registry forbids this.',
+  },
+  {
+    says: /MANIFEST_INVALID.*HTTP 403/is,
+    hint: 'Artifactory does not let this login overwrite the tag. Give it the right to delete and overwrite, or use a new tag.',
+  },
+  {
     says: /MANIFEST_INVALID.*(?:match schema|unsupported (?:config|manifest|media))/is,
     hint: 'Quay takes an OCI index of OCI images, a Docker list of Docker images, and the types that its config.yaml allows. Publish all platforms in one format.',
   },

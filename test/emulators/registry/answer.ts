@@ -28,6 +28,16 @@ export const answer = (
   else response.end(body);
 };
 
+/** distribution-spec, "Error codes"; a `reason` is where Quay and Artifactory say it. */
+export const refuseFor = (
+  exchange: Exchange,
+  status: number,
+  { code, message, reason }: { readonly code: string; readonly message: string; readonly reason: object },
+): void => {
+  const body = JSON.stringify({ errors: [{ code, message, detail: reason }] });
+  answer(exchange, status, { 'content-type': 'application/json' }, body);
+};
+
 /** distribution-spec, "Error codes". */
 export const refuse = (
   exchange: Exchange,

@@ -34,6 +34,8 @@ export interface EmulatorOptions {
   readonly quota?: number;
   /** Whether an index may name manifests of its own kind only (OCI's, Docker's). */
   readonly wantsPureIndexes?: boolean;
+  /** Whether a manifest that does not exist is answered 403. */
+  readonly deniesMissing?: boolean;
   /** Whether a manifest that exists is not shown, with 412, because a policy forbids it. */
   readonly hidesByPolicy?: boolean;
   /** Milliseconds, as `now` counts them, after which the registry sees manifests and blobs that it took. */

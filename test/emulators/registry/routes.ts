@@ -1,5 +1,5 @@
 import { sha256 } from '../../support/bytes.ts';
-import { answer, readBody, refuse } from './answer.ts';
+import { answer, readBody, refuse, refuseFor } from './answer.ts';
 import type { Exchange } from './emulator.ts';
 import type { StoredBlob } from './store.ts';
 import { handleUpload, openUpload } from './uploads.ts';
@@ -77,8 +77,8 @@ const putManifest = async (exchange: Exchange, repository: string, reference: st
   const digest = sha256(bytes);
   if (reference.includes(':') && reference !== digest) return refuse(exchange, 400, 'DIGEST_INVALID', 'digest differs');
   if (exchange.options.wantsPureIndexes && isMixed(mediaType, content)) {
-    const detail = 'failed to parse manifest: manifest data does not match schema';
-    return refuse(exchange, 400, 'MANIFEST_INVALID', `manifest invalid: ${detail}`);
+    const reason = { message: 'failed to parse manifest: manifest data does not match schema' };
+    return refuseFor(exchange, 400, { code: 'MANIFEST_INVALID', message: 'manifest invalid', reason });
   }
   const missing = exchange.options.takesAnyManifest ? undefined : missingIn(exchange, repository, content);
   if (missing !== undefined) return refuse(exchange, 404, 'MANIFEST_BLOB_UNKNOWN', `blob unknown: ${missing}`);
@@ -114,6 +114,8 @@ const handleManifest = async (exchange: Exchange, repository: string, reference:
   if (pulls?.remaining === 0)
     return refuse(exchange, 429, 'TOOMANYREQUESTS', 'You have reached your unauthenticated pull rate limit.');
   const manifest = seen(exchange, readManifest(exchange, repository, reference));
+  if (manifest === undefined && exchange.options.deniesMissing)
+    return refuse(exchange, 403, 'DENIED', 'The requested resource requires authentication');
   if (manifest === undefined) return refuse(exchange, 404, 'MANIFEST_UNKNOWN', 'manifest unknown');
   if (hidesByPolicy)
     return refuse(exchange, 412, 'PROJECTPOLICYVIOLATION', 'current image with 3 vulnerabilities cannot be pulled');

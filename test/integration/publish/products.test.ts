@@ -32,6 +32,7 @@ const prepare = async (options: EmulatorOptions) => {
 // Three publishes each, for the second and the third ask in other ways than the first.
 test.each<[string, EmulatorOptions]>([
   ['Artifactory, bytes in a PATCH alone', { needsPatch: true, refusesMounts: 404 }],
+  ['Artifactory, 403 for what does not exist', { deniesMissing: true }],
   ['GitLab, tokens for the last scope', { auth: { ...AUTH, grantsLastScope: true } }],
   ['HEAD is refused', { auth: AUTH, refusesBlobHead: true }],
   ['Quay, indexes of one kind', { wantsPureIndexes: true }],

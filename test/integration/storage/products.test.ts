@@ -170,7 +170,7 @@ describe('a refusal says what to do', () => {
     const { manifest } = await putImage(repository, 'amd64');
     const docker = { ...manifest, mediaType: 'application/vnd.docker.distribution.manifest.v2+json' };
     expect(await errorOf(repository.tag('1.0', indexOf([{ manifest: docker, architecture: 'amd64' }])))).toMatchObject({
-      message: expect.stringContaining('MANIFEST_INVALID'),
+      message: expect.stringContaining('MANIFEST_INVALID: manifest invalid: failed to parse manifest'),
       hint: expect.stringContaining('one format'),
     });
   });
@@ -194,6 +194,7 @@ describe('a refusal says what to do', () => {
       'credentials',
     ],
     ['Gitea', 401, 'UNAUTHORIZED', 'reqPackageAccess', /write:package/, 'credentials'],
+    ['Azure, a lock', 405, 'REGISTRY_DISALLOWED_OPERATION', 'The operation is disallowed', /write-enabled/, 'registry'],
     ['Harbor, by policy', 412, 'PROJECTPOLICYVIOLATION', 'current image with 3 vulnerabilities', /policy/, 'registry'],
   ])('%s', async (_name, status, code, message, hint, kind) => {
     const { emulator, open } = await start();
@@ -204,6 +205,21 @@ describe('a refusal says what to do', () => {
       code: kind,
       message: expect.stringContaining(message),
       hint: expect.stringMatching(hint),
+    });
+  });
+
+  it('Artifactory: a tag that may not be overwritten, of which the detail alone tells', async () => {
+    const { emulator, open } = await start();
+    const error = {
+      code: 'MANIFEST_INVALID',
+      message: 'manifest invalid',
+      detail: { description: 'HTTP 403 Forbidden' },
+    };
+    const body = JSON.stringify({ errors: [error] });
+    emulator.inject({ kind: 'status', method: 'PUT', path: /manifests\/1\.0/, status: 400, body, times: 9 });
+    expect(await errorOf(putIndex(open(), '1.0'))).toMatchObject({
+      message: expect.stringContaining('manifest invalid: HTTP 403 Forbidden'),
+      hint: expect.stringContaining('overwrite'),
     });
   });
 

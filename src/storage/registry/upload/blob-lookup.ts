@@ -39,6 +39,16 @@ export class BlobLookup {
   }
 }
 
+/** Whether a registry that was sent a blob shows it in another size. One that shows nothing yet is late, or cannot be asked. */
+export async function isShownOtherwise(client: RegistryClient, { digest, size }: Descriptor): Promise<boolean> {
+  const { lookUp, answersHead } = client.ways;
+  if (lookUp !== undefined || !answersHead) return false;
+  const reply = await client.send({ method: 'HEAD', url: client.url(`blobs/${digest}`) }, [200, 404, ...REFUSED]);
+  await drain(reply.response);
+  const length = reply.response.headers.get('content-length');
+  return reply.response.status === 200 && length !== null && Number(length) !== size;
+}
+
 async function byHead(client: RegistryClient, { digest, size }: Descriptor): Promise<boolean> {
   const { response } = await client.send({ method: 'HEAD', url: client.url(`blobs/${digest}`) }, [200, 404]);
   await drain(response);

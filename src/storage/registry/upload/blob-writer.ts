@@ -9,6 +9,7 @@ import { tooLargeBlob } from '../../blob-limit.ts';
 import { type BlobWriter, BrokenUpload } from '../../destination.ts';
 import type { RegistryClient } from '../client.ts';
 import { statusOf } from '../failure.ts';
+import { isShownOtherwise } from './blob-lookup.ts';
 import { ChunkedUpload } from './chunked-upload.ts';
 import { forgottenUpload, LostUpload } from './lost-upload.ts';
 import { StreamedUpload } from './streamed-upload.ts';
@@ -163,8 +164,8 @@ export class RegistryBlobWriter implements BlobWriter {
 
   /** Some registries end an upload in chunks well and keep the last one of them (Artifactory). */
   async #checkChunks({ url }: UploadSession, descriptor: Descriptor): Promise<void> {
-    if (await this.#target.has(descriptor)) return;
-    const what = `${url.host} accepted ${descriptor.digest} in chunks but does not have it, or not in that size`;
+    if (!(await isShownOtherwise(this.#client, descriptor))) return;
+    const what = `${url.host} accepted ${descriptor.digest} in chunks and has it in another size`;
     throw new LostUpload(
       'refused',
       new UserError('registry', what, { hint: 'The registry loses chunks of uploads. Update it, or ask who runs it.' }),
