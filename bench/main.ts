@@ -1,6 +1,7 @@
 // npm run bench: publishes a closure in every way there is, side by side, and says how long each takes.
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { destinationsText, HIGHEST, measureDestinations } from './destinations.ts';
 import { measureAll } from './measure-all.ts';
 import { parseOptions, USAGE } from './options.ts';
 import { replaceMarked } from './report/marked-part.ts';
@@ -22,6 +23,12 @@ const save = async (result: Result): Promise<string> => {
 
 async function bench(): Promise<void> {
   const options = parseOptions(process.argv.slice(2));
+  if (options.destinations) {
+    const found = await measureDestinations(options, join(ROOT, 'out/bench'), log);
+    console.log(destinationsText(found));
+    if (found.ratio > HIGHEST) process.exitCode = 1;
+    return;
+  }
   const result = options.render
     ? resultSchema.parse(JSON.parse(await readFile(options.render, 'utf8')))
     : await measureAll(options, join(ROOT, 'out/bench'), log, save);

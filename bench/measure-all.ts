@@ -32,7 +32,8 @@ const run = promisify(execFile);
 
 type Log = (line: string) => void;
 
-const SCRATCH = 'scratch-';
+/** What names of folders for one run begin with. */
+export const SCRATCH = 'scratch-';
 
 interface Version extends Realised {
   readonly inputs: MadeInputs;
@@ -104,7 +105,8 @@ const withOutcome = (
 const isChosen = (name: string, words: readonly string[]): boolean =>
   words.length === 0 || words.some((word) => (word.startsWith('=') ? name === word.slice(1) : name.includes(word)));
 
-async function makeVersions(
+/** Every version of the closure, with what is made of it; what an earlier run made is taken as it is. */
+export async function makeVersions(
   { fixture }: Options,
   work: string,
   env: Readonly<Record<string, string>>,
@@ -138,7 +140,7 @@ async function makeArchives(subjects: readonly Subject[], inputs: MadeInputs, lo
 }
 
 /** What runs that were broken off have left. Two at once would spoil each other's figures, so none of it is in use. */
-async function removeScratch(work: string): Promise<void> {
+export async function removeScratch(work: string): Promise<void> {
   for (const name of await readdir(work)) {
     if (name.startsWith(SCRATCH)) await rm(join(work, name), { recursive: true, force: true });
   }

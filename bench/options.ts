@@ -10,6 +10,8 @@ export interface Options {
   readonly runs: number;
   /** Whether bounds and the floor are measured as well. */
   readonly bounds: boolean;
+  /** Whether what further destinations cost is measured, and nothing else. */
+  readonly destinations: boolean;
   /** Whether docs/benchmarks.md is written anew from the result. */
   readonly docs: boolean;
   /** A result to render again instead of measuring. */
@@ -23,6 +25,7 @@ export const USAGE = `usage: npm run bench -- [OPTIONS]
   --subject TEXT          those whose name holds TEXT, or is NAME for =NAME; may be given several times
   --runs N                how often each runs; 3 unless told
   --no-bounds             leave out the bounds and the two-core floor
+  --destinations          what further destinations cost, and nothing else
   --quick                 the small closure, once: whether everything works
   --docs                  write docs/benchmarks.md from the result
   --render FILE           print an earlier result again, and measure nothing
@@ -43,6 +46,7 @@ export function parseOptions(words: readonly string[]): Options {
       runs: { type: 'string' },
       'no-bounds': { type: 'boolean', default: false },
       quick: { type: 'boolean', default: false },
+      destinations: { type: 'boolean', default: false },
       docs: { type: 'boolean', default: false },
       render: { type: 'string' },
     },
@@ -60,6 +64,7 @@ export function parseOptions(words: readonly string[]): Options {
     subjects: values.subject,
     runs,
     bounds: !values['no-bounds'],
+    destinations: values.destinations,
     docs: values.docs,
     render: values.render,
   };

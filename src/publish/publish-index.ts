@@ -87,7 +87,9 @@ export async function publishIndex(
     sent.set(image, image.bytesSent + sum() - before);
   }
   for (const { repository, kind } of targets) {
-    await repository.putManifest(index);
+    // What a tag there means already is there.
+    const isTagged = moves.some((move) => move.repository === repository && move.before === index.digest);
+    if (verify || kind !== 'registry' || !isTagged) await repository.putManifest(index);
     // Files cost no request, so all of them is looked at.
     const all = verify || kind !== 'registry';
     const asked = images.filter(({ live }) => live !== repository.name || all);

@@ -8,6 +8,7 @@ const usual = {
   subjects: [],
   runs: 3,
   bounds: true,
+  destinations: false,
   docs: false,
   render: undefined,
 };
@@ -22,6 +23,7 @@ describe('parseOptions', () => {
       ['--subject', 'nix-images', '--subject', '=crane 1, layers', '--no-bounds'],
       { subjects: ['nix-images', '=crane 1, layers'], bounds: false },
     ],
+    [['--destinations'], { destinations: true }],
     [['--docs', '--render', 'a.json'], { docs: true, render: 'a.json' }],
   ])('%j', (words, expected) => {
     expect(parseOptions(words)).toEqual({ ...usual, ...expected });
