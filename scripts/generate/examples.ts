@@ -51,6 +51,9 @@ export const ACTION_EXAMPLES: Readonly<Record<string, string>> = {
     cache: /mnt/nix-cache
 - run: nix build .#app
 `,
+  'cache-keep': `
+- uses: org/nix-images/cache-keep@v1 # in a scheduled workflow: examples/workflows/cache-keep-alive.yml
+`,
   inspect: `
 - id: image
   uses: org/nix-images/inspect@v1
@@ -90,6 +93,9 @@ nix-images diff ghcr.io/org/app:latest .#app      # what the flake would make
 `,
   'cache-serve': `
 nix-images cache-serve /var/cache/nix-images      # until Ctrl-C; says what to set for Nix
+`,
+  'cache-keep': `
+nix-images cache-keep /var/cache/nix-images
 `,
   inspect: `
 nix-images inspect ghcr.io/org/app:latest

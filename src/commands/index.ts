@@ -9,5 +9,6 @@ export const commands: CommandLoaders = {
   copy: () => import('./copy.ts').then((module) => module.copy),
   diff: () => import('./diff.ts').then((module) => module.diff),
   'cache-serve': () => import('./cache-serve.ts').then((module) => module.cacheServe),
+  'cache-keep': () => import('./cache-keep.ts').then((module) => module.cacheKeep),
   inspect: () => import('./inspect.ts').then((module) => module.inspect),
 };

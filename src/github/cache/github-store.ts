@@ -24,7 +24,7 @@ interface GitHubStoreDeps extends TransferDeps {
 }
 
 /**
- * @internal GitHub's cache as a store: entries move one after another, each in a process of its own around @actions/cache; lists,
+ * GitHub's cache as a store: entries move one after another, each in a process of its own around @actions/cache; lists,
  * limits and deletions are asked of GitHub's REST interface.
  */
 export class GitHubStore implements CacheStore {

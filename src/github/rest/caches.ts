@@ -48,7 +48,7 @@ interface RestCachesDeps extends GitHubApi {
   readonly repository: string;
 }
 
-/** @internal Opens them; nothing is loaded or asked before the first call. */
+/** Opens them; nothing is loaded or asked before the first call. */
 export function restCaches(deps: RestCachesDeps): RestCaches {
   const [owner = '', repo = ''] = deps.repository.split('/');
   const { log, signal } = deps;

@@ -71,13 +71,15 @@ export interface StoreOptions {
   readonly job?: Partial<JobRun>;
   readonly env?: Readonly<Record<string, string | undefined>>;
   readonly github?: GitHubEmulator;
+  /** Milliseconds since 1970. Default: the machine's clock. */
+  readonly now?: () => number;
 }
 
 export interface StoreScene {
   readonly store: GitHubStore;
   readonly log: MemoryLog;
   readonly cancel: () => void;
-  /** Lines of the log but for those of the client. */
+  /** Lines of the log but for what only debugging shows. */
   said(): string[];
   /** Temporary folders that are left, but for the one that lasts as long as the store. */
   leftovers(): Promise<string[]>;
@@ -101,14 +103,14 @@ export const openStore = async (results: ResultsEmulator, options: StoreOptions 
     program: pathToFileURL(join(ROOT, 'src/main.ts')),
     log,
     signal: controller.signal,
-    clock: systemClock,
+    clock: { ...systemClock, ...(options.now && { now: options.now }) },
     tempDir: async () => {
       folders.push(await mkdtemp(join(temp, 'part-')));
       return folders.at(-1) ?? '';
     },
     rest: options.github && restOf(options.github, log),
   });
-  const said = () => log.lines.filter((line) => !line.startsWith('@actions/cache: '));
+  const said = () => log.lines.filter((line) => !/^(?:@actions\/cache: |GitHub does not say )/.test(line));
   const leftovers = async (): Promise<string[]> =>
     (await readdir(temp)).filter((name) => name !== basename(folders[0] ?? ''));
   return { store, log, said, cancel: () => controller.abort(), leftovers };
