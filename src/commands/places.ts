@@ -6,7 +6,7 @@ import type { StoredManifest } from '../oci/read-manifest.ts';
 import type { Reference } from '../oci/reference.ts';
 import type { Repository } from '../storage/destination.ts';
 import type { Location } from '../storage/location.ts';
-import { openRepository, openSource, type StorageWorld } from '../storage/open.ts';
+import { type OpenFiles, openRepository, openSource, type StorageWorld } from '../storage/open.ts';
 import type { Keychain } from '../storage/registry/auth/credential.ts';
 import { type ConfigSource, createKeychain } from '../storage/registry/auth/keychain.ts';
 import { hostAliases } from '../storage/registry/endpoint.ts';
@@ -24,7 +24,8 @@ import { awsRepositories, type IsFixed, type RepositoryInputs } from './reposito
 export interface Places {
   /** `imageName` names the image in a docker-archive whose destination does not. */
   openForWriting(destination: Location, imageName?: Reference): Repository;
-  openForReading(destination: Location): Promise<OpenedImage>;
+  /** Each layout and archive is opened once if `files` is given. */
+  openForReading(destination: Location, files?: OpenFiles): Promise<OpenedImage>;
   /** Whether there is anything but anonymous access to a registry; true for what is not a registry. */
   hasCredentials(destination: Location): Promise<boolean>;
   /**
@@ -101,7 +102,7 @@ export async function placesOf(host: Host, inputs: RegistryInputs): Promise<Plac
   };
   return {
     openForWriting: (destination, imageName) => openRepository(destination, world, imageName),
-    openForReading: (destination) => openSource(destination, world),
+    openForReading: (destination, files) => openSource(destination, world, files),
     hasCredentials: async (destination) => {
       if (destination.kind !== 'registry') return true;
       const { host: registry, repository } = destination.reference;

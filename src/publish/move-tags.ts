@@ -72,7 +72,7 @@ export async function moveTags(
   for (const { repository, tag, before } of todo.filter(isOfCommit))
     log.warn(`${repository.name}: ${tag} meant ${before}: the same commit now gives another image`);
   const moved: TagMove[] = [];
-  for (const { repository } of targets) {
+  for (const { repository, isHeldOpen } of targets) {
     const own = todo.filter((move) => move.repository === repository);
     for (const move of [...own.filter(exists), ...own.filter((each) => !exists(each))]) {
       await moveTag(move, index).catch((error: unknown) => {
@@ -82,7 +82,7 @@ export async function moveTags(
       });
       moved.push(move);
     }
-    await repository.commit();
+    if (!isHeldOpen) await repository.commit();
   }
   return left;
 }

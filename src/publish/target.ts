@@ -9,6 +9,8 @@ export interface Target {
   readonly repository: Repository;
   readonly kind: Location['kind'];
   readonly tags: readonly string[];
+  /** Whether more comes to it later, so that whoever opened it commits it. */
+  readonly isHeldOpen?: boolean;
 }
 
 /** What became of a target: which of its tags mean the image now. */

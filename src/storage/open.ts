@@ -43,11 +43,15 @@ export function openRepository(location: Location, world: StorageWorld, imageNam
   }
 }
 
+/** Layouts and archives that are open, by transport and path; whoever made it closes them. */
+export type OpenFiles = Map<string, Promise<FileSource>>;
+
 /**
  * Opens a place to read from and settles which image is meant: the digest or tag that was written, `latest` in a
- * registry, the only image of a layout or archive. Throws UserError `file` or `reference`.
+ * registry, the only image of a layout or archive, each of which is opened once if `files` is given. Throws UserError `file` or
+ * `reference`.
  */
-export async function openSource(location: Location, world: StorageWorld): Promise<OpenedImage> {
+export async function openSource(location: Location, world: StorageWorld, files?: OpenFiles): Promise<OpenedImage> {
   if (location.kind === 'registry') {
     const { reference } = location;
     return {
@@ -55,13 +59,24 @@ export async function openSource(location: Location, world: StorageWorld): Promi
       reference: reference.digest ?? reference.tag ?? 'latest',
     };
   }
-  const named = nameIn(location);
-  if (location.kind === 'oci') return imageIn(new LayoutSource(location.path), named);
+  const key = `${location.kind}:${location.path}`;
+  const opening = files?.get(key) ?? openFile(location, world);
+  files?.set(key, opening);
+  const source = await opening;
+  const isShared = files !== undefined;
+  try {
+    return { ...(await imageIn(source, nameIn(location))), isShared };
+  } catch (error) {
+    if (!isShared) await source.close();
+    throw error;
+  }
+}
+
+async function openFile(location: Exclude<Location, { kind: 'registry' }>, world: StorageWorld): Promise<FileSource> {
+  if (location.kind === 'oci') return new LayoutSource(location.path);
   const { path, kind } = location;
   world.log.debug(`reading ${formatLocation(location)}`);
-  return inArchive(path, world.temporaryFolder, world.signal, async (archive) =>
-    imageIn(await readArchive(archive, kind), named),
-  );
+  return inArchive(path, world.temporaryFolder, world.signal, (archive) => readArchive(archive, kind));
 }
 
 const nameIn = (location: Exclude<Location, { kind: 'registry' }>): string | undefined =>

@@ -16,11 +16,20 @@ export function readTagsOnce(): ReadTag {
   };
 }
 
+/** Names shown of those that there are. */
+const NAMES_SHOWN = 10;
+
+function namesText(names: readonly string[]): string {
+  const more = names.length - NAMES_SHOWN;
+  return `${names.slice(0, NAMES_SHOWN).join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
+}
+
 /** The manifest that a person named by its tag or digest. Throws UserError `reference` when there is none. */
 export async function namedManifest(source: ImageSource, reference: string): Promise<StoredManifest> {
   const stored = await source.getManifest(reference);
   if (stored) return stored;
+  const names = (await source.names?.()) ?? [];
   throw new UserError('reference', `${source.name} has no image ${reference}`, {
-    hint: 'Check the name, and the tag or digest.',
+    hint: names.length > 0 ? `It has ${namesText(names)}.` : 'Check the name, and the tag or digest.',
   });
 }

@@ -20,6 +20,8 @@ export interface ImageSource {
    * those of other types; `readReferrers` does so and looks at what is listed.
    */
   getReferrers(digest: Digest, artifactType?: string): Promise<ReferrerList>;
+  /** Names of the images in it, where it can tell them all. */
+  names?(): Promise<readonly string[]>;
   /** Lets go of files; nothing can be read afterwards. */
   close(): Promise<void>;
 }
@@ -41,4 +43,6 @@ export interface FileSource extends ImageSource {
 export interface OpenedImage {
   readonly source: ImageSource;
   readonly reference: string;
+  /** Whether whoever opened the place closes it, because others read it too. */
+  readonly isShared?: boolean;
 }

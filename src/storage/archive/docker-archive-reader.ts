@@ -92,6 +92,10 @@ class DockerArchiveSource implements FileSource {
     return { entries: [], isOwn: false };
   }
 
+  async names(): Promise<readonly string[]> {
+    return this.#names();
+  }
+
   async soleImage(): Promise<string> {
     return (await this.#only(this.#entries)).digest;
   }
@@ -100,8 +104,12 @@ class DockerArchiveSource implements FileSource {
     return this.#archive.close();
   }
 
+  #names(): string[] {
+    return this.#entries.flatMap(({ RepoTags }) => RepoTags ?? []);
+  }
+
   #ambiguous(): UserError {
-    const names = this.#entries.flatMap(({ RepoTags }) => RepoTags ?? []);
+    const names = this.#names();
     return new UserError('reference', `${this.name} holds several images; name one of them`, {
       hint: `Add one of these names: ${names.join(', ')}.`,
     });

@@ -13,6 +13,7 @@ import {
   findEntry,
   LAYOUT_MARKER,
   type LayoutIndex,
+  namesIn,
   parseLayoutIndex,
   platformIndex,
   soleDigest,
@@ -80,6 +81,10 @@ class OciArchiveSource implements FileSource {
 
   async getReferrers(digest: Digest): Promise<ReferrerList> {
     return { entries: await this.#subjects.referrers(this, this.#index.manifests, digest), isOwn: false };
+  }
+
+  async names(): Promise<readonly string[]> {
+    return namesIn(this.#index);
   }
 
   async soleImage(): Promise<string> {

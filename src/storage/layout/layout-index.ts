@@ -58,7 +58,7 @@ export const findEntry = (index: LayoutIndex, reference: string): Descriptor | u
 
 /** Names under which images are kept, for messages. */
 export const namesIn = (index: LayoutIndex): string[] =>
-  index.manifests.flatMap((entry) => entry.annotations?.[REF_NAME] ?? []);
+  imagesIn(index).flatMap((entry) => entry.annotations?.[REF_NAME] ?? []);
 
 /** The entries that are images: neither attestations, nor lists of referrers, nor what cosign attached. */
 const imagesIn = (index: LayoutIndex): Descriptor[] =>

@@ -8,7 +8,7 @@ import { readFileBlob } from '../file-blob.ts';
 import { LayoutSubjects } from '../referrers.ts';
 import type { FileSource, ReferrerList } from '../source.ts';
 import { blobName, LayoutFolder } from './layout-folder.ts';
-import { findEntry, platformIndex, soleDigest } from './layout-index.ts';
+import { findEntry, namesIn, platformIndex, soleDigest } from './layout-index.ts';
 import type { LockTools } from './layout-lock.ts';
 
 /** An OCI image layout in a folder (image-spec, `image-layout.md`), to be read; nothing in it is trusted. */
@@ -62,6 +62,10 @@ export class LayoutSource implements FileSource {
     if (!(await this.isThere())) return { entries: [], isOwn: false };
     const { manifests } = await this.folder.readIndex();
     return { entries: await this.#subjects.referrers(this, manifests, digest), isOwn: false };
+  }
+
+  async names(): Promise<readonly string[]> {
+    return (await this.isThere()) ? namesIn(await this.folder.readIndex()) : [];
   }
 
   async soleImage(): Promise<string> {
