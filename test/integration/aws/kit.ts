@@ -26,19 +26,29 @@ export const hostOf = (place: Place): string =>
 
 interface RegistryModes {
   readonly scheme: 'http' | 'https';
-  /** Ends the registry's first token once it was looked at so often. */
+  /** Ends the registry's first token once so many requests to write were answered well. */
   readonly endsAfter?: number | undefined;
   readonly more?: EmulatorOptions;
 }
 
 /** How the registries of AWS are all the time; the README of the emulator says where each was reported. */
-const modes = (place: Place, aws: AwsEmulator, { scheme, endsAfter, more }: RegistryModes): EmulatorOptions => {
-  let left = endsAfter ?? Number.POSITIVE_INFINITY;
+const modes = (
+  place: Place,
+  aws: AwsEmulator,
+  { scheme, endsAfter = Number.POSITIVE_INFINITY, more }: RegistryModes,
+  requests: () => RegistryEmulator['requests'],
+): EmulatorOptions => {
+  let isOver = false;
+  const isDue = (): boolean =>
+    !isOver &&
+    requests().filter(({ method, status }) => !['GET', 'HEAD'].includes(method) && [201, 202].includes(status))
+      .length >= endsAfter;
   const passwordState = (username: string, password: string): 'good' | 'ended' | 'unknown' => {
-    const state = aws.store.passwordState(username, password);
-    if (state === 'good') left -= 1;
-    if (left === 0) aws.store.end(password);
-    return state;
+    if (isDue()) {
+      isOver = true;
+      aws.store.end(password);
+    }
+    return aws.store.passwordState(username, password);
   };
   const exists = (name: string): boolean =>
     aws.store.repositories.has(`${place}/${place === 'public' ? name.replace(/^[^/]+\//, '') : name}`);
@@ -81,7 +91,7 @@ export const startAwsRegistry = async (
   aws: AwsEmulator,
   ways: RegistryModes,
 ): Promise<RegistryEmulator> => {
-  const registry = await startEmulator(modes(place, aws, ways));
+  const registry: RegistryEmulator = await startEmulator(modes(place, aws, ways, () => registry.requests));
   onTestFinished(() => registry.stop());
   aws.tie(place, registry);
   return registry;

@@ -199,3 +199,17 @@ test('a destination that loses a layer each time is an error in the end', async 
   expect(one.sent.filter((each) => each === digest)).toHaveLength(2);
   expect(one.manifests).toEqual([]);
 });
+
+test('a layer that is larger than a destination takes is told before anything is sent', async () => {
+  const one = memory('one');
+  const small = { ...one.repository, largestBlob: 20 } as Repository;
+  const packed = stream('packed', 'gzip');
+  await expect(write(imageOf(stream('plain'), packed), [small])).rejects.toMatchObject({
+    code: 'registry',
+    message: expect.stringContaining(`${packed.descriptor?.digest} has`),
+  });
+  expect([one.sent, packed.reads]).toEqual([[], 0]);
+  // What a tar compresses to is not known before, and may be less.
+  await write(imageOf(stream('plain')), [small]);
+  expect(one.sent.length).toBeGreaterThan(0);
+});
