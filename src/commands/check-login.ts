@@ -1,3 +1,4 @@
+import { UserError } from '../core/error.ts';
 import type { Target } from '../publish/target.ts';
 import { parseLocation } from '../storage/location.ts';
 import type { ReadTag } from '../storage/read-tag.ts';
@@ -29,4 +30,18 @@ export async function checkLogin(
       });
     }),
   );
+}
+
+/**
+ * Refuses a login that may only read, before anything is built, where the registry's token says so: the check of the login has
+ * asked for one that may write. Throws UserError `credentials`.
+ */
+export async function checkMayWrite(targets: readonly Pick<Target, 'repository'>[]): Promise<void> {
+  for (const { repository } of targets) {
+    if ((await repository.mayWrite?.()) !== false) continue;
+    throw new UserError('credentials', `${repository.name}: the login may only read`, {
+      hint: 'Log in with credentials that may write to this repository.',
+      docs: 'registries.md',
+    });
+  }
 }

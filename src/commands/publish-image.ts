@@ -27,7 +27,7 @@ import { testError } from '../test-run/report.ts';
 import { failedTests, testRecord } from '../test-run/test-run.ts';
 import { besideTargets } from './beside-targets.ts';
 import { buildTools } from './build-tools.ts';
-import { checkLogin } from './check-login.ts';
+import { checkLogin, checkMayWrite } from './check-login.ts';
 import { checkTestable, checkTestsRan, declaresTests, type TestInputs } from './image-tests.ts';
 import type { Places } from './places.ts';
 import { type ImageTarget, targetsOf } from './publish-targets.ts';
@@ -144,7 +144,10 @@ async function publishTo(
     const live = mayBelieve(parts, publishing) ? await liveIndex(parts, required, read, log) : undefined;
     if (live) return await publicationOf(await publishLive(live, required, { read, run, log }));
     await checkFixedTags(required, { isFixed, isOther: (index) => isOtherIndex(index, parts), read, run });
-    if (parts.some(({ kind }) => kind === 'job')) await checkLogin(required, read, places);
+    if (parts.some(({ kind }) => kind === 'job')) {
+      await checkLogin(required, read, places);
+      await checkMayWrite(required);
+    }
     for (const part of parts) if (part.kind === 'job') await checkTestable(part.evaluated, publishing, host);
     const reuse = await reuseOf(publishing, required, { places, host }, read);
     const { followers } = beside;

@@ -45,6 +45,8 @@ export interface RegistryClient {
   /** What tokens for the repository itself allow. */
   readonly scopes: readonly string[];
   readonly ways: RegistryWays;
+  /** Whether the login allows `scopes`, as far as the registry has shown it; undefined where that is not known. */
+  isGranted(): Promise<boolean | undefined>;
   /** Manifests that the repository has taken from this process, by digest and tag. */
   readonly written: Set<string>;
   /** The URL of `path` in the repository, such as `manifests/1.0`. */
@@ -94,6 +96,7 @@ export function openClient(
     signal,
     scopes,
     ways,
+    isGranted: () => authorizer.isGranted(scopes),
     written: hosts.written(host, repository),
     url: (path) => new URL(`${origin.current}/v2/${repository}/${path}`),
     send: async (request, expect) => {

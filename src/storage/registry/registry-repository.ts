@@ -54,6 +54,10 @@ export class RegistryRepository implements Repository {
     return this.#blobs.bytesSent;
   }
 
+  mayWrite(): Promise<boolean | undefined> {
+    return this.#client.isGranted();
+  }
+
   hasBlob(descriptor: Descriptor, options?: { readonly fresh: boolean }): Promise<boolean> {
     return this.#blobs.has(descriptor, options);
   }

@@ -12,6 +12,10 @@ export interface AuthOptions {
   readonly identityTokens?: readonly string[];
   /** Whether everybody may pull. */
   readonly anonymousPull?: boolean;
+  /** Users who may only read. */
+  readonly readers?: readonly string[];
+  /** Whether tokens say what they allow, as distribution's do. */
+  readonly tellsAccess?: boolean;
   /** Where somebody without a login is refused: by the token server with 401, or with 403 when the token is shown. */
   readonly refusesStrangers?: 'token' | 'manifest';
   /** Whether the token is called access_token. */
@@ -46,6 +50,16 @@ const parseBasic = (header: string | undefined): [string, string] | undefined =>
   const text = Buffer.from(encoded, 'base64').toString('utf8');
   const colon = text.indexOf(':');
   return [text.slice(0, colon), text.slice(colon + 1)];
+};
+
+/** A token with the claim `access` (distribution, "Token Authentication Implementation"); nobody here looks at the signature. */
+const tellingToken = (scopes: readonly string[]): string => {
+  const access = scopes.flatMap((scope) => {
+    const [, type, name, actions = ''] = /^([^:]+):(.+):([a-z,]+)$/.exec(scope) ?? [];
+    return [{ type, name, actions: actions.split(',') }];
+  });
+  const encode = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url');
+  return `${encode({ typ: 'JWT', alg: 'ES256' })}.${encode({ access, jti: randomBytes(9).toString('hex') })}.signature`;
 };
 
 /** The access rules of an emulated registry and its token server. */
@@ -119,8 +133,10 @@ export class Authority {
         : this.#options.anonymousPull
           ? wanted.map((scope) => scope.replace(/:[a-z,]+$/, ':pull'))
           : [];
-    const token = randomBytes(12).toString('hex');
-    const granted = this.#options.grantsLastScope ? scopes.slice(-1) : scopes;
+    const isReader = this.#options.readers?.includes(parseBasic(request.headers.authorization)?.[0] ?? '');
+    const allowed = isReader ? scopes.map((scope) => scope.replace(/:[a-z,]+$/, ':pull')) : scopes;
+    const granted = this.#options.grantsLastScope ? allowed.slice(-1) : allowed;
+    const token = this.#options.tellsAccess ? tellingToken(granted) : randomBytes(12).toString('hex');
     this.#grants.set(token, { scopes: granted, by: request.headers.authorization, bytes: 0 });
     const field = this.#options.accessTokenField || isRefresh ? 'access_token' : 'token';
     const empty = this.#options.emptyTokenField ? { token: '', access_token: token } : undefined;

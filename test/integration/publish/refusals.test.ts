@@ -176,6 +176,23 @@ describe('a registry that refuses', () => {
     }
   });
 
+  test('a login that may only read, as the token says, before anything is built', async () => {
+    const users = { bob: 'secret' };
+    const registry = await startEmulator({ auth: { scheme: 'token', users, readers: ['bob'], tellsAccess: true } });
+    try {
+      const auth = Buffer.from('bob:secret').toString('base64');
+      const env = { DOCKER_AUTH_CONFIG: JSON.stringify({ auths: { [registry.host]: { auth } } }) };
+      const words = ['publish', ...(await testImage('small')), ...ONLY_X86, '--to', `${registry.host}/lab/app:v1`];
+      const { exitCode, stderr } = await runCli([...words, '--verbose'], { env });
+      expect(stderr).toContain(`docker://${registry.host}/lab/app: the login may only read`);
+      expect(stderr).not.toMatch(/Realising|Making the layers/);
+      expect(registry.requests.filter(({ method }) => method !== 'GET')).toEqual([]);
+      expect(exitCode).toBe(1);
+    } finally {
+      await registry.stop();
+    }
+  });
+
   test('with 401 names the credential that was tried, and shows no secret', async () => {
     const registry = await startEmulator({ auth: { scheme: 'token', users: { bob: 'right' } } });
     try {

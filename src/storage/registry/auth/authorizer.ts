@@ -4,6 +4,7 @@ import type { Clock } from '../../../core/retry.ts';
 import { statusOf } from '../failure.ts';
 import { type Challenge, parseChallenges } from './challenge.ts';
 import { type Credential, encodeBasic, type Tried } from './credential.ts';
+import { grantsAll } from './granted.ts';
 import type { FetchToken, Token } from './token.ts';
 
 type Scheme =
@@ -60,6 +61,12 @@ export class Authorizer {
     if (scheme.kind === 'basic') return basicHeader(credential, this.#log);
     if (credential.kind === 'bearer') return `Bearer ${credential.token}`;
     return `Bearer ${(await this.#tokenOf(scheme.challenge, scopes, credential)).value}`;
+  }
+
+  /** Whether the token for `scopes` allows them, as far as one was asked for and says so. */
+  async isGranted(scopes: readonly string[]): Promise<boolean | undefined> {
+    const token = await this.#tokens.get(scopeKey(scopes))?.catch(() => undefined);
+    return token && grantsAll(token.value, scopes);
   }
 
   /** Whether there is anything to say who we are. Where that cannot be found out, nobody has asked for it yet. */
