@@ -53,7 +53,7 @@ function contextOf(authorities: readonly string[], certificates: HostCertificate
     const readable = authorities.filter(isReadable);
     if (readable.length < authorities.length) return contextOf(readable, certificates);
     throw new UserError('file', `the certificates in ${certificates?.folder} cannot be used: ${String(error)}`, {
-      hint: 'Certificates and keys are PEM; each *.cert belongs to the *.key of the same name.',
+      hint: 'Certificates and keys are PEM, keys without a passphrase; each *.cert belongs to the *.key of the same name.',
       cause: error,
     });
   }

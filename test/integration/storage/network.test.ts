@@ -1,3 +1,4 @@
+import { createPrivateKey } from 'node:crypto';
 import { copyFile, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
@@ -39,6 +40,10 @@ const reach = (reference: string, fetch: Fetch, changes: Parameters<typeof testD
   const open = (mode: 'read' | 'write' = 'write') => openRegistry(parseReference(reference), mode, deps);
   return { deps, open };
 };
+
+const LOCKED_KEY = createPrivateKey(CLIENT.key)
+  .export({ type: 'pkcs8', format: 'pem', cipher: 'aes-256-cbc', passphrase: 'hush' })
+  .toString();
 
 const failureOf = (work: Promise<unknown>): Promise<unknown> =>
   work.then(
@@ -193,6 +198,7 @@ describe('certificates', () => {
     ['a key without its certificate', { 'client.key': CLIENT.key }, 'its certificate client.cert is missing'],
     ['no certificate', { 'ca.crt': 'something' }, 'ca.crt: no certificate in it'],
     ['the key of another', { 'client.cert': CLIENT.cert, 'client.key': SERVER.key }, 'cannot be used'],
+    ['a key with a passphrase', { 'client.cert': CLIENT.cert, 'client.key': LOCKED_KEY }, 'cannot be used'],
   ])('certs.d with %s', async (_name, files, part) => {
     const { config, folder } = await certsFolder('registry.test', files);
     const error = await failureOf(get({ tls: SERVER }, undefined, config));
@@ -255,12 +261,12 @@ it('the command line obeys DOCKER_AUTH_CONFIG, HTTPS_PROXY and SSL_CERT_FILE, an
   const auth = Buffer.from('bob:secret').toString('base64');
   const DOCKER_AUTH_CONFIG = JSON.stringify({ auths: { 'registry.test:443': { auth } } });
   const run = (env: Readonly<Record<string, string>>) =>
-    runCli(['inspect', 'docker://registry.test/org/app:1.0'], { env });
+    runCli(['inspect', '--verbose', 'docker://registry.test/org/app:1.0'], { env });
   const [found, refused] = await Promise.all([
     run({ ...proxied, DOCKER_AUTH_CONFIG }),
     run({ ...proxied, HTTPS_PROXY: `http://user:hush-puppy@${between.host}` }),
   ]);
   expect(found).toMatchObject({ exitCode: 0, stdout: expect.stringContaining('linux/arm64') });
   expect(refused).toMatchObject({ exitCode: 1, stderr: expect.stringContaining(`the proxy http://${between.host}`) });
-  expect(refused.stdout + refused.stderr).not.toContain('hush');
+  for (const { stdout, stderr } of [found, refused]) expect(stdout + stderr).not.toContain('hush');
 });
