@@ -6,6 +6,8 @@ import { sizeText } from '../core/size.ts';
 import { columns } from '../core/table.ts';
 import { storePathName } from '../definition/store-path.ts';
 import { shortDigest } from '../oci/digest.ts';
+import type { InspectedReferrer } from './attached.ts';
+import { referrerLines } from './attached-report.ts';
 import type { InspectedImage, InspectedLayer, Inspection } from './inspection.ts';
 
 /** Store paths shown of one layer; the rest is counted (`--json` has all). */
@@ -27,18 +29,21 @@ const shownConfigSchema = z.looseObject({
 interface ReportOptions {
   /** Whether each layer is listed with its store paths. */
   readonly layers: boolean;
+  /** What refers to the image. */
+  readonly referrers?: readonly InspectedReferrer[];
 }
 
 /**
  * An inspection as a person reads it: the platforms with their size and how they start, then, if asked for, annotations and
  * layers, and at the end the full digest. Texts come from whoever made the image; none may look like another line of this report.
  */
-export function inspectionText(inspection: Inspection, { layers }: ReportOptions): string {
+export function inspectionText(inspection: Inspection, { layers, referrers = [] }: ReportOptions): string {
   const { reference, images, mediaType, digest } = inspection;
   const annotations = Object.entries(inspection.annotations).map(([key, value]) => `  ${key}: ${value}`);
   const lines = [
     reference,
     ...images.flatMap((image) => imageLines(image, layers)),
+    ...referrerLines(referrers, inspection),
     ...(annotations.length > 0 ? ['', 'annotations', ...annotations] : []),
     '',
     `${mediaType}`,
