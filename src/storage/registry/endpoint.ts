@@ -29,13 +29,18 @@ export function hostAliases(host: string): string[] {
   return [host, `${host}:443`, ...(isLoopbackHost(host) ? [`${host}:80`] : [])];
 }
 
+// Docker Hub's name in references is not the name of its registry.
+const HUB_REGISTRY = 'registry-1.docker.io';
+
+/** What people call the registry that answers at `host`, as URLs have it. */
+export const registryName = (host: string): string => (host === HUB_REGISTRY ? DOCKER_HUB : host);
+
 /**
  * `https://ghcr.io`, `http://localhost:5000`: where the registry of a reference's host answers, as URLs say it: without the
  * protocol's own port.
  */
 export function originOf(host: string, plainHosts: readonly string[]): string {
-  // Docker Hub's name in references is not the name of its registry.
-  if (host === DOCKER_HUB) return 'https://registry-1.docker.io';
+  if (host === DOCKER_HUB) return `https://${HUB_REGISTRY}`;
   return new URL(`${allowsPlainHttp(host, plainHosts) ? 'http' : 'https'}://${host}`).origin;
 }
 

@@ -1,4 +1,5 @@
 import type { Log } from '../../../core/log.ts';
+import { registryName } from '../endpoint.ts';
 
 /** The part of an allowance below which it is told, one in so many: soon enough to log in before a run ends by it. */
 const LAST = 10;
@@ -28,7 +29,7 @@ export class Allowance {
     this.#isTold = true;
     const hours = limit.window >= SECONDS_OF_HOUR ? ` in ${Math.round(limit.window / SECONDS_OF_HOUR)} h` : '';
     log.warn(
-      `${this.#host} allows ${remaining.count} more pulls of ${limit.count}${hours}: log in to it, ` +
+      `${registryName(this.#host)} allows ${remaining.count} more pulls of ${limit.count}${hours}: log in to it, ` +
         'with an account that may pull more, or read images from a mirror',
     );
   }
