@@ -12,7 +12,7 @@ import { type AwsCalls, awsCalls } from './aws-calls.ts';
 import { clientSettings, ONE_TRY } from './client-settings.ts';
 import { decodeLogin } from './decode-login.ts';
 import type { AwsWorld, EcrApi, WantedRepository } from './ecr-api.ts';
-import { hasNoCredentials, isNamed } from './failure.ts';
+import { hasNoCredentials, isNamed, mayNotAsk } from './failure.ts';
 import { MOVABLE } from './fixed-tags.ts';
 import { type GivenCatalogue, givenOf, keepPage } from './gallery-page.ts';
 import { ifAllowed } from './if-allowed.ts';
@@ -101,7 +101,7 @@ async function heldBlobs(
     return held;
   } catch (error) {
     // Docker's login may be good for the registry where AWS's credentials are missing, or for something else.
-    if (error instanceof UserError && error.code === 'credentials') return undefined;
+    if (error instanceof UserError && (error.code === 'credentials' || mayNotAsk(error.cause))) return undefined;
     throw error;
   }
 }

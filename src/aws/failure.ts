@@ -26,9 +26,6 @@ const DENIED = ['AccessDeniedException', 'AccessDenied', 'UnauthorizedException'
 /** Whether AWS knows who asks, and that they may not. */
 const isDenied = (error: unknown): boolean => DENIED.includes(awsErrorName(error));
 
-/** Whether AWS cannot be asked this, by a user who may well have another login for the registry itself. */
-export const mayNotAsk = (error: unknown): boolean => isDenied(error) || hasNoCredentials(error);
-
 const LOGIN_STATEMENTS: Readonly<Record<string, readonly string[]>> = {
   'ecr-public': ['ecr-public:GetAuthorizationToken', 'sts:GetServiceBearerToken'],
   sts: ['ecr-public:GetAuthorizationToken', 'sts:GetServiceBearerToken'],
@@ -57,6 +54,13 @@ function deniedHint({ message }: Error, action: string): string {
 
 /** Whether nothing answered: what `fetch` throws then, and a limit of time. */
 export const isUnreached = ({ name, message }: Error): boolean => message === 'fetch failed' || name === 'TimeoutError';
+
+/**
+ * Whether AWS cannot be asked this, by a user who may well have another login for the registry itself, or a network that leads
+ * to the registry alone.
+ */
+export const mayNotAsk = (error: unknown): boolean =>
+  isDenied(error) || hasNoCredentials(error) || (error instanceof Error && isUnreached(error));
 
 const ENDED = 'The credentials of AWS have ended. Get new ones (aws-actions/configure-aws-credentials, aws sso login).';
 

@@ -101,8 +101,11 @@ export function ecrWays(ecr: FindEcr): FindWays {
       };
       return { ...USUAL_WAYS, ...quotas, mayMount };
     }
+    let mayAsk = true;
     const ask = batched<string, boolean | undefined>(async (digests) => {
-      const held = await (await ecr(host))?.heldBlobs(repository, digests);
+      const held = mayAsk ? await (await ecr(host))?.heldBlobs(repository, digests) : undefined;
+      // Whoever may not ask once may not ask again.
+      mayAsk = held !== undefined;
       return digests.map((digest) => held?.has(digest));
     });
     return { mounts: false, answersHead: false, lookUp: ask, ...quotas };

@@ -67,7 +67,10 @@ export function awsRepositories(
       await api?.showPage({ repository, settings: await settingsFor(repository), image: galleryFacts(manifest) });
     } catch (error) {
       if (!(error instanceof UserError) || error.code === 'cancelled') throw error;
-      log.warn([error.message, error.hint].filter(Boolean).join('. '));
+      // Nobody asked for a page where there are no settings.
+      const note = [error.message, error.hint].filter(Boolean).join('. ');
+      if (repositorySettings === undefined) log.info(note);
+      else log.warn(note);
     }
   };
   return {

@@ -1,6 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { MEDIA_TYPE } from '../../../src/oci/media-type.ts';
 import type { StoredManifest } from '../../../src/oci/read-manifest.ts';
 import { uniqueTempDir } from '../../support/tools.ts';
@@ -83,9 +83,15 @@ describe("the page of ECR Public's gallery", () => {
   ])('stays as it is without the right to %s: a warning with the statement to add', async (operation) => {
     const action = `ecr-public:${operation}`;
     const { publish, page, host } = await gallery({ denied: { [action]: action } });
+    const warn = vi.spyOn(host.log, 'warn');
+    const says = new RegExp(`cannot change what the gallery shows.*"${action}"`);
+    // A note where nobody asked for a page.
     await publish(undefined, index('An app'));
+    expect(host.log.lines.join('\n')).toMatch(says);
+    expect(warn).not.toHaveBeenCalled();
+    await publish({}, index('An app'));
+    expect(warn).toHaveBeenCalledExactlyOnceWith(expect.stringMatching(says));
     expect(page()).toBeUndefined();
-    expect(host.log.lines.join('\n')).toMatch(new RegExp(`cannot change what the gallery shows.*"${action}"`));
   });
 
   it.each([

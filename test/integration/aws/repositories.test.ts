@@ -169,15 +169,18 @@ describe('ECR Public', () => {
 
   it('is asked by GET where its own interface may not be, and never for a mount', async () => {
     const action = 'ecr-public:BatchCheckLayerAvailability';
-    const { registry, open } = await startAws('public', { denied: { [action]: action } });
+    const { aws, registry, open } = await startAws('public', { denied: { [action]: action } });
     const app = await open(`${PUBLIC}/acme/app`, { createRepository: true });
     const other = await open(`${PUBLIC}/acme/other`, { createRepository: true });
     await app.prepare();
     await other.prepare();
     const blob = await writeBlob(app.repository, noise(1000, 'there'));
+    const before = aws.calls.length;
     const again = (await open(`${PUBLIC}/acme/app`)).repository;
     expect(await again.hasBlob(blob)).toBe(true);
     expect(await again.hasBlob(blobOf(noise(9, 'missing')))).toBe(false);
+    const asked = operations(aws.calls.slice(before)).filter((name) => name === 'BatchCheckLayerAvailability');
+    expect(asked).toHaveLength(1);
     expect(await other.repository.mountBlob(blob, again)).toBe(false);
     expect(registry.requests.filter(({ query }) => query.includes('mount='))).toEqual([]);
     expect(registry.requests.filter(({ method }) => method === 'HEAD')).toEqual([]);
