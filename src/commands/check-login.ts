@@ -25,7 +25,9 @@ export async function checkLogin(
       if (tag === undefined) return;
       await read(repository, tag).catch(async (error: unknown) => {
         const status = statusOf(error);
-        if (status === UNAUTHORIZED) throw error;
+        // Without a status nothing was asked: there is a login that could not be had, of a helper or by OIDC.
+        const isLost = status === undefined && error instanceof UserError && error.code === 'credentials';
+        if (status === UNAUTHORIZED || isLost) throw error;
         if (status === FORBIDDEN && !(await places.hasCredentials(parseLocation(repository.name)))) throw error;
       });
     }),

@@ -8,6 +8,8 @@ import { lines, text } from '../host/fields.ts';
 import type { Host } from '../host/host.ts';
 import { parseConnection } from '../oidc/docker-hub.ts';
 import { parseGoogleProvider, parseServiceAccount } from '../oidc/google.ts';
+import type { Location } from '../storage/location.ts';
+import { type LocationTemplate, locationOf } from '../storage/location-template.ts';
 import { jobOf } from './github.ts';
 
 /** Inputs that log in with the job's own ID token, so that no password is kept anywhere. */
@@ -48,18 +50,35 @@ export interface OidcInputs {
   readonly dockerHubConnection?: string | undefined;
 }
 
+/** Whether an input asks for a login by the job's ID token. */
+const asksForIdentity = ({ awsRole = [], googleProvider, dockerHubConnection }: OidcInputs): boolean =>
+  awsRole.length > 0 || googleProvider !== undefined || dockerHubConnection !== undefined;
+
+/**
+ * Logs in to all destinations by OIDC, where an input asks for it: what a role or ruleset does not allow is told by the plan,
+ * and not after the builds. Throws UserError `credentials`.
+ */
+export async function tryIdentity(
+  inputs: OidcInputs,
+  to: readonly LocationTemplate[],
+  { hasCredentials }: { hasCredentials(destination: Location): Promise<boolean> },
+): Promise<void> {
+  if (!asksForIdentity(inputs)) return;
+  await Promise.all(to.map((template) => hasCredentials(locationOf(template, 'name'))));
+}
+
 /**
  * How the job gets ID tokens, where an input asks for one; undefined where none does, and in runs that get none (a fork's
  * pull request, Dependabot's). Throws UserError `credentials` where the job has not got the right, before anything is built.
  */
 export async function jobIdentity(inputs: OidcInputs, host: Host): Promise<AskIdToken | undefined> {
-  const { awsRole = [], googleProvider, googleServiceAccount, dockerHubConnection } = inputs;
+  const { googleProvider, googleServiceAccount } = inputs;
   if (googleServiceAccount !== undefined && googleProvider === undefined) {
     throw new UserError('input', 'google-service-account is given without google-provider', {
       hint: 'Give the input `google-provider`: by it Google knows the job.',
     });
   }
-  if (awsRole.length === 0 && googleProvider === undefined && dockerHubConnection === undefined) return undefined;
+  if (!asksForIdentity(inputs)) return undefined;
   if (!mayAskIdToken(host.env)) {
     const job = await jobOf(host);
     if (job?.isFork || job?.isDependabot) {

@@ -11,6 +11,7 @@ import { parseDestinationLine } from '../publish/destination-line.ts';
 import { parseTagLine } from '../publish/tag-lines.ts';
 import { jobOf } from './github.ts';
 import { checkTemplate, noteLowerCase } from './naming.ts';
+import { tryIdentity } from './oidc.ts';
 import { openNixFor } from './open-nix.ts';
 import { placesOf } from './places.ts';
 import { planOutput } from './plan-output.ts';
@@ -106,6 +107,7 @@ export const plan = defineCommand({
     warnOfBroken(chosen, host);
     for (const template of to) checkTemplate(template, containerNames(chosen.images));
     const places = await placesOf(host, inputs);
+    await tryIdentity(inputs, to, places);
     const tags = await runTags(to, inputs.tags, host);
     const counted = { named: inputs.changedSince, moved: tags };
     const marked = await markAtAll(chosen.images, { to, systems, force: inputs.force }, counted, { host, places });

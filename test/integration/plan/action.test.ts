@@ -1,4 +1,6 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
+import { startIssuer } from '../../emulators/oidc/issuer.ts';
+import { startSts } from '../../emulators/oidc/sts.ts';
 import { type ResultsEmulator, startResults } from '../../emulators/results/emulator.ts';
 import { runStep } from '../../support/action.ts';
 import { type RunningRegistry, startRegistry } from '../../support/registry.ts';
@@ -92,6 +94,25 @@ test('one of two images fails: its outputs stand, and the step fails', async () 
   expect(Object.keys(JSON.parse(published.outputs.digests ?? ''))).toEqual(['team/web']);
   expect(published.log).toContain('1 of 2 images are not published');
   expect(published.summary).toContain('worker: no image for x86_64-linux');
+});
+
+test('a role that may not be assumed fails the plan, and no build job runs for it', async () => {
+  const issuer = await startIssuer();
+  onTestFinished(() => issuer.stop());
+  const role = 'arn:aws:iam::123456789012:role/images';
+  const sts = await startSts(issuer, () => undefined, { roles: {} });
+  onTestFinished(() => sts.stop());
+  const { exitCode, log, outputs } = await runStep('plan', {
+    results,
+    job: JOB,
+    temp: temp.path,
+    with: { flake: flake.flake, to: `${registry.host}/lab/{name}\npublic.ecr.aws/acme/{name}`, 'aws-role': role },
+    env: { ...issuer.environment, AWS_ENDPOINT_URL_STS: sts.url },
+  });
+  expect(log).toContain(`cannot assume ${role}: AccessDenied`);
+  expect(log).toContain('its trust policy has this statement');
+  expect(exitCode).toBe(1);
+  expect(outputs).toEqual({});
 });
 
 test('more build jobs than a matrix takes are refused, with the filters that part them', async () => {

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { checkLogin } from '../../../src/commands/check-login.ts';
+import { UserError } from '../../../src/core/error.ts';
 import type { Repository } from '../../../src/storage/destination.ts';
 import { failureOf } from '../../../src/storage/registry/failure.ts';
 
@@ -30,6 +31,15 @@ test.each([
   403, 404, 500,
 ])('status %i may mean that there is nothing yet, and is left to the publish', async (status) => {
   await expect(checkLogin([{ repository, tags: ['v1'] }], answering(status), LOGIN)).resolves.toBeUndefined();
+});
+
+test('a login that could not be had is told, too, and what has nothing to do with logins is not', async () => {
+  const failing = (code: 'credentials' | 'registry') => async () => {
+    throw new UserError(code, 'cannot assume the role', {});
+  };
+  const check = (code: 'credentials' | 'registry') => checkLogin([{ repository, tags: ['v1'] }], failing(code), LOGIN);
+  await expect(check('credentials')).rejects.toThrow('cannot assume the role');
+  await expect(check('registry')).resolves.toBeUndefined();
 });
 
 test('one tag of each place is asked for, and none where none is moved', async () => {
