@@ -6,7 +6,7 @@ import { type Obsolete, obsoleteEntries, type StoreState } from './obsolete.ts';
 import type { CacheEntry } from './store.ts';
 import { isQuicklyBuilt } from './value.ts';
 
-/** @internal A path that was built and is not stored yet. An image needs it, or it was not built. */
+/** A path that was built and is not stored yet. An image needs it, or it was not built. */
 export interface StoreCandidate {
   readonly path: string;
   readonly narSize: number;
@@ -78,7 +78,8 @@ export function planBudget(input: BudgetInput): BudgetPlan {
   const rest = Math.max(0, before - packBytes - sum(obsolete.map(({ entry }) => entry.bytes)));
   const share = Math.min(Math.max(limit, input.ceiling) - rest, limit * OTHER_REFS_SHARE);
   const capacity = Math.max(0, Math.floor(governs ? limit - rest : share));
-  const items = itemsOf(input, mine);
+  const current = currentPaths(index);
+  const items = itemsOf(input, mine, current);
   const holdings = index.packs.map(({ bytes }, at) => ({ bytes: mine.has(at) ? bytes : 0 }));
   const choice = choose(items, holdings, { capacity, rewrite: input.rewrite });
   const isKept = ({ path, pieces }: CachedPath): boolean =>
@@ -92,7 +93,7 @@ export function planBudget(input: BudgetInput): BudgetPlan {
     otherEntries: entries.length - known.length,
     after: rest + choice.bytes,
     kept: new Set(index.paths.filter(isKept).map(({ path }) => path)),
-    dropped: index.paths.filter((path) => !isKept(path)).map((path) => refusalOf(itemOf(path, input))),
+    dropped: index.paths.filter((path) => !isKept(path)).map((path) => refusalOf(itemOf(path, current))),
     compacted: fated('compacted'),
     removed: [...obsolete, ...removalsOf(input, fated('dropped'), index)],
     admitted: input.candidates.filter(({ path }) => choice.chosen.has(path)),
@@ -118,7 +119,7 @@ function removalsOf({ entries = [], ref }: BudgetInput, packs: readonly number[]
   return entries.filter(isThere).map((entry) => ({ entry, why: 'nothing in it is needed' as const }));
 }
 
-function itemOf(path: CachedPath, { index }: Pick<BudgetInput, 'index'>, current = currentPaths(index)): Item {
+function itemOf(path: CachedPath, current: ReadonlySet<string>): Item {
   return {
     path: path.path,
     seconds: path.seconds,
@@ -129,16 +130,15 @@ function itemOf(path: CachedPath, { index }: Pick<BudgetInput, 'index'>, current
 }
 
 /** What the images need now. */
-const currentPaths = ({ closures }: Pick<CacheIndex, 'closures'>): ReadonlySet<string> =>
+export const currentPaths = ({ closures }: Pick<CacheIndex, 'closures'>): ReadonlySet<string> =>
   new Set(closures.flatMap(({ paths }) => paths));
 
-function itemsOf(input: BudgetInput, mine: ReadonlySet<number>): Item[] {
-  const current = currentPaths(input.index);
+function itemsOf(input: BudgetInput, mine: ReadonlySet<number>, current: ReadonlySet<string>): Item[] {
   const stored = input.index.paths.filter(({ pieces }) => pieces.some(({ pack }) => mine.has(pack)));
   const known = new Set(input.index.paths.map(({ path }) => path));
   const fresh = input.candidates.filter(({ path }) => !known.has(path));
   return [
-    ...stored.map((path) => itemOf(path, input, current)),
+    ...stored.map((path) => itemOf(path, current)),
     ...fresh.map(
       (one): Item => ({
         path: one.path,

@@ -39,23 +39,47 @@ const HALF_ALIVE = 0.5;
 /** Packs of which more is needed are not, however little room there is: it would gain a tenth of what it costs. */
 const MOSTLY_ALIVE = 0.9;
 
-/** Rounds of choosing less where packs hold more than what is chosen of them. */
-const ROUNDS = 30;
+/** How much more must be kept for packs to be written again: an upload costs time in every run, and a hundredth is nothing. */
+const WORTH_REWRITING = 1.01;
 
-/** Chooses what to keep and what to store, by value a byte, so that all packs fit; what is not needed of them counts too. */
+/** Halvings: the last one is about a thousandth of the room. */
+const ROUNDS = 10;
+
+/**
+ * Chooses what to keep and what to store, by value a byte, so that all packs fit; what is not needed of them counts too. Packs
+ * are written again only where that keeps more than leaving them as they are.
+ */
 export function choose(items: readonly Item[], packs: readonly Holding[], room: Room): Choice {
   const ranked = items
     .map((item) => ({ item, value: savedPerByte(item) * (item.pieces.length > 0 ? STORED_ALREADY : 1) }))
     .filter(({ value }) => value > 0)
     .sort((a, b) => b.value - a.value || (a.item.path < b.item.path ? -1 : 1))
     .map(({ item }) => item);
-  let target = room.capacity;
-  let choice = settle(fill(ranked, target), items, packs, room);
-  for (let round = 1; round < ROUNDS && choice.bytes > room.capacity; round += 1) {
-    target = Math.max(0, target - (choice.bytes - room.capacity));
-    choice = settle(fill(ranked, target), items, packs, room);
+  const plain = fitted(ranked, items, packs, { ...room, rewrite: 0 });
+  if (room.rewrite === 0) return plain;
+  const rewritten = fitted(ranked, items, packs, room);
+  const worth = ({ chosen }: Choice): number =>
+    ranked.reduce((sum, item) => sum + (chosen.has(item.path) ? savedPerByte(item) * item.bytes : 0), 0);
+  return worth(rewritten) > worth(plain) * WORTH_REWRITING ? rewritten : plain;
+}
+
+/** The best choice of which all packs fit: packs hold more than what is chosen of them, so how much to choose is found by halving. */
+function fitted(ranked: readonly Item[], items: readonly Item[], packs: readonly Holding[], room: Room): Choice {
+  const all = settle(fill(ranked, room.capacity), items, packs, room);
+  if (all.bytes <= room.capacity) return all;
+  let best = settle([], items, packs, { ...room, rewrite: 0 });
+  let least = 0;
+  let most = room.capacity;
+  for (let round = 0; round < ROUNDS; round += 1) {
+    const middle = (least + most) / 2;
+    const choice = settle(fill(ranked, middle), items, packs, room);
+    if (choice.bytes > room.capacity) most = middle;
+    else {
+      least = middle;
+      best = choice;
+    }
   }
-  return choice.bytes <= room.capacity ? choice : settle([], items, packs, { ...room, rewrite: 0 });
+  return best;
 }
 
 /** The best items that fit; a large one that does not fit leaves room for smaller ones. */

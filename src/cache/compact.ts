@@ -5,7 +5,7 @@ import type { CachedPath, CacheIndex } from './cache-index.ts';
 import type { HouseWorld } from './house.ts';
 import type { JobAttempt } from './keys.ts';
 import { keepPacks, mergeIndexes } from './merge.ts';
-import { inPackOrder } from './pack-order.ts';
+import { groupOf, inPackOrder } from './pack-order.ts';
 import { checkFrame, readFrame, restorePack } from './pack-reader.ts';
 import { PackUploads } from './store-packs.ts';
 
@@ -76,9 +76,12 @@ async function copyFrames(
 ): Promise<CachedPath[]> {
   const fileOf = (pack: number): string => files.get(pack) ?? '';
   const packed: CachedPath[] = [];
+  let group = '';
   for (const path of inPackOrder(moved)) {
     if (!path.pieces.every(({ pack }) => files.has(pack))) continue;
     try {
+      if (group !== groupOf(path)) await uploads.writer.cut();
+      group = groupOf(path);
       await checkFrame(path, fileOf);
       packed.push({ ...path, pieces: await uploads.writer.addFrame(readFrame(path.pieces, fileOf)) });
     } catch (error) {

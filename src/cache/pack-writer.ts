@@ -7,8 +7,11 @@ import type { Piece } from './cache-index.ts';
 import { checkedNar } from './checked-nar.ts';
 import { zstdFrame } from './zstd-frame.ts';
 
-/** @internal Bytes of a pack. GitHub's client holds several times as much in memory: 168 MB for 64 MB, 345 MB for 256 MB. */
+/** Bytes of a pack. GitHub's client holds several times as much in memory: 168 MB for 64 MB, 345 MB for 256 MB. */
 export const PACK_LIMIT = 64_000_000;
+
+/** Bytes from which on a pack is worth an entry of its own: fetching it takes as long as asking for it. */
+export const LEAST_PACK = 8_000_000;
 
 /** A pack that is complete, as a file that belongs to whoever is given it. */
 export interface PackFile {
@@ -117,6 +120,11 @@ export class PackWriter {
     pack.bytes = isSame ? before.bytes : 0;
     pack.hash = isSame ? before.hash : createHash('sha256');
     await pack.handle.truncate(pack.bytes);
+  }
+
+  /** Begins another pack, unless the one that is written is small still. */
+  async cut(): Promise<void> {
+    if (this.#pack && this.#pack.bytes >= Math.min(LEAST_PACK, this.#options.limit)) await this.#close(this.#pack);
   }
 
   /** Completes the last pack and waits until all of them are taken. */

@@ -6,7 +6,7 @@ import { type HouseRules, type HouseWorld, lookAround, REWRITE_LIMIT, removeEntr
 import { storeIndex } from './index-store.ts';
 import { type JobAttempt, partKey } from './keys.ts';
 import type { NeededPaths, NewPath, ReadNar } from './new-path.ts';
-import { inPackOrder } from './pack-order.ts';
+import { groupOf, inPackOrder } from './pack-order.ts';
 import { PackUploads } from './store-packs.ts';
 
 /** @internal */
@@ -114,9 +114,12 @@ async function packAll(
   { input, uploads, now }: Packing,
 ): Promise<{ readonly packed: readonly CachedPath[]; readonly why?: string }> {
   const packed: CachedPath[] = [];
+  let group = '';
   for (const path of wanted) {
     if (uploads.stopped !== undefined) break;
     try {
+      if (group !== groupOf(path)) await uploads.writer.cut();
+      group = groupOf(path);
       await input.readNar(path.path, async (nar) => {
         const pieces = await uploads.writer.add(path, nar);
         packed.push({ ...path, references: [...path.references], pieces, used: now });

@@ -171,11 +171,11 @@ test('bytes after the frame, a frame of other content and a missing pack are ref
   await expect(checkFrame(cached('a', nar, [piece]), fileOf)).rejects.toMatchObject({ code: 'file' });
 });
 
-test('paths lie by system, image, leaf and seconds a byte', () => {
+test('paths lie by system, image, what they depend on, and seconds a byte', () => {
   const path = (name: string, rest: Partial<CachedPath>) => ({ ...cached(name, text(1000), []), ...rest });
   const ordered = inPackOrder([
     path('arm', { system: 'aarch64-linux', image: 'web' }),
-    path('web-leaf', { image: 'web' }),
+    path('web-leaf', { image: 'web', seconds: 1000, references: [storePath('web-quick')] }),
     path('web-slow', { image: 'web', isLeaf: false, seconds: 100 }),
     path('web-quick', { image: 'web', isLeaf: false }),
     path('shared', {}),
