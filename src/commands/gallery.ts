@@ -23,6 +23,9 @@ const SYSTEMS: ReadonlyMap<string, string> = new Map([
 /** Characters of a description there. */
 const LONGEST = 1024;
 
+/** No half of a character stays at the end. */
+const shortened = (text: string): string => text.slice(0, LONGEST).replace(/[\uD800-\uDBFF]$/, '');
+
 const known = (names: ReadonlyMap<string, string>, values: readonly string[]): string[] =>
   [...new Set(values.flatMap((value) => names.get(value) ?? []))].sort();
 
@@ -39,7 +42,7 @@ export function galleryFacts(manifest: StoredManifest): GalleryFacts {
   const description = annotations['org.opencontainers.image.description']?.trim();
   const platforms = (index?.manifests ?? []).flatMap(({ platform }) => platform ?? []);
   return {
-    ...(description ? { description: description.slice(0, LONGEST) } : {}),
+    ...(description ? { description: shortened(description) } : {}),
     ...ofPlatforms(
       known(
         ARCHITECTURES,

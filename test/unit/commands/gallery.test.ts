@@ -47,6 +47,11 @@ it.each([
     { description: 'x'.repeat(1024) },
   ],
   [
+    'no half of a character',
+    index([], { [DESCRIPTION]: `${'x'.repeat(1023)}\u{1F433}` }),
+    { description: 'x'.repeat(1023) },
+  ],
+  [
     'the description of an image, whose platform is in its config',
     stored({ config: descriptor, layers: [], annotations: { [DESCRIPTION]: 'Alone' } }, MEDIA_TYPE.manifest),
     { description: 'Alone' },
