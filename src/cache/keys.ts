@@ -36,7 +36,7 @@ export const indexKey = ({ run, attempt }: Pick<JobAttempt, 'run' | 'attempt'>):
 /** What the keys of the indexes of a run's build jobs begin with. */
 export const partsPrefix = (run: string): string => `${PART_PREFIX}${plain(run)}-`;
 
-/** @internal The same of one job, whatever the attempt. */
+/** The same of one job, whatever the attempt. */
 export const jobPrefix = ({ run, system, job }: Pick<JobAttempt, 'run' | 'system' | 'job'>): string =>
   `${partsPrefix(run)}${plain(system)}-${plain(job)}-`;
 

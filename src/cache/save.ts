@@ -39,7 +39,7 @@ const DAY = 86_400_000;
 const TOLD_FOR = 7 * DAY;
 
 /**
- * @internal Stores what a build job made and what is worth it: decides first, then makes room, then stores packs, and in the end the
+ * Stores what a build job made and what is worth it: decides first, then makes room, then stores packs, and in the end the
  * part of the index that names them, which the run's last job merges. What fails is one line in the log and no failure of the job. An
  * equal second run stores nothing. Throws UserError `cancelled` alone.
  */

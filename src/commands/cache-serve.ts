@@ -12,7 +12,7 @@ import { UserError } from '../core/error.ts';
 import { sizeText } from '../core/size.ts';
 import { durationText } from '../core/time.ts';
 import { defineCommand } from '../host/command.ts';
-import { integer, path, secret } from '../host/fields.ts';
+import { flag, integer, path, secret } from '../host/fields.ts';
 import type { Host } from '../host/host.ts';
 import { openNix } from '../nix/nix.ts';
 import { areSettingsObeyed } from '../nix/obeyed-settings.ts';
@@ -72,10 +72,11 @@ interface Serving {
   readonly secret: string;
   readonly state: string;
   readonly idle: number;
+  readonly eager: boolean;
 }
 
 /** Serves until the user stops it or a limit is reached. */
-async function serve(host: Host, { cache, port, secret: part, state, idle }: Serving): Promise<Done> {
+async function serve(host: Host, { cache, port, secret: part, state, idle, eager }: Serving): Promise<Done> {
   const { log, signal } = host;
   const store = new FolderStore(cache, undefined, { log, clock: systemClock });
   const { index } = await restoreIndex({ store, folder: await host.tempDir(), log });
@@ -86,7 +87,7 @@ async function serve(host: Host, { cache, port, secret: part, state, idle }: Ser
     if (idle === 0) await checkObeyed(host, settings).catch((error: Error) => log.debug(error.message));
   };
   const { why, statistics } = await runSubstituter(
-    { index, store, folder: state, secret: part, port, limits, onReady },
+    { index, store, folder: state, secret: part, port, limits, isEager: eager, onReady },
     { log, signal },
   );
   if (why !== 'stopped')
@@ -96,8 +97,18 @@ async function serve(host: Host, { cache, port, secret: part, state, idle }: Ser
 
 /** Starts a process that serves for the rest of the job. */
 async function serveForJob(host: Host, serving: Serving): Promise<Done> {
-  const { cache, port, secret: part, state } = serving;
-  const words = ['cache-serve', cache, '--port', String(port), '--state', state, '--idle', String(IDLE_MINUTES)];
+  const { cache, port, secret: part, state, eager } = serving;
+  const words = [
+    'cache-serve',
+    cache,
+    '--port',
+    String(port),
+    '--state',
+    state,
+    '--idle',
+    String(IDLE_MINUTES),
+    ...(eager ? ['--eager'] : []),
+  ];
   const settings = await startCacheProcess({
     program: host.program,
     args: words,
@@ -133,6 +144,10 @@ export const cacheServe = defineCommand({
     'only, and a path that is damaged or gone is built.\n\nOn the command line it serves until Ctrl-C; in a workflow it serves the steps that follow.',
   inputs: {
     cache: path({ description: 'Folder of the cache.', positional: true, required: true }),
+    eager: flag({
+      description:
+        'Fetch packs as soon as Nix is told of a path in them, not when it asks for the first one. Sooner for `nix build`; often in vain where images take their layers from a registry.',
+    }),
     port: integer({ description: 'Port on 127.0.0.1; 0 is any that is free.', default: 0, min: 0, max: 65_535 }),
     secret: secret({
       description: 'First part of every path, so that only who knows it can ask. Default: a new one.',
@@ -156,6 +171,7 @@ export const cacheServe = defineCommand({
       port: inputs.port,
       secret: secretOf(inputs.secret, host),
       idle: inputs.idle,
+      eager: inputs.eager,
     };
     if (host.kind === 'terminal') {
       const state = inputs.state === undefined ? await host.tempDir() : resolve(host.cwd, inputs.state);

@@ -30,14 +30,17 @@ interface PackFilesOptions {
   readonly log: Pick<Log, 'debug' | 'info' | 'warn'>;
   readonly statistics: Pick<Statistics, 'fetched' | 'packLost'>;
   readonly diskLimit?: number;
+  /** Whether packs that are likely to be asked for come before any was asked for. */
+  readonly isEager?: boolean;
 }
 
 /**
  * Packs as files, each fetched as a whole when it is first asked for. One comes at a time: several at once are not faster
  * through one connection to the store, and take their memory each.
  *
- * Packs that are only likely to be asked for (Nix was told that we have a path of them) come when nobody waits for another,
- * and only once the first one was really asked for: a plan asks for many paths and fetches none.
+ * Packs that are only likely to be asked for (Nix was told that we have a path of them) come when nobody waits for another.
+ * Unless they are to come eagerly, that is only once the first one was really asked for: a plan asks for many paths and fetches
+ * none. Nix fetches what a path refers to first, so what was built here comes last, and eager packs come meanwhile.
  */
 export class PackFiles {
   /** By their number in the index. */
@@ -53,6 +56,7 @@ export class PackFiles {
 
   constructor(packs: readonly CachedPack[], options: PackFilesOptions) {
     this.#options = options;
+    this.#hasBegun = options.isEager ?? false;
     this.#packs = packs.map((pack, at) => {
       const file = join(options.folder, `${at}.pack`);
       return { pack, file, state: 'away', isWanted: false, waiting: [], readers: 0, lastUsed: 0 };

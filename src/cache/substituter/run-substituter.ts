@@ -35,6 +35,8 @@ interface SubstituterOptions {
   readonly secret: string;
   readonly port: number;
   readonly limits: SubstituterLimits;
+  /** See `PackFiles`. */
+  readonly isEager: boolean;
   /** Called with the URL when it answers and the settings are written. */
   readonly onReady: (url: string) => Promise<void>;
 }
@@ -53,13 +55,13 @@ export async function runSubstituter(
   options: SubstituterOptions,
   { log, signal }: Pick<Effects, 'log' | 'signal'>,
 ): Promise<SubstituterEnd> {
-  const { index, store, folder, secret, port, limits } = options;
+  const { index, store, folder, secret, port, limits, isEager } = options;
   log.mask(secret);
   const packFolder = join(folder, 'packs');
   await withFileErrors(packFolder, 'write', () => mkdir(packFolder, { recursive: true, mode: 0o700 }));
   const key = createSigningKey(KEY_NAME);
   const statistics = new Statistics();
-  const packs = new PackFiles(index.packs, { store, folder: packFolder, log, statistics });
+  const packs = new PackFiles(index.packs, { store, folder: packFolder, log, statistics, isEager });
   const server = await serveCache({ index: new ServedIndex(index, key), packs, statistics, log, secret, port });
   const settings = join(folder, SUBSTITUTER_FILES.settings);
   const written = keepWritten(statistics, join(folder, SUBSTITUTER_FILES.statistics), log);

@@ -64,14 +64,21 @@ export interface Answer {
 export async function serveSample(
   index: CacheIndex,
   restore: CacheStore['restore'],
-  options: { readonly patience?: number; readonly diskLimit?: number } = {},
+  options: { readonly patience?: number; readonly diskLimit?: number; readonly isEager?: boolean } = {},
 ) {
   const folder = await mkdtemp(join(tmpdir(), 'cache-served-'));
   const log = memoryLog();
   const statistics = new Statistics();
   const store = { name: 'a test', restore };
-  const { patience, diskLimit } = options;
-  const packs = new PackFiles(index.packs, { store, folder, log, statistics, ...(diskLimit ? { diskLimit } : {}) });
+  const { patience, diskLimit, isEager = false } = options;
+  const packs = new PackFiles(index.packs, {
+    store,
+    folder,
+    log,
+    statistics,
+    isEager,
+    ...(diskLimit ? { diskLimit } : {}),
+  });
   const served = new ServedIndex(index, createSigningKey('test-1'));
   const server = await serveCache({
     ...{ index: served, packs, statistics, log, secret: SECRET, port: 0 },
