@@ -1,0 +1,126 @@
+import { createReadStream, createWriteStream } from 'node:fs';
+import { mkdir, mkdtemp, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { pipeline } from 'node:stream/promises';
+import { execa } from 'execa';
+import type { ClosureOnDisk } from './closure.ts';
+import { Link, type LinkCounts } from './link.ts';
+import type { ServeConfig } from './serve.ts';
+
+export const DESIGNS = [
+  'packs',
+  'packs, when asked',
+  'entries, asked first',
+  'entries, asked last',
+  'tarball',
+] as const;
+
+export type Design = (typeof DESIGNS)[number];
+
+/** One restore. */
+export interface Restored {
+  readonly seconds: number;
+  readonly counts: LinkCounts;
+}
+
+interface Places {
+  readonly closure: ClosureOnDisk;
+  /** The cache that `saveCache` has filled. */
+  readonly cache: string;
+  /** Where stores are made. */
+  readonly work: string;
+}
+
+/** Upstream has 40, as cache.nixos.org; what has a smaller number is asked before it. */
+const UPSTREAM_PRIORITY = 40;
+
+/** What the substituter sets besides. */
+const OWN_SETTINGS = ['fallback = true', 'narinfo-cache-negative-ttl = 0'];
+
+interface RunningServer {
+  readonly url: string;
+  end(): Promise<LinkCounts>;
+}
+
+async function startServer(config: ServeConfig): Promise<RunningServer> {
+  const child = execa(process.execPath, [join(import.meta.dirname, 'serve.ts'), JSON.stringify(config)], {
+    stdin: 'pipe',
+    stderr: 'inherit',
+    buffer: false,
+  });
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  const { value: url } = await lines.next();
+  if (typeof url !== 'string') throw new Error(`the server ${config.kind} did not start`);
+  return {
+    url,
+    end: async () => {
+      child.stdin.end();
+      const { value } = await lines.next();
+      await child;
+      return JSON.parse(String(value)) as LinkCounts;
+    },
+  };
+}
+
+/** Has Nix take the whole closure from caches into a store of its own. */
+async function substitute(
+  { closure }: Places,
+  folder: string,
+  urls: readonly string[],
+  more: readonly string[],
+): Promise<void> {
+  const settings = [
+    'experimental-features =',
+    'build-users-group =',
+    'sandbox-paths =',
+    `substituters = ${urls.map((url) => `${url}?trusted=1`).join(' ')}`,
+    'max-jobs = 16',
+    ...more,
+  ];
+  const root = closure.paths[0]?.path ?? '';
+  await execa('nix-store', ['--store', `local?root=${join(folder, 'root')}`, '--realise', root], {
+    env: { HOME: folder, XDG_CACHE_HOME: join(folder, 'xdg'), NIX_CONFIG: settings.join('\n') },
+  });
+}
+
+async function byNix(design: Exclude<Design, 'tarball'>, places: Places, folder: string): Promise<Restored> {
+  const state = join(folder, 'state');
+  await mkdir(state);
+  const config = { closure: places.closure.folder, cache: places.cache, state, isEager: design === 'packs' };
+  const upstream = await startServer({ ...config, kind: 'upstream', priority: UPSTREAM_PRIORITY });
+  const begin = performance.now();
+  const kind = design.startsWith('packs') ? 'packs' : 'entries';
+  const priority = design === 'entries, asked first' ? UPSTREAM_PRIORITY - 10 : UPSTREAM_PRIORITY + 10;
+  const ours = await startServer({ ...config, kind, priority });
+  await substitute(places, folder, [upstream.url, ours.url], kind === 'packs' ? OWN_SETTINGS : []);
+  const seconds = (performance.now() - begin) / 1000;
+  const counts = await ours.end();
+  await upstream.end();
+  return { seconds, counts };
+}
+
+/** As GitHub's client does it: to a file first, then unpacked by tar and zstd. */
+async function byTarball({ closure }: Places, folder: string): Promise<Restored> {
+  const link = new Link();
+  const begin = performance.now();
+  await link.call();
+  const { size } = await stat(closure.tarball);
+  const file = join(folder, 'store.tar.zst');
+  await Promise.all([link.blob(size), pipeline(createReadStream(closure.tarball), createWriteStream(file))]);
+  await mkdir(join(folder, 'root'));
+  await execa('tar', ['-x', '-f', file, '-C', join(folder, 'root'), '--use-compress-program', 'unzstd']);
+  return { seconds: (performance.now() - begin) / 1000, counts: link.counts() };
+}
+
+/** Restores the closure by a design, into nothing, and removes it again. */
+export async function restoreBy(design: Design, places: Places): Promise<Restored> {
+  const folder = await mkdtemp(join(places.work, 'restore-'));
+  try {
+    return design === 'tarball' ? await byTarball(places, folder) : await byNix(design, places, folder);
+  } finally {
+    // Folders of a store may not be written to.
+    await execa('chmod', ['-R', 'u+w', folder]);
+    await rm(folder, { recursive: true, force: true });
+  }
+}
