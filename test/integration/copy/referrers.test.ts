@@ -82,7 +82,7 @@ it('an index of two platforms with all that is attached goes between registries 
   expect(last.trace().filter((line) => /^PUT .*manifests\/sha256-[0-9a-f]+$/.test(line))).toEqual([]);
 });
 
-it.each(['oci', 'oci-archive'])('and through a %s', async (kind) => {
+it.each(['oci', 'oci-archive'])('and through %s:', async (kind) => {
   const place = `${kind}:${join(temp.path, kind)}:v1`;
   await copied(`${from.host}/org/app:v1`, '--to', place);
   await expectAll(place);

@@ -62,6 +62,9 @@ test.each(
     await attach(repository, image, 'two', deps),
     await attach(repository, image, 'three', deps, 'application/x.signature'),
   ];
+  // Who is told by OCI-Subject need not ask.
+  const asked = emulator.trace().filter((line) => line.includes('/referrers/'));
+  expect(asked.length === 0).toBe(options.referrersPerPage !== undefined && !options.referrers?.noSubjectHeader);
   const reader = open('org/app', 'read');
   const all = await readReferrers(reader, image.digest, { log: deps.log });
   expect(facts(all)).toEqual(
