@@ -19,6 +19,8 @@ import { areSettingsObeyed } from '../nix/obeyed-settings.ts';
 import { includeLine } from '../nix/substituter-settings.ts';
 import { type EndedCache, endCacheProcess, startCacheProcess } from './cache-process.ts';
 
+const LOOPBACK = '127.0.0.1';
+
 const MINUTE = 60_000;
 
 /**
@@ -47,6 +49,18 @@ function secretOf(given: string | undefined, { log }: Host): string {
 /** The environment's lines of nix.conf, with the one that includes a file. */
 const withInclude = (host: Host, settings: string): string =>
   [host.env('NIX_CONFIG') ?? '', includeLine(settings), ''].join('\n').trimStart();
+
+/**
+ * Variables by which Nix speaks to the cache itself where everything else goes through a proxy, as on many runners of
+ * companies: curl, which Nix uses, sends what is for the loopback address to the proxy too.
+ */
+function aroundProxy({ env }: Host): Readonly<Record<string, string>> {
+  if (['http_proxy', 'all_proxy', 'ALL_PROXY'].every((name) => env(name) === undefined)) return {};
+  const hosts = (env('no_proxy') ?? env('NO_PROXY') ?? '').split(/[\s,]+/).filter((host) => host !== '');
+  if (hosts.includes(LOOPBACK) || hosts.includes('*')) return {};
+  const all = [...hosts, LOOPBACK].join(',');
+  return { no_proxy: all, NO_PROXY: all };
+}
 
 /** Whether Nix takes the cache; where it does not, one warning says what to do. */
 async function checkObeyed(host: Host, settings: string): Promise<boolean> {
@@ -84,6 +98,9 @@ async function serve(host: Host, { cache, port, secret: part, state, idle, eager
   const limits = idle === 0 ? { idle: Infinity, life: Infinity } : { idle: idle * MINUTE, life: LONGEST_JOB };
   const onReady = async (): Promise<void> => {
     log.info(`serving ${servingText(index, store.name)}; for Nix: export NIX_CONFIG='${includeLine(settings)}'`);
+    if (Object.keys(aroundProxy(host)).length > 0) {
+      log.warn(`Nix would ask the proxy for the cache: add ${LOOPBACK} to the variable no_proxy`);
+    }
     if (idle === 0) await checkObeyed(host, settings).catch((error: Error) => log.debug(error.message));
   };
   const { why, statistics } = await runSubstituter(
@@ -115,14 +132,16 @@ async function serveForJob(host: Host, serving: Serving): Promise<Done> {
     env: { NIX_IMAGES_SECRET: part },
     folder: state,
   });
-  if (await checkObeyed(host, settings)) return { kind: 'started', state, nixConfig: withInclude(host, settings) };
+  if (await checkObeyed(host, settings)) {
+    return { kind: 'started', state, environment: { NIX_CONFIG: withInclude(host, settings), ...aroundProxy(host) } };
+  }
   await endCacheProcess(state);
   return { kind: 'ignored' };
 }
 
 /** What the command did. */
 type Done =
-  | { readonly kind: 'started'; readonly state: string; readonly nixConfig: string }
+  | { readonly kind: 'started'; readonly state: string; readonly environment: Readonly<Record<string, string>> }
   | { readonly kind: 'ignored' }
   | { readonly kind: 'served'; readonly statistics: ServedStatistics };
 
@@ -186,7 +205,7 @@ export const cacheServe = defineCommand({
   },
   present: (done) => ({
     outputs: {},
-    ...(done.kind === 'started' ? { environment: { NIX_CONFIG: done.nixConfig }, state: { folder: done.state } } : {}),
+    ...(done.kind === 'started' ? { environment: done.environment, state: { folder: done.state } } : {}),
     data: { schemaVersion: 1, ...done },
     text: done.kind === 'served' ? servedText(done.statistics) : '',
   }),

@@ -39,9 +39,9 @@ beforeEach(async () => {
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
 /** Realises what the cache has; `nixConfig` is what the steps before have left. */
-const realise = (nixConfig: string) =>
+const realise = (nixConfig: string, more: Readonly<Record<string, string>> = {}) =>
   new Promise<{ readonly exitCode: number; readonly built: number; readonly stderr: string }>((resolve) => {
-    const env = { ...nixEnv(OWN), NIX_CONFIG: `${nixConfig}\ndownload-attempts = 1\n`, HOME: folder };
+    const env = { ...nixEnv(OWN), NIX_CONFIG: `${nixConfig}\ndownload-attempts = 1\n`, HOME: folder, ...more };
     execFile('nix-store', ['--realise', chain.drvPath], { env }, (error, _out, stderr) => {
       const built = [...stderr.matchAll(/^building '/gm)].length;
       resolve({ exitCode: error === null ? 0 : Number(error.code ?? -1), built, stderr });
@@ -97,8 +97,9 @@ describe('as steps of a job', () => {
     const { exitCode, stdout, stderr } = await startCli([word], { cwd: folder, env: { ...runner, ...files, ...env } })
       .ended;
     const left = await Promise.all(['GITHUB_ENV', 'GITHUB_STATE'].map((name) => readFile(join(folder, name), 'utf8')));
+    const noProxy = /^no_proxy<<(\S+)\n([\s\S]*?)\n\1$/m.exec(left[0] ?? '')?.[2];
     const [nixConfig, state] = left.map((text) => /^\w+<<(\S+)\n([\s\S]*?)\n\1$/m.exec(text)?.[2] ?? '');
-    return { exitCode, log: stdout + stderr, nixConfig: nixConfig ?? '', state: state ?? '' };
+    return { exitCode, log: stdout + stderr, nixConfig: nixConfig ?? '', state: state ?? '', noProxy };
   }
 
   const processOf = async (state: string): Promise<number> =>
@@ -135,6 +136,20 @@ describe('as steps of a job', () => {
     process.kill(await processOf(main.state), 'SIGKILL');
     const { exitCode, built, stderr } = await realise(main.nixConfig);
     expect([exitCode, built], stderr).toEqual([0, 3]);
+    await step('--post-action=cache-serve', { STATE_folder: main.state });
+  });
+
+  test('where everything goes through a proxy, the cache is asked itself', async () => {
+    const proxy = { http_proxy: 'http://127.0.0.1:9' };
+    const main = await step('--action=cache-serve', { ...proxy, NO_PROXY: 'intranet.example' });
+    expect(main.noProxy).toBe('intranet.example,127.0.0.1');
+    expect(await realise(main.nixConfig, proxy)).toMatchObject({ exitCode: 0, built: 3 });
+    await forgetPaths(
+      OWN,
+      [...chain.paths].reverse().map(({ path }) => path),
+    );
+    const around = { ...proxy, no_proxy: main.noProxy ?? '', XDG_CACHE_HOME: join(folder, 'fresh') };
+    expect(await realise(main.nixConfig, around)).toMatchObject({ exitCode: 0, built: 0 });
     await step('--post-action=cache-serve', { STATE_folder: main.state });
   });
 
