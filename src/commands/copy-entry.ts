@@ -110,10 +110,10 @@ export async function copyEntry({ source, named, destinations }: PlannedCopy, co
   });
   const first = requiredLines(opened);
   const targets = mergeTargets([...first, ...opened.filter((target) => !first.includes(target))]);
-  const required = requiredLines(targets);
+  const required = targets.filter(({ mayFail }) => !mayFail);
   const locations = required.map(({ location }) => location);
   const beside = besideTargets(
-    targets.filter((target) => !required.includes(target)),
+    targets.filter(({ mayFail }) => mayFail),
     { places, optional: optionalTargets },
   );
   try {
@@ -134,13 +134,15 @@ export async function copyEntry({ source, named, destinations }: PlannedCopy, co
       const copied = await copyImage(manifest, image.source, required, { ...options, followers });
       await places.show(locations, manifest);
       const rest = await beside.publish(manifest, image.source, { ...options, run: undefined });
+      const published = [...required.map((target) => publishedTarget(target)), ...rest];
+      if (published.every(({ failure }) => failure !== undefined)) throw nowhere(rest);
       const { digest, mediaType } = manifest;
       return {
         source: formatLocation(source),
         digest,
         mediaType,
         referrers: copied.referrers,
-        targets: [...required.map((target) => publishedTarget(target)), ...rest],
+        targets: published,
       };
     } finally {
       if (!image.isShared) await image.source.close();
@@ -151,6 +153,14 @@ export async function copyEntry({ source, named, destinations }: PlannedCopy, co
     await beside.stop();
     throw error;
   }
+}
+
+/** Each destination may fail, and each did: nothing was copied. */
+function nowhere(failed: readonly PublishedTarget[]): UserError {
+  const list = failed.map(({ name, failure }) => `\n  ${name}: ${failure}`).join('');
+  return new UserError('registry', `the image is at none of its destinations:${list}`, {
+    hint: 'Every destination may fail, but one has to take the image: see the log.',
+  });
 }
 
 /** The tag that an image is named by; null where it has none. */

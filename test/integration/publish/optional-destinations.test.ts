@@ -154,8 +154,8 @@ test('every destination has tags of its own', async () => {
 test.each(['oci-archive:', 'docker-archive:'])('beside an %s, which cannot be read later', async (kind) => {
   const folder = join(temp.path, crypto.randomUUID());
   await mkdir(folder);
-  // Far behind: everything is copied to it afterwards.
-  mirror.inject({ kind: 'slow', milliseconds: 1500, method: 'POST', path: /./, times: 1 });
+  // Its upload breaks in the one pass, so the layer is copied to it.
+  mirror.inject({ kind: 'cut-upload', after: 3_000_000, keep: false, method: 'PATCH', path: /./, times: 1 });
   const to = [`${kind}${join(folder, 'app.tar')}`, ...job.to.slice(0, 1)];
   const { destinations } = await publish({ ...job, to });
   expect(destinations.map(({ tags }) => tags.length)).toEqual([1, 1]);
@@ -182,6 +182,8 @@ test('a copy has both, too', async () => {
     const words = ['copy', `${main.host}/lab/app:v1`, ...to.flatMap((line) => ['--to', line])];
     const failed = await cliData<{ readonly destinations: unknown }>(words);
     expect(failed.destinations).toMatchObject([{ tags: ['x', 'y'] }, { tags: [], failure: expect.any(String) }]);
+    const nowhere = await runCli([...words.slice(0, 2), '--to', to[1] ?? '']);
+    expectClear(nowhere, /at none of its destinations:\n +docker:.*507/);
     mirror.mend();
     await cliData(words);
     expect(movedTags(other)).toEqual(['lab/app:x', 'lab/app:y']);
