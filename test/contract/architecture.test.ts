@@ -145,6 +145,17 @@ test("AWS's clients are loaded for registries of AWS alone", () => {
   expect(pathsOf(loads)).toEqual([]);
 });
 
+test("GitHub's clients for caches and REST are loaded where they are asked, and only then", () => {
+  const clients = sources.filter((file) => importsOf(file).some((name) => /^@octokit\/|^@actions\/cache$/.test(name)));
+  expect(pathsOf(clients).sort()).toEqual([
+    'src/github/rest/caches.ts',
+    'src/github/rest/octokit.ts',
+    'src/host/cache-transfer.ts',
+  ]);
+  const loads = sources.filter(({ text }) => /^import\s+(?!type\b)[^;]*'@octokit\//m.test(text));
+  expect(pathsOf(loads)).toEqual([]);
+});
+
 test('no source file is longer than 300 lines', () => {
   expect(pathsOf(sources.filter(({ text }) => text.split('\n').length > 301))).toEqual([]);
 });

@@ -25,9 +25,6 @@ const pageSchema = z.object({
 const storageSchema = z.object({ max_cache_size_gb: z.number().positive() });
 const retentionSchema = z.object({ max_cache_retention_days: z.number().positive() });
 
-/** An entry that no repository has: deleting it shows whether the token may. */
-const NOBODY = 0;
-
 /** The line that lets a job delete caches. */
 const NEEDS_WRITE = 'the job needs `permissions: actions: write`';
 const NEEDS_READ = 'the job needs `permissions: actions: read`';
@@ -39,8 +36,6 @@ export interface RestCaches {
   remove(id: string): Promise<RemoveOutcome>;
   /** The repository's own, or GitHub's defaults where the token may not read them. */
   limits(): Promise<StoreLimits>;
-  /** Why this job cannot delete caches; undefined when it can. */
-  whyNotRemove(): Promise<string | undefined>;
 }
 
 interface RestCachesDeps extends GitHubApi {
@@ -121,10 +116,6 @@ export function restCaches(deps: RestCachesDeps): RestCaches {
         bytes: storage.success ? storage.data.max_cache_size_gb * 1e9 : DEFAULTS.bytes,
         idleDays: retention.success ? retention.data.max_cache_retention_days : DEFAULTS.idleDays,
       };
-    },
-    whyNotRemove: async () => {
-      const outcome = await remove(String(NOBODY));
-      return outcome.kind === 'denied' || outcome.kind === 'failed' ? outcome.why : undefined;
     },
   };
 }

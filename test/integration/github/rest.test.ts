@@ -51,15 +51,12 @@ test('deletes by id, so that the same key of another ref stays', async () => {
   expect(await rest.remove(String(here))).toEqual({ kind: 'gone' });
 });
 
-test('a job that may not delete is told the line to add, without deleting anything', async () => {
+test('a job that may not delete is told the line to add', async () => {
   const { results, rest } = await scene({ permissions: { actions: 'read' } });
   const [id] = fill(results, ['x']);
   const why = 'the job needs `permissions: actions: write`';
-  expect(await rest.whyNotRemove()).toBe(why);
   expect(await rest.remove(String(id))).toEqual({ kind: 'denied', why });
   expect(results.caches.all().length).toBe(1);
-  const { rest: allowed } = await scene();
-  expect(await allowed.whyNotRemove()).toBeUndefined();
 });
 
 test('a job that may not list goes on, and the log says the line to add', async () => {

@@ -35,10 +35,10 @@ const scene = async () => {
 };
 
 // A dozen transfers, each a process.
-test('run every second day it keeps the cache through three quiet weeks, also when a run is left out', async () => {
+test('it keeps the cache through three quiet weeks, though runs are left out', async () => {
   const { keepOn, keysOn, said } = await scene();
   expect(await keepOn(1)).toEqual({ packs: 2, touched: 0, recent: 2, gone: 0 });
-  for (const day of [3, 5, 9, 15]) expect(await keepOn(day)).toEqual({ packs: 2, touched: 2, recent: 0, gone: 0 });
+  for (const day of [3, 9, 15]) expect(await keepOn(day)).toEqual({ packs: 2, touched: 2, recent: 0, gone: 0 });
   expect(keysOn(21.9).length).toBe(3);
   // Then nobody does it any more.
   expect(keysOn(22.1)).toEqual([]);
