@@ -38,7 +38,7 @@ export async function lintWorkflows(snippets: readonly Snippet[]): Promise<strin
     const target = join(folder.path, name === 'root' ? '.' : name);
     await mkdir(target, { recursive: true });
     await cp(join(ROOT, path), join(target, 'action.yml'));
-    await writeFile(join(target, 'main.mjs'), '');
+    for (const script of ['main.mjs', 'post.mjs']) await writeFile(join(target, script), '');
   }
   const files: string[] = [];
   for (const snippet of snippets) {
