@@ -1,4 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { placesOf } from '../../../src/commands/places.ts';
+import { parseLocation } from '../../../src/storage/location.ts';
 import { putIndex } from '../storage/kit.ts';
 import { PRIVATE, PUBLIC, startAws } from './kit.ts';
 
@@ -90,4 +92,17 @@ describe.each([
       hint: expect.stringContaining('AWS_'),
     });
   });
+});
+
+it('a token that ended while another repository used it is renewed, once', async () => {
+  const { aws, host } = await startAws('private');
+  for (const name of ['one', 'two']) aws.store.repositories.set(`eu-central-1/team/${name}`, { settings: {} });
+  const places = await placesOf(host, { plainHttp: [], token: undefined });
+  const open = (name: string) => places.openForWriting(parseLocation(`${PRIVATE}/team/${name}`));
+  await putIndex(open('one'), '1.0');
+  aws.store.endAll();
+  const two = open('two');
+  const index = await putIndex(two, '1.0');
+  expect((await two.getManifest('1.0'))?.digest).toBe(index.digest);
+  expect(aws.calls.filter((call) => call.includes('GetAuthorizationToken'))).toHaveLength(2);
 });

@@ -35,6 +35,8 @@ export class Authorizer {
   #tried: Tried | undefined;
   /** Whether the registry has accepted the credential: one that it never accepted cannot end. */
   #isAccepted = false;
+  /** Whether a credential was renewed that was never accepted, only because the registry said in words that it has ended. */
+  #wasTold = false;
 
   constructor(
     findCredential: (ended?: Credential) => Promise<Credential>,
@@ -99,23 +101,29 @@ export class Authorizer {
   /** Takes in that the registry let us do something. */
   accepted(): void {
     this.#isAccepted = true;
+    this.#wasTold = false;
   }
 
   /**
-   * Takes in that the registry said the credential has ended: has it renewed, once until it is accepted again. True when
-   * another try with a fresh `header` may do better than `sent` did.
+   * Takes in that the registry said the credential has ended, in words where `isTold`: has it renewed, once until it is accepted
+   * again. True when another try with a fresh `header` may do better than `sent` did.
    */
-  async ended(scopes: readonly string[], sent: string | undefined): Promise<boolean> {
+  async ended(scopes: readonly string[], sent: string | undefined, isTold: boolean): Promise<boolean> {
     const credential = await this.#find();
     if (!isRenewable(credential) || sent === undefined) return false;
     // Of requests under way together, the first one that was refused has renewed it for all.
-    if (sent === (await this.header(scopes))) this.#renew(credential);
+    if (sent === (await this.header(scopes))) this.#renew(credential, isTold);
     return sent !== (await this.header(scopes));
   }
 
-  /** False where the registry has never accepted the credential: then it is not one that ended, but one that is of no use here. */
-  #renew(credential: Credential): boolean {
-    if (!this.#isAccepted || !isRenewable(credential)) return false;
+  /**
+   * False where the registry has never accepted the credential: then it is not one that ended, but one that is of no use here.
+   * One that another repository has used may have ended all the same, if the registry says so.
+   */
+  #renew(credential: Credential, isTold = false): boolean {
+    const hasEnded = this.#isAccepted || (isTold && !this.#wasTold);
+    if (!hasEnded || !isRenewable(credential)) return false;
+    this.#wasTold = !this.#isAccepted;
     this.#isAccepted = false;
     this.#tokens.clear();
     this.#ask(credential);

@@ -12,10 +12,12 @@ const ENDED = [400, 403];
 const SAYS_ENDED = /token.{0,40}expired/i;
 
 /** Whether the registry says that a credential has ended, and the reply as it was before that was read. */
-async function saysEnded(answer: Reply, method: string): Promise<{ isEnded: boolean; read: Reply }> {
-  if (!ENDED.includes(answer.response.status)) return { isEnded: answer.response.status === 401, read: answer };
+async function saysEnded(answer: Reply, method: string): Promise<{ isEnded: boolean; isTold: boolean; read: Reply }> {
+  const { status } = answer.response;
+  if (!ENDED.includes(status)) return { isEnded: status === 401, isTold: false, read: answer };
   const { start, reply } = await peek(answer, method);
-  return { isEnded: start === '' || SAYS_ENDED.test(start), read: reply };
+  const isTold = SAYS_ENDED.test(start);
+  return { isEnded: start === '' || isTold, isTold, read: reply };
 }
 
 /**
@@ -48,11 +50,11 @@ export function withAuth(send: Send, authorizer: Authorizer, origin: RegistryOri
       const own = authorization === undefined ? {} : { authorization };
       const answer = await send({ ...request, headers: { ...headers, ...own } });
       if (answer.response.ok && authorization !== undefined) authorizer.accepted();
-      const { isEnded, read: reply } = await saysEnded(answer, request.method);
+      const { isEnded, isTold, read: reply } = await saysEnded(answer, request.method);
       const isRenewed =
         round < ROUNDS &&
         ((await mayDoBetter(reply, scopes, authorization)) ||
-          (isEnded && (await authorizer.ended(scopes, authorization))));
+          (isEnded && (await authorizer.ended(scopes, authorization, isTold))));
       if (!isRenewed || isStreamed(request.body)) return { ...reply, isRenewed, tried: authorizer.tried };
       await drain(reply.response);
     }
