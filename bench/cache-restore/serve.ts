@@ -8,6 +8,7 @@ import { restoreIndex } from '../../src/cache/index-store.ts';
 import { runSubstituter } from '../../src/cache/substituter/run-substituter.ts';
 import { systemClock } from '../../src/core/clock.ts';
 import type { Log } from '../../src/core/log.ts';
+import { keepHeapSmall } from '../../src/host/small-heap.ts';
 import { narinfoText } from '../../src/nix/narinfo.ts';
 import { createSigningKey } from '../../src/nix/signing-key.ts';
 import type { ClosurePath } from './closure.ts';
@@ -30,6 +31,9 @@ export interface ServeConfig {
 
 /** Milliseconds of an answer of a content delivery network. */
 const UPSTREAM = 15;
+
+// As the program itself does first of all.
+keepHeapSmall();
 
 const config = JSON.parse(process.argv[2] ?? '') as ServeConfig;
 const link = new Link();
