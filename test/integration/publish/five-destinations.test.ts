@@ -94,7 +94,8 @@ test('one image goes to five places of four kinds, is read once, and is the same
   const alone = await publishCounted(wordsFor([`oci:${join(folder.path, 'alone')}`]), state('alone'));
   const { published, bytesRead } = await publishCounted(wordsFor(to), state('state'));
   expect(alone.bytesRead).toBeGreaterThan(BULK);
-  expect(bytesRead - alone.bytesRead).toBeLessThan(BULK / 2);
+  // AWS's clients are half of that; with a second pass it would be twice as much at least.
+  expect(bytesRead - alone.bytesRead).toBeLessThan(BULK);
 
   const { digest } = published;
   expect(digest).toBe(alone.published.digest);
