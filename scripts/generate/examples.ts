@@ -51,6 +51,16 @@ export const ACTION_EXAMPLES: Readonly<Record<string, string>> = {
     cache: /mnt/nix-cache
 - run: nix build .#app
 `,
+  'cache-save': `
+- uses: org/nix-images/setup@v1
+- run: nix build .#app
+- uses: org/nix-images/cache-save@v1
+  with:
+    name: app
+`,
+  'cache-merge': `
+- uses: org/nix-images/cache-merge@v1 # in a job that needs all jobs that save, with the permission \`actions: write\`
+`,
   'cache-keep': `
 - uses: org/nix-images/cache-keep@v1 # in a scheduled workflow: examples/workflows/cache-keep-alive.yml
 `,
@@ -93,6 +103,13 @@ nix-images diff ghcr.io/org/app:latest .#app      # what the flake would make
 `,
   'cache-serve': `
 nix-images cache-serve /var/cache/nix-images      # until Ctrl-C; says what to set for Nix
+`,
+  'cache-save': `
+nix-images cache-save /var/cache/nix-images --merge
+`,
+  'cache-merge': `
+nix-images cache-merge /var/cache/nix-images --limit 5000
+nix-images cache-merge /var/cache/nix-images --dry-run    # what would be kept, dropped and deleted
 `,
   'cache-keep': `
 nix-images cache-keep /var/cache/nix-images

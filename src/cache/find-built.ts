@@ -7,7 +7,7 @@ import { findUpstream } from '../nix/upstream.ts';
 import { candidatesOf, type NotStored, selectPaths } from './select.ts';
 
 /**
- * @internal Bytes of the largest NAR that is stored unless something else is asked for. What is larger and was built here is, as a
+ * Bytes of the largest NAR that is stored unless something else is asked for. What is larger and was built here is, as a
  * rule, an image, a disk or a model under a name that nobody knows; it would take the place of a hundred others.
  */
 export const LARGEST_PATH = 1_000_000_000;
@@ -39,7 +39,7 @@ interface BuiltQuery extends Pick<Effects, 'fetch' | 'signal'> {
 }
 
 /**
- * @internal What this machine's Nix has built and nobody else has, with the seconds that it took. Asks the substituters of Nix's
+ * What this machine's Nix has built and nobody else has, with the seconds that it took. Asks the substituters of Nix's
  * settings. Throws UserError `evaluation` when Nix fails, `cancelled`.
  */
 export async function findBuiltPaths(nix: Nix, query: BuiltQuery): Promise<BuiltPaths> {

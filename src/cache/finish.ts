@@ -4,7 +4,7 @@ import type { CachedClosure, CacheIndex } from './cache-index.ts';
 import { compact } from './compact.ts';
 import { gatherIndex } from './gather.ts';
 import { type HouseRules, type HouseWorld, lookAround, REWRITE_LIMIT, removeEntries } from './house.ts';
-import { storeIndex } from './index-store.ts';
+import { type RestoredIndex, storeIndex } from './index-store.ts';
 import { indexKey, type JobAttempt, kindOfKey } from './keys.ts';
 import { keepPacks } from './merge.ts';
 
@@ -34,18 +34,32 @@ const DAY = 86_400_000;
 /** Days after which an image that no job has told of is taken for one that is no longer built. */
 const FORGOTTEN_AFTER = 60 * DAY;
 
-/**
- * @internal Ends a run, as its only writer: merges the parts of the build jobs into the index, keeps the store within its limit by the plan
- * of the budget, and stores the new index before it deletes what only the old one names. What the store refuses is one line in the log.
- * Throws UserError `cancelled` alone.
- */
-export async function finishCache(world: HouseWorld, input: FinishInput): Promise<FinishReport> {
-  const { store, log } = world;
+/** What a run's last job finds, and would do. */
+interface Prepared {
+  readonly around: Awaited<ReturnType<typeof lookAround>>;
+  readonly gathered: RestoredIndex;
+  readonly merged: CacheIndex;
+  readonly plan: BudgetPlan;
+}
+
+/** Reads what there is and plans, without changing anything. Throws UserError `cancelled` and `file`. */
+export async function prepareFinish(world: HouseWorld, input: FinishInput): Promise<Prepared> {
   const around = await lookAround(world, input.rules);
   const gathered = await gatherIndex(world, around.entries, { ...input.rules, prefixes: input.prefixes ?? [] });
   const closures = gathered.index.closures.filter((closure) => isCurrent(closure, input, around.now));
   const merged = { ...gathered.index, closures };
   const plan = planBudget({ ...around, index: merged, candidates: [], rewrite: REWRITE_LIMIT });
+  return { around, gathered, merged, plan };
+}
+
+/**
+ * Ends a run, as its only writer: merges the parts of the build jobs into the index, keeps the store within its limit by the plan
+ * of the budget, and stores the new index before it deletes what only the old one names. What the store refuses is one line in the log.
+ * Throws UserError `cancelled`, and `file` where nothing could be read.
+ */
+export async function finishCache(world: HouseWorld, input: FinishInput): Promise<FinishReport> {
+  const { store, log } = world;
+  const { around, gathered, merged, plan } = await prepareFinish(world, input);
   const nothing: FinishReport = { index: merged, plan, removed: { entries: 0, bytes: 0 }, isStored: false };
   if (!gathered.isOurs) {
     log.warn(`the cache is left as it is: a newer version of nix-images keeps its index in ${store.name}`);

@@ -9,6 +9,8 @@ export const commands: CommandLoaders = {
   copy: () => import('./copy.ts').then((module) => module.copy),
   diff: () => import('./diff.ts').then((module) => module.diff),
   'cache-serve': () => import('./cache-serve.ts').then((module) => module.cacheServe),
+  'cache-save': () => import('./cache-save.ts').then((module) => module.cacheSave),
+  'cache-merge': () => import('./cache-merge.ts').then((module) => module.cacheMerge),
   'cache-keep': () => import('./cache-keep.ts').then((module) => module.cacheKeep),
   inspect: () => import('./inspect.ts').then((module) => module.inspect),
 };
