@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { deadRefs } from '../../../src/github/rest/dead-refs.ts';
 import type { GitHubEmulator, GitHubOptions } from '../../emulators/github/emulator.ts';
@@ -150,6 +151,18 @@ test('answers that are not what GitHub describes are no list', async () => {
     new Response('{"total_count":1,"actions_caches":[{}]}', { headers: { 'content-type': 'application/json' } });
   expect(await restOf(github, log, { fetch: answer }).list()).toBeUndefined();
   expect(log.lines.length).toBe(1);
+});
+
+test('a job that is cancelled does not wait for a limit', async () => {
+  const limits = { pointsAMinute: 0, retryAfter: 60 };
+  const { github, log } = await scene({ limits });
+  const controller = new AbortController();
+  const listing = restOf(github, log, { signal: controller.signal, second: 1000 }).list();
+  listing.catch(() => undefined);
+  for (let at = 0; at < 200 && log.lines.length === 0; at += 1) await sleep(10);
+  expect(log.lines).toEqual(['GitHub limits requests (too many at once); waiting 60 s']);
+  controller.abort();
+  await expect(listing).rejects.toMatchObject({ code: 'cancelled' });
 });
 
 /** A clock by which the second request comes in the minute of the first, and all others in minutes of their own. */

@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import { storeIndex } from '../../../../src/cache/index-store.ts';
 import { keepAlive } from '../../../../src/cache/keep-alive.ts';
 import { indexKey } from '../../../../src/cache/keys.ts';
+import { cliData, runCli } from '../../../support/cli.ts';
 import { sampleIndex } from '../../../unit/cache/sample.ts';
 import { newFolder, openGitHub, openResults, openStore, randomPack } from './kit.ts';
 
@@ -52,4 +53,13 @@ test('a pack that is gone is told', async () => {
   for (const { id, key } of results.caches.all()) if (key === first?.key) results.caches.remove(id);
   expect(await keepOn(3)).toEqual({ packs: 2, touched: 1, recent: 0, gone: 1 });
   expect(said()).toEqual([`packs that GitHub's cache no longer has: ${first?.key}`]);
+});
+
+test('the command does it for a folder, and in a job for what GitHub has', async () => {
+  const { stdout, exitCode } = await runCli(['cache-keep', await newFolder()]);
+  expect({ stdout, exitCode }).toEqual({ stdout: 'the cache is empty\n', exitCode: 0 });
+  const { results } = await scene();
+  const env = { ...results.environment({ run: 8, job: 'keep' }), GITHUB_ACTIONS: 'true' };
+  const json = await cliData(['cache-keep'], { env });
+  expect(json).toEqual({ schemaVersion: 1, packs: 2, touched: 2, recent: 0, gone: 0 });
 });

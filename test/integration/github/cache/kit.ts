@@ -63,7 +63,7 @@ export const plainFetch = createFetch(new Connections({ env: () => undefined, co
 export const restOf = (
   github: GitHubEmulator,
   log: MemoryLog,
-  more: { patience?: number; fetch?: typeof fetch } = {},
+  more: { patience?: number; fetch?: typeof fetch; signal?: AbortSignal; second?: number } = {},
 ): RestCaches =>
   restCaches({
     ...{ url: github.url, token: github.token, repository: 'org/app', fetch: plainFetch, log, second: 10 },
