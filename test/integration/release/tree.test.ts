@@ -59,7 +59,14 @@ test('no file of a release is a link', async () => {
 
 test('the files of a release', async () => {
   const files = await listFiles(tree.path);
-  const programs = (await actions()).flatMap((name) => [`${name}/README.md`, `${name}/action.yml`, `${name}/main.mjs`]);
+  const scripts = files.filter((path) => /^[a-z-]+\/(?:main|post)\.mjs$/.test(path));
+  const programs = (await actions()).flatMap((name) => [`${name}/README.md`, `${name}/action.yml`]).concat(scripts);
+  for (const name of await actions()) {
+    const text = await readFile(join(tree.path, name, 'action.yml'), 'utf8');
+    for (const script of ['main', 'post']) {
+      expect(scripts.includes(`${name}/${script}.mjs`)).toBe(text.includes(`${script}: "${script}.mjs"`));
+    }
+  }
   const expected = [...programs, ...COMPOSITES.flatMap((name) => [`${name}/README.md`, `${name}/action.yml`])];
   const others = files.filter(
     (path) => !/^(nix|docs|examples|\.github\/workflows)\/|^dist\/\d+\.index\.js$/.test(path),
