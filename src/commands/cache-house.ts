@@ -8,7 +8,7 @@ import { readEvent } from '../github/event.ts';
 import { integer, path, secret, text } from '../host/fields.ts';
 import type { Host } from '../host/host.ts';
 import { jobOf } from './github.ts';
-import { gitHubCache } from './github-cache.ts';
+import { gitHubCache, refsOfClosedPulls } from './github-cache.ts';
 import { systemHere } from './system-here.ts';
 
 /** Inputs of the commands that save to a cache and keep it within its limit. */
@@ -57,9 +57,12 @@ export async function openHouse(host: Host, { cache, limit, name, token }: Cache
       ? gitHubCache(host, token)
       : new FolderStore(resolve(host.cwd, cache), undefined, { log, clock });
   const scope = cache === undefined && job !== undefined ? await scopeOf(host) : { ref: undefined, governs: true };
+  // Who does not keep house deletes nothing of other refs.
+  const isAsked = cache === undefined && scope.governs;
+  const deadRefs = isAsked ? await refsOfClosedPulls(host, token, store) : new Set<string>();
   return {
     world: { store, log, folder, clock },
-    rules: { ...scope, deadRefs: new Set(), limit: limit === undefined ? undefined : limit * MEGABYTE },
+    rules: { ...scope, deadRefs, limit: limit === undefined ? undefined : limit * MEGABYTE },
     attempt: {
       // A person's machine has no runs: the time tells them apart.
       run: job?.runId ?? `local${clock.now()}`,

@@ -9,7 +9,7 @@ const pullsSchema = z.array(z.object({ number: z.int().positive() }));
 const MERGE_REF = /^refs\/pull\/(\d+)\/merge$/;
 
 /**
- * @internal Those of `refs` that belong to pull requests which are closed: only re-runs of theirs could read the caches there. A list of
+ * Those of `refs` that belong to pull requests which are closed: only re-runs of theirs could read the caches there. A list of
  * the open ones is the least to ask for, one request for a hundred, and needs no permission in a public repository. Where the
  * token may not read it, nothing counts as dead: such entries go by themselves after a week. Throws UserError `cancelled`.
  */

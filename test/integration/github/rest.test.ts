@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
+import { refsOfClosedPulls } from '../../../src/commands/github-cache.ts';
 import { deadRefs } from '../../../src/github/rest/dead-refs.ts';
 import type { GitHubEmulator, GitHubOptions } from '../../emulators/github/emulator.ts';
 import { type Pull, pullRoutes } from '../../emulators/github/pulls.ts';
@@ -186,6 +187,21 @@ test('refs of closed pull requests are dead, those of open ones are not, on what
   const refs = [MAIN, 'refs/pull/7/merge', 'refs/pull/181/merge', 'refs/pull/300/merge', 'refs/tags/v1'];
   expect(await deadRefs({ ...api, signal }, refs)).toEqual(new Set(['refs/pull/7/merge']));
   expect(github.requests.length).toBe(2);
+});
+
+test('whoever keeps house asks for the refs that the cache has, and without a token for none', async () => {
+  const { results, github, log, rest } = await scene({
+    ...{ routes: pullRoutes(pulls), permissions: { actions: 'read', 'pull-requests': 'read' } },
+  });
+  fill(results, ['a', 'b'], 'refs/pull/7/merge');
+  fill(results, ['a']);
+  fill(results, ['a'], 'refs/pull/300/merge');
+  const env: Record<string, string> = { GITHUB_API_URL: github.url, GITHUB_REPOSITORY: 'org/app' };
+  const host = { env: (name: string) => env[name], fetch: plainFetch, log, signal: new AbortController().signal };
+  expect(await refsOfClosedPulls(host, github.token, rest)).toEqual(new Set(['refs/pull/7/merge']));
+  const count = github.requests.length;
+  expect(await refsOfClosedPulls(host, undefined, rest)).toEqual(new Set());
+  expect(github.requests.length).toBe(count);
 });
 
 test('where the open pull requests cannot be listed no ref is dead, and the log says the line to add', async () => {
