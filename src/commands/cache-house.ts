@@ -3,17 +3,27 @@ import { resolve } from 'node:path';
 import { FolderStore } from '../cache/folder-store.ts';
 import type { HouseRules, HouseWorld } from '../cache/house.ts';
 import type { JobAttempt } from '../cache/keys.ts';
+import { OciStore } from '../cache/oci-store.ts';
+import type { CacheStore } from '../cache/store.ts';
 import { systemClock } from '../core/clock.ts';
 import { readEvent } from '../github/event.ts';
 import { integer, path, secret, text } from '../host/fields.ts';
 import type { Host } from '../host/host.ts';
+import { parseLocation } from '../storage/location.ts';
 import { jobOf } from './github.ts';
 import { gitHubCache, refsOfClosedPulls } from './github-cache.ts';
+import { inFolder, placesOf } from './places.ts';
+import { registryInputs } from './shared-inputs.ts';
 import { systemHere } from './system-here.ts';
 
 /** Inputs of the commands that save to a cache and keep it within its limit. */
 export const cacheInputs = {
-  cache: path({ description: "Folder of the cache. Default: GitHub's cache, in a job.", positional: true }),
+  ...registryInputs,
+  cache: path({
+    description:
+      "The cache: a folder, or a repository as `docker://HOST/NAME` or `oci:DIR`. Default: GitHub's cache, in a job.",
+    positional: true,
+  }),
   limit: integer({
     description:
       "Megabytes of everything in the cache, other tools' entries too. Default: nine tenths of GitHub's limit, 9000 in a folder.",
@@ -23,18 +33,20 @@ export const cacheInputs = {
     description: 'What tells this job from the other jobs of the run for the same system. Default: the id of the job.',
   }),
   token: secret({
-    description: "Token that lists and deletes entries of GitHub's cache.",
+    description:
+      "Token that lists and deletes entries of GitHub's cache, and is used for ghcr.io where nothing else is a login for it.",
     faces: 'action',
     // biome-ignore lint/suspicious/noTemplateCurlyInString: GitHub fills it in, not JavaScript.
     actionDefault: '${{ github.token }}',
   }),
 };
 
-interface CacheInputs {
+type RegistryLogins = Parameters<typeof placesOf>[1];
+
+interface CacheInputs extends RegistryLogins {
   readonly cache: string | undefined;
   readonly limit: number | undefined;
   readonly name: string | undefined;
-  readonly token: string | undefined;
 }
 
 const MEGABYTE = 1_000_000;
@@ -47,15 +59,13 @@ interface CacheHouse {
 }
 
 /** Opens the cache that the inputs name. Throws UserError `input`. */
-export async function openHouse(host: Host, { cache, limit, name, token }: CacheInputs): Promise<CacheHouse> {
+export async function openHouse(host: Host, inputs: CacheInputs): Promise<CacheHouse> {
+  const { cache, limit, name, token } = inputs;
   const { log } = host;
   const clock = systemClock;
   const folder = await host.tempDir();
   const job = await jobOf(host);
-  const store =
-    cache === undefined
-      ? gitHubCache(host, token)
-      : new FolderStore(resolve(host.cwd, cache), undefined, { log, clock });
+  const store = await openStore(host, inputs);
   const scope = cache === undefined && job !== undefined ? await scopeOf(host) : { ref: undefined, governs: true };
   // Who does not keep house deletes nothing of other refs.
   const isAsked = cache === undefined && scope.governs;
@@ -71,6 +81,18 @@ export async function openHouse(host: Host, { cache, limit, name, token }: Cache
       job: name ?? job?.job ?? 'here',
     },
   };
+}
+
+/** What is a repository, and no folder. */
+const REPOSITORY = /^(?:docker:\/\/|oci:)/;
+
+async function openStore(host: Host, inputs: CacheInputs): Promise<CacheStore> {
+  const { cache, token } = inputs;
+  const { log, cwd } = host;
+  if (cache === undefined) return gitHubCache(host, token);
+  if (!REPOSITORY.test(cache)) return new FolderStore(resolve(cwd, cache), undefined, { log, clock: systemClock });
+  const places = await placesOf(host, inputs);
+  return new OciStore(places.openForWriting(inFolder(parseLocation(cache), cwd)), log);
 }
 
 /** The default branch's runs keep house for all; the others read it. */

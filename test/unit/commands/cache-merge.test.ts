@@ -53,3 +53,9 @@ test('a merge carries the plan out, and the same once more does nothing', async 
   const again = await runCli(['cache-merge', at('cache'), '--limit', '1', '--json']);
   expect(JSON.parse(again.stdout)).toMatchObject({ merged: false, kept: 1, dropped: [], removed: [] });
 });
+
+test('a repository is a cache too', async () => {
+  const { stdout, exitCode } = await runCli(['cache-merge', 'oci:out', '--json'], { cwd: folder });
+  expect(exitCode).toBe(0);
+  expect(JSON.parse(stdout)).toMatchObject({ cache: `oci:${at('out')}`, merged: false, kept: 0 });
+});
