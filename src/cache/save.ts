@@ -1,3 +1,4 @@
+import { countText } from '../core/count.ts';
 import { cancelled, UserError } from '../core/error.ts';
 import { sizeText } from '../core/size.ts';
 import { type BudgetPlan, planBudget } from './budget.ts';
@@ -75,7 +76,9 @@ export async function saveCache(world: HouseWorld, input: SaveInput): Promise<Sa
   }
   const bytes = part.packs.reduce((sum, pack) => sum + pack.bytes, 0);
   if (stored.length > 0)
-    log.info(`stored ${stored.length} paths in ${store.name}: ${sizeText(bytes)} in ${part.packs.length} packs`);
+    log.info(
+      `stored ${countText(stored.length, 'path')} in ${store.name}: ${sizeText(bytes)} in ${countText(part.packs.length, 'pack')}`,
+    );
   return { stored, packs: part.packs.length, bytes, lost, plan };
 }
 

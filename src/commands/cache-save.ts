@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { findBuiltPaths, LARGEST_PATH } from '../cache/find-built.ts';
 import { finishCache } from '../cache/finish.ts';
 import { gatherIndex } from '../cache/gather.ts';
@@ -83,8 +84,8 @@ export const cacheSave = defineCommand({
         isLeaf: !referred.has(path),
       }),
     );
-    // What the job took from the cache is in its store as well, and needed as much.
-    const here = index.paths.filter(({ system, image }) => system === attempt.system && image === attempt.job);
+    // What the job took from the cache lies in its store as well, and is needed as much; what no longer does is of older versions.
+    const here = index.paths.filter(({ path, system }) => system === attempt.system && existsSync(path));
     const needed = [...built, ...here].map(({ path }) => path);
     const report = await saveCache(world, {
       attempt,
