@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { type BudgetInput, planBudget, type StoreCandidate } from '../../../src/cache/budget.ts';
 import type { CacheIndex } from '../../../src/cache/cache-index.ts';
 import type { CacheEntry } from '../../../src/cache/store.ts';
+import { numbersFrom } from './mutations.ts';
 import { sampleIndex, samplePackKey, storePath } from './sample.ts';
 
 const MAIN = 'refs/heads/main';
@@ -249,4 +250,28 @@ test('two thousand paths are planned in a moment', () => {
   const start = performance.now();
   expect(planBudget(input({ index, limit: 50_000, rewrite: 20_000 })).after).toBeLessThanOrEqual(50_000);
   expect(performance.now() - start).toBeLessThan(1000);
+});
+
+test('packs are never written again to keep less than leaving them would', () => {
+  const below = numbersFrom(5);
+  for (let round = 0; round < 60; round += 1) {
+    const packs = Object.fromEntries(
+      Array.from({ length: 8 }, (_, pack) => [
+        `p${pack}`,
+        Object.fromEntries(
+          Array.from({ length: 6 }, (_unused, at) => [`a${pack}-${at}`, { bytes: 5 + below(40), seconds: below(100) }]),
+        ),
+      ]),
+    );
+    const all = Object.values(packs).flatMap((paths) => Object.keys(paths));
+    const index = sampleIndex(packs, { app: all.filter(() => below(3) > 0) });
+    const needed = new Set(index.closures.flatMap(({ paths }) => paths));
+    const limit = 300 + below(5) * 150;
+    const kept = (rewrite: number): number => {
+      const plan = planBudget(input({ index, limit, rewrite }));
+      const paths = index.paths.filter(({ path }) => plan.kept.has(path));
+      return paths.reduce((sum, { path, seconds }) => sum + (needed.has(path) ? 1 : 0.02) * Math.max(seconds, 0.1), 0);
+    };
+    expect(kept(500)).toBeGreaterThanOrEqual(kept(0));
+  }
 });
