@@ -38,6 +38,24 @@ export const ACTION_EXAMPLES: Readonly<Record<string, string>> = {
     reference: ghcr.io/\${{ github.repository_owner }}/app:1.2.3
     to: registry.example.com/mirror/{name}
 `,
+  promote: `
+- uses: org/nix-images/promote@v1 # in a job with an environment: examples/workflows/promote.yml
+  with:
+    reference: ghcr.io/\${{ github.repository_owner }}/app:edge
+    channels: stable
+    min-age: 3d
+`,
+  rollback: `
+- uses: org/nix-images/rollback@v1
+  with:
+    reference: ghcr.io/\${{ github.repository_owner }}/app:stable
+`,
+  history: `
+- id: history
+  uses: org/nix-images/history@v1
+  with:
+    reference: ghcr.io/\${{ github.repository_owner }}/app:stable
+`,
   diff: `
 - uses: org/nix-images/diff@v1
   with:
@@ -96,6 +114,16 @@ nix-images machine --emulate aarch64-linux
   copy: `
 nix-images copy ghcr.io/org/app:1.2.3 --to docker.io/org/app
 nix-images copy ghcr.io/org/app:1.2.3 --to oci-archive:app.tar:1.2.3
+`,
+  promote: `
+nix-images promote ghcr.io/org/app:edge --channel stable
+nix-images promote ghcr.io/org/app:edge --to ghcr.io/org/app-prod --channel stable --min-age 3d
+`,
+  rollback: `
+nix-images rollback ghcr.io/org/app:stable        # one promotion back; again for one more
+`,
+  history: `
+nix-images history ghcr.io/org/app:stable
 `,
   diff: `
 nix-images diff ghcr.io/org/app:1.2.3 ghcr.io/org/app:latest

@@ -8,7 +8,6 @@ import type { StoredManifest } from '../oci/read-manifest.ts';
 import type { DestinationLine } from '../publish/destination-line.ts';
 import { checkFixedTags } from '../publish/fixed-tags.ts';
 import { isOtherIndex, liveIndex } from '../publish/live-index.ts';
-import type { RunIdentity } from '../publish/newer-run.ts';
 import { failedTarget, type OptionalTargets } from '../publish/optional-targets.ts';
 import {
   alreadyPublishedImage,
@@ -28,6 +27,7 @@ import { failedTests, testRecord } from '../test-run/test-run.ts';
 import { besideTargets } from './beside-targets.ts';
 import { buildTools } from './build-tools.ts';
 import { checkLogin, checkMayWrite } from './check-login.ts';
+import { runOf } from './github.ts';
 import { checkTestable, checkTestsRan, declaresTests, type TestInputs } from './image-tests.ts';
 import type { Places } from './places.ts';
 import { type ImageTarget, targetsOf } from './publish-targets.ts';
@@ -208,12 +208,6 @@ function publishedImage(
     );
   });
   return { name, published, targets: moved };
-}
-
-/** This run, as the images that it makes name it; undefined outside a workflow. */
-function runOf({ kind, env }: Host): RunIdentity | undefined {
-  const [server, repository, id] = [env('GITHUB_SERVER_URL'), env('GITHUB_REPOSITORY'), env('GITHUB_RUN_ID')];
-  return kind === 'runner' && server && repository && id ? { id, source: `${server}/${repository}` } : undefined;
 }
 
 /**

@@ -18,11 +18,22 @@ const RUN_ID = /^\d{1,20}$/;
 const annotationsIn = ({ bytes }: StoredManifest): Readonly<Record<string, string>> =>
   tryDecodeJson(bytes, annotatedSchema)?.annotations ?? {};
 
+/** The run that an image or index names as its maker; undefined where it names none. */
+export function imageRun(image: StoredManifest): RunIdentity | undefined {
+  const { [ORIGIN_ANNOTATION.run]: id = '', [ORIGIN_ANNOTATION.source]: source } = annotationsIn(image);
+  return source !== undefined && RUN_ID.test(id) ? { id, source } : undefined;
+}
+
+/** Above 0 where `a` is the newer run, below where it is the older one, 0 where they are the same or cannot be compared. */
+export function compareRuns(a: RunIdentity, b: RunIdentity): number {
+  if (a.source !== b.source || !RUN_ID.test(a.id) || !RUN_ID.test(b.id)) return 0;
+  return Number(BigInt(a.id) - BigInt(b.id));
+}
+
 /** The run that made an image or index, where it is a newer one of the same repository than `run`; undefined otherwise. */
 export function newerRun(live: StoredManifest, run: RunIdentity): string | undefined {
-  const { [ORIGIN_ANNOTATION.run]: id = '', [ORIGIN_ANNOTATION.source]: source } = annotationsIn(live);
-  if (source !== run.source || !RUN_ID.test(id) || !RUN_ID.test(run.id)) return undefined;
-  return BigInt(id) > BigInt(run.id) ? id : undefined;
+  const maker = imageRun(live);
+  return maker && compareRuns(maker, run) > 0 ? maker.id : undefined;
 }
 
 /** Of the runs that made an index's images the newest; undefined where one of them does not say. */

@@ -64,8 +64,8 @@ async function getManifest(reference: string, from: ImageSource): Promise<Stored
   });
 }
 
-// Layers with this mark are fetched from their urls by whoever runs the image (Windows bases); registries do not hold them.
-const isForeign = ({ mediaType, urls }: Descriptor): boolean =>
+/** Layers with this mark are fetched from their urls by whoever runs the image (Windows bases); registries do not hold them. */
+export const isForeign = ({ mediaType, urls }: Descriptor): boolean =>
   (urls?.length ?? 0) > 0 && /nondistributable|foreign/.test(mediaType);
 
 const unique = (descriptors: readonly Descriptor[]): Descriptor[] => [

@@ -22,10 +22,10 @@ const UNSEEN = 2;
  * How long after a written list can be seen it is looked at again, in milliseconds: longer than others take from reading a list
  * to writing it, so that whoever read it before us has written by then.
  */
-const SETTLE = 1000;
+export const SETTLE = 1000;
 
 /** Looks at a list until what was written can be seen: GHCR has shown one that was five seconds old. 0.25 s to 15 s in all. */
-const LOOKS: RetryPolicy = {
+export const LOOKS: RetryPolicy = {
   attempts: 7,
   baseDelay: 500,
   maxDelay: 8000,

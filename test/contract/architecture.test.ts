@@ -49,6 +49,7 @@ const MAY_USE: Readonly<Record<string, readonly string[]>> = {
   handover: ['core', 'oci', 'definition', 'storage', 'image', 'test-run'],
   plan: ['core', 'oci', 'definition', 'storage', 'nix', 'handover'],
   publish: ['core', 'oci', 'definition', 'storage', 'nix', 'image', 'handover', 'test-run', 'github'],
+  promote: ['core', 'oci', 'storage', 'inspect', 'publish'],
 };
 
 /** `storage/registry/auth` for a file in it, and the same without its last parts for folders that have no line of their own. */

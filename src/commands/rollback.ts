@@ -1,0 +1,85 @@
+import { UserError } from '../core/error.ts';
+import { defineCommand } from '../host/command.ts';
+import { text } from '../host/fields.ts';
+import { type Digest, isDigest } from '../oci/digest.ts';
+import { readChannel } from '../promote/channel.ts';
+import { noChannel } from '../promote/history.ts';
+import { promoteImage } from '../promote/promote-image.ts';
+import type { PromotionResult } from '../promote/report.ts';
+import { rollbackTarget } from '../promote/rollback.ts';
+import { wholeImage } from '../promote/whole-image.ts';
+import { placesOf } from './places.ts';
+import {
+  channelPlace,
+  channelReference,
+  checkMayMove,
+  loginPlace,
+  PROMOTION_OUTPUTS,
+  presentPromotion,
+  promoteOptions,
+  promotingInputs,
+  tagOf,
+} from './promoting.ts';
+import { registryInputs } from './shared-inputs.ts';
+
+export const rollback = defineCommand({
+  name: 'rollback',
+  summary: 'Move a channel back to the image that it meant before.',
+  description:
+    'Goes by the records that `promote` and `rollback` make. Each rollback leads one promotion further back, and is itself recorded; what was rolled ' +
+    'back from is not returned to. The image must still be there, whole.',
+  inputs: {
+    reference: channelReference,
+    to: text({
+      description: 'Image to go back to. Default: the one before, by the history of the channel.',
+      placeholder: 'DIGEST',
+      parse: parseDigest,
+    }),
+    ...promotingInputs,
+    ...registryInputs,
+  },
+  outputs: PROMOTION_OUTPUTS,
+  async run(inputs, host): Promise<PromotionResult> {
+    const { reference } = inputs;
+    const tag = tagOf(reference);
+    const places = await placesOf(host, { ...inputs, to: loginPlace(reference) });
+    const repository = places.openForWriting(reference);
+    const channel = { source: repository, tag };
+    const live = await readChannel(channel, host.log);
+    if (live === undefined) throw noChannel(channel);
+    const target = await rollbackTarget(channel, live, inputs.to);
+    const image = await repository.getManifest(target.digest);
+    if (image === undefined) throw gone(repository.name, target.digest);
+    if (!target.isKnown) host.log.warn(`${channelPlace(reference)}: its history does not have ${target.digest}`);
+    await wholeImage(repository, image);
+    const targets = [{ repository, kind: reference.kind, tags: [tag] }];
+    await checkMayMove(image, targets, [reference], places);
+    const { host: registry, repository: path } = reference.reference;
+    const from = channelPlace({
+      kind: 'registry',
+      reference: { host: registry, repository: path, digest: image.digest },
+    });
+    const channels = await promoteImage(image, targets, {
+      ...promoteOptions(inputs, 'runs', host),
+      kind: 'rollback',
+      from,
+      mayCreate: false,
+      below: { state: target.below },
+      expected: live.image.digest,
+    });
+    return { kind: 'rollback', digest: image.digest, from, channels, referrers: 0 };
+  },
+  present: presentPromotion,
+});
+
+function parseDigest(text: string): Digest {
+  if (isDigest(text)) return text;
+  throw new UserError('reference', `${JSON.stringify(text)} is not a valid digest`, {
+    hint: 'Write sha256: and 64 hexadecimal digits; `history --json` shows those of the channel.',
+  });
+}
+
+const gone = (name: string, digest: Digest): UserError =>
+  new UserError('reference', `${name} has no image ${digest}`, {
+    hint: 'No tag was moved. If it was there before, it was removed: keep a tag of each release, and name another image with --to DIGEST.',
+  });
