@@ -82,6 +82,16 @@ export const ACTION_EXAMPLES: Readonly<Record<string, string>> = {
   'cache-keep': `
 - uses: org/nix-images/cache-keep@v1 # in a scheduled workflow: examples/workflows/cache-keep-alive.yml
 `,
+  prune: `
+- uses: org/nix-images/prune@v1 # in a scheduled workflow: examples/workflows/retention.yml
+  with:
+    images: ghcr.io/\${{ github.repository }}
+    keep-last: 10
+    keep-tags: v*
+    untagged: 7d
+    closed-previews: true
+    dry-run: true
+`,
   inspect: `
 - id: image
   uses: org/nix-images/inspect@v1
@@ -141,6 +151,10 @@ nix-images cache-merge /var/cache/nix-images --dry-run    # what would be kept, 
 `,
   'cache-keep': `
 nix-images cache-keep /var/cache/nix-images
+`,
+  prune: `
+nix-images prune registry.example.com/app --keep-last 10 --keep-tags 'v*' --dry-run
+nix-images prune oci:out --max-age 30d            # a layout loses the blobs, too
 `,
   inspect: `
 nix-images inspect ghcr.io/org/app:latest

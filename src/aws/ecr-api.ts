@@ -58,6 +58,20 @@ interface WantedPage {
   readonly image: Pick<Catalogue, 'description' | 'architectures' | 'operatingSystems'>;
 }
 
+/** An image, or what refers to one, as ECR lists it. */
+export interface EcrImage {
+  readonly digest: string;
+  readonly tags: readonly string[];
+  /** Milliseconds since 1970. */
+  readonly pushed: number | undefined;
+}
+
+/** What became of an image or tag that was to be deleted; `kept` where AWS does not delete it. */
+export type EcrRemoval =
+  | { readonly kind: 'removed' }
+  | { readonly kind: 'gone' }
+  | { readonly kind: 'kept'; readonly why: string };
+
 /** The part of ECR's interface beside `/v2/`. Everything throws UserError, `credentials` where AWS refuses. */
 export interface EcrApi {
   /** Undefined where no AWS credentials are to be found. */
@@ -75,4 +89,8 @@ export interface EcrApi {
   storeManifest(repository: string, manifest: GivenManifest, reference: string): Promise<boolean>;
   /** Which of these digests a repository holds; undefined where that cannot be asked. */
   heldBlobs(repository: string, digests: readonly string[]): Promise<ReadonlySet<string> | undefined>;
+  /** The images of a repository, those without a tag included; with a digest, that one or none. */
+  images(repository: string, digest?: string): Promise<EcrImage[]>;
+  /** Deletes an image with its tags; with `tag` that tag alone, if it still means the image. */
+  removeImage(repository: string, image: { readonly digest: string; readonly tag?: string }): Promise<EcrRemoval>;
 }

@@ -1,5 +1,7 @@
 import {
+  BatchDeleteImageCommand,
   CreateRepositoryCommand,
+  DescribeImagesCommand,
   DescribeRepositoriesCommand,
   ECRClient,
   GetAccountSettingCommand,
@@ -16,6 +18,7 @@ import { type AwsCalls, awsCalls } from './aws-calls.ts';
 import { clientSettings, ONE_TRY } from './client-settings.ts';
 import { decodeLogin } from './decode-login.ts';
 import type { AwsWorld, EcrApi, RepositoryFacts, WantedRepository } from './ecr-api.ts';
+import { allImages, pageOf, removeOne } from './ecr-images.ts';
 import type { EcrRegistry } from './ecr-registry.ts';
 import { hasNoCredentials, isNamed, mayNotAsk } from './failure.ts';
 import { fixedTags, MOVABLE } from './fixed-tags.ts';
@@ -66,6 +69,16 @@ export function openEcrPrivate(registry: PrivateRegistry, world: AwsWorld): EcrA
         ),
       );
       return stored !== undefined;
+    },
+    images: (repositoryName, digest) =>
+      allImages(calls, `${repositoryName} in ECR of ${account} in ${region}`, (nextToken) =>
+        client.send(new DescribeImagesCommand({ registryId: account, repositoryName, ...pageOf(digest, nextToken) })),
+      ),
+    removeImage: (repositoryName, { digest, tag }) => {
+      const imageIds = [{ imageDigest: digest, ...(tag === undefined ? {} : { imageTag: tag }) }];
+      return removeOne(calls, `${repositoryName} in ECR of ${account} in ${region}`, () =>
+        client.send(new BatchDeleteImageCommand({ registryId: account, repositoryName, imageIds })),
+      );
     },
   };
 }

@@ -1,6 +1,8 @@
 import {
   BatchCheckLayerAvailabilityCommand,
+  BatchDeleteImageCommand,
   CreateRepositoryCommand,
+  DescribeImagesCommand,
   DescribeRegistriesCommand,
   DescribeRepositoriesCommand,
   ECRPUBLICClient,
@@ -12,6 +14,7 @@ import { type AwsCalls, awsCalls } from './aws-calls.ts';
 import { clientSettings, ONE_TRY } from './client-settings.ts';
 import { decodeLogin } from './decode-login.ts';
 import type { AwsWorld, EcrApi, WantedRepository } from './ecr-api.ts';
+import { allImages, pageOf, removeOne } from './ecr-images.ts';
 import { hasNoCredentials, isNamed, mayNotAsk } from './failure.ts';
 import { MOVABLE } from './fixed-tags.ts';
 import { type GivenCatalogue, givenOf, keepPage } from './gallery-page.ts';
@@ -38,6 +41,13 @@ export function openEcrPublic(world: AwsWorld): EcrApi {
   const client = new ECRPUBLICClient(settings);
   const asking = new ECRPUBLICClient({ ...settings, ...ONE_TRY });
   const calls = awsCalls('ecr-public', world);
+  const checked = new Map<string, Promise<void>>();
+  // These two operations know no alias: what they name is in the account's own registry, whatever the reference says.
+  const isOurs = (alias: string): Promise<void> => {
+    const known = checked.get(alias) ?? checkAlias({ client, calls, world }, alias);
+    checked.set(alias, known);
+    return known;
+  };
   return {
     login: async () => {
       const asked = await calls.callUnless(
@@ -69,6 +79,21 @@ export function openEcrPublic(world: AwsWorld): EcrApi {
         asking.send(new PutImageCommand({ registryId, repositoryName, ...manifestInput(manifest, reference) })),
       );
       return stored !== undefined;
+    },
+    images: async (repository, digest) => {
+      const [alias, repositoryName] = split(repository);
+      await isOurs(alias);
+      return allImages(calls, placeOf(alias, repositoryName), (nextToken) =>
+        client.send(new DescribeImagesCommand({ repositoryName, ...pageOf(digest, nextToken) })),
+      );
+    },
+    removeImage: async (repository, { digest, tag }) => {
+      const [alias, repositoryName] = split(repository);
+      await isOurs(alias);
+      const imageIds = [{ imageDigest: digest, ...(tag === undefined ? {} : { imageTag: tag }) }];
+      return removeOne(calls, placeOf(alias, repositoryName), () =>
+        client.send(new BatchDeleteImageCommand({ repositoryName, imageIds })),
+      );
     },
   };
 }

@@ -15,5 +15,6 @@ export const commands: CommandLoaders = {
   'cache-save': () => import('./cache-save.ts').then((module) => module.cacheSave),
   'cache-merge': () => import('./cache-merge.ts').then((module) => module.cacheMerge),
   'cache-keep': () => import('./cache-keep.ts').then((module) => module.cacheKeep),
+  prune: () => import('./prune.ts').then((module) => module.prune),
   inspect: () => import('./inspect.ts').then((module) => module.inspect),
 };

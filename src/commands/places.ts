@@ -6,7 +6,14 @@ import type { StoredManifest } from '../oci/read-manifest.ts';
 import type { Reference } from '../oci/reference.ts';
 import type { Repository } from '../storage/destination.ts';
 import type { Location } from '../storage/location.ts';
-import { type OpenFiles, openRepository, openSource, type StorageWorld } from '../storage/open.ts';
+import {
+  type OpenFiles,
+  openForRemoval,
+  openRepository,
+  openSource,
+  type RemovableRepository,
+  type StorageWorld,
+} from '../storage/open.ts';
 import type { Keychain } from '../storage/registry/auth/credential.ts';
 import { type ConfigSource, createKeychain } from '../storage/registry/auth/keychain.ts';
 import { hostAliases } from '../storage/registry/endpoint.ts';
@@ -26,6 +33,10 @@ export interface Places {
   openForWriting(destination: Location, imageName?: Reference): Repository;
   /** Each layout and archive is opened once if `files` is given. */
   openForReading(destination: Location, files?: OpenFiles): Promise<OpenedImage>;
+  /** A registry's repository to remove manifests from. */
+  openForRemoval(reference: Reference): RemovableRepository;
+  /** The interface of AWS's beside one of their registries; undefined for every other host. */
+  readonly ecr: FindEcr;
   /** Whether there is anything but anonymous access to a registry; true for what is not a registry. */
   hasCredentials(destination: Location): Promise<boolean>;
   /**
@@ -103,6 +114,8 @@ export async function placesOf(host: Host, inputs: RegistryInputs): Promise<Plac
   return {
     openForWriting: (destination, imageName) => openRepository(destination, world, imageName),
     openForReading: (destination, files) => openSource(destination, world, files),
+    openForRemoval: (reference) => openForRemoval(reference, world),
+    ecr,
     hasCredentials: async (destination) => {
       if (destination.kind !== 'registry') return true;
       const { host: registry, repository } = destination.reference;

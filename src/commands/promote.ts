@@ -1,3 +1,4 @@
+import { parseAge } from '../core/age.ts';
 import { systemClock } from '../core/clock.ts';
 import { UserError } from '../core/error.ts';
 import { defineCommand } from '../host/command.ts';
@@ -5,7 +6,6 @@ import { choices, flag, lines, text } from '../host/fields.ts';
 import type { Host } from '../host/host.ts';
 import { parseTag } from '../oci/reference.ts';
 import { SYSTEMS } from '../oci/system.ts';
-import { parseAge } from '../promote/age.ts';
 import { checkAge, checkKeepsPlatforms, checkReferrers, checkSystems, type ImageToPromote } from '../promote/checks.ts';
 import { copyCandidate } from '../promote/copy-candidate.ts';
 import { type Looked, lookAtChannels, promoteImage } from '../promote/promote-image.ts';

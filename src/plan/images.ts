@@ -1,7 +1,7 @@
+import { globFilter } from '../core/glob.ts';
 import { type Discovered, placeText } from '../nix/discover.ts';
 import { isSystem, SYSTEMS, type System } from '../oci/system.ts';
 import { type Candidate, classify, type Rejected } from './candidate.ts';
-import { globFilter } from './filter.ts';
 import { isContainer, type LeftOut, type MissingSystem, type PlannedImage, type Problem } from './plan.ts';
 import type { PlanSource } from './source.ts';
 

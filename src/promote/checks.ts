@@ -1,3 +1,4 @@
+import { ageText } from '../core/age.ts';
 import { UserError } from '../core/error.ts';
 import type { Log } from '../core/log.ts';
 import { inspectReferrers } from '../inspect/attached.ts';
@@ -6,7 +7,6 @@ import { ORIGIN_ANNOTATION } from '../oci/origin.ts';
 import { parseManifest, type StoredManifest } from '../oci/read-manifest.ts';
 import { platformOf, platformText, type System } from '../oci/system.ts';
 import type { ImageSource } from '../storage/source.ts';
-import { ageText } from './age.ts';
 import { recordsOf } from './channel.ts';
 import type { PlatformManifest } from './whole-image.ts';
 

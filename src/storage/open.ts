@@ -12,8 +12,9 @@ import { parseLayoutIndex } from './layout/layout-index.ts';
 import { LayoutRepository } from './layout/layout-repository.ts';
 import { LayoutSource } from './layout/layout-source.ts';
 import { formatLocation, type Location } from './location.ts';
-import { openClient, type RegistryWorld } from './registry/client.ts';
+import { openClient, type RegistryWorld, scopeOf } from './registry/client.ts';
 import { RegistryRepository } from './registry/registry-repository.ts';
+import { type RegistryRemoval, registryRemoval } from './registry/removal.ts';
 import type { FileSource, OpenedImage } from './source.ts';
 
 /** What places of images need from the world. */
@@ -25,6 +26,19 @@ export interface StorageWorld extends RegistryWorld {
 /** @internal Opens a repository of a registry; nothing is sent before the first use. `mode` is what tokens are asked for. */
 export const openRegistry = (reference: Reference, mode: 'read' | 'write', world: RegistryWorld): RegistryRepository =>
   new RegistryRepository(reference, openClient(reference, mode, world));
+
+/** A repository that manifests are removed from, and the part of its registry's interface that does so. */
+export interface RemovableRepository {
+  readonly repository: RegistryRepository;
+  readonly removal: RegistryRemoval;
+}
+
+/** Opens a repository to remove manifests from. Tokens for that are asked for when something is to be removed. */
+export function openForRemoval(reference: Reference, world: RegistryWorld): RemovableRepository {
+  const client = openClient(reference, 'write', world);
+  const scopes = [scopeOf(reference.repository, 'pull,push,delete')];
+  return { repository: new RegistryRepository(reference, client), removal: registryRemoval(client, scopes) };
+}
 
 /**
  * Opens a place to write to. Layouts are added to; archives are written from scratch and appear at `commit`.

@@ -48,6 +48,7 @@ const MAY_USE: Readonly<Record<string, readonly string[]>> = {
   diff: ['core', 'oci', 'definition', 'inspect'],
   handover: ['core', 'oci', 'definition', 'storage', 'image', 'test-run'],
   plan: ['core', 'oci', 'definition', 'storage', 'nix', 'handover'],
+  prune: ['core', 'oci', 'storage', 'github', 'aws'],
   publish: ['core', 'oci', 'definition', 'storage', 'nix', 'image', 'handover', 'test-run', 'github'],
   promote: ['core', 'oci', 'storage', 'inspect', 'publish'],
 };
@@ -151,6 +152,7 @@ test("GitHub's clients for caches and REST are loaded where they are asked, and 
   expect(pathsOf(clients).sort()).toEqual([
     'src/github/rest/caches.ts',
     'src/github/rest/octokit.ts',
+    'src/github/rest/packages.ts',
     'src/host/cache-transfer.ts',
   ]);
   const loads = sources.filter(({ text }) => /^import\s+(?!type\b)[^;]*'@octokit\//m.test(text));

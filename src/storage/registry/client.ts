@@ -64,7 +64,7 @@ export interface RegistryClient {
 }
 
 /** `repository:NAME:ACTIONS`, as token servers want it. */
-export const scopeOf = (repository: string, actions: 'pull' | 'pull,push'): string =>
+export const scopeOf = (repository: string, actions: 'pull' | 'pull,push' | 'pull,push,delete'): string =>
   `repository:${repository}:${actions}`;
 
 /** The client of one repository. Nothing is sent before the first request; `mode` is what tokens are asked for. */

@@ -90,9 +90,13 @@ export class RegistryRepository implements Repository {
 
   /** The list under the tag counts beside the registry's own, which often lacks what was listed before there was one. */
   async getReferrers(digest: Digest, artifactType?: string): Promise<ReferrerList> {
-    const own = this.#hasList ? await requestReferrers(this.#client, digest, artifactType) : undefined;
-    this.#hasList = own !== undefined;
+    const own = await this.#ownReferrers(digest, artifactType);
     return { entries: mergeDescriptors(await taggedReferrers(this, digest), own ?? []), isOwn: own !== undefined };
+  }
+
+  /** The registry's own list alone; empty where it has none. */
+  async ownReferrers(digest: Digest): Promise<readonly Descriptor[]> {
+    return (await this.#ownReferrers(digest, undefined)) ?? [];
   }
 
   listsByItself(digest: Digest): boolean {
@@ -117,6 +121,12 @@ export class RegistryRepository implements Repository {
 
   close(): Promise<void> {
     return this.abandon();
+  }
+
+  async #ownReferrers(digest: Digest, artifactType: string | undefined): Promise<Descriptor[] | undefined> {
+    const own = this.#hasList ? await requestReferrers(this.#client, digest, artifactType) : undefined;
+    this.#hasList = own !== undefined;
+    return own;
   }
 
   async #readManifest(reference: string): Promise<StoredManifest | undefined> {

@@ -98,7 +98,8 @@ export const startGitHub = async (options: GitHubOptions): Promise<GitHubEmulato
     }
     for (const { verb, template, need, parameters, run } of routes) {
       const parts = verb.toUpperCase() === method ? match(template, path) : undefined;
-      if (!parts || `${parts.get('owner')}/${parts.get('repo')}` !== repository) continue;
+      const isOfRepository = template.startsWith('/repos/');
+      if (!parts || (isOfRepository && `${parts.get('owner')}/${parts.get('repo')}` !== repository)) continue;
       checkPermission(need, permissions, isPublic);
       const unknown = [...url.searchParams.keys()].find((name) => !parameters.includes(name));
       if (unknown !== undefined) throw new Refusal(422, `the emulator does not know the parameter ${unknown}`);

@@ -1,7 +1,15 @@
 import { Refusal } from './refusal.ts';
 
 /** What a job's `permissions:` may name, as far as routes here ask for it. */
-export type Scope = 'actions' | 'contents' | 'pull-requests' | 'packages' | 'issues' | 'statuses' | 'administration';
+export type Scope =
+  | 'metadata'
+  | 'actions'
+  | 'contents'
+  | 'pull-requests'
+  | 'packages'
+  | 'issues'
+  | 'statuses'
+  | 'administration';
 
 export type Level = 'read' | 'write';
 
@@ -16,6 +24,8 @@ export interface Need {
 
 /** Throws the refusal that an installation's token gets (MyAlbum/purge-cache 8, pandas-dev/pandas 66466). */
 export const checkPermission = ({ scope, level }: Need, permissions: Permissions, isPublic: boolean): void => {
+  // Every token has it, whatever a job names.
+  if (scope === 'metadata') return;
   const granted = permissions[scope];
   if (granted === 'write' || granted === level) return;
   // What everybody may read needs no permission; administration is nobody's to read.

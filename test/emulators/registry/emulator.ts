@@ -52,6 +52,14 @@ export interface EmulatorOptions {
   readonly sendsUploadsTo?: { readonly origin: string; readonly status: 307 | 308 };
   /** Whether and with which status a tag that exists is kept from being put again, and the code in the answer. */
   readonly immutableTags?: { readonly status: number; readonly code: string; readonly message: string };
+  /**
+   * What DELETE of a manifest does. `tags`: a tag goes alone (distribution 3, zot). `digests`: a tag is answered 400 (distribution 2.8).
+   * `whole`: with a tag the manifest goes, and all its tags. `off`: 405, as distribution where deletes are not enabled, and GHCR
+   * (containers/skopeo 1880). Default: `tags`.
+   */
+  readonly deletes?: 'tags' | 'digests' | 'whole' | 'off';
+  /** Tags on a page, at most. Default: as many as are asked for. */
+  readonly tagsPerPage?: number;
   /** Whether manifests are taken whatever they name, as some registries do. */
   readonly takesAnyManifest?: boolean;
   /** Whether it lists referrers (distribution-spec 1.1), so many a page; what it answers to such a request otherwise is 404. */

@@ -110,6 +110,7 @@ const readManifest = ({ store, options }: Exchange, repository: string, referenc
 
 const handleManifest = async (exchange: Exchange, repository: string, reference: string): Promise<void> => {
   if (exchange.request.method === 'PUT') return putManifest(exchange, repository, reference);
+  if (exchange.request.method === 'DELETE') return deleteManifest(exchange, repository, reference);
   const { pulls, hidesByPolicy } = exchange.options;
   if (pulls?.remaining === 0)
     return refuse(exchange, 429, 'TOOMANYREQUESTS', 'You have reached your unauthenticated pull rate limit.');
@@ -127,6 +128,37 @@ const handleManifest = async (exchange: Exchange, repository: string, reference:
   if (!(exchange.request.headers.accept ?? '').includes(manifest.mediaType))
     return refuse(exchange, 406, 'MANIFEST_UNKNOWN', 'not acceptable');
   return sendStored(exchange, manifest);
+};
+
+/** "Deleting tags" and "Deleting Manifests". */
+const deleteManifest = async (exchange: Exchange, repository: string, reference: string): Promise<void> => {
+  const { store, options } = exchange;
+  const { deletes = 'tags' } = options;
+  const isTag = !reference.includes(':');
+  if (deletes === 'off') return refuse(exchange, 405, 'UNSUPPORTED', 'The operation is unsupported.');
+  if (isTag && deletes === 'digests')
+    return refuse(exchange, 400, 'DIGEST_INVALID', 'provided digest did not match uploaded content');
+  const digest = isTag ? store.tags(repository).get(reference) : reference;
+  if (digest === undefined) return refuse(exchange, 404, 'MANIFEST_UNKNOWN', 'manifest unknown');
+  if (isTag && deletes === 'tags') store.removeManifest(repository, reference);
+  else if (!store.deleteManifest(repository, digest))
+    return refuse(exchange, 404, 'MANIFEST_UNKNOWN', 'manifest unknown');
+  return answer(exchange, 202);
+};
+
+/** "Listing Tags", page by page. */
+const listTags = async (exchange: Exchange, repository: string): Promise<void> => {
+  const { store, url, options } = exchange;
+  if (store.manifests(repository).size === 0) return refuse(exchange, 404, 'NAME_UNKNOWN', 'repository name not known');
+  const asked = Number(url.searchParams.get('n') ?? 1000);
+  const size = Math.min(asked, options.tagsPerPage ?? asked);
+  const last = url.searchParams.get('last') ?? '';
+  const left = [...store.tags(repository).keys()].filter((tag) => tag > last);
+  const page = left.slice(0, size);
+  const query = new URLSearchParams({ n: String(size), last: page.at(-1) ?? '' });
+  const next = left.length > size ? { link: `<${url.pathname}?${query}>; rel="next"` } : {};
+  const body = JSON.stringify({ name: repository, tags: page.length > 0 ? page : null });
+  answer(exchange, 200, { 'content-type': 'application/json', ...next }, body);
 };
 
 /** "Listing Referrers", page by page. */
@@ -196,7 +228,7 @@ export const handle = async (exchange: Exchange): Promise<void> => {
   if (url.pathname === '/token') return handleToken(exchange);
   if (url.pathname === '/v2/') return welcome(exchange);
   const [, repository, kind, rest = ''] =
-    /^\/v2\/(.+?)\/(blobs\/uploads|blobs|manifests|referrers)\/(.*)$/.exec(url.pathname) ?? [];
+    /^\/v2\/(.+?)\/(blobs\/uploads|blobs|manifests|referrers|tags)\/(.*)$/.exec(url.pathname) ?? [];
   if (repository === undefined) return refuse(exchange, 404, 'UNSUPPORTED', 'no such route');
   const action = request.method === 'GET' || request.method === 'HEAD' ? 'pull' : 'push';
   if (authority.isDenied(request.headers.authorization)) return refuse(exchange, 403, 'DENIED', 'denied');
@@ -222,6 +254,7 @@ export const handle = async (exchange: Exchange): Promise<void> => {
     return refuse(exchange, 404, 'NAME_UNKNOWN', `The repository with name '${repository}' does not exist`);
   }
   if (kind === 'blobs' && refusesBlobHead && request.method === 'HEAD') return answer(exchange, 401);
+  if (kind === 'tags' && rest === 'list') return listTags(exchange, repository);
   if (kind === 'referrers') return listReferrers(exchange, repository, rest);
   if (kind === 'manifests') return handleManifest(exchange, repository, rest);
   if (kind === 'blobs') return handleBlob(exchange, repository, rest);

@@ -90,6 +90,22 @@ export class RegistryStore {
     this.#history.set(key, [...(this.#history.get(key) ?? []), manifest]);
   }
 
+  /** What each tag of a repository means: digests, in the order of tags. */
+  tags(repository: string): ReadonlyMap<string, string> {
+    const own = [...this.#manifests].flatMap(([key, { bytes }]) => {
+      const at = key.indexOf('@');
+      const reference = key.slice(at + 1);
+      return key.slice(0, at) === repository && !reference.includes(':') ? [[reference, sha256(bytes)] as const] : [];
+    });
+    return new Map(own.sort(([a], [b]) => (a < b ? -1 : 1)));
+  }
+
+  /** Removes a manifest with all its tags; whether it was there. */
+  deleteManifest(repository: string, digest: string): boolean {
+    for (const [tag, of] of this.tags(repository)) if (of === digest) this.removeManifest(repository, tag);
+    return this.#manifests.delete(`${repository}@${digest}`);
+  }
+
   /** What was under a tag so many milliseconds ago. */
   staleManifest(repository: string, tag: string, milliseconds: number): StoredBlob | undefined {
     const then = this.#now() - milliseconds;

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
+import { globFilter } from '../../../src/core/glob.ts';
 import { plainText } from '../../../src/core/printable.ts';
 import { parseBuildFailure } from '../../../src/nix/build-failure.ts';
 import { evaluationFailure } from '../../../src/nix/failure.ts';
 import { parseAttributePath } from '../../../src/nix/installable.ts';
-import { globFilter } from '../../../src/plan/filter.ts';
 import { parseTagLine } from '../../../src/publish/tag-lines.ts';
 import { fillIn } from '../../../src/publish/tag-text.ts';
 import { parseChallenges } from '../../../src/storage/registry/auth/challenge.ts';

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { filterSystems, globFilter } from '../../../src/plan/filter.ts';
+import { globFilter } from '../../../src/core/glob.ts';
+import { filterSystems } from '../../../src/plan/filter.ts';
 
 test.each([
   [[], ['app'], true],

@@ -1,4 +1,4 @@
-import { UserError } from '../core/error.ts';
+import { UserError } from './error.ts';
 
 const MINUTE = 60_000;
 const UNITS: Readonly<Record<string, number>> = {

@@ -1,0 +1,81 @@
+import type { EcrApi, EcrImage } from '../aws/ecr-api.ts';
+import type { Log } from '../core/log.ts';
+import { isDigest } from '../oci/digest.ts';
+import type { StoredManifest } from '../oci/read-manifest.ts';
+import type { RegistryRepository } from '../storage/registry/registry-repository.ts';
+import { GONE, keptBecause, type PrunePlace, type Removal } from './place.ts';
+import { worst } from './placeholder.ts';
+import type { Prunable } from './prunable.ts';
+import { ItemReader } from './read-items.ts';
+
+interface EcrPlaceTools {
+  readonly repository: RegistryRepository;
+  readonly ecr: Pick<EcrApi, 'images' | 'removeImage'>;
+  readonly log: Log;
+}
+
+/**
+ * A repository of ECR or ECR Public. AWS's own interface lists what has no tag, says when each image was pushed, and deletes tags alone;
+ * ECR Public has no lifecycle rules that would do any of this.
+ */
+export class EcrPlace implements PrunePlace {
+  readonly name: string;
+  readonly #repository: RegistryRepository;
+  readonly #ecr: Pick<EcrApi, 'images' | 'removeImage'>;
+  readonly #log: Log;
+  readonly #reader: ItemReader;
+  readonly #removed = new Map<string, StoredManifest>();
+
+  constructor({ repository, ecr, log }: EcrPlaceTools) {
+    this.name = repository.name;
+    this.#repository = repository;
+    this.#ecr = ecr;
+    this.#log = log;
+    this.#reader = new ItemReader({ source: repository, readsConfigs: false, log });
+  }
+
+  async list(): Promise<readonly Prunable[]> {
+    const images = await this.#ecr.images(this.#repository.path);
+    return await this.#reader.items(
+      images.flatMap(({ digest, tags, pushed }) => (isDigest(digest) ? [{ digest, tags, added: pushed }] : [])),
+    );
+  }
+
+  /** Only deleting shows whether the credentials allow it. */
+  async checkMayRemove(): Promise<void> {}
+
+  async removeItem(item: Prunable): Promise<Removal> {
+    if (!isDigest(item.id)) return GONE;
+    const [now] = await this.#ecr.images(this.#repository.path, item.id);
+    if (now === undefined) return GONE;
+    const fresh = newTags(now, item);
+    if (fresh.length > 0) return keptBecause(`it has the new tag ${fresh.join(', ')}`);
+    const manifest = await this.#repository.getManifest(item.id);
+    const removal = await this.#ecr.removeImage(this.#repository.path, { digest: item.id });
+    if (removal.kind === 'kept') return removal;
+    this.#reader.forget(item.id);
+    if (manifest) this.#removed.set(item.id, manifest);
+    return removal;
+  }
+
+  async removeNames({ id }: Prunable, names: readonly string[]): Promise<Removal> {
+    const removals: Removal[] = [];
+    for (const tag of names) removals.push(await this.#ecr.removeImage(this.#repository.path, { digest: id, tag }));
+    return worst(removals);
+  }
+
+  async finish(): Promise<void> {}
+
+  async putBack({ id }: Prunable): Promise<void> {
+    const manifest = this.#removed.get(id);
+    if (manifest === undefined) return;
+    this.#log.warn(`putting ${id} back into ${this.name}: an image that was published meanwhile needs it`);
+    await this.#repository.putManifest(manifest);
+  }
+
+  close(): Promise<void> {
+    return this.#repository.close();
+  }
+}
+
+const newTags = ({ tags }: EcrImage, { names }: Prunable): string[] => tags.filter((tag) => !names.includes(tag));

@@ -1,0 +1,35 @@
+import type { Prunable } from './prunable.ts';
+
+/** What became of something that was to go. */
+export type Removal =
+  | { readonly kind: 'removed' }
+  /** Somebody else was faster. */
+  | { readonly kind: 'gone' }
+  /** It is still there, and is to be: why. */
+  | { readonly kind: 'kept'; readonly why: string };
+
+export const REMOVED: Removal = { kind: 'removed' };
+export const GONE: Removal = { kind: 'gone' };
+export const keptBecause = (why: string): Removal => ({ kind: 'kept', why });
+
+/**
+ * A place that things are removed from: a repository of a registry, a package at GitHub, a layout. What is to go is decided above,
+ * by rules that know no kinds of places. Methods throw UserError.
+ */
+export interface PrunePlace {
+  /** As a person writes it. */
+  readonly name: string;
+  /** Everything that is there, read anew by each call. */
+  list(): Promise<readonly Prunable[]>;
+  /** Throws UserError where nothing can be removed, before anything is. */
+  checkMayRemove(): Promise<void>;
+  /** Removes an item with all its names. Looks again first: a name that it got since it was listed keeps it. */
+  removeItem(item: Prunable): Promise<Removal>;
+  /** Takes names from an item that stays. Those that mean something else by now are left alone. */
+  removeNames(item: Prunable, names: readonly string[]): Promise<Removal>;
+  /** Does what is left when names or items have been removed. */
+  finish(): Promise<void>;
+  /** Puts an item back that this run has removed, because something that is new by now needs it. */
+  putBack?(item: Prunable): Promise<void>;
+  close(): Promise<void>;
+}

@@ -1,0 +1,15 @@
+/** One thing in a place that can be removed: a manifest, say, or a release. */
+export interface Prunable {
+  /** What names it for good: a digest. */
+  readonly id: string;
+  /** What it is called now: its tags, each of which can be taken from it. */
+  readonly names: readonly string[];
+  /** When it was made or came, whichever is later, in milliseconds since 1970; undefined where nothing says so. */
+  readonly time: number | undefined;
+  /** Items that it is not whole without, such as the images of an index. */
+  readonly needs: readonly string[];
+  /** Items that it is about: it goes when all of them are gone. Empty for most. */
+  readonly about: readonly string[];
+  /** What it stores, by what names it for good, in bytes; other items may store the same. */
+  readonly stored: ReadonlyMap<string, number>;
+}

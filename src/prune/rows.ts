@@ -1,0 +1,55 @@
+import type { Pruned, PruneOutcome } from './prune.ts';
+import { goingNames } from './prune-plan.ts';
+
+/** One line of a report: an image with all that goes with it, or the tags that are taken from one that stays. */
+export interface PrunedRow {
+  readonly action: 'delete' | 'untag';
+  readonly digest: string;
+  readonly tags: readonly string[];
+  /** Manifests that go, the images of an index and what refers to them included. */
+  readonly manifests: number;
+  /** Bytes that only these store. */
+  readonly bytes: number;
+  /** By which rule. */
+  readonly why: string;
+  /** Why it is still there; null where it is not, or was not to be touched. */
+  readonly left: string | null;
+}
+
+const isLeft = ({ kind }: PruneOutcome): boolean => kind === 'kept' || kind === 'failed';
+
+/** What became of a place, line by line. What goes with something else is counted there. */
+export function prunedRows({ outcomes, decisions }: Pruned): PrunedRow[] {
+  const byId = new Map(outcomes.map((outcome) => [outcome.decision.item.id, outcome]));
+  const rootOf = (outcome: PruneOutcome): PruneOutcome => {
+    let at = outcome;
+    for (let steps = 0; at.decision.with !== undefined && steps <= outcomes.length; steps += 1) {
+      const up = byId.get(at.decision.with);
+      if (up === undefined) break;
+      at = up;
+    }
+    return at;
+  };
+  const groups = Map.groupBy(outcomes, rootOf);
+  const removed = new Set(outcomes.filter((one) => one.decision.goes && !isLeft(one)).map(({ decision }) => decision));
+  const counted = new Set(decisions.filter((one) => !removed.has(one)).flatMap(({ item }) => [...item.stored.keys()]));
+  return [...groups].map(([root, group]) => {
+    const { decision } = root;
+    const gone = group.filter((one) => removed.has(one.decision));
+    let bytes = 0;
+    for (const [id, size] of gone.flatMap((one) => [...one.decision.item.stored])) {
+      if (!counted.has(id)) bytes += size;
+      counted.add(id);
+    }
+    const names = decision.names.filter(({ goes }) => goes);
+    return {
+      action: decision.goes ? ('delete' as const) : ('untag' as const),
+      digest: decision.item.id,
+      tags: goingNames(decision),
+      manifests: gone.length,
+      bytes,
+      why: decision.goes ? decision.why : [...new Set(names.map(({ why }) => why))].join('; '),
+      left: group.find(isLeft)?.why ?? null,
+    };
+  });
+}

@@ -1,0 +1,85 @@
+import { ageText } from '../core/age.ts';
+import { isAttachedTag } from '../storage/attached-tags.ts';
+import type { Limit, Policy } from './policy.ts';
+import { previewNumber } from './preview-tag.ts';
+import type { Prunable } from './prunable.ts';
+
+/** What becomes of a name or an item, and the reason in a few words. */
+export interface PruneVerdict {
+  readonly goes: boolean;
+  readonly why: string;
+}
+
+/** What is known of a pull request; `unknown` where there is none of that number. */
+export type PullState = 'open' | 'closed' | 'unknown';
+
+/** What the rules are applied to, beside the items. */
+export interface PolicyFacts {
+  /** Milliseconds since 1970. */
+  readonly now: number;
+  /** By number; those of all tags that are previews, where the policy asks for them. */
+  readonly pulls: ReadonlyMap<number, PullState>;
+}
+
+const keep = (why: string): PruneVerdict => ({ goes: false, why });
+const go = (why: string): PruneVerdict => ({ goes: true, why });
+
+/** Whether the rules of limits are about a tag: neither what follows its subject nor previews, which have a rule of their own. */
+const isRuled = (tag: string, { closedPreviews }: Policy): boolean =>
+  !isAttachedTag(tag) && !(closedPreviews && previewNumber(tag) !== undefined);
+
+/** The items that a rule keeps: the newest `value` of those with a tag that it is about. Equal times are in the order of digests. */
+function newest({ value, tags }: Limit, items: readonly Prunable[], policy: Policy): ReadonlySet<string> {
+  const dated = items.filter(
+    ({ names, time }) => time !== undefined && names.some((name) => isRuled(name, policy) && tags.matches(name)),
+  );
+  const sorted = dated.toSorted((a, b) => (b.time ?? 0) - (a.time ?? 0) || (a.id < b.id ? -1 : 1));
+  return new Set(sorted.slice(0, value).map(({ id }) => id));
+}
+
+/**
+ * What the policy says of each name of each item, by itself: whether the name stays. Names of what follows a subject have no
+ * verdict here.
+ */
+export function tagVerdicts(
+  policy: Policy,
+  { now, pulls }: PolicyFacts,
+  items: readonly Prunable[],
+): (item: Prunable, name: string) => PruneVerdict {
+  const lasts = policy.keepLast.map((limit) => ({ limit, ids: newest(limit, items, policy) }));
+  return ({ id, time }, name) => {
+    const kept = policy.keepTags.find(({ matches }) => matches(name));
+    if (kept) return keep(`keep-tags ${kept.text}`);
+    const pull = policy.closedPreviews ? previewNumber(name) : undefined;
+    if (pull !== undefined) {
+      const state = pulls.get(pull) ?? 'unknown';
+      const text = `pull request ${pull} is ${state}`;
+      return state === 'closed' ? go(text) : keep(text);
+    }
+    // The name that people pull by without knowing; whoever wants it gone removes it by hand.
+    if (name === 'latest') return keep('latest is never removed');
+    const counts = lasts.filter(({ limit }) => limit.tags.matches(name));
+    const ages = policy.maxAge.filter(({ tags }) => tags.matches(name));
+    if (counts.length + ages.length === 0) return keep('no rule is about it');
+    if (time === undefined) return keep('its time is not known');
+    const last = counts.find(({ ids }) => ids.has(id));
+    if (last) return keep(`keep-last ${last.limit.text}`);
+    const young = ages.find(({ value }) => now - time < value);
+    if (young) return keep(`max-age ${young.text}`);
+    return go([...counts.map(({ limit }) => `keep-last ${limit.text}`), ...ages.map(ageReason(now - time))].join(', '));
+  };
+}
+
+const ageReason =
+  (age: number) =>
+  ({ text }: Limit): string =>
+    `max-age ${text}: it is ${ageText(age)} old`;
+
+/** What becomes of an item that has no name and belongs to nothing, or whose subject is gone. */
+export function untaggedVerdict({ untagged }: Policy, { now }: PolicyFacts, { time, about }: Prunable): PruneVerdict {
+  const what = about.length > 0 ? 'its subject is gone' : 'it has no tag';
+  if (untagged === undefined) return keep(`${what}; no rule is about it`);
+  if (time === undefined) return keep(`${what}; its time is not known`);
+  const age = now - time;
+  return age < untagged ? keep(`${what}; it is ${ageText(age)} old`) : go(`${what}; it is ${ageText(age)} old`);
+}
