@@ -62,6 +62,13 @@ export const ACTION_EXAMPLES: Readonly<Record<string, string>> = {
     old: ghcr.io/\${{ github.repository_owner }}/app:1.2.3
     new: ghcr.io/\${{ github.repository_owner }}/app:latest
 `,
+  preview: `
+- uses: org/nix-images/preview@v1 # the workflow preview.yml does it all: docs/previews.md
+  with:
+    to: ghcr.io/\${{ github.repository_owner }}/{name}
+    published: \${{ needs.images.outputs.json }}
+    budget: 120MB
+`,
   'cache-serve': `
 - uses: org/nix-images/setup@v1
 - uses: org/nix-images/cache-serve@v1
@@ -138,6 +145,9 @@ nix-images history ghcr.io/org/app:stable
   diff: `
 nix-images diff ghcr.io/org/app:1.2.3 ghcr.io/org/app:latest
 nix-images diff ghcr.io/org/app:latest .#app      # what the flake would make
+`,
+  preview: `
+nix-images preview --to 'ghcr.io/org/{name}' --published "$JSON"   # in a workflow run alone
 `,
   'cache-serve': `
 nix-images cache-serve /var/cache/nix-images      # until Ctrl-C; says what to set for Nix

@@ -11,21 +11,41 @@ const MOST_ROWS = 200;
  * listed, for GitHub takes 1 MiB a summary and 65,536 characters a comment.
  */
 export function diffMarkdown(name: string, diff: ImageDiff, rows: number = MOST_ROWS): string {
-  const { platforms } = diff;
-  const headings = ['', ...platforms.map(({ platform }) => plainMarkdown(platform))];
-  const facts = factRows(platforms).map((fact) => [fact.name, ...fact.cells.map(plainMarkdown)]);
-  const changes = changeRows(platforms);
-  const biggest = biggestRows(platforms).map((row) => [codeMarkdown(row.name), ...row.cells.map(plainMarkdown)]);
   return [
     `### ${plainMarkdown(name)}\n`,
     `${codeMarkdown(diff.old.reference)} → ${codeMarkdown(diff.new.reference)}\n`,
-    markdownTable(headings, facts),
+    factsMarkdown(diff),
+    changesMarkdown(diff, { rows }),
+  ].join('\n');
+}
+
+/** The table of what each platform weighs; `more` are rows that go before, of cells that are Markdown. */
+export function factsMarkdown({ platforms }: ImageDiff, more: readonly (readonly string[])[] = []): string {
+  const facts = factRows(platforms).map((fact) => [fact.name, ...fact.cells.map(plainMarkdown)]);
+  return markdownTable(headingsOf(platforms), [...more, ...facts]);
+}
+
+const headingsOf = (platforms: readonly PlatformDiff[], first = ''): string[] => [
+  first,
+  ...platforms.map(({ platform }) => plainMarkdown(platform)),
+];
+
+/** What changed, folded, at most `rows` of it, and the largest packages, unless `biggest` is false. */
+export function changesMarkdown(
+  { platforms }: ImageDiff,
+  { rows, biggest = true }: { readonly rows: number; readonly biggest?: boolean },
+): string {
+  const changes = changeRows(platforms);
+  const largest = biggest
+    ? biggestRows(platforms).map((row) => [codeMarkdown(row.name), ...row.cells.map(plainMarkdown)])
+    : [];
+  return [
     changes.length === 0
       ? `${nothing(platforms)}\n`
       : folded(countsText(changes), changeTable(platforms, changes, rows)),
-    ...(biggest.length === 0
+    ...(largest.length === 0
       ? []
-      : [folded('largest packages', markdownTable(['package', ...headings.slice(1)], biggest))]),
+      : [folded('largest packages', markdownTable(headingsOf(platforms, 'package'), largest))]),
   ].join('\n');
 }
 

@@ -31,6 +31,7 @@ const namedSchema = z.looseObject({ full_name: z.string() });
 
 /** Of the event's payload, which whoever opens a pull request writes in part. A fork that was deleted is `null`. */
 const payloadSchema = z.looseObject({
+  action: z.string().optional(),
   repository: namedSchema
     .extend({
       default_branch: z.string().min(1).optional(),

@@ -46,6 +46,7 @@ const MAY_USE: Readonly<Record<string, readonly string[]>> = {
   'test-run': ['core', 'oci', 'tar', 'definition', 'storage'],
   inspect: ['core', 'oci', 'definition', 'storage'],
   diff: ['core', 'oci', 'definition', 'inspect'],
+  preview: ['core', 'oci', 'diff'],
   handover: ['core', 'oci', 'definition', 'storage', 'image', 'test-run'],
   plan: ['core', 'oci', 'definition', 'storage', 'nix', 'handover'],
   prune: ['core', 'oci', 'storage', 'github', 'aws'],
@@ -153,6 +154,7 @@ test("GitHub's clients for caches and REST are loaded where they are asked, and 
     'src/github/rest/caches.ts',
     'src/github/rest/octokit.ts',
     'src/github/rest/packages.ts',
+    'src/github/rest/pull-requests.ts',
     'src/host/cache-transfer.ts',
   ]);
   const loads = sources.filter(({ text }) => /^import\s+(?!type\b)[^;]*'@octokit\//m.test(text));

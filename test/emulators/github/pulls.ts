@@ -7,6 +7,8 @@ import { type Route, route } from './route.ts';
 export interface Pull {
   readonly number: number;
   readonly state: 'open' | 'closed';
+  /** The newest commit on its branch. Default: forty times a. */
+  readonly head?: string;
 }
 
 type Shown = components['schemas']['pull-request-simple'];
@@ -14,7 +16,8 @@ type Shown = components['schemas']['pull-request-simple'];
 /** GitHub says much more of each; what is not here was asked for by nobody. */
 const shown = ({ number, state }: Pull) => ({ number, state }) as Shown;
 
-const whole = ({ number, state }: Pull) => ({ number, state }) as components['schemas']['pull-request'];
+const whole = ({ number, state, head = 'a'.repeat(40) }: Pull) =>
+  ({ number, state, head: { sha: head } }) as components['schemas']['pull-request'];
 
 /** The pull requests of a repository, newest first. */
 export const pullRoutes = (pulls: readonly Pull[]): Route[] => [

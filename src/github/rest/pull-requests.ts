@@ -1,0 +1,151 @@
+import type { Octokit } from '@octokit/core';
+import { z } from 'zod';
+import { UserError } from '../../core/error.ts';
+import { type GitHubApi, openOctokit } from './octokit.ts';
+import { allPages } from './pages.ts';
+import { restFailure } from './rest-failure.ts';
+
+/** A comment on a pull request. */
+interface PullComment {
+  readonly id: number;
+  readonly author: string;
+  readonly body: string;
+}
+
+/** What is known of a pull request. */
+interface PullRequest {
+  readonly isOpen: boolean;
+  /** The newest commit on its own branch. */
+  readonly headCommit: string;
+}
+
+/** The pull requests of a repository. Methods throw UserError `credentials`, `registry`, `input` for one that is not there, and `cancelled`. */
+export interface PullRequests {
+  read(number: number): Promise<PullRequest>;
+  comments(number: number): PullComments;
+}
+
+interface PullComments {
+  /** All of them, from all pages. */
+  list(): Promise<PullComment[]>;
+  create(body: string): Promise<PullComment>;
+  /** False where it is gone. */
+  update(id: number, body: string): Promise<boolean>;
+  remove(id: number): Promise<void>;
+}
+
+interface PullDeps extends GitHubApi {
+  /** `OWNER/NAME`. */
+  readonly repository: string;
+}
+
+const pullSchema = z.object({ state: z.enum(['open', 'closed']), head: z.object({ sha: z.string() }) });
+
+// Whoever has left GitHub is null.
+const commentSchema = z.object({
+  id: z.int().positive(),
+  user: z.object({ login: z.string() }).nullish(),
+  body: z.string().nullish(),
+});
+
+const asComment = ({ id, user, body }: z.infer<typeof commentSchema>): PullComment => ({
+  id,
+  author: user?.login ?? 'ghost',
+  body: body ?? '',
+});
+
+/** Opens them; nothing is loaded or asked before the first call. */
+export function pullRequests(deps: PullDeps): PullRequests {
+  const [owner = '', repo = ''] = deps.repository.split('/');
+  let opened: Promise<Octokit> | undefined;
+  const client = (): Promise<Octokit> => (opened ??= openOctokit(deps));
+  const where = (number: number): string => `pull request ${number} of ${deps.repository}`;
+
+  const failure = (what: string, number: number, error: unknown, level: 'read' | 'write'): UserError => {
+    const { status, why, isDenied } = restFailure(error, deps.signal);
+    if (status === 404) {
+      return new UserError('input', `${deps.repository} has no pull request ${number}`, {
+        hint: 'Check the number and the repository (GITHUB_REPOSITORY), and that the token may see it.',
+        docs: 'previews.md',
+        cause: error,
+      });
+    }
+    return new UserError(isDenied ? 'credentials' : 'registry', `cannot ${what} ${where(number)}: ${why}`, {
+      hint: isDenied
+        ? `The job needs \`permissions: { pull-requests: ${level} }\`; in the run of a pull request from a fork no token may write.`
+        : 'Run again later.',
+      docs: 'previews.md',
+      cause: error,
+    });
+  };
+
+  const comments = (number: number): PullComments => ({
+    list: async () => {
+      try {
+        const octokit = await client();
+        const all = await allPages(async (page, per_page) => {
+          const path = 'GET /repos/{owner}/{repo}/issues/{issue_number}/comments';
+          const { data } = await octokit.request(path, { owner, repo, issue_number: number, per_page, page });
+          return z.array(commentSchema).parse(data);
+        });
+        // One that is deleted meanwhile moves others to the page before, one that comes is last.
+        return [...new Map(all.map((comment) => [comment.id, asComment(comment)])).values()];
+      } catch (error) {
+        throw failure('list the comments on', number, error, 'read');
+      }
+    },
+    create: async (body) => {
+      try {
+        const octokit = await client();
+        const path = 'POST /repos/{owner}/{repo}/issues/{issue_number}/comments';
+        const { data } = await octokit.request(path, { owner, repo, issue_number: number, body });
+        return asComment(commentSchema.parse(data));
+      } catch (error) {
+        throw failure('comment on', number, error, 'write');
+      }
+    },
+    update: async (id, body) => {
+      const octokit = await client();
+      try {
+        await octokit.request('PATCH /repos/{owner}/{repo}/issues/comments/{comment_id}', {
+          owner,
+          repo,
+          comment_id: id,
+          body,
+        });
+        return true;
+      } catch (error) {
+        if (restFailure(error, deps.signal).status === 404) return false;
+        throw failure('change the comment on', number, error, 'write');
+      }
+    },
+    remove: async (id) => {
+      const octokit = await client();
+      try {
+        await octokit.request('DELETE /repos/{owner}/{repo}/issues/comments/{comment_id}', {
+          owner,
+          repo,
+          comment_id: id,
+        });
+      } catch (error) {
+        if (restFailure(error, deps.signal).status === 404) return;
+        throw failure('delete a second comment on', number, error, 'write');
+      }
+    },
+  });
+
+  return {
+    read: async (number) => {
+      try {
+        const octokit = await client();
+        const path = 'GET /repos/{owner}/{repo}/pulls/{pull_number}';
+        const { data } = await octokit.request(path, { owner, repo, pull_number: number });
+        const { state, head } = pullSchema.parse(data);
+        return { isOpen: state === 'open', headCommit: head.sha };
+      } catch (error) {
+        throw failure('read', number, error, 'read');
+      }
+    },
+    comments,
+  };
+}
