@@ -8,7 +8,7 @@ import type { PullRequests } from '../github/rest/pull-requests.ts';
 import type { Host } from '../host/host.ts';
 import type { Marker } from '../preview/marker.ts';
 import { type Preview, type PreviewImage, previewText } from '../preview/preview-text.ts';
-import { putSticky, type StickyOutcome } from '../preview/sticky.ts';
+import { ownComments, putSticky, type StickyOutcome } from '../preview/sticky.ts';
 import { artifactsOf } from './github.ts';
 
 /** Characters below which a comment stays; GitHub takes 65,536, and counts them in a way of its own. */
@@ -38,7 +38,7 @@ export function commentKey(name: string | undefined, to: readonly string[], { en
   return createHash('sha256').update(parts.join('\n')).digest('hex').slice(0, 12);
 }
 
-interface Commenting {
+export interface Commenting {
   readonly pulls: PullRequests;
   readonly identity: CommentIdentity;
   readonly clock: Pick<Clock, 'sleep'>;
@@ -54,14 +54,28 @@ export async function commentPreview(preview: Preview, job: Job, commenting: Com
     'The summary of the run, and its artifact, have the whole report.',
   );
   if (isCut) await uploadReport(preview, job, identity.key, host);
-  const images = preview.images.filter(isPublished).map(({ name }) => name);
-  return await putComment(preview.number, { state: 'there', images, text }, commenting);
+  const images = await imagesEver(preview.number, commenting);
+  const now = preview.images.filter(isPublished).map(({ name }) => name);
+  return await putComment(
+    preview.number,
+    { state: 'there', images: [...new Set([...images, ...now])], text },
+    commenting,
+  );
+}
+
+/** Names of the images that earlier runs have published for a pull request, as its comment knows them. */
+export async function imagesEver(
+  number: number,
+  { pulls, identity }: Pick<Commenting, 'pulls' | 'identity'>,
+): Promise<string[]> {
+  const own = ownComments(await pulls.comments(number).list(), identity);
+  return [...new Set(own.flatMap(({ marker }) => marker.images))];
 }
 
 const isPublished = ({ byDigest }: PreviewImage): boolean => byDigest !== null;
 
 /** Writes a text into the comment of a pull request. Throws UserError as `putSticky` does. */
-async function putComment(
+export async function putComment(
   number: number,
   { text, ...more }: Pick<Marker, 'state' | 'images'> & { readonly text: string },
   { pulls, identity: { author, ...identity }, clock, host }: Commenting,

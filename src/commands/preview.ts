@@ -6,7 +6,7 @@ import type { Job } from '../github/job.ts';
 import { type PullEvent, readPullEvent } from '../github/pull-event.ts';
 import { type PullRequests, pullRequests } from '../github/rest/pull-requests.ts';
 import { defineCommand } from '../host/command.ts';
-import { type InputsOf, lines, secret, text } from '../host/fields.ts';
+import { type InputsOf, integer, lines, secret, text } from '../host/fields.ts';
 import type { Host } from '../host/host.ts';
 import { parseBudget } from '../preview/budget.ts';
 import type { Preview } from '../preview/preview-text.ts';
@@ -16,6 +16,7 @@ import { parseLocationTemplate } from '../storage/location-template.ts';
 import { jobOf } from './github.ts';
 import { placesOf } from './places.ts';
 import { type PreviewResult, presentPreview } from './present-preview.ts';
+import { closePull, type PreviewRun, sweepPreviews } from './preview-close.ts';
 import { comparePreviews } from './preview-compare.ts';
 import { commentKey, commentPreview, JOB_LOGIN } from './preview-report.ts';
 import { registryInputs } from './shared-inputs.ts';
@@ -54,6 +55,12 @@ const inputs = {
       'Tells the comment from others on the same pull request. Default: a hash of the name of the workflow and of `to`.',
     placeholder: 'NAME',
   }),
+  pullRequest: integer({
+    description:
+      'In a run that a person starts: number of the closed pull request whose images are removed. Default: a sweep over all.',
+    placeholder: 'N',
+    min: 1,
+  }),
   author: text({
     description:
       'Login that comments are written as: that of the App where `token` is of one, such as `acme-images[bot]`.',
@@ -72,50 +79,61 @@ export type PreviewInputs = InputsOf<typeof inputs>;
 
 export const preview = defineCommand({
   name: 'preview',
-  summary: 'Comment on a pull request what became of its images: how to pull them, sizes, and which packages changed.',
+  summary: 'Comment on a pull request what became of its images, and remove them when it is closed.',
   description:
-    'One comment, updated by each push. It is for the events of `pull_request` (docs/previews.md); in the run of a fork it ' +
-    'writes the summary alone, for nothing of it is published and its token may not comment.',
+    'One comment, updated by each push: how to pull the images, sizes, and which packages changed. For the events of `pull_request`, `closed` among them, ' +
+    'where the images of that number are removed, and for a schedule, which removes what closing has missed (docs/previews.md). In the run of a ' +
+    'fork it writes the summary alone, for nothing of it is published and its token may not comment.',
   inputs,
   outputs: {
     overBudget: 'Images that weigh more than they may, one per line.',
-    json: 'The comparison as JSON.',
+    removed: 'Tags that were removed, one per line, such as `ghcr.io/org/app:pr-7`.',
+    json: 'The comparison, or what was removed, as JSON.',
   },
   run: (given, host): Promise<PreviewResult> => runPreview(given, host, systemClock),
   present: presentPreview,
 });
-
-interface Previewing {
-  readonly given: PreviewInputs;
-  readonly job: Job;
-  readonly pulls: PullRequests;
-  readonly host: Host;
-  readonly clock: Clock;
-}
 
 /** The command, with a clock that a test may make. */
 export async function runPreview(given: PreviewInputs, host: Host, clock: Clock): Promise<PreviewResult> {
   const job = await jobOf(host);
   if (job === undefined) throw notARun();
   const event = await readPullEvent({ env: host.env, readFile: (path) => readFile(path, 'utf8') });
-  if (event.kind !== 'pull') throw notAPull(event);
+  if (event.kind === 'other') throw notAPull(event.name);
   const pulls = openPulls(given.token, host);
-  if (event.isClosed) return { kind: 'closed', number: event.number };
-  return await report(event, { given, job, pulls, host, clock });
+  const { to, token, author } = given;
+  const key = commentKey(
+    given.name,
+    to.map(({ line }) => line),
+    host,
+  );
+  const identity = { key, run: job.runId, attempt: job.attempt, author };
+  const places = await placesOf(host, given);
+  const run: PreviewRun = { to, token, places, pulls, identity, clock, host, url: runUrl(job, host) };
+  if (event.kind === 'sweep' && given.pullRequest === undefined) {
+    const names = readRunImages(given.images, given.published).map(({ name }) => name);
+    return { kind: 'swept', swept: await sweepPreviews(names, clock.now(), run) };
+  }
+  const number = event.kind === 'pull' ? event.number : given.pullRequest;
+  if (number === undefined) throw new TypeError('a pull request is meant');
+  if (event.kind === 'pull' && !event.isClosed) return await report(event, job, given, run);
+  // Nothing of a fork's was published, and its token may not write.
+  if (job.isFork) return { kind: 'closed', closed: { number, isOpen: false, repositories: [], error: undefined } };
+  return { kind: 'closed', closed: await closePull(number, [], run) };
 }
 
 type OpenPull = Extract<PullEvent, { readonly kind: 'pull' }>;
 
-async function report(event: OpenPull, { given, job, pulls, host, clock }: Previewing): Promise<PreviewResult> {
+async function report(event: OpenPull, job: Job, given: PreviewInputs, run: PreviewRun): Promise<PreviewResult> {
   const { number, headCommit } = event;
   const [to] = given.to;
   if (to === undefined) throw new TypeError('to is required');
-  const places = await placesOf(host, given);
+  const { places, host, pulls } = run;
   const images = readRunImages(given.images, given.published);
   const preview: Preview = {
     number,
     commit: headCommit ?? null,
-    runUrl: runUrl(job, host),
+    runUrl: run.url,
     unpublished: job.isFork ? 'It comes from a fork: its images are built and tested, and nothing is published.' : null,
     images: await comparePreviews(images, {
       ...{ to, base: given.base, branch: event.base, number },
@@ -123,16 +141,13 @@ async function report(event: OpenPull, { given, job, pulls, host, clock }: Previ
     }),
   };
   if (job.isFork) return { kind: 'report', preview, comment: 'none', error: undefined };
-  // A build may end after the pull request was closed.
-  if (!(await pulls.read(number)).isOpen) return { kind: 'closed', number };
-  const key = commentKey(
-    given.name,
-    given.to.map(({ line }) => line),
-    host,
-  );
-  const identity = { key, run: job.runId, attempt: job.attempt, author: given.author };
+  const published = preview.images.filter(({ byDigest }) => byDigest !== null).map(({ name }) => name);
+  // A build may end after the pull request was closed: what it has pushed goes again. So it is asked before and after the comment.
+  const isOpen = async (): Promise<boolean> => (await pulls.read(number)).isOpen;
+  if (!(await isOpen())) return { kind: 'closed', closed: await closePull(number, published, run) };
   try {
-    const { kind } = await commentPreview(preview, job, { pulls, identity, clock, host });
+    const { kind } = await commentPreview(preview, job, run);
+    if (!(await isOpen())) return { kind: 'closed', closed: await closePull(number, published, run) };
     return { kind: 'report', preview, comment: kind, error: undefined };
   } catch (error) {
     if (!(error instanceof UserError) || error.code === 'cancelled') throw error;
@@ -162,12 +177,8 @@ const notARun = (): UserError =>
     docs: 'previews.md',
   });
 
-const notAPull = (event: Exclude<PullEvent, OpenPull>): UserError =>
-  new UserError(
-    'input',
-    `the event ${event.kind === 'other' ? event.name : 'of the run'} is not that of a pull request`,
-    {
-      hint: "Run it on pull_request. In pull_request_target, a stranger's code would run with secrets.",
-      docs: 'previews.md',
-    },
-  );
+const notAPull = (event: string): UserError =>
+  new UserError('input', `the event ${event} is not that of a pull request`, {
+    hint: "Run it on pull_request, or on a schedule. In pull_request_target, a stranger's code would run with secrets.",
+    docs: 'previews.md',
+  });

@@ -111,7 +111,7 @@ function comparison(diff: ImageDiff, { rows, biggest, changes }: Detail): string
 }
 
 /** What was removed of one repository, when the pull request was closed. */
-interface RemovedTags {
+export interface RemovedTags {
   /** As a person writes it: `ghcr.io/org/app`. */
   readonly repository: string;
   readonly removed: readonly string[];
@@ -119,7 +119,7 @@ interface RemovedTags {
   readonly left: readonly { readonly tag: string; readonly why: string }[];
 }
 
-/** @internal The text of the comment once the pull request is closed. */
+/** The text of the comment once the pull request is closed. */
 export function removedText(number: number, repositories: readonly RemovedTags[], runUrl: string): string {
   const left = repositories.flatMap((one) => one.left.map((tag) => ({ ...tag, repository: one.repository })));
   const removed = repositories.filter((one) => one.removed.length > 0);

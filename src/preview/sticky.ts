@@ -45,7 +45,7 @@ const SETTLED = 2000;
 const ROUNDS = 6;
 
 /** The comments of `author` with this key, oldest first. A stranger may copy the marker, but not write as somebody else. */
-const ownComments = (
+export const ownComments = (
   comments: readonly PreviewComment[],
   { key, author }: { readonly key: string; readonly author: string },
 ): { readonly comment: PreviewComment; readonly marker: Marker }[] =>

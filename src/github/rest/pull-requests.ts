@@ -23,6 +23,8 @@ interface PullRequest {
 export interface PullRequests {
   read(number: number): Promise<PullRequest>;
   comments(number: number): PullComments;
+  /** The comments of the whole repository that were written or changed since then, with the number of what each is on. */
+  commentsSince(time: Date): Promise<(PullComment & { readonly number: number })[]>;
 }
 
 interface PullComments {
@@ -47,6 +49,7 @@ const commentSchema = z.object({
   user: z.object({ login: z.string() }).nullish(),
   body: z.string().nullish(),
 });
+const anywhereSchema = commentSchema.extend({ issue_url: z.string() });
 
 const asComment = ({ id, user, body }: z.infer<typeof commentSchema>): PullComment => ({
   id,
@@ -59,11 +62,12 @@ export function pullRequests(deps: PullDeps): PullRequests {
   const [owner = '', repo = ''] = deps.repository.split('/');
   let opened: Promise<Octokit> | undefined;
   const client = (): Promise<Octokit> => (opened ??= openOctokit(deps));
-  const where = (number: number): string => `pull request ${number} of ${deps.repository}`;
+  const where = (number: number | undefined): string =>
+    number === undefined ? `pull requests of ${deps.repository}` : `pull request ${number} of ${deps.repository}`;
 
-  const failure = (what: string, number: number, error: unknown, level: 'read' | 'write'): UserError => {
+  const failure = (what: string, number: number | undefined, error: unknown, level: 'read' | 'write'): UserError => {
     const { status, why, isDenied } = restFailure(error, deps.signal);
-    if (status === 404) {
+    if (status === 404 && number !== undefined) {
       return new UserError('input', `${deps.repository} has no pull request ${number}`, {
         hint: 'Check the number and the repository (GITHUB_REPOSITORY), and that the token may see it.',
         docs: 'previews.md',
@@ -147,5 +151,20 @@ export function pullRequests(deps: PullDeps): PullRequests {
       }
     },
     comments,
+    commentsSince: async (time) => {
+      try {
+        const octokit = await client();
+        const all = await allPages(async (page, per_page) => {
+          const order = { sort: 'created', direction: 'asc', since: time.toISOString() } as const;
+          const path = 'GET /repos/{owner}/{repo}/issues/comments';
+          const { data } = await octokit.request(path, { owner, repo, ...order, per_page, page });
+          return z.array(anywhereSchema).parse(data);
+        });
+        const numbered = all.map((one) => ({ ...asComment(one), number: Number(/\d+$/.exec(one.issue_url)?.[0]) }));
+        return [...new Map(numbered.map((comment) => [comment.id, comment])).values()];
+      } catch (error) {
+        throw failure('list the comments on', undefined, error, 'read');
+      }
+    },
   };
 }

@@ -15,7 +15,8 @@ export interface StoredComment {
 type Shown = components['schemas']['issue-comment'];
 
 /** GitHub says much more of each. */
-const shown = ({ id, login, body }: StoredComment) => ({ id, user: { login }, body }) as Shown;
+const shown = ({ id, pull, login, body }: StoredComment) =>
+  ({ id, issue_url: `https://api.github.com/repos/org/app/issues/${pull}`, user: { login }, body }) as Shown;
 
 /** Characters that GitHub takes: "Body is too long (maximum is 65536 characters)". */
 const LONGEST = 65_536;
@@ -62,6 +63,12 @@ export const commentRoutes = ({ pulls, comments, login = 'github-actions[bot]' }
           ).map(shown),
         };
       },
+    }),
+    route('get', '/repos/{owner}/{repo}/issues/comments', {
+      need: { scope: 'pull-requests', level: 'read' },
+      parameters: ['since', 'sort', 'direction', 'per_page', 'page'],
+      // Those of long ago are not told from others here.
+      run: (call) => ({ status: 200 as const, body: pageOf(comments, call).map(shown) }),
     }),
     route('post', '/repos/{owner}/{repo}/issues/{issue_number}/comments', {
       need: { scope: 'pull-requests', level: 'write' },
