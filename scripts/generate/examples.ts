@@ -69,6 +69,13 @@ export const ACTION_EXAMPLES: Readonly<Record<string, string>> = {
     published: \${{ needs.images.outputs.json }}
     budget: 120MB
 `,
+  update: `
+- uses: org/nix-images/setup@v1
+- uses: org/nix-images/update@v1
+  with:
+    to: ghcr.io/\${{ github.repository_owner }}/{name}
+    pull-request: true
+`,
   'cache-serve': `
 - uses: org/nix-images/setup@v1
 - uses: org/nix-images/cache-serve@v1
@@ -148,6 +155,11 @@ nix-images diff ghcr.io/org/app:latest .#app      # what the flake would make
 `,
   preview: `
 nix-images preview --to 'ghcr.io/org/{name}' --published "$JSON"   # in a workflow run alone
+`,
+  update: `
+nix-images update                                 # every input of flake.lock, and what that changes in each image
+nix-images update --input nixpkgs --images 'web-*'
+nix-images update --pull-request --auto-merge squash --label dependencies
 `,
   'cache-serve': `
 nix-images cache-serve /var/cache/nix-images      # until Ctrl-C; says what to set for Nix

@@ -77,7 +77,11 @@ async function readInstallable(
 }
 
 /** An image of a plan: what is published of it is read at the plan's destination, the rest is evaluated. */
-export async function readPlanned(image: PlannedImage, { to }: Plan, tools: ComparisonTools): Promise<ComparedImage> {
+export async function readPlanned(
+  image: PlannedImage,
+  { to }: Pick<Plan, 'to'>,
+  tools: ComparisonTools,
+): Promise<ComparedImage> {
   const jobs = image.jobs.filter(isContainer);
   const [destination] = requiredLines(to.map(parseDestinationLine));
   const published = destination === undefined ? [] : jobs.filter((job) => job.published !== null);

@@ -12,6 +12,7 @@ export const commands: CommandLoaders = {
   history: () => import('./history.ts').then((module) => module.history),
   diff: () => import('./diff.ts').then((module) => module.diff),
   preview: () => import('./preview.ts').then((module) => module.preview),
+  update: () => import('./update.ts').then((module) => module.update),
   'cache-serve': () => import('./cache-serve.ts').then((module) => module.cacheServe),
   'cache-save': () => import('./cache-save.ts').then((module) => module.cacheSave),
   'cache-merge': () => import('./cache-merge.ts').then((module) => module.cacheMerge),

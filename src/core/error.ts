@@ -10,6 +10,7 @@ export type ErrorCode =
   | 'registry' // a registry refused or failed
   | 'credentials' // a registry wants other credentials, or a credential helper failed
   | 'digest' // bytes do not match the digest they were promised under
+  | 'github' // GitHub refused or failed
   | 'handover' // a handover is missing, damaged or escapes its folder
   | 'platforms' // a platform is missing or doubled
   | 'file' // the file system refused (no space, no permission, no such file)

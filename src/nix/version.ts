@@ -48,3 +48,15 @@ export const wholeFlake = (version: NixVersion, flake: string): readonly string[
   version.implementation !== 'lix' && isAtLeast(version, 2, 20)
     ? [`${flake}#.`]
     : ['--option', 'system', 'none', `${flake}#""`];
+
+/**
+ * Arguments that update the lock of the flake in a folder, of some of its inputs where they are named. `nix flake update` takes their names
+ * since 2.19, whose `--update-input` did nothing for a while; before, it took the flake in their place. Lix has the newer form alone.
+ */
+export function updateLockCommand(version: NixVersion, folder: string, inputs: readonly string[]): readonly string[] {
+  if (version.implementation === 'lix' || isAtLeast(version, 2, 19)) {
+    return ['flake', 'update', '--flake', folder, ...inputs];
+  }
+  if (inputs.length === 0) return ['flake', 'update', folder];
+  return ['flake', 'lock', folder, ...inputs.flatMap((name) => ['--update-input', name])];
+}

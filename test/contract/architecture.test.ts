@@ -50,6 +50,7 @@ const MAY_USE: Readonly<Record<string, readonly string[]>> = {
   handover: ['core', 'oci', 'definition', 'storage', 'image', 'test-run'],
   plan: ['core', 'oci', 'definition', 'storage', 'nix', 'handover'],
   prune: ['core', 'oci', 'storage', 'github', 'aws'],
+  update: ['core', 'oci', 'diff', 'plan'],
   publish: ['core', 'oci', 'definition', 'storage', 'nix', 'image', 'handover', 'test-run', 'github'],
   promote: ['core', 'oci', 'storage', 'inspect', 'publish'],
 };

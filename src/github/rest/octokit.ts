@@ -21,6 +21,9 @@ const PATIENCE = 120;
 /** What trying again does not mend; 429 is the business of the other plugin, which waits as long as GitHub says. */
 const FINAL = [400, 401, 403, 404, 410, 422, 429, 451];
 
+/** In place of the plugin's queues, whose seconds between changes are fixed, where tests make seconds short. */
+const UNSPACED = { key: () => ({ schedule: async (): Promise<void> => undefined }) } as never;
+
 /** As GitHub wants it: who asks. */
 const USER_AGENT = 'nix-images';
 
@@ -65,6 +68,7 @@ export async function openOctokit({
     retry: { retryAfterBaseValue: second, doNotRetry: FINAL },
     throttle: {
       retryAfterBaseValue: second,
+      ...(second < 1000 ? { write: UNSPACED, notifications: UNSPACED } : {}),
       onRateLimit: (seconds: number) => mayWait("an hour's number of them", seconds),
       onSecondaryRateLimit: (seconds: number) => mayWait('too many at once', seconds),
     },

@@ -100,7 +100,7 @@ export const startGitHub = async (options: GitHubOptions): Promise<GitHubEmulato
       const parts = verb.toUpperCase() === method ? match(template, path) : undefined;
       const isOfRepository = template.startsWith('/repos/');
       if (!parts || (isOfRepository && `${parts.get('owner')}/${parts.get('repo')}` !== repository)) continue;
-      checkPermission(need, permissions, isPublic);
+      if (need) checkPermission(need, permissions, isPublic);
       const unknown = [...url.searchParams.keys()].find((name) => !parameters.includes(name));
       if (unknown !== undefined) throw new Refusal(422, `the emulator does not know the parameter ${unknown}`);
       return run({

@@ -29,7 +29,8 @@ export interface RouteCall<Query extends string = string> {
 export interface Route {
   readonly verb: Verb;
   readonly template: string;
-  readonly need: Need;
+  /** Undefined where the route itself looks, as that of GraphQL, whose operations need this or that. */
+  readonly need: Need | undefined;
   /** Parameters that the operation knows; others are refused, for nothing here sends them on purpose. */
   readonly parameters: readonly string[];
   readonly run: (call: RouteCall<never>) => { readonly status: PropertyKey; readonly body?: unknown };

@@ -1,0 +1,224 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { expect, onTestFinished, test } from 'vitest';
+import { readLockFiles } from '../../../src/commands/lock-files.ts';
+import { openUpdatePull, pullTarget } from '../../../src/commands/update-pull.ts';
+import { openRepositoryApi } from '../../../src/github/rest/repository-api.ts';
+import { createExec } from '../../../src/host/exec.ts';
+import { readLock } from '../../../src/update/lock.ts';
+import { lockChanges } from '../../../src/update/lock-change.ts';
+import { OWN_TRAILER } from '../../../src/update/own-commits.ts';
+import { GitRepository } from '../../emulators/github/git-repository.ts';
+import { memoryLog } from '../../support/memory-log.ts';
+import { uniqueTempDir } from '../../support/tools.ts';
+import { flakeLock } from '../../unit/update/kit.ts';
+import { plainFetch } from '../github/cache/kit.ts';
+import { git, onGitHub } from './kit.ts';
+
+const BRANCH = 'nix-images/update';
+const INPUTS = { base: undefined, branch: BRANCH, labels: ['dependencies'], autoMerge: 'none' } as const;
+const FIRST = flakeLock({ nixpkgs: { rev: '1'.repeat(40), time: 1 } });
+
+type Modes = Parameters<typeof onGitHub>[1];
+type Inputs = Omit<Parameters<typeof openUpdatePull>[2], 'githubToken'>;
+
+/** A bare repository and a clone of it, without Nix, and an update of it to a commit of nixpkgs. */
+async function scene(modes: Modes = {}) {
+  const root = await uniqueTempDir('pull');
+  onTestFinished(() => root.remove());
+  const [bare, clone] = [`${root.path}/origin.git`, `${root.path}/clone`];
+  await git(root.path, ['init', '--quiet', '--bare', '--initial-branch=main', bare]);
+  await git(root.path, ['clone', '--quiet', bare, clone]);
+  // In a folder of the repository, as flakes sometimes are.
+  const at = `${clone}/nix`;
+  await mkdir(at);
+  await writeFile(`${clone}/README.md`, 'first\n');
+  await writeFile(`${at}/flake.nix`, '{ }\n');
+  await writeFile(`${at}/flake.lock`, FIRST);
+  const push = async (message: string, branch = 'main', login = 'human') => {
+    await git(clone, ['add', '--all'], login);
+    await git(clone, ['commit', '--quiet', '--message', message], login);
+    await git(clone, ['push', '--quiet', 'origin', `HEAD:refs/heads/${branch}`]);
+  };
+  await push('Begin');
+  const origin = new GitRepository(bare);
+  const { github, pulls } = await onGitHub({ origin }, modes);
+  const log = memoryLog();
+  const signal = new AbortController().signal;
+  const update = async (rev: string, more: Partial<Inputs> = {}) => {
+    const env: Record<string, string> = { GITHUB_API_URL: github.url, GITHUB_REPOSITORY: 'org/app' };
+    const host = {
+      env: (name: string) => env[name],
+      log,
+      signal,
+      fetch: plainFetch,
+      exec: createExec({ env: process.env, signal }),
+    };
+    const inputs = { ...INPUTS, ...more, githubToken: github.token };
+    const locks = await readLockFiles(at);
+    const target = await pullTarget(at, locks, inputs, host as never);
+    // GitHub's seconds between two changes are short here.
+    const api = await openRepositoryApi({
+      url: github.url,
+      token: github.token,
+      repository: 'org/app',
+      fetch: plainFetch,
+      log,
+      signal,
+      second: 1,
+    });
+    const text = flakeLock({ nixpkgs: { rev: rev.repeat(40), time: Number(rev) } });
+    const [old, now] = [FIRST, text].map((lock) => readLock('flake', lock, 'flake.lock'));
+    const report = { files: [{ name: 'flake.lock', text }], changes: lockChanges(old ?? [], now ?? []), images: [] };
+    return await openUpdatePull({ ...target, api }, report, inputs);
+  };
+  return { clone, origin, github, pulls, log, push, update };
+}
+
+/** A commit on the update's branch, by somebody else. */
+async function humanCommit({ clone, push }: Awaited<ReturnType<typeof scene>>): Promise<void> {
+  await git(clone, ['fetch', '--quiet', 'origin']);
+  await git(clone, ['checkout', '--quiet', '-B', 'work', `origin/${BRANCH}`]);
+  await writeFile(`${clone}/fix.nix`, '{ }\n');
+  await push('Fix the build', BRANCH);
+  await git(clone, ['checkout', '--quiet', 'main']);
+}
+
+test('a pull request is opened, brought up to date over a base that has moved, and left alone where nothing is new', async () => {
+  const { origin, pulls, github, push, clone, update } = await scene();
+  await update('2');
+  const [pull] = pulls.all;
+  expect(pull).toMatchObject({
+    head: BRANCH,
+    base: 'main',
+    title: 'Update nixpkgs',
+    labels: ['dependencies'],
+    state: 'open',
+  });
+  expect(pull?.body).toMatch(/approves/);
+  const first = origin.tip(BRANCH) ?? '';
+  expect(origin.parents(first)).toEqual([origin.tip('main')]);
+  expect(origin.message(first)).toContain(
+    `nixpkgs: 111111111111 (1970-01-01) → 222222222222 (1970-01-01)\n\n${OWN_TRAILER}`,
+  );
+
+  const asked = github.requests.length;
+  await update('2');
+  expect(origin.tip(BRANCH)).toBe(first);
+  expect(github.requests.slice(asked).filter((line) => /git\/refs/.test(line))).toEqual([]);
+
+  await writeFile(`${clone}/README.md`, 'second\n');
+  await push('Move main');
+  expect((await update('3')).number).toBe(1);
+  const second = origin.tip(BRANCH) ?? '';
+  expect(origin.parents(second)).toEqual([origin.tip('main')]);
+  expect(origin.text('nix/flake.lock', second)).toContain('3'.repeat(40));
+  expect(pulls.all.map(({ state, body }) => [state, body.includes('333333333333')])).toEqual([['open', true]]);
+  expect(origin.branches()).toEqual(['main', BRANCH]);
+});
+
+test("with an App's token, checks start by themselves, so the text says nothing of them", async () => {
+  const { pulls, update } = await scene({ login: 'updates[bot]' });
+  await update('2');
+  await update('3');
+  expect(pulls.all.map(({ body }) => body.includes('approves'))).toEqual([false]);
+});
+
+test('a branch with a commit of a person is left alone, and the error names the commit', async () => {
+  const all = await scene();
+  await all.update('2');
+  await humanCommit(all);
+  const tip = all.origin.tip(BRANCH);
+  await expect(all.update('3')).rejects.toThrow(/has commits of others \([0-9a-f]{10} by human, "Fix the build"\)/);
+  expect(all.origin.tip(BRANCH)).toBe(tip);
+  expect(all.origin.branches()).toEqual(['main', BRANCH]);
+});
+
+test('a branch of somebody else by the same name is left alone', async () => {
+  const { clone, push, update, origin } = await scene();
+  await writeFile(`${clone}/mine.nix`, '{ }\n');
+  await git(clone, ['checkout', '--quiet', '-b', 'work']);
+  await push('My work', BRANCH);
+  await git(clone, ['checkout', '--quiet', 'main']);
+  const tip = origin.tip(BRANCH);
+  await expect(update('2')).rejects.toThrow('My work');
+  expect(origin.tip(BRANCH)).toBe(tip);
+});
+
+test('a commit that a person pushes while the branch is moved is not lost', async () => {
+  const late: { origin?: GitRepository } = {};
+  let pushed = '';
+  const beforeMove = () => {
+    pushed = late.origin?.commit(BRANCH, 'At the last moment', [], 'human') ?? '';
+  };
+  const { origin, update } = await scene({ beforeMove });
+  late.origin = origin;
+  await update('2');
+  await expect(update('3')).rejects.toThrow(`cannot move the branch ${BRANCH}`);
+  expect(origin.tip(BRANCH)).toBe(pushed);
+  expect(origin.branches()).toEqual(['main', BRANCH]);
+});
+
+test('where Actions may not open pull requests, the error has the setting and a link, and the branch is there', async () => {
+  const { origin, pulls, update } = await scene({ mayOpen: false });
+  const error = await update('2').catch((thrown: unknown) => thrown as { message: string; hint: string });
+  expect(error).toMatchObject({
+    message: expect.stringContaining('not permitted to create or approve pull requests'),
+    hint: expect.stringMatching(
+      /Allow GitHub Actions.*\n?.*https:\/\/github\.com\/org\/app\/compare\/main\.\.\.nix-images\/update\?expand=1/,
+    ),
+  });
+  expect(pulls.all).toEqual([]);
+  expect(origin.branches()).toEqual(['main', BRANCH]);
+});
+
+test.each([
+  ['contents', { contents: 'read', 'pull-requests': 'write' }, 'contents: write'],
+  ['pull requests', { contents: 'write', 'pull-requests': 'read' }, 'pull-requests: write'],
+] as const)('a token that may not write %s is told the line to add', async (_name, permissions, line) => {
+  const { update } = await scene({ permissions });
+  await expect(update('2')).rejects.toMatchObject({
+    code: 'credentials',
+    hint: expect.stringContaining(`permissions: ${line}`),
+  });
+});
+
+test('GitHub merges by itself where checks are required, and the result says why it does not where none are', async () => {
+  const required = await scene();
+  expect(await required.update('2', { autoMerge: 'squash' })).toMatchObject({ merges: true, whyNot: undefined });
+  expect(required.pulls.all[0]?.merges).toBe('SQUASH');
+
+  const none = await scene({ hasRequiredChecks: false });
+  const { merges, whyNot } = await none.update('2', { autoMerge: 'squash' });
+  expect([merges, whyNot]).toEqual([false, 'no check is required for its base, so GitHub has nothing to wait for']);
+  expect(none.pulls.open().length).toBe(1);
+});
+
+test('an input that is older than before is for a person to merge', async () => {
+  const { update, pulls } = await scene();
+  expect(await update('0', { autoMerge: 'merge' })).toMatchObject({
+    merges: false,
+    whyNot: 'nixpkgs is older than before',
+  });
+  expect(pulls.all[0]?.merges).toBeUndefined();
+});
+
+test('a lock that the base has changed since the checkout is not taken back', async () => {
+  const { clone, push, update, origin } = await scene();
+  await writeFile(`${clone}/nix/flake.lock`, flakeLock({ nixpkgs: { rev: '9'.repeat(40), time: 9 } }));
+  await push('Update by hand');
+  await git(clone, ['reset', '--quiet', '--hard', 'HEAD~1']);
+  await expect(update('2')).rejects.toThrow('flake.lock on main is not the one that is checked out');
+  expect(origin.branches()).toEqual(['main']);
+});
+
+test('a checkout with changes, of no branch, or of the update itself is an error', async () => {
+  const { clone, update } = await scene();
+  await writeFile(`${clone}/nix/flake.lock`, flakeLock({ nixpkgs: { rev: '5'.repeat(40), time: 5 } }));
+  await expect(update('2')).rejects.toThrow('flake.lock has changes that are not committed');
+  await git(clone, ['checkout', '--quiet', '--force', '--detach']);
+  await expect(update('2')).rejects.toThrow('no branch is checked out');
+  await git(clone, ['checkout', '--quiet', '-b', BRANCH]);
+  await expect(update('2')).rejects.toThrow('is the branch of the update itself');
+  await git(clone, ['checkout', '--quiet', 'main']);
+  await expect(update('2', { base: 'other' })).rejects.toThrow('org/app does not have the branch other');
+});
