@@ -3,7 +3,7 @@ import { type CachedPath, type CacheIndex, EMPTY_INDEX, INDEX_VERSION } from '..
 import { REWRITE_LIMIT } from '../../src/cache/house.ts';
 import { packKey } from '../../src/cache/keys.ts';
 import { keepPacks, mergeIndexes } from '../../src/cache/merge.ts';
-import { groupOf, inPackOrder } from '../../src/cache/pack-order.ts';
+import { inPackOrder } from '../../src/cache/pack-order.ts';
 import { LEAST_PACK, PACK_LIMIT } from '../../src/cache/pack-writer.ts';
 import type { BuiltFact } from './packages.ts';
 import type { Policy } from './rivals.ts';
@@ -112,6 +112,7 @@ export class Planned implements Policy {
     const packed = this.#pack(
       fresh.filter(({ path }) => admitted.has(path)),
       now,
+      index.closures,
     );
     const merged = mergeIndexes([keepPacks(index, ({ key }) => this.service.has(key)), packed]);
     this.#finish(merged, hour);
@@ -128,6 +129,7 @@ export class Planned implements Policy {
     const again = this.#pack(
       moved.map((path) => ({ ...path, bytes: path.pieces.reduce((sum, { length }) => sum + length, 0) })),
       hour * HOUR,
+      merged.closures,
     );
     const keys = new Set([...going].map((pack) => merged.packs[pack]?.key ?? ''));
     for (const key of keys) this.service.remove(key);
@@ -136,16 +138,17 @@ export class Planned implements Policy {
   }
 
   /** What the writer of packs does, without bytes. */
-  #pack(paths: readonly BuiltFact[], now: number): CacheIndex {
+  #pack(paths: readonly BuiltFact[], now: number, closures: CacheIndex['closures']): CacheIndex {
     const limit = this.#options.packLimit;
     const packs: number[] = [];
-    let group = '';
-    const placed = inPackOrder(paths.map((one) => ({ ...one, narSize: one.bytes }))).map((one): CachedPath => {
+    const groups = inPackOrder(
+      paths.map((one) => ({ ...one, narSize: one.bytes })),
+      closures,
+    );
+    const entries = groups.flatMap((group) => [...group.entries()]);
+    const placed = entries.map(([place, one]): CachedPath => {
       const pieces: { pack: number; offset: number; length: number }[] = [];
-      // Build jobs have packs of their own, and where packs are written again they are cut between images too.
-      const isCut = group !== groupOf(one) && (packs.at(-1) ?? 0) >= LEAST_PACK;
-      group = groupOf(one);
-      if (isCut) packs.push(0);
+      if (place === 0 && (packs.at(-1) ?? 0) >= LEAST_PACK) packs.push(0);
       for (let left = one.bytes; left > 0; ) {
         const full = (packs.at(-1) ?? limit) >= limit || (limit === 0 && pieces.length === 0);
         if (packs.length === 0 || full) packs.push(0);

@@ -10,6 +10,9 @@ const AGAINST_TARBALL = { live: 8, factor: 1.5 } as const;
 /** Gigabytes up to which everything fits. */
 const FITS = 8;
 
+/** The most of what is fetched that nobody asked for: see the README. */
+const IN_VAIN = 0.25;
+
 /** What a year did not reach of what is promised. */
 export function failuresOf(live: number, outcomes: ReadonlyMap<PolicyName, Outcome>): string[] {
   const share = (name: PolicyName): number => outcomes.get(name)?.share ?? Number.NaN;
@@ -30,6 +33,7 @@ export function failuresOf(live: number, outcomes: ReadonlyMap<PolicyName, Outco
   }
   must('never more than the service has room for', (packs?.most ?? Number.NaN) <= SERVICE.bytes);
   must('nine tenths at the end of each run', packs?.weeks.every((bytes) => bytes <= SERVICE.bytes * 0.9) ?? false);
+  must('at most a quarter is fetched in vain', (packs?.inVain ?? Number.NaN) <= IN_VAIN);
   must('nothing is dropped by the service', packs?.evicted === 0);
   return problems;
 }

@@ -5,7 +5,7 @@ import type { CachedPath, CacheIndex } from './cache-index.ts';
 import type { HouseWorld } from './house.ts';
 import type { JobAttempt } from './keys.ts';
 import { keepPacks, mergeIndexes } from './merge.ts';
-import { groupOf, inPackOrder } from './pack-order.ts';
+import { inPackOrder } from './pack-order.ts';
 import { checkFrame, readFrame, restorePack } from './pack-reader.ts';
 import { PackUploads } from './store-packs.ts';
 
@@ -32,7 +32,7 @@ export async function compact(world: HouseWorld, index: CacheIndex, compaction: 
   const files = new Map<number, string>();
   try {
     await restoreAll(world, index, moved, files);
-    const packed = await copyFrames(world, moved, { files, uploads });
+    const packed = await copyFrames(world, inPackOrder(moved, index.closures), { files, uploads });
     const fresh = await uploads.end(packed);
     if (uploads.stopped !== undefined || fresh.paths.length < packed.length) {
       world.log.warn(`packs of the cache stay as they are: ${uploads.stopped ?? 'new ones could not be stored'}`);
@@ -71,17 +71,15 @@ interface Copying {
 
 async function copyFrames(
   { log }: HouseWorld,
-  moved: readonly CachedPath[],
+  groups: readonly (readonly CachedPath[])[],
   { files, uploads }: Copying,
 ): Promise<CachedPath[]> {
   const fileOf = (pack: number): string => files.get(pack) ?? '';
   const packed: CachedPath[] = [];
-  let group = '';
-  for (const path of inPackOrder(moved)) {
+  for (const [place, path] of groups.flatMap((group) => [...group.entries()])) {
     if (!path.pieces.every(({ pack }) => files.has(pack))) continue;
     try {
-      if (group !== groupOf(path)) await uploads.writer.cut();
-      group = groupOf(path);
+      if (place === 0) await uploads.writer.cut();
       await checkFrame(path, fileOf);
       packed.push({ ...path, pieces: await uploads.writer.addFrame(readFrame(path.pieces, fileOf)) });
     } catch (error) {

@@ -7,7 +7,7 @@ import { type HouseRules, type HouseWorld, lookAround, REWRITE_LIMIT, removeEntr
 import { storeIndex } from './index-store.ts';
 import { type JobAttempt, partKey } from './keys.ts';
 import type { NeededPaths, NewPath, ReadNar } from './new-path.ts';
-import { groupOf, inPackOrder } from './pack-order.ts';
+import { inPackOrder } from './pack-order.ts';
 import { PackUploads } from './store-packs.ts';
 
 /** @internal */
@@ -53,9 +53,13 @@ export async function saveCache(world: HouseWorld, input: SaveInput): Promise<Sa
   const plan = planBudget({ ...around, index, candidates, rewrite: REWRITE_LIMIT });
   if (plan.admitted.length > 0 && plan.before > 0 && input.rules.governs) await makeRoom(world, plan);
   const admitted = new Set(plan.admitted.map(({ path }) => path));
-  const wanted = inPackOrder(candidates.filter(({ path }) => admitted.has(path)));
+  const wanted = candidates.filter(({ path }) => admitted.has(path));
   const uploads = new PackUploads(world, input.attempt, input.packLimit);
-  const { packed, why: broken } = await packAll(world, wanted, { input, uploads, now: around.now });
+  const { packed, why: broken } = await packAll(world, inPackOrder(wanted, index.closures), {
+    input,
+    uploads,
+    now: around.now,
+  });
   const part = await uploads.end(packed).catch((error: unknown) => {
     if (isCancelled(error)) throw error;
     uploads.stopped ??= broken ?? messageOf(error);
@@ -113,16 +117,14 @@ interface Packing {
 
 async function packAll(
   { log }: HouseWorld,
-  wanted: readonly NewPath[],
+  groups: readonly (readonly NewPath[])[],
   { input, uploads, now }: Packing,
 ): Promise<{ readonly packed: readonly CachedPath[]; readonly why?: string }> {
   const packed: CachedPath[] = [];
-  let group = '';
-  for (const path of wanted) {
+  for (const [place, path] of groups.flatMap((group) => [...group.entries()])) {
     if (uploads.stopped !== undefined) break;
     try {
-      if (group !== groupOf(path)) await uploads.writer.cut();
-      group = groupOf(path);
+      if (place === 0) await uploads.writer.cut();
       await input.readNar(path.path, async (nar) => {
         const pieces = await uploads.writer.add(path, nar);
         packed.push({ ...path, references: [...path.references], pieces, used: now });

@@ -2,11 +2,13 @@ import { createHash, randomBytes } from 'node:crypto';
 import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { CachedPath } from '../../../src/cache/cache-index.ts';
 import { inPackOrder } from '../../../src/cache/pack-order.ts';
 import { checkFrame, readFrame, unpackFrame } from '../../../src/cache/pack-reader.ts';
 import { type PackFile, PackWriter } from '../../../src/cache/pack-writer.ts';
+import { storePathName } from '../../../src/definition/store-path.ts';
+import { X86 } from '../../support/systems.ts';
 import { storePath } from './sample.ts';
 
 let folder = '';
@@ -171,14 +173,38 @@ test('bytes after the frame, a frame of other content and a missing pack are ref
   await expect(checkFrame(cached('a', nar, [piece]), fileOf)).rejects.toMatchObject({ code: 'file' });
 });
 
-test('paths lie by system, image, what they depend on, and seconds a byte', () => {
-  const path = (name: string, rest: Partial<CachedPath>) => ({ ...cached(name, text(1000), []), ...rest });
-  const ordered = inPackOrder([
-    path('arm', { system: 'aarch64-linux', image: 'web' }),
-    path('web-leaf', { image: 'web', seconds: 1000, references: [storePath('web-quick')] }),
-    path('web-slow', { image: 'web', isLeaf: false, seconds: 100 }),
-    path('web-quick', { image: 'web', isLeaf: false }),
-    path('shared', {}),
-  ]);
-  expect(ordered.map((one) => one.path)).toEqual(['arm', 'shared', 'web-slow', 'web-quick', 'web-leaf'].map(storePath));
+describe('the order of paths in packs', () => {
+  const path = (name: string, rest: Partial<CachedPath> = {}) => ({ ...cached(name, text(1000), []), ...rest });
+  const namesOf = (groups: readonly (readonly { readonly path: string }[])[]) =>
+    groups.map((group) => group.map((one) => storePathName(one.path)));
+
+  test('is by system, image, what they depend on, and seconds a byte', () => {
+    const paths = [
+      path('arm', { system: 'aarch64-linux', image: 'web' }),
+      path('web-leaf', { image: 'web', seconds: 1000, references: [storePath('web-quick')] }),
+      path('web-slow', { image: 'web', isLeaf: false, seconds: 100 }),
+      path('web-quick', { image: 'web', isLeaf: false }),
+      path('unknown', {}),
+    ];
+    expect(namesOf(inPackOrder(paths, []))).toEqual([['arm'], ['web-slow', 'web-quick', 'web-leaf'], ['unknown']]);
+  });
+
+  test('has what the same images need in one group, and groups with most in common side by side', () => {
+    const closures = [
+      { system: X86, image: 'a', paths: ['base', 'ab', 'a'].map(storePath) },
+      { system: X86, image: 'b', paths: ['base', 'ab', 'b'].map(storePath) },
+      { system: X86, image: 'c', paths: ['base', 'c'].map(storePath) },
+      { system: 'aarch64-linux', image: 'c', paths: [storePath('a')] },
+    ];
+    const paths = ['c', 'b', 'a', 'ab', 'base'].map((name) => path(name, { image: 'a' }));
+    expect(namesOf(inPackOrder(paths, closures))).toEqual([['base'], ['ab'], ['a'], ['b'], ['c']]);
+  });
+
+  test('knows who needs a path by who needed its last version', () => {
+    const before = { system: X86, image: 'a', paths: ['lib-1.2-dev', 'tool-2024-01-02'].map(storePath) };
+    const now = { system: X86, image: 'b', paths: ['lib-1.3-dev', 'tool-2024-02-03', 'own-1'].map(storePath) };
+    const paths = now.paths.map((one) => path(storePathName(one)));
+    const groups = namesOf(inPackOrder(paths, [before, now]));
+    expect(groups.map((names) => names.sort())).toEqual([['lib-1.3-dev', 'tool-2024-02-03'], ['own-1']]);
+  });
 });
