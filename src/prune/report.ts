@@ -35,14 +35,14 @@ export function prunedCounts(rows: readonly PrunedRow[]): PrunedCounts {
 
 function headline(pruned: Pruned, rows: readonly PrunedRow[]): string {
   const { manifests, tags, left } = prunedCounts(rows);
-  const stay = countText(pruned.decisions.filter(({ goes }) => !goes).length, 'manifest');
-  if (rows.length === 0) return `nothing to remove; ${stay} stay`;
+  const stay = countText(pruned.decisions.length - manifests, 'manifest');
+  if (rows.length === 0) return `nothing to remove; kept ${stay}`;
   const what = `${countText(manifests, 'manifest')} and ${countText(tags, 'tag')}`;
   const still = left === 0 ? '' : `; ${left} could not be removed`;
   const size = sizeText(pruned.freed);
   return pruned.isDryRun
-    ? `would remove ${what}, ${size}; ${stay} would stay`
-    : `removed ${what}, ${size}${still}; ${stay} stay`;
+    ? `would remove ${what}, ${size}; would keep ${stay}`
+    : `removed ${what}, ${size}${still}; kept ${stay}`;
 }
 
 const tagsText = ({ tags, digest }: PrunedRow): string => (tags.length > 0 ? tags.join(', ') : shortDigest(digest));
@@ -55,8 +55,8 @@ export function prunedText(pruned: Pruned): string {
   const rows = prunedRows(pruned);
   const cells = rows.map((row) => [
     `  ${truncate(plainLine(tagsText(row)), TAGS_WIDTH)}`,
-    row.action === 'untag' ? '' : countText(row.manifests, 'manifest'),
-    row.action === 'untag' ? '' : sizeText(row.bytes),
+    row.manifests === 0 ? '' : countText(row.manifests, 'manifest'),
+    row.manifests === 0 ? '' : sizeText(row.bytes),
     plainLine(reason(row)),
   ]);
   return [
@@ -72,8 +72,8 @@ export function prunedMarkdown(pruned: Pruned): string {
   const shown = rows.slice(0, SUMMARY_ROWS);
   const cells = shown.map((row) => [
     row.tags.length > 0 ? row.tags.map(codeMarkdown).join(' ') : codeMarkdown(shortDigest(row.digest)),
-    row.action === 'untag' ? '' : String(row.manifests),
-    row.action === 'untag' ? '' : sizeText(row.bytes),
+    row.manifests === 0 ? '' : String(row.manifests),
+    row.manifests === 0 ? '' : sizeText(row.bytes),
     plainMarkdown(reason(row)),
   ]);
   const more = rows.length - shown.length;

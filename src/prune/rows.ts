@@ -45,7 +45,7 @@ export function prunedRows({ outcomes, decisions }: Pruned): PrunedRow[] {
     return {
       action: decision.goes ? ('delete' as const) : ('untag' as const),
       digest: decision.item.id,
-      tags: goingNames(decision),
+      tags: goingNames(decision).sort(),
       manifests: gone.length,
       bytes,
       why: decision.goes ? decision.why : [...new Set(names.map(({ why }) => why))].join('; '),

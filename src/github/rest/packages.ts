@@ -46,8 +46,8 @@ const ownerSchema = z.object({ type: z.string() });
 
 /** What GitHub says of versions that it does not delete (reported in 2024), and what a person is told. */
 const NEVER: readonly (readonly [RegExp, string])[] = [
-  [/more than \d+ downloads/, 'GitHub keeps it: it has more than 5,000 downloads'],
-  [/last (?:tagged )?version/, 'GitHub keeps it: it is the last version of the package'],
+  [/more than \d+ downloads/, 'GitHub keeps it: more than 5,000 downloads'],
+  [/last (?:tagged )?version/, 'GitHub keeps it: the last version'],
 ];
 
 /** GitHub answers 404 to whoever may not see or delete, too. */

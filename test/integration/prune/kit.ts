@@ -1,3 +1,4 @@
+import { gzipSync } from 'node:zlib';
 import { onTestFinished } from 'vitest';
 import type { Descriptor } from '../../../src/oci/descriptor.ts';
 import { type Digest, digestOf } from '../../../src/oci/digest.ts';
@@ -30,7 +31,33 @@ const stored = (bytes: Buffer, mediaType: string = MEDIA_TYPE.manifest): StoredM
   digest: digestOf(bytes),
 });
 
-const put = async (to: Repository, content: string, mediaType: string): Promise<Descriptor> => {
+/** A tar with one file of that name and content. */
+const tarOf = (name: string): Buffer => {
+  const header = Buffer.alloc(512);
+  const size = Buffer.byteLength(name);
+  header.write(name.replaceAll(' ', '-'));
+  for (const [at, value] of [
+    [100, 0o444],
+    [108, 0],
+    [116, 0],
+    [124, size],
+    [136, 1],
+  ] as const)
+    header.write(value.toString(8).padStart(at < 124 ? 7 : 11, '0'), at);
+  header.write('        0', 148);
+  header.write('ustar\x0000', 257, 'latin1');
+  header.write(
+    `${header
+      .reduce((sum, byte) => sum + byte, 0)
+      .toString(8)
+      .padStart(6, '0')}\0 `,
+    148,
+    'latin1',
+  );
+  return Buffer.concat([header, Buffer.from(name), Buffer.alloc(512 - size), Buffer.alloc(1024)]);
+};
+
+const put = async (to: Repository, content: string | Buffer, mediaType: string): Promise<Descriptor> => {
   const bytes = Buffer.from(content);
   const descriptor = { mediaType, digest: digestOf(bytes), size: bytes.length };
   await to.putBlob(descriptor, bytes);
@@ -58,11 +85,11 @@ export const putImage = async (
     architecture,
     os: 'linux',
     name,
-    rootfs: { type: 'layers', diff_ids: layers.map((one) => digestOf(Buffer.from(one))) },
+    rootfs: { type: 'layers', diff_ids: layers.map((one) => digestOf(tarOf(one))) },
   });
   const configured = await put(to, config, MEDIA_TYPE.config);
   const parts: Descriptor[] = [];
-  for (const layer of layers) parts.push(await put(to, layer, MEDIA_TYPE.layer));
+  for (const layer of layers) parts.push(await put(to, gzipSync(tarOf(layer)), MEDIA_TYPE.layerGzip));
   const manifest = stored(manifestBytes(configured, parts, created(age)));
   await to.putManifest(manifest);
   return manifest;

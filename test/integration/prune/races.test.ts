@@ -1,0 +1,131 @@
+import { expect, test } from 'vitest';
+import { digestOf } from '../../../src/oci/digest.ts';
+import { indexBytes } from '../../../src/oci/manifest.ts';
+import { MEDIA_TYPE } from '../../../src/oci/media-type.ts';
+import { descriptorOf, type StoredManifest } from '../../../src/oci/read-manifest.ts';
+import type { PrunePlace } from '../../../src/prune/place.ts';
+import { openPulls, putImage, putIndex, removedBy, run, scene } from './kit.ts';
+
+/** A place in which something happens right before the removal of a number. */
+const disturbed = (place: PrunePlace, at: number, happens: () => Promise<void>): PrunePlace => {
+  let removals = 0;
+  return new Proxy(place, {
+    get: (target, name) => {
+      const value = Reflect.get(target, name);
+      if (typeof value !== 'function') return value;
+      return async (...given: unknown[]) => {
+        if (name === 'removeItem' || name === 'removeNames') {
+          if (removals === at) await happens();
+          removals += 1;
+        }
+        return await value.apply(target, given);
+      };
+    },
+  });
+};
+
+const indexOf = (images: readonly StoredManifest[]): StoredManifest => {
+  const bytes = indexBytes(images.map(descriptorOf), {});
+  return { bytes, mediaType: MEDIA_TYPE.index, digest: digestOf(bytes) };
+};
+
+test('a new tag on an image that is about to go keeps it and its parts', async () => {
+  const { to, deps, place, has, tags } = await scene();
+  const old = await putIndex(to, 'old', { age: 40 });
+  await to.tag('v1', old.index);
+  await to.tag('v2', await putImage(to, 'new', { age: 1 }));
+  const pruned = await run(
+    disturbed(place, 0, () => to.tag('stable', old.index)),
+    deps,
+    { maxAge: '30d' },
+  );
+  expect([old.index, ...old.images].every(has)).toBe(true);
+  expect(tags()).toContain('stable');
+  expect(removedBy(pruned)).toEqual([]);
+});
+
+test('a tag that is moved to an image while that goes is put back, with the image', async () => {
+  const { registry, to, deps, place, has, tags } = await scene();
+  const old = await putIndex(to, 'old', { age: 40 });
+  await to.tag('v1', old.index);
+  const now = await putImage(to, 'new', { age: 1 });
+  await to.tag('stable', now);
+  await to.tag('v2', now);
+  // `stable` is known and means something else: only what is missing afterwards shows it.
+  const { store } = registry;
+  const remove = store.deleteManifest.bind(store);
+  store.deleteManifest = (repository, digest) => {
+    if (digest === old.index.digest)
+      store.putManifest(repository, 'stable', Buffer.from(old.index.bytes), MEDIA_TYPE.index);
+    return remove(repository, digest);
+  };
+  const pruned = await run(place, deps, { maxAge: '30d' });
+  expect([old.index, ...old.images].every(has)).toBe(true);
+  expect(tags()).toEqual(['stable', 'v2']);
+  expect(registry.store.tags('org/app').get('stable')).toBe(old.index.digest);
+  expect(pruned.outcomes[0]?.why).toBe('stable was moved to it meanwhile');
+});
+
+test('an image that a new index needs by the time that it is gone is put back', async () => {
+  const { to, deps, place, has } = await scene({ takesAnyManifest: true });
+  const old = await putIndex(to, 'old', { age: 40 });
+  await to.tag('v1', old.index);
+  await to.tag('main', await putImage(to, 'new', { age: 1 }));
+  const fresh = indexOf(old.images);
+  // `main` is known: that it moves is not seen by its name. Both images are gone or go.
+  const pruned = await run(
+    disturbed(place, 2, () => to.tag('main', fresh)),
+    deps,
+    { maxAge: '30d' },
+  );
+  expect([fresh, ...old.images].every(has)).toBe(true);
+  expect(has(old.index)).toBe(false);
+  expect(removedBy(pruned)).toEqual([old.index.digest]);
+});
+
+test('a long run looks again, and leaves what is in use by then', async () => {
+  const { to, deps, place, tags } = await scene();
+  for (const number of [1, 2, 3])
+    await to.tag(`pr-${number}`, await putImage(to, `preview ${number}`, { age: number }));
+  await to.tag('v1', await putImage(to, 'new', { age: 1 }));
+  let open: number[] = [];
+  const askPulls = (numbers: readonly number[]) => openPulls(...open)(numbers);
+  const reopened = async () => {
+    open = [1];
+    await deps.clock.sleep(20_000);
+  };
+  const pruned = await run(disturbed(place, 1, reopened), deps, { closedPreviews: true }, { askPulls });
+  // The second removal had begun; the third finds its pull request open again.
+  expect(tags()).toEqual(['pr-1', 'v1']);
+  expect(pruned.outcomes.at(-1)?.why).toBe('it is in use by now');
+});
+
+test('two runs at once end right', async () => {
+  const { to, deps, place, tags, has } = await scene();
+  for (let at = 1; at <= 4; at += 1) {
+    const { index } = await putIndex(to, `image ${at}`, { age: at * 10 });
+    await to.tag(`v${at}`, index);
+  }
+  const shared = await putImage(to, 'shared', { age: 1 });
+  for (const tag of ['main', 'pr-1']) await to.tag(tag, shared);
+  const policy = { maxAge: '15d', closedPreviews: true };
+  const both = await Promise.all([run(place, deps, policy), run(place, deps, policy)]);
+  expect(tags()).toEqual(['main', 'v1']);
+  expect(has(shared)).toBe(true);
+  expect(both.map(({ error }) => error)).toEqual([undefined, undefined]);
+});
+
+test('where an index cannot be removed its images stay, and the run fails', async () => {
+  const { registry, to, deps, place, has } = await scene();
+  const old = await putIndex(to, 'old', { age: 40 });
+  await to.tag('v1', old.index);
+  const other = await putIndex(to, 'other', { age: 39 });
+  await to.tag('v2', other.index);
+  await to.tag('v3', await putImage(to, 'new', { age: 1 }));
+  const refused = { kind: 'status', status: 409, method: 'DELETE', path: new RegExp(old.index.digest) } as const;
+  registry.inject(refused);
+  const pruned = await run(place, deps, { maxAge: '30d' });
+  expect([old.index, ...old.images].every(has)).toBe(true);
+  expect([other.index, ...other.images].some(has)).toBe(false);
+  expect(pruned.error?.message).toContain('answered 409');
+});
