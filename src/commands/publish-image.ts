@@ -142,7 +142,8 @@ async function publishTo(
     for (const part of parts) checkHanded(part, publishing);
     const read = readTagsOnce();
     const live = mayBelieve(parts, publishing) ? await liveIndex(parts, required, read, log) : undefined;
-    if (live) return await publicationOf(await publishLive(live, required, { read, run, log }));
+    if (live)
+      return await publicationOf(await publishLive(live, required, { read, run, log, clock: systemClock, signal }));
     await checkFixedTags(required, { isFixed, isOther: (index) => isOtherIndex(index, parts), read, run });
     if (parts.some(({ kind }) => kind === 'job')) {
       await checkLogin(required, read, places);
@@ -162,6 +163,7 @@ async function publishTo(
         followers,
         ...(beforeTags ? { beforeTags } : {}),
         log,
+        clock: systemClock,
         signal,
       });
     const published = await publishWith(reuse).catch((error: unknown) => {

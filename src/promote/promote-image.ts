@@ -1,22 +1,21 @@
 import { UserError } from '../core/error.ts';
 import type { Log } from '../core/log.ts';
-import { backoff, type Clock, sleep } from '../core/retry.ts';
+import type { Clock } from '../core/retry.ts';
 import { timeText } from '../core/time.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { StoredManifest } from '../oci/read-manifest.ts';
 import { moveTags, type TagMove } from '../publish/move-tags.ts';
+import type { RunIdentity } from '../publish/newer-run.ts';
+import { settleTags } from '../publish/settle-tags.ts';
 import type { Target } from '../publish/target.ts';
 import type { Repository } from '../storage/destination.ts';
-import { LOOKS, listReferrers, SETTLE } from '../storage/list-referrers.ts';
+import { listReferrers } from '../storage/list-referrers.ts';
 import { channelName, type LiveChannel, readChannel, recordsOf, stateOf } from './channel.ts';
 import { type ChannelState, type Promotion, RECORD_BLOB, recordOf } from './record.ts';
-import { isOvertaken, judge, type MoveVerdict, nextNumber, type Order } from './verdict.ts';
+import { judge, type MoveVerdict, moverOf, nextNumber, type Order } from './verdict.ts';
 
 /** How often a promotion looks again because a channel moved between its look and its write. */
 const LOOKS_AGAIN = 5;
-
-/** How often a channel is moved again because an older run has moved it back. */
-const REPAIRS = 5;
 
 /** What is promoted, by whom, and how. */
 export interface PromoteOptions extends Pick<Promotion, 'kind' | 'from' | 'run' | 'by'> {
@@ -76,7 +75,15 @@ export async function promoteImage(
       throw changed(channels.filter((_, at) => !isUnchanged[at]));
     }
     await moveTags(targets, channels.map(asMove), image, log);
-    await Promise.all(channels.filter(isToMove).map((channel) => settle(image, channel, options)));
+    const { run, clock } = options;
+    if (run)
+      await settleTags(image, channels.filter(isToMove).map(asMove), {
+        run,
+        moverOf: moverIn(log),
+        log,
+        clock,
+        signal,
+      });
     return channels.map(outcomeOf);
   }
 }
@@ -199,6 +206,14 @@ async function meansTheSame({ source, tag, live, verdict }: Looked): Promise<boo
   return now?.digest === live?.image.digest;
 }
 
+/** Finds the run that gave a channel its meaning. */
+const moverIn =
+  (log: Log) =>
+  async ({ repository, tag }: TagMove, image: StoredManifest): Promise<RunIdentity | undefined> => {
+    const records = await recordsOf({ source: repository, tag }, image.digest, log);
+    return moverOf({ image, head: records.at(-1) });
+  };
+
 const asMove = ({ source, tag, live, verdict }: Looked): TagMove => ({
   repository: source,
   tag,
@@ -218,34 +233,5 @@ function changed(channels: readonly Looked[]): UserError {
   const names = channels.map(channelName).join(', ');
   return new UserError('registry', `${names} kept moving while this promotion looked`, {
     hint: 'No tag was moved: others write it at the same time. Run again.',
-  });
-}
-
-/**
- * Looks at a channel that was moved until every older run that read it before has written, and moves it again where one did: nothing
- * locks a tag. Only runs have an order, so without one there is nothing to look for.
- */
-async function settle(
-  image: StoredManifest,
-  { source, tag, live }: Looked,
-  { run, clock, signal, log }: PromoteOptions,
-): Promise<void> {
-  if (run === undefined || !source.isShared) return;
-  for (let move = 0; move <= REPAIRS; move += 1) {
-    const written = clock.now();
-    for (let look = 1; look < LOOKS.attempts; look += 1) {
-      const now = await source.getManifest(tag);
-      // What is read may be older than what was written.
-      if (now !== undefined && now.digest !== live?.image.digest) break;
-      await sleep(clock, backoff(LOOKS, look, clock.random()), signal);
-    }
-    await sleep(clock, clock.now() - written + SETTLE * (1 + clock.random()), signal);
-    const now = await readChannel({ source, tag }, log);
-    if (!isOvertaken(now, image.digest, run)) return;
-    log.warn(`${channelName({ source, tag })}: an older run moved it to ${now?.image.digest}; moving it again`);
-    await source.tag(tag, image);
-  }
-  throw new UserError('registry', `${channelName({ source, tag })} does not stay at ${image.digest}`, {
-    hint: 'Older runs keep moving it back: give the jobs that move it one concurrency group.',
   });
 }

@@ -1,4 +1,3 @@
-import type { Digest } from '../oci/digest.ts';
 import type { StoredManifest } from '../oci/read-manifest.ts';
 import { compareRuns, imageRun, type RunIdentity } from '../publish/newer-run.ts';
 import type { LiveChannel } from './channel.ts';
@@ -10,7 +9,7 @@ export type MoveVerdict =
   | { readonly kind: 'newer' | 'older'; readonly run: string };
 
 /** The run that gave a channel its meaning: that of the record, or else, where a publish moved the tag, the one that made the image. */
-const moverOf = ({ image, head }: LiveChannel): RunIdentity | undefined => (head ? head.run : imageRun(image));
+export const moverOf = ({ image, head }: LiveChannel): RunIdentity | undefined => (head ? head.run : imageRun(image));
 
 /** What counts: `forward`: neither runs nor images go back; `runs`: the image may be an older one; `any`: all may go back. */
 export type Order = 'forward' | 'runs' | 'any';
@@ -32,13 +31,6 @@ export function judge(
   const [old, now] = [imageRun(live.image), imageRun(image)];
   if (order === 'forward' && old && now && compareRuns(old, now) > 0) return { kind: 'older', run: old.id };
   return { kind: 'move' };
-}
-
-/** Whether what a channel means after a move is the work of an older run, which was between its look and its write meanwhile. */
-export function isOvertaken(live: LiveChannel | undefined, ours: Digest, run: RunIdentity): boolean {
-  if (live === undefined || live.image.digest === ours) return false;
-  const mover = moverOf(live);
-  return mover !== undefined && compareRuns(mover, run) < 0;
 }
 
 /** The number of a new record: it follows all that its maker sees. */

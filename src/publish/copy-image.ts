@@ -13,9 +13,10 @@ import { readConfig } from '../storage/read-config.ts';
 import { namedManifest, readTagsOnce } from '../storage/read-tag.ts';
 import type { ImageSource, OpenedImage } from '../storage/source.ts';
 import { copyReferrers, NOTHING } from './copy-referrers.ts';
-import { lookAtTags, moveTags, type TagMove } from './move-tags.ts';
+import { lookAtTags, type TagMove } from './move-tags.ts';
 import type { RunIdentity } from './newer-run.ts';
 import { readBack } from './read-back.ts';
+import { moveForward } from './settle-tags.ts';
 import type { Target } from './target.ts';
 
 /**
@@ -102,7 +103,7 @@ export async function copyImage(
     log.info(`${repository.name}: verified ${manifest.digest}`);
   }
   signal.throwIfAborted();
-  const left = await moveTags(targets, moves, manifest, log);
+  const left = await moveForward(targets, moves, manifest, { run, log, clock, signal });
   return { referrers: attached.count, left };
 }
 

@@ -17,10 +17,11 @@ import type { ReadTag } from '../storage/read-tag.ts';
 import type { ImageSource } from '../storage/source.ts';
 import type { TestRecord } from '../test-run/test-run.ts';
 import type { LiveIndex } from './live-index.ts';
-import { lookAtTags, moveTags, type TagMove } from './move-tags.ts';
+import { lookAtTags, type TagMove } from './move-tags.ts';
 import { newestRun, type RunIdentity } from './newer-run.ts';
 import { indexEntry, type PlatformImage } from './platform-image.ts';
 import { readBack } from './read-back.ts';
+import { moveForward } from './settle-tags.ts';
 import type { Target } from './target.ts';
 
 /** Blobs copied or looked up at once for each destination: enough to hide the latency of a registry. */
@@ -48,7 +49,7 @@ export interface PublishedIndex {
 }
 
 /** How an index is published. */
-interface PublishOptions extends Pick<Effects, 'log' | 'signal'> {
+interface PublishOptions extends Pick<Effects, 'log' | 'clock' | 'signal'> {
   /** Whether everything is asked for again before a tag moves, also what the registry has confirmed in this run. */
   readonly verify: boolean;
   /** What tags mean before the publish. */
@@ -70,7 +71,7 @@ interface PublishOptions extends Pick<Effects, 'log' | 'signal'> {
 export async function publishIndex(
   images: readonly PlatformImage[],
   targets: readonly Target[],
-  { verify, read, run, followers, beforeTags, log, signal }: PublishOptions,
+  { verify, read, run, followers, beforeTags, log, clock, signal }: PublishOptions,
 ): Promise<PublishedIndex> {
   checkSizes(
     images.filter(({ source }) => source).flatMap(({ parsed }) => parsed.layers),
@@ -100,7 +101,7 @@ export async function publishIndex(
   // Layouts and archives know no signal: without this, Ctrl-C before the last step would not keep a tag from moving.
   signal.throwIfAborted();
   await beforeTags?.(index);
-  const left = await moveTags(targets, moves, index, log);
+  const left = await moveForward(targets, moves, index, { run, log, clock, signal });
   return { index, platforms: images.map((image) => platformAt(image, sent.get(image) ?? 0)), left };
 }
 
@@ -113,10 +114,11 @@ const platformAt = (
 export async function publishLive(
   { index, manifests }: LiveIndex,
   targets: readonly Target[],
-  { read, run, log }: Pick<PublishOptions, 'read' | 'run' | 'log'>,
+  { read, run, log, clock, signal }: Pick<PublishOptions, 'read' | 'run' | 'log' | 'clock' | 'signal'>,
 ): Promise<PublishedIndex> {
   for (const { repository } of targets) log.info(`${repository.name}: ${index.digest} is already live`);
-  const left = await moveTags(targets, await lookAtTags(targets, read, run), index, log);
+  const moves = await lookAtTags(targets, read, run);
+  const left = await moveForward(targets, moves, index, { run, log, clock, signal });
   const unknown = { layers: undefined, config: undefined, tests: null, bytesSent: 0 };
   return { index, platforms: manifests.map((manifest) => ({ ...manifest, ...unknown })), left };
 }

@@ -10,6 +10,7 @@ import type { Repository } from '../../../src/storage/destination.ts';
 import { putReferrer } from '../../../src/storage/list-referrers.ts';
 import { referrersTag, taggedReferrers } from '../../../src/storage/referrers.ts';
 import { artifactOf } from '../../support/artifacts.ts';
+import { chancesOf } from '../../support/chances.ts';
 import { SharedClock } from '../../support/shared-clock.ts';
 
 const SUBJECT = digestOf(Buffer.from('subject'));
@@ -133,17 +134,7 @@ async function carelessWriter(register: Register, clock: SharedClock, ours: Desc
   await client.tag(TAG, { bytes, mediaType: MEDIA_TYPE.index, digest: digestOf(bytes) });
 }
 
-/** Even chances of a seed (mulberry32): those of fast-check are mostly extreme, and jitter that is no jitter ends nothing. */
-function chancesOf(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
-
+/** Of fast-check's own chances most are extreme, and jitter that is no jitter ends nothing. */
 const chances = fc.integer();
 
 test('writers in any order lose nothing of each other, however old what they read is', async () => {

@@ -1,0 +1,91 @@
+import { UserError } from '../core/error.ts';
+import type { Log } from '../core/log.ts';
+import { backoff, type Clock, sleep } from '../core/retry.ts';
+import type { StoredManifest } from '../oci/read-manifest.ts';
+import { LOOKS, SETTLE } from '../storage/list-referrers.ts';
+import { readTagsOnce } from '../storage/read-tag.ts';
+import { lookAtTags, moveTags, type TagMove } from './move-tags.ts';
+import { compareRuns, imageRun, type RunIdentity } from './newer-run.ts';
+import type { Target } from './target.ts';
+
+/** How often a tag is moved again because an older run has moved it back. */
+const REPAIRS = 5;
+
+/** How tags of a run are moved and kept. */
+interface ForwardOptions {
+  /** Undefined where this is not a run, or tags may be moved back: then there is no order to keep. */
+  readonly run: RunIdentity | undefined;
+  readonly log: Log;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+}
+
+interface SettleOptions extends ForwardOptions {
+  readonly run: RunIdentity;
+  /** The run that gave a tag its meaning. Default: the one that made the image. */
+  readonly moverOf?: (move: TagMove, live: StoredManifest) => Promise<RunIdentity | undefined>;
+}
+
+/**
+ * As `moveTags`, by a run that may not be the newest: what the tags mean is looked up again right before they move, since `moves` may be as
+ * old as the layers took to be sent, and afterwards until no older run can have moved one back. Returns those that were left.
+ */
+export async function moveForward(
+  targets: readonly Target[],
+  moves: readonly TagMove[],
+  image: StoredManifest,
+  { run, log, ...tools }: ForwardOptions,
+): Promise<readonly TagMove[]> {
+  const isRight = moves.every(({ before }) => before === image.digest);
+  if (run === undefined || isRight) return moveTags(targets, moves, image, log);
+  const fresh = await lookAtTags(targets, readTagsOnce(), run);
+  const left = await moveTags(targets, fresh, image, log);
+  // A tag that is new has no other run on it.
+  const moved = fresh.filter(({ before, newer }) => !newer && before !== 'none' && before !== image.digest);
+  await settleTags(image, moved, { run, log, ...tools });
+  return left;
+}
+
+/**
+ * Looks at tags that were moved until every older run that read them before has written, and moves them again where one did: nothing
+ * locks a tag. Throws UserError `registry` for one that does not stay.
+ */
+export async function settleTags(
+  image: StoredManifest,
+  moved: readonly TagMove[],
+  options: SettleOptions,
+): Promise<void> {
+  const shared = moved.filter(({ repository }) => repository.isShared);
+  await Promise.all(shared.map((move) => settle(image, move, options)));
+}
+
+async function settle(image: StoredManifest, move: TagMove, options: SettleOptions): Promise<void> {
+  const { run, moverOf = async (_, live) => imageRun(live), log, clock, signal } = options;
+  const { repository, tag } = move;
+  const look = async (): Promise<'ours' | 'newer' | RunIdentity> => {
+    const live = await repository.getManifest(tag);
+    if (live?.digest === image.digest) return 'ours';
+    const mover = live && (await moverOf(move, live));
+    return mover && compareRuns(mover, run) < 0 ? mover : 'newer';
+  };
+  for (let repairs = 0; repairs <= REPAIRS; repairs += 1) {
+    const written = clock.now();
+    let seen = await look();
+    // What is read may be older than what was written.
+    for (let tries = 1; typeof seen === 'object' && tries < LOOKS.attempts; tries += 1) {
+      await sleep(clock, backoff(LOOKS, tries, clock.random()), signal);
+      seen = await look();
+    }
+    if (seen === 'ours') {
+      // Who reads what is so old may write that late, too.
+      await sleep(clock, clock.now() - written + SETTLE * (1 + clock.random()), signal);
+      seen = await look();
+    }
+    if (typeof seen !== 'object') return;
+    log.warn(`${repository.name}: the older run ${seen.id} has moved ${tag}; moving it again`);
+    await repository.tag(tag, image);
+  }
+  throw new UserError('registry', `${repository.name}: the tag ${tag} does not stay at ${image.digest}`, {
+    hint: 'Older runs keep moving it back: give the jobs that move it one concurrency group.',
+  });
+}
