@@ -79,7 +79,7 @@ function publishedPlaces(
  * Whether there may be nothing yet where reading failed. Registries answer 404, or 403, or without a login 401 for a repository that
  * is not there; a login that is refused is another matter.
  */
-async function mayBeNew(destination: Location, error: unknown, places: Places): Promise<boolean> {
+export async function mayBeNew(destination: Location, error: unknown, places: Places): Promise<boolean> {
   if (destination.kind !== 'registry') return !existsSync(destination.path);
   const status = statusOf(error);
   return status === 403 || status === 404 || (status === 401 && !(await places.hasCredentials(destination)));

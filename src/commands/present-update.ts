@@ -24,6 +24,8 @@ export interface UpdateResult {
   readonly pull: OpenedPull | undefined;
   /** Why what is published is to be made again. */
   readonly reasons: readonly string[];
+  /** RFC 3339. */
+  readonly time: string;
 }
 
 export const UPDATE_OUTPUTS = {
@@ -35,12 +37,13 @@ export const UPDATE_OUTPUTS = {
   branch: 'Its branch.',
   rebuild: 'Whether what is published is to be made again although no image changed: `true` or `false`.',
   reasons: 'Why, one a line.',
+  time: 'When this was found out, for the input `created` of what is made again.',
   json: 'All of it as JSON.',
 } as const;
 
 /** What an update did, as text, Markdown and outputs. */
 export function presentUpdate(result: UpdateResult): CommandResult<typeof UPDATE_OUTPUTS> {
-  const { files, changes, images, pull, reasons } = result;
+  const { files, changes, images, pull, reasons, time } = result;
   const data = { schemaVersion: 1, ...result, pull: pull ?? null };
   const outputs = {
     updated: String(files.length > 0),
@@ -51,6 +54,7 @@ export function presentUpdate(result: UpdateResult): CommandResult<typeof UPDATE
     branch: pull?.branch ?? '',
     rebuild: String(reasons.length > 0),
     reasons: reasons.join('\n'),
+    time,
     json: JSON.stringify(data),
   };
   const failure = pull?.whyNot === undefined ? undefined : noMerge(pull.number, pull.whyNot);

@@ -6,11 +6,15 @@ import { contentsOf } from '../diff/contents.ts';
 import type { Host } from '../host/host.ts';
 import { inspectImage } from '../inspect/inspection.ts';
 import { ORIGIN_ANNOTATION } from '../oci/origin.ts';
+import { parseImageManifest } from '../oci/read-manifest.ts';
 import type { PlannedImage } from '../plan/plan.ts';
 import { type DestinationLine, requiredLines } from '../publish/destination-line.ts';
+import type { Location } from '../storage/location.ts';
 import { locationOf } from '../storage/location-template.ts';
+import { namedManifest } from '../storage/read-tag.ts';
 import { type Advisory, dueReasons, type PublishedState, parseAdvisories } from '../update/due.ts';
 import { inFolder, type Places } from './places.ts';
+import { mayBeNew } from './plan-places.ts';
 
 interface RebuildInputs {
   readonly to: readonly DestinationLine[];
@@ -37,7 +41,12 @@ export async function rebuildReasons(
   const advisories = from === undefined ? [] : await readAdvisories(from, host);
   const states: PublishedState[] = [];
   for (const { name } of images) {
-    const state = await publishedState(name, line, places, host);
+    const location = inFolder(locationOf(line, name), host.cwd);
+    const state = await publishedState(name, location, places, host.log).catch(async (error: unknown) => {
+      if (!(await mayBeNew(location, error, places))) throw error;
+      host.log.info(`nothing is published of ${name} yet, or not for this login to see`);
+      return undefined;
+    });
     if (state === undefined) continue;
     if (maxAge !== undefined && state.created === null) {
       host.log.warn(`${name} does not say when it was made (run-annotations), so its age is not known`);
@@ -61,20 +70,26 @@ async function readAdvisories(from: string, { cwd, fetch, signal }: Host): Promi
 
 async function publishedState(
   name: string,
-  line: DestinationLine,
+  location: Location,
   places: Places,
-  { cwd, log }: Host,
+  log: Host['log'],
 ): Promise<PublishedState | undefined> {
-  const { source, reference } = await places.openForReading(inFolder(locationOf(line, name), cwd));
+  const { source, reference } = await places.openForReading(location);
   try {
     if ((await source.getManifest(reference)) === undefined) {
       log.info(`nothing is published of ${name} at ${source.name}:${reference}`);
       return undefined;
     }
-    const { annotations, images } = await inspectImage(source, reference);
-    const created = Date.parse(annotations[ORIGIN_ANNOTATION.created] ?? '');
+    const { images } = await inspectImage(source, reference);
+    const times: number[] = [];
+    for (const { digest } of images) {
+      const manifest = parseImageManifest(await namedManifest(source, digest), `${source.name}@${digest}`);
+      times.push(Date.parse(manifest.annotations?.[ORIGIN_ANNOTATION.created] ?? ''));
+    }
     const paths = images.flatMap((image) => contentsOf(image).paths?.map(({ path }) => path) ?? []);
-    return { name, created: Number.isNaN(created) ? null : created, paths };
+    // Of systems that were made in different runs, the oldest counts.
+    const oldest = Math.min(...times);
+    return { name, created: Number.isFinite(oldest) ? oldest : null, paths };
   } finally {
     await source.close();
   }

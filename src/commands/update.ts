@@ -1,4 +1,5 @@
 import { resolve } from 'node:path';
+import { timeText } from '../core/time.ts';
 import { defineCommand } from '../host/command.ts';
 import { choice, flag, integer, lines, path, secret, text } from '../host/fields.ts';
 import type { Host } from '../host/host.ts';
@@ -104,7 +105,8 @@ export const update = defineCommand({
       const files = await changedFiles(locks);
       const changed = files.length === 0 ? [] : changedImages(before, await look());
       const images = await compared(changed, inputs.to, locks, { host, places, nix });
-      const report = { files: files.map(({ name }) => name), changes: await changesIn(locks), images };
+      const time = timeText(Math.floor(Date.now() / 1000));
+      const report = { time, files: files.map(({ name }) => name), changes: await changesIn(locks), images };
       if (target === undefined || images.length === 0) {
         // A pull request that exists already is left as it is: what it updates is still to come.
         const reasons = images.length > 0 ? [] : await rebuildReasons(before, inputs, places, host);

@@ -146,9 +146,7 @@ const NOT_PASSED_ON: Readonly<Record<string, Readonly<Record<string, string>>>> 
         'builders',
       ].map((name) => [name, 'nothing is evaluated or built there']),
     ),
-    ...Object.fromEntries(
-      ['created', 'run-annotations', 'recompress'].map((name) => [name, 'no image is made there']),
-    ),
+    ...Object.fromEntries(['created', 'run-annotations', 'recompress'].map((name) => [name, 'no image is made there'])),
     verify: 'for a check by hand',
     'handover-digest': 'a matrix has no output for each of its jobs',
     token: 'its default is right',
@@ -298,4 +296,27 @@ test('the examples and templates give the reusable workflows inputs and secrets 
     expect(names.length, path).toBeGreaterThan(0);
     expect(known, path).toEqual(expect.arrayContaining(names));
   }
+});
+
+test('what users copy for rebuilds has twenty lines at most', async () => {
+  expect((await read('examples/workflows/rebuild.yml')).trimEnd().split('\n').length).toBeLessThanOrEqual(20);
+});
+
+const REBUILT = { MODE: 'update', UPDATE: 'success', PUBLISH: 'skipped', BUILD: 'skipped', DUE: 'false' };
+
+test.each<[string, Readonly<Record<string, string>>, string]>([
+  ['nothing is due', {}, ''],
+  ['what is due was published', { DUE: 'true', PUBLISH: 'success' }, ''],
+  ['the update failed', { UPDATE: 'failure', DUE: '' }, 'update did'],
+  ['what is due was not published', { DUE: 'true', PUBLISH: 'failure' }, 'was not published'],
+  ['everything builds', { MODE: 'build', UPDATE: 'skipped', BUILD: 'success', DUE: '' }, ''],
+  ['something does not build', { MODE: 'build', UPDATE: 'skipped', BUILD: 'failure', DUE: '' }, 'image builds'],
+  ['the mode is misspelt, so nothing ran', { MODE: 'udpate', UPDATE: 'skipped', DUE: '' }, 'not a mode'],
+])('the check of a rebuild where %s', async (_name, change, message) => {
+  const script = /run: \|\n([\s\S]*)$/.exec(jobIn(await read('workflows/rebuild.yml'), 'mode'))?.[1] ?? '';
+  const { exitCode, stdout } = await runProgram('bash', ['-e', '-c', script], { env: { ...REBUILT, ...change } });
+  expect({ exitCode, stdout }).toEqual({
+    exitCode: message === '' ? 0 : 1,
+    stdout: expect.stringContaining(message === '' ? 'update ' : message),
+  });
 });
