@@ -76,11 +76,11 @@ export const ACTION_EXAMPLES: Readonly<Record<string, string>> = {
     to: ghcr.io/\${{ github.repository_owner }}/{name}
     pull-request: true
 `,
-  'cache-serve': `
+  cache: `
 - uses: org/nix-images/setup@v1
-- uses: org/nix-images/cache-serve@v1
+- uses: org/nix-images/cache@v1
   with:
-    cache: /mnt/nix-cache
+    merge: true # where no other job of the run saves; otherwise a job that needs them all runs cache-merge
 - run: nix build .#app
 `,
   'cache-save': `
@@ -161,8 +161,8 @@ nix-images update                                 # every input of flake.lock, a
 nix-images update --input nixpkgs --images 'web-*'
 nix-images update --pull-request --auto-merge squash --label dependencies
 `,
-  'cache-serve': `
-nix-images cache-serve /var/cache/nix-images      # until Ctrl-C; says what to set for Nix
+  cache: `
+nix-images cache /var/cache/nix-images            # until Ctrl-C; says what to set for Nix
 `,
   'cache-save': `
 nix-images cache-save /var/cache/nix-images --merge

@@ -22,6 +22,8 @@ interface BuiltPath extends StoredPath {
 export interface BuiltPaths {
   readonly chosen: readonly BuiltPath[];
   readonly left: ReadonlyMap<NotStored, readonly StoredPath[]>;
+  /** All paths of the store. */
+  readonly present: ReadonlySet<string>;
 }
 
 interface BuiltQuery extends Pick<Effects, 'fetch' | 'signal'> {
@@ -32,6 +34,11 @@ interface BuiltQuery extends Pick<Effects, 'fetch' | 'signal'> {
   readonly largest: number;
   /** When the job began, in milliseconds since 1970: older logs are of other builds. */
   readonly since: number;
+  /**
+   * Counts what came into the store before this time, in milliseconds since 1970, only where something newer refers to it: what other
+   * jobs have left on a runner of one's own is not this job's. Default: everything counts.
+   */
+  readonly cameAfter?: number | undefined;
   /** URLs of our own substituters. */
   readonly ownCaches: readonly string[];
   /** Where Nix keeps logs of builds. Default: where it does unless NIX_LOG_DIR is set. */
@@ -44,7 +51,8 @@ interface BuiltQuery extends Pick<Effects, 'fetch' | 'signal'> {
  */
 export async function findBuiltPaths(nix: Nix, query: BuiltQuery): Promise<BuiltPaths> {
   const { images, cached, largest, fetch, signal, since, logFolder } = query;
-  const store = await readStoredPaths(nix);
+  const all = await readStoredPaths(nix);
+  const store = query.cameAfter === undefined ? all : ofThisJob(all, query.cameAfter / 1000);
   const candidates = candidatesOf({ store, images, cached, largest });
   const derivers = [...new Set(candidates.flatMap(({ deriver }) => deriver ?? []))];
   const [trivial, upstream] = await Promise.all([
@@ -60,5 +68,16 @@ export async function findBuiltPaths(nix: Nix, query: BuiltQuery): Promise<Built
   return {
     chosen: chosen.map((stored) => ({ ...stored, seconds: seconds.get(stored.deriver ?? '') })),
     left,
+    present: new Set(all.map(({ path }) => path)),
   };
+}
+
+/** @internal The paths, where those which came before `time` (seconds since 1970) and which nothing newer refers to do not count as built. */
+export function ofThisJob(store: readonly StoredPath[], time: number): readonly StoredPath[] {
+  const byPath = new Map(store.map((stored) => [stored.path, stored]));
+  // Nix counts whole seconds.
+  const needed = new Set(store.filter(({ registered = 0 }) => registered >= Math.floor(time)).map(({ path }) => path));
+  // It grows while it is walked.
+  for (const path of needed) for (const one of byPath.get(path)?.references ?? []) needed.add(one);
+  return store.map((stored) => (needed.has(stored.path) ? stored : { ...stored, isBuilt: false }));
 }

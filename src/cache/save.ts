@@ -1,6 +1,4 @@
-import { countText } from '../core/count.ts';
 import { cancelled, UserError } from '../core/error.ts';
-import { sizeText } from '../core/size.ts';
 import { type BudgetPlan, planBudget } from './budget.ts';
 import type { CachedClosure, CachedPath, CacheIndex } from './cache-index.ts';
 import { type HouseRules, type HouseWorld, lookAround, REWRITE_LIMIT, removeEntries } from './house.ts';
@@ -45,7 +43,7 @@ const TOLD_FOR = 7 * DAY;
  * equal second run stores nothing. Throws UserError `cancelled` alone.
  */
 export async function saveCache(world: HouseWorld, input: SaveInput): Promise<SaveReport> {
-  const { store, log } = world;
+  const { log } = world;
   const around = await lookAround(world, input.rules);
   const known = new Set(input.index.paths.map(({ path }) => path));
   const candidates = input.built.filter(({ path }) => !known.has(path));
@@ -79,10 +77,6 @@ export async function saveCache(world: HouseWorld, input: SaveInput): Promise<Sa
     log.warn(`${lost} of ${wanted.length} built paths are not in the cache and will be built again: ${why}`);
   }
   const bytes = part.packs.reduce((sum, pack) => sum + pack.bytes, 0);
-  if (stored.length > 0)
-    log.info(
-      `stored ${countText(stored.length, 'path')} in ${store.name}: ${sizeText(bytes)} in ${countText(part.packs.length, 'pack')}`,
-    );
   return { stored, packs: part.packs.length, bytes, lost, plan };
 }
 

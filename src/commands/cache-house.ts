@@ -7,8 +7,9 @@ import { OciStore } from '../cache/oci-store.ts';
 import type { CacheStore } from '../cache/store.ts';
 import { systemClock } from '../core/clock.ts';
 import { readEvent } from '../github/event.ts';
-import { integer, path, secret, text } from '../host/fields.ts';
+import { choice, integer, path, secret, text } from '../host/fields.ts';
 import type { Host } from '../host/host.ts';
+import { SYSTEMS, type System } from '../oci/system.ts';
 import { parseLocation } from '../storage/location.ts';
 import { jobOf } from './github.ts';
 import { gitHubCache, refsOfClosedPulls } from './github-cache.ts';
@@ -16,21 +17,31 @@ import { inFolder, placesOf } from './places.ts';
 import { registryInputs } from './shared-inputs.ts';
 import { systemHere } from './system-here.ts';
 
-/** Inputs of the commands that save to a cache and keep it within its limit. */
-export const cacheInputs = {
+/** Where a cache is, and who may go there. */
+export const placeInputs = {
   ...registryInputs,
   cache: path({
     description:
       "The cache: a folder, or a repository as `docker://HOST/NAME` or `oci:DIR`. Default: GitHub's cache, in a job.",
     positional: true,
   }),
+};
+
+/** What tells a job that saves from others, and how much it may save. */
+export const savingInputs = (faces: 'both' | 'action') => ({
   limit: integer({
     description:
       "Megabytes of everything in the cache, other tools' entries too. Default: nine tenths of GitHub's limit, 9000 in a folder.",
     min: 1,
+    faces,
   }),
   name: text({
     description: 'What tells this job from the other jobs of the run for the same system. Default: the id of the job.',
+    faces,
+  }),
+  system: choice(SYSTEMS, {
+    description: "System that the job builds for, where it emulates another. Default: this machine's.",
+    faces,
   }),
   token: secret({
     description:
@@ -39,14 +50,21 @@ export const cacheInputs = {
     // biome-ignore lint/suspicious/noTemplateCurlyInString: GitHub fills it in, not JavaScript.
     actionDefault: '${{ github.token }}',
   }),
-};
+});
+
+/** Inputs of the commands that save to a cache and keep it within its limit. */
+export const cacheInputs = { ...placeInputs, ...savingInputs('both') };
 
 type RegistryLogins = Parameters<typeof placesOf>[1];
 
-interface CacheInputs extends RegistryLogins {
+export interface PlaceInputs extends RegistryLogins {
   readonly cache: string | undefined;
+}
+
+export interface CacheInputs extends PlaceInputs {
   readonly limit: number | undefined;
   readonly name: string | undefined;
+  readonly system: System | undefined;
 }
 
 const MEGABYTE = 1_000_000;
@@ -60,7 +78,7 @@ interface CacheHouse {
 
 /** Opens the cache that the inputs name. Throws UserError `input`. */
 export async function openHouse(host: Host, inputs: CacheInputs): Promise<CacheHouse> {
-  const { cache, limit, name, token } = inputs;
+  const { cache, limit, name, system, token } = inputs;
   const { log } = host;
   const clock = systemClock;
   const folder = await host.tempDir();
@@ -77,7 +95,7 @@ export async function openHouse(host: Host, inputs: CacheInputs): Promise<CacheH
       // A person's machine has no runs: the time tells them apart.
       run: job?.runId ?? `local${clock.now()}`,
       attempt: job?.attempt ?? 1,
-      system: systemHere(),
+      system: system ?? systemHere(),
       job: name ?? job?.job ?? 'here',
     },
   };

@@ -1,9 +1,21 @@
+import { z } from 'zod';
 import { budgetMarkdown, budgetText, type PlannedCache } from '../cache/budget-report.ts';
 import { finishCache, prepareFinish } from '../cache/finish.ts';
 import { jobPrefix } from '../cache/keys.ts';
+import { tryDecodeJson } from '../core/decode-json.ts';
+import { UserError } from '../core/error.ts';
 import { defineCommand } from '../host/command.ts';
-import { flag } from '../host/fields.ts';
+import { flag, text } from '../host/fields.ts';
 import { cacheInputs, openHouse } from './cache-house.ts';
+
+/** What of a plan's matrix tells the jobs apart that save. */
+const matrixSchema = z.object({ include: z.array(z.object({ name: z.string(), system: z.string() })).max(256) });
+
+function parseMatrix(text: string): z.infer<typeof matrixSchema>['include'] {
+  const matrix = tryDecodeJson(text, matrixSchema);
+  if (matrix) return matrix.include;
+  throw new UserError('input', 'not a valid matrix: expected the output matrix of the action plan');
+}
 
 interface Merged extends PlannedCache {
   readonly isStored: boolean;
@@ -32,11 +44,22 @@ export const cacheMerge = defineCommand({
     'The last job of a run does this, as the only one that writes the index. What saves the least build time for its size is deleted first; what other ' +
     "tools stored is counted and never touched. In GitHub's cache, deleting takes the permission `actions: write`.\n\n" +
     'With `--dry-run` it shows what it would keep, drop and delete, and why.',
-  inputs: { ...cacheInputs, dryRun: flag({ description: 'Show the plan, and change nothing.' }) },
+  inputs: {
+    ...cacheInputs,
+    matrix: text({
+      description:
+        'The matrix of `plan`: whose parts to look for where the cache cannot list its entries. Default: this job alone.',
+      placeholder: 'JSON',
+      parse: parseMatrix,
+    }),
+    dryRun: flag({ description: 'Show the plan, and change nothing.' }),
+  },
   outputs: { bytes: 'Bytes in the cache afterwards, as far as the plan tells them.' },
   async run(inputs, host): Promise<Merged> {
     const { world, rules, attempt } = await openHouse(host, inputs);
-    const input = { attempt, rules, prefixes: [jobPrefix(attempt)] };
+    const jobs = inputs.matrix ?? [{ name: attempt.job, system: attempt.system }];
+    const prefixes = jobs.map(({ name, system }) => jobPrefix({ run: attempt.run, system, job: name }));
+    const input = { attempt, rules, prefixes };
     const store = world.store.name;
     if (inputs.dryRun) {
       const { merged, plan } = await prepareFinish(world, input);

@@ -51,9 +51,7 @@ export async function startCacheProcess({ program, args, env, folder }: CachePro
   }
   await endDetached({ pid, started });
   const said = await readFile(logFile, 'utf8').catch(() => '');
-  throw new UserError('file', `the cache cannot be served: ${said.trim().split('\n').slice(-5).join('\n')}`, {
-    hint: 'Without it everything is built as if there was no cache.',
-  });
+  throw new UserError('file', `the cache cannot be served: ${said.trim().split('\n').slice(-5).join('\n')}`);
 }
 
 const isThere = (file: string): Promise<boolean> =>
@@ -68,6 +66,8 @@ export interface EndedCache {
   readonly wasThere: boolean;
   /** What it did; undefined where it left nothing to read. */
   readonly statistics: ServedStatistics | undefined;
+  /** Paths of the cache that were asked for. */
+  readonly wanted: readonly string[];
 }
 
 /** Ends the substituter of a folder: first its settings, so that no Nix asks for it any more, then the process. Never throws. */
@@ -77,6 +77,7 @@ export async function endCacheProcess(folder: string): Promise<EndedCache> {
   const found = tryDecodeJson(await read(PROCESS_FILE), processSchema);
   const end = found === undefined ? 'gone' : await endDetached(found);
   const statistics = tryDecodeJson(await read(SUBSTITUTER_FILES.statistics), servedSchema);
+  const wanted = (await read(SUBSTITUTER_FILES.wanted)).split('\n').filter((path) => path !== '');
   await rm(folder, { recursive: true, force: true }).catch(() => undefined);
-  return { wasThere: end !== 'gone', statistics };
+  return { wasThere: end !== 'gone', statistics, wanted };
 }

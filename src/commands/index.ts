@@ -13,7 +13,7 @@ export const commands: CommandLoaders = {
   diff: () => import('./diff.ts').then((module) => module.diff),
   preview: () => import('./preview.ts').then((module) => module.preview),
   update: () => import('./update.ts').then((module) => module.update),
-  'cache-serve': () => import('./cache-serve.ts').then((module) => module.cacheServe),
+  cache: () => import('./cache.ts').then((module) => module.cache),
   'cache-save': () => import('./cache-save.ts').then((module) => module.cacheSave),
   'cache-merge': () => import('./cache-merge.ts').then((module) => module.cacheMerge),
   'cache-keep': () => import('./cache-keep.ts').then((module) => module.cacheKeep),

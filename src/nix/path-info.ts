@@ -21,6 +21,7 @@ const infoSchema = z.looseObject({
   references: z.array(z.string()),
   deriver: z.string().nullish(),
   ultimate: z.boolean().nullish(),
+  registrationTime: z.number().nullish(),
 });
 
 /** What a store knows of one of its paths, beside what everybody who has the path would say. */
@@ -29,6 +30,8 @@ export interface StoredPath extends StorePathInfo {
   readonly deriver: string | undefined;
   /** Whether it was built in this store, rather than taken from another one. */
   readonly isBuilt: boolean;
+  /** When it came into the store, in seconds since 1970. */
+  readonly registered?: number | undefined;
 }
 
 const absentSchema = z.union([z.null(), z.looseObject({ valid: z.literal(false) })]);
@@ -65,7 +68,7 @@ function storedOf(path: string, entry: unknown): StoredPath | null {
   if (!parsed.success) throw strange(path, parsed.error);
   const absent = absentSchema.safeParse(parsed.data);
   if (absent.success) return null;
-  const { narHash, narSize, references, deriver, ultimate } = infoSchema.parse(entry);
+  const { narHash, narSize, references, deriver, ultimate, registrationTime } = infoSchema.parse(entry);
   const sri = toSri(narHash);
   if (sri === undefined) throw strange(`${path} has the NAR hash ${JSON.stringify(narHash)}`);
   return {
@@ -75,6 +78,7 @@ function storedOf(path: string, entry: unknown): StoredPath | null {
     references: references.map(fullPath).sort(),
     deriver: deriver ? fullPath(deriver) : undefined,
     isBuilt: ultimate === true,
+    registered: registrationTime ?? undefined,
   };
 }
 

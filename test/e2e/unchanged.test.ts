@@ -13,6 +13,7 @@ import { pushToMain } from './harness/events.ts';
 import { createLibrary, type Library } from './harness/library.ts';
 import { type NixCalls, watchNix } from './harness/nix-calls.ts';
 import { writeFiles } from './harness/repository.ts';
+import { withoutCache } from './harness/stage.ts';
 
 // Each run has up to six jobs, half of them emulated, beside other tests.
 vi.setConfig({ testTimeout: 400_000 });
@@ -40,7 +41,7 @@ beforeAll(async () => {
   library = await createLibrary(release.path, []);
   // The template's own workflow, but for the registry.
   const text = await readFile(TEMPLATE, 'utf8');
-  caller = text.replace(/to: .*/, `to: ${registry.host}/team/{name}`);
+  caller = withoutCache(text).replace(/to: .*/, `to: ${registry.host}/team/{name}`);
   const auths = { [registry.host]: { auth: Buffer.from('somebody:secret').toString('base64') } };
   await writeFiles(temp.path, { 'config.json': JSON.stringify({ auths }) });
 });

@@ -12,7 +12,7 @@ import { serveCache } from './server.ts';
 import { keepWritten, type ServedStatistics, Statistics } from './statistics.ts';
 
 /** Files in the folder of a substituter that others read. */
-export const SUBSTITUTER_FILES = { settings: 'nix.conf', statistics: 'statistics.json' } as const;
+export const SUBSTITUTER_FILES = { settings: 'nix.conf', statistics: 'statistics.json', wanted: 'wanted' } as const;
 
 /** How the key of a run is called in `Sig` and in `trusted-public-keys`. */
 const KEY_NAME = 'nix-images-cache-1';
@@ -74,6 +74,7 @@ export async function runSubstituter(
     await rm(settings, { force: true });
     await server.close();
     await written.close();
+    await writeFile(join(folder, SUBSTITUTER_FILES.wanted), statistics.wanted().join('\n')).catch(() => undefined);
     await rm(packFolder, { recursive: true, force: true });
   }
 }

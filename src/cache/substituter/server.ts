@@ -117,7 +117,7 @@ class Answerer {
 
   #narinfo(path: CachedPath | undefined, response: ServerResponse): void {
     const { index, packs, statistics } = this.#options;
-    statistics.asked(path !== undefined);
+    statistics.asked(path);
     if (path === undefined) {
       nothing(response);
       return;

@@ -29,6 +29,7 @@ export type ServedStatistics = z.infer<typeof servedSchema>;
 
 /** Counts what a substituter does. */
 export class Statistics {
+  readonly #wanted = new Set<string>();
   readonly #served = new Map<string, CachedPath>();
   readonly #lost = new Set<string>();
   readonly #packs = new Map<string, number>();
@@ -37,9 +38,18 @@ export class Statistics {
   #hits = 0;
   #misses = 0;
 
-  asked(isHit: boolean): void {
-    if (isHit) this.#hits += 1;
-    else this.#misses += 1;
+  asked(path: CachedPath | undefined): void {
+    if (path === undefined) {
+      this.#misses += 1;
+      return;
+    }
+    this.#hits += 1;
+    this.#wanted.add(path.path);
+  }
+
+  /** The paths that were asked for and are in the cache: those which somebody needs. */
+  wanted(): readonly string[] {
+    return [...this.#wanted];
   }
 
   served(path: CachedPath): void {

@@ -98,13 +98,19 @@ export function restCaches(deps: RestCachesDeps): RestCaches {
     }
   };
 
+  let mayList = true;
   return {
     list: async () => {
+      if (!mayList) return undefined;
       try {
         return await list();
       } catch (error) {
         const { why, isDenied } = restFailure(error, signal);
-        log.warn(`cannot list the caches of ${deps.repository}: ${isDenied ? NEEDS_READ : why}`);
+        // What a job works without is no warning; it is said once.
+        mayList = !isDenied;
+        const text = `cannot list the caches of ${deps.repository}: ${isDenied ? NEEDS_READ : why}`;
+        if (isDenied) log.info(text);
+        else log.warn(text);
         return undefined;
       }
     },

@@ -71,7 +71,7 @@ describe.each(nixVersionsUnderTest())('what $label has built', (version: NixUnde
     const closure = await run('nix-store', ['-qR', '--include-outputs', stdout.trim()], { env: nixEnv(version) });
     const ours = new Set(closure.stdout.split('\n'));
     const left = [...built.left].map(([why, list]) => [why, list.filter(({ path }) => ours.has(path))] as const);
-    return { chosen: built.chosen.filter(({ path }) => ours.has(path)), left: new Map(left) };
+    return { ...built, chosen: built.chosen.filter(({ path }) => ours.has(path)), left: new Map(left) };
   };
   const names = (paths: readonly { readonly path: string }[] = []): string[] =>
     paths.map(({ path }) => storePathName(path)).sort();

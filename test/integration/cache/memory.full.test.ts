@@ -31,7 +31,7 @@ test('whatever a path has, the one who serves it stays below 200 MB', async () =
   for (const [key, bytes] of packs) await writeFile(join(folder, key), bytes);
   await writeFile(join(folder, 'nix-images-v1-index-1-1'), encodeIndex(index));
   const state = join(folder, 'state');
-  const serving = startCli(['cache-serve', folder, '--state', state]);
+  const serving = startCli(['cache', folder, '--state', state]);
   try {
     const settings = join(state, 'nix.conf');
     while (!existsSync(settings)) await setTimeout(20);

@@ -57,7 +57,7 @@ async function until(isTrue: () => boolean): Promise<void> {
 
 test('on the command line, until it is stopped', async () => {
   const state = join(folder, 'state');
-  const serving = startCli(['cache-serve', cache, '--state', state]);
+  const serving = startCli(['cache', cache, '--state', state]);
   const settings = join(state, 'nix.conf');
   await until(() => existsSync(settings));
   const { exitCode, built, stderr } = await realise(`${TEST_NIX_CONFIG}!include ${settings}`);
@@ -66,20 +66,20 @@ test('on the command line, until it is stopped', async () => {
   const end = await serving.ended;
   expect(end.stdout).toMatch(/^served 3 paths \(.*\), 9\.0 s of builds saved; 0 % of .* fetched in vain$/m);
   expect(end.stderr).toContain(`export NIX_CONFIG='!include ${settings}'`);
-  expect(await readdir(state)).toEqual(['statistics.json']);
+  expect(await readdir(state)).toEqual(['statistics.json', 'wanted']);
 });
 
 test('a taken port, and a secret that could be guessed', async () => {
-  const first = startCli(['cache-serve', cache, '--state', join(folder, 'one')]);
+  const first = startCli(['cache', cache, '--state', join(folder, 'one')]);
   const settings = join(folder, 'one/nix.conf');
   await until(() => existsSync(settings));
   const [, port = ''] = /127\.0\.0\.1:(\d+)/.exec(await readFile(settings, 'utf8')) ?? [];
-  const second = await startCli(['cache-serve', cache, '--port', port]).ended;
+  const second = await startCli(['cache', cache, '--port', port]).ended;
   expect(second.exitCode).toBe(2);
   expect(second.stderr).toContain(`cannot listen on port ${port} of 127.0.0.1: EADDRINUSE`);
   first.process.kill();
   await first.ended;
-  const short = await startCli(['cache-serve', cache], { env: { NIX_IMAGES_SECRET: 'abc/..' } }).ended;
+  const short = await startCli(['cache', cache], { env: { NIX_IMAGES_SECRET: 'abc/..' } }).ended;
   expect(short.stderr).toContain('the secret is not valid');
   expect(short.stderr).not.toContain('abc/..');
 });
@@ -93,7 +93,9 @@ describe('as steps of a job', () => {
     for (const file of Object.values(files)) await writeFile(file, '');
     const temp = join(folder, 'temp');
     await mkdir(temp, { recursive: true });
-    const runner = { GITHUB_ACTIONS: 'true', RUNNER_TEMP: temp, INPUT_CACHE: cache, INPUT_PORT: '0' };
+    const job = { GITHUB_RUN_ID: '1', GITHUB_JOB: 'build', GITHUB_EVENT_NAME: 'push', GITHUB_REF: 'refs/heads/main' };
+    const inputs = { INPUT_CACHE: cache, INPUT_PORT: '0', 'INPUT_READ-ONLY': 'true' };
+    const runner = { GITHUB_ACTIONS: 'true', RUNNER_TEMP: temp, ...job, ...inputs };
     const { exitCode, stdout, stderr } = await startCli([word], { cwd: folder, env: { ...runner, ...files, ...env } })
       .ended;
     const left = await Promise.all(['GITHUB_ENV', 'GITHUB_STATE'].map((name) => readFile(join(folder, name), 'utf8')));
@@ -108,7 +110,7 @@ describe('as steps of a job', () => {
   const hasEnded = async (pid: number): Promise<boolean> => (await processStart(pid)) === undefined;
 
   test('it serves the steps that follow, and the post step ends it', async () => {
-    const main = await step('--action=cache-serve');
+    const main = await step('--action=cache');
     expect(main.exitCode, main.log).toBe(0);
     const pid = await processOf(main.state);
     const settings = await readFile(join(main.state, 'nix.conf'), 'utf8');
@@ -118,7 +120,7 @@ describe('as steps of a job', () => {
     expect((await readFile(`/proc/${pid}/cmdline`, 'utf8')).includes(secret)).toBe(false);
     const { exitCode, built, stderr } = await realise(main.nixConfig);
     expect([exitCode, built], stderr).toEqual([0, 0]);
-    const post = await step('--post-action=cache-serve', { STATE_folder: main.state });
+    const post = await step('--post-action=cache', { STATE_folder: main.state });
     expect(post.log).toMatch(/served 3 paths .*9\.0 s of builds saved/);
     expect(await hasEnded(pid)).toBe(true);
     expect(existsSync(main.state)).toBe(false);
@@ -127,7 +129,7 @@ describe('as steps of a job', () => {
   });
 
   test('when it dies after Nix has come to know it, what it had is built', async () => {
-    const main = await step('--action=cache-serve');
+    const main = await step('--action=cache');
     expect(await realise(main.nixConfig)).toMatchObject({ exitCode: 0, built: 0 });
     await forgetPaths(
       OWN,
@@ -136,12 +138,12 @@ describe('as steps of a job', () => {
     process.kill(await processOf(main.state), 'SIGKILL');
     const { exitCode, built, stderr } = await realise(main.nixConfig);
     expect([exitCode, built], stderr).toEqual([0, 3]);
-    await step('--post-action=cache-serve', { STATE_folder: main.state });
+    await step('--post-action=cache', { STATE_folder: main.state });
   });
 
   test('where everything goes through a proxy, the cache is asked itself', async () => {
     const proxy = { http_proxy: 'http://127.0.0.1:9' };
-    const main = await step('--action=cache-serve', { ...proxy, NO_PROXY: 'intranet.example' });
+    const main = await step('--action=cache', { ...proxy, NO_PROXY: 'intranet.example' });
     expect(main.noProxy).toBe('intranet.example,127.0.0.1');
     expect(await realise(main.nixConfig, proxy)).toMatchObject({ exitCode: 0, built: 3 });
     await forgetPaths(
@@ -150,43 +152,52 @@ describe('as steps of a job', () => {
     );
     const around = { ...proxy, no_proxy: main.noProxy ?? '', XDG_CACHE_HOME: join(folder, 'fresh') };
     expect(await realise(main.nixConfig, around)).toMatchObject({ exitCode: 0, built: 0 });
-    await step('--post-action=cache-serve', { STATE_folder: main.state });
+    await step('--post-action=cache', { STATE_folder: main.state });
   });
 
   test('when it dies, what it had is built', async () => {
-    const main = await step('--action=cache-serve');
+    const main = await step('--action=cache');
     const pid = await processOf(main.state);
     process.kill(pid, 'SIGKILL');
     while (!(await hasEnded(pid))) await setTimeout(20);
     const { exitCode, built, stderr } = await realise(main.nixConfig);
     expect([exitCode, built], stderr).toEqual([0, 3]);
-    const post = await step('--post-action=cache-serve', { STATE_folder: main.state });
+    const post = await step('--post-action=cache', { STATE_folder: main.state });
     expect(post.exitCode, post.log).toBe(0);
     expect(existsSync(main.state)).toBe(false);
   });
 
   test('the post step ends no other process that got the id', async () => {
-    const main = await step('--action=cache-serve');
+    const main = await step('--action=cache');
     const pid = await processOf(main.state);
     const file = join(main.state, 'process.json');
-    const innocent = startCli(['cache-serve', cache, '--state', join(folder, 'other')]);
+    const innocent = startCli(['cache', cache, '--state', join(folder, 'other')]);
     await until(() => existsSync(join(folder, 'other/nix.conf')));
     process.kill(pid, 'SIGKILL');
     const { started } = JSON.parse(await readFile(file, 'utf8')) as { readonly started: string };
     await writeFile(file, JSON.stringify({ pid: innocent.process.pid, started }));
-    await step('--post-action=cache-serve', { STATE_folder: main.state });
+    await step('--post-action=cache', { STATE_folder: main.state });
     expect(innocent.process.exitCode).toBeNull();
     innocent.process.kill();
     await innocent.ended;
   });
 
-  test('a cache that cannot be served fails the step with what it said', async () => {
+  test('on a runner without a cache service one line says so, and the post step has nothing to do', async () => {
+    const main = await step('--action=cache', { INPUT_CACHE: '', ACTIONS_RUNTIME_TOKEN: 'x' });
+    expect(main.exitCode, main.log).toBe(0);
+    expect(main.log).toBe('nothing is cached: this runner has no cache service (ACTIONS_CACHE_URL is not set)\n');
+    expect([main.nixConfig, main.state]).toEqual(['', '']);
+    const post = await step('--post-action=cache', { INPUT_CACHE: '' });
+    expect([post.exitCode, post.log]).toEqual([0, '']);
+  });
+
+  test('where it cannot be served, the job goes on without, and the log says why', async () => {
     const other = createServer().listen(0, '127.0.0.1');
     await once(other, 'listening');
     const { port } = other.address() as AddressInfo;
-    const main = await step('--action=cache-serve', { INPUT_PORT: String(port) });
+    const main = await step('--action=cache', { INPUT_PORT: String(port) });
     other.close();
-    expect(main.exitCode).toBe(1);
+    expect(main.exitCode, main.log).toBe(0);
     expect(main.log).toMatch(/the cache cannot be served: .*cannot listen on port \d+/);
     expect(main.nixConfig).toBe('');
   });

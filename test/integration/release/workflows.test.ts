@@ -67,7 +67,18 @@ test('third-party actions are pinned by commit, one version of each', async () =
 });
 
 test('a job has the permissions that it names, and no others', async () => {
-  for (const path of workflows) expect(await read(path), path).toMatch(/^permissions: \{\}$/m);
+  const called = /^(?:\.github\/)?workflows\/(?:images|images-oidc|build)\.yml$/;
+  for (const path of workflows.filter((one) => !called.test(one)))
+    expect(await read(path), path).toMatch(/^permissions: \{\}$/m);
+  for (const path of workflows.filter((one) => called.test(one))) {
+    const jobs = (await read(path)).split('\njobs:\n')[1]?.split(/^(?= {2}[a-z-]+:$)/m) ?? [];
+    for (const job of jobs.filter((text) => /^ {2}[a-z-]+:$/m.test(text))) {
+      const [id] = /^ {2}[a-z-]+/m.exec(job) ?? [];
+      // The cache's has what the caller grants, or GitHub would refuse callers that grant less than it asks for; it runs nothing else.
+      if (id?.trim() === 'cache') expect(job.match(/uses: .*/g), path).toEqual(['uses: $/cache-merge']);
+      else expect(job, `${path}: ${id}`).toMatch(/^ {4}permissions:/m);
+    }
+  }
 });
 
 test('the project runs its own workflows on main and on requests to it, never in the release tree', async () => {

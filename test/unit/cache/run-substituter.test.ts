@@ -28,7 +28,7 @@ test.each<[string, { readonly idle: number; readonly life: number }]>([
   ['old', { idle: FOREVER, life: 100 }],
 ])('ends by itself when it is %s, and leaves what it counted', async (why, limits) => {
   expect((await run(limits)).why).toBe(why);
-  expect(await readdir(folder)).toEqual(['statistics.json']);
+  expect(await readdir(folder)).toEqual(['statistics.json', 'wanted']);
 });
 
 test('ends at once when it was stopped before it began', async () => {

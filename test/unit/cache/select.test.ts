@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { ofThisJob } from '../../../src/cache/find-built.ts';
 import { candidatesOf, imageParts, selectPaths } from '../../../src/cache/select.ts';
 import type { StoredPath } from '../../../src/nix/path-info.ts';
 
@@ -170,4 +171,15 @@ test('in any store: what is chosen was built here, is wanted, and is complete', 
     ),
     { numRuns: 500 },
   );
+});
+
+test('of a store that stays, what came before the job counts as built only where something newer needs it', () => {
+  const path = (name: string): string => `/nix/store/${name.padStart(32, '0')}-${name}`;
+  const stored = (name: string, registered: number, references: readonly string[] = []): StoredPath => ({
+    ...{ path: path(name), narHash: '', narSize: 1, references: references.map(path), deriver: undefined },
+    ...{ isBuilt: true, registered },
+  });
+  const store = [stored('old', 5), stored('lib', 5), stored('mid', 6, ['lib']), stored('app', 10, ['mid'])];
+  const built = ofThisJob(store, 10.7).filter(({ isBuilt }) => isBuilt);
+  expect(built.map((one) => one.path)).toEqual(['lib', 'mid', 'app'].map(path));
 });

@@ -134,6 +134,7 @@ describe('a build', () => {
     mode: destination === null ? 'artifact' : 'registry',
     delivered: { place: 'handover/app', digest: '' },
     bytesSent: 5,
+    environment: {},
     ...change,
   });
 

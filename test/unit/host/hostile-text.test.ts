@@ -120,6 +120,7 @@ const platforms = (name: string) => [
     config: { mediaType: 'm', digest: DIGEST, size: 1 },
     tests: { runtime: name, notRun: null, passed: [], skipped: [] },
     bytesSent: 1,
+    environment: {},
   },
 ];
 const planOf = (text: string): Plan =>

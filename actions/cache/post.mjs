@@ -1,3 +1,3 @@
 // Generated from the command by `npm run generate`. Do not edit.
-process.argv.splice(2, 0, '--post-action=cache-serve');
+process.argv.splice(2, 0, '--post-action=cache');
 await import('../dist/index.js');
