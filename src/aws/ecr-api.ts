@@ -66,6 +66,9 @@ export interface EcrImage {
   readonly pushed: number | undefined;
 }
 
+/** Names an image with all its tags, or a tag alone. */
+export type EcrImageName = { readonly imageDigest: string } | { readonly imageTag: string };
+
 /** What became of an image or tag that was to be deleted; `kept` where AWS does not delete it. */
 export type EcrRemoval =
   | { readonly kind: 'removed' }
@@ -91,6 +94,6 @@ export interface EcrApi {
   heldBlobs(repository: string, digests: readonly string[]): Promise<ReadonlySet<string> | undefined>;
   /** The images of a repository, those without a tag included; with a digest, that one or none. */
   images(repository: string, digest?: string): Promise<EcrImage[]>;
-  /** Deletes an image with its tags; with `tag` that tag alone, if it still means the image. */
-  removeImage(repository: string, image: { readonly digest: string; readonly tag?: string }): Promise<EcrRemoval>;
+  /** Deletes an image with its tags, or a tag: with the last one AWS deletes the image, too. */
+  removeImage(repository: string, image: EcrImageName): Promise<EcrRemoval>;
 }

@@ -74,8 +74,8 @@ export function openEcrPrivate(registry: PrivateRegistry, world: AwsWorld): EcrA
       allImages(calls, `${repositoryName} in ECR of ${account} in ${region}`, (nextToken) =>
         client.send(new DescribeImagesCommand({ registryId: account, repositoryName, ...pageOf(digest, nextToken) })),
       ),
-    removeImage: (repositoryName, { digest, tag }) => {
-      const imageIds = [{ imageDigest: digest, ...(tag === undefined ? {} : { imageTag: tag }) }];
+    removeImage: (repositoryName, image) => {
+      const imageIds = [image];
       return removeOne(calls, `${repositoryName} in ECR of ${account} in ${region}`, () =>
         client.send(new BatchDeleteImageCommand({ registryId: account, repositoryName, imageIds })),
       );

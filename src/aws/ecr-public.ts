@@ -87,10 +87,10 @@ export function openEcrPublic(world: AwsWorld): EcrApi {
         client.send(new DescribeImagesCommand({ repositoryName, ...pageOf(digest, nextToken) })),
       );
     },
-    removeImage: async (repository, { digest, tag }) => {
+    removeImage: async (repository, image) => {
       const [alias, repositoryName] = split(repository);
       await isOurs(alias);
-      const imageIds = [{ imageDigest: digest, ...(tag === undefined ? {} : { imageTag: tag }) }];
+      const imageIds = [image];
       return removeOne(calls, placeOf(alias, repositoryName), () =>
         client.send(new BatchDeleteImageCommand({ repositoryName, imageIds })),
       );

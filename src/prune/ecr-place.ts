@@ -51,7 +51,7 @@ export class EcrPlace implements PrunePlace {
     const fresh = newTags(now, item);
     if (fresh.length > 0) return keptBecause(`it has the new tag ${fresh.join(', ')}`);
     const manifest = await this.#repository.getManifest(item.id);
-    const removal = await this.#ecr.removeImage(this.#repository.path, { digest: item.id });
+    const removal = await this.#ecr.removeImage(this.#repository.path, { imageDigest: item.id });
     if (removal.kind === 'kept') return removal;
     this.#reader.forget(item.id);
     if (manifest) this.#removed.set(item.id, manifest);
@@ -60,7 +60,7 @@ export class EcrPlace implements PrunePlace {
 
   async removeNames({ id }: Prunable, names: readonly string[]): Promise<Removal> {
     const removals: Removal[] = [];
-    for (const tag of names) removals.push(await this.#ecr.removeImage(this.#repository.path, { digest: id, tag }));
+    for (const tag of names) removals.push(await this.#removeName(id, tag));
     return worst(removals);
   }
 
@@ -75,6 +75,14 @@ export class EcrPlace implements PrunePlace {
 
   close(): Promise<void> {
     return this.#repository.close();
+  }
+
+  async #removeName(digest: string, tag: string): Promise<Removal> {
+    const [now] = await this.#ecr.images(this.#repository.path, digest);
+    if (!now?.tags.includes(tag)) return GONE;
+    // It would take the image with it, which something that stays needs.
+    if (now.tags.length === 1) return keptBecause('AWS deletes an image with its last tag');
+    return await this.#ecr.removeImage(this.#repository.path, { imageTag: tag });
   }
 }
 

@@ -55,6 +55,38 @@ const putImage = (named: Readonly<Record<string, Shape>>): Operation => ({
   ]),
   output: structure({ image: structure({ ...named, imageId, ...given }) }),
 });
+const imageIds = list(imageId, { min: 1, max: 100 });
+const FAILURES = [
+  ...['InvalidImageDigest', 'InvalidImageTag', 'ImageTagDoesNotMatchDigest', 'ImageNotFound', 'MissingDigestAndTag'],
+  ...['ImageReferencedByManifestList', 'KmsError'],
+];
+const describeImages = (named: Readonly<Record<string, Shape>>): Operation => ({
+  input: structure({ ...named, imageIds, nextToken: string(), maxResults: number({ min: 1, max: 1000 }) }, [
+    'repositoryName',
+  ]),
+  output: structure({
+    imageDetails: list(
+      structure({
+        ...named,
+        imageDigest: string(),
+        imageTags: list(string({ min: 1, max: 300 })),
+        imageSizeInBytes: number(),
+        imagePushedAt: timestamp,
+        imageManifestMediaType: string(),
+      }),
+    ),
+    nextToken: string(),
+  }),
+});
+const batchDeleteImage = (named: Readonly<Record<string, Shape>>, more: readonly string[] = []): Operation => ({
+  input: structure({ ...named, imageIds }, ['repositoryName', 'imageIds']),
+  output: structure({
+    imageIds,
+    failures: list(
+      structure({ imageId, failureCode: string({ values: [...FAILURES, ...more] }), failureReason: string() }),
+    ),
+  }),
+});
 const ecrNamed = { registryId, repositoryName: ecrName };
 const ecrSettings = {
   imageTagMutability: mutability,
@@ -108,6 +140,10 @@ export const ECR: Service = {
       ]),
       output: structure({ ...ecrNamed, imageScanningConfiguration: scanning }),
     },
+    DescribeImages: describeImages(ecrNamed),
+    BatchDeleteImage: batchDeleteImage(ecrNamed, [
+      ...['UpstreamAccessDenied', 'UpstreamTooManyRequests', 'UpstreamUnavailable', 'ImageInaccessible'],
+    ]),
     GetLifecyclePolicy: {
       input: structure(ecrNamed, ['repositoryName']),
       output: structure({ ...ecrNamed, lifecyclePolicyText: policy, lastEvaluatedAt: timestamp }),
@@ -198,6 +234,8 @@ export const ECR_PUBLIC: Service = {
       output: structure({ catalogData: catalogue }),
     },
     PutImage: putImage(publicAliased),
+    DescribeImages: describeImages(publicNamed),
+    BatchDeleteImage: batchDeleteImage(publicAliased),
     BatchCheckLayerAvailability: {
       input: structure(
         {

@@ -93,6 +93,75 @@ const putImage =
     return { image: { imageId: { ...(imageTag ? { imageTag } : {}), imageDigest } } };
   };
 
+/** The repository in the registry, whoever named it: these operations know no alias. */
+const heldBy = (service: ServiceName, call: Call) => {
+  lookUp(service, call);
+  const name = String(call.input.repositoryName);
+  const path = service === 'ecr' ? name : `${call.aliases[0]}/${name}`;
+  const registry = call.store.registries.get(TARGET[service](call));
+  if (registry === undefined) throw new AwsError('ServerException', 'no registry is tied');
+  return { store: registry.store, path };
+};
+
+/** Images on a page: few, so that there are several. */
+const IMAGES = 3;
+
+const describeImages =
+  (service: ServiceName): Handler =>
+  (call) => {
+    const { store, path } = heldBy(service, call);
+    const asked = call.input.imageIds as readonly { readonly imageDigest?: string }[] | undefined;
+    const all = [...store.manifests(path)].filter(
+      ([digest]) => asked === undefined || asked.some(({ imageDigest }) => imageDigest === digest),
+    );
+    if (asked && all.length === 0) throw new AwsError('ImageNotFoundException', 'The image does not exist');
+    const start = Number(call.input.nextToken ?? 0);
+    const imageDetails = all.slice(start, start + IMAGES).map(([imageDigest, { bytes, mediaType, at }]) => {
+      const imageTags = [...store.tags(path)].filter(([, of]) => of === imageDigest).map(([tag]) => tag);
+      return {
+        ...{ registryId: call.store.account, repositoryName: call.input.repositoryName, imageDigest },
+        ...(imageTags.length > 0 ? { imageTags } : {}),
+        ...{ imageSizeInBytes: bytes.length, imagePushedAt: at / 1000, imageManifestMediaType: mediaType },
+      };
+    });
+    return { imageDetails, ...(start + IMAGES < all.length ? { nextToken: String(start + IMAGES) } : {}) };
+  };
+
+interface ImageId {
+  readonly imageDigest?: string;
+  readonly imageTag?: string;
+}
+
+/** A digest takes all its tags, and is refused while an index names it; a tag goes alone, and the last one takes the image. */
+const batchDeleteImage =
+  (service: ServiceName): Handler =>
+  (call) => {
+    const { store, path } = heldBy(service, call);
+    const failures: object[] = [];
+    const imageIds: ImageId[] = [];
+    const remove = ({ imageDigest, imageTag }: ImageId): string | undefined => {
+      const digest = imageDigest ?? store.tags(path).get(imageTag ?? '');
+      if (digest === undefined || !store.manifests(path).has(digest)) return 'ImageNotFound';
+      const tags = [...store.tags(path)].filter(([, of]) => of === digest);
+      if (imageTag !== undefined && tags.length > 1) {
+        store.removeManifest(path, imageTag);
+        return undefined;
+      }
+      const isNamed = [...store.manifests(path).values()].some(({ bytes }) =>
+        (JSON.parse(bytes.toString()).manifests ?? []).some((child: { digest: string }) => child.digest === digest),
+      );
+      if (isNamed) return 'ImageReferencedByManifestList';
+      store.deleteManifest(path, digest);
+      return undefined;
+    };
+    for (const imageId of call.input.imageIds as readonly ImageId[]) {
+      const failureCode = remove(imageId);
+      if (failureCode === undefined) imageIds.push(imageId);
+      else failures.push({ imageId, failureCode, failureReason: `Requested image: ${failureCode}` });
+    }
+    return { ...(imageIds.length > 0 ? { imageIds } : {}), failures };
+  };
+
 export const ECR_HANDLERS: Readonly<Record<string, Handler>> = {
   GetAuthorizationToken: (call) => ({
     authorizationData: [
@@ -106,6 +175,8 @@ export const ECR_HANDLERS: Readonly<Record<string, Handler>> = {
     return create('ecr', call, { settings: { ...usual, ...given } });
   },
   PutImage: putImage('ecr'),
+  DescribeImages: describeImages('ecr'),
+  BatchDeleteImage: batchDeleteImage('ecr'),
   GetAccountSetting: ({ input, accountSettings }) => ({
     name: input.name,
     value: accountSettings[String(input.name)] ?? 'ENABLED',
@@ -173,6 +244,8 @@ export const ECR_PUBLIC_HANDLERS: Readonly<Record<string, Handler>> = {
     return { catalogData: repository.catalogue };
   },
   PutImage: putImage('ecr-public'),
+  DescribeImages: describeImages('ecr-public'),
+  BatchDeleteImage: batchDeleteImage('ecr-public'),
   BatchCheckLayerAvailability: (call) => {
     lookUp('ecr-public', call);
     const path = pathOf('ecr-public', call);
