@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { placesOf } from '../../../src/commands/places.ts';
 import { openPrunePlace } from '../../../src/commands/prune-places.ts';
 import { parseLocation } from '../../../src/storage/location.ts';
-import { putImage, putIndex, putReferrer, run } from '../prune/kit.ts';
+import { disturbed, putImage, putIndex, putReferrer, run } from '../prune/kit.ts';
 import { testDeps } from '../storage/kit.ts';
 import { type Aws, hostOf, startAws } from './kit.ts';
 
@@ -65,4 +65,41 @@ test('a role that may not delete is told the statement to add', async () => {
   for (const tag of ['v1', 'pr-1']) await opened.repository.tag(tag, await putImage(opened.repository, tag));
   const { error } = await run(await open(scene, reference), testDeps(), { closedPreviews: true });
   expect(error).toMatchObject({ code: 'credentials', hint: expect.stringContaining('ecr:BatchDeleteImage') });
+});
+
+test('a run that takes long still takes the images of an index that it has removed', async () => {
+  const scene = await startAws('private');
+  const [, reference, path] = PLACES[0];
+  const opened = await scene.open(reference, { createRepository: true });
+  await opened.prepare();
+  const { repository: to } = opened;
+  await to.tag('pr-1', (await putIndex(to, 'preview')).index);
+  const kept = await putImage(to, 'kept');
+  await to.tag('v1', kept);
+  const deps = testDeps();
+  const place = disturbed(await open(scene, reference), 1, () => deps.clock.sleep(20_000));
+  await run(place, deps, { closedPreviews: true });
+  expect([...scene.registry.store.manifests(path).keys()]).toEqual([kept.digest]);
+});
+
+test('a tag that comes just before keeps an image; the last tag of one that is needed stays', async () => {
+  const scene = await startAws('private');
+  const [, reference, path] = PLACES[0];
+  const opened = await scene.open(reference, { createRepository: true });
+  await opened.prepare();
+  const { repository: to } = opened;
+  const { index, images } = await putIndex(to, 'app');
+  const [image] = images;
+  if (!image) throw new Error('no image');
+  await to.tag('v1', index);
+  await to.tag('pr-3', image);
+  const preview = await putImage(to, 'preview');
+  await to.tag('pr-1', preview);
+  const place = disturbed(await open(scene, reference), 1, () => to.tag('v2', preview));
+  const pruned = await run(place, testDeps(), { closedPreviews: true });
+  expect([...scene.registry.store.tags(path).keys()]).toEqual(['pr-1', 'pr-3', 'v1', 'v2']);
+  expect(pruned.outcomes.map(({ why }) => why)).toEqual([
+    'AWS deletes an image with its last tag',
+    'it has the new tag v2',
+  ]);
 });

@@ -205,3 +205,21 @@ export const scene = async (options: EmulatorOptions = {}): Promise<Scene> => {
 /** Digests of what a run removed. */
 export const removedBy = ({ outcomes }: Pruned): Digest[] =>
   outcomes.flatMap(({ decision, kind }) => (decision.goes && kind === 'removed' ? [decision.item.id as Digest] : []));
+
+/** A place in which something happens right before the removal of a number. */
+export const disturbed = (place: PrunePlace, at: number, happens: () => Promise<void>): PrunePlace => {
+  let removals = 0;
+  return new Proxy(place, {
+    get: (target, name) => {
+      const value = Reflect.get(target, name);
+      if (typeof value !== 'function') return value;
+      return async (...given: unknown[]) => {
+        if (name === 'removeItem' || name === 'removeNames') {
+          if (removals === at) await happens();
+          removals += 1;
+        }
+        return await value.apply(target, given);
+      };
+    },
+  });
+};

@@ -3,26 +3,7 @@ import { digestOf } from '../../../src/oci/digest.ts';
 import { indexBytes } from '../../../src/oci/manifest.ts';
 import { MEDIA_TYPE } from '../../../src/oci/media-type.ts';
 import { descriptorOf, type StoredManifest } from '../../../src/oci/read-manifest.ts';
-import type { PrunePlace } from '../../../src/prune/place.ts';
-import { openPulls, putImage, putIndex, removedBy, run, scene } from './kit.ts';
-
-/** A place in which something happens right before the removal of a number. */
-const disturbed = (place: PrunePlace, at: number, happens: () => Promise<void>): PrunePlace => {
-  let removals = 0;
-  return new Proxy(place, {
-    get: (target, name) => {
-      const value = Reflect.get(target, name);
-      if (typeof value !== 'function') return value;
-      return async (...given: unknown[]) => {
-        if (name === 'removeItem' || name === 'removeNames') {
-          if (removals === at) await happens();
-          removals += 1;
-        }
-        return await value.apply(target, given);
-      };
-    },
-  });
-};
+import { disturbed, openPulls, putImage, putIndex, removedBy, run, scene } from './kit.ts';
 
 const indexOf = (images: readonly StoredManifest[]): StoredManifest => {
   const bytes = indexBytes(images.map(descriptorOf), {});
@@ -30,7 +11,7 @@ const indexOf = (images: readonly StoredManifest[]): StoredManifest => {
 };
 
 test('a new tag on an image that is about to go keeps it and its parts', async () => {
-  const { to, deps, place, has, tags } = await scene();
+  const { registry, to, deps, place, has, tags } = await scene();
   const old = await putIndex(to, 'old', { age: 40 });
   await to.tag('v1', old.index);
   await to.tag('v2', await putImage(to, 'new', { age: 1 }));
@@ -41,6 +22,7 @@ test('a new tag on an image that is about to go keeps it and its parts', async (
   );
   expect([old.index, ...old.images].every(has)).toBe(true);
   expect(tags()).toContain('stable');
+  expect(registry.trace()).not.toContain(`DELETE /v2/org/app/manifests/${old.index.digest}`);
   expect(removedBy(pruned)).toEqual([]);
 });
 
