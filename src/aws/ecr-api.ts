@@ -67,7 +67,7 @@ export interface EcrImage {
 }
 
 /** Names an image with all its tags, or a tag alone. */
-export type EcrImageName = { readonly imageDigest: string } | { readonly imageTag: string };
+type EcrImageName = { readonly imageDigest: string } | { readonly imageTag: string };
 
 /** What became of an image or tag that was to be deleted; `kept` where AWS does not delete it. */
 export type EcrRemoval =
