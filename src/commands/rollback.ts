@@ -2,12 +2,13 @@ import { UserError } from '../core/error.ts';
 import { defineCommand } from '../host/command.ts';
 import { text } from '../host/fields.ts';
 import { type Digest, isDigest } from '../oci/digest.ts';
-import { readChannel } from '../promote/channel.ts';
+import { channelName, type LiveChannel, readChannel } from '../promote/channel.ts';
 import { noChannel } from '../promote/history.ts';
 import { promoteImage } from '../promote/promote-image.ts';
 import type { PromotionResult } from '../promote/report.ts';
 import { rollbackTarget } from '../promote/rollback.ts';
 import { wholeImage } from '../promote/whole-image.ts';
+import type { RunIdentity } from '../publish/newer-run.ts';
 import { placesOf } from './places.ts';
 import {
   channelPlace,
@@ -47,6 +48,24 @@ export const rollback = defineCommand({
     const channel = { source: repository, tag };
     const live = await readChannel(channel, host.log);
     if (live === undefined) throw noChannel(channel);
+    const options = promoteOptions(inputs, 'runs', host);
+    if (inputs.to === undefined && isDoneBy(options.run, live)) {
+      host.log.warn(`this run has rolled ${channelName(channel)} back already: a re-run does not go further back`);
+      const done = {
+        name: repository.name,
+        channel: tag,
+        before: live.image.digest,
+        outcome: 'same',
+        newer: null,
+      } as const;
+      return {
+        kind: 'rollback',
+        digest: live.image.digest,
+        from: live.head?.from ?? '',
+        channels: [done],
+        referrers: 0,
+      };
+    }
     const target = await rollbackTarget(channel, live, inputs.to);
     const image = await repository.getManifest(target.digest);
     if (image === undefined) throw gone(repository.name, target.digest);
@@ -60,7 +79,7 @@ export const rollback = defineCommand({
       reference: { host: registry, repository: path, digest: image.digest },
     });
     const channels = await promoteImage(image, targets, {
-      ...promoteOptions(inputs, 'runs', host),
+      ...options,
       kind: 'rollback',
       from,
       mayCreate: false,
@@ -71,6 +90,10 @@ export const rollback = defineCommand({
   },
   present: presentPromotion,
 });
+
+/** Whether a run has rolled the channel back in an attempt before. */
+const isDoneBy = (run: RunIdentity | undefined, { head }: LiveChannel): boolean =>
+  run !== undefined && head?.kind === 'rollback' && head.run?.id === run.id && head.run.source === run.source;
 
 function parseDigest(text: string): Digest {
   if (isDigest(text)) return text;

@@ -17,7 +17,7 @@ test('in runs: outputs, who promoted, and a slower, older run that leaves alone 
     for (const run of [1, 2, 3]) images.push(await putRelease(repository, run, `v${run}`));
     await repository.tag('stable', images[0] as NonNullable<(typeof images)[0]>);
     const step = async (action: string, run: number, inputs: Readonly<Record<string, string>>) => {
-      const folder = join(temp.path, `${action}-${run}`);
+      const folder = join(temp.path, `${action}-${run}-${crypto.randomUUID()}`);
       await mkdir(folder);
       const files = { GITHUB_OUTPUT: join(folder, 'output'), GITHUB_STEP_SUMMARY: join(folder, 'summary') };
       for (const file of Object.values(files)) await writeFile(file, '');
@@ -43,6 +43,9 @@ test('in runs: outputs, who promoted, and a slower, older run that leaves alone 
     expect(slower.outputs).toMatch(/changed<<\S+\nfalse\n/);
     expect(slower.log).toContain('stable is not moved: the newer run 20 has moved it');
     await step('rollback', 30, { reference: `${app}:stable` });
+    const again = await step('rollback', 30, { reference: `${app}:stable` });
+    expect(again.log).toContain('a re-run does not go further back');
+    expect(again.outputs).toMatch(/changed<<\S+\nfalse\n/);
     const { entries } = (await done('history', `${app}:stable`)) as unknown as { entries: object[] };
     expect(entries).toMatchObject([
       { digest: images[0]?.digest, kind: 'rollback', run: { id: '30' }, by: 'octocat' },
