@@ -63,10 +63,15 @@ export const ACTION_EXAMPLES: Readonly<Record<string, string>> = {
     new: ghcr.io/\${{ github.repository_owner }}/app:latest
 `,
   preview: `
+- id: publish
+  uses: org/nix-images/publish@v1
+  with:
+    to: ghcr.io/\${{ github.repository_owner }}/{name}
+    tags: type=ref,event=pr
 - uses: org/nix-images/preview@v1 # the workflow preview.yml does it all: docs/previews.md
   with:
     to: ghcr.io/\${{ github.repository_owner }}/{name}
-    published: \${{ needs.images.outputs.json }}
+    published: \${{ steps.publish.outputs.json }}
     budget: 120MB
 `,
   update: `

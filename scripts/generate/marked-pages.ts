@@ -4,7 +4,9 @@ import { declaredRows } from './declared.ts';
 import { renderFieldTable } from './field-table.ts';
 import { replaceGenerated } from './markdown.ts';
 import { renderBenchChart } from './pictures/bench-chart.ts';
+import { renderCommentPicture } from './pictures/comment.ts';
 import { renderSummaryPicture } from './pictures/summary.ts';
+import { examplePreview } from './preview-example.ts';
 import { exampleSummary, runExample } from './run-example.ts';
 
 /** Texts of the repository by path; undefined for those that are not there. */
@@ -19,6 +21,7 @@ const HEADS = {
 /** Pages written by hand with tables of what a file declares. */
 const DECLARED: Readonly<Record<string, string>> = {
   'docs/workflow.md': 'workflows/images.yml',
+  'docs/previews.md': 'workflows/preview.yml',
   'docs/one-step.md': 'actions/root/action.yml',
   'actions/setup/README.md': 'actions/setup/action.yml',
 };
@@ -29,6 +32,7 @@ const RUN_PAGE = 'docs/workflow-run.md';
 /** Pictures, and the page whose figures each shows. */
 const PICTURES: Readonly<Record<string, readonly [page: string, render: (page: string) => string]>> = {
   'docs/pictures/bench.svg': ['docs/benchmarks.md', renderBenchChart],
+  'docs/pictures/comment.svg': ['docs/previews.md', () => renderCommentPicture(examplePreview())],
   'docs/pictures/summary.svg': [RUN_PAGE, () => renderSummaryPicture(exampleSummary())],
 };
 

@@ -23,3 +23,15 @@ export const forkPullRequest = (number = 7): Readonly<Record<string, unknown>> =
     base: { ref: 'main', repo: { full_name: CONSUMER, fork: false } },
   },
 });
+
+/** What GitHub says about a pull request of the repository itself. */
+export const pullRequest = (action: string, number: number, head: string): Readonly<Record<string, unknown>> => ({
+  action,
+  number,
+  repository: { full_name: CONSUMER, default_branch: 'main', fork: false },
+  pull_request: {
+    number,
+    head: { ref: 'change', sha: head, repo: { full_name: CONSUMER, fork: false } },
+    base: { ref: 'main', repo: { full_name: CONSUMER, fork: false } },
+  },
+});

@@ -293,6 +293,8 @@ test('what users copy is short', async () => {
   for (const path of await yamlBelow('examples/workflows')) {
     expect((await read(path)).trimEnd().split('\n').length, path).toBeLessThanOrEqual(30);
   }
+  const previews = await read('examples/workflows/preview.yml');
+  expect(previews.trimEnd().split('\n').length).toBeLessThanOrEqual(20);
 });
 
 test('the examples and templates give the reusable workflows inputs and secrets that they have', async () => {
