@@ -5,6 +5,7 @@ import { columns } from '../core/table.ts';
 import { durationText } from '../core/time.ts';
 import { storePathName } from '../definition/store-path.ts';
 import { type BudgetPlan, currentPaths } from './budget.ts';
+import { budgetChart } from './budget-chart.ts';
 import { type CacheIndex, packedSize } from './cache-index.ts';
 
 /** A plan, with what it is about. */
@@ -92,11 +93,13 @@ export function budgetText(planned: PlannedCache): string {
 export function budgetMarkdown(planned: PlannedCache): string {
   const rows = rowsOf(planned).map((row) => row.map(codeMarkdown));
   const largest = largestOf(planned).map((row) => row.map(codeMarkdown));
+  const chart = budgetChart(planned.index, planned.plan);
   return [
     `### Cache`,
     '',
     `${codeMarkdown(headOf(planned))}; afterwards ${sizeText(planned.plan.after)}`,
     '',
+    ...(chart === '' ? [] : [chart, '']),
     markdownTable(['', 'How many', 'Size', 'What'], rows),
     '',
     ...(largest.length === 0 ? [] : [markdownTable(['Largest paths', 'Size', 'Build'], largest), '']),
