@@ -1,3 +1,5 @@
+import { countText } from '../core/count.ts';
+import { removePullHandovers } from '../github/rest/pull-handovers.ts';
 import { pullStates } from '../github/rest/pull-states.ts';
 import { readMarker } from '../preview/marker.ts';
 import { type RemovedTags, removedText } from '../preview/preview-text.ts';
@@ -40,6 +42,13 @@ export async function closePull(number: number, names: readonly string[], run: P
   const hadAny = images.length > 0 || cleaned.repositories.some(({ removed }) => removed.length > 0);
   if (hadAny) await tellRemoved(number, images, cleaned.repositories, run);
   return { number, isOpen: false, ...cleaned };
+}
+
+/** Removes what build jobs have handed over for a closed pull request from this branch. */
+export async function dropHandovers(branch: string, { host, token }: PreviewRun): Promise<void> {
+  const api = gitHubApi(host, token, 'handovers are deleted by it');
+  const removed = await removePullHandovers({ ...api, repository: host.env('GITHUB_REPOSITORY') ?? '' }, branch);
+  if (removed > 0) host.log.info(`removed ${countText(removed, 'handover')} of ${branch}`);
 }
 
 async function tellRemoved(

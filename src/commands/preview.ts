@@ -16,7 +16,7 @@ import { parseLocationTemplate } from '../storage/location-template.ts';
 import { jobOf } from './github.ts';
 import { placesOf } from './places.ts';
 import { type PreviewResult, presentPreview } from './present-preview.ts';
-import { closePull, type PreviewRun, sweepPreviews } from './preview-close.ts';
+import { closePull, dropHandovers, type PreviewRun, sweepPreviews } from './preview-close.ts';
 import { comparePreviews } from './preview-compare.ts';
 import { commentKey, commentPreview, JOB_LOGIN } from './preview-report.ts';
 import { registryInputs } from './shared-inputs.ts';
@@ -119,7 +119,10 @@ export async function runPreview(given: PreviewInputs, host: Host, clock: Clock)
   if (event.kind === 'pull' && !event.isClosed) return await report(event, job, given, run);
   // Nothing of a fork's was published, and its token may not write.
   if (job.isFork) return { kind: 'closed', closed: { number, isOpen: false, repositories: [], error: undefined } };
-  return { kind: 'closed', closed: await closePull(number, [], run) };
+  const closed = await closePull(number, [], run);
+  const branch = event.kind === 'pull' ? event.branch : undefined;
+  if (!closed.isOpen && branch !== undefined) await dropHandovers(branch, run);
+  return { kind: 'closed', closed };
 }
 
 type OpenPull = Extract<PullEvent, { readonly kind: 'pull' }>;

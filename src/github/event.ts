@@ -41,7 +41,11 @@ const payloadSchema = z.looseObject({
   pull_request: z
     .looseObject({
       number: z.int().positive().optional(),
-      head: z.looseObject({ repo: namedSchema.nullable(), sha: z.string().min(1).optional() }),
+      head: z.looseObject({
+        repo: namedSchema.nullable(),
+        sha: z.string().min(1).optional(),
+        ref: z.string().optional(),
+      }),
     })
     .optional(),
   head_commit: z.looseObject({ timestamp: z.iso.datetime({ offset: true }).optional() }).nullish(),

@@ -8,6 +8,8 @@ export type PullEvent =
       readonly isClosed: boolean;
       /** The newest commit on its own branch; undefined where the payload does not say it. */
       readonly headCommit: string | undefined;
+      /** Its own branch; undefined where the payload does not say it. */
+      readonly branch: string | undefined;
       /** The branch that it is meant for. */
       readonly base: string;
     }
@@ -25,5 +27,6 @@ export async function readPullEvent(source: EventSource): Promise<PullEvent> {
   if (number === undefined) throw missingField(name, 'pull_request.number');
   if (action === undefined) throw missingField(name, 'action');
   const base = required(source.env, 'GITHUB_BASE_REF');
-  return { kind: 'pull', number, isClosed: action === 'closed', headCommit: pull_request?.head.sha, base };
+  const { sha: headCommit, ref: branch } = pull_request?.head ?? {};
+  return { kind: 'pull', number, isClosed: action === 'closed', headCommit, branch, base };
 }

@@ -305,7 +305,9 @@ test('the examples and templates give the reusable workflows inputs and secrets 
     const called = (await read(`workflows/${file}.yml`)).split('\njobs:')[0] ?? '';
     const given = [...text.matchAll(/^ {6}([a-z-]+): /gm)].map(([, name]) => name ?? '');
     const known = [...called.matchAll(/^ {6}([a-z-]+):$/gm)].map(([, name]) => name ?? '');
-    const names = given.filter((name) => !['contents', 'packages', 'id-token', 'pull-requests'].includes(name));
+    const names = given.filter(
+      (name) => !['contents', 'packages', 'id-token', 'pull-requests', 'actions'].includes(name),
+    );
     expect(names.length, path).toBeGreaterThan(0);
     expect(known, path).toEqual(expect.arrayContaining(names));
   }
