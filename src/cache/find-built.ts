@@ -1,5 +1,6 @@
 import type { Effects } from '../core/effects.ts';
 import { buildSeconds } from '../nix/build-seconds.ts';
+import type { BuildStarts } from '../nix/build-starts.ts';
 import type { Nix } from '../nix/nix.ts';
 import type { StoredPath } from '../nix/path-info.ts';
 import { neverSubstituted, readStoredPaths } from '../nix/stored-paths.ts';
@@ -39,6 +40,8 @@ interface BuiltQuery extends Pick<Effects, 'fetch' | 'signal'> {
    * jobs have left on a runner of one's own is not this job's. Default: everything counts.
    */
   readonly cameAfter?: number | undefined;
+  /** When builds of this job began, where that is known: for those whose log is of an earlier one. */
+  readonly starts?: BuildStarts | undefined;
   /** URLs of our own substituters. */
   readonly ownCaches: readonly string[];
   /** Where Nix keeps logs of builds. Default: where it does unless NIX_LOG_DIR is set. */
@@ -50,7 +53,7 @@ interface BuiltQuery extends Pick<Effects, 'fetch' | 'signal'> {
  * settings. Throws UserError `evaluation` when Nix fails, `cancelled`.
  */
 export async function findBuiltPaths(nix: Nix, query: BuiltQuery): Promise<BuiltPaths> {
-  const { images, cached, largest, fetch, signal, since, logFolder } = query;
+  const { images, cached, largest, fetch, signal, since, starts, logFolder } = query;
   const all = await readStoredPaths(nix);
   const store = query.cameAfter === undefined ? all : ofThisJob(all, query.cameAfter / 1000);
   const candidates = candidatesOf({ store, images, cached, largest });
@@ -64,7 +67,7 @@ export async function findBuiltPaths(nix: Nix, query: BuiltQuery): Promise<Built
     ),
   ]);
   const { chosen, left } = selectPaths({ store, images, cached, largest, neverSubstituted: trivial }, upstream);
-  const seconds = await buildSeconds(derivers, { since, logFolder });
+  const seconds = await buildSeconds(derivers, { since, starts, logFolder });
   return {
     chosen: chosen.map((stored) => ({ ...stored, seconds: seconds.get(stored.deriver ?? '') })),
     left,

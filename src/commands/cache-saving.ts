@@ -9,6 +9,7 @@ import { sizeText } from '../core/size.ts';
 import type { Host } from '../host/host.ts';
 import { dumpNar } from '../nix/dump-nar.ts';
 import { openNix } from '../nix/nix.ts';
+import { readBuildStarts } from './build-starts.ts';
 import { type CacheInputs, openHouse } from './cache-house.ts';
 
 /** Milliseconds that a build log may be old: GitHub's own runners end a job after six hours. */
@@ -60,6 +61,7 @@ export async function saveBuilt(host: Host, inputs: CacheInputs, saving: Saving)
     cached: new Set(index.paths.map(({ path }) => path)),
     largest: LARGEST_PATH,
     since: world.clock.now() - LONGEST_JOB,
+    starts: await readBuildStarts(host),
     cameAfter: saving.cameAfter,
     ownCaches: [],
     fetch,

@@ -3,6 +3,7 @@ import type { Host } from '../host/host.ts';
 import { REQUIRE_LOCK } from '../nix/lock-file.ts';
 import { type Elsewhere, type Nix, openNix } from '../nix/nix.ts';
 import { importFlags } from '../nix/settings.ts';
+import { keepBuildStarts } from './build-starts.ts';
 
 /** What a command's inputs say about Nix. */
 interface NixInputs extends Elsewhere {
@@ -29,5 +30,6 @@ export async function openNixFor(
   // A person's own arguments follow, and of equal options the last counts.
   const lock = requireLock ? [REQUIRE_LOCK] : [];
   const nixArgs = [...importFlags(allowImportFromDerivation), ...lock, ...nixArg];
-  return openNix({ exec: host.exec, log: host.log, signal: host.signal, nixArgs, elsewhere });
+  const { exec, log, signal } = host;
+  return openNix({ exec, log, signal, nixArgs, elsewhere, onBuild: keepBuildStarts(host) });
 }

@@ -21,6 +21,7 @@ interface NixOptions extends Pick<Effects, 'exec' | 'log'> {
   /** Further arguments of evaluations, such as `--override-input nixpkgs path:…`. */
   readonly nixArgs?: readonly string[] | undefined;
   readonly elsewhere?: Elsewhere | undefined;
+  readonly onBuild?: Nix['onBuild'];
 }
 
 /** The Nix of this machine. What its versions call things differently is settled in this folder. */
@@ -31,6 +32,8 @@ export interface Nix {
   readonly nixArgs: readonly string[];
   /** Where derivations and sources are before they are in the store; undefined when they are there from the start. */
   readonly evalStore: string | undefined;
+  /** Is told of each derivation whose build begins; nobody is, where it is undefined. */
+  readonly onBuild?: ((drvPath: string) => void) | undefined;
   /** What the settings say of stores; asked for once. */
   storeSettings(): Promise<StoreSettings>;
   /**
@@ -64,7 +67,7 @@ const given = (name: string, value: string | undefined): readonly string[] =>
   value === undefined ? [] : [`--${name}`, value];
 
 /** Finds out which Nix there is. Throws UserError `evaluation` when there is none. */
-export async function openNix({ exec, log, signal, nixArgs = [], elsewhere = {} }: NixOptions): Promise<Nix> {
+export async function openNix({ exec, log, signal, nixArgs = [], elsewhere = {}, onBuild }: NixOptions): Promise<Nix> {
   const version = await versionOf(exec, signal);
   log.debug(`using ${version.text}`);
   const { store, builders } = elsewhere;
@@ -78,6 +81,7 @@ export async function openNix({ exec, log, signal, nixArgs = [], elsewhere = {} 
     log,
     nixArgs: [...given('eval-store', evalStore), ...nixArgs],
     evalStore,
+    onBuild,
     storeSettings: () => {
       settings ??= readStoreSettings({ version, log, command });
       return settings;

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { UserError } from '../core/error.ts';
 import type { Root } from '../definition/definition.ts';
 import { buildError, parseBuildFailure } from './build-failure.ts';
+import { startedBuild } from './build-starts.ts';
 import { chunks } from './chunks.ts';
 import { validPaths } from './closure.ts';
 import { copyEvaluated, copyHere } from './copy-here.ts';
@@ -61,6 +62,8 @@ async function realiseChunk(
   ];
   const result = await nix.store(args, {
     onStderrLine: (line) => {
+      const drvPath = startedBuild(line);
+      if (drvPath !== undefined) nix.onBuild?.(drvPath);
       for (const text of withoutActions([line])) nix.log.info(text);
     },
   });

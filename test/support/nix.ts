@@ -61,6 +61,7 @@ export const openNixUnderTest = (
     readonly nixArgs?: readonly string[];
     readonly elsewhere?: Elsewhere;
     readonly log?: Log;
+    readonly onBuild?: Nix['onBuild'];
   } = {},
 ): Promise<Nix> =>
   openNix({
@@ -68,4 +69,5 @@ export const openNixUnderTest = (
     log: options.log ?? memoryLog(),
     nixArgs: options.nixArgs,
     elsewhere: options.elsewhere,
+    onBuild: options.onBuild,
   });

@@ -10,9 +10,10 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type BuiltPaths, findBuiltPaths, LARGEST_PATH } from '../../../src/cache/find-built.ts';
 import { storePathName } from '../../../src/definition/store-path.ts';
 import { buildSeconds } from '../../../src/nix/build-seconds.ts';
+import { realise } from '../../../src/nix/realise.ts';
 import { type NixUnderTest, nixVersionsUnderTest, openNixUnderTest, TEST_NIX_CONFIG } from '../../support/nix.ts';
 import { programPath } from '../../support/tools.ts';
-import { nixEnv } from './fixture.ts';
+import { forgetPaths, nixEnv } from './fixture.ts';
 
 const run = promisify(execFile);
 
@@ -93,6 +94,36 @@ describe.each(nixVersionsUnderTest())('what $label has built', (version: NixUnde
     expect(seconds.lib).toBe(seconds['lib-dev']);
     const derivers = chosen.flatMap(({ deriver }) => deriver ?? []);
     expect((await buildSeconds(derivers, { since: Date.now() + 1000 })).size).toBe(0);
+  });
+
+  test('is timed by when it began where the log is of an earlier build', async () => {
+    const args = [
+      '--argstr',
+      'salt',
+      randomBytes(8).toString('hex'),
+      '--arg',
+      'busybox',
+      join(folder, 'bb'),
+      '-A',
+      'lib',
+    ];
+    const env = nixEnv(version);
+    const { stdout } = await run('nix-instantiate', [join(folder, 'built.nix'), ...args], { env });
+    const drvPath = stdout.trim().split('!')[0] ?? '';
+    const { stdout: outputs } = await run('nix-store', ['--realise', drvPath], { env });
+    await forgetPaths(version, outputs.trim().split('\n'));
+    const rebuilt = Date.now();
+    const starts = new Map<string, number>();
+    const nix = await openNixUnderTest(version, { onBuild: (path) => starts.set(path, Date.now()) });
+    const root = { drvPath, output: 'out', outPath: outputs.trim().split('\n')[0] ?? '' };
+    await realise(nix, [root], { gcRootDir: join(folder, 'roots') });
+    expect([...starts.keys()]).toEqual([drvPath]);
+    expect((await buildSeconds([drvPath], { since: rebuilt })).size).toBe(0);
+    const seconds = (await buildSeconds([drvPath], { since: rebuilt, starts })).get(drvPath);
+    expect(seconds).toBeGreaterThanOrEqual(0.45);
+    expect(seconds).toBeLessThan((Date.now() - rebuilt) / 1000);
+    // And not from when the first build began, though that is of this job too.
+    expect((await buildSeconds([drvPath], { since: 0, starts })).get(drvPath)).toBe(seconds);
   });
 
   test('is not what a substituter has', async () => {
