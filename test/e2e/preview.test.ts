@@ -85,7 +85,7 @@ test('a pull request from opened to closed, with two pushes, and a sweep', async
   const { github, comments } = await openGitHub(pulls, { 'pull-requests': 'write' });
   const first = await run(github, { run: 101, payload: pullRequest('opened', 2, 'a'.repeat(40)), note: 'first' });
   expect(
-    outcomes(first).filter((one) => !one.startsWith('build')),
+    outcomes(first).filter((one) => /^(comment|images|plan|publish) /.test(one)),
     first.log,
   ).toEqual(['comment success', 'images success', 'plan success', 'publish success']);
   expect(await tags()).toEqual(['pr-2', 'pr-2-aaaaaaa']);
@@ -133,6 +133,7 @@ test("a fork's pull request is built and tested, told in the summary, and leaves
   const closed = await run(github, { run: 202, payload: { ...forkPullRequest(), action: 'closed' } });
   expect(outcomes(closed), closed.log).toEqual(['clean success']);
   expect(comments).toEqual([]);
-  expect(github.requests).toEqual([]);
+  // The cache of store paths is another matter.
+  expect(github.requests.filter((line) => !line.includes('/actions/cache'))).toEqual([]);
   expect((await tags()).filter((tag) => tag.startsWith('pr-7'))).toEqual([]);
 });
