@@ -1,34 +1,23 @@
 import { resolve } from 'node:path';
-import { UserError } from '../core/error.ts';
-import { findHandovers, isWanted } from '../github/find-handovers.ts';
-import type { HandoverName } from '../github/handover-name.ts';
 import type { Job } from '../github/job.ts';
-import { type Handover, readHandover, readHandovers } from '../handover/handover.ts';
+import { type Handover, readHandovers } from '../handover/handover.ts';
 import type { Host } from '../host/host.ts';
-import type { System } from '../oci/system.ts';
 import { handoverInput, type PlatformInput } from '../publish/platform-input.ts';
-import type { Location } from '../storage/location.ts';
-import { artifactsOf } from './github.ts';
 import { checkLayersPlace, checkTrust, type TrustInputs } from './handover-trust.ts';
 import type { Places } from './places.ts';
-
-interface Wanted {
-  readonly image: string | undefined;
-  /** The call of the run whose plan this is; undefined where there is no plan. */
-  readonly call?: string | undefined;
-  readonly system: readonly System[];
-  /** Where the layers of an image may be: its destinations, and what the workflow names. */
-  places(name: string): readonly Location[];
-}
+import type { ImageOutcome } from './present-publish.ts';
+import { runHandovers, type WantedHandovers } from './run-handovers.ts';
 
 /**
  * What build jobs handed over of an image, where one is named, and of some systems, where they are. None at all is an
  * error unless `mayBeNone`. Throws UserError `handover`.
  */
-export type CollectHandovers = (wanted: Wanted, mayBeNone: boolean) => Promise<PlatformInput[]>;
+export type CollectHandovers = (wanted: WantedHandovers, mayBeNone: boolean) => Promise<PlatformInput[]>;
 
 interface HandoverCollector {
   readonly collect: CollectHandovers;
+  /** Deletes the artifacts of the run that were taken, where all that was made of them is published. Throws UserError `cancelled`. */
+  removeSpent(outcomes: readonly ImageOutcome[]): Promise<void>;
   /** Closes the archives of what was collected. Never throws. */
   close(): Promise<void>;
 }
@@ -45,12 +34,12 @@ export function handoverCollector(
 ): HandoverCollector {
   const { from, handovers: taken } = inputs;
   checkTrust(inputs, from);
-  const artifacts = from.length === 0 && job && taken !== 'none' ? openArtifacts(inputs, job, host) : undefined;
+  const artifacts = from.length === 0 && job && taken !== 'none' ? runHandovers(inputs, job, host) : undefined;
   let read: Promise<Handover[]> | undefined;
   const folders = (): Promise<Handover[]> => (read ??= fromFolders(from, host));
   const opened: Handover[] = [];
   const collect: CollectHandovers = async (wanted, mayBeNone) => {
-    const handovers = artifacts ? await artifacts(wanted, mayBeNone) : await folders();
+    const handovers = artifacts ? await artifacts.take(wanted, mayBeNone) : await folders();
     opened.push(...handovers);
     const parts = handovers
       .map(handoverInput)
@@ -65,58 +54,11 @@ export function handoverCollector(
   const close = async (): Promise<void> => {
     await Promise.allSettled([...new Set(opened.map(({ layout }) => layout))].map((layout) => layout.close()));
   };
-  return { collect, close };
+  const removeSpent = async (outcomes: readonly ImageOutcome[]): Promise<void> => artifacts?.removeSpent(outcomes);
+  return { collect, removeSpent, close };
 }
 
 async function fromFolders(from: readonly string[], host: Host): Promise<Handover[]> {
   const tempDir = await host.tempDir();
   return (await Promise.all(from.map((folder) => readHandovers(resolve(host.cwd, folder), tempDir)))).flat();
-}
-
-function openArtifacts({ handovers: taken, handoverDigest }: TrustInputs, job: Job, host: Host) {
-  const artifacts = artifactsOf(host);
-  const listTaken = async (): ReturnType<typeof artifacts.list> => {
-    const all = await artifacts.list();
-    if (taken !== 'digest') return all;
-    const isNamed = ({ digest }: (typeof all)[number]): boolean =>
-      digest !== undefined && handoverDigest.includes(digest);
-    for (const artifact of all) {
-      if (!isNamed(artifact) && isWanted(artifact.name, {}))
-        host.log.warn(`the artifact ${artifact.name} is left out: handover-digest does not name ${artifact.digest}`);
-    }
-    return all.filter(isNamed);
-  };
-  let listed: ReturnType<typeof artifacts.list> | undefined;
-  const list = (): ReturnType<typeof artifacts.list> => (listed ??= listTaken());
-  return async ({ image, call, system }: Wanted, mayBeNone: boolean): Promise<Handover[]> => {
-    const all = await list();
-    const systems = system.length > 0 ? { systems: system } : {};
-    if (mayBeNone && !all.some(({ name }) => isWanted(name, { image, call }))) return [];
-    const tempDir = await host.tempDir();
-    const handovers: Handover[] = [];
-    for (const { artifact, ...name } of findHandovers(all, job.attempt, { image, call, ...systems })) {
-      const file = await artifacts.download(artifact, tempDir);
-      for (const handover of await readHandover(file, tempDir)) handovers.push(checkOrigin(handover, name, job));
-    }
-    return handovers;
-  };
-}
-
-/** An artifact must be what its name says, and of this very run. */
-function checkOrigin(handover: Handover, name: HandoverName, job: Job): Handover {
-  const { label } = handover;
-  const says = `${label.name} for ${label.system}, run ${label.run?.id ?? 'none'}, attempt ${label.run?.attempt ?? 'none'}`;
-  const isRight =
-    label.name === name.image &&
-    label.system === name.system &&
-    label.run?.attempt === name.attempt &&
-    label.call === (name.call ?? null);
-  if (isRight && label.run?.id === job.runId) return handover;
-  throw new UserError(
-    'handover',
-    `${handover.origin} holds a handover of ${says}, which is not what this run handed over under that name`,
-    {
-      hint: 'Let only the build action make artifacts of such names, and run the build job again.',
-    },
-  );
 }

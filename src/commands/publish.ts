@@ -105,6 +105,12 @@ export const publish = defineCommand({
       faces: 'action',
       parse: parseHandoverDigest,
     }),
+    deleteHandovers: flag({
+      description:
+        'Delete the handovers of the run that were taken, once everything is published everywhere; needs no permission. ' +
+        'Publishing again then needs all build jobs again (docs/workflow-run.md).',
+      faces: 'action',
+    }),
     buildMissing: flag({ description: 'Build here what of `plan` no build job has handed over.' }),
     ...testInputs,
     ...reuseInputs,
@@ -144,10 +150,14 @@ export const publish = defineCommand({
     const places = await placesOf(host, { ...inputs, to });
     const noLogin = await whyNoLogin(job, { to, names: [] }, places);
     if (noLogin !== undefined) return { kind: 'nothing', why: noLogin };
-    const { collect, close } = handoverCollector(inputs, job, host, places);
+    const { collect, removeSpent, close } = handoverCollector(inputs, job, host, places);
     const publishing: Publishing = { ...inputs, tags, places, host, nix, optional: new OptionalTargets() };
     try {
-      if (planned) return await publishPlan(planned, inputs, collect, publishing);
+      if (planned) {
+        const result = await publishPlan(planned, inputs, collect, publishing);
+        if (inputs.deleteHandovers && result.kind === 'plan') await removeSpent(result.outcomes);
+        return result;
+      }
       const layerPlaces = (name: string): Location[] => [
         ...inputs.to.map((template) => locationOf(template, name)),
         ...inputs.reuseFrom,
@@ -159,7 +169,9 @@ export const publish = defineCommand({
       const expected = inputs.system.length > 0 ? inputs.system : parts.flatMap((part) => part.systems);
       checkPlatforms(parts, [...new Set(expected)], inputs.allowMissing);
       const published = await publishImage(image, parts, inputs.to, publishing);
-      return { kind: 'image', image: await completed(published, publishing) };
+      const result = { kind: 'image', image: await completed(published, publishing) } as const;
+      if (inputs.deleteHandovers) await removeSpent([result]);
+      return result;
     } finally {
       await close();
     }

@@ -15,5 +15,7 @@ export interface ArtifactClient {
   ): Promise<{ readonly id?: number; readonly size?: number; readonly digest?: string }>;
   /** All artifacts of this run that are complete, those of earlier attempts too. */
   listArtifacts(): Promise<{ readonly artifacts: readonly object[] }>;
+  /** Deletes one of this run, by the runtime token. */
+  deleteArtifact(name: string): Promise<object>;
   downloadArtifact(id: number, options: { readonly path: string; readonly skipDecompress: true }): Promise<object>;
 }

@@ -21,6 +21,8 @@ const AGAIN = 'Such failures pass: re-run the failed jobs. See https://www.githu
 const TOKEN =
   "The job's runtime token is not valid (any more): it ends with the job. Do not set ACTIONS_RUNTIME_TOKEN yourself.";
 
+const saysGone = ({ name, message }: Failure): boolean => name === 'ArtifactNotFoundError' || message.includes('(404)');
+
 /** The rest of what the client said, without the advice it adds on further lines. */
 const firstLine = (message: string): string => message.split('\n', 1)[0] ?? '';
 
@@ -85,7 +87,7 @@ const RULES: readonly Rule[] = [
     hint: AGAIN,
   },
   {
-    matches: ({ name, message }) => name === 'ArtifactNotFoundError' || message.includes('(404)'),
+    matches: saysGone,
     reason: () => 'it is gone',
     hint: 'It has expired or was deleted. Run all jobs again, not only the failed ones.',
   },
@@ -108,6 +110,9 @@ export function isBrokenTransfer(error: unknown): boolean {
   const { message, status } = failureOf(error);
   return status !== undefined || /^(?:Unable to make request: |Upload progress stalled)/.test(message);
 }
+
+/** Whether there is no such artifact (any more). */
+export const isGone = (error: unknown): boolean => saysGone(failureOf(error));
 
 /** Whether the name is taken. */
 export const isNameTaken = (error: unknown): boolean => failureOf(error).message.includes('(409)');

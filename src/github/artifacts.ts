@@ -1,7 +1,9 @@
 import { systemClock } from '../core/clock.ts';
+import { countText } from '../core/count.ts';
 import type { Effects } from '../core/effects.ts';
 import type { Clock } from '../core/retry.ts';
 import type { ArtifactClient } from './artifact-client.ts';
+import { deleteArtifact } from './delete-artifact.ts';
 import { downloadArtifact } from './download-artifact.ts';
 import { type ArtifactInfo, listArtifacts } from './list-artifacts.ts';
 import { type Env, runtimeToken } from './runtime.ts';
@@ -14,6 +16,8 @@ export interface Artifacts {
   list(): Promise<readonly ArtifactInfo[]>;
   /** Uploads one file under a name that the run does not have yet; the client may write lines of its own. */
   upload(name: string, file: string, options: UploadOptions): Promise<UploadedArtifact>;
+  /** Deletes them one after the other; those that are gone already count as deleted. */
+  delete(artifacts: readonly Pick<ArtifactInfo, 'name'>[]): Promise<void>;
   /** Downloads into `folder`, which is made when it is not there, and returns the path of the file. */
   download(artifact: ArtifactInfo, folder: string): Promise<string>;
 }
@@ -48,6 +52,12 @@ export function createArtifacts({ loadClient, env, clock = systemClock, ...rest 
     upload: async (name, file, options) => {
       const ready = await session();
       return rest.log.group(`Uploading the artifact ${name}`, () => uploadArtifact(ready, name, file, options));
+    },
+    delete: async (artifacts) => {
+      const ready = await session();
+      await rest.log.group(`Deleting ${countText(artifacts.length, 'artifact')}`, async () => {
+        for (const artifact of artifacts) await deleteArtifact(ready, artifact);
+      });
     },
     download: async (artifact, folder) => {
       const ready = await session();

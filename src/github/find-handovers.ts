@@ -1,6 +1,12 @@
 import { UserError } from '../core/error.ts';
 import { SYSTEMS, type System } from '../oci/system.ts';
-import { type Listed, type NamedHandover, newestHandovers, parseHandoverName } from './handover-name.ts';
+import {
+  type HandoverName,
+  type Listed,
+  type NamedHandover,
+  newestHandovers,
+  parseHandoverName,
+} from './handover-name.ts';
 
 /** Which handovers are looked for; what is left out is not asked. */
 interface Wanted {
@@ -73,5 +79,20 @@ export function findHandovers<A extends Listed>(
       'of build says: if they are gone, choose "Re-run all jobs", not only the failed ones.',
   });
 }
+
+/**
+ * What nobody needs once `taken` is published: those handovers, and what earlier attempts of the same build jobs uploaded. Never
+ * those of another image, system or call, nor of an attempt after `attempt`, the run's own.
+ */
+export const spentHandovers = <A extends Listed>(
+  artifacts: readonly A[],
+  taken: readonly HandoverName[],
+  attempt: number,
+): A[] =>
+  artifacts.filter((artifact) => {
+    const name = parseHandoverName(artifact.name);
+    if (name === undefined || name.attempt > attempt) return false;
+    return taken.some((one) => one.image === name.image && one.system === name.system && one.call === name.call);
+  });
 
 const names = (artifacts: readonly { readonly name: string }[]): string[] => artifacts.map(({ name }) => name);

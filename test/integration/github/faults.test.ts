@@ -305,3 +305,11 @@ test('a file that grows while it is uploaded is noticed', async () => {
     message: expect.stringMatching(/changed while it was uploaded/),
   });
 });
+
+test('an answer to a delete that is lost is asked for again, and what is gone counts as deleted', async () => {
+  const { results, artifacts, upload } = await scene();
+  await upload();
+  results.faults.add({ kind: 'lose-answer', route: 'DeleteArtifact' });
+  await artifacts.delete([{ name: NAME }]);
+  expect(results.artifacts()).toEqual([]);
+});

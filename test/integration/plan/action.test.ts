@@ -87,13 +87,17 @@ test('one of two images fails: its outputs stand, and the step fails', async () 
   const half = (action: string, inputs: Readonly<Record<string, string>>) =>
     runStep(action, { results, job, temp: temp.path, with: inputs });
   const [web] = include;
-  const built = await half('build', { installable: web?.installable ?? '', system: 'x86_64-linux' });
+  const { call = '' } = web ?? {};
+  const built = await half('build', { installable: web?.installable ?? '', system: 'x86_64-linux', call });
   expect(built.exitCode, built.log).toBe(0);
-  const published = await half('publish', { plan: planned.outputs.plan ?? '', to });
+  const published = await half('publish', { plan: planned.outputs.plan ?? '', to, 'delete-handovers': 'true' });
   expect(published.exitCode).toBe(1);
   expect(Object.keys(JSON.parse(published.outputs.digests ?? ''))).toEqual(['team/web']);
   expect(published.log).toContain('1 of 2 images are not published');
   expect(published.summary).toContain('worker: no image for x86_64-linux');
+  // A re-run of the failed job alone needs those of the others.
+  expect(published.log).toContain('handovers stay: worker is not published');
+  expect(results.artifacts().map(({ name }) => name)).toContain(built.outputs.handover);
 });
 
 test('a role that may not be assumed fails the plan, and no build job runs for it', async () => {
@@ -144,11 +148,17 @@ test('two calls of one run keep what they hand over apart', async () => {
   expect(one.name).not.toBe(two.name);
   const mixed = await step('publish', { to: `${registry.host}/mixed/{name}` }, 11);
   expect(mixed.log).toMatch(/several calls of this run hand over one image/);
+  const handedOver = () =>
+    results.artifacts().flatMap(({ name }) => (/worker.*-[0-9a-f]{8}-/.test(name) ? [name] : []));
+  const [ofOne, ofTwo] = [one, two].map(({ name }) => `handover-worker-x86_64-linux-${name}-1.tar`);
+  expect(handedOver()).toEqual([ofOne, ofTwo]);
   for (const { plan, name } of [one, two]) {
-    const published = await step('publish', { plan }, 11);
+    const published = await step('publish', { plan, 'delete-handovers': `${name === one.name}` }, 11);
     expect(published.exitCode, published.log).toBe(0);
     expect(published.log).toContain(`Downloading the artifact handover-worker-x86_64-linux-${name}-1.tar`);
   }
+  // Only the first deletes, and only its own.
+  expect(handedOver()).toEqual([ofTwo]);
   expect(one.planned.outputs.publish).toBe('true');
   // A day later its artifacts are gone, and "re-run failed jobs" would find none for ever.
   const old = JSON.stringify({
