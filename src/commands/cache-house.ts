@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import { FolderStore } from '../cache/folder-store.ts';
 import type { HouseRules, HouseWorld } from '../cache/house.ts';
 import type { JobAttempt } from '../cache/keys.ts';
+import { cacheInLayout, cacheInRegistry } from '../cache/oci-place.ts';
 import { OciStore } from '../cache/oci-store.ts';
 import type { CacheStore } from '../cache/store.ts';
 import { systemClock } from '../core/clock.ts';
@@ -10,6 +11,7 @@ import { readEvent } from '../github/event.ts';
 import { choice, integer, path, secret, text } from '../host/fields.ts';
 import type { Host } from '../host/host.ts';
 import { SYSTEMS, type System } from '../oci/system.ts';
+import { LayoutFolder } from '../storage/layout/layout-folder.ts';
 import { parseLocation } from '../storage/location.ts';
 import { jobOf } from './github.ts';
 import { gitHubCache, refsOfClosedPulls } from './github-cache.ts';
@@ -31,7 +33,7 @@ export const placeInputs = {
 export const savingInputs = (faces: 'both' | 'action') => ({
   limit: integer({
     description:
-      "Megabytes of everything in the cache, other tools' entries too. Default: nine tenths of GitHub's limit, 9000 in a folder.",
+      "Megabytes of everything in the cache, other tools' entries too. Default: nine tenths of GitHub's limit, 9000 elsewhere.",
     min: 1,
     faces,
   }),
@@ -110,7 +112,12 @@ async function openStore(host: Host, inputs: CacheInputs): Promise<CacheStore> {
   if (cache === undefined) return gitHubCache(host, token);
   if (!REPOSITORY.test(cache)) return new FolderStore(resolve(cwd, cache), undefined, { log, clock: systemClock });
   const places = await placesOf(host, inputs);
-  return new OciStore(places.openForWriting(inFolder(parseLocation(cache), cwd)), log);
+  const location = inFolder(parseLocation(cache), cwd);
+  const world = { log, clock: systemClock };
+  if (location.kind === 'registry')
+    return new OciStore(cacheInRegistry(places.openForRemoval(location.reference)), world);
+  const folder = new LayoutFolder(location.path, { ...world, signal: host.signal });
+  return new OciStore(cacheInLayout(places.openForWriting(location), folder), world);
 }
 
 /** The default branch's runs keep house for all; the others read it. */

@@ -26,19 +26,22 @@ export interface RegistryOptions {
   };
   /** Content of an htpasswd file with bcrypt hashes; without it everybody may do everything. */
   readonly htpasswd?: string;
+  /** Whether manifests may be deleted. Default: true. */
+  readonly deletes?: boolean;
   /** Keeps a line of each request. */
   readonly countRequests?: boolean;
 }
 
 /** distribution's configuration; JSON is YAML. */
-function configText(folder: string, { htpasswd, countRequests = false, tls, tokens }: RegistryOptions): string {
+function configText(folder: string, options: RegistryOptions): string {
+  const { htpasswd, countRequests = false, deletes = true, tls, tokens } = options;
   const passwords = htpasswd !== undefined && { htpasswd: { realm: 'test', path: join(folder, 'htpasswd') } };
   const auth = passwords || (tokens && { token: tokens });
   return JSON.stringify({
     version: '0.1',
     // The address in use is read from this line.
     log: { level: 'info', accesslog: { disabled: !countRequests } },
-    storage: { filesystem: { rootdirectory: join(folder, 'data') }, delete: { enabled: true } },
+    storage: { filesystem: { rootdirectory: join(folder, 'data') }, delete: { enabled: deletes } },
     http: { addr: '127.0.0.1:0', ...(tls && { tls }) },
     ...(auth ? { auth } : {}),
   });
