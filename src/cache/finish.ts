@@ -70,6 +70,12 @@ export async function finishCache(world: HouseWorld, input: FinishInput): Promis
   const isChanged = hasParts || plan.removed.length > 0 || plan.compacted.length > 0;
   if (!isChanged) return nothing;
   const removed = await removeEntries(world, plan.removed);
+  if (!gathered.isNew && removed.keys.size === 0 && (removed.isDenied || plan.compacted.length === 0)) {
+    // The index has what these parts say: they are left from a run that did not delete them, or could not.
+    const old = removed.isDenied ? [] : parts.map((entry) => ({ entry, why: 'nothing in it is needed' as const }));
+    const { keys, bytes } = await removeEntries(world, old);
+    return { ...nothing, removed: { entries: keys.size, bytes } };
+  }
   const remaining = keepPacks(merged, ({ key }) => !removed.keys.has(key));
   // Without the right to delete, new packs would come on top of the old ones.
   const index = removed.isDenied ? remaining : await compacted(world, remaining, { merged, plan, input });

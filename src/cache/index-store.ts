@@ -25,6 +25,8 @@ export interface RestoredIndex {
    * under the same keys.
    */
   readonly isOurs: boolean;
+  /** Whether the others say anything that the newest merged index does not. */
+  readonly isNew: boolean;
 }
 
 /** @internal Which indexes are read beside the newest merged one. */
@@ -63,9 +65,14 @@ export async function restoreIndex(world: CacheWorld, query: IndexQuery = {}): P
   } finally {
     await rm(file, { force: true });
   }
-  if (found.size === 0) return { index: EMPTY_INDEX, keys: [], isOurs };
-  return { index: mergeIndexes([...found.values()]), keys: [...found.keys()], isOurs };
+  const [newest] = found;
+  if (newest === undefined) return { index: EMPTY_INDEX, keys: [], isOurs, isNew: false };
+  const index = mergeIndexes([...found.values()]);
+  const isNew = !isIndexKey(newest[0]) || !isSame(index, mergeIndexes([newest[1]]));
+  return { index, keys: [...found.keys()], isOurs, isNew };
 }
+
+const isSame = (a: CacheIndex, b: CacheIndex): boolean => JSON.stringify(a) === JSON.stringify(b);
 
 /** The index without what is gone. Of older ones nobody is told: their packs were deleted for good reason. */
 function present(index: CacheIndex, { isThere }: IndexQuery, world: CacheWorld | undefined): CacheIndex {
