@@ -100,6 +100,7 @@ const planText = (images: readonly PlannedImage[]): string =>
   presentPlan({
     planned: planOf(images),
     include: [],
+    shared: [],
     output: '',
     isPublished: true,
     isStep: true,

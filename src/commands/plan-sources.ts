@@ -1,6 +1,6 @@
 import { UserError } from '../core/error.ts';
 import type { Host } from '../host/host.ts';
-import { type DiscoverOptions, discover, type Source } from '../nix/discover.ts';
+import { type Discovered, type DiscoverOptions, discover, type Source } from '../nix/discover.ts';
 import { needsImport } from '../nix/failure.ts';
 import { parseAttributePath } from '../nix/installable.ts';
 import type { Nix } from '../nix/nix.ts';
@@ -10,6 +10,7 @@ import { type Chosen, chooseImages } from '../plan/images.ts';
 import { joinChosen } from '../plan/join.ts';
 import { noImages } from '../plan/nothing.ts';
 import { byReason, isWarning, problemsError } from '../plan/problems.ts';
+import { type Recipes, recipesOf } from '../plan/recipes.ts';
 import { sourceText } from '../plan/report.ts';
 
 /** What is searched for images: flakes, or one file. Throws UserError `input`. */
@@ -44,14 +45,17 @@ export async function imagesOf(
   options: DiscoverOptions & { readonly globs: readonly string[]; readonly systems: readonly System[] },
   nix: Nix,
   { log }: Host,
-): Promise<Chosen> {
+): Promise<Chosen & { readonly recipes: Recipes }> {
   const chosen: Chosen[] = [];
+  const recipes = new Map<string, Discovered>();
   for (const source of sources) {
     const found = await log.group(`Evaluating ${sourceText(source)}`, () => discover(nix, source, options));
-    chosen.push(chooseImages(found, { images: options.globs, systems: options.systems, source: planSource(source) }));
+    const its = planSource(source);
+    chosen.push(chooseImages(found, { images: options.globs, systems: options.systems, source: its }));
+    for (const [key, entry] of recipesOf(found, its)) recipes.set(key, entry);
   }
   const all = joinChosen(chosen);
-  if (all.images.length > 0) return all;
+  if (all.images.length > 0) return { ...all, recipes };
   throw problemsError(all.problems) ?? noImages(sources.map(sourceText).join(', '), all.leftOut, options.globs);
 }
 

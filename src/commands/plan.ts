@@ -20,6 +20,7 @@ import { imagesOf, sourcesOf, warnOfBroken } from './plan-sources.ts';
 import { type PlanResult, planProblems, presentPlan } from './present-plan.ts';
 import { whyNoLogin, whyNotInRun } from './publish-reason.ts';
 import { nixInputs, registryInputs } from './shared-inputs.ts';
+import { sharedWorkLines } from './shared-work.ts';
 import { runTags } from './tags.ts';
 
 export const plan = defineCommand({
@@ -76,6 +77,10 @@ export const plan = defineCommand({
         'Let a run succeed although what looks like an image does not evaluate: `publish` takes the same input.',
     }),
     force: flag({ description: 'Build every image, published or not.' }),
+    sharedWork: flag({
+      description:
+        'Say what several build jobs would build each for itself; asks the substituters of Nix about all that the jobs need.',
+    }),
     nixosVariants: lines({
       description:
         'Variant of `config.system.build.images` to list for every NixOS configuration, such as `amazon`. Default: none.',
@@ -123,6 +128,9 @@ export const plan = defineCommand({
       leftOut: [...chosen.leftOut],
       problems: [...chosen.problems],
     };
+    const { images } = planned;
+    const shared = inputs.sharedWork ? await sharedWorkLines(images, chosen.recipes, nix, host) : [];
+    for (const line of shared) host.log.info(line);
     const include = matrixOf(planned, inputs.runners);
     const large = tooLarge(planned, include);
     if (large && host.kind === 'runner') throw large;
@@ -135,7 +143,15 @@ export const plan = defineCommand({
     const isStep = host.kind === 'runner';
     // What does not evaluate was told already, and a terminal shows the rest as the failure.
     if (isStep) for (const problem of planProblems({ planned, allowBroken: true })) host.log.warn(problem);
-    return { planned, include, output, isPublished: why === undefined, isStep, allowBroken: inputs.allowBroken };
+    return {
+      planned,
+      include,
+      shared,
+      output,
+      isPublished: why === undefined,
+      isStep,
+      allowBroken: inputs.allowBroken,
+    };
   },
   present: presentPlan,
 });

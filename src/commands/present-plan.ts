@@ -1,3 +1,4 @@
+import { plainMarkdown } from '../core/markdown.ts';
 import { plainLine } from '../core/printable.ts';
 import type { MatrixJob } from '../plan/matrix.ts';
 import type { Plan } from '../plan/plan.ts';
@@ -9,6 +10,8 @@ export interface PlanResult {
   readonly planned: Plan;
   /** The build jobs that are needed. */
   readonly include: readonly MatrixJob[];
+  /** What several of them would build, a line for each system, where that was asked for. */
+  readonly shared: readonly string[];
   /** The output `plan`. */
   readonly output: string;
   /** Whether the run is to publish. */
@@ -25,8 +28,11 @@ export function planProblems({ planned, allowBroken }: Pick<PlanResult, 'planned
   return [...planned.problems.map(({ why }) => why), ...lost, ...broken].map(plainLine);
 }
 
+const sharedSummary = (shared: readonly string[]): string =>
+  shared.length === 0 ? '' : `\n#### Shared work\n\n${shared.map((line) => `- ${plainMarkdown(line)}\n`).join('')}`;
+
 export function presentPlan(result: PlanResult) {
-  const { planned, include, output, isPublished, isStep } = result;
+  const { planned, include, shared, output, isPublished, isStep } = result;
   const failure = problemsError(planned.problems, planned.to.length === 0 ? [] : planned.images);
   const images = planned.images.map(({ name, why, jobs }) => ({
     name,
@@ -45,7 +51,7 @@ export function presentPlan(result: PlanResult) {
     },
     data: planned,
     text: planText(planned),
-    summary: planSummary(planned),
+    summary: `${planSummary(planned)}${sharedSummary(shared)}`,
     ...(failure === undefined || isStep ? {} : { failure }),
   };
 }

@@ -192,6 +192,7 @@ describe('a plan', () => {
     presentPlan({
       planned: planned(change),
       include: [],
+      shared: [],
       output: '{}',
       isPublished: true,
       isStep: true,

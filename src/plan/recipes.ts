@@ -1,0 +1,33 @@
+import { parseDefinition } from '../nix/answer.ts';
+import { type Discovered, placeText } from '../nix/discover.ts';
+import type { PlannedImage, PlannedJob } from './plan.ts';
+import type { PlanSource } from './source.ts';
+
+/** What was found, by where it was found. */
+export type Recipes = ReadonlyMap<string, Discovered>;
+
+const keyOf = ({ flake, file }: PlanSource, attr: string, system: string | null): string =>
+  JSON.stringify([flake ?? file, attr, flake === null ? system : null]);
+
+/** What was found in one source, by where it was found. */
+export const recipesOf = (found: readonly Discovered[], source: PlanSource): Recipes =>
+  new Map(
+    found.map(
+      (entry) => [keyOf(source, entry.path.length === 0 ? '' : placeText(entry), entry.system), entry] as const,
+    ),
+  );
+
+/** What Nix realises for a job of the plan, as `DRV!OUTPUT` or `DRV`; nothing where that is not known. */
+export function recipeFor(
+  recipes: Recipes,
+  { source }: Pick<PlannedImage, 'source'>,
+  { attr, system, buildSystem }: PlannedJob,
+): readonly string[] {
+  const entry = recipes.get(keyOf(source, attr, buildSystem ?? system));
+  if (entry?.kind === 'image') return [entry.image.drvPath];
+  if (entry?.kind !== 'definition') return [];
+  const { roots } = parseDefinition(placeText(entry), entry.definition);
+  return [
+    ...new Set(roots.flatMap(({ drvPath, output }) => (drvPath === null ? [] : `${drvPath}!${output ?? 'out'}`))),
+  ];
+}
