@@ -2,12 +2,13 @@
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { restoreIndex, storeIndex } from '../../../src/cache/index-store.ts';
 import { indexKey, jobPrefix, partKey } from '../../../src/cache/keys.ts';
 import { cacheInLayout, cacheInRegistry } from '../../../src/cache/oci-place.ts';
 import { OciStore } from '../../../src/cache/oci-store.ts';
 import { systemClock } from '../../../src/core/clock.ts';
+import { UserError } from '../../../src/core/error.ts';
 import { digestOf } from '../../../src/oci/digest.ts';
 import { manifestBytes } from '../../../src/oci/manifest.ts';
 import { MEDIA_TYPE } from '../../../src/oci/media-type.ts';
@@ -15,6 +16,7 @@ import { parseReference } from '../../../src/oci/reference.ts';
 import { LayoutFolder } from '../../../src/storage/layout/layout-folder.ts';
 import { LayoutRepository } from '../../../src/storage/layout/layout-repository.ts';
 import { openForRemoval } from '../../../src/storage/open.ts';
+import { startEmulator } from '../../emulators/registry/emulator.ts';
 import { memoryLog } from '../../support/memory-log.ts';
 import { type RunningRegistry, startRegistry } from '../../support/registry.ts';
 import { sampleIndex, samplePackKey } from '../../unit/cache/sample.ts';
@@ -175,4 +177,35 @@ describe('a registry', () => {
     expect(await open('org/nothing', log).list()).toBeUndefined();
     expect(log.lines).toEqual([]);
   });
+});
+
+test('all pages of tags are read', async () => {
+  const emulator = await startEmulator({ tagsPerPage: 2 });
+  onTestFinished(() => emulator.stop());
+  const place = openForRemoval(parseReference(`${emulator.host}/org/cache`), testDeps());
+  const open = () => new OciStore(cacheInRegistry(place), { log: memoryLog(), clock: systemClock });
+  const keys = ['a', 'b', 'c', 'd', 'e'].map((content) => samplePackKey(content));
+  for (const key of keys) await open().save(key, at('file'));
+  expect((await shown(open()))?.map(({ key }) => key)).toEqual(keys.sort());
+});
+
+test('what a place refuses is said and no failure of the job; a stop is one', async () => {
+  const emulator = await startEmulator();
+  onTestFinished(() => emulator.stop());
+  const log = memoryLog();
+  const { repository } = openForRemoval(parseReference(`${emulator.host}/org/cache`), testDeps());
+  const entry = { id: digestOf(Buffer.from('x')), key: samplePackKey('a'), bytes: 1, created: 0, used: 0 };
+  function refusing(error: UserError): OciStore {
+    const refuse = () => Promise.reject(error);
+    return new OciStore({ repository, tags: refuse, remove: refuse }, { log, clock: systemClock });
+  }
+  const readOnly = refusing(new UserError('credentials', 'answered 403', { hint: 'Log in.' }));
+  expect(await readOnly.remove(entry)).toEqual({ kind: 'denied', why: 'answered 403. Log in.' });
+  expect(await readOnly.list()).toBeUndefined();
+  expect(log.lines).toEqual([`cannot list ${repository.name}: answered 403`]);
+  const broken = refusing(new UserError('registry', 'answered 500'));
+  expect(await broken.remove(entry)).toEqual({ kind: 'failed', why: 'answered 500' });
+  const stopped = refusing(new UserError('cancelled', 'interrupted'));
+  await expect(stopped.remove(entry)).rejects.toThrow('interrupted');
+  await expect(stopped.list()).rejects.toThrow('interrupted');
 });
