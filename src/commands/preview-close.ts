@@ -3,6 +3,7 @@ import { removePullHandovers } from '../github/rest/pull-handovers.ts';
 import { pullStates } from '../github/rest/pull-states.ts';
 import { readMarker } from '../preview/marker.ts';
 import { type RemovedTags, removedText } from '../preview/preview-text.ts';
+import { previewNumber } from '../prune/preview-tag.ts';
 import type { AskPulls } from '../prune/prune.ts';
 import type { DestinationLine } from '../publish/destination-line.ts';
 import type { Places } from './places.ts';
@@ -101,6 +102,6 @@ export async function sweepPreviews(names: readonly string[], now: number, run: 
 
 /** What of a repository was the pull request's; `pr-2` is not the beginning of `pr-26`. */
 function ofPull({ repository, removed, left }: RemovedTags, number: number): RemovedTags {
-  const isIts = (tag: string): boolean => tag === `pr-${number}` || tag.startsWith(`pr-${number}-`) || tag === 'pr-*';
+  const isIts = (tag: string): boolean => previewNumber(tag) === number || tag === 'pr-*';
   return { repository, removed: removed.filter(isIts), left: left.filter(({ tag }) => isIts(tag)) };
 }

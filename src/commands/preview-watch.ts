@@ -26,6 +26,7 @@ export function watchedPlace(place: PrunePlace, askPulls: AskPulls, log: Log): P
     name: place.name,
     list: () => place.list(),
     checkMayRemove: () => place.checkMayRemove(),
+    condemn: (names) => place.condemn?.(names),
     removeItem: (item) => watched(item.names, () => place.removeItem(item)),
     removeNames: (item, names) => watched(names, () => place.removeNames(item, names)),
     finish: () => place.finish(),

@@ -23,6 +23,8 @@ export interface PrunePlace {
   list(): Promise<readonly Prunable[]>;
   /** Throws UserError where nothing can be removed, before anything is. */
   checkMayRemove(): Promise<void>;
+  /** Says which names are to go, whatever they mean by then: where another run removes one of them, that is as it should be. */
+  condemn?(names: readonly string[]): void;
   /** Removes an item with all its names. Looks again first: a name that it got since it was listed keeps it. */
   removeItem(item: Prunable): Promise<Removal>;
   /** Takes names from an item that stays. Those that mean something else by now are left alone. */

@@ -89,6 +89,7 @@ async function carryOut(place: PrunePlace, decisions: readonly Decision[], reloo
   const removed = new Set<Prunable>();
   /** What must stay because something that has it is still there. */
   const blocked = new Set<string>();
+  place.condemn?.([...plan.gone, ...plan.renamed].flatMap(goingNames));
   let goes = goingIn(decisions);
   let error: UserError | undefined;
   let failures = 0;
@@ -139,8 +140,8 @@ async function carryOut(place: PrunePlace, decisions: readonly Decision[], reloo
 }
 
 /**
- * Whoever published meanwhile may have found something there that was then removed: that is put back, with all that it needs itself. What
- * it stores is still there, for places drop that later.
+ * Whoever published meanwhile may have found something there that was then removed: that is put back, with all that it needs itself and what
+ * is about it, such as signatures. What it stores is still there, for places drop that later.
  */
 async function putBack(place: PrunePlace, removed: ReadonlySet<Prunable>): Promise<ReadonlySet<Prunable>> {
   if (place.putBack === undefined || removed.size === 0) return new Set();
@@ -152,8 +153,15 @@ async function putBack(place: PrunePlace, removed: ReadonlySet<Prunable>): Promi
     back.add(item);
     for (const need of item.needs) await visit(need);
     await place.putBack?.(item);
+    await visitAbout(id);
   };
-  for (const { needs } of await place.list()) for (const need of needs) await visit(need);
+  const visitAbout = async (subject: string): Promise<void> => {
+    for (const { id, about } of removed) if (about.includes(subject)) await visit(id);
+  };
+  for (const { id, needs } of await place.list()) {
+    for (const need of needs) await visit(need);
+    await visitAbout(id);
+  }
   return back;
 }
 

@@ -3,15 +3,24 @@ import type { Log } from '../core/log.ts';
 import { mapParallel } from '../core/parallel.ts';
 import { type Digest, digestOf, isDigest } from '../oci/digest.ts';
 import type { StoredManifest } from '../oci/read-manifest.ts';
+import { isAttachedTag } from '../storage/attached-tags.ts';
 import type { RegistryRepository } from '../storage/registry/registry-repository.ts';
 import type { RegistryRemoval } from '../storage/registry/removal.ts';
 import { GONE, keptBecause, type PrunePlace, REMOVED, type Removal } from './place.ts';
 import { Placeholder, worst } from './placeholder.ts';
+import { previewNumber } from './preview-tag.ts';
 import type { Prunable } from './prunable.ts';
 import { ItemReader } from './read-items.ts';
 
 /** Tags read at once. */
 const READS_AT_ONCE = 8;
+
+/** Tags that are read again before each removal: what moves, such as channels, is few beside what is kept for good. */
+const CHANNELS = 64;
+
+/** Whether a tag may come to mean an older image: neither what follows its subject, nor a preview, nor that of a commit. */
+const isMovable = (tag: string): boolean =>
+  !isAttachedTag(tag) && previewNumber(tag) === undefined && !/^sha-[0-9a-f]{7,64}$/.test(tag);
 
 /** A digest that nothing has: asking to remove it shows whether anything may be removed. */
 const NOTHING = digestOf(Buffer.from('nix-images asks whether manifests may be deleted'));
@@ -37,10 +46,12 @@ export class RegistryPlace implements PrunePlace {
   readonly #placeholder: Placeholder;
   /** What was removed, to be put back if it must be. */
   readonly #removed = new Map<string, StoredManifest>();
-  /** Tags of this run's own, and those that it has removed. */
+  /** Tags that are to go, and those that this run has removed. */
   readonly #condemned = new Set<string>();
   /** What each tag meant when they were listed. */
   #known = new Map<string, string>();
+  /** What tags meant that are new or have moved since then. */
+  readonly #meant = new Map<string, string>();
   /** Whether the registry deletes tags alone, as far as it has shown that. */
   #deletesTags = true;
 
@@ -88,17 +99,17 @@ export class RegistryPlace implements PrunePlace {
   async removeItem(item: Prunable): Promise<Removal> {
     const digest = digestIn(item);
     for (const name of item.names) this.#condemned.add(name);
-    const before = item.names.length === 0 ? [] : await this.#removal.tags();
-    const inUse = await this.#newUseOf(item, before);
-    if (inUse !== undefined) return keptBecause(`the new tag ${inUse} needs it`);
     const manifest = await this.#repository.getManifest(digest);
     if (manifest === undefined) return GONE;
+    // Right before it goes: what others remove or write in between is not to be told from what went with it.
+    const before = item.names.length === 0 ? [] : await this.#removal.tags();
+    const inUse = await this.#newUseOf(item, before);
+    if (inUse !== undefined) return keptBecause(`the tag ${inUse} needs it by now`);
     const answer = await this.#removal.removeManifest(digest);
     if (answer === 'unsupported') return keptBecause('the registry does not delete it');
     this.#reader.forget(digest);
     this.#removed.set(digest, manifest);
-    const lost = before.length === 0 ? [] : await this.#lostTags(before, manifest);
-    if (lost.length > 0) return keptBecause(`${lost.join(', ')} was moved to it meanwhile`);
+    if (before.length > 0) await this.#restoreLost(before);
     return answer === 'gone' ? GONE : REMOVED;
   }
 
@@ -108,6 +119,10 @@ export class RegistryPlace implements PrunePlace {
     return worst(removals);
   }
 
+  condemn(names: readonly string[]): void {
+    for (const name of names) this.#condemned.add(name);
+  }
+
   async finish(): Promise<void> {
     if (this.#placeholder.tags.length === 0) return;
     await this.#removal.removeManifest(this.#placeholder.manifest.digest);
@@ -115,11 +130,14 @@ export class RegistryPlace implements PrunePlace {
     this.#placeholder.clear();
   }
 
-  async putBack({ id }: Prunable): Promise<void> {
+  async putBack({ id, names }: Prunable): Promise<void> {
     const manifest = this.#removed.get(id);
     if (manifest === undefined) return;
     this.#log.warn(`putting ${id} back into ${this.name}: an image that was published meanwhile needs it`);
     await this.#repository.putManifest(manifest);
+    // By their tags alone lists of referrers and what cosign attaches are found.
+    for (const name of names.filter(isAttachedTag))
+      if ((await this.#repository.getManifest(name)) === undefined) await this.#repository.tag(name, manifest);
   }
 
   close(): Promise<void> {
@@ -153,28 +171,41 @@ export class RegistryPlace implements PrunePlace {
     }
   }
 
-  /** A tag that is new since they were listed, and means the item or needs it. */
+  /** A tag that is new since they were listed, or has moved, and means the item or needs it. */
   async #newUseOf({ id }: Prunable, tags: readonly string[]): Promise<string | undefined> {
-    for (const tag of tags) {
-      if (this.#known.has(tag)) continue;
-      const manifest = await this.#repository.getManifest(tag);
-      if (manifest === undefined) continue;
+    const fresh = tags.filter((tag) => !this.#known.has(tag));
+    const mayMove = tags.filter((tag) => this.#known.has(tag) && !this.#condemned.has(tag) && isMovable(tag));
+    const asked = [...fresh, ...mayMove.slice(0, CHANNELS)];
+    const read = await mapParallel(asked, READS_AT_ONCE, (tag) => this.#repository.getManifest(tag));
+    for (const [at, manifest] of read.entries()) {
+      const tag = asked[at];
+      if (tag === undefined || manifest === undefined || this.#known.get(tag) === manifest.digest) continue;
       this.#reader.know(manifest);
       const items = await this.#reader.items([{ digest: manifest.digest, tags: [tag] }]);
       if (items.some((item) => item.id === id)) return tag;
+      this.#meant.set(tag, manifest.digest);
     }
     return undefined;
   }
 
-  /** Tags that went with a manifest because somebody had moved them to it: they and the manifest are put back. */
-  async #lostTags(before: readonly string[], manifest: StoredManifest): Promise<string[]> {
+  /**
+   * Looks for tags that went with a manifest because somebody had moved them to it, and gives them back what they meant when they were last
+   * seen: another run may have removed them at the same time, and then the manifest is what they never meant. Whoever moved one looks again
+   * (`settleTags`). One whose own image is gone as well was removed with that.
+   */
+  async #restoreLost(before: readonly string[]): Promise<void> {
     const after = new Set(await this.#removal.tags());
-    const lost = before.filter((tag) => !after.has(tag) && !this.#condemned.has(tag));
-    if (lost.length === 0) return [];
-    this.#log.warn(`putting ${lost.join(', ')} back into ${this.name}: moved while ${manifest.digest} was removed`);
-    await this.#repository.putManifest(manifest);
-    for (const tag of lost) await this.#repository.tag(tag, manifest);
-    return lost;
+    for (const tag of before) {
+      if (after.has(tag) || this.#condemned.has(tag) || isAttachedTag(tag) || previewNumber(tag) !== undefined)
+        continue;
+      const digest = this.#meant.get(tag) ?? this.#known.get(tag);
+      const meant = digest === undefined ? undefined : await this.#repository.getManifest(digest);
+      if (meant === undefined || (await this.#repository.getManifest(tag)) !== undefined) continue;
+      this.#log.warn(
+        `putting ${tag} of ${this.name} back to ${meant.digest}: it went while something else was removed`,
+      );
+      await this.#repository.tag(tag, meant);
+    }
   }
 }
 

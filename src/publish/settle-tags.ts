@@ -40,15 +40,15 @@ export async function moveForward(
   if (run === undefined || isRight) return moveTags(targets, moves, image, log);
   const fresh = await lookAtTags(targets, readTagsOnce(), run);
   const left = await moveTags(targets, fresh, image, log);
-  // A tag that is new has no other run on it.
-  const moved = fresh.filter(({ before, newer }) => !newer && before !== 'none' && before !== image.digest);
+  // A new tag too: a clean-up that removed the image at that moment has taken it along.
+  const moved = fresh.filter(({ before, newer }) => !newer && before !== image.digest);
   await settleTags(image, moved, { run, log, ...tools });
   return left;
 }
 
 /**
- * Looks at tags that were moved until every older run that read them before has written, and moves them again where one did: nothing
- * locks a tag. Throws UserError `registry` for one that does not stay.
+ * Looks at tags that were moved until every older run that read them before has written, and moves them again where one did, or where a
+ * clean-up took one along with the image that it meant before: nothing locks a tag. Throws UserError `registry` for one that does not stay.
  */
 export async function settleTags(
   image: StoredManifest,
@@ -62,17 +62,18 @@ export async function settleTags(
 async function settle(image: StoredManifest, move: TagMove, options: SettleOptions): Promise<void> {
   const { run, moverOf = async (_, live) => imageRun(live), log, clock, signal } = options;
   const { repository, tag } = move;
-  const look = async (): Promise<'ours' | 'newer' | RunIdentity> => {
+  const look = async (): Promise<'ours' | 'newer' | 'gone' | RunIdentity> => {
     const live = await repository.getManifest(tag);
-    if (live?.digest === image.digest) return 'ours';
-    const mover = live && (await moverOf(move, live));
+    if (live === undefined) return 'gone';
+    if (live.digest === image.digest) return 'ours';
+    const mover = await moverOf(move, live);
     return mover && compareRuns(mover, run) < 0 ? mover : 'newer';
   };
   for (let repairs = 0; repairs <= REPAIRS; repairs += 1) {
     const written = clock.now();
     let seen = await look();
     // What is read may be older than what was written.
-    for (let tries = 1; typeof seen === 'object' && tries < LOOKS.attempts; tries += 1) {
+    for (let tries = 1; (typeof seen === 'object' || seen === 'gone') && tries < LOOKS.attempts; tries += 1) {
       await sleep(clock, backoff(LOOKS, tries, clock.random()), signal);
       seen = await look();
     }
@@ -81,8 +82,9 @@ async function settle(image: StoredManifest, move: TagMove, options: SettleOptio
       await sleep(clock, clock.now() - written + SETTLE * (1 + clock.random()), signal);
       seen = await look();
     }
-    if (typeof seen !== 'object') return;
-    log.warn(`${repository.name}: the older run ${seen.id} has moved ${tag}; moving it again`);
+    if (seen === 'ours' || seen === 'newer') return;
+    const what = seen === 'gone' ? 'something has removed' : `the older run ${seen.id} has moved`;
+    log.warn(`${repository.name}: ${what} ${tag}; moving it again`);
     await repository.tag(tag, image);
   }
   throw new UserError('registry', `${repository.name}: the tag ${tag} does not stay at ${image.digest}`, {
