@@ -130,5 +130,7 @@ test('the nightly run builds everything and publishes nothing', async () => {
   const run = await scheduled('41 2 * * *');
   expect(run.jobs.filter(({ id, result }) => id === 'build' && result === 'success').length).toBeGreaterThanOrEqual(2);
   expect(resultsOf(run)).not.toContain('update');
-  expect(github.requests.length).toBe(asked);
+  // The cache of what was built is looked at; of pull requests and branches nothing is asked.
+  const others = github.requests.slice(asked).filter((request) => !request.includes('/actions/cache'));
+  expect(others).toEqual([]);
 });
