@@ -17,7 +17,7 @@ import { INDEX_PREFIX, kindOfKey } from './keys.ts';
 import type { OciPlace } from './oci-place.ts';
 import type { CacheEntry, CacheStore, RemoveOutcome, SaveOutcome } from './store.ts';
 
-/** OCI image-spec 1.1, manifest.md, "Guidelines for Artifact Usage": the config of what is no image. */
+/** OCI image-spec 1.1, manifest.md, "Guidelines for Artifact Usage": the config of what is not an image. */
 const EMPTY = { type: 'application/vnd.oci.empty.v1+json', bytes: Buffer.from('{}') } as const;
 
 const ENTRY_TYPE = 'application/vnd.nix-images.cache.entry.v1';

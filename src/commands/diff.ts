@@ -1,3 +1,4 @@
+import { onFirstUse } from '../core/on-first-use.ts';
 import { diffImages } from '../diff/image-diff.ts';
 import { diffMarkdown } from '../diff/markdown.ts';
 import { diffText } from '../diff/report.ts';
@@ -44,7 +45,7 @@ export const diff = defineCommand({
   },
   async run(inputs, host) {
     const places = await placesOf(host, inputs);
-    const nix = opened(() => openNixFor(host, inputs));
+    const nix = onFirstUse(() => openNixFor(host, inputs));
     const pairs = await readPairs(inputs.old, inputs.new, { host, places, nix });
     return pairs.map(({ name, old, new: now }) => ({ name, ...diffImages(old, now) }));
   },
@@ -58,12 +59,3 @@ export const diff = defineCommand({
     summary: images.map((image) => diffMarkdown(image.name ?? 'What changed', image)).join('\n'),
   }),
 });
-
-/** Opens on the first call, and gives the same to all that follow. */
-function opened<T>(open: () => Promise<T>): () => Promise<T> {
-  let result: Promise<T> | undefined;
-  return () => {
-    result ??= open();
-    return result;
-  };
-}

@@ -1,4 +1,5 @@
 import { UserError } from '../core/error.ts';
+import { onFirstUse } from '../core/on-first-use.ts';
 import { defineCommand } from '../host/command.ts';
 import { choice, choices, flag, lines, text } from '../host/fields.ts';
 import type { Installable } from '../nix/installable.ts';
@@ -133,8 +134,7 @@ export const publish = defineCommand({
     const elsewhere = whyNotInRun(job);
     if (elsewhere !== undefined) return { kind: 'nothing', why: elsewhere };
     // Only installables need Nix: a fan-in job that has all handovers runs without.
-    let opened: Promise<Nix> | undefined;
-    const nix = (): Promise<Nix> => (opened ??= openNixFor(host, inputs));
+    const nix = onFirstUse(() => openNixFor(host, inputs));
     const given = installables(inputs.installable, inputs.file, inputs.attr);
     const isNamed = given.length > 0 || inputs.from.length > 0 || inputs.plan !== undefined;
     // A workflow's run has artifacts that say what is to be published.

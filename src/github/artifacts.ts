@@ -1,6 +1,7 @@
 import { systemClock } from '../core/clock.ts';
 import { countText } from '../core/count.ts';
 import type { Effects } from '../core/effects.ts';
+import { onFirstUse } from '../core/on-first-use.ts';
 import type { Clock } from '../core/retry.ts';
 import type { ArtifactClient } from './artifact-client.ts';
 import { deleteArtifact } from './delete-artifact.ts';
@@ -41,12 +42,10 @@ interface ArtifactDeps extends Pick<Effects, 'log' | 'signal'> {
  * that these lines fold away. It reads token and address from the process's environment, not from `env`.
  */
 export function createArtifacts({ loadClient, env, clock = systemClock, ...rest }: ArtifactDeps): Artifacts {
-  let opened: Promise<ArtifactSession> | undefined;
-  const open = async (): Promise<ArtifactSession> => {
+  const session = onFirstUse(async (): Promise<ArtifactSession> => {
     rest.log.mask(runtimeToken(env));
     return { ...rest, clock, client: await loadClient() };
-  };
-  const session = (): Promise<ArtifactSession> => (opened ??= open());
+  });
   return {
     list: async () => listArtifacts(await session()),
     upload: async (name, file, options) => {

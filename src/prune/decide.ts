@@ -33,7 +33,7 @@ export function decide(items: readonly Prunable[], policy: Policy, facts: Policy
     items.map((item) => [item.id, ownVerdict(item, { policy, facts, verdictOf, needed, byId })]),
   );
 
-  /** Everything that comes with what is in `first`, and who brought it. */
+  /** Everything that comes with what is in `first`, with the item that led to it. */
   const reach = (first: readonly Prunable[]): Map<string, string | undefined> => {
     const reached = new Map<string, string | undefined>(first.map(({ id }) => [id, undefined]));
     const queue = [...first];

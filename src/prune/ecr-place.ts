@@ -1,12 +1,12 @@
 import type { EcrApi, EcrImage } from '../aws/ecr-api.ts';
 import type { Log } from '../core/log.ts';
 import { isDigest } from '../oci/digest.ts';
-import type { StoredManifest } from '../oci/read-manifest.ts';
 import type { RegistryRepository } from '../storage/registry/registry-repository.ts';
 import { GONE, keptBecause, type PrunePlace, type Removal } from './place.ts';
 import { worst } from './placeholder.ts';
 import type { Prunable } from './prunable.ts';
 import { ItemReader } from './read-items.ts';
+import { RemovedManifests } from './removed-manifests.ts';
 
 interface EcrPlaceTools {
   readonly repository: RegistryRepository;
@@ -22,15 +22,14 @@ export class EcrPlace implements PrunePlace {
   readonly name: string;
   readonly #repository: RegistryRepository;
   readonly #ecr: Pick<EcrApi, 'images' | 'removeImage'>;
-  readonly #log: Log;
   readonly #reader: ItemReader;
-  readonly #removed = new Map<string, StoredManifest>();
+  readonly #removed: RemovedManifests;
 
   constructor({ repository, ecr, log }: EcrPlaceTools) {
     this.name = repository.name;
     this.#repository = repository;
+    this.#removed = new RemovedManifests(repository, log);
     this.#ecr = ecr;
-    this.#log = log;
     this.#reader = new ItemReader({ source: repository, readsConfigs: false, log });
   }
 
@@ -54,7 +53,7 @@ export class EcrPlace implements PrunePlace {
     const removal = await this.#ecr.removeImage(this.#repository.path, { imageDigest: item.id });
     if (removal.kind === 'kept') return removal;
     this.#reader.forget(item.id);
-    if (manifest) this.#removed.set(item.id, manifest);
+    if (manifest) this.#removed.add(item.id, manifest);
     return removal;
   }
 
@@ -67,10 +66,7 @@ export class EcrPlace implements PrunePlace {
   async finish(): Promise<void> {}
 
   async putBack({ id }: Prunable): Promise<void> {
-    const manifest = this.#removed.get(id);
-    if (manifest === undefined) return;
-    this.#log.warn(`putting ${id} back into ${this.name}: an image that was published meanwhile needs it`);
-    await this.#repository.putManifest(manifest);
+    await this.#removed.putBack(id);
   }
 
   close(): Promise<void> {

@@ -2,12 +2,12 @@ import { UserError } from '../core/error.ts';
 import type { Log } from '../core/log.ts';
 import type { Packages, PackageVersion } from '../github/rest/packages.ts';
 import { isDigest } from '../oci/digest.ts';
-import type { StoredManifest } from '../oci/read-manifest.ts';
 import type { Repository } from '../storage/destination.ts';
 import { GONE, keptBecause, type PrunePlace, type Removal } from './place.ts';
 import { Placeholder, worst } from './placeholder.ts';
 import type { Prunable } from './prunable.ts';
 import { ItemReader } from './read-items.ts';
+import { RemovedManifests } from './removed-manifests.ts';
 
 interface PackagePlaceTools {
   readonly repository: Repository;
@@ -25,17 +25,16 @@ export class PackagePlace implements PrunePlace {
   readonly name: string;
   readonly #repository: Repository;
   readonly #packages: Packages;
-  readonly #log: Log;
   readonly #reader: ItemReader;
   readonly #placeholder: Placeholder;
-  readonly #removed = new Map<string, StoredManifest>();
+  readonly #removed: RemovedManifests;
   #versions: ReadonlyMap<string, PackageVersion> = new Map();
 
   constructor({ repository, packages, log, run }: PackagePlaceTools) {
     this.name = repository.name;
     this.#repository = repository;
+    this.#removed = new RemovedManifests(repository, log);
     this.#packages = packages;
-    this.#log = log;
     this.#placeholder = new Placeholder(repository, run);
     // Versions say when they came, so no config is read.
     this.#reader = new ItemReader({ source: repository, readsConfigs: false, log });
@@ -64,7 +63,7 @@ export class PackagePlace implements PrunePlace {
     const removal = await this.#packages.remove(known.id);
     if (removal.kind !== 'kept' && isDigest(item.id)) {
       this.#reader.forget(item.id);
-      if (manifest) this.#removed.set(item.id, manifest);
+      if (manifest) this.#removed.add(item.id, manifest);
     }
     return removal;
   }
@@ -93,10 +92,7 @@ export class PackagePlace implements PrunePlace {
   }
 
   async putBack({ id }: Prunable): Promise<void> {
-    const manifest = this.#removed.get(id);
-    if (manifest === undefined) return;
-    this.#log.warn(`putting ${id} back into ${this.name}: an image that was published meanwhile needs it`);
-    await this.#repository.putManifest(manifest);
+    await this.#removed.putBack(id);
   }
 
   close(): Promise<void> {

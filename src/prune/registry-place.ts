@@ -11,6 +11,7 @@ import { Placeholder, worst } from './placeholder.ts';
 import { previewNumber } from './preview-tag.ts';
 import type { Prunable } from './prunable.ts';
 import { ItemReader } from './read-items.ts';
+import { RemovedManifests } from './removed-manifests.ts';
 
 /** Tags read at once. */
 const READS_AT_ONCE = 8;
@@ -45,7 +46,7 @@ export class RegistryPlace implements PrunePlace {
   readonly #reader: ItemReader;
   readonly #placeholder: Placeholder;
   /** What was removed, to be put back if it must be. */
-  readonly #removed = new Map<string, StoredManifest>();
+  readonly #removed: RemovedManifests;
   /** Tags that are to go, and those that this run has removed. */
   readonly #condemned = new Set<string>();
   /** What each tag meant when they were listed. */
@@ -58,6 +59,7 @@ export class RegistryPlace implements PrunePlace {
   constructor({ repository, removal, log, run }: RegistryPlaceTools) {
     this.name = repository.name;
     this.#repository = repository;
+    this.#removed = new RemovedManifests(repository, log);
     this.#removal = removal;
     this.#log = log;
     this.#placeholder = new Placeholder(repository, run);
@@ -108,7 +110,7 @@ export class RegistryPlace implements PrunePlace {
     const answer = await this.#removal.removeManifest(digest);
     if (answer === 'unsupported') return keptBecause('the registry does not delete it');
     this.#reader.forget(digest);
-    this.#removed.set(digest, manifest);
+    this.#removed.add(digest, manifest);
     if (before.length > 0) await this.#restoreLost(before);
     return answer === 'gone' ? GONE : REMOVED;
   }
@@ -131,10 +133,8 @@ export class RegistryPlace implements PrunePlace {
   }
 
   async putBack({ id, names }: Prunable): Promise<void> {
-    const manifest = this.#removed.get(id);
+    const manifest = await this.#removed.putBack(id);
     if (manifest === undefined) return;
-    this.#log.warn(`putting ${id} back into ${this.name}: an image that was published meanwhile needs it`);
-    await this.#repository.putManifest(manifest);
     // By their tags alone lists of referrers and what cosign attaches are found.
     for (const name of names.filter(isAttachedTag))
       if ((await this.#repository.getManifest(name)) === undefined) await this.#repository.tag(name, manifest);

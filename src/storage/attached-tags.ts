@@ -9,7 +9,7 @@ const SUFFIXES = ['sig', 'att', 'sbom'] as const;
 
 const ATTACHED = new RegExp(`^sha256-[0-9a-f]{64}(?:\\.(?:${SUFFIXES.join('|')}))?$`);
 
-/** Whether a tag is a list of what refers to a manifest, or what cosign attached to one: it is no image. */
+/** Whether a tag is a list of what refers to a manifest, or what cosign attached to one, and not an image. */
 export const isAttachedTag = (tag: string | undefined): boolean => ATTACHED.test(tag ?? '');
 
 /** What a tag of cosign's holds. */

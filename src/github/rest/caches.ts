@@ -1,6 +1,7 @@
 import type { Octokit } from '@octokit/core';
 import { z } from 'zod';
 import type { CacheEntry, RemoveOutcome, StoreLimits } from '../../cache/store.ts';
+import { onFirstUse } from '../../core/on-first-use.ts';
 import { type GitHubApi, openOctokit } from './octokit.ts';
 import { allPages } from './pages.ts';
 import { restFailure } from './rest-failure.ts';
@@ -47,8 +48,7 @@ interface RestCachesDeps extends GitHubApi {
 export function restCaches(deps: RestCachesDeps): RestCaches {
   const [owner = '', repo = ''] = deps.repository.split('/');
   const { log, signal } = deps;
-  let opened: Promise<Octokit> | undefined;
-  const client = (): Promise<Octokit> => (opened ??= openOctokit(deps));
+  const client = onFirstUse((): Promise<Octokit> => openOctokit(deps));
 
   const list = async (): Promise<CacheEntry[]> => {
     const octokit = await client();

@@ -1,6 +1,7 @@
 import type { Octokit } from '@octokit/core';
 import { z } from 'zod';
 import { UserError } from '../../core/error.ts';
+import { onFirstUse } from '../../core/on-first-use.ts';
 import { type GitHubApi, openOctokit } from './octokit.ts';
 import { allPages } from './pages.ts';
 import { restFailure } from './rest-failure.ts';
@@ -60,8 +61,7 @@ const asComment = ({ id, user, body }: z.infer<typeof commentSchema>): PullComme
 /** Opens them; nothing is loaded or asked before the first call. */
 export function pullRequests(deps: PullDeps): PullRequests {
   const [owner = '', repo = ''] = deps.repository.split('/');
-  let opened: Promise<Octokit> | undefined;
-  const client = (): Promise<Octokit> => (opened ??= openOctokit(deps));
+  const client = onFirstUse((): Promise<Octokit> => openOctokit(deps));
   const where = (number: number | undefined): string =>
     number === undefined ? `pull requests of ${deps.repository}` : `pull request ${number} of ${deps.repository}`;
 

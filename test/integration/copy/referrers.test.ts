@@ -86,7 +86,7 @@ it.each(['oci', 'oci-archive'])('and through %s:', async (kind) => {
   const place = `${kind}:${join(temp.path, kind)}:v1`;
   await copied(`${from.host}/org/app:v1`, '--to', place);
   await expectAll(place);
-  // What is attached is no image, so the only one needs no name.
+  // What is attached is not an image, so the only one needs no name.
   await expectAll(place.replace(/:v1$/, ''));
   const last = await start({ referrersPerPage: 2, referrers: { noSubjectHeader: true } });
   await copied(place, '--to', `${last.host}/app:v1`);

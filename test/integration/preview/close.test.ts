@@ -73,24 +73,25 @@ test('what closing removes is that number and no other, a digest that main has t
   expect(readMarker(body)).toMatchObject({ state: 'removed', run: '80', images: ['app'] });
 });
 
-test('an index that only the pull request has goes with its images', async () => {
+/** Pull request 2, whose image nothing else means, after it was closed and run 80 has removed what it had. */
+async function closed() {
   const registry = await publishAll({ main: 'main', 'pr-2': 'own' });
   const pulls: Pull[] = [{ number: 2, state: 'open' }];
   const repository = await openRepository({ pulls });
   await commented(repository, registry);
   pulls[0] = { number: 2, state: 'closed' };
   await repository.run(registry.place, { run: 80, payload: pullPayload('closed', { number: 2 }) });
+  return { registry, repository };
+}
+
+test('an index that only the pull request has goes with its images', async () => {
+  const { registry } = await closed();
   const { index, images = [] } = registry.at('own') ?? {};
   expect([index, ...images].some((one) => one && registry.has(one))).toBe(false);
 });
 
 test('a build that ends after the pull request was closed undoes what it pushed', async () => {
-  const registry = await publishAll({ main: 'main', 'pr-2': 'own' });
-  const pulls: Pull[] = [{ number: 2, state: 'open' }];
-  const repository = await openRepository({ pulls });
-  await commented(repository, registry);
-  pulls[0] = { number: 2, state: 'closed' };
-  await repository.run(registry.place, { run: 80, payload: pullPayload('closed', { number: 2 }) });
+  const { registry, repository } = await closed();
   expect(registry.tags()).toEqual(['main']);
   // Run 79 began before that, and pushes only now.
   await registry.publish('pr-2', 'late');
