@@ -22,6 +22,7 @@ const HEADS = {
 const DECLARED: Readonly<Record<string, string>> = {
   'docs/workflow.md': 'workflows/images.yml',
   'docs/previews.md': 'workflows/preview.yml',
+  'docs/rebuild.md': 'workflows/rebuild.yml',
   'docs/one-step.md': 'actions/root/action.yml',
   'actions/setup/README.md': 'actions/setup/action.yml',
 };

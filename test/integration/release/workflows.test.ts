@@ -206,6 +206,34 @@ test('the action at the top gives plan what it gives publish, and images to choo
 
 const images = await read('workflows/images.yml');
 
+/** Inputs of images.yml that the workflows which call it decide by themselves. */
+const DECIDED: Readonly<Record<string, readonly string[]>> = {
+  // What a pull request publishes, from which commit and under which tags, is what a preview is.
+  preview: ['tags', 'publish', 'force', 'reuse', 'move-back', 'ref'],
+  // All is made again, of the base's newest commit, with a date of its own; `folder` is the flake.
+  rebuild: [
+    ...['flake', 'ref', 'publish', 'force', 'reuse', 'reuse-from', 'created', 'move-back', 'require-lock'],
+    ...['retention-days', 'delete-handovers'],
+  ],
+};
+
+test.each(
+  Object.entries(DECIDED),
+)('%s.yml passes on what images.yml takes, but for what it decides', async (file, own) => {
+  const inputsOf = (text: string): string[] => {
+    const [, block = ''] = /\n {4}inputs:\n([\s\S]*?)\n {4}secrets:/.exec(text) ?? [];
+    return [...block.matchAll(/^ {6}([a-z-]+):$/gm)].map(([, name = '']) => name);
+  };
+  const text = await read(`workflows/${file}.yml`);
+  const [, call = ''] =
+    /uses: \$\/\.github\/workflows\/images\.yml\n {4}with:\n([\s\S]*?)\n {4}secrets:/.exec(text) ?? [];
+  const passed = [...call.matchAll(/^ {6}([a-z-]+): \$\{\{ inputs\.\1 \}\}$/gm)].map(([, name = '']) => name);
+  const due = inputsOf(images).filter((name) => !own.includes(name));
+  expect(due.length).toBeGreaterThan(30);
+  expect(inputsOf(text)).toEqual(expect.arrayContaining(due));
+  expect(passed.sort()).toEqual(due.sort());
+});
+
 /** The lines of a job. */
 const jobIn = (text: string, id: string): string =>
   new RegExp(`^  ${id}:\\n((?:(?: {4}.*)?\\n)+)`, 'm').exec(text.slice(text.indexOf('\njobs:')))?.[1] ?? '';
