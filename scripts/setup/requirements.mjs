@@ -42,6 +42,10 @@ const REQUIREMENTS = [
   { name: 'update-binfmts', packages: ['binfmt-support'], modes: BOTH, present: haveBinfmts },
   { name: 'skopeo', packages: ['skopeo'], modes: WITH_PEERS },
   { name: 'docker-registry', packages: ['docker-registry'], modes: WITH_PEERS },
+  // What judges the disks that are read and written.
+  { name: 'qemu-img', packages: ['qemu-utils'], modes: TEST },
+  { name: 'sgdisk', packages: ['gdisk'], modes: TEST },
+  { name: 'sfdisk', packages: ['fdisk'], modes: TEST },
   { name: 'patchelf', packages: ['patchelf'], modes: TEST },
   { name: 'setcap', packages: ['libcap2-bin'], modes: TEST },
   {

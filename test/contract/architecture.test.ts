@@ -38,6 +38,7 @@ const MAY_USE: Readonly<Record<string, readonly string[]>> = {
   'storage/archive': ['core', 'oci', 'tar', 'storage/layout'],
   aws: ['core', 'github'],
   oidc: ['core', 'github'],
+  disk: ['core', 'oci'],
   nix: ['core', 'oci', 'definition'],
   machine: ['core', 'oci', 'nix'],
   cache: ['core', 'oci', 'definition', 'storage', 'nix'],
