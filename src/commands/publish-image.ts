@@ -27,7 +27,7 @@ import { failedTests, testRecord } from '../test-run/test-run.ts';
 import { besideTargets } from './beside-targets.ts';
 import { buildTools } from './build-tools.ts';
 import { checkLogin, checkMayWrite } from './check-login.ts';
-import { runOf } from './github.ts';
+import { startedRun } from './github.ts';
 import { checkTestable, checkTestsRan, declaresTests, type TestInputs } from './image-tests.ts';
 import type { Places } from './places.ts';
 import { type ImageTarget, targetsOf } from './publish-targets.ts';
@@ -129,7 +129,7 @@ async function publishTo(
 ): Promise<Publication> {
   const { host, places, verify } = publishing;
   const { log, signal } = host;
-  const run = publishing.moveBack ? undefined : runOf(host);
+  const run = publishing.moveBack ? undefined : await startedRun(host);
   const beside = besideTargets(optional, publishing);
   const locations = required.map(({ location }) => location);
   const publicationOf = async (published: PublishedIndex): Promise<Publication> => {

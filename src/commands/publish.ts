@@ -89,7 +89,7 @@ export const publish = defineCommand({
     }),
     moveBack: flag({
       description:
-        'Move tags even if a newer run of the repository has moved them; by default, a re-run of an old run leaves them alone.',
+        'Move tags even if a newer run of the repository has moved them, or somebody has promoted them since this run began; by default, they are left alone.',
       faces: 'action',
     }),
     handovers: choice(HANDOVERS, {

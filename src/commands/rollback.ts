@@ -1,14 +1,14 @@
+import { channelName, type LiveChannel, readChannel } from '../channel/channel.ts';
 import { UserError } from '../core/error.ts';
 import { defineCommand } from '../host/command.ts';
 import { text } from '../host/fields.ts';
 import { type Digest, isDigest } from '../oci/digest.ts';
-import { channelName, type LiveChannel, readChannel } from '../promote/channel.ts';
+import type { RunIdentity } from '../oci/newer-run.ts';
 import { noChannel } from '../promote/history.ts';
 import { promoteImage } from '../promote/promote-image.ts';
 import type { PromotionResult } from '../promote/report.ts';
 import { rollbackTarget } from '../promote/rollback.ts';
 import { wholeImage } from '../promote/whole-image.ts';
-import type { RunIdentity } from '../publish/newer-run.ts';
 import { placesOf } from './places.ts';
 import {
   channelPlace,

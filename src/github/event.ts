@@ -34,6 +34,8 @@ const payloadSchema = z.looseObject({
   action: z.string().optional(),
   repository: namedSchema
     .extend({
+      /** Of a push seconds since 1970, of other events a text. */
+      pushed_at: z.union([z.number(), z.string()]).nullish(),
       default_branch: z.string().min(1).optional(),
       owner: z.looseObject({ login: z.string(), type: z.string().optional() }).optional(),
     })

@@ -1,3 +1,4 @@
+import { recordsOf } from '../channel/channel.ts';
 import { ageText } from '../core/age.ts';
 import { UserError } from '../core/error.ts';
 import type { Log } from '../core/log.ts';
@@ -7,7 +8,6 @@ import { ORIGIN_ANNOTATION } from '../oci/origin.ts';
 import { parseManifest, type StoredManifest } from '../oci/read-manifest.ts';
 import { platformOf, platformText, type System } from '../oci/system.ts';
 import type { ImageSource } from '../storage/source.ts';
-import { recordsOf } from './channel.ts';
 import type { PlatformManifest } from './whole-image.ts';
 
 /** The image that is to be promoted, where it is now. */

@@ -1,10 +1,10 @@
+import { type Channel, channelName, readChannel, recordAt } from '../channel/channel.ts';
+import type { ChannelState, RecordedPromotion } from '../channel/record.ts';
 import { UserError } from '../core/error.ts';
 import type { Log } from '../core/log.ts';
 import type { Digest } from '../oci/digest.ts';
 import { ORIGIN_ANNOTATION } from '../oci/origin.ts';
 import { parseManifest } from '../oci/read-manifest.ts';
-import { type Channel, channelName, readChannel, recordAt } from './channel.ts';
-import type { ChannelState, RecordedPromotion } from './record.ts';
 
 /** Something that a channel meant. */
 export interface HistoryEntry {

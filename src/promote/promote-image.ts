@@ -1,18 +1,17 @@
+import { channelName, type LiveChannel, readChannel, recordsOf, stateOf } from '../channel/channel.ts';
+import { type ChannelState, type Promotion, RECORD_BLOB, recordOf } from '../channel/record.ts';
 import { UserError } from '../core/error.ts';
 import type { Log } from '../core/log.ts';
 import type { Clock } from '../core/retry.ts';
 import { timeText } from '../core/time.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { StoredManifest } from '../oci/read-manifest.ts';
-import { moveTags, type TagMove } from '../publish/move-tags.ts';
-import type { RunIdentity } from '../publish/newer-run.ts';
+import { moveTags, newerText, type TagMove } from '../publish/move-tags.ts';
 import { settleTags } from '../publish/settle-tags.ts';
 import type { Target } from '../publish/target.ts';
 import type { Repository } from '../storage/destination.ts';
 import { listReferrers } from '../storage/list-referrers.ts';
-import { channelName, type LiveChannel, readChannel, recordsOf, stateOf } from './channel.ts';
-import { type ChannelState, type Promotion, RECORD_BLOB, recordOf } from './record.ts';
-import { judge, type MoveVerdict, moverOf, nextNumber, type Order } from './verdict.ts';
+import { judge, type MoveVerdict, nextNumber, type Order } from './verdict.ts';
 
 /** How often a promotion looks again because a channel moved between its look and its write. */
 const LOOKS_AGAIN = 5;
@@ -76,14 +75,7 @@ export async function promoteImage(
     }
     await moveTags(targets, channels.map(asMove), image, log);
     const { run, clock } = options;
-    if (run)
-      await settleTags(image, channels.filter(isToMove).map(asMove), {
-        run,
-        moverOf: moverIn(log),
-        log,
-        clock,
-        signal,
-      });
+    if (run) await settleTags(image, channels.filter(isToMove).map(asMove), { run, log, clock, signal });
     return channels.map(outcomeOf);
   }
 }
@@ -206,19 +198,11 @@ async function meansTheSame({ source, tag, live, verdict }: Looked): Promise<boo
   return now?.digest === live?.image.digest;
 }
 
-/** Finds the run that gave a channel its meaning. */
-const moverIn =
-  (log: Log) =>
-  async ({ repository, tag }: TagMove, image: StoredManifest): Promise<RunIdentity | undefined> => {
-    const records = await recordsOf({ source: repository, tag }, image.digest, log);
-    return moverOf({ image, head: records.at(-1) });
-  };
-
 const asMove = ({ source, tag, live, verdict }: Looked): TagMove => ({
   repository: source,
   tag,
   before: live?.image.digest ?? 'none',
-  newer: verdict.kind === 'newer' ? verdict.run : undefined,
+  newer: verdict.kind === 'newer' ? newerText(verdict.run) : undefined,
 });
 
 const outcomeOf = ({ source, tag, live, verdict }: Looked): PromotedChannel => ({

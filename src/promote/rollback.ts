@@ -1,7 +1,7 @@
+import { type Channel, channelName, type LiveChannel, recordAt, stateOf } from '../channel/channel.ts';
+import type { ChannelState } from '../channel/record.ts';
 import { UserError } from '../core/error.ts';
 import type { Digest } from '../oci/digest.ts';
-import { type Channel, channelName, type LiveChannel, recordAt, stateOf } from './channel.ts';
-import type { ChannelState } from './record.ts';
 
 /** Records that are walked at most for one that is named. */
 const STEPS = 1000;

@@ -1,15 +1,12 @@
+import { type LiveChannel, moverOf } from '../channel/channel.ts';
+import type { RecordedPromotion } from '../channel/record.ts';
+import { compareRuns, imageRun, type RunIdentity } from '../oci/newer-run.ts';
 import type { StoredManifest } from '../oci/read-manifest.ts';
-import { compareRuns, imageRun, type RunIdentity } from '../publish/newer-run.ts';
-import type { LiveChannel } from './channel.ts';
-import type { RecordedPromotion } from './record.ts';
 
 /** What may be done about a channel: `newer`: a newer run has moved it; `older`: the image is an older one than it means. */
 export type MoveVerdict =
   | { readonly kind: 'move' | 'same' }
   | { readonly kind: 'newer' | 'older'; readonly run: string };
-
-/** The run that gave a channel its meaning: that of the record, or else, where a publish moved the tag, the one that made the image. */
-export const moverOf = ({ image, head }: LiveChannel): RunIdentity | undefined => (head ? head.run : imageRun(image));
 
 /** What counts: `forward`: neither runs nor images go back; `runs`: the image may be an older one; `any`: all may go back. */
 export type Order = 'forward' | 'runs' | 'any';

@@ -2,6 +2,7 @@ import { UserError } from '../core/error.ts';
 import type { Log } from '../core/log.ts';
 import type { Clock } from '../core/retry.ts';
 import { isIndexType, isManifestType } from '../oci/media-type.ts';
+import type { StartedRun } from '../oci/newer-run.ts';
 import { isForSystem, isImageEntry, normalisePlatform } from '../oci/platform.ts';
 import { parseImageManifest, parseIndex, type StoredManifest } from '../oci/read-manifest.ts';
 import { platformOf, platformText, type System } from '../oci/system.ts';
@@ -14,7 +15,6 @@ import { namedManifest, readTagsOnce } from '../storage/read-tag.ts';
 import type { ImageSource, OpenedImage } from '../storage/source.ts';
 import { copyReferrers, NOTHING } from './copy-referrers.ts';
 import { lookAtTags, type TagMove } from './move-tags.ts';
-import type { RunIdentity } from './newer-run.ts';
 import { readBack } from './read-back.ts';
 import { moveForward } from './settle-tags.ts';
 import type { Target } from './target.ts';
@@ -59,7 +59,7 @@ interface CopyOptions {
   /** Get what is read for the targets as it passes. */
   readonly followers?: readonly Follower[];
   /** This run, before whose time no tag is moved back; undefined where tags may be, or this is not a run. */
-  readonly run?: RunIdentity | undefined;
+  readonly run?: StartedRun | undefined;
   readonly log: Log;
   readonly clock: Clock;
   readonly signal: AbortSignal;

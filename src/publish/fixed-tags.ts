@@ -1,9 +1,9 @@
 import { UserError } from '../core/error.ts';
 import { isDigest } from '../oci/digest.ts';
+import type { RunIdentity } from '../oci/newer-run.ts';
 import type { StoredManifest } from '../oci/read-manifest.ts';
 import type { ReadTag } from '../storage/read-tag.ts';
 import { lookAtTags } from './move-tags.ts';
-import type { RunIdentity } from './newer-run.ts';
 import type { Target } from './target.ts';
 
 /** What is known of the tags before anything is sent. */

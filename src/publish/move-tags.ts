@@ -2,12 +2,12 @@ import { UserError } from '../core/error.ts';
 import type { Log } from '../core/log.ts';
 import { mapParallel } from '../core/parallel.ts';
 import { type Digest, isDigest } from '../oci/digest.ts';
+import { newerRun, type RunIdentity } from '../oci/newer-run.ts';
 import type { StoredManifest } from '../oci/read-manifest.ts';
 import type { Repository } from '../storage/destination.ts';
 import { type ReadTag, readTagsOnce } from '../storage/read-tag.ts';
 import { statusOf } from '../storage/registry/failure.ts';
 import type { ImageSource } from '../storage/source.ts';
-import { newerRun, type RunIdentity } from './newer-run.ts';
 import type { Target } from './target.ts';
 
 /** Tags looked up at once at all destinations. */
@@ -19,7 +19,7 @@ export interface TagMove {
   readonly tag: string;
   /** `none` where the tag does not exist, `unknown` where that cannot be told. */
   readonly before: Digest | 'none' | 'unknown';
-  /** The run of this repository that made what it means, where that is a newer one. */
+  /** Why it is left alone, where something newer has moved it: `the newer run 12 has moved it`. */
   readonly newer?: string | undefined;
 }
 
@@ -29,8 +29,15 @@ export function lookAtTags(targets: readonly Target[], read: ReadTag, run?: RunI
   return mapParallel(wanted, LOOKUPS_AT_ONCE, async (move) => {
     const live = await meaningOf(move.repository, move.tag, read);
     if (typeof live === 'string') return { ...move, before: live };
-    return { ...move, before: live.digest, newer: run && newerRun(live, run) };
+    return { ...move, before: live.digest, newer: newerIn(live, run) };
   });
+}
+
+export const newerText = (run: string): string => `the newer run ${run} has moved it`;
+
+function newerIn(live: StoredManifest, run: RunIdentity | undefined): string | undefined {
+  const newer = run && newerRun(live, run);
+  return newer === undefined ? undefined : newerText(newer);
 }
 
 async function meaningOf(
@@ -50,7 +57,7 @@ async function meaningOf(
 /**
  * Points every tag at the index and commits the destinations, in their order. A tag that means it already is left alone, so
  * that tags which cannot be changed may be published again. At each destination those that exist come first: where one is
- * refused because it must not change, none that is new has appeared beside it. A tag that a newer run has moved is left alone
+ * refused because it must not change, none that is new has appeared beside it. A tag that something newer has moved is left alone
  * with a warning: a re-run of an old run must not take a branch back. Returns those that were left. Throws UserError that says what has moved
  * and what has not.
  */
@@ -66,9 +73,7 @@ export async function moveTags(
   const left = moves.filter((move) => !isRight(move) && move.newer !== undefined);
   const todo = moves.filter((move) => !isRight(move) && move.newer === undefined);
   for (const { repository, tag, newer } of left)
-    log.warn(
-      `${repository.name}: ${tag} is not moved: the newer run ${newer} has moved it (move-back moves it nevertheless)`,
-    );
+    log.warn(`${repository.name}: ${tag} is not moved: ${newer} (move-back moves it nevertheless)`);
   for (const { repository, tag, before } of todo.filter(isOfCommit))
     log.warn(`${repository.name}: ${tag} meant ${before}: the same commit now gives another image`);
   const moved: TagMove[] = [];

@@ -2,11 +2,11 @@ import { UserError } from '../core/error.ts';
 import { Gate } from '../core/gate.ts';
 import type { Log } from '../core/log.ts';
 import type { Clock } from '../core/retry.ts';
+import type { StartedRun } from '../oci/newer-run.ts';
 import type { StoredManifest } from '../oci/read-manifest.ts';
 import { statusOf } from '../storage/registry/failure.ts';
 import type { ImageSource } from '../storage/source.ts';
 import { copyImage } from './copy-image.ts';
-import type { RunIdentity } from './newer-run.ts';
 import { type PublishedTarget, publishedTarget, type Target } from './target.ts';
 
 /** Images at once at one place that may fail, so that many images do not ask for all at the same time. */
@@ -25,7 +25,7 @@ interface Options {
   /** Whether what refers to the image goes along. */
   readonly referrers?: boolean;
   readonly verify: boolean;
-  readonly run: RunIdentity | undefined;
+  readonly run: StartedRun | undefined;
   readonly log: Log;
   readonly clock: Clock;
   readonly signal: AbortSignal;

@@ -6,6 +6,7 @@ import type { Descriptor } from '../oci/descriptor.ts';
 import { digestOf } from '../oci/digest.ts';
 import { indexBytes } from '../oci/manifest.ts';
 import { MEDIA_TYPE } from '../oci/media-type.ts';
+import { newestRun, type StartedRun } from '../oci/newer-run.ts';
 import { ORIGIN_ANNOTATION } from '../oci/origin.ts';
 import type { StoredManifest } from '../oci/read-manifest.ts';
 import type { System } from '../oci/system.ts';
@@ -18,7 +19,6 @@ import type { ImageSource } from '../storage/source.ts';
 import type { TestRecord } from '../test-run/test-run.ts';
 import type { LiveIndex } from './live-index.ts';
 import { lookAtTags, type TagMove } from './move-tags.ts';
-import { newestRun, type RunIdentity } from './newer-run.ts';
 import { indexEntry, type PlatformImage } from './platform-image.ts';
 import { readBack } from './read-back.ts';
 import { moveForward } from './settle-tags.ts';
@@ -55,7 +55,7 @@ interface PublishOptions extends Pick<Effects, 'log' | 'clock' | 'signal'> {
   /** What tags mean before the publish. */
   readonly read: ReadTag;
   /** This run, before whose time no tag is moved back; undefined where tags may be, or this is not a run. */
-  readonly run: RunIdentity | undefined;
+  readonly run: StartedRun | undefined;
   /** Get what is copied to the targets as it passes. */
   readonly followers?: readonly Follower[];
   /** What is to be done when all targets are right, before a tag moves. */

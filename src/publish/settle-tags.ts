@@ -1,11 +1,12 @@
 import { UserError } from '../core/error.ts';
 import type { Log } from '../core/log.ts';
 import { backoff, type Clock, sleep } from '../core/retry.ts';
+import { compareRuns, type RunIdentity, type StartedRun } from '../oci/newer-run.ts';
 import type { StoredManifest } from '../oci/read-manifest.ts';
 import { LOOKS, SETTLE } from '../storage/list-referrers.ts';
 import { readTagsOnce } from '../storage/read-tag.ts';
 import { lookAtTags, moveTags, type TagMove } from './move-tags.ts';
-import { compareRuns, imageRun, type RunIdentity } from './newer-run.ts';
+import { heedPromotions, moverIn } from './promoted-tags.ts';
 import type { Target } from './target.ts';
 
 /** How often a tag is moved again because an older run has moved it back. */
@@ -14,7 +15,7 @@ const REPAIRS = 5;
 /** How tags of a run are moved and kept. */
 interface ForwardOptions {
   /** Undefined where this is not a run, or tags may be moved back: then there is no order to keep. */
-  readonly run: RunIdentity | undefined;
+  readonly run: StartedRun | undefined;
   readonly log: Log;
   readonly clock: Clock;
   readonly signal: AbortSignal;
@@ -22,13 +23,11 @@ interface ForwardOptions {
 
 interface SettleOptions extends ForwardOptions {
   readonly run: RunIdentity;
-  /** The run that gave a tag its meaning. Default: the one that made the image. */
-  readonly moverOf?: (move: TagMove, live: StoredManifest) => Promise<RunIdentity | undefined>;
 }
 
 /**
  * As `moveTags`, by a run that may not be the newest: what the tags mean is looked up again right before they move, since `moves` may be as
- * old as the layers took to be sent, and afterwards until no older run can have moved one back. Returns those that were left.
+ * old as the layers took to be sent, with what promotions have done to them, and afterwards until no older run can have moved one back. Returns those that were left.
  */
 export async function moveForward(
   targets: readonly Target[],
@@ -38,7 +37,7 @@ export async function moveForward(
 ): Promise<readonly TagMove[]> {
   const isRight = moves.every(({ before }) => before === image.digest);
   if (run === undefined || isRight) return moveTags(targets, moves, image, log);
-  const fresh = await lookAtTags(targets, readTagsOnce(), run);
+  const fresh = await heedPromotions(await lookAtTags(targets, readTagsOnce(), run), image, run, log);
   const left = await moveTags(targets, fresh, image, log);
   // A new tag too: a clean-up that removed the image at that moment has taken it along.
   const moved = fresh.filter(({ before, newer }) => !newer && before !== image.digest);
@@ -60,13 +59,13 @@ export async function settleTags(
 }
 
 async function settle(image: StoredManifest, move: TagMove, options: SettleOptions): Promise<void> {
-  const { run, moverOf = async (_, live) => imageRun(live), log, clock, signal } = options;
+  const { run, log, clock, signal } = options;
   const { repository, tag } = move;
   const look = async (): Promise<'ours' | 'newer' | 'gone' | RunIdentity> => {
     const live = await repository.getManifest(tag);
     if (live === undefined) return 'gone';
     if (live.digest === image.digest) return 'ours';
-    const mover = await moverOf(move, live);
+    const mover = await moverIn(move, live, log);
     return mover && compareRuns(mover, run) < 0 ? mover : 'newer';
   };
   for (let repairs = 0; repairs <= REPAIRS; repairs += 1) {

@@ -50,10 +50,11 @@ const MAY_USE: Readonly<Record<string, readonly string[]>> = {
   preview: ['core', 'oci', 'diff'],
   handover: ['core', 'oci', 'definition', 'storage', 'image', 'test-run'],
   plan: ['core', 'oci', 'definition', 'storage', 'nix', 'handover'],
-  prune: ['core', 'oci', 'storage', 'github', 'aws'],
+  prune: ['core', 'oci', 'storage', 'channel', 'github', 'aws'],
   update: ['core', 'oci', 'diff', 'plan'],
-  publish: ['core', 'oci', 'definition', 'storage', 'nix', 'image', 'handover', 'test-run', 'github'],
-  promote: ['core', 'oci', 'storage', 'inspect', 'publish'],
+  channel: ['core', 'oci', 'storage'],
+  publish: ['core', 'oci', 'definition', 'storage', 'channel', 'nix', 'image', 'handover', 'test-run', 'github'],
+  promote: ['core', 'oci', 'storage', 'inspect', 'channel', 'publish'],
 };
 
 /** `storage/registry/auth` for a file in it, and the same without its last parts for folders that have no line of their own. */

@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest';
+import { type Promotion, recordOf } from '../../../src/channel/record.ts';
 import { digestOf } from '../../../src/oci/digest.ts';
 import { MEDIA_TYPE } from '../../../src/oci/media-type.ts';
 import { descriptorOf, type StoredManifest } from '../../../src/oci/read-manifest.ts';
 import { referrerOf } from '../../../src/oci/referrer.ts';
 import { historyOf } from '../../../src/promote/history.ts';
-import { type Promotion, recordOf } from '../../../src/promote/record.ts';
 import { historySummary, historyText } from '../../../src/promote/report.ts';
 import type { ImageSource } from '../../../src/storage/source.ts';
 import { memoryLog } from '../../support/memory-log.ts';

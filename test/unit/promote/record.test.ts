@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { type Promotion, promotionIn, recordOf } from '../../../src/channel/record.ts';
 import { digestOf } from '../../../src/oci/digest.ts';
 import { MEDIA_TYPE } from '../../../src/oci/media-type.ts';
-import { type Promotion, promotionIn, recordOf } from '../../../src/promote/record.ts';
 
 const digest = fc.string().map((text) => digestOf(Buffer.from(text)));
 const state = fc.option(fc.record({ digest, record: fc.option(digest, { nil: undefined }) }), { nil: undefined });

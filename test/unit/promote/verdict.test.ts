@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
+import type { RecordedPromotion } from '../../../src/channel/record.ts';
 import { digestOf } from '../../../src/oci/digest.ts';
 import { MEDIA_TYPE } from '../../../src/oci/media-type.ts';
 import type { StoredManifest } from '../../../src/oci/read-manifest.ts';
-import type { RecordedPromotion } from '../../../src/promote/record.ts';
 import { judge, nextNumber } from '../../../src/promote/verdict.ts';
 
 const SOURCE = 'https://github.com/org/app';

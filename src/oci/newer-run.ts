@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { tryDecodeJson } from '../core/decode-json.ts';
-import { ORIGIN_ANNOTATION } from '../oci/origin.ts';
-import type { StoredManifest } from '../oci/read-manifest.ts';
+import { ORIGIN_ANNOTATION } from './origin.ts';
+import type { StoredManifest } from './read-manifest.ts';
 
 /** A workflow run, as images name the one that made them. */
 export interface RunIdentity {
@@ -9,6 +9,12 @@ export interface RunIdentity {
   readonly id: string;
   /** Address of the repository; runs of different ones are not compared. */
   readonly source: string;
+}
+
+/** A run that does something now. */
+export interface StartedRun extends RunIdentity {
+  /** When it began, in milliseconds since 1970, its first attempt that is; undefined where nothing says so. */
+  readonly began?: number | undefined;
 }
 
 const annotatedSchema = z.looseObject({ annotations: z.record(z.string(), z.string()).optional() });

@@ -4,10 +4,10 @@ import { tryDecodeJson } from '../core/decode-json.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import { type Digest, digestOf, digestSchema } from '../oci/digest.ts';
 import { MEDIA_TYPE } from '../oci/media-type.ts';
+import type { RunIdentity } from '../oci/newer-run.ts';
 import { descriptorOf, type StoredManifest } from '../oci/read-manifest.ts';
 import { isTag } from '../oci/reference.ts';
 import { referrerOf } from '../oci/referrer.ts';
-import type { RunIdentity } from '../publish/newer-run.ts';
 
 /** What a promotion is recorded as: a manifest whose subject is the promoted image, and whose annotations say the rest. */
 export const PROMOTION_TYPE = 'application/vnd.nix-images.promotion.v1+json';

@@ -1,5 +1,6 @@
 import type { Log } from '../core/log.ts';
 import type { Digest } from '../oci/digest.ts';
+import { imageRun, type RunIdentity } from '../oci/newer-run.ts';
 import type { StoredManifest } from '../oci/read-manifest.ts';
 import { readReferrers } from '../storage/referrers.ts';
 import type { ImageSource } from '../storage/source.ts';
@@ -18,16 +19,23 @@ export interface LiveChannel {
   readonly head: RecordedPromotion | undefined;
 }
 
+/** The run that gave a channel its meaning: that of the record, or else, where a publish moved the tag, the one that made the image. */
+export const moverOf = ({ image, head }: LiveChannel): RunIdentity | undefined => (head ? head.run : imageRun(image));
+
 export const channelName = ({ source, tag }: Channel): string => `${source.name}:${tag}`;
 
-/** The records of an image's promotions to a channel, the newest last. Throws as the source does. */
-export async function recordsOf(channel: Channel, image: Digest, log: Log): Promise<readonly RecordedPromotion[]> {
-  const referrers = await readReferrers(channel.source, image, { artifactType: PROMOTION_TYPE, log });
+/** The records of an image's promotions to the channels of a place, the newest of each last. Throws as the source does. */
+export async function recordsIn(source: ImageSource, image: Digest, log: Log): Promise<readonly RecordedPromotion[]> {
+  const referrers = await readReferrers(source, image, { artifactType: PROMOTION_TYPE, log });
   return referrers
     .map(({ manifest }) => promotionIn(manifest))
-    .filter((one): one is RecordedPromotion => one !== undefined && isOf(one, channel))
+    .filter((one): one is RecordedPromotion => one !== undefined && one.repository === source.name)
     .sort((a, b) => a.number - b.number || (a.time < b.time ? -1 : 1));
 }
+
+/** The records of an image's promotions to one channel, the newest last. Throws as the source does. */
+export const recordsOf = async (channel: Channel, image: Digest, log: Log): Promise<readonly RecordedPromotion[]> =>
+  (await recordsIn(channel.source, image, log)).filter((one) => isOf(one, channel));
 
 const isOf = ({ repository, channel }: RecordedPromotion, { source, tag }: Channel): boolean =>
   repository === source.name && channel === tag;
