@@ -6,7 +6,7 @@ import { renderCliPage } from './cli-page.ts';
 import { type ReadText, renderMarkedPages, renderPictures } from './marked-pages.ts';
 import { OIDC_WORKFLOW, renderOidcWorkflow } from './oidc-workflow.ts';
 import { renderRootAction } from './root-action.ts';
-import { renderDefinitionSchema, renderPlanSchema } from './schema.ts';
+import { renderDefinitionSchema, renderDiskSchema, renderPlanSchema } from './schema.ts';
 
 /** Files by their path from the project's root. */
 export type Files = Readonly<Record<string, string>>;
@@ -16,6 +16,7 @@ export const renderFiles = (commands: readonly Command[], read: ReadText): Files
   const files: Record<string, string> = {
     'docs/cli.md': renderCliPage(commands),
     [`nix/schema/image-definition.v${SCHEMA_VERSION}.json`]: renderDefinitionSchema(),
+    [`nix/schema/disk-definition.v${SCHEMA_VERSION}.json`]: renderDiskSchema(),
     [`nix/schema/plan.v${PLAN_VERSION}.json`]: renderPlanSchema(),
   };
   for (const command of commands) {

@@ -43,13 +43,22 @@ const accountName = z
 // A colon or line end would end the field or the line of /etc/passwd.
 const accountText = z.string().regex(/^[^:\n\0]*$/, 'must not contain a colon or line end');
 
-const rootSchema = z
+/** A root of a definition, whatever it describes. */
+export const rootSchema = z
   .strictObject({
     drvPath: storePathSchema.endsWith('.drv').nullable(),
     output: z.string().min(1).nullable(),
     outPath: storePathSchema,
   })
   .describe('A store path the image needs, and the derivation output that makes it (null for sources).');
+
+export const buildSystemSchema = z
+  .string()
+  .nullable()
+  .default(null)
+  .describe('System that builds these programs: another one where they are cross-compiled.');
+
+export const annotationsSchema = z.record(z.string().min(1), z.string()).default({});
 
 const fileCommon = {
   mode: modeSchema.nullable().default(null).describe('Octal mode; setuid, setgid and sticky bits are allowed here.'),
@@ -80,11 +89,7 @@ export const definitionSchema = z
     name: imageNameSchema.describe('Repository name of the image.'),
     tag: tagSchema.nullable().default(null),
     system: systemSchema.nullable().default(null).describe('System whose programs the image holds.'),
-    buildSystem: z
-      .string()
-      .nullable()
-      .default(null)
-      .describe('System that builds these programs: another one where they are cross-compiled.'),
+    buildSystem: buildSystemSchema,
     roots: z.array(rootSchema),
     copyToRoot: z.array(storePathSchema).default([]).describe('Store paths whose trees are merged into /.'),
     replaceable: z
@@ -116,7 +121,7 @@ export const definitionSchema = z
       .describe('Base image: a reference with digest, or an archive in the store.'),
     maxLayers: z.int().min(1).max(LAYER_LIMIT).default(40),
     compression: compressionSchema.prefault('gzip'),
-    annotations: z.record(z.string().min(1), z.string()).default({}),
+    annotations: annotationsSchema,
     created: createdSchema.nullable().default(null).describe('When the image was made; null for 1970-01-01T00:00:01Z.'),
     format: z.enum(FORMATS).default('oci').describe("Media types of the image: OCI's, or Docker's."),
     tests: imageTestsSchema.default({}),

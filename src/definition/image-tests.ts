@@ -15,7 +15,7 @@ import { argument, testContainerShape } from './test-container.ts';
 const DEFAULT_TIMEOUT = 60;
 
 /** Seconds a test may ask for: beyond an hour it is not a test of an image any more. */
-const MAX_TIMEOUT = 3600;
+export const MAX_TIMEOUT = 3600;
 
 function isExpression(text: string): boolean {
   try {
@@ -29,7 +29,8 @@ function isExpression(text: string): boolean {
 /** How `matches` is read: `^` and `$` stand for the ends of each line. */
 export const EXPRESSION_FLAGS = 'mu';
 
-const textSchema = z
+/** What a text must be, in tests of images and of disks. */
+export const expectedTextSchema = z
   .strictObject({
     equals: z.string().optional().describe('The whole text, line ends included.'),
     contains: z.string().optional().describe('A part of the text.'),
@@ -48,7 +49,7 @@ const fileSchema = z
     mode: modeSchema.nullable().default(null),
     uid: z.int().nonnegative().nullable().default(null),
     gid: z.int().nonnegative().nullable().default(null),
-    text: textSchema.nullable().default(null),
+    text: expectedTextSchema.nullable().default(null),
   })
   .refine(
     ({ exists, mode, uid, gid, text }) => exists || [mode, uid, gid, text].every((value) => value === null),
@@ -56,7 +57,7 @@ const fileSchema = z
   )
   .describe('What a file must be, links followed; or that there must be none.');
 
-const portSchema = z
+export const expectedPortSchema = z
   .strictObject({
     number: z.int().min(1).max(65535),
     path: z
@@ -66,7 +67,7 @@ const portSchema = z
       .default(null)
       .describe('Path to ask for by HTTP; without it a TCP connection is enough.'),
     status: z.int().min(100).max(599).default(200).describe('Status of the HTTP answer.'),
-    text: textSchema.nullable().default(null).describe('What the HTTP answer must say.'),
+    text: expectedTextSchema.nullable().default(null).describe('What the HTTP answer must say.'),
   })
   .refine(({ path, text }) => path !== null || text === null, 'text belongs to an HTTP answer: give the path');
 
@@ -85,14 +86,14 @@ const stepShape = {
     .default(null)
     .describe("Used instead of the image's entrypoint; an empty list for none."),
   exitCode: z.int().min(0).max(255).default(0),
-  stdout: textSchema.nullable().default(null),
-  stderr: textSchema.nullable().default(null),
+  stdout: expectedTextSchema.nullable().default(null),
+  stderr: expectedTextSchema.nullable().default(null),
   stdin: z.string().nullable().default(null).describe('Standard input. Default: empty.'),
   files: z
     .record(absolutePathSchema, fileSchema)
     .default({})
     .describe('Files as the command left them. A test that states nothing else starts nothing.'),
-  port: portSchema.nullable().default(null).describe('A port that must answer while the command runs.'),
+  port: expectedPortSchema.nullable().default(null).describe('A port that must answer while the command runs.'),
   ...testContainerShape,
 };
 
@@ -171,6 +172,6 @@ export type TestStep = Step;
 
 /** The containers of a test, in their order: most tests are one. */
 export const stepsOf = ({ steps, ...test }: ImageTest): readonly TestStep[] => steps ?? [test];
-export type ExpectedText = z.infer<typeof textSchema>;
+export type ExpectedText = z.infer<typeof expectedTextSchema>;
 export type ExpectedFile = z.infer<typeof fileSchema>;
-export type ExpectedPort = z.infer<typeof portSchema>;
+export type ExpectedPort = z.infer<typeof expectedPortSchema>;

@@ -50,6 +50,7 @@ test('stale and orphaned files are named, actions written by hand are left alone
     'actions/everything/README.md',
     'actions/everything/main.mjs',
     'docs/cli.md',
+    'nix/schema/disk-definition.v1.json',
     'nix/schema/image-definition.v1.json',
     'nix/schema/plan.v3.json',
   ]);
