@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
-import { chmod, mkdtemp, realpath, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, realpath, rm, statfs } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import { type AddressInfo, createServer as createSocketServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -64,9 +64,24 @@ export interface TempDir extends AsyncDisposable {
 }
 
 /** A new folder under the system's temporary one, for `await using` or with `remove()`. */
-export async function uniqueTempDir(name = 'test'): Promise<TempDir> {
+export const uniqueTempDir = (name = 'test'): Promise<TempDir> => tempDirIn(tmpdir(), name);
+
+/** Where Linux has a file system in memory, and the room that it must have left: containers often give it 64 MB. */
+const MEMORY = { path: '/dev/shm', bytes: 2 * 1024 ** 3 };
+
+/**
+ * The same in memory where there is room, for thousands of small files that soon go: ext4 takes no inode that was freed in
+ * the last minutes, and each new file passes all of those by.
+ */
+export async function memoryTempDir(name = 'test'): Promise<TempDir> {
+  const { bavail, bsize } = await statfs(MEMORY.path).catch(() => ({ bavail: 0, bsize: 0 }));
+  const isRoomy = bavail * bsize >= MEMORY.bytes;
+  return tempDirIn(isRoomy ? MEMORY.path : tmpdir(), name);
+}
+
+async function tempDirIn(parent: string, name: string): Promise<TempDir> {
   // Resolved, because nix and podman compare paths by their text.
-  const path = await realpath(await mkdtemp(join(tmpdir(), `nix-images-${name}-`)));
+  const path = await realpath(await mkdtemp(join(parent, `nix-images-${name}-`)));
   const remove = async (): Promise<void> => {
     await chmod(path, 0o700).catch(() => undefined);
     if (process.getuid?.() !== 0) await runProgram('chmod', ['-R', 'u+rwX', path]);

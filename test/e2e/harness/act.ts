@@ -1,7 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { delimiter, dirname, join } from 'node:path';
 import { actPath } from '../../../scripts/setup/go-tools.mjs';
-import { runProgram, uniqueTempDir } from '../../support/tools.ts';
+import { memoryTempDir, runProgram } from '../../support/tools.ts';
 import { asActReads, CHECKED_OUT_FROM, type Library } from './library.ts';
 import { type JobRun, readJobs } from './log.ts';
 import { commitAll, writeFiles } from './repository.ts';
@@ -82,7 +82,8 @@ const argumentsOf = (options: WorkflowOptions, scratch: string): string[] => {
  * which are gone afterwards. A job that fails is a result; throws only when act did not run any job.
  */
 export async function runWorkflow(options: WorkflowOptions): Promise<WorkflowRun> {
-  await using folder = await uniqueTempDir('workflow');
+  // act copies all of an action's repository for each step that uses it.
+  await using folder = await memoryTempDir('workflow');
   const repository = join(folder.path, 'repository');
   const workflow = asActReads(options.files[options.workflow] ?? '');
   await writeFiles(repository, { ...options.files, [options.workflow]: workflow });
@@ -100,6 +101,8 @@ export async function runWorkflow(options: WorkflowOptions): Promise<WorkflowRun
     // Vitest's own mark would make programs think that they are under test.
     NODE_ENV: undefined,
     VITEST: undefined,
+    // Node keeps compiled files by their paths, which no second run has.
+    NODE_COMPILE_CACHE: undefined,
   };
   const { exitCode, stdout, stderr } = await runProgram(actPath(), argumentsOf(options, folder.path), {
     cwd: repository,

@@ -1,6 +1,6 @@
 import { cp, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { uniqueTempDir } from '../../support/tools.ts';
+import { memoryTempDir } from '../../support/tools.ts';
 import { commitAll, writeFiles } from './repository.ts';
 
 /** The reference that workflows name, as users do. */
@@ -78,7 +78,7 @@ const yamlFiles = async (folder: string): Promise<string[]> =>
  * other action that it or one of `workflows` uses: what they install is here already.
  */
 export async function createLibrary(release: string, workflows: readonly string[]): Promise<Library> {
-  const folder = await uniqueTempDir('library');
+  const folder = await memoryTempDir('library');
   const own = join(folder.path, 'own');
   await cp(release, own, { recursive: true });
   const texts = [...workflows];

@@ -5,7 +5,7 @@ import { join, relative } from 'node:path';
 import { createGit } from '../../../scripts/assemble/git.ts';
 import { withLock } from '../../fixtures/debian/lock.ts';
 import { ROOT } from '../../support/cli.ts';
-import { type ProgramResult, runProgram, type TempDir, uniqueTempDir } from '../../support/tools.ts';
+import { memoryTempDir, type ProgramResult, runProgram, type TempDir, uniqueTempDir } from '../../support/tools.ts';
 
 /** Runs scripts/assemble.ts; gives what it printed. Throws with its message when it fails. */
 export async function assemble(args: readonly string[]): Promise<string> {
@@ -23,7 +23,7 @@ const UNUSED_MS = 24 * 3_600_000;
 
 /** The release tree of the working folder, in a folder of its own. */
 export async function releaseTree(): Promise<TempDir> {
-  const [assembled, folder] = await Promise.all([assembledOnce(), uniqueTempDir('release')]);
+  const [assembled, folder] = await Promise.all([assembledOnce(), memoryTempDir('release')]);
   await cp(assembled, folder.path, { recursive: true });
   return folder;
 }
