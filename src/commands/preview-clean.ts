@@ -15,8 +15,8 @@ import { openPrunePlace } from './prune-places.ts';
 /** Tags and manifests that one run may remove from a repository: a pull request of a hundred pushes has three hundred. */
 const LIMIT = 2000;
 
-/** Nothing but previews of closed pull requests, and what only they have. */
-const POLICY = { keepLast: [], maxAge: [], keepTags: [], untagged: undefined, closedPreviews: true };
+/** Nothing but previews of closed pull requests, and what only they have; not what a rollback leads to. */
+const POLICY = { keepLast: [], maxAge: [], keepTags: [], untagged: undefined, closedPreviews: true, keepHistory: 1 };
 
 /** Where previews are removed from, and by what. */
 interface Cleaning {

@@ -66,6 +66,12 @@ export const prune = defineCommand({
       description:
         'Remove the previews of closed pull requests (`pr-N`, `pr-N-COMMIT`). No other rule is about previews then, but `keep-tags`.',
     }),
+    keepHistory: integer({
+      description: 'Keep so many images that a channel meant before, as `promote` recorded it: `rollback` leads there.',
+      placeholder: 'N',
+      default: 1,
+      min: 0,
+    }),
     repository: text({
       description: "Repository at GitHub that previews' pull requests are of. Default: that of the job.",
       placeholder: 'OWNER/NAME',
@@ -93,8 +99,8 @@ export const prune = defineCommand({
     json: 'What was removed and what stays, with the reasons, as JSON.',
   },
   async run(inputs, host): Promise<Pruned[]> {
-    const { keepLast, maxAge, keepTags, untagged, closedPreviews, token } = inputs;
-    const policy = { keepLast, maxAge, keepTags, untagged, closedPreviews };
+    const { keepLast, maxAge, keepTags, untagged, closedPreviews, keepHistory, token } = inputs;
+    const policy = { keepLast, maxAge, keepTags, untagged, closedPreviews, keepHistory };
     checkPolicy(policy);
     const askPulls = pullsOf(inputs, host);
     const places = await placesOf(host, inputs);

@@ -1,7 +1,8 @@
 import { isAttachedTag } from '../storage/attached-tags.ts';
+import { historyOfChannels } from './history.ts';
 import type { Policy } from './policy.ts';
 import type { Prunable } from './prunable.ts';
-import { type PolicyFacts, type PruneVerdict, tagVerdicts, untaggedVerdict } from './verdicts.ts';
+import { isPreview, type PolicyFacts, type PruneVerdict, tagVerdicts, untaggedVerdict } from './verdicts.ts';
 
 /** A name, and what becomes of it. */
 interface NameDecision extends PruneVerdict {
@@ -23,14 +24,22 @@ export interface Decision extends PruneVerdict {
  */
 export function decide(items: readonly Prunable[], policy: Policy, facts: PolicyFacts): Decision[] {
   const byId = new Map(items.map((item) => [item.id, item]));
-  const verdictOf = tagVerdicts(policy, facts, items);
+  const byRules = tagVerdicts(policy, facts, items);
+  const history = historyOfChannels(items, policy.keepHistory, (item, name) => !byRules(item, name).goes);
+  // What a channel needs keeps its tags, but for those of previews, which nothing keeps longer than their pull request.
+  const verdictOf: VerdictOf = (item, name) => {
+    const verdict = byRules(item, name);
+    const channel = history.get(item.id);
+    const stays = channel === undefined || !verdict.goes || isPreview(name, policy);
+    return stays ? verdict : { goes: false, why: `history of ${channel}` };
+  };
   const needed = new Set(items.flatMap(({ needs }) => needs));
   const attached = Map.groupBy(
     items.flatMap((item) => item.about.map((subject) => ({ item, subject }))),
     ({ subject }) => subject,
   );
   const own = new Map<string, PruneVerdict | undefined>(
-    items.map((item) => [item.id, ownVerdict(item, { policy, facts, verdictOf, needed, byId })]),
+    items.map((item) => [item.id, ownVerdict(item, { policy, facts, verdictOf, history, needed, byId })]),
   );
 
   /** Everything that comes with what is in `first`, with the item that led to it. */
@@ -77,10 +86,13 @@ export function decide(items: readonly Prunable[], policy: Policy, facts: Policy
   });
 }
 
+type VerdictOf = (item: Prunable, name: string) => PruneVerdict;
+
 interface Surroundings {
   readonly policy: Policy;
   readonly facts: PolicyFacts;
-  readonly verdictOf: (item: Prunable, name: string) => PruneVerdict;
+  readonly verdictOf: VerdictOf;
+  readonly history: ReadonlyMap<string, string>;
   readonly needed: ReadonlySet<string>;
   readonly byId: ReadonlyMap<string, Prunable>;
 }
@@ -88,14 +100,17 @@ interface Surroundings {
 /** What is said of an item for its own sake; undefined for what belongs to others. */
 function ownVerdict(
   item: Prunable,
-  { policy, facts, verdictOf, needed, byId }: Surroundings,
+  { policy, facts, verdictOf, history, needed, byId }: Surroundings,
 ): PruneVerdict | undefined {
+  const channel = history.get(item.id);
+  const kept = channel === undefined ? undefined : { goes: false, why: `history of ${channel}` };
   const names = item.names.filter((name) => !isAttachedTag(name));
   if (names.length > 0) {
     const verdicts = names.map((name) => verdictOf(item, name));
-    const stays = verdicts.find(({ goes }) => !goes);
+    const stays = verdicts.find(({ goes }) => !goes) ?? kept;
     return stays ?? { goes: true, why: [...new Set(verdicts.map(({ why }) => why))].join('; ') };
   }
+  if (kept) return kept;
   const belongs = needed.has(item.id) || item.about.some((subject) => byId.has(subject));
   return belongs ? undefined : untaggedVerdict(policy, facts, item);
 }

@@ -31,6 +31,8 @@ export interface Policy {
   readonly untagged: number | undefined;
   /** Whether previews of closed pull requests go. */
   readonly closedPreviews: boolean;
+  /** Of each channel that stays, so many images that it meant before stay too, for a rollback. */
+  readonly keepHistory: number;
 }
 
 const EVERY: TagPattern = { text: '*', matches: () => true };

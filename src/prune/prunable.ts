@@ -1,3 +1,5 @@
+import type { RecordedPromotion } from '../channel/record.ts';
+
 /** One thing in a place that can be removed: a manifest, say, or a release. */
 export interface Prunable {
   /** What names it for good: a digest. */
@@ -12,4 +14,6 @@ export interface Prunable {
   readonly about: readonly string[];
   /** What it stores, by what names it for good, in bytes; other items may store the same. */
   readonly stored: ReadonlyMap<string, number>;
+  /** The promotion to a channel of its place that it records. */
+  readonly promotion?: RecordedPromotion | undefined;
 }

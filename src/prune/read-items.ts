@@ -1,3 +1,4 @@
+import { promotionIn, type RecordedPromotion } from '../channel/record.ts';
 import type { Log } from '../core/log.ts';
 import { mapParallel } from '../core/parallel.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
@@ -33,6 +34,7 @@ interface Content {
   readonly subject: Digest | undefined;
   readonly stored: ReadonlyMap<string, number>;
   readonly made: number | undefined;
+  readonly promotion: RecordedPromotion | undefined;
   /** What the place lists as being about it. */
   readonly referrers: readonly Digest[];
 }
@@ -102,6 +104,7 @@ export class ItemReader {
     const { source, listReferrers, readsConfigs } = this.#options;
     const content = parseManifest(manifest);
     const blobs = content.kind === 'image' ? [content.config, ...content.layers] : [];
+    const promotion = promotionIn(manifest);
     const stated = timeIn(content.annotations?.[ORIGIN_ANNOTATION.created]);
     const asksConfig = readsConfigs && stated === undefined && content.kind === 'image' && isConfig(content.config);
     // A config that cannot be read has no time to tell; what is kept and what goes does not depend on it otherwise.
@@ -116,6 +119,7 @@ export class ItemReader {
         ...blobs.map(({ digest, size }) => [digest, size] as const),
       ]),
       made: stated ?? timeIn(config?.created),
+      promotion: promotion?.repository === source.name ? promotion : undefined,
       referrers: ((await listReferrers?.(manifest.digest)) ?? []).map(({ digest }) => digest),
     };
   }
@@ -134,7 +138,11 @@ interface Found {
   readonly found: ReadonlyMap<Digest, Content>;
 }
 
-function asItem(digest: Digest, { needs, subject, stored, made }: Content, { listed, found }: Found): Prunable {
+function asItem(
+  digest: Digest,
+  { needs, subject, stored, made, promotion }: Content,
+  { listed, found }: Found,
+): Prunable {
   const names = listed?.tags ?? [];
   // An index that says no time is as old as the newest of its images.
   const times = [made ?? newestOf(needs.map((need) => found.get(need)?.made)), listed?.added];
@@ -145,6 +153,7 @@ function asItem(digest: Digest, { needs, subject, stored, made }: Content, { lis
     needs,
     about: [...new Set([...(subject ? [subject] : []), ...names.filter(isAttachedTag).map(subjectOfTag)])],
     stored,
+    promotion,
   };
 }
 

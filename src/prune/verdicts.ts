@@ -24,9 +24,12 @@ export interface PolicyFacts {
 const keep = (why: string): PruneVerdict => ({ goes: false, why });
 const go = (why: string): PruneVerdict => ({ goes: true, why });
 
+/** Whether a tag is that of a preview, where previews have their rule. */
+export const isPreview = (tag: string, { closedPreviews }: Policy): boolean =>
+  closedPreviews && previewNumber(tag) !== undefined;
+
 /** Whether the rules of limits are about a tag: neither what follows its subject nor previews, which have a rule of their own. */
-const isRuled = (tag: string, { closedPreviews }: Policy): boolean =>
-  !isAttachedTag(tag) && !(closedPreviews && previewNumber(tag) !== undefined);
+const isRuled = (tag: string, policy: Policy): boolean => !isAttachedTag(tag) && !isPreview(tag, policy);
 
 /** The items that a rule keeps: the newest `value` of those with a tag that it is about. Equal times are in the order of digests. */
 function newest({ value, tags }: Limit, items: readonly Prunable[], policy: Policy): ReadonlySet<string> {

@@ -141,12 +141,14 @@ export const policyOf = (text: {
   readonly keepTags?: string;
   readonly untagged?: number;
   readonly closedPreviews?: boolean;
+  readonly keepHistory?: number;
 }): Policy => ({
   keepLast: text.keepLast === undefined ? [] : [parseKeepLast(text.keepLast)],
   maxAge: text.maxAge === undefined ? [] : [parseMaxAge(text.maxAge)],
   keepTags: text.keepTags === undefined ? [] : [parseTagPattern(text.keepTags)],
   untagged: text.untagged === undefined ? undefined : text.untagged * DAY,
   closedPreviews: text.closedPreviews ?? false,
+  keepHistory: text.keepHistory ?? 1,
 });
 
 /** Pull requests of these numbers are open, all others closed. */

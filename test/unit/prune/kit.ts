@@ -38,6 +38,7 @@ interface PolicyText {
   readonly keepTags?: readonly string[];
   readonly untagged?: number;
   readonly closedPreviews?: boolean;
+  readonly keepHistory?: number;
 }
 
 export const policyOf = (text: PolicyText): Policy => ({
@@ -46,6 +47,7 @@ export const policyOf = (text: PolicyText): Policy => ({
   keepTags: (text.keepTags ?? []).map(parseTagPattern),
   untagged: text.untagged === undefined ? undefined : text.untagged * DAY,
   closedPreviews: text.closedPreviews ?? false,
+  keepHistory: text.keepHistory ?? 1,
 });
 
 /** Letters of what goes, and tags that are taken from what stays. */

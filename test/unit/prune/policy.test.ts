@@ -69,7 +69,7 @@ test('only what names a pull request is a preview, and exactly that one', () => 
 });
 
 test('a policy that only keeps removes nothing, and says so', () => {
-  const nothing = { keepLast: [], maxAge: [], keepTags: [parseTagPattern('v*')], untagged: undefined };
+  const nothing = { keepLast: [], maxAge: [], keepTags: [parseTagPattern('v*')], untagged: undefined, keepHistory: 1 };
   expect(() => checkPolicy({ ...nothing, closedPreviews: false })).toThrow('the policy removes nothing');
   checkPolicy({ ...nothing, closedPreviews: true });
   checkPolicy({ ...nothing, closedPreviews: false, untagged: 0 });
