@@ -60,8 +60,9 @@ export const build = defineCommand({
     }),
     handover: choice(HANDOVER_CHOICES, {
       description:
-        'How the layers get to publish: in an artifact of the run, through the registry that `to` names, or not at all. ' +
-        "`auto` takes the registry where there are credentials for it, and for a fork's pull request only builds and reports.",
+        'How the layers get to publish: in an artifact of the run, through the registry that `to` names, or not at all: `report` ' +
+        'then leaves what is in the image, for `preview`. `auto` takes the registry where there are credentials for it, and ' +
+        "for a fork's pull request only reports.",
       default: 'auto',
       faces: 'action',
     }),

@@ -1,9 +1,13 @@
 import { join, resolve } from 'node:path';
+import { UserError } from '../core/error.ts';
 import { formatHandoverName, spareHandoverNames } from '../github/handover-name.ts';
 import type { Job } from '../github/job.ts';
+import { formatReportName } from '../github/report-name.ts';
+import { writeHandover } from '../handover/handover.ts';
 import type { HandoverLabel } from '../handover/label.ts';
 import type { HandoverMode } from '../handover/mode.ts';
 import type { Host } from '../host/host.ts';
+import type { BuiltImage } from '../image/image.ts';
 import type { Repository } from '../storage/destination.ts';
 import { artifactsOf } from './github.ts';
 import type { Places } from './places.ts';
@@ -28,6 +32,9 @@ export interface HandingOver {
  */
 const RETENTION_DAYS = { artifact: 1, registry: 7 } as const;
 
+/** Days that GitHub keeps a report: the job that reads it is of the same run. */
+const REPORT_DAYS = 1;
+
 export const NOT_DELIVERED: Delivered = { place: '', digest: '' };
 
 /** A folder on a person's machine. */
@@ -42,20 +49,42 @@ export async function handOverByArtifact(
   { mode, retentionDays }: { readonly mode: HandoverMode; readonly retentionDays: number | undefined },
   { job, host, places }: { readonly job: Job; readonly host: Host; readonly places: Places },
 ): Promise<HandingOver> {
-  const named = {
-    image: label.name,
-    system: label.system,
-    call: label.call ?? undefined,
-    attempt: job.attempt,
-  };
+  const named = nameOf(label, job);
   const name = formatHandoverName(named);
   const file = join(await host.tempDir(), name);
   const repository = places.openForWriting({ kind: 'oci-archive', path: file });
   const deliver = async (): Promise<Delivered> => {
-    if (mode === 'none') return NOT_DELIVERED;
+    if (mode === 'none' || mode === 'report') return NOT_DELIVERED;
     const options = { retentionDays: retentionDays ?? RETENTION_DAYS[mode], spareNames: spareHandoverNames(named) };
     const uploaded = await artifactsOf(host).upload(name, file, options);
     return { place: uploaded.name, digest: uploaded.digest };
   };
   return { repository, deliver };
+}
+
+const nameOf = ({ name: image, system, call }: HandoverLabel, { attempt }: Job) => ({
+  ...{ image, system, attempt },
+  call: call ?? undefined,
+});
+
+/**
+ * Uploads what is in an image that is not handed over: manifest and config, from which `preview` tells what changed. No build fails for want
+ * of it. Throws UserError `cancelled`.
+ */
+export async function reportImage(
+  image: BuiltImage,
+  label: HandoverLabel,
+  { job, host, places }: { readonly job: Job; readonly host: Host; readonly places: Places },
+): Promise<void> {
+  const name = formatReportName(nameOf(label, job));
+  const path = join(await host.tempDir(), name);
+  const repository = places.openForWriting({ kind: 'oci-archive', path });
+  try {
+    await writeHandover(repository, image, label);
+    await artifactsOf(host).upload(name, path, { retentionDays: REPORT_DAYS });
+  } catch (error) {
+    await repository.abandon();
+    if (!(error instanceof UserError) || error.code === 'cancelled') throw error;
+    host.log.warn(`cannot report what is in ${label.name} for ${label.system}: ${error.message}`);
+  }
 }

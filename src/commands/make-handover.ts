@@ -25,6 +25,7 @@ import {
   handOverByArtifact,
   handOverInFolder,
   NOT_DELIVERED,
+  reportImage,
 } from './handing-over.ts';
 import type { TestInputs } from './image-tests.ts';
 import type { Places } from './places.ts';
@@ -107,8 +108,10 @@ export async function makeHandover(
     }
     if (to && inputs.stagingTag) await layers.tag(stagingTag(label), image.manifest);
     if (to) await layers.commit();
-    await writeHandover(handover.repository, image, { ...label, tests: testRecord(testRun) });
+    const whole = { ...label, tests: testRecord(testRun) };
+    await writeHandover(handover.repository, image, whole);
     await reuse.journal.clear();
+    if (mode === 'report' && job) await reportImage(image, whole, { job, host, places });
     return { ...made, mode, delivered: await handover.deliver(), bytesSent: layers.bytesSent };
   } catch (error) {
     if (host.signal.aborted)

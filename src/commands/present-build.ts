@@ -15,7 +15,7 @@ export function presentBuild(made: MadeHandover) {
   const { place: handover, digest: handoverDigest } = delivered;
   const { digest } = image.manifest;
   const size = compressedSize(image.layers);
-  const left = mode === 'none' ? 'not handed over' : `handover: ${handover}`;
+  const left = mode === 'none' || mode === 'report' ? 'not handed over' : `handover: ${handover}`;
   return {
     outputs: { handover, handoverDigest, name, system, digest },
     environment,
@@ -51,7 +51,7 @@ export function presentBuild(made: MadeHandover) {
 
 /** How to go on by hand; the job that publishes finds an artifact by itself. */
 function nextLines({ label, mode, delivered }: MadeHandover): string[] {
-  if (mode === 'none' || label.run !== null) return [];
+  if (mode === 'none' || mode === 'report' || label.run !== null) return [];
   const others = label.systems.filter((system) => system !== label.system);
   const to = label.destination === null ? '' : ` --to ${shellWord(label.destination.replace(/^docker:\/\//, ''))}`;
   return [

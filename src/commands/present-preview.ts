@@ -31,7 +31,7 @@ export function presentPreview(result: PreviewResult) {
   return {
     outputs: { overBudget: over.map(({ name }) => name).join('\n'), removed: '', json: JSON.stringify(data) },
     data,
-    text: preview.images.map(({ name, pull, note }) => `${name}: ${note ?? pull}`).join('\n'),
+    text: preview.images.map(({ name, pull, note }) => `${name}: ${note ?? pull ?? 'not published'}`).join('\n'),
     summary: previewText(preview, SUMMARY_LIMIT, 'The output json has the whole report.').text,
     ...(failure === undefined ? {} : { failure }),
   };

@@ -19,6 +19,8 @@ interface CompareOptions {
   readonly branch: string;
   readonly number: number;
   readonly budgets: readonly Budget[];
+  /** What build jobs of this run report of an image that is not published. */
+  readonly reported: (name: string) => Promise<ComparedImage | undefined>;
   readonly places: Places;
   readonly host: Host;
 }
@@ -36,17 +38,24 @@ async function comparePreview(
 ): Promise<PreviewImage> {
   const [byDigest = null] = digestReferences;
   const pull = references.find((one) => one.endsWith(`:pr-${options.number}`)) ?? references[0] ?? null;
-  const known = { name, pull, byDigest, diff: null, over: [] };
-  if (byDigest === null) return { ...known, note: 'Not published.' };
+  const known = { name, pull, byDigest };
+  let now: ComparedImage | undefined;
   try {
-    const diff = diffImages(await readBase(name, options), await readNew(pull, byDigest, options));
+    now = byDigest === null ? await options.reported(name) : await readNew(pull, byDigest, options);
+    if (now === undefined) return { ...known, diff: null, over: [], note: 'Not published.' };
+    const diff = diffImages(await readBase(name, options), now);
     return { ...known, diff, note: null, over: overBudget(name, diff, options.budgets) };
   } catch (error) {
     if (!(error instanceof UserError) || error.code === 'cancelled') throw error;
     options.host.log.warn(`${name} cannot be compared with the base branch: ${error.message}`);
-    return { ...known, note: `It cannot be compared with the base branch: ${error.message}` };
+    // What it weighs is known all the same, and its budget counts.
+    const diff = now ? diffImages(NOTHING, now) : null;
+    const over = diff ? overBudget(name, diff, options.budgets) : [];
+    return { ...known, diff, over, note: `It cannot be compared with the base branch: ${error.message}` };
   }
 }
+
+const NOTHING: ComparedImage = { reference: 'nothing', digest: null, images: [] };
 
 const toolsOf = ({ host, places }: CompareOptions): ComparisonTools => ({
   host,
@@ -63,7 +72,7 @@ async function readNew(pull: string | null, byDigest: string, options: CompareOp
 
 async function readBase(name: string, options: CompareOptions): Promise<ComparedImage> {
   const found = await readComparable(baseOf(name, options), toolsOf(options), { isNeeded: false });
-  return found ?? { reference: 'nothing', digest: null, images: [] };
+  return found ?? NOTHING;
 }
 
 /** The image of the base branch: where the pull request's goes, under the tag that the branch has. */

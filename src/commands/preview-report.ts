@@ -48,12 +48,10 @@ export interface Commenting {
 /** Writes the comment of a pull request, and the whole report into an artifact where the comment has no room for it. */
 export async function commentPreview(preview: Preview, job: Job, commenting: Commenting): Promise<StickyOutcome> {
   const { host, identity } = commenting;
-  const { text, isCut } = previewText(
-    preview,
-    COMMENT_LIMIT,
-    'The summary of the run, and its artifact, have the whole report.',
-  );
-  if (isCut) await uploadReport(preview, job, identity.key, host);
+  const { text: first, isCut } = previewText(preview, COMMENT_LIMIT, '');
+  const text = isCut
+    ? previewText(preview, COMMENT_LIMIT, await uploadReport(preview, job, identity.key, host)).text
+    : first;
   const images = await imagesEver(preview.number, commenting);
   const now = preview.images.filter(isPublished).map(({ name }) => name);
   return await putComment(
@@ -91,16 +89,18 @@ export async function putComment(
   return outcome;
 }
 
-/** Nothing fails for want of it: the summary of the run has the same. */
-async function uploadReport(preview: Preview, { attempt }: Job, key: string, host: Host): Promise<void> {
+/** Uploads the whole report, and gives the sentence that says where it is. Nothing fails for want of it, for the summary has more. */
+async function uploadReport(preview: Preview, { attempt }: Job, key: string, host: Host): Promise<string> {
   const safe = key.replaceAll(/[^A-Za-z0-9._-]+/g, '-').slice(0, 100);
   const name = `preview-${preview.number}-${safe}-${attempt}.md`;
   const file = join(await host.tempDir(), name);
   await writeFile(file, previewText(preview, Number.POSITIVE_INFINITY, '').text);
   try {
-    await artifactsOf(host).upload(name, file, { retentionDays: REPORT_DAYS });
+    const { id } = await artifactsOf(host).upload(name, file, { retentionDays: REPORT_DAYS });
+    return `The whole report is [an artifact of the run](${preview.runUrl}/artifacts/${id}).`;
   } catch (error) {
     if (!(error instanceof UserError) || error.code === 'cancelled') throw error;
     host.log.warn(`cannot upload the whole report: ${error.message}`);
+    return 'The summary of the run has more of it.';
   }
 }

@@ -11,6 +11,7 @@ import type { Host } from '../host/host.ts';
 import { parseBudget } from '../preview/budget.ts';
 import type { Preview } from '../preview/preview-text.ts';
 import { readRunImages } from '../preview/published.ts';
+import type { StickyOutcome } from '../preview/sticky.ts';
 import { parseRegistryLine } from '../publish/destination-line.ts';
 import { parseLocationTemplate } from '../storage/location-template.ts';
 import { jobOf } from './github.ts';
@@ -19,6 +20,7 @@ import { type PreviewResult, presentPreview } from './present-preview.ts';
 import { closePull, dropHandovers, type PreviewRun, sweepPreviews } from './preview-close.ts';
 import { comparePreviews } from './preview-compare.ts';
 import { commentKey, commentPreview, JOB_LOGIN } from './preview-report.ts';
+import { reportedImages } from './preview-reported.ts';
 import { registryInputs } from './shared-inputs.ts';
 
 const inputs = {
@@ -94,13 +96,18 @@ export const preview = defineCommand({
   present: presentPreview,
 });
 
-/** The command, with a clock that a test may make. */
-export async function runPreview(given: PreviewInputs, host: Host, clock: Clock): Promise<PreviewResult> {
+/** The command, with a clock that a test may make; `second` as `GitHubApi` has it. */
+export async function runPreview(
+  given: PreviewInputs,
+  host: Host,
+  clock: Clock,
+  second?: number,
+): Promise<PreviewResult> {
   const job = await jobOf(host);
   if (job === undefined) throw notARun();
   const event = await readPullEvent({ env: host.env, readFile: (path) => readFile(path, 'utf8') });
   if (event.kind === 'other') throw notAPull(event.name);
-  const pulls = openPulls(given.token, host);
+  const pulls = openPulls(given.token, host, second);
   const { to, token, author } = given;
   const key = commentKey(
     given.name,
@@ -140,10 +147,10 @@ async function report(event: OpenPull, job: Job, given: PreviewInputs, run: Prev
     unpublished: job.isFork ? 'It comes from a fork: its images are built and tested, and nothing is published.' : null,
     images: await comparePreviews(images, {
       ...{ to, base: given.base, branch: event.base, number },
-      ...{ budgets: given.budget, places, host },
+      ...{ budgets: given.budget, reported: reportedImages(job, host), places, host },
     }),
   };
-  if (job.isFork) return { kind: 'report', preview, comment: 'none', error: undefined };
+  if (job.isFork) return { kind: 'report', preview, comment: await commentOfFork(preview, job, run), error: undefined };
   const published = preview.images.filter(({ byDigest }) => byDigest !== null).map(({ name }) => name);
   // A build may end after the pull request was closed: what it has pushed goes again. So it is asked before and after the comment.
   const isOpen = async (): Promise<boolean> => (await pulls.read(number)).isOpen;
@@ -159,8 +166,22 @@ async function report(event: OpenPull, job: Job, given: PreviewInputs, run: Prev
   }
 }
 
+/**
+ * A fork's run may comment only where a private repository sends it a token that can ("Send write tokens to workflows from pull requests").
+ * Elsewhere it has the summary, and there is nothing wrong.
+ */
+async function commentOfFork(preview: Preview, job: Job, run: PreviewRun): Promise<StickyOutcome['kind'] | 'none'> {
+  try {
+    return (await commentPreview(preview, job, run)).kind;
+  } catch (error) {
+    if (!(error instanceof UserError) || error.code === 'cancelled') throw error;
+    run.host.log.info(`no comment from a fork's run: ${error.message}`);
+    return 'none';
+  }
+}
+
 /** GitHub's REST interface for the pull requests of the job's repository. Throws UserError `credentials` without a token. */
-function openPulls(token: string | undefined, { env, fetch, log, signal }: Host): PullRequests {
+function openPulls(token: string | undefined, { env, fetch, log, signal }: Host, second?: number): PullRequests {
   if (token === undefined) {
     throw new UserError('credentials', 'missing token: pull requests are read and commented on by it', {
       hint: 'Leave the input token out; its default is the token of the run.',
@@ -168,7 +189,8 @@ function openPulls(token: string | undefined, { env, fetch, log, signal }: Host)
     });
   }
   const url = env('GITHUB_API_URL') ?? 'https://api.github.com';
-  return pullRequests({ url, token, repository: env('GITHUB_REPOSITORY') ?? '', fetch, log, signal });
+  const repository = env('GITHUB_REPOSITORY') ?? '';
+  return pullRequests({ url, token, repository, fetch, log, signal, ...(second === undefined ? {} : { second }) });
 }
 
 const runUrl = ({ runId }: Job, { env }: Host): string =>

@@ -1,12 +1,15 @@
 import { UserError } from '../core/error.ts';
 
 /** What may be asked for in a workflow. */
-export const HANDOVER_CHOICES = ['auto', 'artifact', 'registry', 'none'] as const;
+export const HANDOVER_CHOICES = ['auto', 'artifact', 'registry', 'report', 'none'] as const;
 
 export type HandoverChoice = (typeof HANDOVER_CHOICES)[number];
 
-/** Where a build job leaves the layers: with the handover, in the registry, or nowhere (it only builds and reports). */
-export type HandoverMode = 'artifact' | 'registry' | 'none';
+/**
+ * Where a build job leaves the layers: with the handover, in the registry, or nowhere. Of the latter, `report` leaves what is in the image
+ * (its manifest and config) for the run's summary, and `none` leaves nothing.
+ */
+export type HandoverMode = Exclude<HandoverChoice, 'auto'>;
 
 /** @internal */
 export interface ModeFacts {
@@ -39,7 +42,7 @@ export function chooseMode(facts: ModeFacts): { readonly mode: HandoverMode; rea
     });
   }
   if (asked !== 'auto') return { mode: asked, why: 'asked for' };
-  if (isFork) return { mode: 'none', why: "a fork's pull request is built and reported on, not handed over" };
+  if (isFork) return { mode: 'report', why: "a fork's pull request is built and reported on, not handed over" };
   if (isMergeQueue) return { mode: 'none', why: 'what a merge queue tries is built and reported on, not handed over' };
   if (hasDestination && hasCredentials) return { mode: 'registry', why: 'there are credentials for the destination' };
   return {

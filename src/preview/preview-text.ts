@@ -11,7 +11,7 @@ export interface PreviewImage {
   readonly pull: string | null;
   /** `ghcr.io/org/app@sha256:…`. */
   readonly byDigest: string | null;
-  /** Against the base branch; null where nothing can be compared, and `note` says why. */
+  /** Against the base branch, or nothing where `note` says why that cannot be; null where nothing is known of the image. */
   readonly diff: ImageDiff | null;
   readonly note: string | null;
   readonly over: readonly OverBudget[];
@@ -80,7 +80,7 @@ function render(preview: Preview, detail: Detail, rest: string | undefined): str
   const more = images.length - detail.images;
   const parts = [
     `## Images of pull request ${number}\n`,
-    `${commit === null ? '' : `Commit ${codeMarkdown(commit.slice(0, 12))}, `}built by [this run](${runUrl}).\n`,
+    `${commit === null ? 'Built' : `Commit ${codeMarkdown(commit.slice(0, 12))}, built`} by [this run](${runUrl}).\n`,
     ...(unpublished === null ? [] : [`${plainMarkdown(unpublished)}\n`]),
     ...images.slice(0, detail.images).map((image) => imageText(image, detail)),
     ...(more > 0 ? [`and ${more} more\n`] : []),
@@ -96,18 +96,22 @@ function imageText({ name, pull, byDigest, diff, note, over }: PreviewImage, det
     ...(byDigest === null ? [] : [`By digest: ${codeMarkdown(byDigest)}\n`]),
     ...over.map((one) => `**Over budget:** ${plainMarkdown(overBudgetText(one))}\n`),
     ...(note === null ? [] : [`${plainMarkdown(note)}\n`]),
-    ...(diff === null ? [] : [comparison(diff, detail)]),
+    ...(diff === null ? [] : [comparison(diff, detail, note === null)]),
   ].join('\n');
 }
 
-function comparison(diff: ImageDiff, { rows, biggest, changes }: Detail): string {
+function comparison(diff: ImageDiff, { rows, biggest, changes }: Detail, isCompared: boolean): string {
   const digests = diff.platforms.map(({ new: now }) => (now?.digest ? codeMarkdown(now.digest) : ''));
   const facts = factsMarkdown(diff, digests.some((cell) => cell !== '') ? [['digest', ...digests]] : []);
   const isNew = diff.platforms.every(({ old }) => old === null);
   const against = isNew
     ? 'New: the base branch has no such image.'
     : `Compared with ${codeMarkdown(diff.old.reference)}:`;
-  return [`${against}\n`, facts, ...(changes && !isNew ? [changesMarkdown(diff, { rows, biggest })] : [])].join('\n');
+  return [
+    ...(isCompared ? [`${against}\n`] : []),
+    facts,
+    ...(changes && !isNew ? [changesMarkdown(diff, { rows, biggest })] : []),
+  ].join('\n');
 }
 
 /** What was removed of one repository, when the pull request was closed. */

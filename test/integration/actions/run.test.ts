@@ -175,7 +175,10 @@ describe('two build jobs and a fan-in', () => {
     const built = await build('x86_64-linux', { event: FORK, with: { to: `${registry.host}/actions/fork` } });
     expect(built.exitCode, built.log).toBe(0);
     expect(built.summary).toContain('not handed over');
-    expect(results.artifacts()).toEqual([]);
+    // What is in it, for the run's summary: a few kilobytes, without a layer.
+    const [report, ...others] = results.artifacts();
+    expect([report?.name, others]).toEqual(['report-test~small-x86_64-linux-1.tar', []]);
+    expect(report?.bytes?.length).toBeLessThan(64 * 1024);
     const published = await publish('actions/fork:v1', { event: FORK, with: { plan: '' } });
     expect(published.exitCode).toBe(0);
     expect(published.outputs).toMatchObject({ digest: '', digests: '{}', json: '{}', metadata: '{}' });
@@ -237,7 +240,11 @@ describe('what is wrong is said in log and summary', () => {
   });
 
   test('an unknown value, with those allowed', async () => {
-    says(await build('x86_64-linux', { with: { handover: 'pigeon' } }), /pigeon/, /auto, artifact, registry, none/);
+    says(
+      await build('x86_64-linux', { with: { handover: 'pigeon' } }),
+      /pigeon/,
+      /auto, artifact, registry, report, none/,
+    );
   });
 
   test('a system that is none', async () => {

@@ -1,13 +1,15 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { onTestFinished } from 'vitest';
+import { DefaultArtifactClient } from '@actions/artifact';
+import { onTestFinished, vi } from 'vitest';
 import { type PreviewInputs, preview, runPreview } from '../../../src/commands/preview.ts';
 import { parseBudget } from '../../../src/preview/budget.ts';
 import { parseRegistryLine } from '../../../src/publish/destination-line.ts';
 import { commentRoutes, type StoredComment } from '../../emulators/github/comments.ts';
 import { type GitHubOptions, startGitHub } from '../../emulators/github/emulator.ts';
 import { type Pull, pullRoutes } from '../../emulators/github/pulls.ts';
+import type { ResultsEmulator } from '../../emulators/results/emulator.ts';
 import { memoryLog } from '../../support/memory-log.ts';
 import { plainFetch } from '../github/cache/kit.ts';
 
@@ -24,7 +26,15 @@ interface Options extends Partial<Omit<GitHubOptions, 'routes'>> {
   /** Changed by the test as time goes on. */
   readonly pulls: Pull[];
   readonly routes?: GitHubOptions['routes'];
+  /** The service that keeps the run's artifacts. Default: no call to one is expected. */
+  readonly results?: ResultsEmulator;
 }
+
+/** The client reads the process's own environment. */
+const artifactsAt = (results: ResultsEmulator) => async () => {
+  for (const [name, value] of Object.entries(results.environment({ run: 77, job: 'comment' }))) vi.stubEnv(name, value);
+  return new DefaultArtifactClient();
+};
 
 /** What GitHub says about a pull request of the repository itself. */
 export const pullPayload = (action: string, more: { readonly number?: number; readonly head?: string } = {}) => {
@@ -38,7 +48,7 @@ export const pullPayload = (action: string, more: { readonly number?: number; re
 };
 
 /** A repository at GitHub whose runs call `preview`. */
-export const openRepository = async ({ pulls, routes = [], ...options }: Options) => {
+export const openRepository = async ({ pulls, routes = [], results, ...options }: Options) => {
   const comments: StoredComment[] = [];
   const all = [...pullRoutes(pulls), ...commentRoutes({ pulls, comments }), ...routes];
   const github = await startGitHub({ permissions: { 'pull-requests': 'write' }, ...options, routes: all });
@@ -61,6 +71,7 @@ export const openRepository = async ({ pulls, routes = [], ...options }: Options
       ...{ GITHUB_EVENT_NAME: event, GITHUB_EVENT_PATH: file, GITHUB_RUN_ID: String(id), GITHUB_BASE_REF: 'main' },
       ...{ GITHUB_REPOSITORY: 'org/app', GITHUB_API_URL: github.url, GITHUB_WORKFLOW: 'Previews' },
       DOCKER_CONFIG: '/nonexistent',
+      ...results?.environment({ run: 77, job: 'comment' }),
       ...env,
     };
     const host = {
@@ -73,7 +84,7 @@ export const openRepository = async ({ pulls, routes = [], ...options }: Options
       fetch: plainFetch,
       signal: new AbortController().signal,
       tempDir: () => mkdtemp(join(folder, 'temp-')),
-      loadArtifactClient: unused,
+      loadArtifactClient: results === undefined ? unused : artifactsAt(results),
     } satisfies Parameters<typeof runPreview>[1];
     const inputs = {
       ...{ to: [parseRegistryLine(to)], images: undefined, published: undefined, base: undefined, name: undefined },
@@ -82,7 +93,8 @@ export const openRepository = async ({ pulls, routes = [], ...options }: Options
       ...given,
     } as unknown as PreviewInputs;
     const clock = { now: Date.now, sleep: async () => {}, random: () => 0.5 };
-    return preview.present(await runPreview(inputs, host, clock));
+    // GitHub's seconds between two comments are short here.
+    return preview.present(await runPreview(inputs, host, clock, 1));
   };
   return { github, comments, log, run };
 };

@@ -1,6 +1,10 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
+import { parseLocationTemplate } from '../../../src/storage/location-template.ts';
 import { type RegistryEmulator, startEmulator } from '../../emulators/registry/emulator.ts';
+import { startResults } from '../../emulators/results/emulator.ts';
+import { runStep } from '../../support/action.ts';
 import { cliData } from '../../support/cli.ts';
+import { uniqueTempDir } from '../../support/tools.ts';
 import { copyFlake, type FlakeCopy } from '../plan/kit.ts';
 import { openRepository, pullPayload } from './kit.ts';
 
@@ -11,9 +15,12 @@ let published: string;
 
 const IMAGES = JSON.stringify([{ name: 'app', kind: 'definition', systems: [], why: '' }]);
 
+const write = (libcrypto: string): Promise<void> =>
+  flake.write('versions.nix', `{ app = "1.9"; libcrypto = "${libcrypto}"; data = "1"; }`);
+
 /** Publishes the app in these versions, and gives its digest. */
 async function publish(tag: string, libcrypto: string): Promise<string> {
-  await flake.write('versions.nix', `{ app = "1.9"; libcrypto = "${libcrypto}"; data = "1"; }`);
+  await write(libcrypto);
   const words = ['publish', `${flake.flake}#app`, '--to', to.replace('{name}', 'app'), '--tag', tag];
   return (await cliData<{ digest: string }>(words)).digest;
 }
@@ -62,15 +69,93 @@ test('an image that is over its budget fails the check once all is told', async 
   expect(comments[0]?.body).toContain('**Over budget:**');
 });
 
-test("a fork's pull request has the summary, and nothing is asked of GitHub", async () => {
-  const { comments, github, run } = await openRepository({ pulls: [{ number: 7, state: 'open' }], permissions: {} });
+/** A run of a fork's pull request, as it is told. */
+const forkPayload = () => {
   const payload = pullPayload('opened');
   payload.pull_request.head.repo.full_name = 'stranger/app';
-  const { summary, failure } = await run(to, { payload, given: { images: IMAGES } });
-  expect(failure).toBeUndefined();
+  return payload;
+};
+
+test("a fork's pull request has what changed in its summary, read without a login from its build jobs and the base branch", async () => {
+  await using temp = await uniqueTempDir('fork');
+  const results = await startResults();
+  onTestFinished(() => results.stop());
+  const payload = forkPayload();
+  await write('3.0.17');
+  // A process, which loads GitHub's client: a second or two.
+  const job = { run: 77, job: 'build', attempt: 1 };
+  const inputs = { installable: `${flake.flake}#app`, system: 'x86_64-linux', to, handover: 'report' };
+  const built = await runStep('build', { results, job, temp: temp.path, event: payload, with: inputs });
+  expect(built.exitCode, built.log).toBe(0);
+  expect(results.artifacts().map(({ name }) => name)).toEqual(['report-app-x86_64-linux-1.tar']);
+  const asked = registry.requests.length;
+  const { comments, run, log } = await openRepository({
+    pulls: [{ number: 7, state: 'open' }],
+    permissions: { 'pull-requests': 'read' },
+    results,
+  });
+  const { summary, failure, text } = await run(to, { payload, given: { images: IMAGES }, budget: ['100B'] });
   expect(summary).toContain('It comes from a fork');
+  expect(summary).toMatch(/<code>libcrypto<\/code> \| upgraded \| <code>3&#46;0&#46;15 → 3&#46;0&#46;17<\/code>/);
+  expect(summary).toContain(`Compared with <code>docker&#58;&#47;&#47;`);
+  expect(summary).toContain('| layers reused |');
+  expect(summary).not.toContain('docker pull');
+  expect(text).toBe('app: not published');
+  expect(failure?.message).toMatch(/^app for linux\/amd64 weighs/);
+  expect(registry.requests.slice(asked).filter(({ method }) => !['GET', 'HEAD'].includes(method))).toEqual([]);
   expect(comments).toEqual([]);
-  expect(github.requests).toEqual([]);
+  expect(log.lines.join('\n')).toContain("no comment from a fork's run");
+});
+
+test("a fork's run whose token may comment does so; without a report of a build job it says that nothing is known", async () => {
+  const results = await startResults();
+  onTestFinished(() => results.stop());
+  const { comments, run } = await openRepository({ pulls: [{ number: 7, state: 'open' }], results });
+  const { failure } = await run(to, { payload: forkPayload(), given: { images: IMAGES } });
+  expect(failure).toBeUndefined();
+  expect(comments[0]?.body).toMatch(/It comes from a fork[\s\S]*### app\n\nNot published\./);
+});
+
+const MANY = Array.from({ length: 60 }, (_, at) => `app-${100 + at}`);
+
+/** More images than a comment has room for. */
+const many = () => ({
+  published: JSON.stringify(Object.fromEntries(MANY.map((name) => [name, JSON.parse(published).app]))),
+  base: parseLocationTemplate(`${registry.host}/org/app:main`),
+});
+
+test('a comment that would be too long is shortened, and leads to the whole report, an artifact of the run', async () => {
+  const results = await startResults();
+  onTestFinished(() => results.stop());
+  const { comments, run } = await openRepository({ pulls: [{ number: 7, state: 'open' }], results });
+  const { failure } = await run(to, { given: { ...many(), name: 'all of them' } });
+  expect(failure).toBeUndefined();
+  const body = comments[0]?.body ?? '';
+  expect(body.length).toBeLessThan(60_500);
+  const [report] = results.artifacts();
+  expect(report?.name).toBe('preview-7-all-of-them-1.md');
+  expect(body).toContain(
+    `[an artifact of the run](https://github.com/org/app/actions/runs/77/artifacts/${report?.id})`,
+  );
+  const whole = report?.bytes?.toString() ?? '';
+  expect(whole.length).toBeGreaterThan(60_500);
+  for (const name of MANY) expect(whole).toContain(`### ${name}\n`);
+});
+
+test('without the service for artifacts a comment that is too long is shortened all the same', async () => {
+  const { comments, run, log } = await openRepository({ pulls: [{ number: 7, state: 'open' }] });
+  await run(to, { given: many() });
+  expect(comments[0]?.body).toContain('_Shortened._ The summary of the run has more of it.');
+  expect(log.lines.join('\n')).toContain('cannot upload the whole report');
+});
+
+test('where the base branch cannot be read, what the image weighs is told and its budget counts', async () => {
+  const { comments, run } = await openRepository({ pulls: [{ number: 7, state: 'open' }] });
+  const base = parseLocationTemplate('oci:/nonexistent/{name}:main');
+  const { failure } = await run(to, { given: { ...given(), base }, budget: ['100B'] });
+  expect(failure?.message).toContain('its budget is 100 B');
+  expect(comments[0]?.body).toMatch(/It cannot be compared with the base branch[\s\S]*\| size \|/);
+  expect(comments[0]?.body).not.toContain('New: the base');
 });
 
 test('without the permission the summary is there all the same, and the failure says the line to add', async () => {
