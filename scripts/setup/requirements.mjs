@@ -47,6 +47,10 @@ const REQUIREMENTS = [
   { name: 'sgdisk', packages: ['gdisk'], modes: TEST },
   { name: 'sfdisk', packages: ['fdisk'], modes: TEST },
   { name: 'patchelf', packages: ['patchelf'], modes: TEST },
+  // Reads the file systems that are written, as their own tools see them.
+  { name: 'fsck.erofs', packages: ['erofs-utils'], modes: WITH_PEERS },
+  // veritysetup, whose hash trees are compared with ours.
+  { name: 'veritysetup', packages: ['cryptsetup-bin'], modes: TEST },
   { name: 'setcap', packages: ['libcap2-bin'], modes: TEST },
   {
     name: 'go',

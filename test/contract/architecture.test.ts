@@ -36,6 +36,7 @@ const MAY_USE: Readonly<Record<string, readonly string[]>> = {
   'storage/registry/upload': ['core', 'oci', 'storage/registry/fetch'],
   'storage/layout': ['core', 'oci'],
   'storage/archive': ['core', 'oci', 'tar', 'storage/layout'],
+  erofs: ['core'],
   aws: ['core', 'github'],
   oidc: ['core', 'github'],
   disk: ['core', 'oci'],

@@ -1,0 +1,134 @@
+import type { FileHandle } from 'node:fs/promises';
+import { BlockPool } from '../core/block-pool.ts';
+import { withFileErrors } from '../core/file-error.ts';
+import { FS_BLOCK } from './positions.ts';
+
+/** Where a file system is written to: a file that has only holes there, since zeros are not written. */
+export interface ErofsTarget {
+  readonly file: FileHandle;
+  /** How errors call the file. */
+  readonly path: string;
+  /** Bytes before the file system. */
+  readonly start: number;
+}
+
+/** Bytes that are gathered for one write: large files take few calls, and three buffers little memory. */
+const BUFFER_BYTES = 4 << 20;
+
+/** Buffers on their way to the disk while the next is filled: reading and writing keep two cores busy. */
+const PENDING = 2;
+
+const ZEROS = Buffer.alloc(FS_BLOCK);
+
+/**
+ * Writes bytes that come one after another, from wherever it was sent to; blocks of zeros stay holes. Whoever has called
+ * `finish` or had an error may take it that no write is under way any more.
+ */
+export class BlockWriter {
+  readonly #target: ErofsTarget;
+  readonly #pool = new BlockPool(BUFFER_BYTES);
+  readonly #pending = new Set<Promise<void>>();
+  #failure: { readonly error: unknown } | undefined;
+  #buffer: Buffer;
+  /** Bytes of the buffer that are filled, and where in the file system it begins. */
+  #used = 0;
+  #position = 0;
+
+  constructor(target: ErofsTarget) {
+    this.#target = target;
+    this.#buffer = this.#pool.take();
+  }
+
+  /** Goes on at a block of the file system. */
+  async moveTo(block: number): Promise<void> {
+    const position = block * FS_BLOCK;
+    if (position === this.#position + this.#used) return;
+    await this.#send();
+    this.#position = position;
+  }
+
+  /** Memory for the next bytes, never empty: fill its beginning, and call `advance`. */
+  async space(): Promise<Buffer> {
+    if (this.#used === BUFFER_BYTES) await this.#send();
+    return this.#buffer.subarray(this.#used);
+  }
+
+  /** So many bytes of `space` are filled. */
+  advance(bytes: number): void {
+    this.#used += bytes;
+  }
+
+  async write(bytes: Uint8Array): Promise<void> {
+    for (let at = 0; at < bytes.length; ) {
+      const space = await this.space();
+      const part = bytes.subarray(at, at + space.length);
+      space.set(part);
+      this.advance(part.length);
+      at += part.length;
+    }
+  }
+
+  /** Zeros up to the end of the block. */
+  pad(): void {
+    const end = Math.ceil(this.#used / FS_BLOCK) * FS_BLOCK;
+    this.#buffer.fill(0, this.#used, end);
+    this.#used = end;
+  }
+
+  /** Waits until all is written. Throws UserError `file` when the disk takes no more. */
+  async finish(): Promise<void> {
+    await this.#send();
+    await this.settle();
+    if (this.#failure) throw this.#failure.error;
+  }
+
+  /** Waits until nothing is under way, whether it succeeds or not. */
+  async settle(): Promise<void> {
+    await Promise.all(this.#pending);
+  }
+
+  async #send(): Promise<void> {
+    while (this.#pending.size >= PENDING) await Promise.race(this.#pending);
+    if (this.#failure) throw this.#failure.error;
+    if (this.#used > 0) {
+      const buffer = this.#buffer;
+      const write = this.#writeOut(buffer, this.#used, this.#position)
+        .catch((error: unknown) => {
+          this.#failure ??= { error };
+        })
+        .finally(() => {
+          this.#pool.give(buffer);
+          this.#pending.delete(write);
+        });
+      this.#pending.add(write);
+      this.#buffer = this.#pool.take();
+    }
+    this.#position += this.#used;
+    this.#used = 0;
+  }
+
+  async #writeOut(buffer: Buffer, used: number, position: number): Promise<void> {
+    const { file, path, start } = this.#target;
+    for (const { from, to } of dataRuns(buffer, used)) {
+      for (let at = from; at < to; ) {
+        const place = start + position + at;
+        const { bytesWritten } = await withFileErrors(path, 'write', () => file.write(buffer, at, to - at, place));
+        at += bytesWritten;
+      }
+    }
+  }
+}
+
+/** The runs of whole blocks that are not all zeros; the last one may be incomplete. */
+function* dataRuns(buffer: Buffer, used: number): Generator<{ readonly from: number; readonly to: number }> {
+  let from = -1;
+  for (let at = 0; at < used; at += FS_BLOCK) {
+    const to = Math.min(at + FS_BLOCK, used);
+    const isZero = buffer.compare(ZEROS, 0, to - at, at, to) === 0;
+    if (!isZero && from < 0) from = at;
+    if (!isZero || from < 0) continue;
+    yield { from, to: at };
+    from = -1;
+  }
+  if (from >= 0) yield { from, to: used };
+}
