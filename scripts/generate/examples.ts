@@ -16,6 +16,13 @@ export const ACTION_EXAMPLES: Readonly<Record<string, string>> = {
     system: x86_64-linux
     to: ghcr.io/\${{ github.repository_owner }}/{name}
 `,
+  'build-shared': `
+- uses: org/nix-images/setup@v1
+- uses: org/nix-images/cache@v1
+  with:
+    name: Shared # the build jobs' cache is given \`after: Shared\`
+- uses: org/nix-images/build-shared@v1 # the workflow images.yml does it: docs/caches.md
+`,
   publish: `
 - id: publish
   uses: org/nix-images/publish@v1
@@ -129,6 +136,9 @@ nix-images plan --images 'web-*' --systems 'x86_64-*' --json
   build: `
 nix-images build .#app                            # for this machine's system, into handover/
 nix-images build .#app --system aarch64-linux --to ghcr.io/org/app
+`,
+  'build-shared': `
+nix-images build-shared                           # what two images of the flake need, for this machine's system
 `,
   publish: `
 nix-images publish .#app --to ghcr.io/org/app:latest

@@ -55,10 +55,10 @@ const SETUP_INPUTS = {
 const FIXED = { 'build-missing': 'true' };
 
 /**
- * Inputs of `plan` that have no meaning here: there is no matrix, `system` chooses the systems, nothing is compared with what
+ * Inputs of `plan` that have no meaning here: there are no jobs and no matrix, `system` chooses the systems, nothing is compared with what
  * is published (`publish` leaves alone what is live), and disk images go nowhere.
  */
-const PLAN_ONLY = ['systems', 'runners', 'changed-since', 'force', 'nixos-variants'];
+const PLAN_ONLY = ['systems', 'runners', 'changed-since', 'force', 'nixos-variants', 'shared-work', 'max-parallel'];
 
 /** Given to `plan`, what is at the destinations would be asked for twice. */
 const PUBLISH_ONLY = [

@@ -100,7 +100,7 @@ const planText = (images: readonly PlannedImage[]): string =>
   presentPlan({
     planned: planOf(images),
     include: [],
-    shared: [],
+    shared: { lines: [], jobs: [] },
     output: '',
     isPublished: true,
     isStep: true,

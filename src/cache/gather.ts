@@ -1,5 +1,5 @@
 import { type CacheWorld, type RestoredIndex, restoreIndex } from './index-store.ts';
-import { kindOfKey, partsPrefix } from './keys.ts';
+import { isPackOfRun, kindOfKey, partsPrefix } from './keys.ts';
 import type { CacheEntry } from './store.ts';
 
 interface Gathering {
@@ -9,7 +9,7 @@ interface Gathering {
   readonly bases?: readonly string[] | undefined;
   /** Only parts of this run are read; undefined for all, as the last job of a run does. */
   readonly run?: string | undefined;
-  /** What the keys of parts begin with, where the store cannot list its entries (`jobPrefix`). */
+  /** What the keys of parts begin with, where the store cannot list its entries or does not list them yet (`jobPrefix`). */
   readonly prefixes?: readonly string[] | undefined;
 }
 
@@ -40,6 +40,12 @@ export async function gatherIndex(
   gathering: Gathering,
 ): Promise<RestoredIndex> {
   if (!entries) return await restoreIndex(world, { prefixes: gathering.prefixes ?? [] });
+  const { run } = gathering;
   const there = new Set(entries.map(({ key }) => key));
-  return await restoreIndex(world, { keys: indexKeys(entries, gathering), isThere: (key) => there.has(key) });
+  const keys = indexKeys(entries, gathering);
+  // What a job stored a moment ago may not be listed yet. A run's last job has waited for all, and would ask in vain for those that stored nothing.
+  const unseen =
+    run === undefined ? [] : (gathering.prefixes ?? []).filter((prefix) => !keys.some((key) => key.startsWith(prefix)));
+  const isThere = (key: string): boolean => there.has(key) || (run !== undefined && isPackOfRun(key, run));
+  return await restoreIndex(world, { keys, prefixes: unseen, isThere });
 }

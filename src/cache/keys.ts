@@ -53,3 +53,7 @@ export function kindOfKey(key: string): 'pack' | 'index' | 'part' | undefined {
 export const isIndexKey = (key: string): boolean => key.startsWith(INDEX_PREFIX);
 
 export const isPackKey = (key: string): boolean => /^nix-images-v1-pack-[0-9a-f]{64}-[0-9A-Za-z_.-]{1,408}$/.test(key);
+
+/** Whether a pack was stored by a job of a run. */
+export const isPackOfRun = (key: string, run: string): boolean =>
+  isPackKey(key) && key.slice(PACK_PREFIX.length + 65).startsWith(`${plain(run)}-`);

@@ -40,10 +40,10 @@ export function inPackOrder<P extends Ordered>(paths: readonly P[], closures: re
  * By what a path of tomorrow is known today: an update gives all paths other hashes, and what needed a package before will need it again,
  * though the job that builds it first knows of its own image alone.
  */
-const packageOf = (system: string, path: string): string => `${system} ${storePathName(path).replace(VERSION, '')}`;
+const packageOf = (system: string, path: string): string => `${system} ${withoutVersion(storePathName(path))}`;
 
-/** Parts of a name that begin with a digit, as versions and dates do. */
-const VERSION = /-[0-9][^-]*/g;
+/** A name without those parts that begin with a digit, as versions and dates do. */
+export const withoutVersion = (name: string): string => name.replace(/-[0-9][^-]*/g, '');
 
 /** The images that need each package, in order. */
 function imagesOf(closures: readonly Needed[]): ReadonlyMap<string, readonly string[]> {

@@ -124,7 +124,7 @@ function referrersOf(paths: readonly StoredPath[]): ReadonlyMap<string, readonly
 }
 
 /**
- * @internal Outputs of images and disks, and what was built for nothing else: a layer's tar, a file system that is copied
+ * @internal Outputs of images and disks (or derivations of those that are not built), and what was built for nothing else: a layer's tar, a file system that is copied
  * into a disk. That is a path which no other path refers to, made by a derivation that only derivations of such paths use.
  * What an image holds is referred to by its parts (they list its closure), so it does not count.
  */
@@ -136,6 +136,7 @@ export function imageParts(store: readonly StoredPath[], images: ReadonlySet<str
   const referred = new Set(outputs.flatMap(({ path, references }) => references.filter((one) => one !== path)));
   const outputsOf = Map.groupBy(outputs, ({ deriver }) => deriver);
   const isPart = (drvPath: string): boolean => {
+    if (images.has(drvPath)) return true;
     const made = outputsOf.get(drvPath) ?? [];
     return made.length > 0 && made.every(({ path }) => parts.has(path));
   };

@@ -9,8 +9,12 @@ type Env = (name: string) => string | undefined;
 export const builtImages = (env: Env): readonly string[] =>
   (env(VARIABLE) ?? '').split(/\s+/).filter((path) => path !== '');
 
-/** The variable with one more image; nothing where the image is a definition, which has no store path. */
-export function withBuiltImage(env: Env, evaluated: Evaluated): Readonly<Record<string, string>> {
-  if (evaluated.kind !== 'tool-image') return {};
-  return { [VARIABLE]: [...new Set([...builtImages(env), evaluated.toolImage.outPath])].join(' ') };
+/** The variable with further images: store paths, or derivations of what is not built yet. */
+export function withImagePaths(env: Env, paths: readonly string[]): Readonly<Record<string, string>> {
+  if (paths.length === 0) return {};
+  return { [VARIABLE]: [...new Set([...builtImages(env), ...paths])].join(' ') };
 }
+
+/** The variable with one more image; nothing where the image is a definition, which has no store path. */
+export const withBuiltImage = (env: Env, evaluated: Evaluated): Readonly<Record<string, string>> =>
+  withImagePaths(env, evaluated.kind === 'tool-image' ? [evaluated.toolImage.outPath] : []);

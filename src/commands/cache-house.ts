@@ -8,7 +8,7 @@ import { OciStore } from '../cache/oci-store.ts';
 import type { CacheStore } from '../cache/store.ts';
 import { systemClock } from '../core/clock.ts';
 import { readEvent } from '../github/event.ts';
-import { choice, integer, path, secret, text } from '../host/fields.ts';
+import { choice, integer, lines, path, secret, text } from '../host/fields.ts';
 import type { Host } from '../host/host.ts';
 import { SYSTEMS, type System } from '../oci/system.ts';
 import { LayoutFolder } from '../storage/layout/layout-folder.ts';
@@ -51,6 +51,20 @@ export const savingInputs = (faces: 'both' | 'action') => ({
     faces: 'action',
     // biome-ignore lint/suspicious/noTemplateCurlyInString: GitHub fills it in, not JavaScript.
     actionDefault: '${{ github.token }}',
+  }),
+});
+
+/** What says more of a job that saves. */
+export const jobInputs = (faces: 'both' | 'action') => ({
+  images: lines({
+    description: 'Image that needs what the job builds, where that is not what `name` says. Give it once for each.',
+    placeholder: 'NAME',
+    faces,
+  }),
+  after: text({
+    description: 'Job of the same run and system, by its `name`, whose paths are known before they are merged.',
+    placeholder: 'NAME',
+    faces,
   }),
 });
 

@@ -5,7 +5,7 @@ import { jobPrefix } from '../cache/keys.ts';
 import { tryDecodeJson } from '../core/decode-json.ts';
 import { UserError } from '../core/error.ts';
 import { defineCommand } from '../host/command.ts';
-import { flag, text } from '../host/fields.ts';
+import { flag, lines } from '../host/fields.ts';
 import { cacheInputs, openHouse } from './cache-house.ts';
 
 /** What of a plan's matrix tells the jobs apart that save. */
@@ -46,9 +46,9 @@ export const cacheMerge = defineCommand({
     'With `--dry-run` it shows what it would keep, drop and delete, and why.',
   inputs: {
     ...cacheInputs,
-    matrix: text({
+    matrix: lines({
       description:
-        'The matrix of `plan`: whose parts to look for where the cache cannot list its entries. Default: this job alone.',
+        'An output `matrix` or `shared` of `plan`: whose parts to look for where the cache cannot list its entries. Default: this job alone.',
       placeholder: 'JSON',
       parse: parseMatrix,
     }),
@@ -57,7 +57,7 @@ export const cacheMerge = defineCommand({
   outputs: { bytes: 'Bytes in the cache afterwards, as far as the plan tells them.' },
   async run(inputs, host): Promise<Merged> {
     const { world, rules, attempt } = await openHouse(host, inputs);
-    const jobs = inputs.matrix ?? [{ name: attempt.job, system: attempt.system }];
+    const jobs = inputs.matrix.length > 0 ? inputs.matrix.flat() : [{ name: attempt.job, system: attempt.system }];
     const prefixes = jobs.map(({ name, system }) => jobPrefix({ run: attempt.run, system, job: name }));
     const input = { attempt, rules, prefixes };
     const store = world.store.name;

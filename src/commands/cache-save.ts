@@ -1,6 +1,6 @@
 import { defineCommand } from '../host/command.ts';
 import { flag, lines } from '../host/fields.ts';
-import { cacheInputs } from './cache-house.ts';
+import { cacheInputs, jobInputs } from './cache-house.ts';
 import { type Saved, saveBuilt, savedText } from './cache-saving.ts';
 
 export const cacheSave = defineCommand({
@@ -12,6 +12,7 @@ export const cacheSave = defineCommand({
     'Other jobs see it once `cache-merge` has run, as the last job of a run does.',
   inputs: {
     ...cacheInputs,
+    ...jobInputs('both'),
     exclude: lines({
       description:
         'Store path of an image or a disk, which is not stored, nor what only it needs. Give it once for each.',
@@ -20,7 +21,7 @@ export const cacheSave = defineCommand({
     merge: flag({ description: 'Merge at once: this is the only job of its run that saves.' }),
   },
   outputs: { paths: 'How many paths were stored.' },
-  run: (inputs, host): Promise<Saved> => saveBuilt(host, inputs, { exclude: inputs.exclude, merge: inputs.merge }),
+  run: (inputs, host): Promise<Saved> => saveBuilt(host, inputs, inputs),
   present: (saved) => ({
     outputs: { paths: String(saved.paths) },
     data: { schemaVersion: 1, ...saved },

@@ -1,7 +1,7 @@
 import { findBuiltPaths, LARGEST_PATH } from '../cache/find-built.ts';
 import { finishCache } from '../cache/finish.ts';
 import { gatherIndex } from '../cache/gather.ts';
-import { jobPrefix } from '../cache/keys.ts';
+import { type JobAttempt, jobPrefix } from '../cache/keys.ts';
 import type { NewPath } from '../cache/new-path.ts';
 import { saveCache } from '../cache/save.ts';
 import { countText } from '../core/count.ts';
@@ -24,6 +24,10 @@ interface Saving {
   readonly exclude: readonly string[];
   /** Whether to merge at once, as the only job of the run that saves. */
   readonly merge: boolean;
+  /** Images that need what was built. Default: the one that the job is called by. */
+  readonly images?: readonly string[];
+  /** A job of the run that has saved before this one. */
+  readonly after?: string | undefined;
   /** Paths that are not in Nix's store but were asked for: layers are made from them all the same. */
   readonly wanted?: readonly string[];
   /** Leaves alone what was in the store before, in milliseconds since 1970, and what no newer path needs. */
@@ -50,11 +54,18 @@ export function savedText({ paths, bytes, packs, lost, refused, cache }: Saved):
   return `stored ${countText(paths, 'path')} (${sizeText(bytes)}) in ${countText(packs, 'pack')} of ${cache}${more}`;
 }
 
+/** What the keys of the index of a job begin with that has saved before this one. */
+export const prefixesAfter = (
+  after: string | undefined,
+  { run, system }: Pick<JobAttempt, 'run' | 'system'>,
+): string[] => (after === undefined ? [] : [jobPrefix({ run, system, job: after })]);
+
 /** Saves what Nix has built here and the cache does not have. Throws UserError `input`, `evaluation` where Nix fails, `cancelled`. */
 export async function saveBuilt(host: Host, inputs: CacheInputs, saving: Saving): Promise<Saved> {
   const { world, rules, attempt } = await openHouse(host, inputs);
   const { exec, log, signal, fetch } = host;
-  const { index } = await gatherIndex(world, await world.store.list(), { ...rules, run: attempt.run });
+  const gathering = { ...rules, run: attempt.run, prefixes: prefixesAfter(saving.after, attempt) };
+  const { index } = await gatherIndex(world, await world.store.list(), gathering);
   const nix = await openNix({ exec, log, signal });
   const { chosen, present } = await findBuiltPaths(nix, {
     images: new Set(saving.exclude),
@@ -68,6 +79,8 @@ export async function saveBuilt(host: Host, inputs: CacheInputs, saving: Saving)
     signal,
   });
   const referred = new Set(chosen.flatMap(({ path, references }) => references.filter((one) => one !== path)));
+  const images = saving.images?.length ? saving.images : [attempt.job];
+  const [image, ...others] = images;
   const built = chosen.map(
     ({ path, narHash, narSize, references, deriver, seconds }): NewPath => ({
       path,
@@ -77,7 +90,7 @@ export async function saveBuilt(host: Host, inputs: CacheInputs, saving: Saving)
       ...(deriver === undefined ? {} : { deriver }),
       seconds: seconds ?? narSize / UNKNOWN_RATE,
       system: attempt.system,
-      image: attempt.job,
+      ...(others.length > 0 ? {} : { image }),
       isLeaf: !referred.has(path),
     }),
   );
@@ -92,7 +105,9 @@ export async function saveBuilt(host: Host, inputs: CacheInputs, saving: Saving)
     rules,
     index,
     built,
-    needed: [{ system: attempt.system, image: attempt.job, paths: [...new Set(needed)] }],
+    // What one of several images needs is told by its own job.
+    needed:
+      image === undefined || others.length > 0 ? [] : [{ system: attempt.system, image, paths: [...new Set(needed)] }],
     readNar: (path, use) => dumpNar(nix, path, use),
   });
   if (saving.merge) await finishCache(world, { attempt, rules, prefixes: [jobPrefix(attempt)] });

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
@@ -114,6 +115,30 @@ export async function serve(
   if (why !== 'stopped')
     log.info(`ended by itself: ${why === 'idle' ? 'nobody asked for anything' : 'its job must be over'}`);
   return statistics;
+}
+
+/** Serves a cache to the Nix that `work` runs, which gets the variables for it. What is asked for is told, and packs come where Nix wants a path. */
+export async function whileServed<T>(
+  host: Host,
+  { store, index }: { readonly store: CacheStore; readonly index: CacheIndex },
+  work: (env: Readonly<Record<string, string>>) => Promise<T>,
+): Promise<T> {
+  const { log, signal } = host;
+  const folder = await host.tempDir();
+  const settings = join(folder, SUBSTITUTER_FILES.settings);
+  const ended = new AbortController();
+  const limits = { idle: Infinity, life: Infinity };
+  let done: { readonly value: T } | undefined;
+  const onReady = async (): Promise<void> => {
+    done = { value: await work({ NIX_CONFIG: withInclude(host, settings), ...aroundProxy(host) }) };
+    ended.abort();
+  };
+  await runSubstituter(
+    { index, store, folder, secret: randomBytes(16).toString('hex'), port: 0, limits, isEager: false, onReady },
+    { log, signal: AbortSignal.any([signal, ended.signal]) },
+  );
+  if (done === undefined) throw new TypeError('a cache that was served has come to no end');
+  return done.value;
 }
 
 /** The words and variables by which another process of this program is told where the cache is, and the logins for it. */

@@ -9,9 +9,9 @@ import { defineCommand } from '../host/command.ts';
 import { flag, integer, lines, path, secret } from '../host/fields.ts';
 import type { Host } from '../host/host.ts';
 import { builtImages } from './built-images.ts';
-import { type CacheInputs, openHouse, placeInputs, savingInputs } from './cache-house.ts';
+import { type CacheInputs, jobInputs, openHouse, placeInputs, savingInputs } from './cache-house.ts';
 import { endCacheProcess } from './cache-process.ts';
-import { saveBuilt } from './cache-saving.ts';
+import { prefixesAfter, saveBuilt } from './cache-saving.ts';
 import { contentText, readServedIndex, serve, serveForJob } from './cache-serving.ts';
 import { type CacheEnd, jobSummary, jobText, servedText } from './present-cache.ts';
 
@@ -47,6 +47,7 @@ interface StartInputs extends CacheInputs {
   readonly port: number;
   readonly eager: boolean;
   readonly secret: string | undefined;
+  readonly after: string | undefined;
 }
 
 /** Starts to serve a cache for the rest of the job. */
@@ -59,7 +60,8 @@ async function start(inputs: StartInputs, host: Host): Promise<CacheDone> {
   const secretPart = secretOf(inputs.secret, host);
   const { world, rules, attempt } = await openHouse(host, inputs);
   const began = world.clock.now();
-  const { index } = await gatherIndex(world, await world.store.list(), { ...rules, run: attempt.run });
+  const gathering = { ...rules, run: attempt.run, prefixes: prefixesAfter(inputs.after, attempt) };
+  const { index } = await gatherIndex(world, await world.store.list(), gathering);
   // The runner empties it when the job ends; a folder of this run would go with this step.
   const parent = host.env('RUNNER_TEMP') ?? host.cwd;
   const state = join(parent, `nix-images-cache-${randomBytes(4).toString('hex')}`);
@@ -102,6 +104,7 @@ export const cache = defineCommand({
   inputs: {
     ...placeInputs,
     ...savingInputs('action'),
+    ...jobInputs('action'),
     readOnly: flag({ description: 'Save nothing.', faces: 'action' }),
     exclude: lines({
       description:
@@ -169,6 +172,8 @@ export const cache = defineCommand({
       const saved = await saveBuilt(host, inputs, {
         exclude: [...inputs.exclude, ...builtImages(host.env)],
         merge: inputs.merge,
+        images: inputs.images,
+        after: inputs.after,
         wanted: ended.wanted,
         cameAfter: Number(state('began') ?? 0),
       });

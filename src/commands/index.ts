@@ -4,6 +4,7 @@ import type { CommandLoaders } from '../host/command.ts';
 export const commands: CommandLoaders = {
   plan: () => import('./plan.ts').then((module) => module.plan),
   build: () => import('./build.ts').then((module) => module.build),
+  'build-shared': () => import('./build-shared.ts').then((module) => module.buildShared),
   publish: () => import('./publish.ts').then((module) => module.publish),
   machine: () => import('./machine.ts').then((module) => module.machine),
   copy: () => import('./copy.ts').then((module) => module.copy),

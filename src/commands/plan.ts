@@ -1,7 +1,7 @@
 import type { Json } from '../core/canonical-json.ts';
 import { callOf } from '../handover/call.ts';
 import { defineCommand } from '../host/command.ts';
-import { flag, lines } from '../host/fields.ts';
+import { choice, flag, integer, lines, path } from '../host/fields.ts';
 import { parseTag } from '../oci/reference.ts';
 import { filterSystems } from '../plan/filter.ts';
 import { matrixOf, tooLarge } from '../plan/matrix.ts';
@@ -20,7 +20,7 @@ import { imagesOf, sourcesOf, warnOfBroken } from './plan-sources.ts';
 import { type PlanResult, planProblems, presentPlan } from './present-plan.ts';
 import { whyNoLogin, whyNotInRun } from './publish-reason.ts';
 import { nixInputs, registryInputs } from './shared-inputs.ts';
-import { sharedWorkLines } from './shared-work.ts';
+import { NOTHING_SHARED, planShared } from './shared-work.ts';
 import { runTags } from './tags.ts';
 
 export const plan = defineCommand({
@@ -77,9 +77,22 @@ export const plan = defineCommand({
         'Let a run succeed although what looks like an image does not evaluate: `publish` takes the same input.',
     }),
     force: flag({ description: 'Build every image, published or not.' }),
-    sharedWork: flag({
+    sharedWork: choice(['never', 'auto', 'always'], {
       description:
-        'Say what several build jobs would build each for itself; asks the substituters of Nix about all that the jobs need.',
+        'Whether what several build jobs would build each for itself is built first, by a job of its own from which the others take it: `auto` where that saves ' +
+        'enough. Asks the substituters of Nix about all that the jobs need.',
+      default: 'never',
+    }),
+    maxParallel: integer({
+      description: 'Build jobs that run at a time; `shared-work` is weighed by it.',
+      default: 256,
+      min: 1,
+    }),
+    cache: path({
+      description:
+        "Cache that says how long builds took, for `shared-work`: a folder, or a repository as `docker://HOST/NAME` or `oci:DIR`. In a job it is GitHub's.",
+      placeholder: 'CACHE',
+      faces: 'cli',
     }),
     nixosVariants: lines({
       description:
@@ -94,6 +107,9 @@ export const plan = defineCommand({
       'Build jobs that are needed, as JSON for `strategy.matrix`: name, system, buildSystem, systems, runner, emulate, kind, ' +
       'attr, installable, file, key, call.',
     any: 'Whether a build job is needed: `true` or `false`.',
+    shared:
+      'Jobs that build first what several build jobs need, as JSON for `strategy.matrix`: name, system, runner, emulate, images; see `shared-work`.',
+    anyShared: 'Whether there is such a job: `true` or `false`.',
     images: 'All images as JSON: name, kind, systems, and why each was taken.',
     plan: 'The plan as `publish` takes it: JSON or, where it is large, a reference to an artifact of the run that holds it.',
     complete:
@@ -129,8 +145,10 @@ export const plan = defineCommand({
       problems: [...chosen.problems],
     };
     const { images } = planned;
-    const shared = inputs.sharedWork ? await sharedWorkLines(images, chosen.recipes, nix, host) : [];
-    for (const line of shared) host.log.info(line);
+    const { sharedWork: when, runners, maxParallel } = inputs;
+    const query = { images, recipes: chosen.recipes, runners, maxParallel };
+    const shared = when === 'never' ? NOTHING_SHARED : await planShared({ ...query, when }, inputs, nix, host);
+    for (const line of shared.lines) host.log.info(line);
     const include = matrixOf(planned, inputs.runners);
     const large = tooLarge(planned, include);
     if (large && host.kind === 'runner') throw large;

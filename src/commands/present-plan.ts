@@ -4,14 +4,15 @@ import type { MatrixJob } from '../plan/matrix.ts';
 import type { Plan } from '../plan/plan.ts';
 import { brokenImages, byReason, lostSystems, problemsError } from '../plan/problems.ts';
 import { planSummary, planText } from '../plan/report.ts';
+import type { SharedPlan } from './shared-work.ts';
 
 /** What `plan` did. */
 export interface PlanResult {
   readonly planned: Plan;
   /** The build jobs that are needed. */
   readonly include: readonly MatrixJob[];
-  /** What several of them would build, a line for each system, where that was asked for. */
-  readonly shared: readonly string[];
+  /** What several of them would build, where that was asked for. */
+  readonly shared: SharedPlan;
   /** The output `plan`. */
   readonly output: string;
   /** Whether the run is to publish. */
@@ -28,8 +29,8 @@ export function planProblems({ planned, allowBroken }: Pick<PlanResult, 'planned
   return [...planned.problems.map(({ why }) => why), ...lost, ...broken].map(plainLine);
 }
 
-const sharedSummary = (shared: readonly string[]): string =>
-  shared.length === 0 ? '' : `\n#### Shared work\n\n${shared.map((line) => `- ${plainMarkdown(line)}\n`).join('')}`;
+const sharedSummary = ({ lines }: SharedPlan): string =>
+  lines.length === 0 ? '' : `\n#### Shared work\n\n${lines.map((line) => `- ${plainMarkdown(line)}\n`).join('')}`;
 
 export function presentPlan(result: PlanResult) {
   const { planned, include, shared, output, isPublished, isStep } = result;
@@ -44,6 +45,8 @@ export function presentPlan(result: PlanResult) {
     outputs: {
       matrix: JSON.stringify({ include }),
       any: String(include.length > 0),
+      shared: JSON.stringify({ include: shared.jobs }),
+      anyShared: String(shared.jobs.length > 0),
       images: JSON.stringify(images),
       plan: output,
       publish: String(isPublished),

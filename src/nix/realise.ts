@@ -124,3 +124,17 @@ export async function realiseHere(nix: Nix, roots: readonly Root[], options: Rea
     await realiseChunk(nix, chunk, join(options.gcRootDir, `here-${at}`), storeFlags(OWN_STORE));
   }
 }
+
+/**
+ * Makes the outputs of derivations valid, as `realise` does; where one does not build, the others that do not need it are built all the same.
+ * Throws UserError `build`, `system`, `file` and `cancelled` for the first that failed.
+ */
+export async function realiseDerivations(
+  nix: Nix,
+  drvPaths: readonly string[],
+  { gcRootDir }: Pick<RealiseOptions, 'gcRootDir'>,
+): Promise<void> {
+  await copyEvaluated(nix, drvPaths, []);
+  for (const [at, chunk] of chunks(drvPaths).entries())
+    await realiseChunk(nix, chunk, join(gcRootDir, `shared-${at}`), ['--keep-going']);
+}

@@ -22,9 +22,12 @@ export function toBeBuilt(lines: readonly string[]): string[] {
 export async function unbuilt(nix: Nix, targets: readonly string[]): Promise<ReadonlySet<string> | undefined> {
   const found = new Set<string>();
   for (const chunk of chunks(targets)) {
-    const { exitCode, stderr } = await nix.store(['--realise', '--dry-run', ...chunk]);
+    // As they come: of thousands of lines the result has the last alone.
+    const lines: string[] = [];
+    const onStderrLine = (line: string): void => void lines.push(line);
+    const { exitCode } = await nix.store(['--realise', '--dry-run', ...chunk], { onStderrLine });
     if (exitCode !== 0) return undefined;
-    for (const drvPath of toBeBuilt(stderr.split('\n'))) found.add(drvPath);
+    for (const drvPath of toBeBuilt(lines)) found.add(drvPath);
   }
   return found;
 }

@@ -31,3 +31,7 @@ export function recipeFor(
     ...new Set(roots.flatMap(({ drvPath, output }) => (drvPath === null ? [] : `${drvPath}!${output ?? 'out'}`))),
   ];
 }
+
+/** Store paths and derivations of the images that other tools make, built or not. */
+export const toolImagePaths = (recipes: Recipes): readonly string[] =>
+  [...recipes.values()].flatMap((entry) => (entry.kind === 'image' ? [entry.image.path, entry.image.drvPath] : []));

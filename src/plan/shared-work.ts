@@ -11,7 +11,7 @@ export interface JobWork {
 }
 
 /** What several build jobs of one system build, each for itself. */
-interface SharedWork {
+export interface SharedWork {
   readonly system: System;
   /** Names of the images, sorted. */
   readonly images: readonly string[];

@@ -41,7 +41,7 @@ beforeEach(async () => {
   return () => results.stop();
 });
 
-const caller = (cache: boolean): string => `on: [push, pull_request]
+const caller = (cache: boolean, more = ''): string => `on: [push, pull_request]
 permissions: {}
 jobs:
   call:
@@ -50,7 +50,7 @@ jobs:
     with:
       systems: x86_64-linux
       cache: ${cache}
-`;
+${more}`;
 
 /** A file that takes two seconds to build, as Nix text. */
 const slowFile = (name: string): string =>
@@ -61,6 +61,10 @@ interface Options {
   readonly cache?: boolean;
   /** What the files of the image are called, beside the salt. */
   readonly names?: readonly string[];
+  /** In place of that image: what is said of each of several. */
+  readonly images?: Readonly<Record<string, string>>;
+  /** Further lines of the call. */
+  readonly inputs?: string;
   readonly event?: string;
   readonly payload?: Readonly<Record<string, unknown>>;
   readonly scopes?: readonly CacheScope[];
@@ -70,14 +74,15 @@ interface Options {
 
 /** Every run begins with a machine that has not built the file. */
 async function run(options: Options = {}): Promise<WorkflowRun> {
-  const { cache = true, names = ['one'], scopes, variables, ...rest } = options;
+  const { cache = true, names = ['one'], inputs, scopes, variables, ...rest } = options;
+  const { images = { app: names.map((name) => slowFile(`${name}-${salt}`)).join(' ') } } = options;
   await forget();
   const job = { run: ++runs, job: 'all', attempt: 1, ...(scopes && { scopes }) };
   return await runWorkflow({
     library,
     files: {
-      ...(await consumerFlake(release.path, { app: names.map((name) => slowFile(`${name}-${salt}`)).join(' ') })),
-      [WORKFLOW]: caller(cache),
+      ...(await consumerFlake(release.path, images)),
+      [WORKFLOW]: caller(cache, inputs),
     },
     workflow: WORKFLOW,
     payload: pushToMain(),
@@ -156,4 +161,36 @@ test("the second run takes from the cache what the first one built, and so does 
   } finally {
     await github.stop();
   }
+});
+
+/** Files that are made at once, as Nix text: many whose time nobody knows. */
+const quickFiles = (content: string): string =>
+  Array.from({ length: 20 }, (_, at) => slowFile(`${at}-${salt}`).replace('sleep 2;', `true ${content};`)).join(' ');
+
+/** How many of the files a job builds. */
+const buildsIn = (output: string): number => [...output.matchAll(/building '\/nix\/store\/[^']*-slow-/g)].length;
+
+test('what two images share is built once, by a first job, where that pays; where it does not, there is no such job', async ({
+  annotate,
+}) => {
+  // The jobs share a machine here: each begins as a new one would.
+  const inputs = `      before-build: nix-store --delete /nix/store/*-slow-*-${salt} || true\n`;
+  const runOf = (content: string): Promise<WorkflowRun> =>
+    run({ inputs, images: { app: quickFiles(content), tool: quickFiles(content) } });
+  const first = await runOf('first');
+  expect(first.ok, first.log).toBe(true);
+  expect(jobOf(first, 'plan').output).toContain('; a job builds them first, which saves about');
+  const shared = jobOf(first, 'shared').output;
+  expect(buildsIn(shared)).toBe(20);
+  expect(shared).toContain('built 20 derivations that 2 images share');
+  const outputs = ['app', 'tool'].map((name) => jobOf(first, 'build', { name }).output);
+  expect(outputs.map(buildsIn)).toEqual([0, 0]);
+  expect(outputs.join('\n')).toMatch(/served 20 paths/);
+
+  // Now it is known that they take no time.
+  const second = await runOf('second');
+  expect(second.ok, second.log).toBe(true);
+  expect(jobOf(second, 'plan').output).toContain('; a job that builds them first would save nothing');
+  expect(second.jobs.map(({ id }) => id)).not.toContain('shared');
+  await annotate(`builds in the first job, then in each build job: 20, ${outputs.map(buildsIn).join(', ')}`);
 });

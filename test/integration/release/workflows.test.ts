@@ -123,7 +123,6 @@ const NOT_PASSED_ON: Readonly<Record<string, Readonly<Record<string, string>>>> 
   plan: {
     'changed-since': '`tags` say what to compare with',
     'nixos-variants': 'disk images are not published',
-    'shared-work': 'it asks the binary caches about everything, for a look by hand',
     store: 'jobs on several machines have a store each; `nix-config` may name one',
     'eval-store': 'see store',
     builders: 'a line of `nix-config`',

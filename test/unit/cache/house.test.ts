@@ -1,6 +1,9 @@
 import { describe, expect, test } from 'vitest';
+import { gatherIndex } from '../../../src/cache/gather.ts';
 import { encodeIndex } from '../../../src/cache/index-file.ts';
 import { UserError } from '../../../src/core/error.ts';
+import { memoryLog } from '../../support/memory-log.ts';
+import { uniqueTempDir } from '../../support/tools.ts';
 import { House } from './house-fixture.ts';
 import { sampleIndex } from './sample.ts';
 
@@ -364,4 +367,25 @@ describe("a pull request's run", () => {
     expect(await house.save('2', [house.builds.build('a', 5000)])).toMatchObject({ lost: 1, packs: 0 });
     expect((await house.finish('2')).isStored).toBe(false);
   });
+});
+
+test('a job sees what another of its run stored a moment ago, listed or not', async () => {
+  const house = new House();
+  await house.save('7', [house.builds.build('lib', 30_000)], { job: 'Shared', needed: [] });
+  await using folder = await uniqueTempDir('gather');
+  const world = { store: house.store, log: memoryLog(), folder: folder.path };
+  const prefixes = ['nix-images-v1-part-7-x86_64_linux-Shared-'];
+  const seen = async (rest: object, entries: Parameters<typeof gatherIndex>[1]): Promise<number> =>
+    (await gatherIndex(world, entries, { ref: house.store.ref, run: '7', ...rest })).index.paths.length;
+  const listed = await house.store.list();
+  expect(await seen({}, listed)).toBe(1);
+  // GitHub's list may be late, and where it cannot be had, only the name helps.
+  expect(await seen({ prefixes }, [])).toBe(1);
+  expect(await seen({ prefixes }, undefined)).toBe(1);
+  expect(await seen({}, [])).toBe(0);
+  // What another run's index names and no list shows is gone.
+  expect(await seen({ prefixes, run: '8' }, [])).toBe(0);
+  const calls = house.store.calls.length;
+  await seen({ prefixes }, listed);
+  expect(house.store.calls.slice(calls).filter((call) => call.includes('-part-'))).toHaveLength(1);
 });

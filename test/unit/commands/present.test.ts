@@ -192,7 +192,7 @@ describe('a plan', () => {
     presentPlan({
       planned: planned(change),
       include: [],
-      shared: [],
+      shared: { lines: [], jobs: [] },
       output: '{}',
       isPublished: true,
       isStep: true,

@@ -1,0 +1,93 @@
+import { z } from 'zod';
+import { countText } from '../core/count.ts';
+import { tryDecodeJson } from '../core/decode-json.ts';
+import { UserError } from '../core/error.ts';
+import { defineCommand } from '../host/command.ts';
+import { choice, lines, text } from '../host/fields.ts';
+import { realiseDerivations } from '../nix/realise.ts';
+import { SYSTEMS, systemSchema } from '../oci/system.ts';
+import type { PlannedImage } from '../plan/plan.ts';
+import { toolImagePaths } from '../plan/recipes.ts';
+import { withImagePaths } from './built-images.ts';
+import { openNixFor } from './open-nix.ts';
+import { imagesOf, sourcesOf } from './plan-sources.ts';
+import { nixInputs } from './shared-inputs.ts';
+import { sharedAmong } from './shared-work.ts';
+import { systemHere } from './system-here.ts';
+
+/** What of a plan's matrix says which build jobs there will be. */
+const matrixSchema = z.object({
+  include: z.array(z.object({ name: z.string(), system: systemSchema, buildSystem: systemSchema })).max(256),
+});
+
+type BuildJob = z.infer<typeof matrixSchema>['include'][number];
+
+function parseMatrix(json: string): readonly BuildJob[] {
+  const matrix = tryDecodeJson(json, matrixSchema);
+  if (matrix) return matrix.include;
+  throw new UserError('input', 'not a valid matrix: expected the output matrix of the action plan');
+}
+
+interface BuiltShared {
+  readonly derivations: readonly string[];
+  readonly images: readonly string[];
+  readonly environment: Readonly<Record<string, string>>;
+}
+
+/** The images without the jobs that will not be. */
+const planned = (images: readonly PlannedImage[], jobs: readonly BuildJob[]): PlannedImage[] =>
+  images.map((image) => ({
+    ...image,
+    jobs: image.jobs.filter((job) => jobs.some(({ name, system }) => name === image.name && system === job.system)),
+  }));
+
+export const buildShared = defineCommand({
+  name: 'build-shared',
+  summary: 'Build what several images need, before their build jobs.',
+  description:
+    'Evaluates the images and builds on this machine what two of them or more need and no cache has; no image. Where a cache of store paths is saved afterwards, ' +
+    'as by the action `cache`, the build jobs take it from there. The output `shared` of `plan` says whether it pays.\n\n' +
+    'What does not build is an error, and all else is built: build jobs that need it say the same.',
+  inputs: {
+    flake: lines({ description: 'The flake. Default: `.`.', placeholder: 'FLAKE', positional: true }),
+    matrix: text({
+      description:
+        'The output `matrix` of `plan`: the build jobs that there will be. Default: one for each image and system.',
+      placeholder: 'JSON',
+      parse: parseMatrix,
+    }),
+    system: choice(SYSTEMS, {
+      description: "System that builds, where it is emulated. Default: this machine's.",
+    }),
+    ...nixInputs,
+  },
+  outputs: { derivations: 'How many derivations are shared, and are built now.' },
+  async run(inputs, host): Promise<BuiltShared> {
+    const sources = sourcesOf(inputs.flake, inputs.file, inputs.attr);
+    const here = inputs.system ?? systemHere();
+    const jobs = inputs.matrix?.filter(({ buildSystem }) => buildSystem === here);
+    if (jobs?.length === 0) return { derivations: [], images: [], environment: {} };
+    const nix = await openNixFor(host, inputs);
+    const systems = jobs === undefined ? [here] : [...new Set(jobs.map(({ system }) => system))];
+    const globs = [...new Set(jobs?.map(({ name }) => name))];
+    const { images, recipes } = await imagesOf(sources, { systems, variants: [], globs }, nix, host);
+    const shared = await sharedAmong(jobs === undefined ? images : planned(images, jobs), recipes, nix, host);
+    const found = shared.find(({ system }) => system === here);
+    const environment = withImagePaths(host.env, toolImagePaths(recipes));
+    if (found === undefined) return { derivations: [], images: [], environment };
+    const { derivations, images: needing } = found;
+    await host.log.group(`Building what ${countText(needing.length, 'image')} share`, async () =>
+      realiseDerivations(nix, derivations, { gcRootDir: await host.tempDir() }),
+    );
+    return { derivations, images: needing, environment };
+  },
+  present: ({ derivations, images, environment }) => ({
+    outputs: { derivations: String(derivations.length) },
+    environment,
+    data: { schemaVersion: 1, derivations, images },
+    text:
+      derivations.length === 0
+        ? 'nothing that images share has to be built'
+        : `built ${countText(derivations.length, 'derivation')} that ${countText(images.length, 'image')} share`,
+  }),
+});
