@@ -2,10 +2,11 @@ import { UserError } from '../core/error.ts';
 import { crc32c } from './crc32c.ts';
 import { STORE_TIME } from './inode.ts';
 import { FS_BLOCK } from './positions.ts';
+import { uuidBytes } from './uuid.ts';
 
 /** What tells a file system from others; the same for every revision of a disk, or each would differ. */
 export interface Identity {
-  /** As text, with or without dashes. */
+  /** As text, with dashes. */
   readonly uuid: string;
   /** Up to 15 ASCII characters. */
   readonly label: string;
@@ -33,14 +34,12 @@ const LABEL = /^[\x21-\x7e]{1,15}$/;
 
 /** Throws UserError `input` for an identity that a superblock cannot hold. */
 function checkIdentity({ uuid, label }: Identity): Buffer {
-  const bytes = Buffer.from(uuid.replaceAll('-', ''), 'hex');
-  if (bytes.length !== 16) throw new UserError('input', `${uuid} is not a valid UUID`);
   if (!LABEL.test(label)) {
     throw new UserError('input', `${JSON.stringify(label)} is not a valid label of a file system`, {
       hint: 'A label has 1 to 15 characters of ASCII without spaces.',
     });
   }
-  return bytes;
+  return uuidBytes(uuid);
 }
 
 /**
