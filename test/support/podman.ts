@@ -1,6 +1,6 @@
 import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type ProgramResult, programPath, runProgram, type TempDir, uniqueTempDir } from './tools.ts';
+import { memoryTempDir, type ProgramResult, programPath, runProgram, type TempDir, uniqueTempDir } from './tools.ts';
 
 /**
  * A containers.conf for machines where podman's defaults fail, themselves containers mostly: hard limits that may not be raised
@@ -24,13 +24,20 @@ export interface Podman extends AsyncDisposable {
   remove(): Promise<void>;
 }
 
-/** In the order of preference: overlay fails where the temporary folder is on an overlay itself. */
+/**
+ * In the order of preference: overlay fails where the folder is on an overlay itself. In memory images of thousands of small
+ * files come and go in a tenth of the time; vfs would copy them there for each container.
+ */
 const ATTEMPTS = [
-  { driver: 'overlay', confined: false },
-  { driver: 'overlay', confined: true },
-  { driver: 'vfs', confined: false },
-  { driver: 'vfs', confined: true },
+  { driver: 'overlay', confined: false, folder: memoryTempDir },
+  { driver: 'overlay', confined: true, folder: memoryTempDir },
+  { driver: 'overlay', confined: false, folder: uniqueTempDir },
+  { driver: 'overlay', confined: true, folder: uniqueTempDir },
+  { driver: 'vfs', confined: false, folder: uniqueTempDir },
+  { driver: 'vfs', confined: true, folder: uniqueTempDir },
 ] as const;
+
+type Attempt = (typeof ATTEMPTS)[number];
 
 /**
  * A podman with images and containers of its own, in a temporary folder. What it needs on this machine is found by running a
@@ -38,12 +45,12 @@ const ATTEMPTS = [
  */
 export async function preparePodman(): Promise<Podman> {
   const refusals: string[] = [];
-  for (const { driver, confined } of ATTEMPTS) {
-    const podman = await openPodman(driver, confined);
+  for (const attempt of ATTEMPTS) {
+    const podman = await openPodman(attempt);
     const refusal = await tryOut(podman);
     if (refusal === undefined) return podman;
     await podman.remove();
-    refusals.push(`${driver}${confined ? ', confined' : ''}: ${refusal}`);
+    refusals.push(`${attempt.driver}${attempt.confined ? ', confined' : ''}, ${podman.directory}: ${refusal}`);
   }
   throw new Error(`podman runs no container on this machine:\n${refusals.join('\n')}`);
 }
@@ -52,8 +59,8 @@ interface PodmanIn extends Podman {
   readonly directory: string;
 }
 
-async function openPodman(driver: string, confined: boolean): Promise<PodmanIn> {
-  const directory = await uniqueTempDir('podman');
+async function openPodman({ driver, confined, folder }: Attempt): Promise<PodmanIn> {
+  const directory = await folder('podman');
   const storage = join(directory.path, 'storage.conf');
   const graph = `graphroot = "${directory.path}/graph"\nrunroot = "${directory.path}/run"\n`;
   await writeFile(storage, `[storage]\ndriver = "${driver}"\n${graph}`);
