@@ -1,10 +1,11 @@
 #!/usr/bin/env node
-import { isMainThread, parentPort } from 'node:worker_threads';
+import { isMainThread, parentPort, workerData } from 'node:worker_threads';
 import type { Exec } from './core/exec.ts';
+import { DISK_THREAD } from './disk/disk-task.ts';
 import { ownProcess } from './host/own-process.ts';
 import { keepHeapSmall } from './host/small-heap.ts';
 
-// A layer's thread and processes of our own are this program too: a release is one bundle with one entry.
+// Threads of layers and disks and processes of our own are this program too: a release is one bundle with one entry.
 if (isMainThread) {
   keepHeapSmall();
   const serve = ownProcess(process.argv);
@@ -14,6 +15,8 @@ if (isMainThread) {
     const [{ commands }, { start }] = await Promise.all([import('./commands/index.ts'), import('./host/start.ts')]);
     await start(commands, new URL(import.meta.url));
   }
+} else if (parentPort && workerData === DISK_THREAD) {
+  (await import('./disk/serve-disk.ts')).serveDisk(parentPort);
 } else if (parentPort) {
   const { signal } = new AbortController();
   // Only the codecs that are programs need it.

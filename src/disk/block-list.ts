@@ -1,10 +1,13 @@
 import { createHash } from 'node:crypto';
 import { type Digest, endDigest } from '../oci/digest.ts';
 
-/** @internal Bytes of a block: what EBS's direct interface takes, and no other size. */
+/** Bytes of a block: what EBS's direct interface takes, and no other size. */
 export const BLOCK_BYTES = 524_288;
 
-/** @internal What is on a disk, block by block. */
+/** Bytes of a SHA-256. */
+export const DIGEST_BYTES = 32;
+
+/** What is on a disk, block by block. */
 export interface BlockList {
   /** Bytes of the disk; its last block may be shorter than the others. */
   readonly size: number;
@@ -24,3 +27,6 @@ export function diskIdentity({ size, digests }: BlockList): Digest {
   end.writeBigUInt64BE(BigInt(size));
   return endDigest(createHash('sha256').update(digests).update(end));
 }
+
+/** Blocks of a disk of `size` bytes. */
+export const blockCount = (size: number): number => Math.ceil(size / BLOCK_BYTES);

@@ -1,6 +1,7 @@
 import { Worker } from 'node:worker_threads';
-import { Gate } from '../core/gate.ts';
-import { type FromThread, type LayerTask, receiveError, type ToThread } from './thread-messages.ts';
+import { receiveError } from '../core/sent-error.ts';
+import { ThreadPool } from '../core/thread-pool.ts';
+import type { FromThread, LayerTask, ToThread } from './thread-messages.ts';
 import type { Sink, WrittenLayer } from './write-layer.ts';
 
 /** Makes layers on other threads: reading, hashing and compressing leave this one to the network. */
@@ -21,42 +22,22 @@ const HEAP = { maxYoungGenerationSizeMb: 4 } as const;
 
 /** Threads that run `program` (which must call `serveLayers` there), started when they are needed, at most `width`. */
 export class LayerThreads implements LayerWriter {
-  readonly width: number;
-  readonly #program: URL;
-  readonly #gate: Gate;
-  readonly #idle: LayerThread[] = [];
-  readonly #all = new Set<LayerThread>();
+  readonly #pool: ThreadPool<LayerThread>;
 
   constructor(program: URL, width: number) {
-    this.#program = program;
-    this.#gate = new Gate(width);
-    this.width = width;
+    this.#pool = new ThreadPool(() => new LayerThread(new Worker(program, { resourceLimits: HEAP })), width);
+  }
+
+  get width(): number {
+    return this.#pool.width;
   }
 
   write(task: LayerTask, sink: Sink): Promise<WrittenLayer> {
-    return this.#gate.run(async () => {
-      const thread = this.#idle.pop() ?? this.#start();
-      try {
-        const written = await thread.write(task, sink);
-        this.#idle.push(thread);
-        return written;
-      } catch (error) {
-        // It may be in the middle of something.
-        this.#all.delete(thread);
-        await thread.end();
-        throw error;
-      }
-    });
+    return this.#pool.run((thread) => thread.write(task, sink));
   }
 
-  async close(): Promise<void> {
-    await Promise.all([...this.#all].map((thread) => thread.end()));
-  }
-
-  #start(): LayerThread {
-    const thread = new LayerThread(new Worker(this.#program, { resourceLimits: HEAP }));
-    this.#all.add(thread);
-    return thread;
+  close(): Promise<void> {
+    return this.#pool.close();
   }
 }
 

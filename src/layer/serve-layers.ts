@@ -1,10 +1,11 @@
 import type { MessagePort } from 'node:worker_threads';
 import { BlockPool } from '../core/block-pool.ts';
+import { sendError } from '../core/sent-error.ts';
 import { STREAM_BLOCK, tarStream } from '../tar/writer.ts';
 import { layerEntries } from './entries.ts';
 import { chosenCodec, type ProgramTools } from './external-codec.ts';
 import { storeTree } from './store-tree.ts';
-import { type FromThread, type LayerTask, sendError, type ToThread } from './thread-messages.ts';
+import type { FromThread, LayerTask, ToThread } from './thread-messages.ts';
 import { type Sink, type WrittenLayer, writeLayer } from './write-layer.ts';
 
 /** Bytes that go to the other side at once: few messages, and little memory under way. */

@@ -9,10 +9,8 @@ import {
   PARTITION_TYPE,
   type Partition,
   type PartitionTable,
-  SECTOR,
   writeGpt,
 } from '../../../src/disk/gpt.ts';
-import { openRaw } from '../../../src/disk/raw-disk.ts';
 import { programPath, runProgram, uniqueTempDir } from '../../support/tools.ts';
 
 const MIB = ALIGNMENT;
@@ -107,14 +105,4 @@ test.each([
   ['129 partitions', Array.from({ length: 129 }, () => esp)],
 ])('a table that no disk can have is refused: %s', (message, partitions) => {
   expect(() => gptPlacements({ uuid: TABLE.uuid, partitions }, SIZE)).toThrow(message);
-});
-
-test('a raw disk that ends too early says where', async () => {
-  await using dir = await uniqueTempDir('gpt');
-  const path = await written(dir.path);
-  const disk = await openRaw(path, [{ offset: 0, length: SIZE }]);
-  const bytes = new Uint8Array(1024);
-  await disk.read(bytes, SIZE - 1024);
-  await expect(disk.read(bytes, SIZE - SECTOR)).rejects.toThrow(`ends at byte ${SIZE}, within the disk`);
-  await disk.close();
 });

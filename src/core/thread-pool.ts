@@ -1,0 +1,49 @@
+import { Gate } from './gate.ts';
+
+/** What a pool keeps: a thread that does one thing after the other. */
+interface Endable {
+  /** Ends it, whatever it is doing. */
+  end(): Promise<void>;
+}
+
+/** Threads that are started when they are needed and used again, at most `width`. */
+export class ThreadPool<T extends Endable> {
+  readonly width: number;
+  readonly #start: () => T;
+  readonly #gate: Gate;
+  readonly #idle: T[] = [];
+  readonly #all = new Set<T>();
+
+  constructor(start: () => T, width: number) {
+    this.#start = start;
+    this.#gate = new Gate(width);
+    this.width = width;
+  }
+
+  /** Gives `work` a thread when one is free. One whose work failed is ended: it may be in the middle of something. */
+  run<R>(work: (thread: T) => Promise<R>): Promise<R> {
+    return this.#gate.run(async () => {
+      const thread = this.#idle.pop() ?? this.#add();
+      try {
+        const result = await work(thread);
+        this.#idle.push(thread);
+        return result;
+      } catch (error) {
+        this.#all.delete(thread);
+        await thread.end();
+        throw error;
+      }
+    });
+  }
+
+  /** Ends all threads, whatever they are doing. */
+  async close(): Promise<void> {
+    await Promise.all([...this.#all].map((thread) => thread.end()));
+  }
+
+  #add(): T {
+    const thread = this.#start();
+    this.#all.add(thread);
+    return thread;
+  }
+}
