@@ -1,5 +1,8 @@
+import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { UserError } from '../core/error.ts';
+import { storageWarning } from '../github/artifact-storage.ts';
+import { readPayload } from '../github/event.ts';
 import { formatHandoverName, spareHandoverNames } from '../github/handover-name.ts';
 import type { Job } from '../github/job.ts';
 import { formatReportName } from '../github/report-name.ts';
@@ -57,9 +60,17 @@ export async function handOverByArtifact(
     if (mode === 'none' || mode === 'report') return NOT_DELIVERED;
     const options = { retentionDays: retentionDays ?? RETENTION_DAYS[mode], spareNames: spareHandoverNames(named) };
     const uploaded = await artifactsOf(host).upload(name, file, options);
+    if (mode === 'artifact') await warnOfStorage(uploaded.size, label, options.retentionDays, host);
     return { place: uploaded.name, digest: uploaded.digest };
   };
   return { repository, deliver };
+}
+
+/** Here it is known what is stored and for how long; the plan knows neither. */
+async function warnOfStorage(bytes: number, { systems }: HandoverLabel, days: number, host: Host): Promise<void> {
+  const { repository } = await readPayload({ env: host.env, readFile: (path) => readFile(path, 'utf8') });
+  const warning = storageWarning({ bytes, systems: systems.length, days, isPrivate: repository?.private });
+  if (warning !== undefined) host.log.warn(warning);
 }
 
 const nameOf = ({ name: image, system, call }: HandoverLabel, { attempt }: Job) => ({

@@ -37,6 +37,7 @@ const payloadSchema = z.looseObject({
       /** Of a push seconds since 1970, of other events a text. */
       pushed_at: z.union([z.number(), z.string()]).nullish(),
       default_branch: z.string().min(1).optional(),
+      private: z.boolean().optional(),
       owner: z.looseObject({ login: z.string(), type: z.string().optional() }).optional(),
     })
     .optional(),
