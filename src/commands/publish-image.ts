@@ -18,7 +18,7 @@ import {
 import type { PlatformInput } from '../publish/platform-input.ts';
 import { type PublishedIndex, publishIndex, publishLive } from '../publish/publish-index.ts';
 import { LostError } from '../publish/read-back.ts';
-import { type PublishedTarget, publishedTarget, type Target } from '../publish/target.ts';
+import { type PublishedTarget, publishedTarget, type Target, type WhyLeft } from '../publish/target.ts';
 import type { Repository } from '../storage/destination.ts';
 import type { Follower } from '../storage/follower.ts';
 import { readTagsOnce } from '../storage/read-tag.ts';
@@ -45,6 +45,8 @@ export interface Publishing extends ReuseInputs, TestInputs {
   readonly verify: boolean;
   /** Whether a tag is moved although a newer run of the repository has moved it. */
   readonly moveBack: boolean;
+  /** Why a tag is not to be moved; undefined where all may be. */
+  readonly whyLeft: WhyLeft | undefined;
   /** Hosts that are spoken to without TLS. */
   readonly plainHttp: readonly string[];
   readonly places: Places;

@@ -8,6 +8,7 @@ import {
   filesFirst,
   mergeTargets,
   type Target,
+  type WhyLeft,
 } from '../publish/target.ts';
 import type { Location } from '../storage/location.ts';
 import { locationOf } from '../storage/location-template.ts';
@@ -24,6 +25,7 @@ interface Tools {
   readonly places: Places;
   readonly tags: Pick<RunTags, 'at'>;
   readonly host: Pick<Host, 'cwd' | 'log'>;
+  readonly whyLeft: WhyLeft | undefined;
 }
 
 /**
@@ -34,7 +36,7 @@ export function targetsOf(
   { name, tag }: { readonly name: string; readonly tag: string | null },
   platforms: number,
   to: readonly DestinationLine[],
-  { places, tags, host }: Tools,
+  { places, tags, host, whyLeft }: Tools,
 ): ImageTarget[] {
   const lines = to.length > 0 ? to : [undefined];
   const used = lines.filter((line) => tags.at(line, name)?.length !== 0);
@@ -55,6 +57,7 @@ export function targetsOf(
     kind,
     mayFail,
     tags: chooseTags(location, asked, tag),
+    whyLeft,
   }));
   const required = requiredLines(targets);
   return mergeTargets([...required, ...targets.filter((target) => !required.includes(target))]);

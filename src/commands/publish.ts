@@ -13,6 +13,7 @@ import { FAILED_DESTINATIONS } from '../publish/report.ts';
 import { parseTagLine } from '../publish/tag-lines.ts';
 import type { Location } from '../storage/location.ts';
 import { locationOf } from '../storage/location-template.ts';
+import { closedPull } from './closed-pull.ts';
 import { handoverCollector } from './collecting.ts';
 import { jobOf } from './github.ts';
 import { HANDOVERS, parseHandoverDigest } from './handover-trust.ts';
@@ -151,7 +152,8 @@ export const publish = defineCommand({
     const noLogin = await whyNoLogin(job, { to, names: [] }, places);
     if (noLogin !== undefined) return { kind: 'nothing', why: noLogin };
     const { collect, removeSpent, close } = handoverCollector(inputs, job, host, places);
-    const publishing: Publishing = { ...inputs, tags, places, host, nix, optional: new OptionalTargets() };
+    const whyLeft = job && (await closedPull(inputs.token, host));
+    const publishing: Publishing = { ...inputs, tags, places, host, nix, whyLeft, optional: new OptionalTargets() };
     try {
       if (planned) {
         const result = await publishPlan(planned, inputs, collect, publishing);

@@ -8,7 +8,7 @@ import type { Repository } from '../storage/destination.ts';
 import { type ReadTag, readTagsOnce } from '../storage/read-tag.ts';
 import { statusOf } from '../storage/registry/failure.ts';
 import type { ImageSource } from '../storage/source.ts';
-import type { Target } from './target.ts';
+import type { Target, WhyLeft } from './target.ts';
 
 /** Tags looked up at once at all destinations. */
 const LOOKUPS_AT_ONCE = 8;
@@ -21,11 +21,13 @@ export interface TagMove {
   readonly before: Digest | 'none' | 'unknown';
   /** Why it is left alone, where something newer has moved it: `the newer run 12 has moved it`. */
   readonly newer?: string | undefined;
+  /** The target's. */
+  readonly whyLeft?: WhyLeft | undefined;
 }
 
 /** Looks up what the tags mean now at every destination, in the targets' order, and whether a newer run than `run` made it. */
 export function lookAtTags(targets: readonly Target[], read: ReadTag, run?: RunIdentity): Promise<TagMove[]> {
-  const wanted = targets.flatMap(({ repository, tags }) => tags.map((tag) => ({ repository, tag })));
+  const wanted = targets.flatMap(({ repository, tags, whyLeft }) => tags.map((tag) => ({ repository, tag, whyLeft })));
   return mapParallel(wanted, LOOKUPS_AT_ONCE, async (move) => {
     const live = await meaningOf(move.repository, move.tag, read);
     if (typeof live === 'string') return { ...move, before: live };
@@ -80,6 +82,12 @@ export async function moveTags(
   for (const { repository, isHeldOpen } of targets) {
     const own = todo.filter((move) => move.repository === repository);
     for (const move of [...own.filter(exists), ...own.filter((each) => !exists(each))]) {
+      const why = await move.whyLeft?.(move.tag);
+      if (why !== undefined) {
+        log.warn(`${repository.name}: ${move.tag} is not moved: ${why}`);
+        left.push(move);
+        continue;
+      }
       await moveTag(move, index).catch((error: unknown) => {
         throw error instanceof UserError && error.code !== 'cancelled'
           ? refusal(error, move, index, { moved, todo })

@@ -40,7 +40,7 @@ export async function moveForward(
   const fresh = await heedPromotions(await lookAtTags(targets, readTagsOnce(), run), image, run, log);
   const left = await moveTags(targets, fresh, image, log);
   // A new tag too: a clean-up that removed the image at that moment has taken it along.
-  const moved = fresh.filter(({ before, newer }) => !newer && before !== image.digest);
+  const moved = fresh.filter((move) => !move.newer && move.before !== image.digest && !left.includes(move));
   await settleTags(image, moved, { run, log, ...tools });
   return left;
 }
@@ -81,7 +81,11 @@ async function settle(image: StoredManifest, move: TagMove, options: SettleOptio
       await sleep(clock, clock.now() - written + SETTLE * (1 + clock.random()), signal);
       seen = await look();
     }
-    if (seen === 'ours' || seen === 'newer') return;
+    if (seen === 'newer') return;
+    const why = await move.whyLeft?.(tag);
+    // What is still there then, whoever has a reason to leave it removes: the job that comments, and the sweep.
+    if (why !== undefined) log.warn(`${repository.name}: ${tag} was moved, but ${why}`);
+    if (why !== undefined || seen === 'ours') return;
     const what = seen === 'gone' ? 'something has removed' : `the older run ${seen.id} has moved`;
     log.warn(`${repository.name}: ${what} ${tag}; moving it again`);
     await repository.tag(tag, image);

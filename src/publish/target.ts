@@ -4,6 +4,9 @@ import type { Repository } from '../storage/destination.ts';
 import { checkRefName } from '../storage/layout/layout-repository.ts';
 import { formatLocation, type Location } from '../storage/location.ts';
 
+/** Why a tag is not to be moved, such as a preview's whose pull request is closed by now; undefined where it may be. */
+export type WhyLeft = (tag: string) => Promise<string | undefined>;
+
 /** A place to publish to, and the tags to move there. */
 export interface Target {
   readonly repository: Repository;
@@ -11,6 +14,8 @@ export interface Target {
   readonly tags: readonly string[];
   /** Whether more comes to it later, so that whoever opened it commits it. */
   readonly isHeldOpen?: boolean;
+  /** Asked right before each tag is moved, and once more after it. */
+  readonly whyLeft?: WhyLeft | undefined;
 }
 
 /** What became of a target: which of its tags mean the image now. */

@@ -1,8 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { DefaultArtifactClient } from '@actions/artifact';
-import { onTestFinished, vi } from 'vitest';
+import { onTestFinished } from 'vitest';
 import { type PreviewInputs, preview, runPreview } from '../../../src/commands/preview.ts';
 import { parseBudget } from '../../../src/preview/budget.ts';
 import { parseRegistryLine } from '../../../src/publish/destination-line.ts';
@@ -12,6 +11,7 @@ import { type Pull, pullRoutes } from '../../emulators/github/pulls.ts';
 import type { ResultsEmulator } from '../../emulators/results/emulator.ts';
 import { memoryLog } from '../../support/memory-log.ts';
 import { plainFetch } from '../github/cache/kit.ts';
+import { becomeJob } from '../github/kit.ts';
 
 interface Change {
   readonly run?: number;
@@ -30,11 +30,7 @@ interface Options extends Partial<Omit<GitHubOptions, 'routes'>> {
   readonly results?: ResultsEmulator;
 }
 
-/** The client reads the process's own environment. */
-const artifactsAt = (results: ResultsEmulator) => async () => {
-  for (const [name, value] of Object.entries(results.environment({ run: 77, job: 'comment' }))) vi.stubEnv(name, value);
-  return new DefaultArtifactClient();
-};
+const artifactsAt = (results: ResultsEmulator) => async () => becomeJob(results, { run: 77, job: 'comment' }).client;
 
 /** What GitHub says about a pull request of the repository itself. */
 export const pullPayload = (action: string, more: { readonly number?: number; readonly head?: string } = {}) => {

@@ -116,6 +116,33 @@ test("a fork's run whose token may comment does so; without a report of a build 
   expect(comments[0]?.body).toMatch(/It comes from a fork[\s\S]*### app\n\nNot published\./);
 });
 
+test.each([
+  ['closed', { 'pull-requests': 'read' }, false, /pr-8 is not moved: pull request 8 is closed/],
+  // The job that comments looks at it afterwards.
+  ['closed', {}, true, /whether pull request 8 is still open is not known/],
+] as const)('a publish of a pull request that is %s by now, with %o: its tag moves: %s', async (state, permissions, moves, said) => {
+  await using temp = await uniqueTempDir('closed');
+  const results = await startResults();
+  onTestFinished(() => results.stop());
+  const { github } = await openRepository({ pulls: [{ number: 8, state }], permissions });
+  // A process, which loads GitHub's client: a second or two.
+  const { exitCode, log, outputs } = await runStep('publish', {
+    ...{ results, job: { run: 77, job: 'publish', attempt: 1 }, temp: temp.path },
+    event: pullPayload('synchronize', { number: 8 }),
+    with: { installable: `${flake.flake}#app`, to, tags: 'type=ref,event=pr', token: github.token },
+    env: {
+      ...{ GITHUB_EVENT_NAME: 'pull_request', GITHUB_REF: 'refs/pull/8/merge', GITHUB_BASE_REF: 'main' },
+      ...{ GITHUB_SHA: 'c'.repeat(40), GITHUB_API_URL: github.url },
+    },
+  });
+  expect(exitCode, log).toBe(0);
+  expect(log).toMatch(said);
+  expect(registry.store.tags('org/app').has('pr-8')).toBe(moves);
+  expect(outputs.references?.includes('pr-8')).toBe(moves);
+  expect(outputs.digest).toMatch(/^sha256:/);
+  registry.store.removeManifest('org/app', 'pr-8');
+});
+
 const MANY = Array.from({ length: 60 }, (_, at) => `app-${100 + at}`);
 
 /** More images than a comment has room for. */

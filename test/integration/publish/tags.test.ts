@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { digestOf } from '../../../src/oci/digest.ts';
 import { lookAtTags, moveTags } from '../../../src/publish/move-tags.ts';
+import { moveForward } from '../../../src/publish/settle-tags.ts';
 import { readTagsOnce } from '../../../src/storage/read-tag.ts';
 import { type EmulatorOptions, startEmulator } from '../../emulators/registry/emulator.ts';
 import { memoryLog } from '../../support/memory-log.ts';
@@ -99,6 +100,55 @@ describe('the step that moves tags', () => {
     expect(moves.map(({ before }) => before)).toEqual(['unknown']);
     await moveTags([target], moves, index, memoryLog());
     expect(emulator.store.manifest('org/app', '1.0')?.bytes).toEqual(Buffer.from(index.bytes));
+  });
+
+  test('asks before each tag whether there is a reason to leave it, and leaves those for which there is', async () => {
+    const { emulator, index, target } = await prepare({}, ['pr-7', 'main', 'pr-7-0123abc']);
+    const asked: string[] = [];
+    // The pull request is closed while its first tag is written.
+    const whyLeft = async (tag: string) => {
+      asked.push(`${tag} ${emulator.store.manifest('org/app', 'pr-7') !== undefined}`);
+      return tag.startsWith('pr-7-') ? 'pull request 7 is closed' : undefined;
+    };
+    const log = memoryLog();
+    const targets = [{ ...target, whyLeft }];
+    const left = await moveTags(targets, await lookAtTags(targets, readTagsOnce()), index, log);
+    expect(left.map(({ tag }) => tag)).toEqual(['pr-7-0123abc']);
+    expect(asked).toEqual(['pr-7 false', 'main true', 'pr-7-0123abc true']);
+    expect([...emulator.store.tags('org/app').keys()].sort()).toEqual(['main', 'pr-7']);
+    expect(log.lines.join('\n')).toContain('pr-7-0123abc is not moved: pull request 7 is closed');
+  });
+
+  test.each([
+    ['a clean-up of an open one is undone', undefined, true],
+    ['what a clean-up of a closed one removed is not put again', 'pull request 7 is closed', false],
+  ])('afterwards, %s', async (_name, why, isThere) => {
+    const { emulator, index, target } = await prepare({}, ['pr-7']);
+    let asked = 0;
+    const whyLeft = async () => {
+      asked += 1;
+      return asked === 1 ? undefined : why;
+    };
+    const log = memoryLog();
+    let removed = false;
+    const sleep = async () => {
+      if (!removed) emulator.store.removeManifest('org/app', 'pr-7');
+      removed = true;
+    };
+    const targets = [{ ...target, whyLeft }];
+    const left = await moveForward(targets, await lookAtTags(targets, readTagsOnce()), index, {
+      ...{
+        run: { id: '7', source: 'https://github.com/org/app' },
+        log,
+        clock: { now: Date.now, random: () => 0, sleep },
+      },
+      signal: new AbortController().signal,
+    });
+    expect([left, removed, asked]).toEqual([[], true, isThere ? 3 : 2]);
+    expect(emulator.store.manifest('org/app', 'pr-7') !== undefined).toBe(isThere);
+    expect(log.lines.join('\n')).toContain(
+      isThere ? 'moving it again' : 'pr-7 was moved, but pull request 7 is closed',
+    );
   });
 
   test('says what has moved when another destination refuses', async () => {
