@@ -45,6 +45,9 @@ const REQUIREMENTS = [
   // What judges the disks that are read and written.
   { name: 'qemu-img', packages: ['qemu-utils'], modes: TEST },
   { name: 'sgdisk', packages: ['gdisk'], modes: TEST },
+  // What fills the system partitions of disks.
+  { name: 'mkfs.vfat', packages: ['dosfstools'], modes: TEST },
+  { name: 'mcopy', packages: ['mtools'], modes: TEST },
   { name: 'sfdisk', packages: ['fdisk'], modes: TEST },
   { name: 'patchelf', packages: ['patchelf'], modes: TEST },
   // Reads the file systems that are written, as their own tools see them.

@@ -4,10 +4,10 @@ import { GUID_BYTES, guidBytes } from './guid.ts';
 /** @internal Bytes of a sector. Disks for EC2, and every raw image there is, have this size, whatever a drive says of itself. */
 export const SECTOR = 512;
 
-/** @internal Where partitions begin and end: what fdisk, parted and systemd-repart align to, and every drive's pages divide. */
+/** Where partitions begin and end: what fdisk, parted and systemd-repart align to, and every drive's pages divide. */
 export const ALIGNMENT = 1024 * 1024;
 
-/** @internal Types of partitions. */
+/** Types of partitions. */
 export const PARTITION_TYPE = {
   /** EFI system partition. */
   esp: 'c12a7328-f81f-11d2-ba4b-00a0c93ec93b',
@@ -18,7 +18,7 @@ export const PARTITION_TYPE = {
   rootArm64: 'b921b045-1df0-41c3-af44-4c6f280d3fae',
 } as const;
 
-/** @internal A partition; offset and length are in bytes. */
+/** A partition; offset and length are in bytes. */
 export interface Partition {
   /** GUIDs as text. */
   readonly type: string;
@@ -31,7 +31,7 @@ export interface Partition {
   readonly attributes?: bigint;
 }
 
-/** @internal A partition table; partitions stand in the order of their numbers. */
+/** A partition table; partitions stand in the order of their numbers. */
 export interface PartitionTable {
   readonly uuid: string;
   readonly partitions: readonly Partition[];
@@ -44,7 +44,7 @@ interface Placement {
 }
 
 /** The layout that UEFI 2.10, section 5.3, asks for: 128 entries of 128 bytes, 92 bytes of header. */
-const GPT = {
+export const GPT = {
   signature: 'EFI PART',
   revision: 0x0001_0000,
   headerBytes: 92,
@@ -154,7 +154,7 @@ function checkTable({ partitions }: PartitionTable, size: number): void {
 }
 
 /** What a table is written into: a `FileHandle` opened for writing. */
-interface TableFile {
+export interface TableFile {
   write(bytes: Uint8Array, offset: number, length: number, position: number): Promise<{ bytesWritten: number }>;
 }
 
@@ -167,7 +167,7 @@ export async function writeGpt(file: TableFile, table: PartitionTable, size: num
 }
 
 /** Writes all of `bytes` at `position`: one call may write less. */
-async function writeFully(file: TableFile, bytes: Uint8Array, position: number): Promise<void> {
+export async function writeFully(file: TableFile, bytes: Uint8Array, position: number): Promise<void> {
   for (let at = 0; at < bytes.length; ) {
     at += (await file.write(bytes, at, bytes.length - at, position + at)).bytesWritten;
   }

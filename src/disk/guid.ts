@@ -14,3 +14,12 @@ export function guidBytes(text: string): Buffer {
     }),
   );
 }
+
+/** The text of the GUID at `offset`, in lower case. */
+export function guidText(bytes: Buffer, offset: number): string {
+  const part = (start: number, end: number, isLittle: boolean): string => {
+    const field = Buffer.from(bytes.subarray(offset + start, offset + end));
+    return (isLittle ? field.reverse() : field).toString('hex');
+  };
+  return [part(0, 4, true), part(4, 6, true), part(6, 8, true), part(8, 10, false), part(10, 16, false)].join('-');
+}
