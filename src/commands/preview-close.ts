@@ -16,6 +16,8 @@ export interface PreviewRun extends Commenting {
   readonly to: readonly DestinationLine[];
   readonly places: Places;
   readonly token: string | undefined;
+  /** Milliseconds in a second of waiting for GitHub. */
+  readonly second: number;
   /** Page of the run. */
   readonly url: string;
 }
@@ -46,8 +48,8 @@ export async function closePull(number: number, names: readonly string[], run: P
 }
 
 /** Removes what build jobs have handed over for a closed pull request from this branch. */
-export async function dropHandovers(branch: string, { host, token }: PreviewRun): Promise<void> {
-  const api = gitHubApi(host, token, 'handovers are deleted by it');
+export async function dropHandovers(branch: string, { host, token, second }: PreviewRun): Promise<void> {
+  const api = { ...gitHubApi(host, token, 'handovers are deleted by it'), second };
   const removed = await removePullHandovers({ ...api, repository: host.env('GITHUB_REPOSITORY') ?? '' }, branch);
   if (removed > 0) host.log.info(`removed ${countText(removed, 'handover')} of ${branch}`);
 }
@@ -79,7 +81,7 @@ export interface Swept extends Cleaned {
  * run of a closed pull request has missed: GitHub starts none where the branch is in conflict, and a build may push after it.
  */
 export async function sweepPreviews(names: readonly string[], now: number, run: PreviewRun): Promise<Swept> {
-  const { pulls, identity, host, token } = run;
+  const { pulls, identity, host, token, second } = run;
   const since = await pulls.commentsSince(new Date(now - SWEPT_DAYS * DAY));
   const own = since.flatMap(({ body, author, number }) => {
     const marker = readMarker(body);
@@ -87,7 +89,7 @@ export async function sweepPreviews(names: readonly string[], now: number, run: 
   });
   const images = [...new Set([...names, ...own.flatMap(({ marker }) => marker.images)])].sort();
   const repository = host.env('GITHUB_REPOSITORY') ?? '';
-  const api = gitHubApi(host, token, 'pull requests are asked for by it');
+  const api = { ...gitHubApi(host, token, 'pull requests are asked for by it'), second };
   const askPulls: AskPulls = (numbers) => pullStates({ ...api, repository }, numbers);
   const cleaned = await cleanPreviews(images, { ...run, askPulls, isWatched: false });
   const waiting = own.filter(({ marker }) => marker.state === 'there');

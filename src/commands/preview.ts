@@ -96,12 +96,12 @@ export const preview = defineCommand({
   present: presentPreview,
 });
 
-/** The command, with a clock that a test may make; `second` as `GitHubApi` has it. */
+/** The command, with a clock that a test may make; `second` is GitHub's, as `GitHubApi` has it. */
 export async function runPreview(
   given: PreviewInputs,
   host: Host,
   clock: Clock,
-  second?: number,
+  second = 1000,
 ): Promise<PreviewResult> {
   const job = await jobOf(host);
   if (job === undefined) throw notARun();
@@ -116,7 +116,7 @@ export async function runPreview(
   );
   const identity = { key, run: job.runId, attempt: job.attempt, author };
   const places = await placesOf(host, given);
-  const run: PreviewRun = { to, token, places, pulls, identity, clock, host, url: runUrl(job, host) };
+  const run: PreviewRun = { to, token, places, pulls, identity, clock, host, second, url: runUrl(job, host) };
   if (event.kind === 'sweep' && given.pullRequest === undefined) {
     const names = readRunImages(given.images, given.published).map(({ name }) => name);
     return { kind: 'swept', swept: await sweepPreviews(names, clock.now(), run) };
@@ -181,7 +181,7 @@ async function commentOfFork(preview: Preview, job: Job, run: PreviewRun): Promi
 }
 
 /** GitHub's REST interface for the pull requests of the job's repository. Throws UserError `credentials` without a token. */
-function openPulls(token: string | undefined, { env, fetch, log, signal }: Host, second?: number): PullRequests {
+function openPulls(token: string | undefined, { env, fetch, log, signal }: Host, second: number): PullRequests {
   if (token === undefined) {
     throw new UserError('credentials', 'missing token: pull requests are read and commented on by it', {
       hint: 'Leave the input token out; its default is the token of the run.',
@@ -190,7 +190,7 @@ function openPulls(token: string | undefined, { env, fetch, log, signal }: Host,
   }
   const url = env('GITHUB_API_URL') ?? 'https://api.github.com';
   const repository = env('GITHUB_REPOSITORY') ?? '';
-  return pullRequests({ url, token, repository, fetch, log, signal, ...(second === undefined ? {} : { second }) });
+  return pullRequests({ url, token, repository, fetch, log, signal, second });
 }
 
 const runUrl = ({ runId }: Job, { env }: Host): string =>
