@@ -1,8 +1,9 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest';
 import { matrixOf } from '../../../src/plan/matrix.ts';
 import { isNeeded, type Plan } from '../../../src/plan/plan.ts';
+import { startEmulator } from '../../emulators/registry/emulator.ts';
 import { runCli } from '../../support/cli.ts';
 import { type RunningRegistry, startRegistry } from '../../support/registry.ts';
 import { type TempDir, uniqueTempDir } from '../../support/tools.ts';
@@ -130,7 +131,12 @@ test('what is published but gone, of another key, or handed over of another comm
 });
 
 test('a registry that cannot be read means build', async () => {
-  const { stdout, stderr, exitCode } = await runPlan([flake.flake, '--to', 'localhost:1/{name}', '--json']);
+  const broken = await startEmulator();
+  onTestFinished(() => broken.stop());
+  // Tried again at once, where nobody there would be asked for half a minute.
+  const fault = { kind: 'status', status: 500, headers: { 'retry-after': '0' }, path: /./, times: 1000 } as const;
+  for (const method of ['HEAD', 'GET']) broken.inject({ ...fault, method });
+  const { stdout, stderr, exitCode } = await runPlan([flake.flake, '--to', `${broken.host}/{name}`, '--json']);
   expect(exitCode, stderr).toBe(0);
   expect(stderr).toContain('so it is built');
   expect(jobsIn(JSON.parse(stdout))).toEqual(ALL);
