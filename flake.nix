@@ -6,7 +6,7 @@
   outputs =
     { nixpkgs, ... }:
     let
-      inherit (import ./nix { }) lib;
+      inherit (import ./nix { }) lib nixosModules;
       forSystems =
         make:
         builtins.listToAttrs (
@@ -42,7 +42,7 @@
         };
     in
     {
-      inherit lib;
+      inherit lib nixosModules;
 
       packages = if isRelease then forSystems (pkgs: { default = program pkgs; }) else { };
 

@@ -2,4 +2,5 @@
 { }:
 {
   lib = import ./lib;
+  nixosModules = import ./modules;
 }

@@ -23,6 +23,27 @@
   mkImage = import ./mk-image.nix;
 
   /**
+    Describes the disk of a virtual machine as a plain value, the disk definition: of a NixOS system as it is, or of kernel,
+    initrd, command line and store paths. `docs/disks.md` lists all arguments.
+
+    # Type
+
+    ```
+    mkDisk :: { nixos ? null, name, boot ? { }, store ? [ ], ... } -> definition
+    ```
+
+    # Example
+
+    ```nix
+    mkDisk {
+      name = "server";
+      nixos = self.nixosConfigurations.server;
+    }
+    ```
+  */
+  mkDisk = import ./mk-disk.nix;
+
+  /**
     Describes an image whose arguments are recipes of a Justfile, run in order by just under tini, with bash, coreutils,
     curl, httpie and certificates. `packages` are added, by name or as they are; all arguments of `mkImage` may be given too.
 

@@ -2,17 +2,14 @@
 let
   inherit (import ./check.nix) attrsOf plain isDerivationLike;
   inherit (import ./other-makers.nix) argumentsOf;
-  inherit (import ./roots.nix) rootsOf;
+  inherit (import ./roots.nix) rootsOf plainRoots;
   inherit (import ./files.nix) filesOf;
   inherit (import ./accounts.nix) usersOf groupsOf;
   inherit (import ./config.nix) configOf;
   inherit (import ./compression.nix) compressionOf;
   inherit (import ./tests.nix) testsOf;
 
-  systems = [
-    "x86_64-linux"
-    "aarch64-linux"
-  ];
+  systems = import ./systems.nix;
 
   known = import ./arguments.nix;
 
@@ -87,21 +84,6 @@ let
       found = builtins.filter (system: system != null) (map (value: value.system or null) (builtins.filter builtins.isAttrs values));
     in
     if found == [ ] then null else builtins.head found;
-
-  # Whole store paths that were written without context (as plain text) are needed as well.
-  plainRoots =
-    roots: paths:
-    let
-      storePathOf = path: builtins.head (builtins.match "(${builtins.storeDir}/[^/]+).*" path);
-      isKnown = path: builtins.any (root: root.outPath == path) roots;
-      wanted = map (path: storePathOf (builtins.unsafeDiscardStringContext path)) (builtins.filter inStore paths);
-      found = builtins.listToAttrs (map (name: { inherit name; value = null; }) wanted);
-    in
-    map (outPath: {
-      drvPath = null;
-      output = null;
-      inherit outPath;
-    }) (builtins.filter (path: !(isKnown path)) (builtins.attrNames found));
 in
 given:
 let

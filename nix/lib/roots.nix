@@ -92,8 +92,8 @@ let
         in
         if paths == [ ] && hasPlaceholder then
           throw (
-            "mkImage: the path of ${entry.drvPath} is known only after it is built (a content-addressed or dynamic"
-            + " derivation); images need input-addressed derivations"
+            "the path of ${entry.drvPath} is known only after it is built (a content-addressed or dynamic"
+            + " derivation); images and disks need input-addressed derivations"
           )
         else
           map (token: {
@@ -132,4 +132,27 @@ in
     in
     # A path that a derivation makes needs no second entry as a source.
     builtins.filter (root: root.drvPath != null || !(made ? ${root.outPath})) (builtins.attrValues byKey);
+
+  /**
+    Roots for store paths, or paths below them, that were written without context (as plain text) and are none of
+    `roots` yet.
+
+    # Type
+
+    ```
+    plainRoots :: [root] -> [string] -> [root]
+    ```
+  */
+  plainRoots =
+    roots: paths:
+    let
+      storePathOf = path: builtins.head (builtins.match "(${builtins.storeDir}/[^/]+).*" path);
+      isKnown = path: builtins.any (root: root.outPath == path) roots;
+      inStore = builtins.filter (hasPrefix "${builtins.storeDir}/") (map builtins.unsafeDiscardStringContext paths);
+    in
+    map (outPath: {
+      drvPath = null;
+      output = null;
+      inherit outPath;
+    }) (builtins.filter (path: !(isKnown path)) (unique (map storePathOf inStore)));
 }

@@ -43,7 +43,11 @@ const bootSchema = z
       loader: z.literal('uki').describe('A unified kernel image, which firmware starts itself.'),
       kernel: belowStorePathSchema,
       initrd: belowStorePathSchema.nullable().default(null),
-      cmdline: cmdlineSchema.describe('The command line of the kernel; with verity, usrhash= is added.'),
+      cmdline: cmdlineSchema.describe('The command line of the kernel.'),
+      verityArgument: z
+        .enum(['usrhash', 'storehash'])
+        .default('usrhash')
+        .describe("What the root hash of verity is called there: systemd's usrhash, or NixOS's storehash."),
       osRelease: z.string().describe('The text of os-release(5).'),
       uname: z.string().min(1).nullable().default(null).describe('Release of the kernel. Default: read from it.'),
       stub: belowStorePathSchema.describe("systemd's stub for the system's architecture, such as linuxx64.efi.stub."),

@@ -12,8 +12,6 @@ const DISK_PROFILE_VERSION = 1;
  * What a disk is made of, as the 64 hexadecimal digits of an image's key (`definitionKey`): known without building, for
  * store paths stand for their content. The name counts, since UUIDs follow from it; the positions of the disk before do not:
  * of two disks that hold the same, the published one is kept. Nor do tag, tests, derivations and what builds it count.
- *
- * @internal
  */
 export function diskKey(definition: DiskDefinition): string {
   const { tag: _tag, tests: _tests, buildSystem: _builder, roots, ...said } = definition;

@@ -1,5 +1,5 @@
 import { UserError } from '../core/error.ts';
-import type { Definition, Root } from '../definition/definition.ts';
+import type { Root } from '../definition/definition.ts';
 import { type Nix, storeFlags } from './nix.ts';
 
 /**
@@ -28,7 +28,10 @@ async function outputsOf(nix: Nix, drvPath: string): Promise<readonly string[] |
  * The definition without the pairs of derivation and path that do not belong together. Asks nix only where there
  * are such pairs. Throws UserError `evaluation` when a path would lose its last derivation.
  */
-export async function settleRoots(nix: Nix, definition: Definition): Promise<Definition> {
+export async function settleRoots<D extends { readonly name: string; readonly roots: readonly Root[] }>(
+  nix: Nix,
+  definition: D,
+): Promise<D> {
   const ambiguous = ambiguousPaths(definition.roots);
   if (ambiguous.size === 0) return definition;
   const candidates = definition.roots.filter(({ outPath }) => ambiguous.has(outPath));
@@ -41,7 +44,7 @@ export async function settleRoots(nix: Nix, definition: Definition): Promise<Def
   const roots = definition.roots.filter(belongs);
   const lost = [...ambiguous].find((path) => !roots.some(({ outPath }) => outPath === path));
   if (lost === undefined) return { ...definition, roots };
-  throw new UserError('evaluation', `${definition.name}: no derivation of the image makes ${lost}`, {
-    hint: 'List the package in copyToRoot, or name it in a string of its own.',
+  throw new UserError('evaluation', `${definition.name}: no derivation of it makes ${lost}`, {
+    hint: 'List the package by itself (copyToRoot, store), or name it in a string of its own.',
   });
 }

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { decodeJson } from '../core/decode-json.ts';
 import { UserError } from '../core/error.ts';
 import { type Definition, definitionSchema } from '../definition/definition.ts';
+import { type DiskDefinition, diskDefinitionSchema } from '../definition/disk-definition.ts';
 
 /** Bytes of JSON that an evaluation may print: 10,000 roots take 3 MB, so more is a mistake or an attack. */
 const ANSWER_LIMIT = 64 * 1024 * 1024;
@@ -60,9 +61,37 @@ function protoIn(value: unknown, path: readonly PropertyKey[] = []): readonly Pr
   return undefined;
 }
 
-/** Accepts a definition as Nix printed it. Throws UserError `definition` that names the fields. */
-export function parseDefinition(what: string, value: unknown): Definition {
-  const parsed = definitionSchema.safeParse(withOutPaths(value));
+/** Accepts the definition of an image as Nix printed it. Throws UserError `definition` that names the fields. */
+export const parseDefinition = (what: string, value: unknown): Definition =>
+  parseAs(what, value, {
+    schema: definitionSchema,
+    invalid: 'is not a valid image definition:',
+    hint: 'docs/definition.md lists every argument of mkImage.',
+    docs: 'definition.md',
+  });
+
+/** The same for that of a disk. */
+export const parseDiskDefinition = (what: string, value: unknown): DiskDefinition =>
+  parseAs(what, value, {
+    schema: diskDefinitionSchema,
+    invalid: 'is not a valid disk definition:',
+    hint: 'docs/disks.md lists every argument of mkDisk.',
+    docs: 'disks.md',
+  });
+
+/** Whether a definition says of itself that it describes a disk. */
+export const isDiskDefinition = (value: unknown): boolean =>
+  typeof value === 'object' && value !== null && 'kind' in value && value.kind === 'disk';
+
+interface Form<T> {
+  readonly schema: z.ZodType<T>;
+  readonly invalid: string;
+  readonly hint: string;
+  readonly docs: string;
+}
+
+function parseAs<T>(what: string, value: unknown, { schema, invalid, hint, docs }: Form<T>): T {
+  const parsed = schema.safeParse(withOutPaths(value));
   const proto = protoIn(value);
   if (parsed.success && !proto) return parsed.data;
   const problems = [
@@ -71,8 +100,5 @@ export function parseDefinition(what: string, value: unknown): Definition {
   ];
   const more = problems.length > ISSUES ? [`and ${problems.length - ISSUES} more`] : [];
   const text = [...problems.slice(0, ISSUES), ...more].join('; ');
-  throw new UserError('definition', `${what} is not a valid image definition: ${text}`, {
-    hint: 'docs/definition.md lists every argument of mkImage.',
-    docs: 'definition.md',
-  });
+  throw new UserError('definition', `${what} ${invalid} ${text}`, { hint, docs });
 }

@@ -2,7 +2,7 @@ import type { UserError } from '../core/error.ts';
 import { SYSTEMS, type System } from '../oci/system.ts';
 import { parseAnswer } from './answer.ts';
 import { evaluationFailure } from './failure.ts';
-import { type Evaluated, imageOf, ownSystem } from './found-image.ts';
+import { type Evaluated, type EvaluatedDisk, imageOf, ownSystem } from './found-image.ts';
 import { attributeText, type Installable, installableText } from './installable.ts';
 import { lockFlags, logLine } from './lock-file.ts';
 import type { Nix } from './nix.ts';
@@ -23,8 +23,10 @@ interface Asked {
 interface Evaluations {
   /** The systems of those asked for that have the image, in the order of `SYSTEMS`; of one that fails it counts as there. */
   readonly systems: readonly System[];
-  /** The image for a system that was asked for. Throws UserError with what is wrong with it. */
+  /** The container image for a system that was asked for. Throws UserError with what is wrong with it, also for a disk. */
   imageFor(system: System): Promise<Evaluated>;
+  /** The same for whatever is there: an image or a disk. */
+  foundFor(system: System): Promise<Evaluated | EvaluatedDisk>;
 }
 
 /**
@@ -107,6 +109,10 @@ const isImage = ({ found }: Found): boolean => found === 'definition' || found =
 
 const isOther = (found: Found): found is Other => !isImage(found) && found.found !== 'nothing';
 
+/** The place that was looked at last. */
+const placeOf = (answer: Answer | undefined): ImagePlace | undefined =>
+  answer && 'tried' in answer ? answer.tried.at(-1)?.place : undefined;
+
 /** Where something was found that decides: an image, or what is where an image should. */
 function foundAt(answer: Answer): ImagePlace | undefined {
   const last = 'tried' in answer ? answer.tried.at(-1) : undefined;
@@ -174,7 +180,7 @@ export async function evaluateImages(nix: Nix, installable: Installable, asked: 
   const fixed = installable.kind === 'flake' ? installable.system : undefined;
   const others = fixed === undefined ? asked.others : [];
   const answers = await evaluateAll(nix, installable, { systems: asked.systems, others: others ?? [] });
-  const imageFor = async (system: System): Promise<Evaluated> => {
+  const foundFor = async (system: System): Promise<Evaluated | EvaluatedDisk> => {
     const answer = answers.get(system) ?? { tried: [] };
     if ('death' in answer) throw answer.death.error;
     const last = answer.tried.at(-1);
@@ -182,5 +188,11 @@ export async function evaluateImages(nix: Nix, installable: Installable, asked: 
     if (image) return image;
     throw notThere(installable, system, answer.tried, await elsewhereOf(nix, installable, answers));
   };
-  return { systems: systemsIn(answers), imageFor };
+  const imageFor = async (system: System): Promise<Evaluated> => {
+    const image = await foundFor(system);
+    if (image.kind !== 'disk') return image;
+    const path = placeOf(answers.get(system))?.path ?? installable.path;
+    throw notAnImage(installableText(installable), path, { found: 'disk', name: image.name });
+  };
+  return { systems: systemsIn(answers), imageFor, foundFor };
 }

@@ -1,8 +1,9 @@
 import { UserError } from '../core/error.ts';
 import type { Definition } from '../definition/definition.ts';
+import type { DiskDefinition } from '../definition/disk-definition.ts';
 import type { System } from '../oci/system.ts';
 import { settleRoots } from './ambiguous-roots.ts';
-import { parseDefinition } from './answer.ts';
+import { isDiskDefinition, parseDefinition, parseDiskDefinition } from './answer.ts';
 import { imageSystems, type OwnSystems } from './cross.ts';
 import { attributeText } from './installable.ts';
 import type { Nix } from './nix.ts';
@@ -19,10 +20,13 @@ interface Place {
   readonly tag: string | null;
 }
 
-/** An image and where it was found: a definition, or a derivation that makes an image with another tool. */
+/** A container image and where it was found: a definition, or a derivation that makes an image with another tool. */
 export type Evaluated =
   | (Place & { readonly kind: 'definition'; readonly definition: Definition })
   | (Place & { readonly kind: 'tool-image'; readonly toolImage: ToolImage });
+
+/** A disk and where it was found. */
+export type EvaluatedDisk = Place & { readonly kind: 'disk'; readonly disk: DiskDefinition };
 
 const nameOf = (path: readonly string[]): string => attributeText(path) || 'the image of the file';
 
@@ -45,10 +49,14 @@ function agreeOnSystem(what: string, { system, listedUnder = system }: ImagePlac
 }
 
 /**
- * What an evaluation found, as an image; undefined where it is none. Throws UserError `definition` for one that does not
+ * What an evaluation found, as an image or a disk; undefined where it is none. Throws UserError `definition` for one that does not
  * fit the schema or is of another system, `evaluation` as `settleRoots` does.
  */
-export async function imageOf(nix: Nix, place: ImagePlace, found: Found): Promise<Evaluated | undefined> {
+export async function imageOf(
+  nix: Nix,
+  place: ImagePlace,
+  found: Found,
+): Promise<Evaluated | EvaluatedDisk | undefined> {
   const { path, system } = place;
   const attribute = attributeText(path);
   if (found.found === 'tool-image') {
@@ -58,6 +66,11 @@ export async function imageOf(nix: Nix, place: ImagePlace, found: Found): Promis
     return { kind: 'tool-image', toolImage, name, tag, system, attribute };
   }
   if (found.found !== 'definition') return undefined;
+  if (isDiskDefinition(found.definition)) {
+    const disk = parseDiskDefinition(nameOf(path), found.definition);
+    agreeOnSystem(nameOf(path), place, { runsOn: disk.system, builtOn: disk.buildSystem });
+    return { kind: 'disk', disk: await settleRoots(nix, disk), name: disk.name, tag: disk.tag, system, attribute };
+  }
   const definition = parseDefinition(nameOf(path), found.definition);
   agreeOnSystem(nameOf(path), place, { runsOn: definition.system, builtOn: definition.buildSystem });
   const { name, tag } = definition;

@@ -1,7 +1,8 @@
 import { UserError } from '../core/error.ts';
 import { imageNameSchema } from '../definition/definition.ts';
+import { diskKey } from '../definition/disk-key.ts';
 import { definitionKey, toolImageKey } from '../definition/image-key.ts';
-import { parseDefinition } from '../nix/answer.ts';
+import { isDiskDefinition, parseDefinition, parseDiskDefinition } from '../nix/answer.ts';
 import { imageSystems, type OwnSystems } from '../nix/cross.ts';
 import { type Discovered, placeText } from '../nix/discover.ts';
 import { DISCOVERY_OUTPUTS } from '../nix/discovery-expression.ts';
@@ -113,10 +114,17 @@ function classifyDefinition(entry: Of<'definition'>, context: Context): Classifi
   const name = nameIn(entry.definition);
   if (!context.passes([name, leafOf(entry), placeText(entry)])) return undefined;
   if (!isLegalName(name)) return invalidName(entry, name);
+  if (isDiskDefinition(entry.definition)) return classifyDisk(entry, context, name);
   const definition = parseDefinition(placeText(entry), entry.definition);
   const own = { runsOn: definition.system, builtOn: definition.buildSystem };
   const keyFor = (system: System): string => definitionKey(definition, system);
   return candidateOf(entry, own, context, { name, tag: definition.tag, kind: 'definition', keyFor });
+}
+
+function classifyDisk(entry: Of<'definition'>, context: Context, name: string): Classified {
+  const disk = parseDiskDefinition(placeText(entry), entry.definition);
+  const own = { runsOn: disk.system, builtOn: disk.buildSystem };
+  return candidateOf(entry, own, context, { name, tag: disk.tag, kind: 'disk', keyFor: () => diskKey(disk) });
 }
 
 const attrOf = (entry: Discovered): string => (entry.path.length === 0 ? '' : placeText(entry));

@@ -3,6 +3,8 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { z } from 'zod';
 import { definitionSchema } from '../../src/definition/definition.ts';
+import { diskDefinitionSchema } from '../../src/definition/disk-definition.ts';
+import { diskTestsSchema } from '../../src/definition/disk-tests.ts';
 import { imageTestsSchema } from '../../src/definition/image-tests.ts';
 import { CODECS } from '../../src/oci/compression.ts';
 import { COMMON_KEYS, RULE_TYPES } from '../../src/publish/tag-rules.ts';
@@ -38,6 +40,17 @@ test('docs/definition.md has every argument of mkImage, and every field of confi
   const { config, files } = json(definitionSchema).properties as Record<string, unknown>;
   const inFiles = fieldsOf(files).filter((name) => !['type'].includes(name));
   expect(await missingOn('definition', [...names, ...fieldsOf(config), ...inFiles])).toEqual([]);
+});
+
+test('docs/disks.md has every argument of mkDisk, every field of its sets and tests, and every option of the modules', async () => {
+  const names = namesIn(await read('nix/lib/disk-arguments.nix'), /^ {2}"(\w+)"$/gm);
+  expect(names.length).toBeGreaterThan(12);
+  const { boot, partitions, tools } = json(diskDefinitionSchema).properties as Record<string, unknown>;
+  const fields = [boot, partitions, tools, json(diskTestsSchema)].flatMap(fieldsOf).filter((name) => name !== 'loader');
+  const modules = await Promise.all(['disk', 'ec2', 'trim'].map((name) => read(`nix/modules/${name}.nix`)));
+  const options = modules.flatMap((text) => namesIn(text, /^ {4}(\w+) = (?:lib\.mkOption|\w+Option)/gm));
+  expect(options.length).toBeGreaterThan(5);
+  expect(await missingOn('disks', [...names, ...fields, ...options])).toEqual([]);
 });
 
 test('docs/migrating.md says of every argument of other makers what takes its place', async () => {

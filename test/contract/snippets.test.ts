@@ -25,6 +25,8 @@ const KINDS: Readonly<Record<string, 'here' | 'by programs' | 'shown'>> = {
   'nix flake': 'by programs',
   'nix outputs': 'by programs',
   'nix image': 'by programs',
+  'nix disk': 'by programs',
+  'nix module': 'by programs',
   'nix file': 'by programs',
   'nix other': 'by programs',
   'yaml workflow': 'by programs',

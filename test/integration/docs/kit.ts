@@ -56,6 +56,9 @@ export async function lintWorkflows(snippets: readonly Snippet[]): Promise<strin
   return (await runProgram(actionlintPath(), [...options, ...files], { cwd: folder.path })).stdout;
 }
 
+/** What mkDisk takes of a package set. */
+const DISK_PACKAGES = ['systemd', 'systemdUkify', 'dosfstools', 'mtools', 'e2fsprogs'];
+
 /** Names of packages that a text takes out of nixpkgs. */
 const packagesIn = (text: string): string[] =>
   [...text.matchAll(/\bpkgs\.([A-Za-z][\w-]*)/g)].map(([, name = '']) => name);
@@ -78,9 +81,14 @@ in names // {
 /** A snippet as a function of what it may name. */
 const KINDS: Readonly<Record<string, (text: string) => string>> = {
   // A whole flake.nix, with what it is given.
-  'nix flake': (text) => `{ inputs, ... }: (${text}).outputs inputs`,
+  'nix flake': (text) =>
+    `{ inputs, ... }: let outputs = (${text}).outputs (inputs // { self = inputs.self // outputs; }); in outputs`,
   'nix outputs': (text) => `{ inputs, ... }: with inputs; {\n${text}\n}`,
   'nix image': (text) => `{ pkgs, lib, ... }: lib.mkImage ({ name = "example"; } // {\n${text}\n})`,
+  'nix disk': (text) => `{ lib, nixos, ... }: let self.nixosConfigurations.server = nixos { }; in {
+    image = lib.mkDisk ({ name = "example"; nixos = nixos { }; } // {\n${text}\n});
+  }`,
+  'nix module': (text) => `{ lib, nixos, ... }: { image = lib.mkDisk { name = "example"; nixos = nixos (${text}); }; }`,
   'nix file': (text) =>
     `{ pkgs, ... }: let value = ${text}; in if builtins.isFunction value then value (builtins.intersectAttrs (builtins.functionArgs value) { inherit pkgs; inherit (pkgs) system; }) else value`,
 };
@@ -100,7 +108,7 @@ export async function evaluateSnippets(
   const sources = await readTree('nix');
   const names = [...sources, ...snippets]
     .flatMap(({ text }) => packagesIn(text))
-    .concat('jq', 'hello', 'bash', 'coreutils', 'tzdata', 'iana-etc');
+    .concat('jq', 'hello', 'bash', 'coreutils', 'tzdata', 'iana-etc', ...DISK_PACKAGES);
   const files: string[] = [];
   for (const { at, kind, text } of snippets) {
     const name = `${at.replaceAll(/[^\w.-]/g, '_')}.nix`;
@@ -120,7 +128,9 @@ export async function evaluateSnippets(
   }
   await writeFile(
     join(folder.path, 'pkgs.nix'),
-    standIn([...new Set(names)].filter((name) => !/^(?:stdenv|system|write\w+|buildEnv|lib)$/.test(name))),
+    standIn(
+      [...new Set(names)].filter((name) => !/^(?:stdenv|system|write\w+|buildEnv|buildPackages|lib)$/.test(name)),
+    ),
   );
   await writeFile(join(folder.path, 'all.nix'), allOf(files));
   const words = ['--eval', '--strict', '--json', '--show-trace', join(folder.path, 'all.nix')];
@@ -133,11 +143,13 @@ const allOf = (files: readonly string[]): string => `let
   system = "x86_64-linux";
   pkgsOf = import ./pkgs.nix;
   pkgs = pkgsOf system;
-  inherit (import ${join(ROOT, 'nix')} { }) lib;
+  inherit (import ${join(ROOT, 'nix')} { }) lib nixosModules;
+  nixosSystem = { modules, system ? "x86_64-linux" }: import ${join(ROOT, 'test/fixtures/nixos')} { inherit modules system; };
+  nixos = module: nixosSystem { modules = [ nixosModules.ec2 nixosModules.trim module ]; };
   genAttrs = names: f: builtins.listToAttrs (map (name: { inherit name; value = f name; }) names);
-  nixpkgs = { lib = { inherit genAttrs; }; legacyPackages = genAttrs [ "x86_64-linux" "aarch64-linux" ] pkgsOf; };
+  nixpkgs = { lib = { inherit genAttrs nixosSystem; }; legacyPackages = genAttrs [ "x86_64-linux" "aarch64-linux" ] pkgsOf; };
   self = { lastModified = 1767225600; packages = nixpkgs.legacyPackages; };
-  inputs = { inherit nixpkgs self; nix-images = { inherit lib; }; };
+  inputs = { inherit nixpkgs self; nix-images = { inherit lib nixosModules; }; };
   imagesOf = value:
     if value ? schemaVersion then [ value ]
     else if value ? nixImages then builtins.concatMap (images: builtins.attrValues images) (builtins.attrValues value.nixImages)
@@ -145,6 +157,6 @@ const allOf = (files: readonly string[]): string => `let
 in map ({ at, value }: {
   inherit at;
   # JSON would show a root, which has an outPath, as that path alone.
-  images = map (image: removeAttrs image [ "roots" ]) (imagesOf (value { inherit inputs pkgs lib; }));
+  images = map (image: removeAttrs image [ "roots" ]) (imagesOf (value { inherit inputs pkgs lib nixos; }));
 }) [ ${files.join(' ')} ]
 `;

@@ -34,6 +34,8 @@ const KINDS: readonly (readonly [string, string, string | null])[] = [
   ['image { }', 'diskImages', 'disk'],
   ['{ a = image { }; }', 'diskImages', null],
   ['{ schemaVersion = 1; kind = "oci"; }', 'dockerImages', 'definition'],
+  ['{ schemaVersion = 1; kind = "disk"; }', 'nixImages', 'definition'],
+  ['{ schemaVersion = 1; kind = "disk"; }', 'diskImages', 'definition'],
   ['image { nixImage = { schemaVersion = 1; kind = "oci"; }; }', 'packages', 'definition'],
   ['"text"', 'dockerImages', null],
   ['x: x', 'dockerImages', null],

@@ -1,0 +1,19 @@
+# Everything that mkDisk takes.
+[
+  "name"
+  "tag"
+  "system"
+  "nixos"
+  "loader"
+  "store"
+  "boot"
+  "espFiles"
+  "pkgs"
+  "tools"
+  "partitions"
+  "sizeGiB"
+  "verity"
+  "registration"
+  "annotations"
+  "tests"
+]
