@@ -111,7 +111,7 @@ export const ACTION_EXAMPLES: Readonly<Record<string, string>> = {
   prune: `
 - uses: org/nix-images/prune@v1 # in a scheduled workflow: examples/workflows/retention.yml
   with:
-    images: ghcr.io/\${{ github.repository }}
+    places: ghcr.io/\${{ github.repository }}
     keep-last: 10
     keep-tags: v*
     untagged: 7d

@@ -11,7 +11,7 @@ export function presentPrune(places: readonly Pruned[]) {
   const failure = failureOf(places);
   return {
     outputs: {
-      removed: String(all.reduce((sum, { removed }) => sum + removed.manifests + removed.tags, 0)),
+      removed: String(all.reduce((sum, { removed }) => sum + removed.items + removed.names, 0)),
       freed: String(all.reduce((sum, { bytesFreed }) => sum + bytesFreed, 0)),
       json: JSON.stringify(data),
     },
@@ -24,15 +24,17 @@ export function presentPrune(places: readonly Pruned[]) {
 
 function dataOf(pruned: Pruned) {
   const rows = prunedRows(pruned);
-  const { manifests, tags } = prunedCounts(rows);
+  const { items, names } = prunedCounts(rows);
   const kept = pruned.decisions
     .filter(({ goes, names }) => !goes && names.length > 0)
     .map(({ item, names, why }) => ({
-      digest: item.id,
-      tags: names.filter((name) => !name.goes).map(({ name, why: reason }) => ({ tag: name, why: reason })),
+      id: item.id,
+      names: names.filter((name) => !name.goes).map(({ name, why: reason }) => ({ name, why: reason })),
       why,
     }));
-  return { name: pruned.name, removed: { manifests, tags }, bytesFreed: pruned.freed, rows, kept };
+  // The name of what is no image goes with it, and counts once.
+  const removed = { items, names: pruned.noun === 'manifest' ? names : 0 };
+  return { name: pruned.name, kind: pruned.noun, removed, bytesFreed: pruned.freed, rows, kept };
 }
 
 /** What GitHub or a registry refuses to delete for good is told, and is no failure; what could not be done is. */

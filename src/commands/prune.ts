@@ -7,7 +7,7 @@ import { flag, integer, lines, secret, text } from '../host/fields.ts';
 import type { Host } from '../host/host.ts';
 import { checkPolicy, parseKeepLast, parseMaxAge, parseTagPattern } from '../prune/policy.ts';
 import { type AskPulls, type Pruned, prunePlace } from '../prune/prune.ts';
-import { parsePlace } from './naming.ts';
+import { openGitHubPlace, parsePrunePlace, repositoryAt } from './github-places.ts';
 import { placesOf } from './places.ts';
 import { presentPrune } from './present-prune.ts';
 import { gitHubApi, openPrunePlace } from './prune-places.ts';
@@ -26,33 +26,35 @@ function parseRepository(name: string): string {
 
 export const prune = defineCommand({
   name: 'prune',
-  summary: 'Remove old images by a policy: what is kept by number, tag or age, untagged ones, and previews.',
+  summary: 'Remove what is old by a policy: images, and what GitHub keeps, by number, name or age, and previews.',
   description:
-    'For repositories of registries, packages at ghcr.io, ECR, ECR Public and OCI layouts. Nothing that stays loses an image of its index, a signature or an ' +
+    'For repositories of registries, packages at ghcr.io, ECR, ECR Public and OCI layouts, and for caches, artifacts and releases at GitHub. Nothing that stays loses an image of its index, a signature or an ' +
     'SBOM; those of what goes go with it. A tag stays when any rule keeps it. Look at what would go first: `--dry-run`.',
   inputs: {
-    images: lines({
-      description: 'Repository of images, without a tag: `ghcr.io/org/app`, or `oci:DIR`.',
+    places: lines({
+      description:
+        'Repository of images, without a tag: `ghcr.io/org/app`, or `oci:DIR`; or what GitHub keeps: `github:caches`, `github:artifacts`, ' +
+        '`github:drafts`, `github:prereleases`, `github:releases`, `github:assets`.',
       placeholder: 'PLACE',
       positional: true,
       required: true,
-      parse: parsePlace,
+      parse: parsePrunePlace,
     }),
     keepLast: lines({
       description:
-        'Keep the newest so many images, such as `10`, or `5 of nightly-*` for the tags that match; older ones go.',
+        'Keep the newest so many, such as `10`, or `5 of nightly-*` for the names that match; older ones go.',
       placeholder: 'N',
       parse: parseKeepLast,
     }),
     maxAge: lines({
       description:
-        'Keep images that are younger, such as `90d` or `14d of sha-*` (hours `h`, days `d`, weeks `w`); older ones go.',
+        'Keep what is younger, such as `90d` or `14d of sha-*` (hours `h`, days `d`, weeks `w`); older ones go.',
       placeholder: 'AGE',
       parse: parseMaxAge,
     }),
     keepTags: lines({
       description:
-        'Keep these tags whatever else is said: a glob such as `v*`, or a range of versions such as `>=1.2 <3`.',
+        'Keep these tags, or other names, whatever else is said: a glob such as `v*`, or a range of versions such as `>=1.2 <3`.',
       placeholder: 'PATTERN',
       parse: parseTagPattern,
     }),
@@ -64,7 +66,7 @@ export const prune = defineCommand({
     }),
     closedPreviews: flag({
       description:
-        'Remove the previews of closed pull requests (`pr-N`, `pr-N-COMMIT`). No other rule is about previews then, but `keep-tags`.',
+        'Remove the previews of closed pull requests (`pr-N`, `pr-N-COMMIT`), and their caches. No other rule is about those then, but `keep-tags`.',
     }),
     keepHistory: integer({
       description: 'Keep so many images that a channel meant before, as `promote` recorded it: `rollback` leads there.',
@@ -73,28 +75,31 @@ export const prune = defineCommand({
       min: 0,
     }),
     repository: text({
-      description: "Repository at GitHub that previews' pull requests are of. Default: that of the job.",
+      description: 'Repository at GitHub: of pull requests, caches, artifacts and releases. Default: that of the job.',
       placeholder: 'OWNER/NAME',
       parse: parseRepository,
     }),
     dryRun: flag({ description: 'Show what would go, why, and how many bytes that is; remove nothing.' }),
     limit: integer({
-      description: 'Refuse a policy that removes more manifests and tags than this from a place.',
+      description: 'Refuse a policy that removes more from a place, manifests and tags each counted.',
       placeholder: 'N',
       default: LIMIT,
       min: 0,
     }),
-    force: flag({ description: 'Allow a policy that leaves no tagged image which is whole.' }),
+    force: flag({
+      description:
+        'Allow a policy that leaves nothing, or no tagged image which is whole, and one that takes the latest release.',
+    }),
     ...registryInputs,
     token: secret({
       description:
-        "Token for ghcr.io, and for GitHub's REST interface, by which packages there and pull requests are asked for.",
+        "Token for ghcr.io, and for GitHub's REST interface, by which packages, pull requests, caches, artifacts and releases are asked for.",
       // biome-ignore lint/suspicious/noTemplateCurlyInString: GitHub fills it in, not JavaScript.
       actionDefault: '${{ github.token }}',
     }),
   },
   outputs: {
-    removed: 'Number of manifests and tags that were removed, or would be.',
+    removed: 'Number of what was removed, or would be; of images manifests and tags.',
     freed: 'Bytes that nothing there stores any more. Registries free them when they clean up.',
     json: 'What was removed and what stays, with the reasons, as JSON.',
   },
@@ -105,8 +110,11 @@ export const prune = defineCommand({
     const askPulls = pullsOf(inputs, host);
     const places = await placesOf(host, inputs);
     const pruned: Pruned[] = [];
-    for (const image of inputs.images) {
-      const place = await openPrunePlace(image, places, { token }, host);
+    for (const one of inputs.places) {
+      const place =
+        one.kind === 'github'
+          ? openGitHubPlace(one, { repository: inputs.repository, token, isForced: inputs.force }, host)
+          : await openPrunePlace(one, places, { token }, host);
       try {
         const { dryRun, force, limit } = inputs;
         const options = { policy, askPulls, dryRun, force, limit, log: host.log, clock: systemClock };
@@ -127,15 +135,9 @@ interface PullInputs {
 }
 
 /** Throws UserError before anything is read where pull requests are needed and cannot be asked for. */
-function pullsOf({ closedPreviews, repository: given, token }: PullInputs, host: Host): AskPulls {
+function pullsOf({ closedPreviews, repository, token }: PullInputs, host: Host): AskPulls {
   if (!closedPreviews) return async () => new Map();
-  const repository = given ?? host.env('GITHUB_REPOSITORY');
-  if (repository === undefined) {
-    throw new UserError('input', 'missing repository: closed-previews asks which pull requests are closed', {
-      hint: 'Give it: --repository OWNER/NAME.',
-      docs: 'retention.md',
-    });
-  }
+  const of = repositoryAt(repository, host, 'closed-previews asks which pull requests are closed');
   const api = gitHubApi(host, token, "closed-previews asks GitHub's REST interface for pull requests");
-  return (numbers) => pullStates({ ...api, repository }, numbers);
+  return (numbers) => pullStates({ ...api, repository: of }, numbers);
 }

@@ -30,7 +30,7 @@ export function decide(items: readonly Prunable[], policy: Policy, facts: Policy
   const verdictOf: VerdictOf = (item, name) => {
     const verdict = byRules(item, name);
     const channel = history.get(item.id);
-    const stays = channel === undefined || !verdict.goes || isPreview(name, policy);
+    const stays = channel === undefined || !verdict.goes || isPreview(item, name, policy);
     return stays ? verdict : { goes: false, why: `history of ${channel}` };
   };
   const needed = new Set(items.flatMap(({ needs }) => needs));
@@ -71,7 +71,7 @@ export function decide(items: readonly Prunable[], policy: Policy, facts: Policy
     const { id } = item;
     const goes = !kept.has(id);
     const names = item.names.map((name): NameDecision => {
-      if (!isAttachedTag(name)) return { name, ...verdictOf(item, name) };
+      if (!isAttached(item, name)) return { name, ...verdictOf(item, name) };
       const follows = item.about.some((subject) => kept.has(subject));
       // A list that stays for a reason of its own keeps its name: that is how it is found.
       const stays = follows || own.get(id)?.goes === false;
@@ -85,6 +85,9 @@ export function decide(items: readonly Prunable[], policy: Policy, facts: Policy
     return { item, goes, why, names, with: verdict?.goes === goes ? undefined : by };
   });
 }
+
+/** Whether a name is that of a list, or of what is attached to another item. */
+const isAttached = ({ whole }: Prunable, name: string): boolean => whole === undefined && isAttachedTag(name);
 
 type VerdictOf = (item: Prunable, name: string) => PruneVerdict;
 
@@ -104,7 +107,7 @@ function ownVerdict(
 ): PruneVerdict | undefined {
   const channel = history.get(item.id);
   const kept = channel === undefined ? undefined : { goes: false, why: `history of ${channel}` };
-  const names = item.names.filter((name) => !isAttachedTag(name));
+  const names = item.names.filter((name) => !isAttached(item, name));
   if (names.length > 0) {
     const verdicts = names.map((name) => verdictOf(item, name));
     const stays = verdicts.find(({ goes }) => !goes) ?? kept;

@@ -13,12 +13,16 @@ export const GONE: Removal = { kind: 'gone' };
 export const keptBecause = (why: string): Removal => ({ kind: 'kept', why });
 
 /**
- * A place that things are removed from: a repository of a registry, a package at GitHub, a layout. What is to go is decided above,
+ * A place that things are removed from: a repository of a registry, a package at GitHub, a layout, the caches of a repository. What is to go is decided above,
  * by rules that know no kinds of places. Methods throw UserError.
  */
 export interface PrunePlace {
   /** As a person writes it. */
   readonly name: string;
+  /** What is in it, in the singular. Default: `manifest`. */
+  readonly noun?: string;
+  /** Whether what is decided once stays so, since removals look at each item themselves: then nothing is listed twice. */
+  readonly isSteady?: boolean;
   /** Everything that is there, read anew by each call. */
   list(): Promise<readonly Prunable[]>;
   /** Throws UserError where nothing can be removed, before anything is. */

@@ -1,7 +1,6 @@
 import { parseAge } from '../core/age.ts';
 import { UserError } from '../core/error.ts';
 import { globMatches } from '../core/glob.ts';
-import { isTag } from '../oci/reference.ts';
 import { isRange, parseRange } from './version-range.ts';
 
 /** Which tags a line is about. */
@@ -35,14 +34,17 @@ export interface Policy {
   readonly keepHistory: number;
 }
 
+/** Names of caches and git tags have more in them than tags of images. */
+const NAME = /^[^\s\p{C}]{1,512}$/u;
+
 const EVERY: TagPattern = { text: '*', matches: () => true };
 
 /** Reads a glob (`v*`, `main-?`) or a range of versions (`>=1.2 <3`). Throws UserError `input`. */
 export function parseTagPattern(text: string): TagPattern {
   if (isRange(text)) return { text, matches: parseRange(text) };
-  if (!isTag(text.replaceAll(/[*?]/g, 'x'))) {
-    throw new UserError('input', `${JSON.stringify(text)} is not a valid pattern of tags`, {
-      hint: 'Write a tag, a glob such as v* or main-?, or a range of versions such as >=1.2.',
+  if (!NAME.test(text)) {
+    throw new UserError('input', `${JSON.stringify(text)} is not a valid pattern of names`, {
+      hint: 'Write a name, a glob such as v* or main-?, or a range of versions such as >=1.2.',
       docs: 'retention.md',
     });
   }

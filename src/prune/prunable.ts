@@ -1,5 +1,13 @@
 import type { RecordedPromotion } from '../channel/record.ts';
 
+/** What rules must know of a thing whose name is not a tag that can be taken from it, such as a cache or a release. */
+interface WholeItem {
+  /** The pull request that it was made for. */
+  readonly pull?: number | undefined;
+  /** Why no rule but that of closed pull requests lets it go, unless force is given. */
+  readonly guard?: string | undefined;
+}
+
 /** One thing in a place that can be removed: a manifest, say, or a release. */
 export interface Prunable {
   /** What names it for good: a digest. */
@@ -14,6 +22,8 @@ export interface Prunable {
   readonly about: readonly string[];
   /** What it stores, by what names it for good, in bytes; other items may store the same. */
   readonly stored: ReadonlyMap<string, number>;
+  /** Set for what is no manifest; those say the same by their tags. */
+  readonly whole?: WholeItem;
   /** The promotion to a channel of its place that it records. */
   readonly promotion?: RecordedPromotion | undefined;
 }

@@ -1,8 +1,9 @@
+import { countText } from '../core/count.ts';
 import { UserError } from '../core/error.ts';
 import { isAttachedTag } from '../storage/attached-tags.ts';
 import type { Decision } from './decide.ts';
-import { previewNumber } from './preview-tag.ts';
 import type { Prunable } from './prunable.ts';
+import { pullOf } from './pull-of.ts';
 
 /** What is to be done in one place. */
 export interface PrunePlan {
@@ -58,6 +59,8 @@ const countOf = ({ gone, renamed }: PrunePlan): number =>
 interface Guards {
   /** As messages name the place. */
   readonly name: string;
+  /** What is in it, in the singular. */
+  readonly noun: string;
   /** Manifests and tags that one run may remove. */
   readonly limit: number;
   /** Whether an empty place is what is wanted. */
@@ -65,10 +68,12 @@ interface Guards {
 }
 
 /** Throws UserError `input` for a plan that takes more than the limit, or the last whole image that has a tag. */
-export function checkPlan(decisions: readonly Decision[], { name, limit, force }: Guards): void {
+export function checkPlan(decisions: readonly Decision[], { name, noun, limit, force }: Guards): void {
   const count = countOf(planOf(decisions));
   if (count > limit) {
-    throw new UserError('input', `the policy removes ${count} manifests and tags from ${name}; the limit is ${limit}`, {
+    const what =
+      noun === 'manifest' ? `${count} manifests and tags from ${name}` : `${countText(count, noun)} from ${name}`;
+    throw new UserError('input', `the policy removes ${what}; the limit is ${limit}`, {
       hint: 'Look at what would go (dry-run), then raise limit if it is right.',
       docs: 'retention.md',
     });
@@ -76,16 +81,22 @@ export function checkPlan(decisions: readonly Decision[], { name, limit, force }
   if (force || count === 0) return;
   const whole = wholeImages(decisions.map(({ item }) => item));
   const isLeft = (decision: Decision): boolean =>
-    whole.has(decision.item.id) && decision.names.some(({ name: tag, goes }) => !goes && isImageTag(tag));
-  const hadAny = decisions.some(({ item }) => whole.has(item.id) && item.names.some(isImageTag));
+    whole.has(decision.item.id) && decision.names.some(({ name: tag, goes }) => !goes && isLasting(decision.item, tag));
+  const hadAny = decisions.some(({ item }) => whole.has(item.id) && item.names.some((tag) => isLasting(item, tag)));
   if (!hadAny || decisions.some(isLeft)) return;
-  throw new UserError('input', `the policy leaves no tagged image in ${name} that is whole`, {
+  const left =
+    noun === 'manifest'
+      ? `the policy leaves no tagged image in ${name} that is whole`
+      : `the policy leaves no ${noun} in ${name}`;
+  throw new UserError('input', left, {
     hint: 'Keep some: keep-last, or keep-tags. To remove all of them, add force.',
     docs: 'retention.md',
   });
 }
 
-const isImageTag = (tag: string): boolean => !isAttachedTag(tag) && previewNumber(tag) === undefined;
+/** Whether a name is what people count on: neither a preview's, nor that of something attached. */
+const isLasting = (item: Prunable, name: string): boolean =>
+  (item.whole !== undefined || !isAttachedTag(name)) && pullOf(item, name) === undefined;
 
 /** The items that have everything they need. */
 function wholeImages(items: readonly Prunable[]): ReadonlySet<string> {

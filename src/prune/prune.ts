@@ -1,11 +1,12 @@
+import { countText } from '../core/count.ts';
 import type { Effects } from '../core/effects.ts';
 import { UserError } from '../core/error.ts';
 import { type Decision, decide } from './decide.ts';
 import type { PrunePlace, Removal } from './place.ts';
 import type { Policy } from './policy.ts';
-import { previewNumber } from './preview-tag.ts';
 import type { Prunable } from './prunable.ts';
 import { checkPlan, freedBytes, goingNames, type PrunePlan, planOf } from './prune-plan.ts';
+import { pullOf } from './pull-of.ts';
 import type { PullState } from './verdicts.ts';
 
 /** Asks what became of pull requests. */
@@ -31,6 +32,8 @@ export interface PruneOutcome {
 /** What became of a place. */
 export interface Pruned {
   readonly name: string;
+  /** What is in it, in the singular. */
+  readonly noun: string;
   readonly isDryRun: boolean;
   readonly decisions: readonly Decision[];
   readonly outcomes: readonly PruneOutcome[];
@@ -58,25 +61,32 @@ export async function prunePlace(place: PrunePlace, options: PruneOptions): Prom
     // What was removed still says why its parts go.
     const items = [...there, ...[...removed].filter(({ id }) => !ids.has(id))];
     // After the list: a pull request that was opened again has its tags in it.
-    const numbers = new Set(items.flatMap(({ names }) => names.flatMap((name) => previewNumber(name) ?? [])));
+    const numbers = new Set(items.flatMap((item) => item.names.flatMap((name) => pullOf(item, name) ?? [])));
     const pulls =
       policy.closedPreviews && numbers.size > 0 ? await askPulls([...numbers].sort((a, b) => a - b)) : new Map();
     listed = clock.now();
-    return decide(items, policy, { now: listed, pulls });
+    return decide(items, policy, { now: listed, pulls, isForced: options.force });
   };
-  const guard = (decisions: readonly Decision[]): void => checkPlan(decisions, { ...options, name: place.name });
+  const guard = (decisions: readonly Decision[]): void =>
+    checkPlan(decisions, { ...options, name: place.name, noun: nounOf(place) });
 
   let decisions = await look();
-  log.info(`${place.name} has ${decisions.length} manifests`);
+  log.info(`${place.name}: ${countText(decisions.length, nounOf(place))}`);
   guard(decisions);
   if (dryRun || isEmpty(planOf(decisions))) return pruned(place, decisions, { dryRun });
   await place.checkMayRemove();
-  // What is in it by now is known, so this takes a moment.
-  decisions = await look();
-  guard(decisions);
-  const relook: Relook = async (removed) => (clock.now() - listed < FRESH ? undefined : await look(removed));
+  const { isSteady = false } = place;
+  if (!isSteady) {
+    // What is in it by now is known, so this takes a moment.
+    decisions = await look();
+    guard(decisions);
+  }
+  const relook: Relook = async (removed) =>
+    isSteady || clock.now() - listed < FRESH ? undefined : await look(removed);
   return await carryOut(place, decisions, relook);
 }
+
+const nounOf = ({ noun = 'manifest' }: PrunePlace): string => noun;
 
 /** What is decided now, where the last time is too long ago; `removed` is what this run has removed. */
 type Relook = (removed: ReadonlySet<Prunable>) => Promise<readonly Decision[] | undefined>;
@@ -203,7 +213,7 @@ interface Ending {
 }
 
 function pruned(
-  { name }: PrunePlace,
+  place: PrunePlace,
   decisions: readonly Decision[],
   { dryRun = false, outcomes: done, error }: Ending,
 ): Pruned {
@@ -220,5 +230,5 @@ function pruned(
     [...isOut],
     items.filter((item) => !isOut.has(item)),
   );
-  return { name, isDryRun: dryRun, decisions, outcomes, freed, error };
+  return { name: place.name, noun: nounOf(place), isDryRun: dryRun, decisions, outcomes, freed, error };
 }

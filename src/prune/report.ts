@@ -10,16 +10,17 @@ import { type PrunedRow, prunedRows } from './rows.ts';
 /** Columns of a terminal that nobody has made larger. */
 const WIDTH = 80;
 
-/** Of a row's tags, those that fit beside everything else. */
-const TAGS_WIDTH = 26;
+/** Of a row's names, those that fit beside everything else. */
+const NAMES_WIDTH = 26;
 
 /** Rows of a summary; GitHub drops summaries above 1 MiB. */
 const SUMMARY_ROWS = 200;
 
 /** What a place lost, in numbers. */
 interface PrunedCounts {
-  readonly manifests: number;
-  readonly tags: number;
+  readonly items: number;
+  /** Names that are gone, whether with their items or without. */
+  readonly names: number;
   readonly left: number;
 }
 
@@ -27,17 +28,17 @@ interface PrunedCounts {
 export function prunedCounts(rows: readonly PrunedRow[]): PrunedCounts {
   const done = rows.filter(({ left }) => left === null);
   return {
-    manifests: rows.reduce((sum, { manifests }) => sum + manifests, 0),
-    tags: done.reduce((sum, { tags }) => sum + tags.length, 0),
+    items: rows.reduce((sum, { items }) => sum + items, 0),
+    names: done.reduce((sum, { names }) => sum + names.length, 0),
     left: rows.length - done.length,
   };
 }
 
 function headline(pruned: Pruned, rows: readonly PrunedRow[]): string {
-  const { manifests, tags, left } = prunedCounts(rows);
-  const stay = countText(pruned.decisions.length - manifests, 'manifest');
+  const { items, names, left } = prunedCounts(rows);
+  const stay = countText(pruned.decisions.length - items, pruned.noun);
   if (rows.length === 0) return `nothing to remove; kept ${stay}`;
-  const what = `${countText(manifests, 'manifest')} and ${countText(tags, 'tag')}`;
+  const what = `${countText(items, pruned.noun)}${areImages(pruned) ? ` and ${countText(names, 'tag')}` : ''}`;
   const still = left === 0 ? '' : `; ${left} could not be removed`;
   const size = sizeText(pruned.freed);
   return pruned.isDryRun
@@ -45,7 +46,9 @@ function headline(pruned: Pruned, rows: readonly PrunedRow[]): string {
     : `removed ${what}, ${size}${still}; kept ${stay}`;
 }
 
-const tagsText = ({ tags, digest }: PrunedRow): string => (tags.length > 0 ? tags.join(', ') : shortDigest(digest));
+const areImages = ({ noun }: Pruned): boolean => noun === 'manifest';
+
+const namesText = ({ names, id }: PrunedRow): string => (names.length > 0 ? names.join(', ') : shortDigest(id));
 
 const reason = ({ action, why, left }: PrunedRow): string =>
   left === null ? `${action === 'untag' ? 'tag only: ' : ''}${why}` : `still there: ${left}`;
@@ -54,9 +57,9 @@ const reason = ({ action, why, left }: PrunedRow): string =>
 export function prunedText(pruned: Pruned): string {
   const rows = prunedRows(pruned);
   const cells = rows.map((row) => [
-    `  ${truncate(plainLine(tagsText(row)), TAGS_WIDTH)}`,
-    row.manifests === 0 ? '' : countText(row.manifests, 'manifest'),
-    row.manifests === 0 ? '' : sizeText(row.bytes),
+    `  ${truncate(plainLine(namesText(row)), NAMES_WIDTH)}`,
+    row.items === 0 || !areImages(pruned) ? '' : countText(row.items, pruned.noun),
+    row.items === 0 ? '' : sizeText(row.bytes),
     plainLine(reason(row)),
   ]);
   return [
@@ -71,9 +74,9 @@ export function prunedMarkdown(pruned: Pruned): string {
   const rows = prunedRows(pruned);
   const shown = rows.slice(0, SUMMARY_ROWS);
   const cells = shown.map((row) => [
-    row.tags.length > 0 ? row.tags.map(codeMarkdown).join(' ') : codeMarkdown(shortDigest(row.digest)),
-    row.manifests === 0 ? '' : String(row.manifests),
-    row.manifests === 0 ? '' : sizeText(row.bytes),
+    row.names.length > 0 ? row.names.map(codeMarkdown).join(' ') : codeMarkdown(shortDigest(row.id)),
+    ...(areImages(pruned) ? [row.items === 0 ? '' : String(row.items)] : []),
+    row.items === 0 ? '' : sizeText(row.bytes),
     plainMarkdown(reason(row)),
   ]);
   const more = rows.length - shown.length;
@@ -82,7 +85,9 @@ export function prunedMarkdown(pruned: Pruned): string {
     '',
     `${pruned.isDryRun ? 'Dry run: ' : ''}${headline(pruned, rows)}.`,
     '',
-    ...(cells.length > 0 ? [markdownTable(['tags', 'manifests', 'bytes', 'why'], cells)] : []),
+    ...(cells.length > 0
+      ? [markdownTable([...(areImages(pruned) ? ['tags', 'manifests'] : [pruned.noun]), 'bytes', 'why'], cells)]
+      : []),
     ...(more > 0 ? [`and ${more} more`, ''] : []),
   ].join('\n');
 }

@@ -1,13 +1,14 @@
 import type { Pruned, PruneOutcome } from './prune.ts';
 import { goingNames } from './prune-plan.ts';
 
-/** One line of a report: an image with all that goes with it, or the tags that are taken from one that stays. */
+/** One line of a report: an item with all that goes with it, such as an image, or the tags that are taken from one that stays. */
 export interface PrunedRow {
   readonly action: 'delete' | 'untag';
-  readonly digest: string;
-  readonly tags: readonly string[];
-  /** Manifests that go, the images of an index and what refers to them included. */
-  readonly manifests: number;
+  /** Of a manifest its digest. */
+  readonly id: string;
+  readonly names: readonly string[];
+  /** Items that go: of an image its index, the images in it and what refers to them. */
+  readonly items: number;
   /** Bytes that only these store. */
   readonly bytes: number;
   /** By which rule. */
@@ -44,9 +45,9 @@ export function prunedRows({ outcomes, decisions }: Pruned): PrunedRow[] {
     const names = decision.names.filter(({ goes }) => goes);
     return {
       action: decision.goes ? ('delete' as const) : ('untag' as const),
-      digest: decision.item.id,
-      tags: goingNames(decision).sort(),
-      manifests: gone.length,
+      id: decision.item.id,
+      names: goingNames(decision).sort(),
+      items: gone.length,
       bytes,
       why: decision.goes ? decision.why : [...new Set(names.map(({ why }) => why))].join('; '),
       left: group.find(isLeft)?.why ?? null,

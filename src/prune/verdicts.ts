@@ -1,8 +1,8 @@
 import { ageText } from '../core/age.ts';
 import { isAttachedTag } from '../storage/attached-tags.ts';
 import type { Limit, Policy } from './policy.ts';
-import { previewNumber } from './preview-tag.ts';
 import type { Prunable } from './prunable.ts';
+import { pullOf } from './pull-of.ts';
 
 /** What becomes of a name or an item, and the reason in a few words. */
 export interface PruneVerdict {
@@ -19,22 +19,25 @@ export interface PolicyFacts {
   readonly now: number;
   /** By number; those of all tags that are previews, where the policy asks for them. */
   readonly pulls: ReadonlyMap<number, PullState>;
+  /** Whether what is guarded may go. Default: no. */
+  readonly isForced?: boolean;
 }
 
 const keep = (why: string): PruneVerdict => ({ goes: false, why });
 const go = (why: string): PruneVerdict => ({ goes: true, why });
 
-/** Whether a tag is that of a preview, where previews have their rule. */
-export const isPreview = (tag: string, { closedPreviews }: Policy): boolean =>
-  closedPreviews && previewNumber(tag) !== undefined;
+/** Whether an item is a preview under a name, where previews have their rule. */
+export const isPreview = (item: Prunable, name: string, { closedPreviews }: Policy): boolean =>
+  closedPreviews && pullOf(item, name) !== undefined;
 
 /** Whether the rules of limits are about a tag: neither what follows its subject nor previews, which have a rule of their own. */
-const isRuled = (tag: string, policy: Policy): boolean => !isAttachedTag(tag) && !isPreview(tag, policy);
+const isRuled = (item: Prunable, name: string, policy: Policy): boolean =>
+  (item.whole !== undefined || !isAttachedTag(name)) && !isPreview(item, name, policy);
 
 /** The items that a rule keeps: the newest `value` of those with a tag that it is about. Equal times are in the order of digests. */
 function newest({ value, tags }: Limit, items: readonly Prunable[], policy: Policy): ReadonlySet<string> {
   const dated = items.filter(
-    ({ names, time }) => time !== undefined && names.some((name) => isRuled(name, policy) && tags.matches(name)),
+    (item) => item.time !== undefined && item.names.some((name) => isRuled(item, name, policy) && tags.matches(name)),
   );
   const sorted = dated.toSorted((a, b) => (b.time ?? 0) - (a.time ?? 0) || (a.id < b.id ? -1 : 1));
   return new Set(sorted.slice(0, value).map(({ id }) => id));
@@ -46,21 +49,23 @@ function newest({ value, tags }: Limit, items: readonly Prunable[], policy: Poli
  */
 export function tagVerdicts(
   policy: Policy,
-  { now, pulls }: PolicyFacts,
+  { now, pulls, isForced = false }: PolicyFacts,
   items: readonly Prunable[],
 ): (item: Prunable, name: string) => PruneVerdict {
   const lasts = policy.keepLast.map((limit) => ({ limit, ids: newest(limit, items, policy) }));
-  return ({ id, time }, name) => {
+  return (item, name) => {
+    const { id, time, whole } = item;
     const kept = policy.keepTags.find(({ matches }) => matches(name));
     if (kept) return keep(`keep-tags ${kept.text}`);
-    const pull = policy.closedPreviews ? previewNumber(name) : undefined;
+    const pull = policy.closedPreviews ? pullOf(item, name) : undefined;
     if (pull !== undefined) {
       const state = pulls.get(pull) ?? 'unknown';
       const text = `pull request ${pull} is ${state}`;
       return state === 'closed' ? go(text) : keep(text);
     }
     // The name that people pull by without knowing; whoever wants it gone removes it by hand.
-    if (name === 'latest') return keep('latest is never removed');
+    if (whole === undefined && name === 'latest') return keep('latest is never removed');
+    if (whole?.guard !== undefined && !isForced) return keep(whole.guard);
     const counts = lasts.filter(({ limit }) => limit.tags.matches(name));
     const ages = policy.maxAge.filter(({ tags }) => tags.matches(name));
     if (counts.length + ages.length === 0) return keep('no rule is about it');

@@ -51,7 +51,7 @@ const MAY_USE: Readonly<Record<string, readonly string[]>> = {
   preview: ['core', 'oci', 'diff'],
   handover: ['core', 'oci', 'definition', 'storage', 'image', 'test-run'],
   plan: ['core', 'oci', 'definition', 'storage', 'nix', 'handover'],
-  prune: ['core', 'oci', 'storage', 'channel', 'github', 'aws'],
+  prune: ['core', 'oci', 'storage', 'channel', 'cache', 'github', 'aws'],
   update: ['core', 'oci', 'diff', 'plan'],
   channel: ['core', 'oci', 'storage'],
   publish: ['core', 'oci', 'definition', 'storage', 'channel', 'nix', 'image', 'handover', 'test-run', 'github'],

@@ -4,6 +4,7 @@ import type { CacheEntry, RemoveOutcome, StoreLimits } from '../../cache/store.t
 import { onFirstUse } from '../../core/on-first-use.ts';
 import { type GitHubApi, openOctokit } from './octokit.ts';
 import { allPages } from './pages.ts';
+import { githubError } from './repository-api.ts';
 import { restFailure } from './rest-failure.ts';
 
 /** GitHub's defaults, which a repository's own limits replace where a token may read them (docs.github.com, "Dependency caching"). */
@@ -30,8 +31,15 @@ const retentionSchema = z.object({ max_cache_retention_days: z.number().positive
 const NEEDS_WRITE = 'the job needs `permissions: actions: write`';
 const NEEDS_READ = 'the job needs `permissions: actions: read`';
 
-/** The caches of a repository as GitHub's REST interface shows them. No method throws but UserError `cancelled`. */
+interface CacheFilter {
+  readonly key: string;
+  readonly ref: string | undefined;
+}
+
+/** The caches of a repository as GitHub's REST interface shows them. But for `listed` no method throws but UserError `cancelled`. */
 export interface RestCaches {
+  /** All entries of all refs, or those of a ref whose key begins so. Throws UserError `credentials`, `github` or `cancelled`. */
+  listed(filter?: CacheFilter): Promise<readonly CacheEntry[]>;
   /** All entries of all refs; undefined, with a line in the log, where they cannot be listed. */
   list(): Promise<readonly CacheEntry[] | undefined>;
   remove(id: string): Promise<RemoveOutcome>;
@@ -50,7 +58,7 @@ export function restCaches(deps: RestCachesDeps): RestCaches {
   const { log, signal } = deps;
   const client = onFirstUse((): Promise<Octokit> => openOctokit(deps));
 
-  const list = async (): Promise<CacheEntry[]> => {
+  const list = async (filter?: CacheFilter): Promise<CacheEntry[]> => {
     const octokit = await client();
     const found = await allPages(async (page, per_page) => {
       // Oldest first: entries that are added meanwhile come last, and move no others to another page.
@@ -61,6 +69,7 @@ export function restCaches(deps: RestCachesDeps): RestCaches {
         per_page,
         page,
         ...order,
+        ...(filter ? { key: filter.key, ...(filter.ref === undefined ? {} : { ref: filter.ref }) } : {}),
       });
       return pageSchema.parse(data).actions_caches;
     });
@@ -100,6 +109,14 @@ export function restCaches(deps: RestCachesDeps): RestCaches {
 
   let mayList = true;
   return {
+    listed: async (filter) => {
+      try {
+        return await list(filter);
+      } catch (error) {
+        const what = `cannot list the caches of ${deps.repository}`;
+        throw githubError(error, { what, permission: 'actions: read', signal });
+      }
+    },
     list: async () => {
       if (!mayList) return undefined;
       try {

@@ -29,9 +29,9 @@ afterAll(() => registry.stop());
 interface PrunedData {
   readonly places: readonly [
     {
-      readonly removed: { readonly manifests: number; readonly tags: number };
+      readonly removed: { readonly items: number; readonly names: number };
       readonly bytesFreed: number;
-      readonly kept: readonly { readonly tags: readonly { readonly tag: string; readonly why: string }[] }[];
+      readonly kept: readonly { readonly names: readonly { readonly name: string; readonly why: string }[] }[];
     },
   ];
 }
@@ -75,20 +75,20 @@ test('a registry with 60 indexes, referrers and shared layers: all that is kept 
   const [{ removed, bytesFreed, kept }] = data.places;
   // Kept: 20, and 4 more by their tag. Of 36 that go, 8 have a list, an SBOM and a signature.
   const withMore = [24, 28, 32, 36, 44, 48, 52, 56].length;
-  expect(removed).toEqual({ manifests: 36 * 3 + withMore * 3, tags: 36 + 4 });
+  expect(removed).toEqual({ items: 36 * 3 + withMore * 3, names: 36 + 4 });
   expect(bytesFreed).toBeGreaterThan(0);
   const tags = (await crane('ls', place)).trim().split('\n');
   const images = tags.filter((tag) => !tag.startsWith('sha256-'));
   expect(images).toHaveLength(20 + 2 + 4);
   expect(tags).toHaveLength(images.length + 2 * [4, 8, 12, 16, 20, 40, 60].length);
-  expect(kept.flatMap((one) => one.tags).length).toBe(tags.length);
+  expect(kept.flatMap((one) => one.names).length).toBe(tags.length);
   const stays = indexes.filter((_, at) => at < 20 || (at + 1) % 10 === 0);
   expect(stays).toHaveLength(24);
   await mapParallel(stays, 4, ({ digest }) => crane('validate', '--remote', `${place}@${digest}`));
   const attached = tags.filter((one) => one.startsWith('sha256-'));
   await mapParallel(attached, 4, (tag) => crane('manifest', `${place}:${tag}`));
   const again = await cliData<PrunedData>(['prune', place, '--keep-last', '20', '--keep-tags', 'lts-*']);
-  expect(again.places[0].removed).toEqual({ manifests: 0, tags: 0 });
+  expect(again.places[0].removed).toEqual({ items: 0, names: 0 });
 }, 60_000);
 
 test('a real registry that deletes no tags: they are taken from an image that stays', async () => {
@@ -116,7 +116,7 @@ test('a layout loses the blobs, too, and what is left validates', async () => {
   const blobs = async () => (await readdir(join(path, 'blobs/sha256'))).length;
   const before = await blobs();
   const { places } = await cliData<PrunedData>(['prune', `oci:${path}`, '--keep-last', '1']);
-  expect(places[0].removed).toEqual({ manifests: 6, tags: 2 });
+  expect(places[0].removed).toEqual({ items: 6, names: 2 });
   // Each has an index, two manifests, two configs and two layers of its own.
   expect(before - (await blobs())).toBe(2 * 7);
   const { exitCode } = await runCli(['copy', `oci:${path}:v3`, '--to', `${registry.host}/org/from-layout:v3`]);
@@ -197,7 +197,7 @@ test('a package at ghcr.io through the command: previews of closed pull requests
   const pruned = await prune.run(
     {
       ...policyOf({ closedPreviews: true }),
-      images: [parseLocation('ghcr.io/org/app')],
+      places: [parseLocation('ghcr.io/org/app')],
       ...{ repository: undefined, dryRun: false, limit: 10, force: false, token: github.token, plainHttp: [] },
       ...{ registry: undefined, username: undefined, password: undefined, registryAuth: undefined },
     } as unknown as Parameters<typeof prune.run>[0],

@@ -36,7 +36,7 @@ test.each([
   expect(parseTagPattern(pattern).matches(tag)).toBe(expected);
 });
 
-test.each(['>=x', '>=1 || <3', '^', 'a b', 'a/b', ''])('%j is not a pattern of tags', (pattern) => {
+test.each(['>=x', '>=1 || <3', '^', 'a b', 'a\u0007', ''])('%j is not a pattern of names', (pattern) => {
   expect(() => parseTagPattern(pattern)).toThrow(/is not a valid/);
 });
 
