@@ -108,6 +108,9 @@ export const ACTION_EXAMPLES: Readonly<Record<string, string>> = {
   'cache-keep': `
 - uses: org/nix-images/cache-keep@v1 # in a scheduled workflow: examples/workflows/cache-keep-alive.yml
 `,
+  'cache-stats': `
+- uses: org/nix-images/cache-stats@v1 # the summary shows it with a chart
+`,
   prune: `
 - uses: org/nix-images/prune@v1 # in a scheduled workflow: examples/workflows/retention.yml
   with:
@@ -188,6 +191,9 @@ nix-images cache-merge /var/cache/nix-images --dry-run    # what would be kept, 
 `,
   'cache-keep': `
 nix-images cache-keep /var/cache/nix-images
+`,
+  'cache-stats': `
+nix-images cache-stats /var/cache/nix-images
 `,
   prune: `
 nix-images prune registry.example.com/app --keep-last 10 --keep-tags 'v*' --dry-run

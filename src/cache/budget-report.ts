@@ -23,7 +23,8 @@ const BAR = 40;
 
 const total = (sizes: readonly number[]): number => sizes.reduce((sum, one) => sum + one, 0);
 
-function barOf({ before, others, limit }: BudgetPlan): string {
+/** The limit as a bar: other tools' entries, our own, and what is free. */
+export function budgetBar({ before, others, limit }: BudgetPlan): string {
   const part = (bytes: number): number => Math.min(BAR, Math.round((bytes / Math.max(limit, 1)) * BAR));
   const [other, own] = [part(others), part(before) - part(others)];
   return `[${'o'.repeat(other)}${'#'.repeat(Math.max(0, own))}${'.'.repeat(Math.max(0, BAR - other - own))}]`;
@@ -63,14 +64,16 @@ function rowsOf({ index, plan }: PlannedCache): readonly (readonly string[])[] {
   return [...keep, ...drop, ...remove, ...again];
 }
 
-const largestOf = ({ index, plan }: PlannedCache): readonly (readonly string[])[] =>
+/** The largest paths that are kept, with bytes and build time. */
+export const largestPaths = ({ index, plan }: PlannedCache): readonly (readonly string[])[] =>
   index.paths
     .filter(({ path }) => plan.kept.has(path))
     .sort((a, b) => packedSize(b) - packedSize(a))
     .slice(0, SHOWN)
     .map((path) => [storePathName(path.path), sizeText(packedSize(path)), durationText(path.seconds * 1000)]);
 
-function headOf({ store, plan }: PlannedCache): string {
+/** How much of the limit is used, in one line. */
+export function budgetHead({ store, plan }: PlannedCache): string {
   const share = Math.round((plan.before / Math.max(plan.limit, 1)) * 100);
   const others = plan.otherEntries === 0 ? '' : `, ${sizeText(plan.others)} of it of other tools`;
   return `${store}: ${sizeText(plan.before)} of ${sizeText(plan.limit)} (${share} %)${others}`;
@@ -79,10 +82,10 @@ function headOf({ store, plan }: PlannedCache): string {
 /** A plan for a terminal of 80 columns. */
 export function budgetText(planned: PlannedCache): string {
   const cut = (line: string): string => (line.length > 80 ? `${line.slice(0, 79)}…` : line);
-  const largest = largestOf(planned);
+  const largest = largestPaths(planned);
   return [
-    headOf(planned),
-    barOf(planned.plan),
+    budgetHead(planned),
+    budgetBar(planned.plan),
     ...columns(rowsOf(planned), [1, 2]).map(cut),
     ...(largest.length === 0 ? [] : ['largest:', ...columns(largest, [1, 2]).map((line) => cut(`  ${line}`))]),
     `afterwards ${sizeText(planned.plan.after)}`,
@@ -92,12 +95,12 @@ export function budgetText(planned: PlannedCache): string {
 /** The same for a job's summary. */
 export function budgetMarkdown(planned: PlannedCache): string {
   const rows = rowsOf(planned).map((row) => row.map(codeMarkdown));
-  const largest = largestOf(planned).map((row) => row.map(codeMarkdown));
+  const largest = largestPaths(planned).map((row) => row.map(codeMarkdown));
   const chart = budgetChart(planned.index, planned.plan);
   return [
     `### Cache`,
     '',
-    `${codeMarkdown(headOf(planned))}; afterwards ${sizeText(planned.plan.after)}`,
+    `${codeMarkdown(budgetHead(planned))}; afterwards ${sizeText(planned.plan.after)}`,
     '',
     ...(chart === '' ? [] : [chart, '']),
     markdownTable(['', 'How many', 'Size', 'What'], rows),

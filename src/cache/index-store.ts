@@ -27,6 +27,13 @@ export interface RestoredIndex {
   readonly isOurs: boolean;
   /** Whether the others say anything that the newest merged index does not. */
   readonly isNew: boolean;
+  /** What the newest one names and the store has dropped by itself. */
+  readonly gone: Gone;
+}
+
+interface Gone {
+  readonly packs: number;
+  readonly paths: number;
 }
 
 /** @internal Which indexes are read beside the newest merged one. */
@@ -48,11 +55,15 @@ export async function restoreIndex(world: CacheWorld, query: IndexQuery = {}): P
   const file = join(folder, 'restored-index');
   const found = new Map<string, CacheIndex>();
   let isOurs = true;
+  let gone: Gone = { packs: 0, paths: 0 };
   async function take(key: string | undefined): Promise<void> {
     if (key === undefined || found.has(key)) return;
     const decoded = await readIndexFile(file);
-    if (decoded.kind === 'index') found.set(key, present(decoded.index, query, found.size === 0 ? world : undefined));
-    else log.warn(`the cache's index ${key} of ${store.name} is not used: ${decoded.why}`);
+    if (decoded.kind === 'index') {
+      const left = present(decoded.index, query);
+      if (found.size === 0) gone = missing(decoded.index, left, world);
+      found.set(key, left);
+    } else log.warn(`the cache's index ${key} of ${store.name} is not used: ${decoded.why}`);
     if (decoded.kind === 'newer') isOurs = false;
   }
   try {
@@ -66,26 +77,28 @@ export async function restoreIndex(world: CacheWorld, query: IndexQuery = {}): P
     await rm(file, { force: true });
   }
   const [newest] = found;
-  if (newest === undefined) return { index: EMPTY_INDEX, keys: [], isOurs, isNew: false };
+  if (newest === undefined) return { index: EMPTY_INDEX, keys: [], isOurs, isNew: false, gone };
   const index = mergeIndexes([...found.values()]);
   const isNew = !isIndexKey(newest[0]) || !isSame(index, mergeIndexes([newest[1]]));
-  return { index, keys: [...found.keys()], isOurs, isNew };
+  return { index, keys: [...found.keys()], isOurs, isNew, gone };
 }
 
 const isSame = (a: CacheIndex, b: CacheIndex): boolean => JSON.stringify(a) === JSON.stringify(b);
 
-/** The index without what is gone. Of older ones nobody is told: their packs were deleted for good reason. */
-function present(index: CacheIndex, { isThere }: IndexQuery, world: CacheWorld | undefined): CacheIndex {
-  if (!isThere) return index;
-  const left = keepPacks(index, ({ key }) => isThere(key));
-  const gone = index.packs.length - left.packs.length;
-  if (gone > 0) {
-    const paths = index.paths.length - left.paths.length;
-    world?.log.info(
-      `${countText(gone, 'pack')} of the cache can no longer be found in ${world.store.name}: ${countText(paths, 'path')} will be built again`,
+/** The index without what is gone. */
+const present = (index: CacheIndex, { isThere }: IndexQuery): CacheIndex =>
+  isThere ? keepPacks(index, ({ key }) => isThere(key)) : index;
+
+/** Says what is gone. Of older indexes nobody is told: their packs were deleted for good reason. */
+function missing(index: CacheIndex, left: CacheIndex, { store, log }: CacheWorld): Gone {
+  const packs = index.packs.length - left.packs.length;
+  const paths = index.paths.length - left.paths.length;
+  if (packs > 0) {
+    log.info(
+      `${countText(packs, 'pack')} of the cache can no longer be found in ${store.name}: ${countText(paths, 'path')} will be built again`,
     );
   }
-  return left;
+  return { packs, paths };
 }
 
 async function readIndexFile(file: string) {

@@ -18,6 +18,7 @@ export const commands: CommandLoaders = {
   'cache-save': () => import('./cache-save.ts').then((module) => module.cacheSave),
   'cache-merge': () => import('./cache-merge.ts').then((module) => module.cacheMerge),
   'cache-keep': () => import('./cache-keep.ts').then((module) => module.cacheKeep),
+  'cache-stats': () => import('./cache-stats.ts').then((module) => module.cacheStats),
   prune: () => import('./prune.ts').then((module) => module.prune),
   inspect: () => import('./inspect.ts').then((module) => module.inspect),
 };

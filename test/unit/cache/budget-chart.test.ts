@@ -17,25 +17,44 @@ const planOf = (index: CacheIndex, change: Partial<BudgetPlan> = {}): BudgetPlan
   ...change,
 });
 
+const lineOf = (chart: string, at: number): string => chart.split('\n')[at] ?? '';
+
 test('each image has a slice, as have other tools and what is free; no label ends early', () => {
-  const index = indexOf([cachedPath('app', 60, 1), cachedPath(undefined, 30, 2), cachedPath('a"b\n```', 10, 3)]);
-  expect(budgetChart(index, planOf(index)).split('\n')).toEqual([
+  const index = indexOf([cachedPath('app', 60, 1), cachedPath(undefined, 30, 2), cachedPath('a"b\n```', 25, 3)]);
+  const chart = budgetChart(index, planOf(index));
+  expect(chart.split('\n').toSpliced(1, 1)).toEqual([
     '```mermaid',
-    'pie showData title The cache by image, in MB',
-    '    "app (x86_64-linux)" : 60.00',
-    '    "several images (x86_64-linux)" : 30.00',
-    '    "a_b____ (x86_64-linux)" : 10.00',
-    '    "other tools" : 200.00',
-    '    "free" : 700.00',
+    "pie showData title The cache's limit by image, in MB",
+    '    "app (x86_64-linux)" : 60',
+    '    "several images (x86_64-linux)" : 30',
+    '    "a_b____ (x86_64-linux)" : 25',
+    '    "other tools" : 200',
+    '    "free" : 700',
     '```',
   ]);
+  expect(JSON.parse(/^%%\{init: (.*)\}%%$/.exec(lineOf(chart, 1))?.[1] ?? '')).toMatchObject({
+    themeVariables: { pie1: '#6cb6ff', pie2: '#57c27a', pie4: '#9aa4af', pie5: '#e6e9ec' },
+  });
 });
 
-test('many images are one slice after nine; what is dropped has none, and a full cache nothing free', () => {
+test('the systems of an image are beside each other in one hue, and what is small has no slice', () => {
+  const arm = { ...cachedPath('app', 50, 4), system: 'aarch64-linux' };
+  const index = indexOf([cachedPath('app', 60, 1), cachedPath('tool', 90, 2), arm, cachedPath('tiny', 4, 3)]);
+  const chart = budgetChart(index, planOf(index));
+  expect(chart.split('\n').slice(3, 7)).toEqual([
+    '    "app (x86_64-linux)" : 60',
+    '    "app (aarch64-linux)" : 50',
+    '    "tool (x86_64-linux)" : 90',
+    '    "other images" : 4.00',
+  ]);
+  expect(lineOf(chart, 1)).toContain('"pie1":"#6cb6ff","pie2":"#b6dcff","pie3":"#57c27a"');
+});
+
+test('many images are one slice after four; what is dropped has none, and a full cache nothing free', () => {
   const index = indexOf(Array.from({ length: 15 }, (_, at) => cachedPath(`i${at}`, 20 - at, at)));
   const kept = new Set(index.paths.slice(0, 12).map(({ path }) => path));
   const chart = budgetChart(index, planOf(index, { kept, others: 0, after: 2000e6 }));
-  expect(chart.match(/ : /g)).toHaveLength(10);
-  expect(chart).toContain(`"other images" : ${11 + 10 + 9}.00`);
+  expect(chart.match(/ : /g)).toHaveLength(5);
+  expect(chart).toContain(`"other images" : ${16 + 15 + 14 + 13 + 12 + 11 + 10 + 9}`);
   expect(budgetChart(indexOf([]), planOf(indexOf([]), { others: 0, after: 1000e6 }))).toBe('');
 });
