@@ -2,6 +2,7 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { destinationsText, HIGHEST, measureDestinations } from './destinations.ts';
+import { disksText, measureDisks, missed } from './disk/measure.ts';
 import { measureAll } from './measure-all.ts';
 import { parseOptions, USAGE } from './options.ts';
 import { replaceMarked } from './report/marked-part.ts';
@@ -27,6 +28,12 @@ async function bench(): Promise<void> {
     const found = await measureDestinations(options, join(ROOT, 'out/bench'), log);
     console.log(destinationsText(found));
     if (found.ratio > HIGHEST) process.exitCode = 1;
+    return;
+  }
+  if (options.disk) {
+    const found = await measureDisks(options, join(ROOT, 'out/bench'), log);
+    console.log(disksText(found));
+    if (missed({ ...found, ...found.drift }).length > 0) process.exitCode = 1;
     return;
   }
   const result = options.render

@@ -12,6 +12,8 @@ export interface Options {
   readonly bounds: boolean;
   /** Whether what further destinations cost is measured, and nothing else. */
   readonly destinations: boolean;
+  /** Whether disks are made and compared, and nothing else. */
+  readonly disk: boolean;
   /** Whether docs/benchmarks.md is written anew from the result. */
   readonly docs: boolean;
   /** A result to render again instead of measuring. */
@@ -26,6 +28,7 @@ export const USAGE = `usage: npm run bench -- [OPTIONS]
   --runs N                how often each runs; 3 unless told
   --no-bounds             leave out the bounds and the two-core floor
   --destinations          what further destinations cost, and nothing else
+  --disk                  what of a disk changes with its closure, and what making it costs; nothing else
   --quick                 the small closure, once: whether everything works
   --docs                  write docs/benchmarks.md from the result
   --render FILE           print an earlier result again, and measure nothing
@@ -47,6 +50,7 @@ export function parseOptions(words: readonly string[]): Options {
       'no-bounds': { type: 'boolean', default: false },
       quick: { type: 'boolean', default: false },
       destinations: { type: 'boolean', default: false },
+      disk: { type: 'boolean', default: false },
       docs: { type: 'boolean', default: false },
       render: { type: 'string' },
     },
@@ -65,6 +69,7 @@ export function parseOptions(words: readonly string[]): Options {
     runs,
     bounds: !values['no-bounds'],
     destinations: values.destinations,
+    disk: values.disk,
     docs: values.docs,
     render: values.render,
   };

@@ -67,6 +67,7 @@ const REQUIREMENTS = [
   { name: 'zstd', packages: ['zstd'], modes: BENCH },
   { name: 'openssl', packages: ['openssl'], modes: WITH_PEERS },
   { name: 'buildah', packages: ['buildah'], modes: BENCH },
+  { name: 'casync', packages: ['casync'], modes: BENCH },
   { name: 'umoci', packages: ['umoci'], modes: BENCH },
   { name: 'python3 with venv', packages: ['python3-venv'], modes: TEST, present: pythonToolsPossible },
   // podman without root maps user ids and networks by helpers.

@@ -12,8 +12,8 @@ export interface ErofsTarget {
   readonly start: number;
 }
 
-/** Bytes that are gathered for one write: large files take few calls, and three buffers little memory. */
-const BUFFER_BYTES = 4 << 20;
+/** Bytes that are gathered for one write: larger ones are no faster, and there are three. */
+const BUFFER_BYTES = 1 << 20;
 
 /** Buffers on their way to the disk while the next is filled: reading and writing keep two cores busy. */
 const PENDING = 2;

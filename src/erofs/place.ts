@@ -6,7 +6,7 @@ import { FreeRuns } from './free-runs.ts';
 import { FS_BLOCK, type Placed, type Positions } from './positions.ts';
 import { reservedFor, rootBlocks } from './root-directory.ts';
 
-/** What is to be placed: a store path, and the blocks that it takes. @internal */
+/** What is to be placed: a store path, and the blocks that it takes. */
 export interface Sized {
   readonly name: string;
   readonly blocks: number;
@@ -44,8 +44,6 @@ interface Slot {
  * same positions, in whatever order the trees come.
  *
  * Throws UserError `input` when that needs more than `limit` blocks.
- *
- * @internal
  */
 export function placeTrees(trees: readonly Sized[], { previous, fresh = false, limit }: Placing): Positions {
   const sorted = inOrder(trees);

@@ -56,7 +56,7 @@ const positionsSchema = z.object({
 
 const HINT = 'Give the positions that were published with the previous disk, or none: then everything is placed again.';
 
-/** The file that is published beside a disk: equal positions have equal bytes. @internal */
+/** The file that is published beside a disk: equal positions have equal bytes. */
 export const encodePositions = ({ version, blocks, root, paths }: Positions): string =>
   `${canonicalJson({
     version,
@@ -68,8 +68,6 @@ export const encodePositions = ({ version, blocks, root, paths }: Positions): st
 /**
  * Reads what `encodePositions` wrote; it comes from outside and may say anything. `what` is how errors call it. Throws
  * UserError `input` for another version, another shape, names that come twice, and runs that overlap or lie outside.
- *
- * @internal
  */
 export function decodePositions(source: string | Uint8Array, what: string): Positions {
   const { version } = decodeJson(source, z.object({ version: z.int() }), { code: 'input', what, hint: HINT });
@@ -118,7 +116,7 @@ export const usedRuns = ({ root, paths }: Positions): BlockRun[] =>
 /** From here on it is worth packing a disk again: the part of it that old paths have left empty. @internal */
 export const REPACK_SHARE = 0.4;
 
-/** The part of a file system's blocks, from 0 to 1, in which nothing lies: what paths that are gone have left behind. @internal */
+/** The part of a file system's blocks, from 0 to 1, in which nothing lies: what paths that are gone have left behind. */
 export function gapShare(positions: Positions): number {
   const used = usedRuns(positions).reduce((sum, { blocks }) => sum + blocks, 0);
   return 1 - used / positions.blocks;

@@ -5,7 +5,7 @@ import { dataBlocks, INODE_SLOT, type Inode, inlineBytes, inodeBytes } from './i
 import { ENTRY_NAME, FS_BLOCK } from './positions.ts';
 import { scanTree } from './scan.ts';
 
-/** An entry of the root directory to be: a store path, or a single file that is placed as one is. @internal */
+/** An entry of the root directory to be: a store path, or a single file that is placed as one is. */
 export interface StoreEntry {
   /** Its name there: `<hash>-<name>` of a store path. */
   readonly name: string;
@@ -32,8 +32,8 @@ export interface StoreTree {
   readonly blocks: number;
 }
 
-/** Blocks of inodes that are filled before their data follows. They are in memory until that is written: 1 MiB. */
-const GROUP_BLOCKS = 256;
+/** Blocks of inodes that are filled before their data follows. They are in memory until that is written: 256 KiB. */
+const GROUP_BLOCKS = 64;
 
 /** Blocks that are looked through for room for the next inode; more would fill them hardly better. */
 const OPEN_BLOCKS = 16;
@@ -41,8 +41,6 @@ const OPEN_BLOCKS = 16;
 /**
  * Looks at every entry and lays it out; nothing is opened or written yet. Takes some 200 bytes of memory an inode. Throws
  * UserError `file` for what cannot be read, and `input` for a name that is not one of a store path.
- *
- * @internal
  */
 export async function layOut(
   entries: readonly StoreEntry[],

@@ -32,8 +32,6 @@ const NIXBLD = 30000;
  *
  * Takes some ten MB of memory beside the trees. Throws UserError `file` for a file that cannot be read or is another than
  * when the tree was laid out, and where the disk is full; what is at `target` is then worth nothing.
- *
- * @internal
  */
 export async function writeErofs(
   target: ErofsTarget,

@@ -9,6 +9,7 @@ const usual = {
   runs: 3,
   bounds: true,
   destinations: false,
+  disk: false,
   docs: false,
   render: undefined,
 };
@@ -24,6 +25,7 @@ describe('parseOptions', () => {
       { subjects: ['nix-images', '=crane 1, layers'], bounds: false },
     ],
     [['--destinations'], { destinations: true }],
+    [['--disk'], { disk: true }],
     [['--docs', '--render', 'a.json'], { docs: true, render: 'a.json' }],
   ])('%j', (words, expected) => {
     expect(parseOptions(words)).toEqual({ ...usual, ...expected });

@@ -1,9 +1,10 @@
 import { expect, test } from 'vitest';
+import { hashText, moved, revise } from '../../../bench/disk/revisions.ts';
 import { placeTrees, type Sized } from '../../../src/erofs/place.ts';
 import { gapShare, type Positions, REPACK_SHARE } from '../../../src/erofs/positions.ts';
 import { reservedFor } from '../../../src/erofs/root-directory.ts';
 import { chancesOf } from '../../support/chances.ts';
-import { closureBy, hashText, moved, named, overlaps, revise } from './placing.ts';
+import { closureBy, named, overlaps } from './placing.ts';
 
 const LIMIT = 1 << 24;
 const chance = chancesOf(1);
