@@ -158,8 +158,6 @@ interface Problem {
 
 /**
  * Where firmware looks for what it starts from a disk of which it knows nothing (UEFI 2.10, 3.5.1.1).
- *
- * @internal
  */
 export const bootFileOf = (system: System): string => `/EFI/BOOT/BOOT${system === 'x86_64-linux' ? 'X64' : 'AA64'}.EFI`;
 

@@ -56,9 +56,8 @@ export const GPT = {
 
 const ENTRIES_SECTORS = (GPT.entries * GPT.entryBytes) / SECTOR;
 
-/** @internal Bytes at the beginning of a disk that its table takes (protective MBR, header, entries), and at its end (entries, header). */
+/** Bytes at the beginning of a disk that its table takes (protective MBR, header, entries), and at its end (entries, header). */
 export const GPT_START_BYTES = (2 + ENTRIES_SECTORS) * SECTOR;
-/** @internal */
 export const GPT_END_BYTES = (1 + ENTRIES_SECTORS) * SECTOR;
 
 /** The longest disk that the protective MBR can tell whole, in sectors; longer ones say this much (UEFI 2.10, table 5.4). */
@@ -159,7 +158,7 @@ export interface TableFile {
 }
 
 /**
- * @internal Writes protective MBR, both headers and both lists of entries; equal tables give equal bytes. `size` is that of the whole disk in
+ * Writes protective MBR, both headers and both lists of entries; equal tables give equal bytes. `size` is that of the whole disk in
  * bytes. Throws RangeError for a table that does not fit the disk, and what the file system refuses.
  */
 export async function writeGpt(file: TableFile, table: PartitionTable, size: number): Promise<void> {

@@ -107,7 +107,7 @@ const namedRuns = ({ root, paths }: Positions): readonly (BlockRun & { readonly 
     (a, b) => a.block - b.block,
   );
 
-/** All runs of blocks that hold anything, ascending: the superblock's, the root directory's, and those of the paths. @internal */
+/** All runs of blocks that hold anything, ascending: the superblock's, the root directory's, and those of the paths. */
 export const usedRuns = ({ root, paths }: Positions): BlockRun[] =>
   [{ block: 0, blocks: 1 }, root, ...paths.map(({ block, blocks }) => ({ block, blocks }))].sort(
     (a, b) => a.block - b.block,

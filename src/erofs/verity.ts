@@ -29,7 +29,7 @@ function levelsOf(dataBlocks: number): number[] {
   return levels;
 }
 
-/** Blocks of 4 KiB of a hash tree over so many, its superblock included: what its partition must have. @internal */
+/** Blocks of 4 KiB of a hash tree over so many, its superblock included: what its partition must have. */
 export const verityBlocks = (dataBlocks: number): number =>
   levelsOf(dataBlocks).reduce((sum, blocks) => sum + blocks, 1);
 
@@ -40,8 +40,6 @@ export const verityBlocks = (dataBlocks: number): number =>
  *
  * Format: Linux `Documentation/admin-guide/device-mapper/verity.rst`; cryptsetup `lib/verity`. Throws UserError `file` when the
  * disk cannot be read or written, and `input` for a salt or UUID that does not fit.
- *
- * @internal
  */
 export async function writeVerity(
   data: VerityData,

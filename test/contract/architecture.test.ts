@@ -40,6 +40,7 @@ const MAY_USE: Readonly<Record<string, readonly string[]>> = {
   aws: ['core', 'github'],
   oidc: ['core', 'github'],
   disk: ['core', 'oci'],
+  'make-disk': ['core', 'oci', 'definition', 'erofs', 'disk'],
   nix: ['core', 'oci', 'definition'],
   machine: ['core', 'oci', 'nix'],
   cache: ['core', 'oci', 'definition', 'storage', 'nix'],

@@ -116,7 +116,9 @@ async function save(file: string, kept: Kept): Promise<Kept> {
 }
 
 async function make(file: string, args: readonly string[]): Promise<Kept> {
-  const evaluated = await orThrow(nix('nix-instantiate', ['--eval', '--strict', '--json', file, ...args]));
+  const evaluated = await orThrow(
+    nix('nix-instantiate', ['--eval', '--read-write-mode', '--strict', '--json', file, ...args]),
+  );
   const { definition, systemdBoot, checks } = JSON.parse(evaluated) as Evaluated;
   const roots = definition.roots.map(([drvPath, outPath]) => ({ drvPath, output: 'out', outPath }));
   for (const { drvPath, outPath } of roots) {
