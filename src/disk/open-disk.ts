@@ -1,7 +1,7 @@
 import type { Effects } from '../core/effects.ts';
 import { UserError } from '../core/error.ts';
 import { sizeText } from '../core/size.ts';
-import type { Disk } from './disk.ts';
+import { type Disk, MOST_DISK_BYTES } from './disk.ts';
 import { notReadable } from './disk-damage.ts';
 import { type DiskFile, openFile } from './disk-file.ts';
 import { type Extent, extentEnd } from './extent.ts';
@@ -29,9 +29,6 @@ const PACKED: readonly (readonly [start: string, name: string, program: string])
   ['BZh', 'bzip2', 'bunzip2'],
 ];
 
-/** Bytes of a disk at most: its block digests are kept in memory, 64 MiB a TiB. Volumes of EC2 may have 32 times as many. */
-const MOST_BYTES = 2 * 1024 ** 4;
-
 async function refuseOthers(file: DiskFile): Promise<void> {
   const start = (await file.bytes(0, Math.min(24, file.size), 'the disk')).toString('latin1');
   const other = OTHERS.find(([magic]) => start.startsWith(magic));
@@ -54,8 +51,8 @@ export async function openDisk(path: string, { extents, ...tools }: OpenDiskOpti
   const file = await openFile(path);
   return closingOnFailure(file, async () => {
     const disk = await diskIn(file);
-    if (disk.size > MOST_BYTES) {
-      const limit = `${sizeText(disk.size)}, and the limit is ${sizeText(MOST_BYTES)}`;
+    if (disk.size > MOST_DISK_BYTES) {
+      const limit = `${sizeText(disk.size)}, and the limit is ${sizeText(MOST_DISK_BYTES)}`;
       throw new UserError('file', `${path} is a disk of ${limit}`, {
         hint: 'Make a smaller disk; it can grow when it runs.',
       });

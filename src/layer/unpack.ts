@@ -19,9 +19,14 @@ function give(part: Part, chunk: Uint8Array): Promise<number> {
 
 /**
  * What packed bytes unpack to, chunk by chunk as it is asked for: memory does not grow with what comes out. zstd may
- * have several frames, gzip several members. Rejects with zlib's error where the bytes are damaged or end too early.
+ * have several frames, gzip several members. `chunkSize` bytes come out at once (default: Node's, 16 KiB). Rejects with
+ * zlib's error where the bytes are damaged or end too early.
  */
-export async function* unpack(packing: Packing, packed: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+export async function* unpack(
+  packing: Packing,
+  packed: AsyncIterable<Uint8Array>,
+  chunkSize = 16 * 1024,
+): AsyncGenerator<Uint8Array> {
   const source = packed[Symbol.asyncIterator]();
   try {
     let rest = await source.next();
@@ -39,7 +44,7 @@ export async function* unpack(packing: Packing, packed: AsyncIterable<Uint8Array
     };
     while (!rest.done) {
       // Node's reader of zstd stops after one frame.
-      const part = packing === 'gzip' ? createGunzip() : createZstdDecompress();
+      const part = packing === 'gzip' ? createGunzip({ chunkSize }) : createZstdDecompress({ chunkSize });
       const feeding = feed(part).catch((error: unknown) => {
         part.destroy(error instanceof Error ? error : new Error(String(error)));
       });

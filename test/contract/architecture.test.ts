@@ -39,7 +39,7 @@ const MAY_USE: Readonly<Record<string, readonly string[]>> = {
   erofs: ['core'],
   aws: ['core', 'github'],
   oidc: ['core', 'github'],
-  disk: ['core', 'oci'],
+  disk: ['core', 'oci', 'layer'],
   'make-disk': ['core', 'oci', 'definition', 'erofs', 'disk'],
   nix: ['core', 'oci', 'definition'],
   machine: ['core', 'oci', 'nix'],
