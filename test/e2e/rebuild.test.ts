@@ -6,9 +6,11 @@ import { type GitHubEmulator, startGitHub } from '../emulators/github/emulator.t
 import { GitRepository } from '../emulators/github/git-repository.ts';
 import { graphqlRoute } from '../emulators/github/graphql.ts';
 import { OpenedPulls, openedPullRoutes } from '../emulators/github/opened-pulls.ts';
+import { type RegistryEmulator, startEmulator } from '../emulators/registry/emulator.ts';
 import { type ResultsEmulator, startResults } from '../emulators/results/emulator.ts';
 import { debianPackages } from '../fixtures/debian/generate.ts';
 import { releaseTree } from '../integration/release/release.ts';
+import { runStep } from '../support/action.ts';
 import { ROOT } from '../support/cli.ts';
 import { TEST_NIX_CONFIG } from '../support/nix.ts';
 import { type TempDir, uniqueTempDir } from '../support/tools.ts';
@@ -23,6 +25,8 @@ vi.setConfig({ testTimeout: 400_000, hookTimeout: 400_000 });
 
 const WORKFLOW = '.github/workflows/rebuild.yml';
 const BRANCH = 'nix-images/update';
+/** When the image was made that is published at first. */
+const OLD = '2026-01-01T00:00:00Z';
 const PERMISSIONS = { contents: 'write', 'pull-requests': 'write' } as const;
 
 let temp: TempDir;
@@ -31,6 +35,7 @@ let library: Library;
 let results: ResultsEmulator;
 let github: GitHubEmulator;
 let origin: GitRepository;
+let registry: RegistryEmulator;
 let pulls: OpenedPulls;
 let files: Record<string, string>;
 let notes: string;
@@ -45,6 +50,7 @@ const flakeText = (packages: string): string => `{
         name = "app";
         copyToRoot = [ pkgs.busybox ];
         config.Labels.note = builtins.readFile "\${notes}/note";
+        config.Labels.tool = "\${builtins.toFile "tool-1.2" "x"}";
       };
     }) nixpkgs.legacyPackages;
   };
@@ -52,19 +58,29 @@ const flakeText = (packages: string): string => `{
 `;
 
 beforeAll(async () => {
-  [temp, release, results] = await Promise.all([
+  [temp, release, results, registry] = await Promise.all([
     uniqueTempDir('e2e'),
     releaseTree(),
     startResults({ repository: CONSUMER }),
+    startEmulator(),
   ]);
   library = await createLibrary(release.path, []);
   notes = join(temp.path, 'notes');
   await writeFiles(notes, { note: 'one' });
   await commitAll(notes, 'org/notes');
-  // The example as it is, but for where the images are.
+  // The example as it is, but for where the images are, and with a feed of vulnerabilities.
   const example = await readFile(join(ROOT, 'examples/workflows/rebuild.yml'), 'utf8');
-  const caller = example.replace(/to: ghcr.*/, `to: oci:${temp.path}/{name}:latest`);
-  files = { ...(await lockedFlake(flakeText(await debianPackages()))), [WORKFLOW]: caller };
+  const caller = example.replace(
+    /to: ghcr.*/,
+    `to: ${registry.host}/rebuild/{name}\n      advisories: advisories.json`,
+  );
+  const advisories = JSON.stringify([{ pname: 'tool', version: '1.2', affected_by: ['CVE-2026-1'] }]);
+  files = {
+    ...(await lockedFlake(flakeText(await debianPackages()))),
+    ...{ [WORKFLOW]: caller, 'advisories.json': advisories },
+  };
+  const auth = Buffer.from('somebody:secret').toString('base64');
+  await writeFiles(temp.path, { 'config.json': JSON.stringify({ auths: { [registry.host]: { auth } } }) });
   const [seed, bare] = [join(temp.path, 'seed'), join(temp.path, 'origin.git')];
   await writeFiles(seed, files);
   await commitAll(seed, CONSUMER);
@@ -83,6 +99,7 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
+  await registry?.stop();
   await github?.stop();
   await results?.stop();
   await library?.remove();
@@ -92,7 +109,8 @@ afterAll(async () => {
 
 const scheduled = async (schedule: string): Promise<WorkflowRun> => {
   const run = await runWorkflow({
-    ...{ library, files, workflow: WORKFLOW, event: 'schedule', payload: { schedule } },
+    ...{ library, files, workflow: WORKFLOW, event: 'schedule' },
+    payload: { schedule, repository: { full_name: CONSUMER, default_branch: 'main' } },
     env: {
       ...results.environment({ run: 7, job: 'all', attempt: 1 }),
       NIX_CONFIG: TEST_NIX_CONFIG,
@@ -107,15 +125,41 @@ const scheduled = async (schedule: string): Promise<WorkflowRun> => {
 
 const resultsOf = (run: WorkflowRun) => run.jobs.filter(({ result }) => result !== undefined).map(({ id }) => id);
 
-test('a scheduled run without new inputs opens nothing; with one it opens a pull request', async () => {
+/** Tags of the image, and when what `latest` means was made: an index has what all of its images have. */
+const published = () => {
+  const latest = registry.store.manifest('rebuild/app', 'latest')?.bytes.toString();
+  const { annotations } = JSON.parse(latest ?? '{}') as { readonly annotations?: Readonly<Record<string, string>> };
+  return {
+    tags: [...registry.store.tags('rebuild/app').keys()],
+    created: annotations?.['org.opencontainers.image.created'] ?? '',
+  };
+};
+
+test('a scheduled run without new inputs publishes again what is old or has an advisory; with one it opens a pull request', async () => {
+  const seed = await runStep('publish', {
+    ...{ results, job: { run: 1, job: 'publish', attempt: 1 }, temp: temp.path },
+    with: { installable: `${join(temp.path, 'seed')}#app`, to: `${registry.host}/rebuild/app:latest`, created: OLD },
+    env: { NIX_CONFIG: TEST_NIX_CONFIG, GITHUB_REPOSITORY: CONSUMER, GITHUB_SHA: 'c0ffee', DOCKER_CONFIG: temp.path },
+  });
+  expect(seed.exitCode, seed.log).toBe(0);
+  expect(published()).toEqual({ tags: ['latest'], created: OLD });
+
+  const began = Date.now();
   const first = await scheduled('17 5 * * 1');
-  expect(jobOf(first, 'update').result).toBe('success');
-  expect(resultsOf(first)).not.toContain('plan');
+  const said = jobOf(first, 'update').output;
+  expect(said).toMatch(/app was made \d+ days ago/);
+  expect(said).toContain('app has tool 1.2 (CVE-2026-1)');
+  expect(resultsOf(first)).toEqual(expect.arrayContaining(['plan', 'build', 'publish', 'images', 'mode']));
   expect([pulls.all, origin.branches()]).toEqual([[], ['main']]);
+  const again = published();
+  expect(Date.parse(again.created)).toBeGreaterThan(began - 1000);
+  expect(again.tags.sort()).toEqual([expect.stringMatching(/^20\d{6}$/), 'latest', expect.stringMatching(/^sha-/)]);
 
   await writeFiles(notes, { note: 'two' });
   await git(notes, 'commit', '--quiet', '--all', '--message', 'Two');
-  await scheduled('17 5 * * 1');
+  const second = await scheduled('17 5 * * 1');
+  expect(resultsOf(second)).not.toContain('plan');
+  expect(published().created).toBe(again.created);
   expect(pulls.all).toMatchObject([
     { head: BRANCH, base: 'main', title: 'Update notes', state: 'open', labels: ['dependencies'] },
   ]);
