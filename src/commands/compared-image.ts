@@ -10,7 +10,7 @@ import type { Nix } from '../nix/nix.ts';
 import { platformOf, platformText, SYSTEMS, type System } from '../oci/system.ts';
 import { isContainer, type Plan, type PlannedImage } from '../plan/plan.ts';
 import { parseDestinationLine, requiredLines } from '../publish/destination-line.ts';
-import type { Location } from '../storage/location.ts';
+import { type Location, withoutTransport } from '../storage/location.ts';
 import { locationOf } from '../storage/location-template.ts';
 import { inFolder, type Places } from './places.ts';
 import { atDigest, jobsTogether } from './planned-places.ts';
@@ -32,7 +32,7 @@ export async function readComparable(
   try {
     if (!isNeeded && (await source.getManifest(reference)) === undefined) return undefined;
     const { reference: shown, digest, images } = await inspectImage(source, reference);
-    return { reference: shown, digest, images: images.map(contentsOf) };
+    return { reference: withoutTransport(shown), digest, images: images.map(contentsOf) };
   } finally {
     await source.close();
   }

@@ -6,7 +6,7 @@ import { previewNumber } from '../prune/preview-tag.ts';
 import { type AskPulls, type Pruned, prunePlace } from '../prune/prune.ts';
 import { goingNames } from '../prune/prune-plan.ts';
 import type { DestinationLine } from '../publish/destination-line.ts';
-import { formatLocation, type Location } from '../storage/location.ts';
+import { formatLocation, type Location, withoutTransport } from '../storage/location.ts';
 import { locationOf } from '../storage/location-template.ts';
 import type { Places } from './places.ts';
 import { watchedPlace } from './preview-watch.ts';
@@ -89,7 +89,7 @@ async function cleanRepository(
   }
 }
 
-const shownName = (location: Location): string => formatLocation(location).replace(/^docker:\/\//, '');
+const shownName = (location: Location): string => withoutTransport(formatLocation(location));
 
 function removedTags(location: Location, { outcomes }: Pruned): RemovedTags {
   const tags = outcomes.flatMap(({ decision, kind, why }) =>

@@ -65,6 +65,8 @@ export interface PublishedImage {
 /** An image that is published wherever it must be. */
 export interface Publication {
   readonly image: Omit<PublishedImage, 'packages'>;
+  /** Until the tags that have moved stay; what it rejects with is this image's failure. */
+  readonly settled: Promise<void>;
   /** What becomes of the destinations that may fail, which nobody waits for meanwhile; rejects only when cancelled. */
   readonly rest: Promise<readonly PublishedTarget[]>;
 }
@@ -74,15 +76,16 @@ interface NamedImage {
   readonly tag: string | null;
 }
 
-/** The image with all of its destinations, and who may pull it there. */
+/** The image with all of its destinations, when its tags stay, and who may pull it there. Throws UserError as `settleTags`. */
 export async function completed(
-  { image, rest }: Publication,
+  { image, settled, rest }: Publication,
   { plainHttp, host }: Pick<Publishing, 'plainHttp' | 'host'>,
 ): Promise<PublishedImage> {
   const targets = [...image.targets, ...(await rest)];
   const there = targets.filter(({ failure }) => failure === undefined);
   const asked = { targets: there, digest: image.published.index.digest, plainHttp };
-  return { ...image, targets, packages: await packageVisibility(asked, host) };
+  const [packages] = await Promise.all([packageVisibility(asked, host), settled]);
+  return { ...image, targets, packages };
 }
 
 /**
@@ -105,8 +108,8 @@ export async function publishImage(
   for (const [at, target] of all.entries()) {
     try {
       const [first = target, ...optional] = open().slice(at);
-      const { image: done, rest } = await publishTo(image, parts, { required: [first], optional }, publishing);
-      return { image: { ...done, targets: [...done.targets, ...failed] }, rest };
+      const { image: done, ...later } = await publishTo(image, parts, { required: [first], optional }, publishing);
+      return { image: { ...done, targets: [...done.targets, ...failed] }, ...later };
     } catch (error) {
       if (!(error instanceof UserError) || !OF_A_PLACE.includes(error.code) || at === all.length - 1) throw error;
       failed.push(failedTarget(target, error, publishing.host.log));
@@ -137,7 +140,7 @@ async function publishTo(
   const publicationOf = async (published: PublishedIndex): Promise<Publication> => {
     const rest = beside.publish(published.index, sourceOf(required), { verify, run, log, clock: systemClock, signal });
     await places.show(locations, published.index);
-    return { image: publishedImage(image.name, published, required), rest };
+    return { image: publishedImage(image.name, published, required), settled: published.settled, rest };
   };
   try {
     const isFixed = await places.prepare(locations);
@@ -201,7 +204,7 @@ const areArchives = (targets: readonly ImageTarget[]): boolean =>
 /** With the tags that mean it now, and not those that were left alone. */
 function publishedImage(
   name: string,
-  { left, ...published }: PublishedIndex,
+  { left, index, platforms }: PublishedIndex,
   targets: readonly Target[],
 ): Publication['image'] {
   const moved = targets.map((target) => {
@@ -211,7 +214,7 @@ function publishedImage(
       here.map(({ tag }) => tag),
     );
   });
-  return { name, published, targets: moved };
+  return { name, published: { index, platforms }, targets: moved };
 }
 
 /**

@@ -59,9 +59,15 @@ export async function publishPlan(
       }
     },
   );
-  // Destinations that may fail hold up no other image.
+  // Neither destinations that may fail nor tags that are watched for a while hold up another image.
   const outcomes = await mapParallel(published, AT_ONCE, async (one): Promise<ImageOutcome> => {
-    return 'rest' in one ? { image: await completed(one, publishing) } : one;
+    if (!('rest' in one)) return one;
+    try {
+      return { image: await completed(one, publishing) };
+    } catch (error) {
+      if (!(error instanceof UserError) || host.signal.aborted) throw error;
+      return { name: one.image.name, error };
+    }
   });
   const unplanned =
     inputs.image === undefined ? plan.problems : plan.problems.filter(({ name }) => name === inputs.image);

@@ -103,7 +103,8 @@ export async function copyImage(
     log.info(`${repository.name}: verified ${manifest.digest}`);
   }
   signal.throwIfAborted();
-  const left = await moveForward(targets, moves, manifest, { run, log, clock, signal });
+  const { left, settled } = await moveForward(targets, moves, manifest, { run, log, clock, signal });
+  await settled;
   return { referrers: attached.count, left };
 }
 

@@ -18,10 +18,10 @@ import type { ReadTag } from '../storage/read-tag.ts';
 import type { ImageSource } from '../storage/source.ts';
 import type { TestRecord } from '../test-run/test-run.ts';
 import type { LiveIndex } from './live-index.ts';
-import { lookAtTags, type TagMove } from './move-tags.ts';
+import { lookAtTags } from './move-tags.ts';
 import { indexEntry, type PlatformImage } from './platform-image.ts';
 import { readBack } from './read-back.ts';
-import { moveForward } from './settle-tags.ts';
+import { type MovedForward, moveForward } from './settle-tags.ts';
 import type { Target } from './target.ts';
 
 /** Blobs copied or looked up at once for each destination: enough to hide the latency of a registry. */
@@ -41,11 +41,9 @@ export interface PublishedPlatform {
   readonly bytesSent: number;
 }
 
-export interface PublishedIndex {
+export interface PublishedIndex extends MovedForward {
   readonly index: StoredManifest;
   readonly platforms: readonly PublishedPlatform[];
-  /** Tags that were left alone, because a newer run has moved them. */
-  readonly left: readonly TagMove[];
 }
 
 /** How an index is published. */
@@ -101,8 +99,8 @@ export async function publishIndex(
   // Layouts and archives know no signal: without this, Ctrl-C before the last step would not keep a tag from moving.
   signal.throwIfAborted();
   await beforeTags?.(index);
-  const left = await moveForward(targets, moves, index, { run, log, clock, signal });
-  return { index, platforms: images.map((image) => platformAt(image, sent.get(image) ?? 0)), left };
+  const moved = await moveForward(targets, moves, index, { run, log, clock, signal });
+  return { index, platforms: images.map((image) => platformAt(image, sent.get(image) ?? 0)), ...moved };
 }
 
 const platformAt = (
@@ -118,9 +116,9 @@ export async function publishLive(
 ): Promise<PublishedIndex> {
   for (const { repository } of targets) log.info(`${repository.name}: ${index.digest} is already live`);
   const moves = await lookAtTags(targets, read, run);
-  const left = await moveForward(targets, moves, index, { run, log, clock, signal });
+  const moved = await moveForward(targets, moves, index, { run, log, clock, signal });
   const unknown = { layers: undefined, config: undefined, tests: null, bytesSent: 0 };
-  return { index, platforms: manifests.map((manifest) => ({ ...manifest, ...unknown })), left };
+  return { index, platforms: manifests.map((manifest) => ({ ...manifest, ...unknown })), ...moved };
 }
 
 /** The index's bytes depend on its images alone: an annotation that all of them have, it has too. */

@@ -25,24 +25,36 @@ interface SettleOptions extends ForwardOptions {
   readonly run: RunIdentity;
 }
 
+/** What became of tags. */
+export interface MovedForward {
+  /** Those that were left alone. */
+  readonly left: readonly TagMove[];
+  /** Until the others stay: nobody is to be told of them before. Rejects with UserError `registry` where one does not. */
+  readonly settled: Promise<void>;
+}
+
 /**
  * As `moveTags`, by a run that may not be the newest: what the tags mean is looked up again right before they move, since `moves` may be as
- * old as the layers took to be sent, with what promotions have done to them, and afterwards until no older run can have moved one back. Returns those that were left.
+ * old as the layers took to be sent, with what promotions have done to them, and afterwards until no older run can have moved one back. That takes a second or two, in which
+ * other images can be published.
  */
 export async function moveForward(
   targets: readonly Target[],
   moves: readonly TagMove[],
   image: StoredManifest,
   { run, log, ...tools }: ForwardOptions,
-): Promise<readonly TagMove[]> {
+): Promise<MovedForward> {
   const isRight = moves.every(({ before }) => before === image.digest);
-  if (run === undefined || isRight) return moveTags(targets, moves, image, log);
+  if (run === undefined || isRight)
+    return { left: await moveTags(targets, moves, image, log), settled: Promise.resolve() };
   const fresh = await heedPromotions(await lookAtTags(targets, readTagsOnce(), run), image, run, log);
   const left = await moveTags(targets, fresh, image, log);
   // A new tag too: a clean-up that removed the image at that moment has taken it along.
   const moved = fresh.filter((move) => !move.newer && move.before !== image.digest && !left.includes(move));
-  await settleTags(image, moved, { run, log, ...tools });
-  return left;
+  const settled = settleTags(image, moved, { run, log, ...tools });
+  // Whoever waits for it does so later.
+  settled.catch(() => undefined);
+  return { left, settled };
 }
 
 /**

@@ -84,6 +84,9 @@ export function parseRegistryLocation(value: string): Location & { kind: 'regist
   throw illegal(value, 'not a registry', 'Write docker://REFERENCE or a plain reference, such as ghcr.io/org/app.');
 }
 
+/** A place as people pull from it and read it in a report: a registry's without its transport. */
+export const withoutTransport = (text: string): string => text.replace(/^docker:\/\//, '');
+
 /** As a person writes it; `parseLocation` reads it back. */
 export function formatLocation(destination: Location): string {
   if (destination.kind === 'registry') return `docker://${formatReference(destination.reference)}`;

@@ -80,9 +80,10 @@ export const race = async (
         onItsWay(open(deps, 'org/built'), arm64, 'aarch64-linux'),
       ];
       const target = { repository: open(deps), kind: 'registry', tags } as const;
-      const { index } = await publishIndex(images, [target], {
+      const { index, settled } = await publishIndex(images, [target], {
         ...{ verify: false, read: readTagsOnce(), run: runOf(run), ...tools },
       });
+      await settled;
       return index;
     };
 
@@ -203,7 +204,7 @@ export const race = async (
         });
         if (moved?.outcome === 'moved') done.stable.push(run);
       },
-      prune: () => prune('90', { keepLast: '2 of sha-*', keepTags: 'v*', closedPreviews: true }, false),
+      prune: () => prune('90', { keepLast: '2 of sha-*', keepTags: 'v*', closedPreviews: true, keepHistory: 9 }, false),
       close: async () => {
         states.set(CLOSED, 'closed');
         await clean('91');
@@ -250,6 +251,12 @@ export const race = async (
     const mover = Number(stable && moverOf(stable)?.id);
     if (!(mover >= Math.max(...done.stable)))
       wrong.push(`stable was moved by ${mover} last, not ${Math.max(...done.stable)}`);
+    // What a rollback leads to now is there, and whole.
+    if (stable?.head?.below !== undefined) {
+      const to = await home.getManifest(stable.head.below.digest);
+      if (to === undefined) wrong.push(`stable cannot be rolled back: ${stable.head.below.digest} is gone`);
+      else await wholeImage(home, to);
+    }
     for (const [tag, digest] of tags) {
       const manifest = await home.getManifest(tag);
       if (manifest === undefined) continue;

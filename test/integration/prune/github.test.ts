@@ -71,7 +71,7 @@ test('caches go by key and by the time of their last use, those of a closed pull
     [PACK, 1, 'refs/pull/7/merge'],
     ['npm-c', 30, 'refs/pull/8/merge'],
   ]);
-  const policy = { keepLast: '1 of npm-*', closedPreviews: true };
+  const policy = { keepLast: '1 of npm-*', maxAge: '45d of nix-*', closedPreviews: true };
   const pruned = await run(place, deps, policy, { askPulls: openPulls(8), dryRun: true });
   expect(prunedText(pruned)).toContain('would remove 4 caches, 4.0 kB; would keep 4 caches');
   expect(keys()).toHaveLength(8);

@@ -1,9 +1,13 @@
 import { describe, expect, it, onTestFinished, test } from 'vitest';
 import type { StartedRun } from '../../../src/oci/newer-run.ts';
+import type { StoredManifest } from '../../../src/oci/read-manifest.ts';
 import { parseReference } from '../../../src/oci/reference.ts';
 import { promoteImage } from '../../../src/promote/promote-image.ts';
 import { copyImage } from '../../../src/publish/copy-image.ts';
+import { lookAtTags } from '../../../src/publish/move-tags.ts';
+import { moveForward } from '../../../src/publish/settle-tags.ts';
 import { openRegistry } from '../../../src/storage/open.ts';
+import { readTagsOnce } from '../../../src/storage/read-tag.ts';
 import { referrersTag } from '../../../src/storage/referrers.ts';
 import { type EmulatorOptions, startEmulator } from '../../emulators/registry/emulator.ts';
 import { putRelease, SOURCE } from '../promote/kit.ts';
@@ -97,6 +101,36 @@ test('a publish asks for records once an image that its tags mean, not of tags o
   const { publish } = await rolledBack();
   expect(await publish(run(9), ['edge', 'latest', 'sha-0000001', 'pr-7', 'new'])).toMatchObject({ left: [], asked: 2 });
   expect(await publish(run(10), ['sha-0000001', 'pr-7', 'other'], 10)).toMatchObject({ asked: 0 });
+});
+
+test('a publish has moved its tags before it is known that they stay, and is told when one does not', async () => {
+  const { home, clock, log } = await rolledBack();
+  const older = await home.getManifest('latest');
+  if (!older) throw new TypeError('it was put');
+  let isMovedBack = false;
+  let release = (): void => {};
+  const released = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  clock.sleep = async () => {
+    await released;
+    if (isMovedBack) await home.tag('latest', older);
+  };
+  const target = { kind: 'registry', repository: home, tags: ['latest'] } as const;
+  const images = [await putRelease(home, 8), await putRelease(home, 9)] as const;
+  const move = async (image: StoredManifest, id: number) => {
+    const moves = await lookAtTags([target], readTagsOnce(), run(id));
+    return await moveForward([target], moves, image, { run: run(id), log, clock, signal });
+  };
+  // Both have moved although the first is still being watched.
+  const first = await move(images[0], 8);
+  const second = await move(images[1], 9);
+  expect((await home.getManifest('latest'))?.digest).toBe(images[1].digest);
+  isMovedBack = true;
+  release();
+  await expect(second.settled).rejects.toThrow(`the tag latest does not stay at ${images[1].digest}`);
+  // A newer run has it.
+  await first.settled;
 });
 
 test('where the tag of a list holds something else, promotions are not known, and the publish goes on', async () => {

@@ -136,7 +136,7 @@ describe('the step that moves tags', () => {
       removed = true;
     };
     const targets = [{ ...target, whyLeft }];
-    const left = await moveForward(targets, await lookAtTags(targets, readTagsOnce()), index, {
+    const { left, settled } = await moveForward(targets, await lookAtTags(targets, readTagsOnce()), index, {
       ...{
         run: { id: '7', source: 'https://github.com/org/app' },
         log,
@@ -144,6 +144,7 @@ describe('the step that moves tags', () => {
       },
       signal: new AbortController().signal,
     });
+    await settled;
     expect([left, removed, asked]).toEqual([[], true, isThere ? 3 : 2]);
     expect(emulator.store.manifest('org/app', 'pr-7') !== undefined).toBe(isThere);
     expect(log.lines.join('\n')).toContain(
