@@ -76,16 +76,21 @@ async function copyFile(writer: BlockWriter, path: ByteString, inode: Inode, tai
   const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
   const descriptor = reading(path, () => openSync(toBytes(path), flags));
   try {
-    checkUnchanged(path, descriptor, inode);
     const cut = inode.size - tail.length;
     for (let at = 0; at < cut; ) {
       const space = await writer.space();
-      const bytes = readSome(path, descriptor, space.subarray(0, Math.min(space.length, cut - at)), at);
+      const bytes = readSome(path, descriptor, {
+        into: space.subarray(0, Math.min(space.length, cut - at)),
+        position: at,
+        inode,
+      });
       writer.advance(bytes);
       at += bytes;
     }
     writer.pad();
-    for (let at = 0; at < tail.length; ) at += readSome(path, descriptor, tail.subarray(at), cut + at);
+    for (let at = 0; at < tail.length; )
+      at += readSome(path, descriptor, { into: tail.subarray(at), position: cut + at, inode });
+    // Once, behind the last byte: it covers all that came before, and asking twice is a tenth of the time for small files.
     checkUnchanged(path, descriptor, inode);
   } finally {
     closeSync(descriptor);
@@ -93,10 +98,15 @@ async function copyFile(writer: BlockWriter, path: ByteString, inode: Inode, tai
 }
 
 /** Blocking: for small files, which most are, several times faster than the thread pool. */
-function readSome(path: ByteString, descriptor: number, into: Buffer, position: number): number {
+function readSome(
+  path: ByteString,
+  descriptor: number,
+  { into, position, inode }: { readonly into: Buffer; readonly position: number; readonly inode: Inode },
+): number {
   const bytes = reading(path, () => readSync(descriptor, into, 0, into.length, position));
-  if (bytes === 0) throw changed(path, 'it has become shorter');
-  return bytes;
+  if (bytes > 0) return bytes;
+  checkUnchanged(path, descriptor, inode);
+  throw changed(path, 'it ends too early');
 }
 
 function checkUnchanged(path: ByteString, descriptor: number, { size, mtimeMs }: Inode): void {
