@@ -25,7 +25,7 @@ let
     lib.mkOption {
       type = lib.types.str;
       inherit default;
-      description = "Label of ${what}: at most 16 letters, digits, `_`, `.` and `-`. Two disks in one machine need different ones.";
+      description = "Label of ${what}: at most 15 letters, digits, `_`, `.` and `-`. Two disks in one machine need different ones.";
     };
 
   flagOption =
@@ -37,7 +37,7 @@ let
 
   assertThat = assertion: message: { inherit assertion message; };
 
-  isLabel = label: builtins.match "[A-Za-z0-9][A-Za-z0-9_.-]{0,15}" label != null;
+  isLabel = label: builtins.match "[A-Za-z0-9][A-Za-z0-9_.-]{0,14}" label != null;
 in
 {
   options.disk = {
@@ -196,7 +196,7 @@ in
         "disk.verity is true, but disk.loader is \"systemd-boot\": the root hash is in a unified kernel image. Choose one of them."
       )
       (assertThat (isLabel cfg.labels.store && isLabel cfg.labels.root && cfg.labels.store != cfg.labels.root)
-        "disk.labels: store ${text cfg.labels.store} and root ${text cfg.labels.root} must differ and have at most 16 letters, digits, _ . -"
+        "disk.labels: store ${text cfg.labels.store} and root ${text cfg.labels.root} must differ and have at most 15 letters, digits, _ . -"
       )
     ];
   };

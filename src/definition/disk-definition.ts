@@ -16,10 +16,10 @@ import { belowStorePathSchema, storePathOf, storePathSchema } from './store-path
  * partitions in this order: EFI system partition, store (EROFS, what is in it is /nix/store), root (ext4, empty).
  */
 
-/** Both file systems keep 16 bytes of a label, and GPT 36 characters; udev writes others than these escaped. */
+/** EROFS keeps 15 bytes of a label, ext4 16, and GPT 36 characters; udev writes others than these escaped. */
 const labelSchema = z
   .string()
-  .regex(/^[A-Za-z0-9][A-Za-z0-9_.-]{0,15}$/, 'expected a label: at most 16 letters, digits, _ . -');
+  .regex(/^[A-Za-z0-9][A-Za-z0-9_.-]{0,14}$/, 'expected a label: at most 15 letters, digits, _ . -');
 
 /** One line, as firmware and kernel take it. */
 const cmdlineSchema = z.string().regex(/^[^\p{Cc}]*$/u, 'expected one line without control characters');

@@ -11,7 +11,7 @@ import { digestOf } from '../oci/digest.ts';
 import { checkBootFiles } from './boot-files.ts';
 import { copyFileSystem, type DiskTarget } from './copy-file-system.ts';
 import { extentsOf, piecesOf, type Written } from './disk-data.ts';
-import { planDisk } from './disk-plan.ts';
+import { type DiskPlan, planDisk } from './disk-plan.ts';
 import { checkSpace } from './disk-space.ts';
 import { makeEmptyRoot } from './empty-root.ts';
 import { makeEsp } from './esp.ts';
@@ -47,8 +47,6 @@ const FILE_NAME = 'disk.raw';
  *
  * Throws UserError `file` for too little space (before anything is written) or what cannot be read and written, `input` for what does not
  * fit or cannot boot, `build` when a tool fails. The file is removed then.
- *
- * @internal
  */
 export async function makeDisk(
   definition: DiskDefinition,
@@ -56,28 +54,24 @@ export async function makeDisk(
   { previous, fresh = false, workDir }: MakeDiskOptions,
   tools: Tools,
 ): Promise<MadeDisk> {
-  const store = storeClosure(closure, definition.storeRoots);
-  checkSpace(definition, store, { folder: workDir, free: await tools.free(workDir) });
+  const held = storeClosure(closure, definition.storeRoots);
+  checkSpace(definition, held, { folder: workDir, free: await tools.free(workDir) });
   await checkBootFiles(definition);
   const path = join(workDir, FILE_NAME);
   const folder = await withFileErrors(workDir, 'write', () => mkdtemp(join(workDir, 'parts-')));
   try {
     const kept = fresh ? undefined : previous;
-    const placed = await placeStore({ definition, closure: store, previous: kept, folder }, tools);
+    const placed = await placeStore({ definition, closure: held, previous: kept, folder }, tools);
     const plan = planDisk(definition, placed.sizes);
     tools.log.info(`making a disk of ${sizeText(plan.size)} with ${sizeText(placed.sizes.data)} in the store`);
     const handle = await withFileErrors(path, 'write', () => open(path, 'w+', 0o644));
     const file: DiskTarget = { file: handle, path };
     try {
       await withFileErrors(path, 'write', () => handle.truncate(plan.size));
-      const verity = await writeStore(file, { definition, placed, plan }, tools);
-      const esp = await copyFileSystem(
-        await espImage({ definition, verity, folder, bytes: plan.esp.length }, tools),
-        file,
-        plan.esp.offset,
-      );
-      const emptyRoot = await makeEmptyRoot(tools.exec, { definition, bytes: plan.root.length, folder });
-      const root = await copyFileSystem(emptyRoot, file, plan.root.offset);
+      const store = writeStore(file, { definition, placed, plan }, tools);
+      // The root hash is in the unified kernel image; without it, tools and store keep a core busy each.
+      const verity = definition.verity ? await store : undefined;
+      const [, { esp, root }] = await both(store, writeParts(file, { definition, plan, verity, folder }, tools));
       const table = partitionTable(definition, plan, verity?.rootHash);
       await withFileErrors(path, 'write', () => writeGpt(handle, table, plan.size));
       const written: Written = { plan, positions: placed.positions, esp, root, verity: verity?.extent };
@@ -102,18 +96,32 @@ export async function makeDisk(
   }
 }
 
-interface EspParts {
+interface PartsInput {
   readonly definition: DiskDefinition;
+  readonly plan: DiskPlan;
   readonly verity: Verity | undefined;
   readonly folder: string;
-  readonly bytes: number;
 }
 
-async function espImage({ definition, verity, folder, bytes }: EspParts, { exec }: Tools): Promise<string> {
+/** Makes EFI system partition and root as files of their own, and copies them to their places. */
+async function writeParts(
+  file: DiskTarget,
+  { definition, plan, verity, folder }: PartsInput,
+  { exec }: Tools,
+): Promise<Pick<Written, 'esp' | 'root'>> {
   const { boot, system, tools } = definition;
   const uki =
     boot.loader === 'uki' && tools.ukify !== null
       ? await makeUki(exec, { boot, system, ukify: tools.ukify, rootHash: verity?.rootHash, folder })
       : undefined;
-  return makeEsp(exec, { definition, bytes, uki, folder });
+  const image = await makeEsp(exec, { definition, bytes: plan.esp.length, uki, folder });
+  const esp = await copyFileSystem(image, file, plan.esp.offset);
+  const emptyRoot = await makeEmptyRoot(exec, { definition, bytes: plan.root.length, folder });
+  return { esp, root: await copyFileSystem(emptyRoot, file, plan.root.offset) };
+}
+
+/** Waits for both, also where one fails: nothing may write into a file that is closed or removed. */
+async function both<A, B>(one: Promise<A>, other: Promise<B>): Promise<[A, B]> {
+  await Promise.allSettled([one, other]);
+  return Promise.all([one, other]);
 }

@@ -68,7 +68,7 @@ test('what is promised of disks: blocks, places and speed', () => {
   expect(missed({ content, makers: [worse, ext4], moved: 1 })).toEqual([
     'missed: middle: 7.1 % of the blocks for 5.0 % of the bytes',
     'missed: 1 paths moved',
-    'missed: 1.94 times as fast as mkfs.ext4 -d with a copy, at least 2',
+    'missed: nix-images: 1.94 times as fast as mkfs.ext4 -d with a copy, at least 2',
   ]);
   // Of a small closure the start of a program is most of it.
   expect(missed({ content, makers: [own, { ...ext4, usages: [usage(1)] }], moved: 0 })).toEqual([]);
