@@ -6,6 +6,8 @@ import { IMAGES } from '../../support/cli.ts';
 import { type RunningRegistry, startRegistry } from '../../support/registry.ts';
 import { type TempDir, uniqueTempDir } from '../../support/tools.ts';
 
+// Three build jobs and four publishes, each a process that loads GitHub's client of artifacts: more than a second each.
+
 let results: ResultsEmulator;
 let registry: RunningRegistry;
 let temp: TempDir;
