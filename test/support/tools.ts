@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
-import { chmod, mkdtemp, realpath, rm, statfs } from 'node:fs/promises';
+import { chmod, mkdtemp, readFile, realpath, rm, statfs } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import { type AddressInfo, createServer as createSocketServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -66,17 +66,25 @@ export interface TempDir extends AsyncDisposable {
 /** A new folder under the system's temporary one, for `await using` or with `remove()`. */
 export const uniqueTempDir = (name = 'test'): Promise<TempDir> => tempDirIn(tmpdir(), name);
 
-/** Where Linux has a file system in memory, and the room that it must have left: containers often give it 64 MB. */
-const MEMORY = { path: '/dev/shm', bytes: 2 * 1024 ** 3 };
+/** Where Linux has a file system in memory. */
+const MEMORY = '/dev/shm';
+
+/** Bytes that must be free there and in the machine: containers often give it 64 MB, and an image of Nix takes 300. */
+const ROOM = 3 * 1024 ** 3;
 
 /**
  * The same in memory where there is room, for thousands of small files that soon go: ext4 takes no inode that was freed in
  * the last minutes, and each new file passes all of those by.
  */
-export async function memoryTempDir(name = 'test'): Promise<TempDir> {
-  const { bavail, bsize } = await statfs(MEMORY.path).catch(() => ({ bavail: 0, bsize: 0 }));
-  const isRoomy = bavail * bsize >= MEMORY.bytes;
-  return tempDirIn(isRoomy ? MEMORY.path : tmpdir(), name);
+export const memoryTempDir = async (name = 'test'): Promise<TempDir> =>
+  tempDirIn((await isMemoryRoomy()) ? MEMORY : tmpdir(), name);
+
+async function isMemoryRoomy(): Promise<boolean> {
+  const mounts = await readFile('/proc/self/mounts', 'utf8').catch(() => '');
+  const [, options = 'noexec'] = new RegExp(`^\\S+ ${MEMORY} tmpfs (\\S+)`, 'm').exec(mounts) ?? [];
+  if (options.split(',').includes('noexec')) return false;
+  const { bavail, bsize } = await statfs(MEMORY);
+  return Math.min(bavail * bsize, process.availableMemory()) >= ROOM;
 }
 
 async function tempDirIn(parent: string, name: string): Promise<TempDir> {

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { runCli } from '../../support/cli.ts';
 import { type Podman, preparePodman } from '../../support/podman.ts';
 import { ONLY_X86 } from '../../support/systems.ts';
-import { type TempDir, uniqueTempDir } from '../../support/tools.ts';
+import { memoryTempDir, type TempDir } from '../../support/tools.ts';
 import {
   type Container,
   NIX_TESTS,
@@ -49,7 +49,7 @@ const FLAKE = `{
 const IN_FLAKE = `cd "$(mktemp -d)"; git init --quiet .; cat >flake.nix <<'EOF'\n${FLAKE}\nEOF\ngit add flake.nix\n`;
 
 beforeAll(async () => {
-  [podman, temp] = await Promise.all([preparePodman(), uniqueTempDir('nix')]);
+  [podman, temp] = await Promise.all([preparePodman(), memoryTempDir('nix')]);
   const layout = `oci:${temp.path}/nix`;
   published = await publishNix(podman, 'nix', `${layout}:root`, ...ONLY_X86);
   for (const [name, tag] of [

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Podman, preparePodman } from '../../support/podman.ts';
 import { ONLY_X86 } from '../../support/systems.ts';
-import { runProgram, type TempDir, uniqueTempDir } from '../../support/tools.ts';
+import { memoryTempDir, runProgram, type TempDir } from '../../support/tools.ts';
 import { podmanSays, publishNix, pull } from './nix-kit.ts';
 import {
   BUILDER_CAPABILITIES,
@@ -23,7 +23,7 @@ let key: ClientKey;
 let other: ClientKey;
 
 beforeAll(async () => {
-  [podman, temp] = await Promise.all([preparePodman(), uniqueTempDir('nix-ssh-keys')]);
+  [podman, temp] = await Promise.all([preparePodman(), memoryTempDir('nix-ssh-keys')]);
   await publishNix(podman, 'nixSsh', `oci:${temp.path}/builder:v1`, ...ONLY_X86, '--test-with=none');
   image = await pull(podman, temp.path, 'builder:v1');
   key = await makeKey(temp.path);

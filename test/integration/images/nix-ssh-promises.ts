@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { nixVersionsUnderTest } from '../../support/nix.ts';
 import { type Podman, preparePodman } from '../../support/podman.ts';
 import { ARM, ONLY_X86 } from '../../support/systems.ts';
-import { type ProgramResult, runProgram, type TempDir, uniqueTempDir } from '../../support/tools.ts';
+import { memoryTempDir, type ProgramResult, runProgram, type TempDir } from '../../support/tools.ts';
 import { isEmulationTried, NIX_SSH_TESTS, passedTests, podmanSays, publishNix, pull, type Tried } from './nix-kit.ts';
 import { type Builder, type BuilderOptions, type ClientKey, makeKey, startBuilder } from './nix-ssh-kit.ts';
 
@@ -24,7 +24,7 @@ let meeting: string;
 let job: string;
 
 beforeAll(async () => {
-  [podman, temp] = await Promise.all([preparePodman(), uniqueTempDir('nix-ssh')]);
+  [podman, temp] = await Promise.all([preparePodman(), memoryTempDir('nix-ssh')]);
   layout = `oci:${temp.path}/builder`;
   published = await publishNix(podman, 'nixSsh', `${layout}:v1`, ...ONLY_X86);
   [image, key] = await Promise.all([pull(podman, temp.path, 'builder:v1'), makeKey(temp.path)]);

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Podman, preparePodman } from '../../support/podman.ts';
 import { ONLY_X86 } from '../../support/systems.ts';
-import { type TempDir, uniqueTempDir } from '../../support/tools.ts';
+import { memoryTempDir, type TempDir } from '../../support/tools.ts';
 import { podmanSays, publishNix, pull, startContainer } from './nix-kit.ts';
 
 // The image with Nix as different users, as the first process, and with a volume at /nix.
@@ -25,7 +25,7 @@ const WORK = `cd
   git config user.name`;
 
 beforeAll(async () => {
-  [podman, temp] = await Promise.all([preparePodman(), uniqueTempDir('nix-users')]);
+  [podman, temp] = await Promise.all([preparePodman(), memoryTempDir('nix-users')]);
   const layout = `oci:${temp.path}/nix`;
   for (const name of NAMES) {
     const tag = name.toLowerCase();

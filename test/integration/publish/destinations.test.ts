@@ -142,7 +142,7 @@ test('a registry with every limit that has been seen, whose lines break', async 
 describe('a destination that is slow, but alive', () => {
   test('stops for a while in the middle of an upload', async () => {
     for (const method of ['PATCH', 'PUT', 'POST', 'HEAD'])
-      ill.inject({ kind: 'slow', milliseconds: 1500, method, path: /./, skip: 1, times: 2 });
+      ill.inject({ kind: 'slow', milliseconds: 500, method, path: /./, skip: 1, times: 2 });
     await publish(job);
     await expectBothRight();
   });
