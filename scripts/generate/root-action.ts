@@ -51,6 +51,21 @@ const SETUP_INPUTS = {
   },
 };
 
+/** Of the action `cache`, which merges what it saves: there is one job. */
+const CACHE_INPUTS = {
+  cache: {
+    description:
+      "Take from GitHub's cache what earlier runs built, and save in the end what this one builds (docs/caches.md); `false` for neither.",
+    required: false,
+    default: 'true',
+  },
+  'cache-limit': {
+    description:
+      "Megabytes of everything in GitHub's cache, other tools' entries too; by default nine tenths of what the repository has.",
+    required: false,
+  },
+};
+
 /** What is always so at the top: there are no build jobs. So artifacts of that name are another job's, unless asked for. */
 const FIXED = { 'build-missing': 'true' };
 
@@ -104,11 +119,16 @@ export const renderRootAction = (publish: Command, planning: Command): string =>
   const head = {
     name: 'nix-images',
     description: publish.summary,
-    inputs: { ...only, ...inputs, ...SETUP_INPUTS },
+    inputs: { ...only, ...inputs, ...SETUP_INPUTS, ...CACHE_INPUTS },
     outputs: Object.fromEntries(outputs),
   };
   const steps = [
     { uses: '$/setup', with: handedOn(Object.keys(SETUP_INPUTS)) },
+    {
+      if: expression("inputs.cache != 'false'"),
+      uses: '$/cache',
+      with: { limit: expression('inputs.cache-limit'), merge: 'true' },
+    },
     planStep(Object.keys(found)),
     {
       id: 'publish',

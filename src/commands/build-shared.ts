@@ -8,7 +8,7 @@ import { realiseDerivations } from '../nix/realise.ts';
 import { SYSTEMS, systemSchema } from '../oci/system.ts';
 import type { PlannedImage } from '../plan/plan.ts';
 import { toolImagePaths } from '../plan/recipes.ts';
-import { withImagePaths } from './built-images.ts';
+import { tellImages } from './built-images.ts';
 import { openNixFor } from './open-nix.ts';
 import { imagesOf, sourcesOf } from './plan-sources.ts';
 import { nixInputs } from './shared-inputs.ts';
@@ -31,7 +31,6 @@ function parseMatrix(json: string): readonly BuildJob[] {
 interface BuiltShared {
   readonly derivations: readonly string[];
   readonly images: readonly string[];
-  readonly environment: Readonly<Record<string, string>>;
 }
 
 /** The images without the jobs that will not be. */
@@ -66,24 +65,23 @@ export const buildShared = defineCommand({
     const sources = sourcesOf(inputs.flake, inputs.file, inputs.attr);
     const here = inputs.system ?? systemHere();
     const jobs = inputs.matrix?.filter(({ buildSystem }) => buildSystem === here);
-    if (jobs?.length === 0) return { derivations: [], images: [], environment: {} };
+    if (jobs?.length === 0) return { derivations: [], images: [] };
     const nix = await openNixFor(host, inputs);
     const systems = jobs === undefined ? [here] : [...new Set(jobs.map(({ system }) => system))];
     const globs = [...new Set(jobs?.map(({ name }) => name))];
     const { images, recipes } = await imagesOf(sources, { systems, variants: [], globs }, nix, host);
     const shared = await sharedAmong(jobs === undefined ? images : planned(images, jobs), recipes, nix, host);
     const found = shared.find(({ system }) => system === here);
-    const environment = withImagePaths(host.env, toolImagePaths(recipes));
-    if (found === undefined) return { derivations: [], images: [], environment };
+    tellImages(host, toolImagePaths(recipes));
+    if (found === undefined) return { derivations: [], images: [] };
     const { derivations, images: needing } = found;
     await host.log.group(`Building what ${countText(needing.length, 'image')} share`, async () =>
       realiseDerivations(nix, derivations, { gcRootDir: await host.tempDir() }),
     );
-    return { derivations, images: needing, environment };
+    return { derivations, images: needing };
   },
-  present: ({ derivations, images, environment }) => ({
+  present: ({ derivations, images }) => ({
     outputs: { derivations: String(derivations.length) },
-    environment,
     data: { schemaVersion: 1, derivations, images },
     text:
       derivations.length === 0

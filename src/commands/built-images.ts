@@ -1,20 +1,22 @@
+import { storePathSchema } from '../definition/store-path.ts';
+import type { Host } from '../host/host.ts';
 import type { Evaluated } from '../nix/found-image.ts';
+import { appendToJob, readOfJob } from './job-file.ts';
 
 /** Where the steps of a job tell each other which store paths are images that other tools made: nothing else tells them from packages. */
-const VARIABLE = 'NIX_IMAGES_BUILT';
+const FILE = 'images';
 
-type Env = (name: string) => string | undefined;
-
-/** Those of the steps before. */
-export const builtImages = (env: Env): readonly string[] =>
-  (env(VARIABLE) ?? '').split(/\s+/).filter((path) => path !== '');
-
-/** The variable with further images: store paths, or derivations of what is not built yet. */
-export function withImagePaths(env: Env, paths: readonly string[]): Readonly<Record<string, string>> {
-  if (paths.length === 0) return {};
-  return { [VARIABLE]: [...new Set([...builtImages(env), ...paths])].join(' ') };
+/** Those of the steps before: store paths, or derivations of what is not built yet. Never throws. */
+export async function builtImages(host: Pick<Host, 'env'>): Promise<readonly string[]> {
+  const lines = (await readOfJob(host, FILE)).split('\n');
+  return [...new Set(lines)].filter((line) => storePathSchema.safeParse(line).success);
 }
 
-/** The variable with one more image; nothing where the image is a definition, which has no store path. */
-export const withBuiltImage = (env: Env, evaluated: Evaluated): Readonly<Record<string, string>> =>
-  withImagePaths(env, evaluated.kind === 'tool-image' ? [evaluated.toolImage.outPath] : []);
+/** Tells of images: store paths, or derivations of what is not built. */
+export function tellImages(host: Pick<Host, 'env'>, paths: readonly string[]): void {
+  if (paths.length > 0) appendToJob(host, FILE, `${paths.join('\n')}\n`);
+}
+
+/** Tells of an image that is about to be built; a definition has no store path. */
+export const tellImage = (host: Pick<Host, 'env'>, evaluated: Evaluated): void =>
+  tellImages(host, evaluated.kind === 'tool-image' ? [evaluated.toolImage.outPath] : []);

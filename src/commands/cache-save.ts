@@ -1,5 +1,6 @@
 import { defineCommand } from '../host/command.ts';
 import { flag, lines } from '../host/fields.ts';
+import { builtImages } from './built-images.ts';
 import { cacheInputs, jobInputs } from './cache-house.ts';
 import { type Saved, saveBuilt, savedText } from './cache-saving.ts';
 
@@ -21,7 +22,9 @@ export const cacheSave = defineCommand({
     merge: flag({ description: 'Merge at once: this is the only job of its run that saves.' }),
   },
   outputs: { paths: 'How many paths were stored.' },
-  run: (inputs, host): Promise<Saved> => saveBuilt(host, inputs, inputs),
+  async run(inputs, host): Promise<Saved> {
+    return await saveBuilt(host, inputs, { ...inputs, exclude: [...inputs.exclude, ...(await builtImages(host))] });
+  },
   present: (saved) => ({
     outputs: { paths: String(saved.paths) },
     data: { schemaVersion: 1, ...saved },

@@ -170,7 +170,7 @@ export const cache = defineCommand({
         return { ended, saved: undefined };
       }
       const saved = await saveBuilt(host, inputs, {
-        exclude: [...inputs.exclude, ...builtImages(host.env)],
+        exclude: [...inputs.exclude, ...(await builtImages(host))],
         merge: inputs.merge,
         images: inputs.images,
         after: inputs.after,

@@ -17,7 +17,7 @@ import { readTagsOnce } from '../storage/read-tag.ts';
 import { testError } from '../test-run/report.ts';
 import { failedTests, NO_TESTS, type TestRun, testRecord } from '../test-run/test-run.ts';
 import { buildTools } from './build-tools.ts';
-import { withBuiltImage } from './built-images.ts';
+import { tellImage } from './built-images.ts';
 import { checkLogin } from './check-login.ts';
 import {
   type Delivered,
@@ -65,8 +65,6 @@ export interface MadeHandover {
   readonly mode: HandoverMode;
   readonly delivered: Delivered;
   readonly bytesSent: number;
-  /** Variables for the steps that follow. */
-  readonly environment: Readonly<Record<string, string>>;
   /** Where tests failed: nothing is handed over then. */
   readonly failure?: UserError;
 }
@@ -99,9 +97,9 @@ export async function makeHandover(
     await checkLogin(before, read, places);
     const reuse = await reuseOf(inputs, before, { places, host }, read);
     const tools = await buildTools(host, nix, places, inputs);
+    tellImage(host, evaluated);
     const { image, testRun } = await buildAndTest(evaluated, [layers], reuse, tools);
-    const environment = withBuiltImage(host.env, evaluated);
-    const made = { image, label, testRun, bytesSent: layers.bytesSent, environment };
+    const made = { image, label, testRun, bytesSent: layers.bytesSent };
     if (failedTests(testRun).length > 0) {
       await Promise.all([layers.abandon(), handover.repository.abandon()]);
       return { ...made, mode: 'none', delivered: NOT_DELIVERED, failure: testError(name, testRun) };

@@ -10,7 +10,7 @@ import type { MadeHandover } from './make-handover.ts';
 
 /** What a person sees of a build, and what its step gives to later ones. */
 export function presentBuild(made: MadeHandover) {
-  const { image, label, testRun, mode, delivered, bytesSent, environment, failure } = made;
+  const { image, label, testRun, mode, delivered, bytesSent, failure } = made;
   const { name, system } = label;
   const { place: handover, digest: handoverDigest } = delivered;
   const { digest } = image.manifest;
@@ -18,7 +18,6 @@ export function presentBuild(made: MadeHandover) {
   const left = mode === 'none' || mode === 'report' ? 'not handed over' : `handover: ${handover}`;
   return {
     outputs: { handover, handoverDigest, name, system, digest },
-    environment,
     data: {
       schemaVersion: 1,
       name,

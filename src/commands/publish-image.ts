@@ -26,6 +26,7 @@ import { testError } from '../test-run/report.ts';
 import { failedTests, testRecord } from '../test-run/test-run.ts';
 import { besideTargets } from './beside-targets.ts';
 import { buildTools } from './build-tools.ts';
+import { tellImage } from './built-images.ts';
 import { checkLogin, checkMayWrite } from './check-login.ts';
 import { startedRun } from './github.ts';
 import { checkTestable, checkTestsRan, declaresTests, type TestInputs } from './image-tests.ts';
@@ -252,6 +253,7 @@ async function childrenOf(
       const before = sent();
       const tools = await buildTools(host, await nix(), places, publishing);
       // Its tests run on what is at the first of them: files, which come first, cost no network.
+      tellImage(host, part.evaluated);
       const { image, testRun } = await buildAndTest(part.evaluated, repositories, reuse, tools);
       if (failedTests(testRun).length > 0) throw testError(part.name, testRun);
       images.push(justBuiltImage(image, sent() - before, testRecord(testRun)));

@@ -250,5 +250,7 @@ test('the action at the top finds every image and does the whole job on one mach
   expect(printed(all)).not.toContain('ghp_private');
   expect(jobOf(all, 'images').output).toContain(`references=<docker://${stage.host}/whole/app:latest>`);
   expect(stage.artifacts()).toEqual([]);
+  // It saves what it built, and merges, for there is no other job; images have no part in it.
+  expect(jobOf(all, 'images').output).toMatch(/(?:stored \d+ paths? .* of|nothing new for) GitHub's cache/);
   await stage.expectRuns(`docker://${stage.host}/whole/app:latest`);
 });

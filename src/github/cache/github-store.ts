@@ -34,6 +34,8 @@ export class GitHubStore implements CacheStore {
   #last: Promise<unknown> = Promise.resolve();
   /** The folder of what Node has compiled; undefined where there is no cache. */
   #ready: Promise<string | undefined> | undefined;
+  /** What was listed last; undefined where that is not true any more. */
+  #listed: Promise<readonly CacheEntry[] | undefined> | undefined;
   #failures = 0;
   #limitedUntil = 0;
   /** Whether looking an entry up counts as use here; undefined until it was seen. */
@@ -58,6 +60,7 @@ export class GitHubStore implements CacheStore {
     if (clock.now() < this.#limitedUntil) return { kind: 'limited', until: this.#limitedUntil };
     const said = await this.#move({ verb: 'save', key, file });
     if (said === undefined) return OFF;
+    this.#listed = undefined;
     const outcome = await this.#saved(key, this.#count(saveVerdict(said)));
     if (outcome.kind === 'failed') log.warn(`cannot store ${key} in ${this.name}: ${outcome.why}`);
     return outcome;
@@ -79,10 +82,15 @@ export class GitHubStore implements CacheStore {
   }
 
   async list(): Promise<readonly CacheEntry[] | undefined> {
-    return await this.#deps.rest?.list();
+    // Asked for the index, the dead refs and the plan of one step: all of them want to know what there was before.
+    this.#listed ??= this.#deps.rest?.list();
+    const listed = await this.#listed;
+    if (listed === undefined) this.#listed = undefined;
+    return listed;
   }
 
   async remove(entry: CacheEntry): Promise<RemoveOutcome> {
+    this.#listed = undefined;
     return (
       (await this.#deps.rest?.remove(entry.id)) ?? { kind: 'denied', why: 'there is no token to delete entries with' }
     );
@@ -109,6 +117,7 @@ export class GitHubStore implements CacheStore {
   }
 
   async #wasUsedSince(key: string, time: number): Promise<boolean> {
+    // What was listed before the look-up does not know of it.
     const entries = (await this.#deps.rest?.list())?.filter((entry) => entry.key === key) ?? [];
     return entries.some(({ used }) => used >= time);
   }

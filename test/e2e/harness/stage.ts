@@ -108,12 +108,15 @@ export async function openStage(workflows: readonly string[]): Promise<Stage> {
   };
 }
 
-/** A workflow whose calls use no cache: of that, cache.test.ts is the test, and it takes time. */
+/** A workflow whose calls and jobs use no cache: of that, cache.test.ts is the test, and it takes time. */
 export const withoutCache = (workflow: string): string =>
-  workflow.replace(
-    /(uses: org\/nix-images\/\.github\/workflows\/[\w-]+\.yml@v1\n(?: +#.*\n)* {4}with:\n)/g,
-    '$1      cache: false\n',
-  );
+  workflow
+    .replace(
+      /(uses: org\/nix-images\/\.github\/workflows\/[\w-]+\.yml@v1\n(?: +#.*\n)* {4}with:\n)/g,
+      '$1      cache: false\n',
+    )
+    .replace(/ {6}- uses: org\/nix-images\/cache@v1.*\n {8}with: .*\n/, '')
+    .replace(/ {2}cache:\n {4}name: Cache\n(?: {4}.*\n)+\n/, '');
 
 /** `ID RESULT` of each job that ran, sorted. */
 export const outcomes = ({ jobs }: Pick<WorkflowRun, 'jobs'>): string[] =>

@@ -1,8 +1,9 @@
 import { expect, test } from 'vitest';
 import type { ServedStatistics } from '../../../src/cache/substituter/statistics.ts';
-import { builtImages, withBuiltImage } from '../../../src/commands/built-images.ts';
+import { builtImages, tellImage, tellImages } from '../../../src/commands/built-images.ts';
 import { jobSummary, jobText } from '../../../src/commands/present-cache.ts';
 import type { Evaluated } from '../../../src/nix/found-image.ts';
+import { uniqueTempDir } from '../../support/tools.ts';
 
 const statistics: ServedStatistics = {
   schemaVersion: 1,
@@ -31,10 +32,17 @@ test('a job that had nothing to do with the cache has nothing in its summary', (
   expect(jobText(end)).toBe("nothing new for GitHub's cache");
 });
 
-test('images of other tools are told to the step that saves; definitions have no path', () => {
-  const image = { kind: 'tool-image', toolImage: { outPath: '/nix/store/b-image' } } as unknown as Evaluated;
-  const env = (name: string) => (name === 'NIX_IMAGES_BUILT' ? '/nix/store/a-image' : undefined);
-  const after = withBuiltImage(env, image);
-  expect(builtImages((name) => after[name])).toEqual(['/nix/store/a-image', '/nix/store/b-image']);
-  expect(withBuiltImage(env, { kind: 'definition' } as unknown as Evaluated)).toEqual({});
+test('images of other tools are told to the step that saves, at once; definitions have no path', async () => {
+  await using folder = await uniqueTempDir('images');
+  const host = { env: (name: string) => (name === 'RUNNER_TEMP' ? folder.path : undefined) };
+  const [image, other] = ['a', 'b'].map((letter) => `/nix/store/${letter.repeat(32)}-image`);
+  const evaluated = (of: object) => of as unknown as Evaluated;
+  tellImages(host, [`${image}.drv`, image ?? '']);
+  tellImage(host, evaluated({ kind: 'tool-image', toolImage: { outPath: other } }));
+  tellImage(host, evaluated({ kind: 'tool-image', toolImage: { outPath: '/etc/passwd' } }));
+  tellImage(host, evaluated({ kind: 'definition' }));
+  expect(await builtImages(host)).toEqual([`${image}.drv`, image, other]);
+  // A person's machine has no job to tell.
+  tellImages({ env: () => undefined }, [image ?? '']);
+  expect(await builtImages({ env: () => undefined })).toEqual([]);
 });

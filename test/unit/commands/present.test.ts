@@ -134,7 +134,6 @@ describe('a build', () => {
     mode: destination === null ? 'artifact' : 'registry',
     delivered: { place: 'handover/app', digest: '' },
     bytesSent: 5,
-    environment: {},
     ...change,
   });
 

@@ -120,7 +120,13 @@ test('lists, limits and deletions are those of REST; without a token there are n
   expect(others).toEqual([]);
   expect(entry).toMatchObject({ key: KEY, bytes: 1, ref: 'refs/heads/main' });
   expect(await store.limits()).toEqual({ bytes: 10e9, idleDays: 7 });
+  // It is asked once, until something is stored or deleted.
+  const asked = () => github.requests.filter((request) => request.includes('/actions/caches')).length;
+  const before = asked();
+  expect(await store.list()).toHaveLength(1);
+  expect(asked()).toBe(before);
   if (entry) expect(await store.remove(entry)).toEqual({ kind: 'removed' });
+  expect(await store.list()).toEqual([]);
   const { store: without } = await openStore(results);
   expect(await without.list()).toBeUndefined();
   if (entry) expect(await without.remove(entry)).toMatchObject({ kind: 'denied' });
