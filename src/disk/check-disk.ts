@@ -6,7 +6,9 @@ import { ALIGNMENT, PARTITION_TYPE, type Partition, type PartitionTable } from '
 import { hasGpt, readGpt, type TableDisk } from './gpt-read.ts';
 
 /** How a disk is booted, in the words of NixOS' `image-info.json` and EC2. */
-type BootMode = 'uefi' | 'uefi-preferred' | 'legacy-bios';
+export const BOOT_MODES = ['uefi', 'uefi-preferred', 'legacy-bios'] as const;
+
+export type BootMode = (typeof BOOT_MODES)[number];
 
 /** @internal What a disk is to be. */
 export interface DiskPurpose {

@@ -11,9 +11,9 @@ import { diskDamage } from './disk-damage.ts';
 import { SparseWriter } from './sparse-writer.ts';
 
 /** What a disk's file may be packed with, by the end of its name. */
-const DISK_PACKINGS = { '.zst': 'zstd', '.gz': 'gzip', '.xz': 'xz' } as const;
+export const DISK_PACKINGS = { '.zst': 'zstd', '.gz': 'gzip', '.xz': 'xz' } as const;
 
-type DiskPacking = (typeof DISK_PACKINGS)[keyof typeof DISK_PACKINGS];
+export type DiskPacking = (typeof DISK_PACKINGS)[keyof typeof DISK_PACKINGS];
 
 /** Bytes that come out of a decompressor at once: most of the time goes into each step. */
 const CHUNK = 256 * 1024;
