@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { canonicalJson } from '../core/canonical-json.ts';
 import { decodeJson } from '../core/decode-json.ts';
 import { UserError } from '../core/error.ts';
+import { sizeText } from '../core/size.ts';
 
 /** Bytes of a block of the file system. EROFS takes what kernels have as page size; 4 KiB is what all of them mount. */
 export const FS_BLOCK = 4096;
@@ -113,11 +114,19 @@ export const usedRuns = ({ root, paths }: Positions): BlockRun[] =>
     (a, b) => a.block - b.block,
   );
 
-/** From here on it is worth packing a disk again: the part of it that old paths have left empty. @internal */
-export const REPACK_SHARE = 0.4;
-
 /** The part of a file system's blocks, from 0 to 1, in which nothing lies: what paths that are gone have left behind. */
 export function gapShare(positions: Positions): number {
   const used = usedRuns(positions).reduce((sum, { blocks }) => sum + blocks, 0);
   return 1 - used / positions.blocks;
+}
+
+/** From here on the room that gaps take is worth more than one upload of everything. */
+const REPACK_SHARE = 0.4;
+
+/** A line for the log that says that a store should be packed again; undefined while its gaps are few. */
+export function repackAdvice(positions: Positions): string | undefined {
+  const share = gapShare(positions);
+  if (share <= REPACK_SHARE) return undefined;
+  const size = sizeText(positions.blocks * FS_BLOCK);
+  return `${Math.round(100 * share)} % of the store's ${size} are gaps that older paths left; placing everything again (fresh) packs it`;
 }

@@ -6,7 +6,7 @@ import { sizeText } from '../core/size.ts';
 import type { Closure } from '../definition/closure.ts';
 import type { DiskDefinition } from '../definition/disk-definition.ts';
 import { writeGpt } from '../disk/gpt.ts';
-import { encodePositions, type Positions } from '../erofs/positions.ts';
+import { encodePositions, type Positions, repackAdvice } from '../erofs/positions.ts';
 import { digestOf } from '../oci/digest.ts';
 import { checkBootFiles } from './boot-files.ts';
 import { copyFileSystem, type DiskTarget } from './copy-file-system.ts';
@@ -64,6 +64,8 @@ export async function makeDisk(
     const placed = await placeStore({ definition, closure: held, previous: kept, folder }, tools);
     const plan = planDisk(definition, placed.sizes);
     tools.log.info(`making a disk of ${sizeText(plan.size)} with ${sizeText(placed.sizes.data)} in the store`);
+    const advice = repackAdvice(placed.positions);
+    if (advice !== undefined) tools.log.info(advice);
     const handle = await withFileErrors(path, 'write', () => open(path, 'w+', 0o644));
     const file: DiskTarget = { file: handle, path };
     try {
