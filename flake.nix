@@ -16,22 +16,23 @@
           }) [ "x86_64-linux" "aarch64-linux" ]
         );
       # Nix prints it below the files that `nix flake init` wrote.
-      welcome = image: ''
+      welcomeOf = what: run: image: ''
         # Next
 
-        Flakes see only what git tracks, and `flake.lock` pins what the image is made of:
+        Flakes see only what git tracks, and `flake.lock` pins what the ${what} is made of:
 
             git init && git add . && nix flake lock && git add flake.lock
 
-        See what is in the flake, then build the image into the folder `out` and run it:
+        See what is in the flake, then build the ${what} into the folder `out` and run it:
 
             nix run github:org/nix-images/v1 -- plan
             nix run github:org/nix-images/v1 -- publish .#${image} --to oci:out:latest
-            podman run --rm oci:out:latest
+            ${run}
 
         Pushed to GitHub, `.github/workflows/images.yml` publishes it to ghcr.io for both systems.
         Nix without flakes takes `--extra-experimental-features 'nix-command flakes'` after `nix`.
       '';
+      welcome = welcomeOf "image" "podman run --rm oci:out:latest";
       # The bundle is in releases only; main has its source.
       isRelease = builtins.pathExists ./dist/index.js;
       program =
@@ -106,6 +107,13 @@
           path = ./nix/templates/environment;
           description = "A shell with tools of one's own as an image, and the workflow that publishes it";
           welcomeText = welcome "environment";
+        };
+        vm = {
+          path = ./nix/templates/vm;
+          description = "The disk of a NixOS machine for EC2 or QEMU, and the workflow that publishes it";
+          welcomeText =
+            welcomeOf "disk" "nix run github:org/nix-images/v1 -- pull oci:out:latest server.raw"
+              "server";
         };
       };
     };

@@ -153,6 +153,9 @@ in
         Type = "oneshot";
         RemainAfterExit = true;
         StandardOutput = "journal+console";
+        # sshd starts meanwhile, with the keys that the system declares.
+        Restart = "on-failure";
+        RestartSec = 10;
       };
     };
 

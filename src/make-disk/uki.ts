@@ -23,10 +23,12 @@ interface UkiInput {
 
 /**
  * The kernel's command line. With dm-verity, systemd's veritysetup generator finds store and tree by the two halves of the root hash, which
- * are the UUIDs of their partitions (systemd-veritysetup-generator(8), `usrhash=`).
+ * are the UUIDs of their partitions (systemd-veritysetup-generator(8), `usrhash=`); so does NixOS's by `storehash=`.
  */
 const commandLine = ({ boot, rootHash }: Pick<UkiInput, 'boot' | 'rootHash'>): string =>
-  [boot.cmdline, ...(rootHash === undefined ? [] : [`usrhash=${rootHash}`])].filter((word) => word !== '').join(' ');
+  [boot.cmdline, ...(rootHash === undefined ? [] : [`${boot.verityArgument}=${rootHash}`])]
+    .filter((word) => word !== '')
+    .join(' ');
 
 /** Has ukify join kernel, initrd and command line to one program for EFI, and gives its file. Throws UserError `build`. */
 export async function makeUki(exec: Effects['exec'], input: UkiInput): Promise<string> {

@@ -2,16 +2,19 @@ import { copyFile, cp, mkdir, readdir, readFile, writeFile } from 'node:fs/promi
 import { join } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { evaluateImages } from '../../../src/nix/evaluate.ts';
 import { parseInstallable } from '../../../src/nix/installable.ts';
 import { SYSTEMS } from '../../../src/oci/system.ts';
 import { nixVersionsUnderTest, openNixUnderTest, TEST_NIX_CONFIG } from '../../support/nix.ts';
 import { runProgram, type TempDir, uniqueTempDir } from '../../support/tools.ts';
-import { evaluateDefinition, REPOSITORY } from './fixture.ts';
+import { REPOSITORY } from './fixture.ts';
 
 /** Stands in for nixpkgs: names that the templates use, and nothing that could be built. */
 const NIXPKGS = `{
   outputs = { self }: rec {
     lib.genAttrs = names: f: builtins.listToAttrs (map (name: { inherit name; value = f name; }) names);
+    # A module system and NixOS's options, by the fixture that is copied beside this file.
+    lib.nixosSystem = { modules, system }: import ./nixos { inherit modules system; };
     legacyPackages = lib.genAttrs [ "x86_64-linux" "aarch64-linux" ] (system:
       lib.genAttrs [ "bashInteractive" "cacert" "coreutils" "git" "hello" "python3" ]
         (name: derivation { inherit name system; builder = "/none"; }));
@@ -22,6 +25,7 @@ const TEMPLATES = {
   container: ['hello'],
   'multi-image': ['web', 'worker'],
   environment: ['environment'],
+  vm: ['server'],
 };
 
 const WORKFLOW = '.github/workflows/images.yml';
@@ -36,6 +40,7 @@ beforeAll(async () => {
   own = join(temp.path, 'own');
   for (const folder of [nixpkgs, own]) await mkdir(folder);
   await writeFile(join(nixpkgs, 'flake.nix'), NIXPKGS);
+  await cp(join(REPOSITORY, 'test/fixtures/nixos'), join(nixpkgs, 'nixos'), { recursive: true });
   for (const file of ['flake.nix', 'flake.lock']) await copyFile(join(REPOSITORY, file), join(own, file));
   await cp(join(REPOSITORY, 'nix'), join(own, 'nix'), { recursive: true });
 });
@@ -64,7 +69,10 @@ describe.each(nixVersionsUnderTest())('nix flake init with $label', (version) =>
     const nix = await openNixUnderTest(version, { nixArgs: overrides });
     for (const image of images) {
       for (const system of SYSTEMS) {
-        const { definition } = await evaluateDefinition(nix, parseInstallable(`path:${folder.path}#${image}`), system);
+        const installable = parseInstallable(`path:${folder.path}#${image}`);
+        const found = await (await evaluateImages(nix, installable, { systems: [system] })).foundFor(system);
+        expect(found.kind).toBe(name === 'vm' ? 'disk' : 'definition');
+        const definition = 'disk' in found ? found.disk : 'definition' in found ? found.definition : undefined;
         expect(definition).toMatchObject({ name: image, system });
       }
     }

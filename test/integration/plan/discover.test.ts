@@ -32,6 +32,7 @@ describe.each(nixVersionsUnderTest())('with $label', ({ env }) => {
       'host-amazon disk x86_64-linux',
       'layout archive x86_64-linux',
       `listed nix2container ${BOTH}`,
+      `machine disk ${BOTH}`,
       `org/archive archive ${BOTH}`,
       `streamed stream ${BOTH}`,
       'vm disk x86_64-linux',
