@@ -175,6 +175,8 @@ describe.each([
 
 test('the daemon ends with its container', async () => {
   const own = await startContainer(podman, ...OFFLINE, `${await imageOf(daemon)}`);
+  // A signal is lost on a process that does not listen to it yet.
+  await own.script('for _ in {1..100}; do [ ! -S /nix/var/nix/daemon-socket/socket ] || break; sleep 0.1; done');
   // Killed by SIGKILL after these seconds, it would say 137.
   await podmanSays(podman, ['stop', '--time', '30', own.id]);
   expect(await podmanSays(podman, ['inspect', '--format', '{{.State.ExitCode}}', own.id])).not.toBe('137');
