@@ -75,6 +75,9 @@ function makeCorners(store: string): void {
   writeFileSync(path('file'), bytes(5000));
   writeFileSync(path('program'), bytes(3));
   chmodSync(path('program'), 0o700);
+  // Whose owner alone may not execute it: Nix looks at the owner.
+  writeFileSync(path('no-program'), bytes(3));
+  chmodSync(path('no-program'), 0o611);
   writeFileSync(path('empty-file'), '');
   mkdirSync(path('empty-folder'));
   symlinkSync('/nix/store', path('link'));
@@ -101,6 +104,24 @@ test('the root directory is as NixOS wants /nix/store', async () => {
   const all = await runProgram('dump.erofs', ['-s', at('corners.erofs')]);
   expect(all.stdout).toMatch(/UUID:\s+6b1c2f6e-0d6f-4e6a-9a3a-2f1d5c0b9e77/);
   expect(all.stdout).toMatch(/features:\s+sb_csum mtime/);
+});
+
+test('links of a directory are counted as Linux counts them', async () => {
+  const { stdout } = await runProgram('dump.erofs', [`--path=/${HASH}-block-227`, at('corners.erofs')]);
+  expect(stdout).toContain('Links: 18 ');
+});
+
+test('inodes are in groups of 256 KiB, each with its data', async () => {
+  const entry = { name: `${HASH}-groups`, from: at('corners', `${HASH}-groups`) };
+  const [tree] = await layOut([entry], { signal: NO_SIGNAL });
+  const ends = tree?.groups.map(({ block, blocks }) => [block, blocks]) ?? [];
+  // A block for each file of 2,100 bytes, which leaves no room for another, and one for the folder.
+  expect(ends).toEqual([
+    [0, 64],
+    [64, 64],
+    [128, 64],
+    [192, 9],
+  ]);
 });
 
 test('behind other partitions it is the same, and nothing else of the file is touched', async () => {

@@ -34,33 +34,49 @@ test('equal names go by hash, so the order in which they come makes no differenc
   expect(next(positions, later.toReversed())).toEqual(next(positions, later));
 });
 
-const first = placeTrees([named(h1, 'a-1', 10), named(h1, 'b-1', 10), named(h1, 'c-1', 10), named(h1, 'd-1', 4)], {
+const first = placeTrees([named(h1, 'a-1', 10), named(h1, 'b-1', 10), named(h1, 'c-1', 5), named(h1, 'd-1', 4)], {
   limit: LIMIT,
 });
 
 test('a rebuilt path takes the place of the one with its name, although a smaller gap is there', () => {
   const after = next(first, [named(h2, 'a-1', 4), named(h1, 'b-1', 10), named(h1, 'd-1', 4)]);
-  expect(placesOf(after)).toEqual({ 'a-1': 128, 'b-1': 138, 'd-1': 158 });
+  expect(placesOf(after)).toEqual({ 'a-1': 128, 'b-1': 138, 'd-1': 153 });
 });
 
-test('so does another version, and one that has grown into the gap behind', () => {
-  const gap = next(first, [named(h1, 'a-1', 10), named(h1, 'c-1', 10), named(h1, 'd-1', 4)]);
-  const after = next(gap, [named(h2, 'a-2.1', 20), named(h1, 'c-1', 10), named(h1, 'd-1', 4)]);
-  expect(placesOf(after)).toEqual({ 'a-2.1': 128, 'c-1': 148, 'd-1': 158 });
+test('so does another version', () => {
+  const after = next(first, [named(h2, 'a-2.1', 4), named(h1, 'b-1', 10), named(h1, 'd-1', 4)]);
+  expect(placesOf(after)).toEqual({ 'a-2.1': 128, 'b-1': 138, 'd-1': 153 });
+});
+
+test('and one that has grown into the gap behind', () => {
+  const gap = next(first, [named(h1, 'a-1', 10), named(h1, 'c-1', 5), named(h1, 'd-1', 4)]);
+  const after = next(gap, [named(h2, 'a-2.1', 20), named(h1, 'c-1', 5), named(h1, 'd-1', 4)]);
+  expect(placesOf(after)).toEqual({ 'a-2.1': 128, 'c-1': 148, 'd-1': 153 });
+});
+
+test('of several places the one of the same version comes first, then the smallest that is large enough', () => {
+  const before = placeTrees(
+    [named(h1, 'gap', 5), named(h1, 'x-1', 10), named(h1, 'x-2', 6), named(h1, 'x-3', 8), named(h1, 'z', 1)],
+    {
+      limit: LIMIT,
+    },
+  );
+  expect(placesOf(next(before, [named(h2, 'x-1', 5), named(h1, 'z', 1)]))).toEqual({ 'x-1': 133, z: 157 });
+  expect(placesOf(next(before, [named(h2, 'x-4', 5), named(h1, 'z', 1)]))).toEqual({ 'x-4': 143, z: 157 });
 });
 
 test('outputs of one package and version stay apart', () => {
-  const outputs = ['bin', 'dev'].map((output) => named(h1, `openssl-3.0.14-${output}`, 5));
+  const outputs = [named(h1, 'openssl-3.0.14-bin', 5), named(h1, 'openssl-3.0.14-dev', 9)];
   const before = placeTrees(outputs, { limit: LIMIT });
-  const after = next(
-    before,
-    ['dev', 'bin'].map((output) => named(h2, `openssl-3.0.15-${output}`, 5)),
-  );
+  const after = next(before, [named(h2, 'openssl-3.0.15-dev', 4), named(h2, 'openssl-3.0.15-bin', 5)]);
   expect(placesOf(after)).toEqual({ 'openssl-3.0.15-bin': 128, 'openssl-3.0.15-dev': 133 });
 });
 
 test('what does not fit there goes into the smallest gap that is large enough, the largest first, or to the end', () => {
-  const holes = next(first, [named(h1, 'b-1', 10), named(h1, 'd-1', 4)]);
+  const full = placeTrees([named(h1, 'a-1', 10), named(h1, 'b-1', 10), named(h1, 'c-1', 10), named(h1, 'd-1', 4)], {
+    limit: LIMIT,
+  });
+  const holes = next(full, [named(h1, 'b-1', 10), named(h1, 'd-1', 4)]);
   const before: Positions = {
     ...holes,
     paths: [...holes.paths, { path: `${h1}-e`, block: 200, blocks: 1 }],
@@ -75,6 +91,8 @@ test('what does not fit there goes into the smallest gap that is large enough, t
     ...kept(before),
   ]);
   expect(placesOf(after)).toMatchObject({ w: 201, z: 162, y: 128, x: 148 });
+  expect(placesOf(next(before, [named(h2, 'x', 9), ...kept(before)]))).toMatchObject({ x: 128 });
+  expect(placesOf(next(before, [named(h2, 'x', 11), ...kept(before)]))).toMatchObject({ x: 162 });
 });
 
 const kept = ({ paths }: Positions): Sized[] => paths.map(({ path, blocks }) => ({ name: path, blocks }));
