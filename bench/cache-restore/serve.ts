@@ -5,6 +5,7 @@ import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout } from 'node:timers/promises';
 import { restoreIndex } from '../../src/cache/index-store.ts';
+import type { Prefetch } from '../../src/cache/substituter/pack-files.ts';
 import { runSubstituter } from '../../src/cache/substituter/run-substituter.ts';
 import { systemClock } from '../../src/core/clock.ts';
 import type { Log } from '../../src/core/log.ts';
@@ -25,8 +26,7 @@ export interface ServeConfig {
   /** A folder of this server's own. */
   readonly state: string;
   readonly priority: number;
-  /** Whether packs come as soon as Nix is told of them. */
-  readonly isEager: boolean;
+  readonly prefetch: Prefetch;
 }
 
 /** Milliseconds of an answer of a content delivery network. */
@@ -63,7 +63,7 @@ async function servePacks(): Promise<void> {
       secret: 'secret',
       port: 0,
       limits: never,
-      isEager: config.isEager,
+      prefetch: config.prefetch,
       onReady: async (url) => say(url),
     },
     { log: quiet, signal: stopped.signal },

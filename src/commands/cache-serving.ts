@@ -109,7 +109,7 @@ export async function serve(
     if (idle === 0) await checkObeyed(host, settings).catch((error: Error) => log.debug(error.message));
   };
   const { why, statistics } = await runSubstituter(
-    { index, store, folder: state, secret, port, limits, isEager: eager, onReady },
+    { index, store, folder: state, secret, port, limits, prefetch: eager ? 'told' : 'missing', onReady },
     { log, signal },
   );
   if (why !== 'stopped')
@@ -134,7 +134,7 @@ export async function whileServed<T>(
     ended.abort();
   };
   await runSubstituter(
-    { index, store, folder, secret: randomBytes(16).toString('hex'), port: 0, limits, isEager: false, onReady },
+    { index, store, folder, secret: randomBytes(16).toString('hex'), port: 0, limits, prefetch: 'asked', onReady },
     { log, signal: AbortSignal.any([signal, ended.signal]) },
   );
   if (done === undefined) throw new TypeError('a cache that was served has come to no end');

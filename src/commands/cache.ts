@@ -114,7 +114,7 @@ export const cache = defineCommand({
     merge: flag({ description: 'Merge at once: this is the only job of its run that saves.', faces: 'action' }),
     eager: flag({
       description:
-        'Fetch packs as soon as Nix is told of a path in them, not when it asks for the first one. Sooner for `nix build`; often in vain where images take their layers from a registry.',
+        'Fetch packs as soon as Nix is told of a path in them, not when it is known that something will be built. Often in vain where images take their layers from a registry.',
     }),
     port: integer({ description: 'Port on 127.0.0.1; 0 is any that is free.', default: 0, min: 0, max: 65_535 }),
     secret: secret({

@@ -23,6 +23,12 @@ interface PackState {
   lastUsed: number;
 }
 
+/**
+ * From when on packs come that are likely to be asked for: `told`, once Nix is told of a path in them; `missing`, once Nix asked for a path that is not
+ * there, so that something will be built and what it needs will be fetched; `asked`, once a NAR was asked for.
+ */
+export type Prefetch = 'told' | 'missing' | 'asked';
+
 interface PackFilesOptions {
   readonly store: Pick<CacheStore, 'name' | 'restore'>;
   /** Only this process writes there. */
@@ -30,17 +36,16 @@ interface PackFilesOptions {
   readonly log: Pick<Log, 'debug' | 'info' | 'warn'>;
   readonly statistics: Pick<Statistics, 'fetched' | 'packLost'>;
   readonly diskLimit?: number;
-  /** Whether packs that are likely to be asked for come before any was asked for. */
-  readonly isEager?: boolean;
+  readonly prefetch: Prefetch;
 }
 
 /**
  * Packs as files, each fetched as a whole when it is first asked for. One comes at a time: several at once are not faster
  * through one connection to the store, and take their memory each.
  *
- * Packs that are only likely to be asked for (Nix was told that we have a path of them) come when nobody waits for another.
- * Unless they are to come eagerly, that is only once the first one was really asked for: a plan asks for many paths and fetches
- * none. Nix fetches what a path refers to first, so what was built here comes last, and eager packs come meanwhile.
+ * Packs that are only likely to be asked for (Nix was told that we have a path of them) come when nobody waits for another, and
+ * only once it is clear that some will be (`Prefetch`): where all is there, layers come from a registry, and nothing is fetched. Nix fetches what a
+ * path refers to first, so what was built here comes last, and these packs come meanwhile.
  */
 export class PackFiles {
   /** By their number in the index. */
@@ -56,7 +61,7 @@ export class PackFiles {
 
   constructor(packs: readonly CachedPack[], options: PackFilesOptions) {
     this.#options = options;
-    this.#hasBegun = options.isEager ?? false;
+    this.#hasBegun = options.prefetch === 'told';
     this.#packs = packs.map((pack, at) => {
       const file = join(options.folder, `${at}.pack`);
       return { pack, file, state: 'away', isWanted: false, waiting: [], readers: 0, lastUsed: 0 };
@@ -71,6 +76,13 @@ export class PackFiles {
       this.#hinted.push(state);
     }
     if (this.#hasBegun) this.#pump();
+  }
+
+  /** Tells that Nix asked for a path that is not there. */
+  missed(): void {
+    if (this.#hasBegun || this.#options.prefetch !== 'missing') return;
+    this.#hasBegun = true;
+    this.#pump();
   }
 
   /**

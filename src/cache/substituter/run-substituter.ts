@@ -6,7 +6,7 @@ import { createSigningKey } from '../../nix/signing-key.ts';
 import { substituterLines } from '../../nix/substituter-settings.ts';
 import type { CacheIndex } from '../cache-index.ts';
 import type { CacheStore } from '../store.ts';
-import { PackFiles } from './pack-files.ts';
+import { PackFiles, type Prefetch } from './pack-files.ts';
 import { ServedIndex } from './served-index.ts';
 import { serveCache } from './server.ts';
 import { keepWritten, type ServedStatistics, Statistics } from './statistics.ts';
@@ -35,8 +35,7 @@ interface SubstituterOptions {
   readonly secret: string;
   readonly port: number;
   readonly limits: SubstituterLimits;
-  /** See `PackFiles`. */
-  readonly isEager: boolean;
+  readonly prefetch: Prefetch;
   /** Called with the URL when it answers and the settings are written. */
   readonly onReady: (url: string) => Promise<void>;
 }
@@ -55,13 +54,13 @@ export async function runSubstituter(
   options: SubstituterOptions,
   { log, signal }: Pick<Effects, 'log' | 'signal'>,
 ): Promise<SubstituterEnd> {
-  const { index, store, folder, secret, port, limits, isEager } = options;
+  const { index, store, folder, secret, port, limits, prefetch } = options;
   log.mask(secret);
   const packFolder = join(folder, 'packs');
   await withFileErrors(packFolder, 'write', () => mkdir(packFolder, { recursive: true, mode: 0o700 }));
   const key = createSigningKey(KEY_NAME);
   const statistics = new Statistics();
-  const packs = new PackFiles(index.packs, { store, folder: packFolder, log, statistics, isEager });
+  const packs = new PackFiles(index.packs, { store, folder: packFolder, log, statistics, prefetch });
   const server = await serveCache({ index: new ServedIndex(index, key), packs, statistics, log, secret, port });
   const settings = join(folder, SUBSTITUTER_FILES.settings);
   const written = keepWritten(statistics, join(folder, SUBSTITUTER_FILES.statistics), log);

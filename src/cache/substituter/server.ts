@@ -119,6 +119,7 @@ class Answerer {
     const { index, packs, statistics } = this.#options;
     statistics.asked(path);
     if (path === undefined) {
+      packs.missed();
       nothing(response);
       return;
     }

@@ -43,7 +43,7 @@ async function start(index: CacheIndex, store: Pick<CacheStore, 'name' | 'restor
   const controller = new AbortController();
   const log = memoryLog();
   const ready = Promise.withResolvers<string>();
-  const options = { index, store, folder, secret: SECRET, port: 0, limits: LONG, isEager: false };
+  const options = { index, store, folder, secret: SECRET, port: 0, limits: LONG, prefetch: 'missing' } as const;
   const ended = runSubstituter(
     { ...options, onReady: async (url) => ready.resolve(url) },
     { log, signal: controller.signal },

@@ -18,7 +18,7 @@ const run = (limits: { readonly idle: number; readonly life: number }, signal = 
   const { index, packs } = sampleCache(1);
   const store = { name: 'a test', restore: fromMap(packs) };
   const onReady = async (): Promise<void> => undefined;
-  const options = { index, store, folder, secret: SECRET, port: 0, limits, isEager: false, onReady };
+  const options = { index, store, folder, secret: SECRET, port: 0, limits, prefetch: 'asked', onReady } as const;
   return runSubstituter(options, { log: memoryLog(), signal });
 };
 

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { zstdCompressSync } from 'node:zlib';
 import type { CachedPath, CacheIndex } from '../../../src/cache/cache-index.ts';
 import type { CacheStore } from '../../../src/cache/store.ts';
-import { PackFiles } from '../../../src/cache/substituter/pack-files.ts';
+import { PackFiles, type Prefetch } from '../../../src/cache/substituter/pack-files.ts';
 import { ServedIndex } from '../../../src/cache/substituter/served-index.ts';
 import { serveCache } from '../../../src/cache/substituter/server.ts';
 import { Statistics } from '../../../src/cache/substituter/statistics.ts';
@@ -64,19 +64,19 @@ export interface Answer {
 export async function serveSample(
   index: CacheIndex,
   restore: CacheStore['restore'],
-  options: { readonly patience?: number; readonly diskLimit?: number; readonly isEager?: boolean } = {},
+  options: { readonly patience?: number; readonly diskLimit?: number; readonly prefetch?: Prefetch } = {},
 ) {
   const folder = await mkdtemp(join(tmpdir(), 'cache-served-'));
   const log = memoryLog();
   const statistics = new Statistics();
   const store = { name: 'a test', restore };
-  const { patience, diskLimit, isEager = false } = options;
+  const { patience, diskLimit, prefetch = 'asked' } = options;
   const packs = new PackFiles(index.packs, {
     store,
     folder,
     log,
     statistics,
-    isEager,
+    prefetch,
     ...(diskLimit ? { diskLimit } : {}),
   });
   const served = new ServedIndex(index, createSigningKey('test-1'));

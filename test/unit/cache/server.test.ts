@@ -4,6 +4,7 @@ import { setTimeout } from 'node:timers/promises';
 import { zstdDecompressSync } from 'node:zlib';
 import { afterEach, describe, expect, test } from 'vitest';
 import type { CachedPath } from '../../../src/cache/cache-index.ts';
+import type { Prefetch } from '../../../src/cache/substituter/pack-files.ts';
 import { fromMap, narinfoOf, narOf, SECRET, sampleCache, serveSample } from './served.ts';
 
 let running: Awaited<ReturnType<typeof serveSample>>[] = [];
@@ -122,17 +123,29 @@ describe('packs', () => {
     expect(keysOf(SECOND)).toContain(order.at(-1));
   });
 
-  test('come as soon as Nix is told of them where that is asked for', async () => {
+  test.each<[Prefetch, number, number]>([
+    ['told', 1, 1],
+    ['missing', 0, 1],
+    ['asked', 0, 0],
+  ])('come before a NAR is asked for, when packs are to come once a path is %s', async (prefetch, told, missing) => {
     const { index, packs } = sampleCache(2, { cut: 330 });
     const asked: string[] = [];
     const restore: Parameters<typeof serveSample>[1] = (key, file) => {
       asked.push(key);
       return fromMap(packs)(key, file);
     };
-    const { get } = await serve(index, restore, { isEager: true });
-    await get(narinfoOf(at(index.paths, FIRST)));
-    await setTimeout(100);
-    expect(asked.length).toBe(at(index.paths, FIRST).pieces.length);
+    const { get } = await serve(index, restore, { prefetch });
+    const path = at(index.paths, FIRST);
+    await get(narinfoOf(path));
+    await setTimeout(50);
+    expect(asked.length).toBe(told * path.pieces.length);
+    // It is built, so what it needs will be fetched: what Nix was told of, and what it will be told of.
+    expect((await get(`${'a'.repeat(32)}.narinfo`)).status).toBe(404);
+    await setTimeout(50);
+    expect(asked.length).toBe(missing * path.pieces.length);
+    await get(narinfoOf(at(index.paths, SECOND)));
+    await setTimeout(50);
+    expect(asked.length).toBe(missing * index.packs.length);
   });
 
   test('that are gone are asked for once, and the log says it once', async () => {
