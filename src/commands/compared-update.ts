@@ -23,8 +23,10 @@ export async function compareChanged(
 ): Promise<ImageReport> {
   const { name } = changed;
   const broken = changed.broken.map((why) => `Does not evaluate any more: ${why}`);
-  if (changed.new === undefined)
-    return { name, diff: null, notes: ['The update takes this image away.'], isBroken: true };
+  if (changed.new === undefined) {
+    const notes = broken.length > 0 ? broken : ['The update takes this image away.'];
+    return { name, diff: null, notes, isBroken: true };
+  }
   const old = await underOldLocks(locks, () => readSide(changed.old, to, changed, tools));
   const now = await readSide(changed.new, [], changed, tools);
   const unknown = new Map([...old.unknown, ...now.unknown]);

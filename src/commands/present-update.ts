@@ -22,6 +22,8 @@ export interface UpdateResult {
   readonly changes: readonly LockChange[];
   readonly images: readonly ImageReport[];
   readonly pull: OpenedPull | undefined;
+  /** The pull request of an earlier update that was closed, since no image changes any more. */
+  readonly closed: number | undefined;
   /** Why what is published is to be made again. */
   readonly reasons: readonly string[];
   /** RFC 3339. */
@@ -44,7 +46,7 @@ export const UPDATE_OUTPUTS = {
 /** What an update did, as text, Markdown and outputs. */
 export function presentUpdate(result: UpdateResult): CommandResult<typeof UPDATE_OUTPUTS> {
   const { files, changes, images, pull, reasons, time } = result;
-  const data = { schemaVersion: 1, ...result, pull: pull ?? null };
+  const data = { schemaVersion: 1, ...result, pull: pull ?? null, closed: result.closed ?? null };
   const outputs = {
     updated: String(files.length > 0),
     changed: String(images.length > 0),
@@ -75,7 +77,7 @@ const noMerge = (number: number, why: string): UserError =>
     docs: 'rebuild.md',
   });
 
-function textOf({ files, changes, images, pull, reasons }: UpdateResult): string {
+function textOf({ files, changes, images, pull, closed, reasons }: UpdateResult): string {
   const sections = [
     files.length === 0 ? ['nothing to update: all inputs are at their newest'] : changeLines(changes),
     ...images.map(({ name, diff, notes }) => [name, ...(diff === null ? [] : [diffText(diff)]), ...notes]),
@@ -83,6 +85,7 @@ function textOf({ files, changes, images, pull, reasons }: UpdateResult): string
       ? [[images.length === 0 ? 'no image changed' : `${countText(images.length, 'image')} changed`]]
       : []),
     ...(pull === undefined ? [] : [[`pull request ${pull.number}: ${pull.url}`]]),
+    ...(closed === undefined ? [] : [[`pull request ${closed} is closed: it changes no image any more`]]),
     ...(reasons.length > 0 ? [['to be published again:', ...reasons.map((reason) => `  ${reason}`)]] : []),
   ];
   return sections.map((lines) => lines.join('\n')).join('\n\n');

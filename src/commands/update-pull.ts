@@ -11,7 +11,7 @@ import { type Checkout, openCheckout } from './checkout.ts';
 import type { LockFiles } from './lock-files.ts';
 import type { OpenedPull } from './present-update.ts';
 
-interface PullInputs {
+export interface PullInputs {
   readonly base: string | undefined;
   readonly branch: string;
   readonly labels: readonly string[];
@@ -20,7 +20,7 @@ interface PullInputs {
 }
 
 /** What a pull request is opened from, and where. */
-interface PullTarget {
+export interface PullTarget {
   readonly api: RepositoryApi;
   readonly host: Pick<Host, 'log'>;
   readonly checkout: Checkout;

@@ -5,6 +5,7 @@ import { choice, flag, integer, lines, path, secret, text } from '../host/fields
 import type { Host } from '../host/host.ts';
 import type { Nix } from '../nix/nix.ts';
 import { filterSystems } from '../plan/filter.ts';
+import type { Chosen } from '../plan/images.ts';
 import type { PlannedImage } from '../plan/plan.ts';
 import { type DestinationLine, parseDestinationLine } from '../publish/destination-line.ts';
 import { type ChangedImage, changedImages } from '../update/changed-images.ts';
@@ -19,6 +20,7 @@ import { presentUpdate, UPDATE_OUTPUTS, type UpdateResult } from './present-upda
 import { rebuildReasons } from './rebuild-reasons.ts';
 import { nixInputs, registryInputs } from './shared-inputs.ts';
 import { runTags } from './tags.ts';
+import { closeUpdatePull } from './update-close.ts';
 import { openUpdatePull, pullTarget } from './update-pull.ts';
 
 const { requireLock: _requireLock, ...evaluation } = nixInputs;
@@ -99,20 +101,21 @@ export const update = defineCommand({
     const nix = await openNixFor(host, { ...inputs, requireLock: false });
     const places = await placesOf(host, inputs);
     const look = () => evaluated(folder, inputs, nix, host);
-    const before = await marked(await look(), inputs.to, { host, places });
+    const before = await marked((await look()).images, inputs.to, { host, places });
     try {
       await host.log.group('Updating the lock files', () => updateLocks(locks, inputs.inputs, nix, host));
       const files = await changedFiles(locks);
-      const changed = files.length === 0 ? [] : changedImages(before, await look());
+      const changed = files.length === 0 ? [] : changesOf(before, await look());
       const images = await compared(changed, inputs.to, locks, { host, places, nix });
       const time = timeText(Math.floor(Date.now() / 1000));
       const report = { time, files: files.map(({ name }) => name), changes: await changesIn(locks), images };
       if (target === undefined || images.length === 0) {
-        // A pull request that exists already is left as it is: what it updates is still to come.
+        const closed = target && (await closeUpdatePull(target, report, inputs));
         const reasons = images.length > 0 ? [] : await rebuildReasons(before, inputs, places, host);
-        return { ...report, pull: undefined, reasons };
+        return { ...report, pull: undefined, closed, reasons };
       }
-      return { ...report, pull: await openUpdatePull(target, { ...report, files }, inputs), reasons: [] };
+      const pull = await openUpdatePull(target, { ...report, files }, inputs);
+      return { ...report, pull, closed: undefined, reasons: [] };
     } catch (error) {
       await restoreLocks(locks);
       throw error;
@@ -134,10 +137,24 @@ async function evaluated(
   { file, attr, images: globs, systems }: LookInputs,
   nix: Nix,
   host: Host,
-): Promise<readonly PlannedImage[]> {
+): Promise<Chosen> {
   const sources = sourcesOf(file === undefined ? [folder] : [], file, attr);
-  const { images } = await imagesOf(sources, { systems: filterSystems(systems), variants: [], globs }, nix, host);
-  return images;
+  return await imagesOf(sources, { systems: filterSystems(systems), variants: [], globs }, nix, host);
+}
+
+/** What the update does to the images; of one that is gone, why, as far as Nix says it. */
+const changesOf = (before: readonly PlannedImage[], after: Chosen): ChangedImage[] =>
+  changedImages(before, after.images).map((changed) =>
+    changed.new === undefined ? { ...changed, broken: whyGone(changed.name, after) } : changed,
+  );
+
+/** An image that evaluates for no system has no name any more, so its attribute is what tells it. */
+function whyGone(name: string, { problems, leftOut }: Pick<Chosen, 'problems' | 'leftOut'>): string[] {
+  const isIts = (attr: string): boolean => attr.split('.').at(-1) === name.split('/').at(-1);
+  return [
+    ...problems.filter((problem) => problem.name === name).map(({ why }) => why),
+    ...leftOut.filter(({ attr, broken }) => broken && isIts(attr)).map(({ attr, why }) => `${attr}: ${why}`),
+  ];
 }
 
 /** The images with what is published of them: it is read there, and not built. */

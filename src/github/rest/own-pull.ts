@@ -38,11 +38,7 @@ export async function openPull(api: RepositoryApi, compareUrl: string, text: Pul
   const { branch, base, title, body } = text;
   const what = `cannot open a pull request for ${branch}`;
   try {
-    const { data: open } = await octokit.request('GET /repos/{owner}/{repo}/pulls', {
-      ...at,
-      ...{ head: `${at.owner}:${branch}`, base, state: 'open', per_page: 1 },
-    });
-    const [found] = z.array(pullSchema).parse(open);
+    const found = await findPull(api, text);
     if (found) {
       const pull = { ...at, pull_number: found.number, title, body };
       return pullOf((await octokit.request('PATCH /repos/{owner}/{repo}/pulls/{pull_number}', pull)).data);
@@ -60,6 +56,35 @@ export async function openPull(api: RepositoryApi, compareUrl: string, text: Pul
       docs: 'rebuild.md',
       cause: error,
     });
+  }
+}
+
+/** The pull request that is open for a branch; undefined where there is none. Throws UserError. */
+export async function findPull(
+  api: RepositoryApi,
+  { branch, base }: Pick<PullText, 'branch' | 'base'>,
+): Promise<OwnPull | undefined> {
+  const { octokit, at, signal } = api;
+  try {
+    const wanted = { ...at, head: `${at.owner}:${branch}`, base, state: 'open', per_page: 1 } as const;
+    const { data } = await octokit.request('GET /repos/{owner}/{repo}/pulls', wanted);
+    const [found] = z.array(pullSchema).parse(data);
+    return found && pullOf(found);
+  } catch (error) {
+    throw githubError(error, { what: `cannot list the pull requests of ${branch}`, permission: WRITE, signal });
+  }
+}
+
+/** Closes a pull request, after a comment that says why. Its branch stays. Throws UserError. */
+export async function closeWithComment(api: RepositoryApi, { number }: OwnPull, why: string): Promise<void> {
+  const { octokit, at, signal } = api;
+  try {
+    const comment = { ...at, issue_number: number, body: why };
+    await octokit.request('POST /repos/{owner}/{repo}/issues/{issue_number}/comments', comment);
+    const closed = { ...at, pull_number: number, state: 'closed' } as const;
+    await octokit.request('PATCH /repos/{owner}/{repo}/pulls/{pull_number}', closed);
+  } catch (error) {
+    throw githubError(error, { what: `cannot close pull request ${number}`, permission: WRITE, signal });
   }
 }
 

@@ -15,6 +15,7 @@ export interface OpenedPull {
   body: string;
   state: 'open' | 'closed';
   labels: readonly string[];
+  readonly comments: string[];
   merges?: string;
 }
 
@@ -109,6 +110,7 @@ export const openedPullRoutes = (
         body: text,
         state: 'open',
         labels: [],
+        comments: [],
       };
       pulls.all.push(pull);
       return { status: 201 as const, body: shown(pull, repository) as unknown as Shown };
@@ -119,11 +121,21 @@ export const openedPullRoutes = (
     parameters: [],
     run: ({ path, body }) => {
       const pull = pulls.byNumber(path('pull_number'));
-      const { title, body: text } = body as { title?: string; body?: string };
+      const { title, body: text, state } = body as { title?: string; body?: string; state?: 'open' | 'closed' };
       checkBody(text);
+      pull.state = state ?? pull.state;
       pull.title = title ?? pull.title;
       pull.body = text ?? pull.body;
       return { status: 200 as const, body: shown(pull, repository) as unknown as Shown };
+    },
+  }),
+  route('post', '/repos/{owner}/{repo}/issues/{issue_number}/comments', {
+    need: { scope: 'pull-requests', level: 'write' },
+    parameters: [],
+    run: ({ path, body }) => {
+      const { body: text } = body as { body: string };
+      pulls.byNumber(path('issue_number')).comments.push(text);
+      return { status: 201 as const, body: { id: 1, body: text } as components['schemas']['issue-comment'] };
     },
   }),
   route('post', '/repos/{owner}/{repo}/issues/{issue_number}/labels', {

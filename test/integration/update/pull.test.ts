@@ -1,6 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { expect, onTestFinished, test } from 'vitest';
 import { readLockFiles } from '../../../src/commands/lock-files.ts';
+import { closeUpdatePull } from '../../../src/commands/update-close.ts';
 import { openUpdatePull, pullTarget } from '../../../src/commands/update-pull.ts';
 import { openRepositoryApi } from '../../../src/github/rest/repository-api.ts';
 import { createExec } from '../../../src/host/exec.ts';
@@ -44,7 +45,8 @@ async function scene(modes: Modes = {}) {
   const { github, pulls } = await onGitHub({ origin }, modes);
   const log = memoryLog();
   const signal = new AbortController().signal;
-  const update = async (rev: string, more: Partial<Inputs> = {}) => {
+  /** Where pull requests are opened, and what with. */
+  const ready = async (more: Partial<Inputs>) => {
     const env: Record<string, string> = { GITHUB_API_URL: github.url, GITHUB_REPOSITORY: 'org/app' };
     const host = {
       env: (name: string) => env[name],
@@ -66,12 +68,21 @@ async function scene(modes: Modes = {}) {
       signal,
       second: 1,
     });
+    return { inputs, target: { ...target, api } };
+  };
+  /** The update changes no image, whatever it writes. */
+  const close = async (...files: string[]) => {
+    const { inputs, target } = await ready({});
+    return await closeUpdatePull(target, { files }, inputs);
+  };
+  const update = async (rev: string, more: Partial<Inputs> = {}) => {
+    const { inputs, target } = await ready(more);
     const text = flakeLock({ nixpkgs: { rev: rev.repeat(40), time: Number(rev) } });
     const [old, now] = [FIRST, text].map((lock) => readLock('flake', lock, 'flake.lock'));
     const report = { files: [{ name: 'flake.lock', text }], changes: lockChanges(old ?? [], now ?? []), images: [] };
-    return await openUpdatePull({ ...target, api }, report, inputs);
+    return await openUpdatePull(target, report, inputs);
   };
-  return { clone, origin, github, pulls, log, push, update };
+  return { clone, origin, github, pulls, log, push, update, close };
 }
 
 /** A commit on the update's branch, by somebody else. */
@@ -131,6 +142,32 @@ test('a branch with a commit of a person is left alone, and the error names the 
   await expect(all.update('3')).rejects.toThrow(/has commits of others \([0-9a-f]{10} by human, "Fix the build"\)/);
   expect(all.origin.tip(BRANCH)).toBe(tip);
   expect(all.origin.branches()).toEqual(['main', BRANCH]);
+});
+
+test('a pull request that changes no image any more is closed with a comment, and the next update opens another', async () => {
+  const { update, close, pulls, origin } = await scene();
+  expect(await close()).toBeUndefined();
+  await update('2');
+  expect(await close('flake.lock')).toBe(1);
+  expect(pulls.all.map(({ state, comments }) => [state, comments])).toEqual([
+    ['closed', [expect.stringMatching(/nothing to merge.*: the newest inputs change no image\. The next update/)]],
+  ]);
+  expect(await close()).toBeUndefined();
+  expect((await update('3')).number).toBe(2);
+  expect(origin.text('nix/flake.lock', origin.tip(BRANCH) ?? '')).toContain('3'.repeat(40));
+  expect(await close()).toBe(2);
+  expect(pulls.all[1]?.comments).toEqual([
+    expect.stringContaining('all inputs on <code>main</code> are at their newest'),
+  ]);
+});
+
+test('one with a commit of a person stays open although it changes no image any more', async () => {
+  const all = await scene();
+  await all.update('2');
+  await humanCommit(all);
+  expect(await all.close('flake.lock')).toBeUndefined();
+  expect(all.pulls.all.map(({ state, comments }) => [state, comments])).toEqual([['open', []]]);
+  expect(all.log.lines.join('\n')).toContain('has commits of others, so it stays open');
 });
 
 test('a branch of somebody else by the same name is left alone', async () => {

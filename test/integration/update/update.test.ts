@@ -1,5 +1,7 @@
+import { readFile } from 'node:fs/promises';
 import { expect, test } from 'vitest';
-import { git, makeProject, type Project, runUpdate } from './kit.ts';
+import { OWN_TRAILER } from '../../../src/update/own-commits.ts';
+import { git, makeProject, onGitHub, type Project, runUpdate } from './kit.ts';
 
 const json = async (project: Project, args: readonly string[] = []) => {
   const { exitCode, stdout, stderr } = await runUpdate(project, [...args, '--json']);
@@ -58,6 +60,37 @@ test('an update after which nothing evaluates is an error that leaves the lock a
   const { exitCode, stderr } = await runUpdate(project, []);
   expect([exitCode, stderr]).toEqual([1, expect.stringContaining('broken')]);
   expect(await project.lock()).toBe(before);
+});
+
+test('an image that does not evaluate any more is told with the reason, and the others go on', async () => {
+  const project = await makeProject();
+  const text = await readFile(`${project.folder}/flake.nix`, 'utf8');
+  const other = 'other = mkImage { name = "other"; copyToRoot = [ (package system "other-1") ]; };';
+  await project.write('flake.nix', text.replace('app = mkImage', `${other}\n        app = mkImage`));
+  await project.release({ data: `\${throw "it is broken"}` });
+  const { exitCode, stdout, stderr } = await runUpdate(project, ['--json']);
+  expect(exitCode, stderr).toBe(0);
+  expect(JSON.parse(stdout).images).toMatchObject([
+    {
+      name: 'app',
+      isBroken: true,
+      notes: expect.arrayContaining([expect.stringMatching(/^Does not evaluate any more: .*it is broken/s)]),
+    },
+  ]);
+});
+
+test('a pull request whose update changes no image any more is closed by the next run', async () => {
+  const project = await makeProject();
+  const { github, pulls } = await onGitHub(project);
+  const head = 'nix-images/update';
+  // As an earlier run left it, before its input went back.
+  project.origin.create(`refs/heads/${head}`, project.origin.tip('main') ?? '');
+  project.origin.commit(head, `Update pins\n\n${OWN_TRAILER}`, [], 'github-actions[bot]');
+  const more = { title: 'Update pins', body: '', labels: [], comments: [] };
+  pulls.all.push({ number: 1, head, base: 'main', state: 'open', ...more });
+  const { stdout, stderr } = await runUpdate(project, ['--pull-request'], { github });
+  expect(stdout, stderr).toContain('pull request 1 is closed: it changes no image any more');
+  expect(pulls.all.map(({ state }) => state)).toEqual(['closed']);
 });
 
 test('a folder without flake and pins is an error that says what it needs', async () => {
