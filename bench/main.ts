@@ -3,6 +3,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { destinationsText, HIGHEST, measureDestinations } from './destinations.ts';
 import { disksText, measureDisks, missed } from './disk/measure.ts';
+import { measureReading, missedReading, readingText } from './disk/reading.ts';
 import { measureAll } from './measure-all.ts';
 import { parseOptions, USAGE } from './options.ts';
 import { replaceMarked } from './report/marked-part.ts';
@@ -33,7 +34,9 @@ async function bench(): Promise<void> {
   if (options.disk) {
     const found = await measureDisks(options, join(ROOT, 'out/bench'), log);
     console.log(disksText(found));
-    if (missed({ ...found, ...found.drift }).length > 0) process.exitCode = 1;
+    const reading = await measureReading(options, join(ROOT, 'out/bench'), log);
+    console.log(`\n${readingText(reading)}`);
+    if (missed({ ...found, ...found.drift }).length + missedReading(reading).length > 0) process.exitCode = 1;
     return;
   }
   const result = options.render

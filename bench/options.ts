@@ -28,7 +28,7 @@ export const USAGE = `usage: npm run bench -- [OPTIONS]
   --runs N                how often each runs; 3 unless told
   --no-bounds             leave out the bounds and the two-core floor
   --destinations          what further destinations cost, and nothing else
-  --disk                  what of a disk changes with its closure, and what making it costs; nothing else
+  --disk                  what of a disk changes with its closure, and what making and reading it costs; nothing else
   --quick                 the small closure, once: whether everything works
   --docs                  write docs/benchmarks.md from the result
   --render FILE           print an earlier result again, and measure nothing

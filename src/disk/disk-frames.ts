@@ -40,7 +40,7 @@ export function extentFrames(
 }
 
 /**
- * @internal A whole disk as zstd frames, which make one file that any zstd unpacks. Zeros between the pieces are made on the fly. The bytes depend on
+ * A whole disk as zstd frames, which make one file that any zstd unpacks. Zeros between the pieces are made on the fly. The bytes depend on
  * content and pieces, on one version of Node, and on nothing else.
  */
 export async function* diskFrames(disk: Disk, { pieces, parallel }: DiskFrameOptions): AsyncGenerator<Uint8Array> {

@@ -22,7 +22,7 @@ function touchedBlocks(extents: readonly Extent[], count: number): Uint32Array<S
 const zeroDigest = (bytes: number): Buffer => hash('sha256', Buffer.alloc(bytes), 'buffer');
 
 /**
- * @internal SHA-256 of every block of a disk. Only blocks with data are read, each by the thread that is free; the result is the same for any
+ * SHA-256 of every block of a disk. Only blocks with data are read, each by the thread that is free; the result is the same for any
  * number of threads. Throws UserError `file` where the disk is damaged or cannot be read.
  */
 export async function hashBlocks(disk: Disk, threads: Pick<DiskThreads, 'hash'>): Promise<BlockList> {

@@ -44,7 +44,7 @@ export interface OpenDiskOptions extends Pick<Effects, 'exec' | 'signal'> {
 }
 
 /**
- * @internal Opens a disk: VHD by its footer, qcow2 by its first bytes, raw where it is neither. Throws UserError `file` for what cannot be
+ * Opens a disk: VHD by its footer, qcow2 by its first bytes, raw where it is neither. Throws UserError `file` for what cannot be
  * read: no file, damage (with structure and offset), features and formats that are not read (by name).
  */
 export async function openDisk(path: string, { extents, ...tools }: OpenDiskOptions): Promise<Disk> {

@@ -1,0 +1,165 @@
+import { createWriteStream } from 'node:fs';
+import { mkdtemp, rm, stat, truncate } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { sizeText } from '../../src/core/size.ts';
+import { programPath } from '../../test/support/tools.ts';
+import { quiet } from '../machine.ts';
+import { startTimed, timed } from '../measure/timed.ts';
+import type { Usage } from '../measure/usage.ts';
+import { SCRATCH } from '../measure-all.ts';
+import type { Options } from '../options.ts';
+import { assembleRelease, PROGRAM } from '../release.ts';
+import { markdownTable } from '../report/table.ts';
+import { median } from '../statistics.ts';
+import { inTurns } from '../turns.ts';
+import { MAKERS } from './makers.ts';
+import { diskVersions } from './versions.ts';
+
+/** Of the disk that is read: mostly hole, as disks are. */
+const SIZE = 5 * 1024 ** 3;
+
+/** Digests may take so many times what openssl takes of the data, divided by the cores. */
+const HIGHEST_HASH = 1.2;
+
+/** gzip -6 must take so many times what compressing a disk takes. */
+const LEAST_PACKING = 3;
+
+const MOST_MEMORY = 200e6;
+
+const KINDS = ['hash', 'openssl', 'pack', 'gzip'] as const;
+
+type Kind = (typeof KINDS)[number];
+
+/** Medians. */
+export interface ReadingResult {
+  readonly loadBefore: number;
+  readonly cores: number;
+  readonly dataBytes: number;
+  readonly seconds: Readonly<Record<Kind, number>>;
+  /** Of one process, in bytes. */
+  readonly memory: Readonly<Record<Kind, number>>;
+  readonly packedBytes: Readonly<Record<'pack' | 'gzip', number>>;
+}
+
+/** Hashes and compresses a disk of 5 GiB with the closure's file system on it, beside openssl and gzip. */
+export async function measureReading(
+  options: Options,
+  work: string,
+  log: (line: string) => void,
+): Promise<ReadingResult> {
+  await assembleRelease();
+  const [base] = await diskVersions(options.fixture, work, log);
+  const [maker] = MAKERS;
+  if (!base || !maker) throw new Error('no disk to read');
+  const scratch = await mkdtemp(join(work, SCRATCH));
+  try {
+    const [disk, data] = [join(scratch, 'disk.raw'), join(scratch, 'data')];
+    await maker.make(base, disk, { scratch });
+    await truncate(disk, SIZE);
+    const own = (kind: string, out: string) => ({
+      program: process.execPath,
+      args: [join(import.meta.dirname, 'read-disk.ts'), kind, disk, PROGRAM, out],
+    });
+    const outOf = (kind: string): string => join(scratch, `out-${kind}`);
+    await timed(own('data', data), scratch);
+    const run: Readonly<Record<Kind, () => Promise<readonly [seconds: number, usage: Usage]>>> = {
+      // Without the start of Node, which a build has behind it, and with that of the threads.
+      hash: () => saidBy(own('hash', ''), scratch),
+      openssl: async () =>
+        whole(await timed({ program: programPath('openssl'), args: ['dgst', '-sha256', data] }, scratch)),
+      pack: () => saidBy(own('pack', outOf('pack')), scratch),
+      gzip: async () => whole(await gzipInto(disk, outOf('gzip'), scratch)),
+    };
+    const loadBefore = await quiet(log);
+    const found = new Map(KINDS.map((kind) => [kind, [] as (readonly [number, Usage])[]]));
+    for (const { thing: kind, round } of inTurns(KINDS, options.runs, () => false)) {
+      const one = await run[kind]();
+      found.get(kind)?.push(one);
+      log(`${kind}, ${round + 1}: ${one[0].toFixed(2)} s`);
+    }
+    const medians = (value: (one: readonly [number, Usage]) => number) =>
+      Object.fromEntries(KINDS.map((kind) => [kind, median((found.get(kind) ?? []).map(value))])) as Record<
+        Kind,
+        number
+      >;
+    return {
+      loadBefore,
+      cores: availableParallelism(),
+      dataBytes: (await stat(data)).size,
+      seconds: medians(([seconds]) => seconds),
+      memory: medians(([, { largestProcess }]) => largestProcess),
+      packedBytes: { pack: (await stat(outOf('pack'))).size, gzip: (await stat(outOf('gzip'))).size },
+    };
+  } finally {
+    await rm(scratch, { recursive: true, force: true });
+  }
+}
+
+const whole = (usage: Usage): readonly [number, Usage] => [usage.wallSeconds, usage];
+
+/** The seconds that a program prints, and what it took. */
+async function saidBy(
+  command: { program: string; args: string[] },
+  scratch: string,
+): Promise<readonly [number, Usage]> {
+  const { child, ended } = startTimed(command, scratch, ['ignore', 'pipe', 'pipe']);
+  let said = '';
+  child.stdout?.setEncoding('utf8').on('data', (text: string) => {
+    said += text;
+  });
+  const usage = await ended;
+  return [Number(said), usage];
+}
+
+async function gzipInto(disk: string, out: string, scratch: string): Promise<Usage> {
+  const words = ['-6', '--no-name', '--stdout', disk];
+  const { child, ended } = startTimed({ program: programPath('gzip'), args: words }, scratch, [
+    'ignore',
+    'pipe',
+    'pipe',
+  ]);
+  if (child.stdout) await pipeline(child.stdout, createWriteStream(out));
+  return ended;
+}
+
+/** As Markdown. */
+export function readingText(result: ReadingResult): string {
+  const { seconds, memory, packedBytes, cores, dataBytes, loadBefore } = result;
+  const names: Readonly<Record<Kind, string>> = {
+    hash: `SHA-256 of every 512 KiB, ${cores} threads`,
+    openssl: 'openssl dgst -sha256 of the data alone',
+    pack: 'zstd frames, holes as frames of zeros',
+    gzip: 'gzip -6',
+  };
+  const table = markdownTable(
+    [
+      { heading: 'reading a disk', cell: (kind: Kind) => names[kind] },
+      { heading: 'wall s', cell: (kind) => seconds[kind].toFixed(2), right: true },
+      { heading: 'largest process', cell: (kind) => sizeText(memory[kind]), right: true },
+      {
+        heading: 'bytes',
+        cell: (kind) => (kind === 'pack' || kind === 'gzip' ? sizeText(packedBytes[kind]) : ''),
+        right: true,
+      },
+    ],
+    KINDS,
+  );
+  const size = `a disk of ${sizeText(SIZE)} with ${sizeText(dataBytes)} of data; load at the start ${loadBefore.toFixed(2)}`;
+  return [size, table, ...missedReading(result)].join('\n\n');
+}
+
+/** What the project promises and these figures do not show. */
+export function missedReading({ seconds, memory, packedBytes, cores }: ReadingResult): string[] {
+  const hash = (seconds.hash * cores) / seconds.openssl;
+  const pack = seconds.gzip / seconds.pack;
+  return [
+    ...(hash > HIGHEST_HASH ? [`missed: digests take ${hash.toFixed(2)} times openssl on ${cores} cores`] : []),
+    ...(pack < LEAST_PACKING ? [`missed: compressing is ${pack.toFixed(1)} times as fast as gzip -6`] : []),
+    ...(packedBytes.pack > packedBytes.gzip ? ['missed: what is compressed is larger than by gzip -6'] : []),
+    ...(['hash', 'pack'] as const)
+      .filter((kind) => memory[kind] > MOST_MEMORY)
+      .map((kind) => `missed: ${kind} takes ${sizeText(memory[kind])} of memory`),
+  ];
+}
