@@ -1,5 +1,6 @@
-import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { memoryTempDir, type ProgramResult, programPath, runProgram, type TempDir, uniqueTempDir } from './tools.ts';
 
 /**
@@ -96,6 +97,8 @@ async function tryOut(podman: PodmanIn): Promise<string | undefined> {
 
 async function removePodman(directory: TempDir, run: Podman['run']): Promise<void> {
   await run(['rm', '--all', '--force', '--time', '0']);
+  // What tidies up after a container would mount and make again what is taken away under it.
+  for (let left = TIDYING_LOOKS; left > 0 && (await isNamedByProcess(directory.path)); left -= 1) await sleep(100);
   if (process.getuid?.() === 0) {
     for (const mount of await mountsBelow(directory.path)) await runProgram('umount', ['--lazy', mount]);
   } else {
@@ -103,6 +106,17 @@ async function removePodman(directory: TempDir, run: Podman['run']): Promise<voi
     await run(['unshare', 'rm', '-rf', join(directory.path, 'graph'), join(directory.path, 'run')]);
   }
   await directory.remove();
+}
+
+/** Looks, a tenth of a second apart, at whether conmon and the podman that it calls at a container's end are still there. */
+const TIDYING_LOOKS = 200;
+
+/** Whether the command line of any process names the folder. */
+async function isNamedByProcess(folder: string): Promise<boolean> {
+  const processes = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
+  // One that has ended meanwhile names nothing.
+  const lines = processes.map((id) => readFile(`/proc/${id}/cmdline`, 'utf8').catch(() => ''));
+  return (await Promise.all(lines)).some((line) => line.includes(`${folder}/`));
 }
 
 /** Mount points in `directory`, innermost first. */

@@ -5,6 +5,7 @@ import { createServer, type Server } from 'node:http';
 import { type AddressInfo, createServer as createSocketServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { cranePath as craneInCache } from '../../scripts/setup/go-tools.mjs';
 
 /** What a program wrote and how it ended. A non-zero exit is a result here, for tests to look at. */
@@ -93,10 +94,24 @@ async function tempDirIn(parent: string, name: string): Promise<TempDir> {
   const remove = async (): Promise<void> => {
     await chmod(path, 0o700).catch(() => undefined);
     if (process.getuid?.() !== 0) await runProgram('chmod', ['-R', 'u+rwX', path]);
-    // podman may still be tidying up after a container that has ended.
-    await rm(path, { recursive: true, force: true, maxRetries: 10 });
+    await removeTree(path);
   };
   return { path, remove, [Symbol.asyncDispose]: remove };
+}
+
+/**
+ * Deletes a folder that a program may still be writing to, for some seconds. Node's own `maxRetries` tries every level again so
+ * often for each try of the one above, which takes minutes where something deep down stays busy.
+ */
+async function removeTree(path: string): Promise<void> {
+  for (let left = 50; left > 0; left -= 1) {
+    try {
+      return await rm(path, { recursive: true, force: true });
+    } catch {
+      await sleep(100);
+    }
+  }
+  await rm(path, { recursive: true, force: true });
 }
 
 export interface Loopback extends AsyncDisposable {
