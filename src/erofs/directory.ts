@@ -35,7 +35,7 @@ function* inDirectoryBlocks<T>(
   yield { items: block, used };
 }
 
-/** Bytes of a directory with these names, sorted; `.` and `..` come to them. */
+/** Bytes of a directory with these names; `.` and `..` come to them. */
 export function directorySize(names: readonly ByteString[]): number {
   let size = 0;
   let blocks = 0;
@@ -46,10 +46,10 @@ export function directorySize(names: readonly ByteString[]): number {
   return size;
 }
 
-/** `.` and `..` stand where they belong by their bytes: behind `+` and `-`, before digits. */
-function withDots<T extends ByteString | DirectoryEntry>(sorted: readonly T[], dots: readonly T[]): T[] {
+/** In the order of their bytes, in which `.` and `..` have no place of their own: behind `+` and `-`, before digits. */
+function withDots<T extends ByteString | DirectoryEntry>(items: readonly T[], dots: readonly T[]): T[] {
   const nameOf = (item: ByteString | DirectoryEntry): ByteString => (typeof item === 'string' ? item : item.name);
-  return [...dots, ...sorted].sort((a, b) => compareBytes(nameOf(a), nameOf(b)));
+  return [...dots, ...items].sort((a, b) => compareBytes(nameOf(a), nameOf(b)));
 }
 
 /**
@@ -58,7 +58,7 @@ function withDots<T extends ByteString | DirectoryEntry>(sorted: readonly T[], d
  * are the numbers of the directory's own inode and of the one above.
  */
 export function encodeDirectory(
-  sorted: readonly DirectoryEntry[],
+  entries: readonly DirectoryEntry[],
   { nid, parent }: { nid: number; parent: number },
 ): Buffer {
   const dots: DirectoryEntry[] = [
@@ -66,7 +66,7 @@ export function encodeDirectory(
     { name: '..', type: 'directory', nid: parent },
   ];
   const blocks: Buffer[] = [];
-  for (const { items, used } of inDirectoryBlocks(withDots(sorted, dots), ({ name }) => name)) {
+  for (const { items, used } of inDirectoryBlocks(withDots(entries, dots), ({ name }) => name)) {
     const block = Buffer.alloc(FS_BLOCK);
     let nameAt = items.length * ENTRY_BYTES;
     for (const [index, entry] of items.entries()) {

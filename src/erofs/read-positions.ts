@@ -1,7 +1,7 @@
 import type { FileHandle } from 'node:fs/promises';
 import { withFileErrors } from '../core/file-error.ts';
 import { INODE_SLOT } from './inode.ts';
-import { checkPositions, FS_BLOCK, type Positions } from './positions.ts';
+import { checkPositions, ENTRY_NAME, FS_BLOCK, type Positions } from './positions.ts';
 import { reservedFor } from './root-directory.ts';
 import { damaged, decodeSuperblock } from './superblock.ts';
 
@@ -73,8 +73,10 @@ function entriesOf(directory: Buffer, path: string): Entry[] {
     if (!Number.isInteger(count) || count < 1 || count * 12 > block.length) throw damagedAt(path, start);
     for (let index = 0; index < count; index += 1) found.push(entryAt(block, index, { count, path, start }));
   }
-  return found.filter(({ name }) => name !== '.' && name !== '..');
+  return found.filter(({ name }) => !isDot(name));
 }
+
+const isDot = (name: string): boolean => name === '.' || name === '..';
 
 function entryAt(
   block: Buffer,
@@ -87,6 +89,7 @@ function entryAt(
   if (from < count * 12 || to > block.length || from >= to) throw damagedAt(path, start);
   const byte = Number(block.readBigUInt64LE(at)) * INODE_SLOT;
   const name = block.toString('latin1', from, to).replace(/\0+$/, '');
+  if (!isDot(name) && !ENTRY_NAME.test(name)) throw damagedAt(path, start);
   return { name, block: Math.floor(byte / FS_BLOCK) };
 }
 

@@ -1,4 +1,3 @@
-import { compareBytes } from '../core/bytes.ts';
 import { directorySize } from './directory.ts';
 import { FS_BLOCK } from './positions.ts';
 
@@ -10,7 +9,7 @@ const CLOUD_BLOCK = 524288 / FS_BLOCK;
 
 /** Blocks of the root directory's entries. */
 export const rootBlocks = (entries: readonly { readonly name: string }[]): number =>
-  Math.ceil(directorySize(entries.map(({ name }) => name).sort(compareBytes)) / FS_BLOCK);
+  Math.ceil(directorySize(entries.map(({ name }) => name)) / FS_BLOCK);
 
 /**
  * What is reserved for a root directory that takes so many blocks now: twice as much, which with the superblock before it

@@ -1,4 +1,4 @@
-import { type ByteString, compareBytes } from '../core/bytes.ts';
+import type { ByteString } from '../core/bytes.ts';
 import { BlockWriter, type ErofsTarget } from './block-writer.ts';
 import { encodeDirectory } from './directory.ts';
 import { encodeInode, INODE_SLOT } from './inode.ts';
@@ -62,12 +62,10 @@ async function writeRoot(
 ): Promise<void> {
   const children = [...trees.values()].map(({ root }) => root);
   const starts = new Map(positions.paths.map(({ path, block }) => [path, block]));
-  const entries = children
-    .map(({ name, kind, offset }) => {
-      const at = (starts.get(name) ?? 0) * FS_BLOCK + offset;
-      return { name, type: kind, nid: at / INODE_SLOT };
-    })
-    .sort((a, b) => compareBytes(a.name, b.name));
+  const entries = children.map(({ name, kind, offset }) => {
+    const at = (starts.get(name) ?? 0) * FS_BLOCK + offset;
+    return { name, type: kind, nid: at / INODE_SLOT };
+  });
   const content = encodeDirectory(entries, { nid: ROOT_NID, parent: ROOT_NID });
   // Never behind its inode, which has the superblock as neighbour: whole blocks at the place that is reserved.
   await writer.moveTo(positions.root.block);

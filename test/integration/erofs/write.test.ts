@@ -101,9 +101,22 @@ test('the root directory is as NixOS wants /nix/store', async () => {
   const { stdout } = await runProgram('dump.erofs', ['--path=/', at('corners.erofs')]);
   expect(stdout).toMatch(/Uid: 0 {3}Gid: 30000 {2}Access: 0?1?775\//);
   expect(stdout).toContain('Timestamp: 1970-01-01 00:00:01');
+  // dump.erofs does not show the sticky bit: the inode is at byte 2048.
+  expect((await readFile(at('corners.erofs'))).readUInt16LE(2048 + 4)).toBe(0o041775);
   const all = await runProgram('dump.erofs', ['-s', at('corners.erofs')]);
   expect(all.stdout).toMatch(/UUID:\s+6b1c2f6e-0d6f-4e6a-9a3a-2f1d5c0b9e77/);
   expect(all.stdout).toMatch(/features:\s+sb_csum mtime/);
+});
+
+test('every block of zeros is a hole, between data too', async () => {
+  const stripes = Buffer.alloc(256 * 4096);
+  for (let block = 0; block < 256; block += 2) stripes[block * 4096 + 5] = 1;
+  writeFileSync(at('stripes'), stripes);
+  await erofsFile(at('stripes.erofs'), [{ name: 'stripes', from: at('stripes') }]);
+  const { size, blocks } = await stat(at('stripes.erofs'));
+  expect(size).toBe((128 + 1 + 256) * 4096);
+  // Superblock, root directory, inode and every other block; the file system may keep some for itself.
+  expect(blocks * 512).toBeLessThan((3 + 128 + 16) * 4096);
 });
 
 test('links of a directory are counted as Linux counts them', async () => {
@@ -199,6 +212,11 @@ test.each<[string, (disk: Buffer) => Buffer, string]>([
   [
     'names outside the block',
     (disk) => disk.fill(0xff, 4096 + 8, 4096 + 10),
+    'the block at byte 0 of its root directory is damaged',
+  ],
+  [
+    'a name of no store path',
+    (disk) => disk.fill('/', 4096 + 51, 4096 + 52),
     'the block at byte 0 of its root directory is damaged',
   ],
   ['two names in one place', (disk) => disk.copyWithin(4096 + 36, 4096 + 24, 4096 + 32), 'overlap those of'],
