@@ -1,6 +1,7 @@
 # From what a user writes to the disk definition, schema version 1 (nix/schema/disk-definition.v1.json).
 let
   inherit (import ./check.nix) onlyKnown attrsOf plain isDerivationLike;
+  inherit (import ./other-makers.nix) argumentsBeside;
   inherit (import ./roots.nix) rootsOf plainRoots;
   inherit (import ./nixos-disk.nix) partsOf;
   inherit (import ./disk-tools.nix) toolsOf stubOf;
@@ -115,7 +116,7 @@ let
 in
 given:
 let
-  stated = onlyKnown "mkDisk" "argument" known (attrsOf "mkDisk" given);
+  stated = argumentsBeside (import ./other-disk-makers.nix) "mkDisk" known (attrsOf "mkDisk" given);
   args =
     if stated ? nixos || stated ? boot || stated ? espFiles then
       stated

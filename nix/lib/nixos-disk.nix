@@ -144,7 +144,7 @@ in
           store.label = labels.store;
           root.label = labels.root;
         };
-        registration = config.nix.enable or true;
+        registration = disk.registration or config.nix.enable or true;
         tests.boots.prompt = true;
       };
     in

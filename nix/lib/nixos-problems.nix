@@ -114,6 +114,8 @@ in
         ++ line (!(builtins.elem esp.device (devicesOf "ESP")))
           "fileSystems.\"${espPath}\".device: is ${textOf esp.device}, and the label of the EFI system partition is ESP: set it to \"/dev/disk/by-partlabel/ESP\""
     )
+    ++ line (loader == "systemd-boot" && config.boot.initrd.secrets or { } != { })
+      "boot.initrd.secrets: has ${builtins.head (builtins.attrNames config.boot.initrd.secrets)}, which only an installation adds to the initrd, and would be on every copy of the disk: leave it out, and give secrets to the running machine"
     ++ line (verity && loader == "systemd-boot")
       "boot.loader.systemd-boot.enable: is true, and dm-verity needs the root hash in a unified kernel image: set it to false, or leave verity out";
 }

@@ -55,12 +55,11 @@ let
     in
     if parts != null && (first == "localhost" || builtins.match ".*[.:].*" first != null) then first else null;
 
-  line = name: "\n  ${name}: ${advice.${name}}";
 in
-{
+rec {
   /**
-    Fails as `onlyKnown` does, but for arguments of other makers with what to write for each, all at once; and for a `name`
-    with a registry.
+    Fails as `onlyKnown` does, but for arguments of other makers of images with what to write for each, all at once; and
+    for a `name` with a registry.
 
     # Type
 
@@ -68,9 +67,21 @@ in
     argumentsOf :: string -> [string] -> attrs -> attrs
     ```
   */
-  argumentsOf =
-    where: known: given:
+  argumentsOf = argumentsBeside advice;
+
+  /**
+    The same for arguments of any other makers: what to write for each, by its name.
+
+    # Type
+
+    ```
+    argumentsBeside :: attrs -> string -> [string] -> attrs -> attrs
+    ```
+  */
+  argumentsBeside =
+    advice: where: known: given:
     let
+      line = name: "\n  ${name}: ${advice.${name}}";
       unknown = builtins.filter (name: !(builtins.elem name known)) (builtins.attrNames given);
       others = builtins.filter (name: advice ? ${name}) unknown;
       rest = builtins.filter (name: !(advice ? ${name})) unknown;

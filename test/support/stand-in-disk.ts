@@ -21,6 +21,7 @@ const BOOT_PACKAGES: Readonly<Record<System, readonly string[]>> = {
 };
 
 const FIXTURE = join(import.meta.dirname, '../fixtures/disk');
+const MK_DISK = join(import.meta.dirname, '../../nix/lib');
 
 export interface StandInOptions {
   /** The system that boots. Default: x86_64-linux, which is built and booted quickest on most machines. */
@@ -90,8 +91,9 @@ async function keptOr(args: readonly string[], work: () => Promise<Kept>): Promi
   const folder = cacheFolder();
   await mkdir(folder, { recursive: true });
   const hash = createHash('sha256').update(JSON.stringify(args));
-  for (const name of (await readdir(FIXTURE)).sort())
-    hash.update(`${name}\0`).update(await readFile(join(FIXTURE, name)));
+  // What mkDisk says of a system may change too.
+  for (const at of [FIXTURE, MK_DISK])
+    for (const name of (await readdir(at)).sort()) hash.update(`${name}\0`).update(await readFile(join(at, name)));
   const file = join(folder, `${hash.digest('hex').slice(0, 16)}.json`);
   return (
     (await readKept(file)) ??

@@ -197,12 +197,15 @@ test('a leaf that changes moves nothing else, and --fresh forgets where things w
   expect({ ...fresh, path: '' }).toEqual({ ...anew, path: '' });
 });
 
-test('with verity the root hash is in the command line, in the UUIDs, and right', async () => {
-  const verified = await make('verity', { ...standIn.definition, verity: true });
+test('with verity the root hash is in the command line by the name that is asked for, in the UUIDs, and right', async () => {
+  const { boot } = standIn.definition;
+  if (boot.loader !== 'uki') throw new Error('the stand-in has a unified kernel image');
+  const verityArgument = 'storehash';
+  const verified = await make('verity', { ...standIn.definition, verity: true, boot: { ...boot, verityArgument } });
   expect(verified.partitions.map(({ name }) => name)).toEqual(['ESP', 'nix-store', 'nix-store-verity', 'nixos']);
   const image = await copyOf(verified, 'ESP');
   await mtools(image, 'mcopy', '::/EFI/BOOT/BOOTX64.EFI', at('verity.efi'));
-  const rootHash = /usrhash=([0-9a-f]{64})/.exec((await readFile(at('verity.efi'))).toString('latin1'))?.[1] ?? '';
+  const rootHash = / storehash=([0-9a-f]{64})/.exec((await readFile(at('verity.efi'))).toString('latin1'))?.[1] ?? '';
   const uuids = ['nix-store', 'nix-store-verity'].map((name) => partition(verified, name).uuid.replaceAll('-', ''));
   expect(uuids.join('')).toBe(rootHash);
   const data = await copyOf(verified, 'nix-store');

@@ -106,6 +106,7 @@ test('a system that is rebuilt has systemd-boot with the entry of its first gene
     name: 'team/rebuildable',
     tag: '1.0',
     sizeGiB: 8,
+    registration: false,
     partitions: { esp: { sizeMiB: 512 }, store: { windowPercent: 200, label: 'nix-store' } },
     annotations: { note: 'x' },
     tools: { ukify: null },
@@ -171,6 +172,14 @@ const REFUSED: readonly (readonly [string, string])[] = [
   [
     '{ nixos = pkgs.system; }',
     'mkDisk: nixos: expected a NixOS system such as self.nixosConfigurations.server, got the derivation nixos-system-test',
+  ],
+  [
+    '{ inherit pkgs; config = { }; diskSize = "auto"; partitionTableType = "efi"; copyChannel = true; memSize = 1; nixso = 1; name = "ghcr.io/org/a"; }',
+    'mkDisk: some arguments are written in another way here: name: leave the registry ghcr.io out and write "org/a"; the destination (--to) says where an image goes config: write nixos = self.nixosConfigurations.server',
+  ],
+  [
+    '{ diskSize = 4; nixso = 1; }',
+    "diskSize: write sizeGiB, in GiB, or leave it out for the least that fits nixso: is unknown, did you mean 'nixos'?",
   ],
   ['{ nixos = { }; }', 'got a set without config and pkgs'],
   ['parts // { name = null; }', "mkDisk: 'name' is missing"],
@@ -245,6 +254,10 @@ const PROBLEMS: readonly (readonly [string, string | null])[] = [
     'boot.loader.generic-extlinux-compatible.enable: is true',
   ],
   ['{ boot.isContainer = true; }', 'boot.isContainer: is true, so the system has no kernel'],
+  [
+    '{ disk.loader = "systemd-boot"; boot.initrd.secrets."/key" = "/etc/key"; }',
+    'boot.initrd.secrets: has /key, which only an installation adds to the initrd',
+  ],
   ['{ boot.initrd.enable = false; }', 'boot.initrd.enable: is false'],
   [
     '{ disk.loader = "systemd-boot"; boot.loader.efi.efiSysMountPoint = "/boot/efi"; }',
