@@ -106,7 +106,7 @@ function comparison(diff: ImageDiff, { rows, biggest, changes }: Detail, isCompa
   const isNew = diff.platforms.every(({ old }) => old === null);
   const against = isNew
     ? 'New: the base branch has no such image.'
-    : `Compared with ${codeMarkdown(diff.old.reference)}:`;
+    : `Compared with ${codeMarkdown(diff.old.reference.replace(/^docker:\/\//, ''))}:`;
   return [
     ...(isCompared ? [`${against}\n`] : []),
     facts,
