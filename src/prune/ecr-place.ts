@@ -65,8 +65,8 @@ export class EcrPlace implements PrunePlace {
 
   async finish(): Promise<void> {}
 
-  async putBack({ id }: Prunable): Promise<void> {
-    await this.#removed.putBack(id);
+  putBack(item: Prunable): Promise<void> {
+    return this.#removed.putBack(item);
   }
 
   close(): Promise<void> {

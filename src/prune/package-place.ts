@@ -91,8 +91,8 @@ export class PackagePlace implements PrunePlace {
     this.#placeholder.clear();
   }
 
-  async putBack({ id }: Prunable): Promise<void> {
-    await this.#removed.putBack(id);
+  putBack(item: Prunable): Promise<void> {
+    return this.#removed.putBack(item);
   }
 
   close(): Promise<void> {

@@ -51,11 +51,22 @@ export class Placeholder {
     const before = await this.#repository.getManifest(tag);
     if (before === undefined) return GONE;
     if (before.digest !== item.id) return keptBecause(`${tag} means another image by now`);
+    await this.#point(tag);
+    return REMOVED;
+  }
+
+  /** Puts it under a tag that nobody else uses; gives the tag. */
+  async tagAlone(): Promise<string> {
+    const tag = `removed-by-${this.manifest.digest.slice('sha256:'.length, 'sha256:'.length + 16)}`;
+    await this.#point(tag);
+    return tag;
+  }
+
+  async #point(tag: string): Promise<void> {
     this.#stored ??= this.#repository.putBlob(EMPTY_DESCRIPTOR, EMPTY);
     await this.#stored;
     await this.#repository.tag(tag, this.manifest);
     this.#tags.push(tag);
-    return REMOVED;
   }
 
   /** Forgets the tags, once the manifest is removed. */

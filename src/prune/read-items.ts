@@ -52,6 +52,8 @@ interface ReaderOptions {
 export class ItemReader {
   readonly #options: ReaderOptions;
   readonly #contents = new Map<Digest, Promise<Content | undefined>>();
+  /** The tags that each manifest had when it was listed last. */
+  readonly #tags = new Map<Digest, string>();
 
   constructor(options: ReaderOptions) {
     this.#options = options;
@@ -59,6 +61,7 @@ export class ItemReader {
 
   /** The items of a place: what it lists, and what that needs or has attached. What cannot be found is left out. Throws as the source does. */
   async items(listed: readonly ListedManifest[]): Promise<Prunable[]> {
+    this.#forgetMoved(listed);
     const found = new Map<Digest, Content>();
     const asked = new Set<Digest>();
     let next: readonly Digest[] = listed.map(({ digest }) => digest);
@@ -85,6 +88,16 @@ export class ItemReader {
   /** What has been removed is not there any more, whatever was read before. */
   forget(digest: Digest): void {
     this.#contents.delete(digest);
+  }
+
+  /** What has got another tag may have been promoted, and so have something new that refers to it. */
+  #forgetMoved(listed: readonly ListedManifest[]): void {
+    for (const { digest, tags } of listed) {
+      const now = tags.toSorted().join(' ');
+      const before = this.#tags.get(digest);
+      if (before !== undefined && before !== now) this.#contents.delete(digest);
+      this.#tags.set(digest, now);
+    }
   }
 
   #content(digest: Digest): Promise<Content | undefined> {

@@ -2,7 +2,6 @@ import { UserError } from '../core/error.ts';
 import type { Log } from '../core/log.ts';
 import { mapParallel } from '../core/parallel.ts';
 import { type Digest, digestOf, isDigest } from '../oci/digest.ts';
-import type { StoredManifest } from '../oci/read-manifest.ts';
 import { isAttachedTag } from '../storage/attached-tags.ts';
 import type { RegistryRepository } from '../storage/registry/registry-repository.ts';
 import type { RegistryRemoval } from '../storage/registry/removal.ts';
@@ -53,8 +52,8 @@ export class RegistryPlace implements PrunePlace {
   #known = new Map<string, string>();
   /** What tags meant that are new or have moved since then. */
   readonly #meant = new Map<string, string>();
-  /** Whether the registry deletes tags alone, as far as it has shown that. */
-  #deletesTags = true;
+  /** Whether the registry deletes tags alone; undefined until it has shown that. */
+  #deletesTags: boolean | undefined;
 
   constructor({ repository, removal, log, run }: RegistryPlaceTools) {
     this.name = repository.name;
@@ -68,16 +67,22 @@ export class RegistryPlace implements PrunePlace {
   }
 
   async list(): Promise<readonly Prunable[]> {
-    const tags = await this.#removal.tags();
+    // Lists of referrers last: a promotion is recorded before its channel moves, so what is read of a channel has its record.
+    const named = await this.#read((tag) => !isAttachedTag(tag));
+    const found = [...named, ...(await this.#read(isAttachedTag))];
+    this.#known = new Map(found.map(({ tag, digest }) => [tag, digest]));
+    const byDigest = Map.groupBy(found, ({ digest }) => digest);
+    return await this.#reader.items([...byDigest].map(([digest, of]) => ({ digest, tags: of.map(({ tag }) => tag) })));
+  }
+
+  async #read(isWanted: (tag: string) => boolean): Promise<{ readonly tag: string; readonly digest: Digest }[]> {
+    const tags = (await this.#removal.tags()).filter(isWanted);
     const read = await mapParallel(tags, READS_AT_ONCE, async (tag) => {
       const manifest = await this.#repository.getManifest(tag);
       if (manifest) this.#reader.know(manifest);
       return manifest ? [{ tag, digest: manifest.digest }] : [];
     });
-    const found = read.flat();
-    this.#known = new Map(found.map(({ tag, digest }) => [tag, digest]));
-    const byDigest = Map.groupBy(found, ({ digest }) => digest);
-    return await this.#reader.items([...byDigest].map(([digest, of]) => ({ digest, tags: of.map(({ tag }) => tag) })));
+    return read.flat();
   }
 
   async checkMayRemove(): Promise<void> {
@@ -132,12 +137,8 @@ export class RegistryPlace implements PrunePlace {
     this.#placeholder.clear();
   }
 
-  async putBack({ id, names }: Prunable): Promise<void> {
-    const manifest = await this.#removed.putBack(id);
-    if (manifest === undefined) return;
-    // By their tags alone lists of referrers and what cosign attaches are found.
-    for (const name of names.filter(isAttachedTag))
-      if ((await this.#repository.getManifest(name)) === undefined) await this.#repository.tag(name, manifest);
+  putBack(item: Prunable): Promise<void> {
+    return this.#removed.putBack(item);
   }
 
   close(): Promise<void> {
@@ -146,29 +147,24 @@ export class RegistryPlace implements PrunePlace {
 
   async #removeName(item: Prunable, name: string): Promise<Removal> {
     this.#condemned.add(name);
+    this.#deletesTags ??= await this.#doesDeleteTags();
     if (!this.#deletesTags) return await this.#placeholder.take(item, name);
     const manifest = await this.#repository.getManifest(name);
     if (manifest === undefined) return GONE;
     if (manifest.digest !== item.id) return keptBecause(`${name} means another image by now`);
-    const answer = await this.#removal.removeTag(name);
-    if (answer === 'unsupported') {
-      this.#deletesTags = false;
-      return await this.#placeholder.take(item, name);
-    }
-    await this.#keepManifest(item, manifest);
-    return answer === 'gone' ? GONE : REMOVED;
+    return (await this.#removal.removeTag(name)) === 'gone' ? GONE : REMOVED;
   }
 
-  /** Some registries remove the manifest, and so all its tags, where only a tag was to go: then it is put back. */
-  async #keepManifest(item: Prunable, manifest: StoredManifest): Promise<void> {
-    if ((await this.#repository.getManifest(manifest.digest)) !== undefined) return;
-    this.#deletesTags = false;
-    this.#log.warn(`${this.name} removes a manifest with one of its tags; putting ${manifest.digest} back`);
-    await this.#repository.putManifest(manifest);
-    const others = item.names.filter((name) => !this.#condemned.has(name));
-    for (const name of others) {
-      if ((await this.#repository.getManifest(name)) === undefined) await this.#repository.tag(name, manifest);
-    }
+  /**
+   * Some registries remove the manifest, and so all its tags, where only a tag was to go. What this one does is seen on the placeholder, never
+   * on an image that stays: nobody else could tell that it is to come back. The tag is of this run alone, for clean-ups at the same time
+   * have the same names in mind.
+   */
+  async #doesDeleteTags(): Promise<boolean> {
+    const answer = await this.#removal.removeTag(await this.#placeholder.tagAlone());
+    return (
+      answer !== 'unsupported' && (await this.#repository.getManifest(this.#placeholder.manifest.digest)) !== undefined
+    );
   }
 
   /** A tag that is new since they were listed, or has moved, and means the item or needs it. */

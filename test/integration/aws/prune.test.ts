@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import { placesOf } from '../../../src/commands/places.ts';
 import { openPrunePlace } from '../../../src/commands/prune-places.ts';
 import { parseLocation } from '../../../src/storage/location.ts';
+import { referrersTag } from '../../../src/storage/referrers.ts';
 import { disturbed, putImage, putIndex, putReferrer, run } from '../prune/kit.ts';
 import { testDeps } from '../storage/kit.ts';
 import { type Aws, hostOf, startAws } from './kit.ts';
@@ -80,6 +81,22 @@ test('a run that takes long still takes the images of an index that it has remov
   const place = disturbed(await open(scene, reference), 1, () => deps.clock.sleep(20_000));
   await run(place, deps, { closedPreviews: true });
   expect([...scene.registry.store.manifests(path).keys()]).toEqual([kept.digest]);
+});
+
+test('an image that is tagged again once it is gone gets back what cosign attached, under its tag', async () => {
+  const scene = await startAws('private');
+  const [, reference, path] = PLACES[0];
+  const opened = await scene.open(reference, { createRepository: true });
+  await opened.prepare();
+  const { repository: to } = opened;
+  const { index } = await putIndex(to, 'app');
+  await to.tag('pr-1', index);
+  const attached = `${referrersTag(index.digest)}.sig`;
+  await to.tag(attached, await putImage(to, 'signature'));
+  await to.tag('v1', await putImage(to, 'other'));
+  const place = disturbed(await open(scene, reference), 2, () => to.tag('stable', index));
+  await run(place, testDeps(), { closedPreviews: true });
+  expect([...scene.registry.store.tags(path).keys()]).toEqual([attached, 'stable', 'v1']);
 });
 
 test('a tag that comes just before keeps an image; the last tag of one that is needed stays', async () => {

@@ -3,7 +3,14 @@ import { digestOf } from '../../../src/oci/digest.ts';
 import { indexBytes } from '../../../src/oci/manifest.ts';
 import { MEDIA_TYPE } from '../../../src/oci/media-type.ts';
 import { descriptorOf, type StoredManifest } from '../../../src/oci/read-manifest.ts';
-import { disturbed, openPulls, putImage, putIndex, putReferrer, removedBy, run, scene } from './kit.ts';
+import { parseReference } from '../../../src/oci/reference.ts';
+import type { AskPulls } from '../../../src/prune/prune.ts';
+import { RegistryPlace } from '../../../src/prune/registry-place.ts';
+import { openForRemoval } from '../../../src/storage/open.ts';
+import { chancesOf } from '../../support/chances.ts';
+import { IdleClock } from '../../support/idle-clock.ts';
+import { testDeps } from '../storage/kit.ts';
+import { disturbed, openPulls, putImage, putIndex, putReferrer, REPOSITORY, removedBy, run, scene } from './kit.ts';
 
 const indexOf = (images: readonly StoredManifest[]): StoredManifest => {
   const bytes = indexBytes(images.map(descriptorOf), {});
@@ -142,6 +149,58 @@ test('two runs at once end right', async () => {
   expect(tags()).toEqual(['main', 'v1']);
   expect(has(shared)).toBe(true);
   expect(both.map(({ error }) => error)).toEqual([undefined, undefined]);
+});
+
+/** Clean-ups of one repository at once, each with places of its own, on a clock that goes on when all wait. */
+const cleanUps = async (seed: number, deletes: 'whole' | 'tags' | 'digests'): Promise<string[]> => {
+  const random = chancesOf(seed);
+  const clock = new IdleClock(random);
+  const { registry, to, tags, has } = await scene({ deletes });
+  const { index, images } = await putIndex(to, 'shared', { age: 1 });
+  for (const tag of ['main', 'v1', 'pr-1', 'pr-1-0123abc', 'pr-2']) await to.tag(tag, index);
+  const own = await putIndex(to, 'of a pull request', { age: 1 });
+  for (const tag of ['pr-1-4567def', 'pr-2-4567def']) await to.tag(tag, own.index);
+  const way = () => clock.sleep(Math.floor(random() * 120));
+  const clean = async (...closed: readonly number[]): Promise<unknown> => {
+    const deps = testDeps({
+      clock,
+      fetch: async (...args) => {
+        await way();
+        const answer = await clock.track(fetch(...args));
+        await way();
+        return answer;
+      },
+    });
+    const opened = openForRemoval(parseReference(`${registry.host}/${REPOSITORY}`), deps);
+    const place = new RegistryPlace({ ...opened, log: deps.log, run: `clean-up ${closed.join(' ')}` });
+    await clock.sleep(Math.floor(random() * 1500));
+    const askPulls: AskPulls = async (numbers) =>
+      new Map(numbers.map((number) => [number, closed.includes(number) ? 'closed' : 'open'] as const));
+    const { error } = await run(place, deps, { closedPreviews: true }, { askPulls });
+    return error;
+  };
+  const errors = await Promise.all([clean(1), clean(2), clean(1, 2)]);
+  return [
+    ...errors.filter((error) => error !== undefined).map(String),
+    ...tags().filter((tag) => !['main', 'v1'].includes(tag)),
+    ...['main', 'v1']
+      .filter((tag) => registry.store.tags(REPOSITORY).get(tag) !== index.digest)
+      .map((tag) => `no ${tag}`),
+    ...[index, ...images].filter((one) => !has(one)).map(({ digest }) => `no ${digest}`),
+    ...[own.index, ...own.images].filter(has).map(({ digest }) => `still ${digest}`),
+  ];
+};
+
+// Each interleaving is some hundred requests over a socket.
+test.each([
+  'whole',
+  'tags',
+  'digests',
+] as const)('three clean-ups at once end right where a registry deletes %s: exactly the tags of the closed go', async (deletes) => {
+  const wrong: string[] = [];
+  for (let seed = 1; seed <= (deletes === 'whole' ? 8 : 2); seed += 1)
+    wrong.push(...(await cleanUps(seed, deletes)).map((one) => `seed ${seed}: ${one}`));
+  expect(wrong).toEqual([]);
 });
 
 test('where an index cannot be removed its images stay, and the run fails', async () => {
