@@ -1,3 +1,4 @@
+// Real Nix evaluates the flake eight times and builds one path: some seconds.
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { EMPTY_INDEX } from '../../../src/cache/cache-index.ts';
