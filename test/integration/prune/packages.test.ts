@@ -4,11 +4,12 @@ import { parseReference } from '../../../src/oci/reference.ts';
 import { PackagePlace } from '../../../src/prune/package-place.ts';
 import { prunedText } from '../../../src/prune/report.ts';
 import { openForRemoval } from '../../../src/storage/open.ts';
+import { referrersTag } from '../../../src/storage/referrers.ts';
 import { type GitHubOptions, startGitHub } from '../../emulators/github/emulator.ts';
 import { type PackageOptions, packageRoutes } from '../../emulators/github/packages.ts';
 import { startEmulator } from '../../emulators/registry/emulator.ts';
 import { testDeps } from '../storage/kit.ts';
-import { DAY, listUnderTag, openPulls, putImage, putIndex, putReferrer, run } from './kit.ts';
+import { DAY, disturbed, listUnderTag, openPulls, putImage, putIndex, putReferrer, run } from './kit.ts';
 
 type SceneOptions = Partial<Omit<PackageOptions, 'store'>> & Partial<Omit<GitHubOptions, 'routes'>>;
 
@@ -161,6 +162,19 @@ test('a tag that comes to a version just before it goes keeps it', async () => {
   const pruned = await run(place, deps, { closedPreviews: true }, { askPulls });
   expect(pruned.outcomes.map(({ kind, why }) => [kind, why])).toEqual([['kept', 'it has the new tag v2']]);
   expect(tags()).toEqual(['pr-1', 'v1', 'v2']);
+});
+
+test('an image that is tagged again once it is gone gets back what cosign attached, under its tag', async () => {
+  const { to, deps, place, tags } = await scene();
+  const { index } = await putIndex(to, 'app');
+  await to.tag('pr-1', index);
+  const attached = `${referrersTag(index.digest)}.sig`;
+  await to.tag(attached, await putImage(to, 'signature'));
+  await to.tag('v1', await putImage(to, 'other'));
+  // The index has gone, and nothing that it needs yet.
+  const again = disturbed(place, 1, () => to.tag('stable', index));
+  await run(again, deps, { closedPreviews: true });
+  expect(tags()).toEqual([attached, 'stable', 'v1']);
 });
 
 test('a limit of GitHub in the middle is waited for', async () => {
