@@ -22,8 +22,8 @@ interface UkiInput {
 }
 
 /**
- * The kernel's command line. With dm-verity, systemd's veritysetup generator finds store and tree by the two halves of the root hash, which
- * are the UUIDs of their partitions (systemd-veritysetup-generator(8), `usrhash=`); so does NixOS's by `storehash=`.
+ * The kernel's command line. With dm-verity, what activates it in the initrd finds store and tree by the two halves of the root hash, which are the
+ * UUIDs of their partitions (systemd-veritysetup-generator(8), `usrhash=`; nix-store-veritysetup-generator, `storehash=`).
  */
 const commandLine = ({ boot, rootHash }: Pick<UkiInput, 'boot' | 'rootHash'>): string =>
   [boot.cmdline, ...(rootHash === undefined ? [] : [`${boot.verityArgument}=${rootHash}`])]

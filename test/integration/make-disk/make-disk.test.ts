@@ -1,7 +1,7 @@
 // Five disks of a real kernel and a store of 48 MB, a second each, looked at with the file systems' own tools. The first run on a
 // machine fetches and builds the stand-in disk.
-import { mkdir, open, readFile, stat } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { mkdir, open, readFile, stat, truncate } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { DiskDefinition } from '../../../src/definition/disk-definition.ts';
 import { dataBytes, type Extent, extentEnd } from '../../../src/disk/extent.ts';
@@ -71,6 +71,16 @@ test('fsck.vfat and e2fsck have nothing against the ESP and the empty root', asy
   const root = await copyOf(disk, 'nixos');
   const ext4 = await runProgram(standIn.checks.e2fsck, ['-f', '-n', root]);
   expect([ext4.exitCode, ext4.stdout]).toEqual([0, expect.stringMatching(/nixos: 11\/\d+ files/)]);
+});
+
+test('the root grows to a hundred times its size, as disks of clouds do at first boot', async () => {
+  const root = await copyOf(disk, 'nixos');
+  await truncate(root, 25 * 2 ** 30);
+  const resize2fs = join(dirname(standIn.checks.e2fsck), 'resize2fs');
+  const resized = await runProgram(resize2fs, [root]);
+  expect([resized.exitCode, resized.stdout]).toEqual([0, expect.stringContaining('is now 6553600 (4k) blocks long')]);
+  const { exitCode } = await runProgram(standIn.checks.e2fsck, ['-f', '-n', root]);
+  expect(exitCode).toBe(0);
 });
 
 test('fsck.erofs unpacks the store to what the closure is, and the registration', async () => {
