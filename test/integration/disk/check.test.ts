@@ -42,9 +42,10 @@ afterAll(() => dir.remove());
 function loader(machine: number): Buffer {
   const bytes = Buffer.alloc(8192);
   bytes.write('MZ', 0, 'latin1');
-  bytes.writeUInt32LE(0x80, 60);
-  bytes.write('PE\0\0', 0x80, 'latin1');
-  bytes.writeUInt16LE(machine, 0x84);
+  // Seven sectors on, so that a chain of clusters is followed, in places of either parity.
+  bytes.writeUInt32LE(0xe00, 60);
+  bytes.write('PE\0\0', 0xe00, 'latin1');
+  bytes.writeUInt16LE(machine, 0xe04);
   return bytes;
 }
 
@@ -63,10 +64,9 @@ async function diskWith(
 ): Promise<string> {
   made += 1;
   const esp = join(dir.path, `esp-${made}`);
-  await writeDisk(esp, ESP.length, []);
-  // Clusters of 16 KiB are few enough for 12 bits.
-  const cluster = { 12: '32', 16: '4', 32: '1' }[bits];
-  await run('mkfs.vfat', '-F', `${bits}`, '-s', cluster, '-i', '12345678', esp);
+  // Clusters of a sector, as many as these bits count.
+  await writeDisk(esp, { 12: 1, 16: 8, 32: 40 }[bits] * MIB, []);
+  await run('mkfs.vfat', '-F', `${bits}`, '-s', '1', '-i', '12345678', esp);
   for (const folder of ['::/EFI', '::/EFI/BOOT']) await run('mmd', '-i', esp, folder);
   for (const [name, bytes] of Object.entries(files)) {
     const file = join(dir.path, 'loader');
@@ -180,15 +180,28 @@ test('damage of either header or list is told by structure and offset', async ()
   );
 });
 
-test('a backup header that shares the first list of entries is refused, as tools of the past wrote it', async () => {
-  const path = await diskWith(X64);
+/** The disk with another backup header, and the checksum that belongs to it. */
+async function withBackup(path: string, change: (header: Buffer) => void): Promise<string> {
   const header = (await readFile(path)).subarray(SIZE - 512, SIZE);
-  header.writeBigUInt64LE(2n, 72);
+  change(header);
   header.writeUInt32LE(0, 16);
   header.writeUInt32LE(crc32(header.subarray(0, 92)), 16);
-  expect(await refusal(await patched(path, SIZE - 512, header))).toBe(
-    'DISK: the backup GPT header at byte 67108352 names entries at byte 1024, which are not its own',
+  return patched(path, SIZE - 512, header);
+}
+
+test('a backup header that does not belong to the first one is refused', async () => {
+  const path = await diskWith(X64);
+  const backup = async (change: (header: Buffer) => void) => refusal(await withBackup(path, change));
+  const start = 'DISK: the backup GPT header at byte 67108352';
+  // As tools of the past wrote it.
+  const shared = await backup((header) => header.writeBigUInt64LE(2n, 72));
+  expect(shared).toBe(`${start} names entries at byte 1024, which are not its own`);
+  expect(await backup((header) => header.writeBigUInt64LE(7n, 32))).toBe(
+    `${start} says that the first header is at byte 3584`,
   );
+  expect(await backup((header) => header.fill(0, 56, 60))).toMatch(/names the disk 00000000-/);
+  const other = await withEntries(path, (entries) => entries.write('other', 128 + 56, 'utf16le'), [SIZE - 512]);
+  expect(await refusal(other)).toBe(`${start} has other entries than the first one`);
 });
 
 test('a disk that was cut or has grown says where its backup header should be', async () => {
@@ -226,12 +239,14 @@ test('partitions that overlap, or lie where none may, are refused; odd beginning
 });
 
 /** No tool writes such tables: the disk with other entries, in both tables, and the checksums that belong to them. */
-async function withEntries(path: string, change: (entries: Buffer) => void): Promise<string> {
+async function withEntries(
+  path: string,
+  change: (entries: Buffer) => void,
+  headers: readonly number[] = [512, SIZE - 512],
+): Promise<string> {
   const bytes = await readFile(path);
-  for (const [header, entries] of [
-    [512, 1024],
-    [SIZE - 512, SIZE - 33 * 512],
-  ] as const) {
+  for (const header of headers) {
+    const entries = header === 512 ? 1024 : SIZE - 33 * 512;
     const list = bytes.subarray(entries, entries + 16_384);
     change(list);
     bytes.writeUInt32LE(crc32(list), header + 88);
@@ -260,6 +275,9 @@ test('a disk is resized to whole GiB: sgdisk finds no fault, numbers, boot code 
   const start = Buffer.alloc(9);
   await file.read(start, 0, 9, 0);
   expect(start.toString()).toBe('boot code');
+  const old = Buffer.alloc(512, 1);
+  await file.read(old, 0, 512, SIZE - 512);
+  expect(old.equals(Buffer.alloc(512))).toBe(true);
   const again = await openDisk(path, diskTools);
   expect(again.size).toBe(1024 * MIB);
   await expect(resizeDisk(again, 0)).rejects.toThrow('cannot make');

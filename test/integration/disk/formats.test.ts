@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { dataBytes } from '../../../src/disk/extent.ts';
 import { type OpenDiskOptions, openDisk } from '../../../src/disk/open-disk.ts';
 import { contentOf, diskTools, noise, qemuImg, writeDisk } from '../../support/disks.ts';
-import { type TempDir, uniqueTempDir } from '../../support/tools.ts';
+import { programPath, runProgram, type TempDir, uniqueTempDir } from '../../support/tools.ts';
 
 const KIB = 1024;
 const MIB = KIB * KIB;
@@ -65,6 +65,17 @@ test.for(FORMATS)('%s holds what qemu-img put in', async ([name, words]) => {
     expect(part.equals(content.subarray(position, position + length))).toBe(true);
   }
   await expect(disk.read(Buffer.alloc(512), SIZE - 511)).rejects.toMatchObject({ code: 'file' });
+  await disk.close();
+});
+
+test('clusters that a qcow2 marks as zero are zeros, whatever lies in them', async () => {
+  const path = join(dir.path, 'zeroed.qcow2');
+  await qemuImg('convert', '-f', 'raw', '-O', 'qcow2', raw, path);
+  const { exitCode } = await runProgram(programPath('qemu-io'), ['-f', 'qcow2', '-c', 'write -z 1M 256k', path]);
+  expect(exitCode).toBe(0);
+  const zeroed = Buffer.from(content).fill(0, MIB, MIB + 256 * KIB);
+  const disk = await openDisk(path, diskTools);
+  expect((await contentOf(disk)).equals(zeroed)).toBe(true);
   await disk.close();
 });
 
