@@ -42,7 +42,7 @@ const REQUIREMENTS = [
   { name: 'update-binfmts', packages: ['binfmt-support'], modes: BOTH, present: haveBinfmts },
   { name: 'skopeo', packages: ['skopeo'], modes: WITH_PEERS },
   { name: 'docker-registry', packages: ['docker-registry'], modes: WITH_PEERS },
-  // What judges the disks that are read and written.
+  // What judges the disks that are read and written; qemu-io comes with the first.
   { name: 'qemu-img', packages: ['qemu-utils'], modes: TEST },
   { name: 'sgdisk', packages: ['gdisk'], modes: TEST },
   // What fills the system partitions of disks.
@@ -64,7 +64,8 @@ const REQUIREMENTS = [
   { name: 'time', packages: ['time'], modes: BENCH },
   { name: 'igzip', packages: ['isal'], modes: WITH_PEERS },
   { name: 'pigz', packages: ['pigz'], modes: WITH_PEERS },
-  { name: 'zstd', packages: ['zstd'], modes: BENCH },
+  { name: 'zstd', packages: ['zstd'], modes: WITH_PEERS },
+  { name: 'xz', packages: ['xz-utils'], modes: TEST },
   { name: 'openssl', packages: ['openssl'], modes: WITH_PEERS },
   { name: 'buildah', packages: ['buildah'], modes: BENCH },
   { name: 'casync', packages: ['casync'], modes: BENCH },

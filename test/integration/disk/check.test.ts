@@ -9,6 +9,7 @@ import { resizeDisk } from '../../../src/disk/resize-disk.ts';
 import { diskTools, writeDisk } from '../../support/disks.ts';
 import { programPath, runProgram, type TempDir, uniqueTempDir } from '../../support/tools.ts';
 
+// Seconds: mkfs.vfat, mtools and sgdisk run some sixty times, one after the other.
 const MIB = 1024 * 1024;
 const SIZE = 64 * MIB;
 const UEFI: DiskPurpose = { system: 'x86_64-linux', bootMode: 'uefi' };

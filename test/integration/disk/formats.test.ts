@@ -6,6 +6,7 @@ import { type OpenDiskOptions, openDisk } from '../../../src/disk/open-disk.ts';
 import { contentOf, diskTools, noise, qemuImg, writeDisk } from '../../support/disks.ts';
 import { programPath, runProgram, type TempDir, uniqueTempDir } from '../../support/tools.ts';
 
+// Seconds: qemu-img runs some forty times.
 const KIB = 1024;
 const MIB = KIB * KIB;
 // Whole cylinders as VHDs count them (of 16 heads and 63 sectors), and no whole number of clusters.

@@ -11,6 +11,7 @@ import { zstdFrameBytes } from '../../../src/disk/zstd-frame.ts';
 import { diskTools, noise, writeDisk } from '../../support/disks.ts';
 import { programPath, runProgram, type TempDir, uniqueTempDir } from '../../support/tools.ts';
 
+// Seconds: zstd, gzip and xz unpack 48 MiB each, a bomb is unpacked up to its limit, and a GiB of zeros is looked through.
 const KIB = 1024;
 const MIB = KIB * KIB;
 const SIZE = 48 * MIB + 512;
@@ -165,8 +166,8 @@ test('what is packed to fill a disk is refused, and a disk of much zeros is not'
   const body = Array.from({ length: blocks - 1 }, () => block);
   await writeFile(at('bomb.zst'), Buffer.concat([bomb, size, ...body, last]));
   await expect(unpackDisk(at('bomb.zst'), at('bomb'), 'zstd', diskTools)).rejects.toThrow('unpacks to more than');
-  await writeFile(at('zeros.zst'), await all(zeroFrames(4 * 1024 ** 3)));
-  expect(await unpackDisk(at('zeros.zst'), at('zeros.raw'), 'zstd', diskTools)).toBe(4 * 1024 ** 3);
+  await writeFile(at('zeros.zst'), await all(zeroFrames(1024 ** 3)));
+  expect(await unpackDisk(at('zeros.zst'), at('zeros.raw'), 'zstd', diskTools)).toBe(1024 ** 3);
   expect((await stat(at('zeros.raw'))).blocks).toBeLessThan(64);
 });
 

@@ -9,6 +9,7 @@ import { openDisk } from '../../../src/disk/open-disk.ts';
 import { diskTools, noise, ownProgram, qemuImg, writeDisk } from '../../support/disks.ts';
 import { type TempDir, uniqueTempDir } from '../../support/tools.ts';
 
+// Seconds: a second thread starts from 64 MiB of data on, which are hashed four times.
 const MIB = 1024 * 1024;
 // Its last block is short.
 const SIZE = 72 * MIB + 512;
