@@ -20,6 +20,7 @@ test('what is missed is said, each by itself', () => {
   expect(worse({ seconds: { ...result.seconds, hash: 0.47 } })).toEqual([
     'missed: digests take 1.22 times openssl on 2 cores',
   ]);
+  expect(worse({ seconds: { ...result.seconds, hash: 0.2, openssl: 0.05 } })).toEqual([]);
   expect(worse({ seconds: { ...result.seconds, pack: 21 } })).toEqual([
     'missed: compressing is 2.9 times as fast as gzip -6',
   ]);
