@@ -1,0 +1,17 @@
+import { EBS_HANDLERS } from '../ebs/handlers.ts';
+import type { CloudHandlers } from './cloud-call.ts';
+import { jsonProtocol } from './json-protocol.ts';
+import type { Protocol } from './protocol.ts';
+import { ec2Protocol, queryProtocol } from './query-protocol.ts';
+import { restJsonProtocol } from './rest-json-protocol.ts';
+import type { CloudService } from './service-model.ts';
+
+/** What is emulated: the protocol of each service, what answers, and the errors that every operation may have. */
+export const SERVICES: Readonly<
+  Record<CloudService, { readonly protocol: Protocol; readonly handlers: CloudHandlers; readonly invalid: string }>
+> = {
+  ebs: { protocol: restJsonProtocol, handlers: EBS_HANDLERS, invalid: 'ValidationException' },
+  ec2: { protocol: ec2Protocol, handlers: {}, invalid: 'InvalidParameterValue' },
+  ssm: { protocol: jsonProtocol, handlers: {}, invalid: 'ValidationException' },
+  sts: { protocol: queryProtocol, handlers: {}, invalid: 'ValidationError' },
+};
