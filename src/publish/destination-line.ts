@@ -1,10 +1,16 @@
 import { UserError } from '../core/error.ts';
 import { didYouMean, nearestNames } from '../core/nearest.ts';
-import { type LocationTemplate, parseLocationTemplate, parseRegistryTemplate } from '../storage/location-template.ts';
+import { isFilesPlace } from '../storage/files-location.ts';
+import {
+  type LocationTemplate,
+  parseFilesTemplate,
+  parseLocationTemplate,
+  parseRegistryTemplate,
+} from '../storage/location-template.ts';
 import { parseTagLine, type TagLine } from './tag-lines.ts';
 
 /** One line of the input `to`: a destination, and what is said of it alone. */
-export interface DestinationLine extends LocationTemplate {
+interface Line extends LocationTemplate {
   /** The tags to move there, or rules for them, instead of those that count everywhere; none where it says none. */
   readonly tags: readonly TagLine[];
   /** Whether the publish succeeds although this one fails. */
@@ -13,8 +19,23 @@ export interface DestinationLine extends LocationTemplate {
   readonly line: string;
 }
 
+/** A destination that images go to as they are, and disks as artifacts. */
+export interface DestinationLine extends Line {
+  readonly form: 'image';
+}
+
+/** A destination that takes a disk in another form: as files, or as an image that KubeVirt boots. Containers do not go there. */
+interface DiskLine extends Line {
+  readonly form: 'files' | 'container-disk';
+}
+
+/** A line of the input `to` of commands that know disks. */
+type ToLine = DestinationLine | DiskLine;
+
 const MAY_FAIL = 'may-fail';
 const TAG = 'tag=';
+const AS = 'as=';
+const CONTAINER_DISK = 'container-disk';
 
 /** Blanks between words; one inside `{{ }}` belongs to an expression of a tag rule. */
 const BLANKS = /\s+(?![^{]*\}\})/;
@@ -26,12 +47,26 @@ const LIKE_OPTION = /^[a-z][a-z-]*(?:=|$)/;
  * Reads a destination and, behind it, its options: `may-fail`, and `tag=` with a tag or a rule, which may be repeated. Throws
  * UserError `reference` for what is not a destination, `input` for another option, and as `parseTagLine` does.
  */
-export const parseDestinationLine = (written: string): DestinationLine => readLine(written, parseLocationTemplate);
+export function parseDestinationLine(written: string): DestinationLine {
+  const line = parseToLine(written);
+  if (line.form === 'image') return line;
+  throw new UserError('input', `the destination ${written} is for disks alone`, {
+    hint: 'Only publish sends disks, and in these forms: name a registry, or a layout.',
+    docs: DISK_DOCS,
+  });
+}
 
 /** The same for registries only. */
-export const parseRegistryLine = (written: string): DestinationLine => readLine(written, parseRegistryTemplate);
+export function parseRegistryLine(written: string): DestinationLine {
+  const line = parseDestinationLine(written);
+  parseRegistryTemplate(line.text);
+  return line;
+}
 
-function readLine(written: string, parse: (place: string) => LocationTemplate): DestinationLine {
+const DISK_DOCS = 'disks.md#where-a-disk-goes';
+
+/** @internal Reads any destination; `as=` behind one says which form a disk has there. Throws as `parseDestinationLine`. */
+export function parseToLine(written: string): ToLine {
   const words = written.trim().split(BLANKS);
   const options: string[] = [];
   // From the end: the path of a layout may have blanks in it.
@@ -40,8 +75,11 @@ function readLine(written: string, parse: (place: string) => LocationTemplate): 
   const [, ...more] = words;
   const unknown = more.at(-1);
   if (unknown !== undefined && isMeantAsOption(unknown, place)) throw unknownOption(written, unknown);
-  const template = parse(place);
-  const tags = options.filter((option) => option.startsWith(TAG)).map((option) => option.slice(TAG.length));
+  const isFiles = isFilesPlace(place.trim());
+  const template = isFiles ? parseFilesTemplate(place.trim()) : parseLocationTemplate(place);
+  const valuesOf = (name: string): string[] =>
+    options.filter((option) => option.startsWith(name)).map((option) => option.slice(name.length));
+  const tags = valuesOf(TAG);
   if (tags.includes('')) {
     throw new UserError('input', `the destination ${written} has an empty tag=`, {
       hint: 'Write tag=NAME, or leave it out.',
@@ -49,19 +87,52 @@ function readLine(written: string, parse: (place: string) => LocationTemplate): 
   }
   return {
     ...template,
+    form: formOf(written, { isFiles, forms: valuesOf(AS), hasTags: tags.length > 0 }),
     tags: tags.map(parseTagLine),
     mayFail: options.includes(MAY_FAIL),
     line: [template.text, ...options].join(' '),
   };
 }
 
-const isOption = (word: string): boolean => word === MAY_FAIL || word.startsWith(TAG);
+interface Asked {
+  readonly isFiles: boolean;
+  readonly forms: readonly string[];
+  readonly hasTags: boolean;
+}
+
+function formOf(written: string, { isFiles, forms, hasTags }: Asked): ToLine['form'] {
+  const [form, ...others] = forms;
+  const refuse = (what: string, hint: string): UserError =>
+    new UserError('input', `the destination ${written} ${what}`, { hint, docs: DISK_DOCS });
+  if (others.length > 0)
+    throw refuse('has several as=', 'A disk has one form at a destination: name it twice for two.');
+  if (form !== undefined && form !== CONTAINER_DISK) {
+    const hint = `Write as=${CONTAINER_DISK}, or leave it out.${didYouMean(form, [CONTAINER_DISK])}`;
+    throw refuse(`has the unknown form as=${form}`, hint);
+  }
+  if (isFiles && form !== undefined)
+    throw refuse(`cannot have as=${form}`, 'A folder and a release hold the disk itself.');
+  if (isFiles && hasTags)
+    throw refuse('cannot have tag=', 'A folder has no tags, and the tag of a release stands behind its @.');
+  if (isFiles) return 'files';
+  return form === undefined ? 'image' : CONTAINER_DISK;
+}
+
+/** @internal Those that images go to as they are. */
+export const imageLines = (lines: readonly ToLine[]): DestinationLine[] =>
+  lines.filter((line): line is DestinationLine => line.form === 'image');
+
+/** @internal Those that are for disks alone. */
+export const diskLines = (lines: readonly ToLine[]): DiskLine[] =>
+  lines.filter((line): line is DiskLine => line.form !== 'image');
+
+const isOption = (word: string): boolean => word === MAY_FAIL || word.startsWith(TAG) || word.startsWith(AS);
 
 /** Behind a registry any word; a path may have blanks in it, so there only what looks like an option. */
 const isMeantAsOption = (word: string, place: string): boolean =>
   LIKE_OPTION.test(word) && (!isFile(place) || word.includes('=') || nearestNames(word, [MAY_FAIL]).length > 0);
 
-const isFile = (place: string): boolean => /^(?:oci|oci-archive|docker-archive):/.test(place);
+const isFile = (place: string): boolean => /^(?:oci|oci-archive|docker-archive|dir):/.test(place);
 
 /** How long the text is without the options at its end. */
 function placeLength(text: string, options: readonly string[]): number {
@@ -75,7 +146,7 @@ function unknownOption(written: string, word: string): UserError {
   const hint =
     name === 'tags'
       ? 'Write tag=… for each tag: ghcr.io/org/app tag=latest tag=1.2.'
-      : `Behind a destination may stand may-fail and tag=TAG.${didYouMean(name, [MAY_FAIL, 'tag'])}`;
+      : `Behind a destination may stand may-fail, tag=TAG and as=${CONTAINER_DISK}.${didYouMean(name, [MAY_FAIL, 'tag', 'as'])}`;
   return new UserError('input', `the destination ${written} has the unknown option ${word}`, {
     hint,
     docs: 'registries.md',

@@ -1,5 +1,6 @@
 import { UserError } from '../core/error.ts';
 import { formatReference, parseReference, type Reference } from '../oci/reference.ts';
+import { isFilesPlace } from './files-location.ts';
 
 /** A place that holds images, in skopeo's spelling. */
 export type Location =
@@ -11,7 +12,6 @@ const ALLOWED =
   'docker://REFERENCE, a plain REFERENCE, oci:DIR[:TAG], oci-archive:FILE[:TAG], docker-archive:FILE[:REFERENCE]';
 // Transports of skopeo and podman that a person may try here; as plain references they would name Docker Hub.
 const OTHER_TRANSPORTS = [
-  'dir',
   'docker-daemon',
   'containers-storage',
   'sif',
@@ -64,6 +64,13 @@ function dockerArchive(value: string, rest: string): Location {
 
 /** Parses where to write or read an image. Throws UserError `reference`. */
 export function parseLocation(value: string): Location {
+  if (isFilesPlace(value)) {
+    throw illegal(
+      value,
+      'it holds files of disks, not images',
+      `Allowed are ${ALLOWED}. Only publish sends disks there.`,
+    );
+  }
   const [, transport, rest = ''] = /^([a-z][a-z0-9-]*):(.*)$/s.exec(value) ?? [];
   // Without the slashes it is an image of Docker Hub, such as docker:dind.
   if (transport === 'docker' && rest.startsWith('//')) {

@@ -139,7 +139,7 @@ describe('a list that cannot be copied is refused before anything is asked', () 
     [
       'lines that are broken',
       (host) => [`${host}/org/app:v1 oci:x`, 'dir:/x oci:y', `${host}/a`],
-      /images\.txt:3: .*unknown transport dir:[\s\S]*images\.txt:4: the destination is missing/,
+      /images\.txt:3: .*is not a valid destination: it holds files[\s\S]*images\.txt:4: the destination is missing/,
     ],
     [
       'two images under one name',

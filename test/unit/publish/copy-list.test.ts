@@ -64,7 +64,7 @@ test('every line that is wrong is named, and nothing is copied', () => {
     [2, 3, 4, 5].map((line) => `images.txt:${line}: `.slice(0, 14)),
   );
   expect(lines[0]).toBe('images.txt:2: the destination is missing');
-  expect(lines[1]).toContain('unknown transport dir:');
+  expect(lines[1]).toContain('it holds files of disks');
   expect(error.hint).toContain('Nothing was copied.');
 });
 

@@ -1,6 +1,13 @@
 import { expect, test } from 'vitest';
 import { UserError } from '../../../src/core/error.ts';
-import { parseDestinationLine, parseRegistryLine, requiredLines } from '../../../src/publish/destination-line.ts';
+import {
+  diskLines,
+  imageLines,
+  parseDestinationLine,
+  parseRegistryLine,
+  parseToLine,
+  requiredLines,
+} from '../../../src/publish/destination-line.ts';
 
 const tagsIn = (line: string) =>
   parseDestinationLine(line).tags.map((tag) =>
@@ -32,7 +39,7 @@ test.each<[string, { readonly text: string; readonly mayFail?: boolean; readonly
   expect(again).toEqual({ ...again, text: parsed.text, tags: parsed.tags, mayFail, line: parsed.line });
 });
 
-const whatIsWrong = (line: string, parse = parseDestinationLine): string => {
+const whatIsWrong = (line: string, parse: (line: string) => unknown = parseDestinationLine): string => {
   try {
     parse(line);
   } catch (error) {
@@ -45,7 +52,7 @@ const whatIsWrong = (line: string, parse = parseDestinationLine): string => {
 test.each([
   [
     'ghcr.io/org/app mayfail',
-    /^input: the destination .* has the unknown option mayfail \| .*may-fail and tag=TAG.*mean may-fail/,
+    /^input: the destination .* has the unknown option mayfail \| .*may-fail, tag=TAG and as=container-disk.*mean may-fail/,
   ],
   ['ghcr.io/org/app tags=a,b', /unknown option tags=a,b \| Write tag=… for each tag/],
   ['ghcr.io/org/app may-fial tag=a', /unknown option may-fial/],
@@ -72,4 +79,43 @@ test('where all may fail, all count', () => {
   expect(requiredLines([a, b])).toEqual([b]);
   expect(requiredLines([a])).toEqual([a]);
   expect(requiredLines([])).toEqual([]);
+});
+
+test.each([
+  ['dir:out', 'files'],
+  ['dir:my disks/{name} may-fail', 'files'],
+  ['release:Org/App@v1.2', 'files'],
+  ['release:org/app@{name}/v1', 'files'],
+  ['ghcr.io/org/{name}-kubevirt tag=v1 as=container-disk', 'container-disk'],
+  ['oci:out as=container-disk may-fail', 'container-disk'],
+  ['ghcr.io/org/{name}', 'image'],
+  // An image of Docker Hub.
+  ['release:v1', 'image'],
+])('%s is for %s', (line, form) => {
+  const parsed = parseToLine(line);
+  expect(parsed.form).toBe(form);
+  expect(parseToLine(parsed.line)).toEqual({ ...parsed, written: expect.any(String) });
+});
+
+test('lines are told apart, and commands that know no disks refuse theirs', () => {
+  const lines = ['ghcr.io/org/app', 'dir:out', 'ghcr.io/org/vm as=container-disk'].map(parseToLine);
+  expect(imageLines(lines).map(({ text }) => text)).toEqual(['ghcr.io/org/app']);
+  expect(diskLines(lines).map(({ text }) => text)).toEqual(['dir:out', 'ghcr.io/org/vm']);
+  for (const { line } of diskLines(lines)) expect(whatIsWrong(line)).toMatch(/^input: .* is for disks alone/);
+});
+
+test.each([
+  ['dir:', /^reference: .*the folder is missing/],
+  ['dir:out tag=v1', /^input: .* cannot have tag=/],
+  ['dir:out as=container-disk', /^input: .* cannot have as=container-disk/],
+  ['dir:out/{other}', /^reference: .*unexpected \{/],
+  ['release:org/app', /^reference: .*the tag of the release is missing .*release:org\/app@v1/],
+  ['release:org/app@', /the tag of the release is missing/],
+  ['release:org/app@a..b', /"a\.\.b" is not a valid tag of git/],
+  ['release:org/app/more@v1', /org\/app\/more is not a repository of GitHub/],
+  ['release:-org/app@v1', /is not a repository of GitHub/],
+  ['ghcr.io/org/app as=container', /unknown form as=container \| .*Did you mean container-disk/],
+  ['ghcr.io/org/app as=container-disk as=container-disk', /has several as=/],
+])('the disks of %s are refused', (line, says) => {
+  expect(whatIsWrong(line, parseToLine)).toMatch(says);
 });
