@@ -27,6 +27,13 @@ function zeroFrame(length: number): Buffer {
   return Buffer.concat(parts);
 }
 
+/** Bytes of a frame of `length` zeros: its header, the first block, and four for each that follows. */
+const frameSize = (length: number): number => HEADER.length + 8 + 4 + 4 * Math.ceil((length - 1) / BLOCK);
+
+/** Bytes of `zeroFrames(length)`. */
+export const zeroFramesSize = (length: number): number =>
+  Math.floor(length / MOST) * frameSize(MOST) + (length % MOST === 0 ? 0 : frameSize(length % MOST));
+
 /** zstd frames that unpack to `length` zeros, made without compressing any: 32 KiB stand for a GiB. */
 export function* zeroFrames(length: number): Generator<Uint8Array> {
   for (let left = length; left > 0; left -= MOST) yield zeroFrame(Math.min(left, MOST));

@@ -42,6 +42,7 @@ const MAY_USE: Readonly<Record<string, readonly string[]>> = {
   disk: ['core', 'oci', 'layer'],
   'make-disk': ['core', 'oci', 'definition', 'erofs', 'disk'],
   nix: ['core', 'oci', 'definition'],
+  'disk-places': ['core', 'oci', 'tar', 'definition', 'layer', 'storage', 'disk', 'github'],
   machine: ['core', 'oci', 'nix'],
   cache: ['core', 'oci', 'definition', 'storage', 'nix'],
   github: ['core', 'oci', 'cache'],

@@ -12,8 +12,8 @@ export interface GitHubFault {
   readonly path: RegExp;
   /** How many it hits. Default: 1. */
   readonly times?: number;
-  /** `before`: nothing is done. `after`: what was asked is done, the answer says otherwise. */
-  readonly when: 'before' | 'after';
+  /** `before`: nothing is done. `after`: what was asked is done, the answer says otherwise. `midway`: an upload is cut off. */
+  readonly when: 'before' | 'after' | 'midway';
   /** 0 ends the connection without an answer. */
   readonly status: number;
   readonly message?: string;
@@ -35,6 +35,8 @@ export interface GitHubOptions {
   readonly limits?: LimitModes;
   readonly faults?: readonly GitHubFault[];
   readonly now?: () => number;
+  /** What an upload leaves that is cut off. */
+  readonly cutUpload?: (name: string) => void;
 }
 
 export interface GitHubEmulator {
@@ -45,6 +47,9 @@ export interface GitHubEmulator {
   readonly requests: readonly string[];
   stop(): Promise<void>;
 }
+
+/** In place of the host `uploads.github.com`. */
+export const UPLOADS = '/uploads.github.com/';
 
 const TOKEN = 'ghs_0123456789abcdefghijABCDEFGHIJ012345';
 
@@ -61,12 +66,16 @@ const match = (template: string, path: string): ReadonlyMap<string, string> | un
   return found;
 };
 
-const readBody = async (request: IncomingMessage): Promise<unknown> => {
+const readBytes = async (request: IncomingMessage): Promise<Buffer> => {
   const parts: Buffer[] = [];
   for await (const part of request as AsyncIterable<Buffer>) parts.push(part);
-  if (parts.length === 0) return undefined;
+  return Buffer.concat(parts);
+};
+
+const parseBody = (bytes: Buffer): unknown => {
+  if (bytes.length === 0) return undefined;
   try {
-    return JSON.parse(Buffer.concat(parts).toString());
+    return JSON.parse(bytes.toString());
   } catch {
     throw new Refusal(400, 'Problems parsing JSON');
   }
@@ -83,20 +92,26 @@ export const startGitHub = async (options: GitHubOptions): Promise<GitHubEmulato
   const requests: string[] = [];
 
   const handle = async (request: IncomingMessage, url: URL): Promise<{ status: PropertyKey; body?: unknown }> => {
-    const body = await readBody(request);
     const { headers, method = '' } = request;
+    const isUpload = url.pathname.startsWith(UPLOADS);
+    // "Bad Content-Length" is what a stream without it gets (denoland/deno 24197, PyGithub 525).
+    if (isUpload && headers['content-length'] === undefined) throw new Refusal(400, 'Bad Content-Length: ');
+    const bytes = await readBytes(request);
+    const body = isUpload ? undefined : parseBody(bytes);
     // "Requests with no User-Agent header will be rejected" (docs.github.com, "Getting started with the REST API").
     if (!headers['user-agent']) throw new Refusal(403, 'Request forbidden by administrative rules.');
     if (headers.authorization !== `token ${TOKEN}` && headers.authorization !== `Bearer ${TOKEN}`) {
       throw new Refusal(401, 'Bad credentials');
     }
-    if (!url.pathname.startsWith(`${prefix}/`)) throw new Refusal(404, 'Not Found');
-    const path = url.pathname.slice(prefix.length);
+    const start = isUpload ? UPLOADS.slice(0, -1) : prefix;
+    if (!url.pathname.startsWith(`${start}/`)) throw new Refusal(404, 'Not Found');
+    const path = url.pathname.slice(start.length);
     if (options.formerName !== undefined && path.startsWith(`/repos/${options.formerName}/`)) {
       const location = `${url.origin}${prefix}${path.replace(options.formerName, repository)}${url.search}`;
       throw new Refusal(301, 'Moved Permanently', { location });
     }
-    for (const { verb, template, need, parameters, run } of routes) {
+    for (const { verb, template, need, parameters, run, isUpload: isOfUploads = false } of routes) {
+      if (isOfUploads !== isUpload) continue;
       const parts = verb.toUpperCase() === method ? match(template, path) : undefined;
       const isOfRepository = template.startsWith('/repos/');
       if (!parts || (isOfRepository && `${parts.get('owner')}/${parts.get('repo')}` !== repository)) continue;
@@ -107,6 +122,7 @@ export const startGitHub = async (options: GitHubOptions): Promise<GitHubEmulato
         path: (name) => parts.get(name) ?? '',
         query: (name) => url.searchParams.get(name) ?? undefined,
         body,
+        bytes,
       });
     }
     throw new Refusal(404, 'Not Found');
@@ -131,6 +147,12 @@ export const startGitHub = async (options: GitHubOptions): Promise<GitHubEmulato
       else send(response, status, { ...headers }, { message });
     };
     if (fault?.when === 'before') return fail(fault);
+    if (fault?.when === 'midway') {
+      // Its name is taken by what there was of it.
+      options.cutUpload?.(url.searchParams.get('name') ?? '');
+      request.once('data', () => fail(fault));
+      return;
+    }
     let headers: Record<string, string> = {};
     try {
       headers = limits.count(request.method ?? '');

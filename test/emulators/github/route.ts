@@ -24,6 +24,8 @@ export interface RouteCall<Query extends string = string> {
   readonly path: (name: string) => string;
   readonly query: (name: Query) => string | undefined;
   readonly body: unknown;
+  /** The bytes of a body that is not JSON. */
+  readonly bytes: Buffer;
 }
 
 export interface Route {
@@ -34,6 +36,8 @@ export interface Route {
   /** Parameters that the operation knows; others are refused, for nothing here sends them on purpose. */
   readonly parameters: readonly string[];
   readonly run: (call: RouteCall<never>) => { readonly status: PropertyKey; readonly body?: unknown };
+  /** Whether it is at the host for uploads alone. */
+  readonly isUpload?: boolean;
 }
 
 type Operation<Path extends keyof paths, Method extends Verb> = paths[Path] extends { [M in Method]: infer Found }
@@ -48,5 +52,6 @@ export const route = <Path extends keyof paths, Method extends Verb>(
     readonly need: Need;
     readonly parameters: readonly ParameterOf<Operation<Path, Method>>[];
     readonly run: (call: RouteCall<ParameterOf<Operation<Path, Method>>>) => AnswerOf<Operation<Path, Method>>;
+    readonly isUpload?: boolean;
   },
 ): Route => ({ verb, template, ...rest });

@@ -1,0 +1,174 @@
+import type { Log } from '../core/log.ts';
+import { immutable, type OpenRelease, type ReleaseAsset, type ReleaseUploads } from '../github/rest/release-uploads.ts';
+import type { Digest } from '../oci/digest.ts';
+import { type FilesPlace, type StagedFiles, SUMS, sumsText } from './files-place.ts';
+import {
+  type AssetFile,
+  assetsOf,
+  digestOfStream,
+  isOfFile,
+  isOwnDraft,
+  joiningCommands,
+  MOST_ASSET,
+  ownDraftText,
+  releaseText,
+} from './release-files.ts';
+import { fileOf, type MadeFile } from './zstd-disk.ts';
+
+/** How an asset is called until it takes the place of another one, in a release that people see. */
+const STAGED = 'staged-';
+
+interface ReleasePlaceOptions {
+  /** As a person writes it. */
+  readonly name: string;
+  readonly tag: string;
+  /** Where the tag is made if there is none. */
+  readonly commit: string | undefined;
+  readonly log: Pick<Log, 'info' | 'warn'>;
+  /** Bytes of an asset at most. */
+  readonly most?: number;
+}
+
+/**
+ * @internal The assets of a release as a place of disks. A release that is not there is made as a draft and published by `close`, when all disks are in it; in one that is
+ * published assets get their names when all of a disk are there. Equal assets are not sent again.
+ */
+export function releasePlace(api: ReleaseUploads, options: ReleasePlaceOptions): FilesPlace {
+  const { name, log, most = MOST_ASSET } = options;
+  let opened: Promise<OpenRelease> | undefined;
+  const release = (): Promise<OpenRelease> => {
+    opened ??= openRelease(api, options);
+    return opened;
+  };
+  const sums = new Map<string, Digest>();
+  return {
+    name,
+    stage: async (files) => stageAll(files, { api, release: await release(), tag: options.tag, log, most, sums }),
+    close: async (isWhole) => {
+      if (opened === undefined) return;
+      // Where it could not be opened, nothing is in it.
+      const here = await opened.catch(() => undefined);
+      if (here === undefined) return;
+      const { isDraft, body, url } = here;
+      if (!isWhole) {
+        if (isDraft) log.warn(`${name} stays a draft, for disks are missing: ${url}`);
+        return;
+      }
+      const assets = (await api.assets(here)).filter(({ isWhole: isThere }) => isThere);
+      const text = releaseText(body, assets);
+      const isOwn = isDraft && isOwnDraft(body);
+      if (text !== body || isOwn) await api.update(here, { body: text, draft: isDraft && !isOwn });
+      if (isDraft && !isOwn) log.info(`${name} is a draft that somebody else has made; publish it: ${url}`);
+    },
+  };
+}
+
+/** The release of the tag: the published one, else a draft, the publish's own first; else a new draft. */
+async function openRelease(api: ReleaseUploads, { name, commit, log }: ReleasePlaceOptions): Promise<OpenRelease> {
+  const found = await api.find();
+  const drafts = found.filter(({ isDraft }) => isDraft);
+  const release = found.find(({ isDraft }) => !isDraft) ?? drafts.find(({ body }) => isOwnDraft(body)) ?? drafts[0];
+  if (drafts.length > 1 && release) log.warn(`${name} has ${drafts.length} drafts; taking ${release.url}`);
+  return release ?? api.create(ownDraftText, commit);
+}
+
+interface Staging {
+  readonly api: ReleaseUploads;
+  readonly release: OpenRelease;
+  readonly tag: string;
+  readonly log: Pick<Log, 'info'>;
+  readonly most: number;
+  /** Of all files of this run, with those that were split. */
+  readonly sums: Map<string, Digest>;
+}
+
+/** An asset that is there, and what it is to be called. */
+interface Placed {
+  readonly asset: ReleaseAsset;
+  readonly name: string;
+}
+
+async function stageAll(files: readonly MadeFile[], staging: Staging): Promise<StagedFiles> {
+  const { api, release, tag, log, most, sums } = staging;
+  const before = await api.assets(release);
+  // What is half there serves nobody, and its name is taken.
+  for (const asset of before) if (!asset.isWhole || asset.name.startsWith(STAGED)) await api.remove(asset);
+  const there = before.filter(({ isWhole, name }) => isWhole && !name.startsWith(STAGED));
+  const placed: Placed[] = [];
+  const sent: ReleaseAsset[] = [];
+  const abandon = async (): Promise<void> => {
+    for (const asset of sent) await api.remove(asset).catch(() => undefined);
+  };
+  const put = async (file: AssetFile): Promise<void> => {
+    const same = await equalAsset(file, there);
+    if (same) {
+      placed.push({ asset: same, name: file.name });
+      return;
+    }
+    if (release.isImmutable) throw immutable(`${release.url}`);
+    // In a draft nobody sees what is half there, but its old assets must be of one disk as well.
+    const isTaken = !release.isDraft || there.some(({ name }) => name === file.name);
+    const asset = await api.upload(release, { ...file, name: isTaken ? `${STAGED}${file.name}` : file.name });
+    sent.push(asset);
+    placed.push({ asset, name: file.name });
+  };
+  try {
+    for (const file of files) {
+      const parts = assetsOf(file, most);
+      for (const part of parts) await put(part);
+      if (parts.length > 1) sums.set(file.name, await digestOfStream(file.read(0, file.size)));
+    }
+  } catch (error) {
+    await abandon();
+    throw error;
+  }
+  const bytesSent = sent.reduce((sum, { size }) => sum + size, 0);
+  if (sent.length === 0) log.info(`${release.url} has these disks already`);
+  const finish = async (): Promise<readonly string[]> => {
+    const now = await api.assets(release);
+    const kept = new Set(placed.map(({ asset }) => asset.id));
+    const old = now.filter(({ id, name }) => !kept.has(id) && files.some((file) => isOfFile(name, file.name)));
+    for (const asset of old) await api.remove(asset);
+    for (const { asset, name } of placed) {
+      if (asset.name !== name) await api.rename(asset, name);
+      if (asset.digest !== undefined) sums.set(name, asset.digest);
+    }
+    await putSums(staging);
+    return placed.map(({ name }) => downloadUrl(release, tag, name));
+  };
+  return { bytesSent, finish, abandon };
+}
+
+/** Where an asset will be when the release is published: the page of a draft is elsewhere. */
+const downloadUrl = ({ url }: OpenRelease, tag: string, name: string): string =>
+  `${url.replace(/\/releases\/.*$/, '')}/releases/download/${encodeURIComponent(tag)}/${name}`;
+
+/** The asset that is this file already, by what GitHub says of it: hashed only where name and size are the same. */
+async function equalAsset(file: AssetFile, there: readonly ReleaseAsset[]): Promise<ReleaseAsset | undefined> {
+  const asset = there.find(({ name }) => name === file.name);
+  if (asset?.digest === undefined || asset.size !== file.size) return undefined;
+  return (await digestOfStream(file.read())) === asset.digest ? asset : undefined;
+}
+
+/** The checksums of all that is there, by what GitHub says, and of split files, by what was read here. */
+async function putSums({ api, release, sums }: Staging): Promise<void> {
+  const assets = (await api.assets(release)).filter(
+    ({ isWhole, name }) => isWhole && name !== SUMS && !name.startsWith(STAGED),
+  );
+  const known = assets.flatMap(({ name, digest }): [string, Digest][] =>
+    digest === undefined ? [] : [[name, digest]],
+  );
+  const text = sumsText(new Map([...known, ...sums]), joiningCommands(assets));
+  const bytes = Buffer.from(text);
+  const file = fileOf(SUMS, bytes);
+  const [there] = (await api.assets(release)).filter(({ name }) => name === SUMS);
+  if (there && (await equalAsset({ ...file, read: () => file.read(0, file.size) }, [there]))) return;
+  const staged = await api.upload(release, {
+    name: there ? `${STAGED}${SUMS}` : SUMS,
+    size: bytes.length,
+    read: () => file.read(0, bytes.length),
+  });
+  if (!there) return;
+  await api.remove(there);
+  await api.rename(staged, SUMS);
+}
