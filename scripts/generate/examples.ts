@@ -121,6 +121,13 @@ export const ACTION_EXAMPLES: Readonly<Record<string, string>> = {
     closed-previews: true
     dry-run: true
 `,
+  pull: `
+- id: disk
+  uses: org/nix-images/pull@v1
+  with:
+    reference: ghcr.io/org/server:latest
+    out: server.raw
+`,
   inspect: `
 - id: image
   uses: org/nix-images/inspect@v1
@@ -198,6 +205,10 @@ nix-images cache-stats /var/cache/nix-images
   prune: `
 nix-images prune registry.example.com/app --keep-last 10 --keep-tags 'v*' --dry-run
 nix-images prune oci:out --max-age 30d            # a layout loses the blobs, too
+`,
+  pull: `
+nix-images pull ghcr.io/org/server:latest server.raw
+nix-images pull ghcr.io/org/server:latest server-arm.raw --system aarch64-linux
 `,
   inspect: `
 nix-images inspect ghcr.io/org/app:latest

@@ -1,22 +1,41 @@
 import { availableParallelism } from 'node:os';
+import { DiskThreads } from '../disk/disk-threads.ts';
+import type { DiskTools } from '../disk-image/build-disk.ts';
 import type { Host } from '../host/host.ts';
 import type { BuildTools } from '../image/build-and-test.ts';
 import { LayerThreads } from '../layer/layer-threads.ts';
+import { freeBytes } from '../machine/disk-space.ts';
 import type { Nix } from '../nix/nix.ts';
+import { runDiskTests } from './disk-tests.ts';
 import { runTests, type TestInputs } from './image-tests.ts';
 import type { Places } from './places.ts';
 
 /** Each thread takes some 25 MiB with its upload, and beyond four the network or the registry is what one waits for. */
 const MOST_THREADS = 4;
 
-/** What building an image asks of this machine. */
-export const buildTools = async (host: Host, nix: Nix, places: Places, tests: TestInputs): Promise<BuildTools> => ({
-  nix,
-  exec: host.exec,
-  openForReading: places.openForReading,
-  tempDir: await host.tempDir(),
-  openWriter: () => new LayerThreads(host.program, Math.min(availableParallelism(), MOST_THREADS)),
-  runTests: (definition, image) => runTests(definition, image, tests, host),
-  log: host.log,
-  signal: host.signal,
-});
+/** Frames of a disk that are compressed at once: two at least, so that this thread has hashing and sending for itself. */
+const FRAMES = { least: 2, most: 4 };
+
+/** What building an image or a disk asks of this machine. */
+export async function buildTools(
+  host: Host,
+  nix: Nix,
+  places: Places,
+  tests: TestInputs,
+): Promise<BuildTools & DiskTools> {
+  const cores = availableParallelism();
+  return {
+    nix,
+    exec: host.exec,
+    openForReading: places.openForReading,
+    tempDir: await host.tempDir(),
+    openWriter: () => new LayerThreads(host.program, Math.min(cores, MOST_THREADS)),
+    runTests: (definition, image) => runTests(definition, image, tests, host),
+    openThreads: () => new DiskThreads(host.program, Math.min(cores, MOST_THREADS)),
+    parallel: Math.min(Math.max(cores, FRAMES.least), FRAMES.most),
+    free: freeBytes,
+    testDisk: (disk) => runDiskTests(disk, tests, host),
+    log: host.log,
+    signal: host.signal,
+  };
+}

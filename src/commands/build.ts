@@ -19,6 +19,7 @@ import { type MadeHandover, makeHandover } from './make-handover.ts';
 import { noteLowerCase } from './naming.ts';
 import { openNixFor } from './open-nix.ts';
 import { type Places, placesOf } from './places.ts';
+import { placingInputs, placingOf } from './placing.ts';
 import { presentBuild } from './present-build.ts';
 import { repositoryInputs } from './repositories.ts';
 import { nixInputs, registryInputs, reuseInputs } from './shared-inputs.ts';
@@ -86,6 +87,7 @@ export const build = defineCommand({
       description:
         'Keep the image under a tag of its own until it is published, where a registry soon removes what has none.',
     }),
+    ...placingInputs,
     ...testInputs,
     ...reuseInputs,
     ...nixInputs,
@@ -116,9 +118,10 @@ export const build = defineCommand({
     const others = inputs.systems.length > 0 ? [] : possibleSystems(open).filter((other) => other !== system);
     const evaluations = await evaluateImages(nix, open, { systems: [system], others });
     const systems = systemsOf(inputs.systems, evaluations.systems, system);
-    const evaluated = await evaluations.imageFor(system);
+    const evaluated = await evaluations.foundFor(system);
     const { name, tag } = evaluated;
     await checkTestable(evaluated, inputs, host);
+    const placing = await placingOf(evaluated, inputs, host);
     const places = await placesOf(host, inputs);
     const job = await jobOf(host);
     const [first] = decisiveLines(inputs.to, name, await runTags(inputs.to, [], host));
@@ -126,7 +129,17 @@ export const build = defineCommand({
     const mode = await modeOf(inputs.handover, destination, { job, host, places });
     const make = (how: HandoverMode): Promise<MadeHandover> =>
       makeHandover(
-        { evaluated, name, tag, system, systems, mode: how, to: how === 'registry' ? destination : undefined },
+        {
+          evaluated,
+          name,
+          tag,
+          system,
+          systems,
+          mode: how,
+          to: how === 'registry' ? destination : undefined,
+          published: destination,
+          placing,
+        },
         inputs,
         { job, host, places, nix },
       );

@@ -1,6 +1,6 @@
 import { storePathSchema } from '../definition/store-path.ts';
 import type { Host } from '../host/host.ts';
-import type { Evaluated } from '../nix/found-image.ts';
+import type { EvaluatedAny } from '../nix/found-image.ts';
 import { appendToJob, readOfJob } from './job-file.ts';
 
 /** Where the steps of a job tell each other which store paths are images that other tools made: nothing else tells them from packages. */
@@ -18,5 +18,7 @@ export function tellImages(host: Pick<Host, 'env'>, paths: readonly string[]): v
 }
 
 /** Tells of an image that is about to be built; a definition has no store path. */
-export const tellImage = (host: Pick<Host, 'env'>, evaluated: Evaluated): void =>
-  tellImages(host, evaluated.kind === 'tool-image' ? [evaluated.toolImage.outPath] : []);
+export function tellImage(host: Pick<Host, 'env'>, evaluated: EvaluatedAny): void {
+  if (evaluated.kind === 'tool-image') tellImages(host, [evaluated.toolImage.outPath]);
+  if (evaluated.kind === 'tool-disk') tellImages(host, [evaluated.toolDisk.outPath]);
+}

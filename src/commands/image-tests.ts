@@ -4,7 +4,7 @@ import type { Definition } from '../definition/definition.ts';
 import { choice, flag } from '../host/fields.ts';
 import type { Host } from '../host/host.ts';
 import { isEmulated } from '../machine/emulation.ts';
-import type { Evaluated } from '../nix/found-image.ts';
+import type { EvaluatedAny } from '../nix/found-image.ts';
 import type { System } from '../oci/system.ts';
 import { findRuntime, TEST_WITH_CHOICES, type TestWith } from '../test-run/find-runtime.ts';
 import type { ImageToTest } from '../test-run/load-image.ts';
@@ -58,11 +58,11 @@ export async function runTests(
  * Throws UserError `test` where they are required and cannot be run, `input` where the program is not there.
  */
 export async function checkTestable(
-  evaluated: Evaluated,
+  evaluated: EvaluatedAny,
   { testWith, requireTests }: TestInputs,
   host: Host,
 ): Promise<void> {
-  if (evaluated.kind === 'tool-image') return;
+  if (evaluated.kind !== 'definition') return;
   const { definition, system } = evaluated;
   if (!requireTests && (testWith === 'auto' || testWith === 'none')) return;
   const tools = { canRun, findRuntime: () => runtimeOf(host, testWith) };
@@ -71,9 +71,11 @@ export async function checkTestable(
   });
 }
 
-/** Whether an image declares tests; those of other tools declare none. */
-export const declaresTests = (evaluated: Evaluated): boolean =>
-  evaluated.kind === 'definition' && Object.keys(evaluated.definition.tests).length > 0;
+/** Whether an image or a disk declares tests; those of other tools declare none. */
+export function declaresTests(evaluated: EvaluatedAny): boolean {
+  const tests = evaluated.kind === 'definition' ? evaluated.definition.tests : {};
+  return Object.keys(evaluated.kind === 'disk' ? evaluated.disk.tests : tests).length > 0;
+}
 
 /** Looked for once in a run: an empty container is started to see whether the program works. */
 const runtimes = new WeakMap<Host, Promise<Runtime | undefined>>();

@@ -20,5 +20,6 @@ export const commands: CommandLoaders = {
   'cache-keep': () => import('./cache-keep.ts').then((module) => module.cacheKeep),
   'cache-stats': () => import('./cache-stats.ts').then((module) => module.cacheStats),
   prune: () => import('./prune.ts').then((module) => module.prune),
+  pull: () => import('./pull.ts').then((module) => module.pull),
   inspect: () => import('./inspect.ts').then((module) => module.inspect),
 };

@@ -6,9 +6,9 @@ import { writeHandover } from '../handover/handover.ts';
 import type { HandoverLabel } from '../handover/label.ts';
 import type { HandoverMode } from '../handover/mode.ts';
 import type { Host } from '../host/host.ts';
-import { buildAndTest } from '../image/build-and-test.ts';
 import type { BuiltImage } from '../image/image.ts';
-import type { Evaluated } from '../nix/found-image.ts';
+import type { PreviousSource } from '../image/previous-image.ts';
+import { type EvaluatedAny, isContainerImage } from '../nix/found-image.ts';
 import type { Nix } from '../nix/nix.ts';
 import type { System } from '../oci/system.ts';
 import { chooseTags } from '../publish/target.ts';
@@ -16,6 +16,7 @@ import { formatLocation, type Location } from '../storage/location.ts';
 import { readTagsOnce } from '../storage/read-tag.ts';
 import { testError } from '../test-run/report.ts';
 import { failedTests, NO_TESTS, type TestRun, testRecord } from '../test-run/test-run.ts';
+import { buildAny, type PlacingChoice } from './build-any.ts';
 import { buildTools } from './build-tools.ts';
 import { tellImage } from './built-images.ts';
 import { checkLogin } from './check-login.ts';
@@ -33,7 +34,7 @@ import { type ReuseInputs, reuseOf } from './reuse.ts';
 
 /** An image to build and hand over. */
 interface HandoverTask {
-  readonly evaluated: Evaluated;
+  readonly evaluated: EvaluatedAny;
   readonly name: string;
   readonly tag: string | null;
   readonly system: System;
@@ -42,6 +43,9 @@ interface HandoverTask {
   readonly mode: HandoverMode;
   /** The registry that gets the layers, in mode `registry`. */
   readonly to: Location | undefined;
+  /** Where it will be published, whatever the mode: what is there says where a disk's store paths lie. */
+  readonly published: Location | undefined;
+  readonly placing: PlacingChoice;
 }
 
 interface HandoverInputs extends ReuseInputs, TestInputs {
@@ -71,7 +75,7 @@ export interface MadeHandover {
 
 /** Builds an image, tries it and hands it over. Throws UserError as the steps do; temporary files are gone then. */
 export async function makeHandover(
-  { evaluated, name, tag, system, systems, mode, to }: HandoverTask,
+  { evaluated, name, tag, system, systems, mode, to, published, placing }: HandoverTask,
   inputs: HandoverInputs,
   { job, host, places, nix }: Tools,
 ): Promise<MadeHandover> {
@@ -79,6 +83,7 @@ export async function makeHandover(
     version: 1,
     name,
     tag,
+    kind: isContainerImage(evaluated) ? 'container' : 'disk',
     system,
     systems: [...systems],
     mode: to ? 'registry' : 'artifact',
@@ -96,9 +101,15 @@ export async function makeHandover(
     const read = readTagsOnce();
     await checkLogin(before, read, places);
     const reuse = await reuseOf(inputs, before, { places, host }, read);
+    const live = to || isContainerImage(evaluated) ? [] : await publishedDisks(published, tag, places);
     const tools = await buildTools(host, nix, places, inputs);
     tellImage(host, evaluated);
-    const { image, testRun } = await buildAndTest(evaluated, [layers], reuse, tools);
+    const { image, testRun } = await buildAny(
+      evaluated,
+      [layers],
+      { ...reuse, ...placing, previous: [...reuse.previous, ...live] },
+      tools,
+    );
     const made = { image, label, testRun, bytesSent: layers.bytesSent };
     if (failedTests(testRun).length > 0) {
       await Promise.all([layers.abandon(), handover.repository.abandon()]);
@@ -127,6 +138,20 @@ function handingOver(
 ): HandingOver | Promise<HandingOver> {
   if (job) return handOverByArtifact(label, { mode, retentionDays }, { job, host, places });
   return handOverInFolder(out ?? join('handover', `${label.name.replaceAll('/', '-')}-${label.system}`), host, places);
+}
+
+/**
+ * What is published of a disk where the handover has its chunks itself: only its positions are of use, for to fetch its chunks takes longer than to
+ * make them.
+ */
+async function publishedDisks(
+  published: Location | undefined,
+  tag: string | null,
+  places: Places,
+): Promise<readonly PreviousSource[]> {
+  if (published === undefined) return [];
+  const { source } = await places.openForReading(published);
+  return chooseTags(published, [], tag).map((reference) => ({ source, reference, forAll: false }));
 }
 
 /** Named by run, so that two runs at once keep their images apart. */

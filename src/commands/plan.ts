@@ -5,7 +5,7 @@ import { choice, flag, integer, lines, path } from '../host/fields.ts';
 import { parseTag } from '../oci/reference.ts';
 import { filterSystems } from '../plan/filter.ts';
 import { matrixOf, tooLarge } from '../plan/matrix.ts';
-import { isContainer, PLAN_VERSION, type Plan, type PlannedImage } from '../plan/plan.ts';
+import { PLAN_VERSION, type Plan } from '../plan/plan.ts';
 import { parseRunner, runnersOf } from '../plan/runners.ts';
 import { parseDestinationLine } from '../publish/destination-line.ts';
 import { parseTagLine } from '../publish/tag-lines.ts';
@@ -126,7 +126,7 @@ export const plan = defineCommand({
     const options = { systems, variants: inputs.nixosVariants };
     const chosen = await imagesOf(sources, { ...options, globs }, nix, host);
     warnOfBroken(chosen, host);
-    for (const template of to) checkTemplate(template, containerNames(chosen.images));
+    for (const template of to) checkTemplate(template, namesOf(chosen.images));
     const places = await placesOf(host, inputs);
     await tryIdentity(inputs, to, places);
     const tags = await runTags(to, inputs.tags, host);
@@ -154,7 +154,7 @@ export const plan = defineCommand({
     if (large && host.kind === 'runner') throw large;
     if (large) host.log.warn(`a workflow cannot take this plan whole: ${large.message}`);
     const job = await jobOf(host);
-    const names = containerNames(planned.images);
+    const names = namesOf(planned.images);
     const why = whyNotInRun(job, tags, names) ?? (await whyNoLogin(job, { to, names }, places));
     if (why !== undefined) host.log.info(`publish: false. ${why}`);
     const output = await planOutput(planned, job, host);
@@ -174,5 +174,4 @@ export const plan = defineCommand({
   present: presentPlan,
 });
 
-const containerNames = (images: readonly PlannedImage[]): string[] =>
-  images.filter(({ jobs }) => jobs.some(isContainer)).map(({ name }) => name);
+const namesOf = (images: readonly { readonly name: string }[]): string[] => images.map(({ name }) => name);

@@ -1,7 +1,6 @@
 import { systemClock } from '../core/clock.ts';
 import { UserError } from '../core/error.ts';
 import type { Host } from '../host/host.ts';
-import { buildAndTest } from '../image/build-and-test.ts';
 import { NO_JOURNAL } from '../image/journal.ts';
 import type { Nix } from '../nix/nix.ts';
 import type { StoredManifest } from '../oci/read-manifest.ts';
@@ -15,16 +14,23 @@ import {
   justBuiltImage,
   type PlatformImage,
 } from '../publish/platform-image.ts';
-import type { PlatformInput } from '../publish/platform-input.ts';
+import { isDiskPart, type PlatformInput } from '../publish/platform-input.ts';
 import { type PublishedIndex, publishIndex, publishLive } from '../publish/publish-index.ts';
 import { LostError } from '../publish/read-back.ts';
-import { type PublishedTarget, publishedTarget, type Target, type WhyLeft } from '../publish/target.ts';
+import {
+  checkTakesDisks,
+  type PublishedTarget,
+  publishedTarget,
+  type Target,
+  type WhyLeft,
+} from '../publish/target.ts';
 import type { Repository } from '../storage/destination.ts';
 import type { Follower } from '../storage/follower.ts';
 import { readTagsOnce } from '../storage/read-tag.ts';
 import { testError } from '../test-run/report.ts';
 import { failedTests, testRecord } from '../test-run/test-run.ts';
 import { besideTargets } from './beside-targets.ts';
+import { buildAny } from './build-any.ts';
 import { buildTools } from './build-tools.ts';
 import { tellImage } from './built-images.ts';
 import { checkLogin, checkMayWrite } from './check-login.ts';
@@ -145,6 +151,7 @@ async function publishTo(
   };
   try {
     const isFixed = await places.prepare(locations);
+    if (parts.some((part) => isDiskPart(part) === true)) checkTakesDisks(locations);
     for (const part of parts) checkHanded(part, publishing);
     const read = readTagsOnce();
     const live = mayBelieve(parts, publishing) ? await liveIndex(parts, required, read, log) : undefined;
@@ -254,7 +261,7 @@ async function childrenOf(
       const tools = await buildTools(host, await nix(), places, publishing);
       // Its tests run on what is at the first of them: files, which come first, cost no network.
       tellImage(host, part.evaluated);
-      const { image, testRun } = await buildAndTest(part.evaluated, repositories, reuse, tools);
+      const { image, testRun } = await buildAny(part.evaluated, repositories, reuse, tools);
       if (failedTests(testRun).length > 0) throw testError(part.name, testRun);
       images.push(justBuiltImage(image, sent() - before, testRecord(testRun)));
     }

@@ -1,7 +1,7 @@
 import { UserError } from '../core/error.ts';
 import { mapParallel } from '../core/parallel.ts';
 import { SYSTEMS, type System } from '../oci/system.ts';
-import { isContainer, type LeftOut, type Plan, type PlannedImage, type PlannedJob } from '../plan/plan.ts';
+import type { LeftOut, Plan, PlannedImage } from '../plan/plan.ts';
 import { brokenImages, byReason, isWarning } from '../plan/problems.ts';
 import { parseDestinationLine } from '../publish/destination-line.ts';
 import { locationOf } from '../storage/location-template.ts';
@@ -93,13 +93,12 @@ function mayBe(attr: string, { image, system }: Pick<PlanInputs, 'image' | 'syst
   return !isOther && (image === undefined || parts.at(-1) === image.split('/').at(-1));
 }
 
-/** The containers of a plan, as far as the inputs ask for them. */
+/** The images and disks of a plan, as far as the inputs ask for them. */
 function chosenImages(plan: Plan, { image, system }: PlanInputs): PlannedImage[] {
   const isAsked = (one: { readonly system: System }): boolean => system.length === 0 || system.includes(one.system);
-  const wanted = (job: PlannedJob): boolean => isContainer(job) && isAsked(job);
   const images = plan.images
     .filter(({ name }) => image === undefined || image === name)
-    .map((planned) => ({ ...planned, jobs: planned.jobs.filter(wanted), missing: planned.missing.filter(isAsked) }))
+    .map((planned) => ({ ...planned, jobs: planned.jobs.filter(isAsked), missing: planned.missing.filter(isAsked) }))
     .filter(({ jobs }) => jobs.length > 0);
   if (images.length > 0) return images;
   throw new UserError(

@@ -2,7 +2,7 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import type { Host } from '../host/host.ts';
 import { type Journal, NO_JOURNAL, openJournal } from '../image/journal.ts';
-import { NOTHING_PREVIOUS, previousImages, type ReadPrevious } from '../image/previous-image.ts';
+import { NOTHING_PREVIOUS, type PreviousSource, previousImages, type ReadPrevious } from '../image/previous-image.ts';
 import type { Origin } from '../oci/origin.ts';
 import type { Target } from '../publish/target.ts';
 import type { Location } from '../storage/location.ts';
@@ -23,6 +23,10 @@ export interface ReuseSources {
   readonly readPrevious: ReadPrevious;
   readonly journal: Journal;
   readonly recompress: boolean;
+  /** What is published, and how it is read; positions of disks are kept whether chunks are reused or not. */
+  readonly previous: readonly PreviousSource[];
+  readonly read: ReadTag;
+  readonly isReusing: boolean;
 }
 
 /**
@@ -37,20 +41,22 @@ export async function reuseOf(
 ): Promise<ReuseSources> {
   const { reuse, recompress } = inputs;
   const origin = await imageOrigin(inputs, host);
-  if (!reuse) return { readPrevious: async () => NOTHING_PREVIOUS, journal: NO_JOURNAL, recompress, origin };
+  const own = targets.flatMap(({ repository, tags }) =>
+    tags.map((reference) => ({ source: repository, reference, forAll: false })),
+  );
+  const common = { recompress, origin, read, isReusing: reuse };
+  if (!reuse) return { ...common, readPrevious: async () => NOTHING_PREVIOUS, journal: NO_JOURNAL, previous: own };
   const named = await Promise.all(
     inputs.reuseFrom.map(async (place) => ({
       ...(await places.openForReading(inFolder(place, host.cwd))),
       forAll: true,
     })),
   );
-  const own = targets.flatMap(({ repository, tags }) =>
-    tags.map((reference) => ({ source: repository, reference, forAll: false })),
-  );
+  const previous = [...own, ...named];
   const repositories = targets.map((target) => target.repository);
   // A runner's disk is gone with the job.
   const journal = host.kind === 'runner' ? NO_JOURNAL : await openJournal(journalFolder(host), repositories, host.log);
-  return { readPrevious: previousImages([...own, ...named], host.log, read), journal, recompress, origin };
+  return { ...common, readPrevious: previousImages(previous, host.log, read), journal, previous };
 }
 
 /** XDG Base Directory Specification: state that survives restarts but is not worth a backup. */

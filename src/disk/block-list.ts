@@ -19,7 +19,7 @@ export interface BlockList {
 }
 
 /**
- * @internal What tells one disk from another: SHA-256 over the blocks' digests in order, then the size as 8 bytes, big-endian. One over all
+ * What tells one disk from another: SHA-256 over the blocks' digests in order, then the size as 8 bytes, big-endian. One over all
  * bytes could not be computed in parallel, and would cost as much for holes as for data.
  */
 export function diskIdentity({ size, digests }: BlockList): Digest {

@@ -1,14 +1,10 @@
 import { UserError } from '../core/error.ts';
+import type { BootMode } from '../oci/disk-artifact.ts';
 import type { System } from '../oci/system.ts';
 import { diskDamage } from './disk-damage.ts';
 import { Fat } from './fat.ts';
 import { ALIGNMENT, PARTITION_TYPE, type Partition, type PartitionTable } from './gpt.ts';
 import { hasGpt, readGpt, type TableDisk } from './gpt-read.ts';
-
-/** How a disk is booted, in the words of NixOS' `image-info.json` and EC2. */
-export const BOOT_MODES = ['uefi', 'uefi-preferred', 'legacy-bios'] as const;
-
-export type BootMode = (typeof BOOT_MODES)[number];
 
 /** @internal What a disk is to be. */
 export interface DiskPurpose {
@@ -44,7 +40,7 @@ const MACHINES: ReadonlyMap<number, string> = new Map([
 const LOADER_START = 4096;
 
 /**
- * @internal Looks whether UEFI will find what it boots: both headers of the partition table, partitions within the disk and apart, an EFI
+ * Looks whether UEFI will find what it boots: both headers of the partition table, partitions within the disk and apart, an EFI
  * system partition, and in it a loader of the system's architecture. Throws UserError `file` that says what is wrong and where.
  */
 export async function checkDisk(disk: TableDisk, { system, bootMode }: DiskPurpose): Promise<CheckedDisk> {

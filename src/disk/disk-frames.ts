@@ -30,7 +30,7 @@ interface DiskFrameOptions extends FrameOptions {
 
 type Part = { readonly kind: 'data' | 'zeros'; readonly length: number };
 
-/** @internal zstd frames of a piece of a disk, by its content only: an equal piece has equal frames, wherever it lies. */
+/** zstd frames of a piece of a disk, by its content only: an equal piece has equal frames, wherever it lies. */
 export function extentFrames(
   disk: Pick<Disk, 'read'>,
   extent: Extent,

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { decodeJson } from '../core/decode-json.ts';
 import { UserError } from '../core/error.ts';
 import { isMissing, systemCode, withFileErrors } from '../core/file-error.ts';
-import { BOOT_MODES, type BootMode } from './check-disk.ts';
+import { BOOT_MODES, type BootMode } from '../oci/disk-artifact.ts';
 import { DISK_PACKINGS, type DiskPacking } from './unpack-disk.ts';
 
 /** A disk that something else has made. */
@@ -44,7 +44,7 @@ const DISK_NAME = /\.(?:raw|img|vhd|qcow2)(?:\.(?:zst|gz|xz))?$/i;
 const SHOWN = 5;
 
 /**
- * @internal The one disk in `output`, an output of a derivation: what `passthru.filePath` names, else `nix-support/image-info.json`, else
+ * The one disk in `output`, an output of a derivation: what `passthru.filePath` names, else `nix-support/image-info.json`, else
  * `nix-support/hydra-build-products`, else the output itself where it is a file, else the only `*.raw`, `*.img`, `*.vhd` or `*.qcow2` in it, packed or
  * not. Throws UserError `file` where there is none, where there are several (with their names), and for a path or link that leaves the store.
  */

@@ -22,7 +22,7 @@ const CHUNK = 256 * 1024;
 const XZ_MEMORY = '128MiB';
 
 /**
- * @internal Unpacks a disk into the new file `to`, with holes where there are zeros. xz is run for its format, as Node cannot read it. What a packed file
+ * Unpacks a disk into the new file `to`, with holes where there are zeros. xz is run for its format, as Node cannot read it. What a packed file
  * may stand for is bounded, zeros left out. Nothing is left at `to` where it fails. Resolves with the disk's bytes. Throws UserError `file`
  * for damage, where xz is missing, and what the file system refuses.
  */

@@ -26,6 +26,8 @@ const labelSchema = z
     version: z.literal(1),
     name: imageNameSchema,
     tag: tagSchema.nullable(),
+    /** What it is; a handover made before there were disks is a container image. */
+    kind: z.enum(['container', 'disk']).default('container'),
     system: systemSchema,
     /** All systems the image is defined for, so that the fan-in notices when one did not arrive. */
     systems: z.array(systemSchema),

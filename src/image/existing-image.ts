@@ -2,6 +2,7 @@ import { UserError } from '../core/error.ts';
 import { withoutOwn } from '../definition/layer-record.ts';
 import type { ImageConfig } from '../oci/config.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
+import { isDisk } from '../oci/disk-artifact.ts';
 import type { ImageManifest } from '../oci/manifest.ts';
 import { isIndexType, isManifestType, ociType } from '../oci/media-type.ts';
 import { isForSystem } from '../oci/platform.ts';
@@ -50,6 +51,11 @@ export async function readImage(
     });
   }
   const manifest = await manifestFor(repository, stored, system, { where, hint });
+  if (isDisk(manifest)) {
+    throw new UserError('reference', `${where} is the disk of a virtual machine, not a container image`, {
+      hint: 'Name a container image.',
+    });
+  }
   const config = await readConfig(repository, manifest.config, where);
   if (!isForSystem(config, system)) {
     const wanted = platformText(platformOf(system));

@@ -24,7 +24,7 @@ export interface PreviousLayer {
 }
 
 /** An image whose layers may be reused: for all destinations, or only for the one whose tag it is. */
-interface PreviousSource extends OpenedImage {
+export interface PreviousSource extends OpenedImage {
   readonly forAll: boolean;
 }
 

@@ -75,7 +75,7 @@ function assemble(image: Image, stored: readonly StoredLayer[], origin: Origin):
     ...inheritedAnnotation(image.inherited),
   };
   const manifestType = inFormat(format, MEDIA_TYPE.manifest);
-  const manifest = manifestBytes(config.descriptor, layers, annotations, manifestType);
+  const manifest = manifestBytes(config.descriptor, layers, annotations, { mediaType: manifestType });
   return {
     system,
     manifest: { bytes: manifest, mediaType: manifestType, digest: digestOf(manifest) },

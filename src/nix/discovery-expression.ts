@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { nixList, nixString } from './probe.ts';
-import { MIXED_OUTPUTS, NAMED_OUTPUTS, RECOGNISE, toolImageAnswerSchema } from './recognise.ts';
+import { MIXED_OUTPUTS, NAMED_OUTPUTS, RECOGNISE, toolDiskAnswerSchema, toolImageAnswerSchema } from './recognise.ts';
 
 /**
  * The expressions that look for images in a flake or in a file's value. Nothing is built; of what is not an image little
@@ -20,12 +20,10 @@ export interface Place {
 
 export const placeSchema = z.object({ path: z.array(z.string()), system: z.string().nullable() });
 
-const diskSchema = toolImageAnswerSchema.extend({ kind: z.literal('disk') });
-
 /** What was found at a place. */
 const entrySchema = z.discriminatedUnion('kind', [
   placeSchema.extend({ kind: z.literal('definition'), definition: z.unknown() }),
-  placeSchema.extend({ kind: z.literal('image'), image: z.union([toolImageAnswerSchema, diskSchema]) }),
+  placeSchema.extend({ kind: z.literal('image'), image: z.union([toolImageAnswerSchema, toolDiskAnswerSchema]) }),
   /** `throw` or `assert`; what it said is not known. `image` is whether it bears the marks of an image all the same. */
   placeSchema.extend({ kind: z.literal('throws'), image: z.boolean() }),
   /** No image, where an image was to be expected. */

@@ -2,7 +2,7 @@ import type { UserError } from '../core/error.ts';
 import { SYSTEMS, type System } from '../oci/system.ts';
 import { parseAnswer } from './answer.ts';
 import { evaluationFailure } from './failure.ts';
-import { type Evaluated, type EvaluatedDisk, imageOf, ownSystem } from './found-image.ts';
+import { type Evaluated, type EvaluatedAny, imageOf, isContainerImage, ownSystem } from './found-image.ts';
 import { attributeText, type Installable, installableText } from './installable.ts';
 import { lockFlags, logLine } from './lock-file.ts';
 import type { Nix } from './nix.ts';
@@ -26,7 +26,7 @@ interface Evaluations {
   /** The container image for a system that was asked for. Throws UserError with what is wrong with it, also for a disk. */
   imageFor(system: System): Promise<Evaluated>;
   /** The same for whatever is there: an image or a disk. */
-  foundFor(system: System): Promise<Evaluated | EvaluatedDisk>;
+  foundFor(system: System): Promise<EvaluatedAny>;
 }
 
 /**
@@ -105,9 +105,11 @@ async function evaluateAll(nix: Nix, installable: Installable, asked: Asked): Pr
   return answers;
 }
 
-const isImage = ({ found }: Found): boolean => found === 'definition' || found === 'tool-image' || found === 'there';
+const isImage = ({ found }: Found): boolean =>
+  found === 'definition' || found === 'tool-image' || found === 'disk' || found === 'there';
 
-const isOther = (found: Found): found is Other => !isImage(found) && found.found !== 'nothing';
+const isOther = (found: Found): found is Exclude<Other, { found: 'disk' }> =>
+  !isImage(found) && found.found !== 'nothing';
 
 /** The place that was looked at last. */
 const placeOf = (answer: Answer | undefined): ImagePlace | undefined =>
@@ -180,7 +182,7 @@ export async function evaluateImages(nix: Nix, installable: Installable, asked: 
   const fixed = installable.kind === 'flake' ? installable.system : undefined;
   const others = fixed === undefined ? asked.others : [];
   const answers = await evaluateAll(nix, installable, { systems: asked.systems, others: others ?? [] });
-  const foundFor = async (system: System): Promise<Evaluated | EvaluatedDisk> => {
+  const foundFor = async (system: System): Promise<EvaluatedAny> => {
     const answer = answers.get(system) ?? { tried: [] };
     if ('death' in answer) throw answer.death.error;
     const last = answer.tried.at(-1);
@@ -190,7 +192,7 @@ export async function evaluateImages(nix: Nix, installable: Installable, asked: 
   };
   const imageFor = async (system: System): Promise<Evaluated> => {
     const image = await foundFor(system);
-    if (image.kind !== 'disk') return image;
+    if (isContainerImage(image)) return image;
     const path = placeOf(answers.get(system))?.path ?? installable.path;
     throw notAnImage(installableText(installable), path, { found: 'disk', name: image.name });
   };

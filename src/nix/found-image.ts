@@ -9,6 +9,7 @@ import { attributeText } from './installable.ts';
 import type { Nix } from './nix.ts';
 import type { Found } from './probe.ts';
 import type { ImagePlace } from './search-places.ts';
+import { parseToolDisk, type ToolDisk } from './tool-disk.ts';
 import { parseToolImage, type ToolImage, toolImageSystems } from './tool-image.ts';
 
 interface Place {
@@ -25,8 +26,15 @@ export type Evaluated =
   | (Place & { readonly kind: 'definition'; readonly definition: Definition })
   | (Place & { readonly kind: 'tool-image'; readonly toolImage: ToolImage });
 
-/** A disk and where it was found. */
-export type EvaluatedDisk = Place & { readonly kind: 'disk'; readonly disk: DiskDefinition };
+/** A disk and where it was found: a definition, or a derivation that makes a disk with another tool. */
+export type EvaluatedDisk =
+  | (Place & { readonly kind: 'disk'; readonly disk: DiskDefinition })
+  | (Place & { readonly kind: 'tool-disk'; readonly toolDisk: ToolDisk });
+
+export type EvaluatedAny = Evaluated | EvaluatedDisk;
+
+export const isContainerImage = (evaluated: EvaluatedAny): evaluated is Evaluated =>
+  evaluated.kind === 'definition' || evaluated.kind === 'tool-image';
 
 const nameOf = (path: readonly string[]): string => attributeText(path) || 'the image of the file';
 
@@ -52,11 +60,7 @@ function agreeOnSystem(what: string, { system, listedUnder = system }: ImagePlac
  * What an evaluation found, as an image or a disk; undefined where it is none. Throws UserError `definition` for one that does not
  * fit the schema or is of another system, `evaluation` as `settleRoots` does.
  */
-export async function imageOf(
-  nix: Nix,
-  place: ImagePlace,
-  found: Found,
-): Promise<Evaluated | EvaluatedDisk | undefined> {
+export async function imageOf(nix: Nix, place: ImagePlace, found: Found): Promise<EvaluatedAny | undefined> {
   const { path, system } = place;
   const attribute = attributeText(path);
   if (found.found === 'tool-image') {
@@ -64,6 +68,11 @@ export async function imageOf(
     agreeOnSystem(nameOf(path), place, toolImageSystems(toolImage, false));
     const { name, tag } = toolImage;
     return { kind: 'tool-image', toolImage, name, tag, system, attribute };
+  }
+  if (found.found === 'disk') {
+    const toolDisk = parseToolDisk(nameOf(path), found.toolDisk, path);
+    agreeOnSystem(nameOf(path), place, toolImageSystems(toolDisk, false));
+    return { kind: 'tool-disk', toolDisk, name: toolDisk.name, tag: null, system, attribute };
   }
   if (found.found !== 'definition') return undefined;
   if (isDiskDefinition(found.definition)) {
@@ -89,5 +98,6 @@ const systemIn = (definition: unknown): string | null =>
 export function ownSystem(found: Found): string | null {
   if (found.found === 'definition') return systemIn(found.definition);
   if (found.found === 'tool-image') return toolImageSystems(found.toolImage, true).runsOn;
+  if (found.found === 'disk') return toolImageSystems(found.toolDisk, true).runsOn;
   return found.found === 'there' ? found.system : null;
 }

@@ -53,7 +53,9 @@ export function unknownAttribute(
 }
 
 /** What is there and is not a container image. */
-export type Other = Exclude<Found, { found: 'definition' | 'tool-image' | 'there' | 'nothing' }>;
+export type Other =
+  | Exclude<Found, { found: 'definition' | 'tool-image' | 'disk' | 'there' | 'nothing' }>
+  | { readonly found: 'disk'; readonly name: string };
 
 function kindText(found: Other): string {
   if (found.found === 'disk') return `the disk image ${found.name || '(without name)'}, not a container image`;
@@ -63,7 +65,8 @@ function kindText(found: Other): string {
 }
 
 function wrapHint(found: Other, name: string): string {
-  if (found.found === 'disk') return 'Registries take container images only.';
+  if (found.found === 'disk')
+    return 'A disk is built and published like an image (docs/disks.md), but it is not one: name a container image here.';
   if (found.found === 'derivation') {
     return `Wrap it: nixImages.<system>.${name} = mkImage { name = "${name}"; copyToRoot = [ … ]; }`;
   }

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { RECOGNISE, toolImageAnswerSchema } from './recognise.ts';
+import { RECOGNISE, toolDiskAnswerSchema, toolImageAnswerSchema } from './recognise.ts';
 
 /**
  * The expression that `nix eval --apply` runs on a whole flake or on a file's value: it walks attribute paths, for
@@ -18,7 +18,7 @@ const foundSchema = z.discriminatedUnion('found', [
   z.object({ found: z.literal('tool-image'), toolImage: toolImageAnswerSchema }),
   /** What was only asked for: an image, or whatever else is where images are; `system` where it says its own. */
   z.object({ found: z.literal('there'), system: z.string().nullable() }),
-  z.object({ found: z.literal('disk'), name: z.string() }),
+  z.object({ found: z.literal('disk'), toolDisk: toolDiskAnswerSchema }),
   z.object({ found: z.literal('derivation'), name: z.string() }),
   z.object({ found: z.literal('set'), names: z.array(z.string()) }),
   z.object({ found: z.literal('value'), type: z.string() }),
@@ -82,10 +82,9 @@ const PRELUDE = `${RECOGNISE}
       let definition = definitionOf v; in
       if at.whole then { found = "definition"; definition = portable definition; }
       else there (definition.system or null)
-    else if kind == "disk" then { found = "disk"; name = textOf (v.name or null); }
     else if kind != null then
       let toolImage = toolImageOf kind v; in
-      if at.whole then { found = "tool-image"; inherit toolImage; } else there (if toolImage.hostSystem != null then toolImage.hostSystem else toolImage.system)
+      if at.whole then (if kind == "disk" then { found = "disk"; toolDisk = toolImage; } else { found = "tool-image"; inherit toolImage; }) else there (if toolImage.hostSystem != null then toolImage.hostSystem else toolImage.system)
     else if isDerivation v && v ? nixImage then describe v.nixImage
     else if builtins.isAttrs v && !(isDerivation v) && at.perSystem && v ? \${at.system} then arrive at v.\${at.system}
     else describe v;
@@ -97,7 +96,7 @@ const PRELUDE = `${RECOGNISE}
     else { found = "nothing"; inherit depth; names = builtins.attrNames here; };
   look = at: builtins.trace "${MARK}\${toString at.number}" (walk at 0 top at.path);
   ends = at: { found, ... }:
-    if at.decides then found != "nothing" else builtins.elem found [ "definition" "tool-image" "there" ];
+    if at.decides then found != "nothing" else builtins.elem found [ "definition" "tool-image" "disk" "there" ];
   search = places:
     if places == [ ] then [ ]
     else let at = builtins.head places; found = look at; in

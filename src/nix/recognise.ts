@@ -41,6 +41,15 @@ export const toolImageAnswerSchema = z.object({
 
 export type ToolImageAnswer = z.infer<typeof toolImageAnswerSchema>;
 
+/** A derivation that makes a disk, described in the same way. */
+export const toolDiskAnswerSchema = toolImageAnswerSchema.extend({
+  kind: z.literal('disk'),
+  /** What it says of where the disk is in its output (NixOS: `passthru.filePath`). */
+  filePath: z.string().nullable(),
+});
+
+export type ToolDiskAnswer = z.infer<typeof toolDiskAnswerSchema>;
+
 /**
  * Members of a `let`:
  *
@@ -48,7 +57,8 @@ export type ToolImageAnswer = z.infer<typeof toolImageAnswerSchema>;
  * - `kindUnder output v`: the same, but under `dockerImages`, `ociImages` and `diskImages` a derivation without marks
  *   is what the output's name says;
  * - `definitionOf v`: the image definition that `v` is or carries (`passthru.nixImage`), or null;
- * - `toolImageOf kind v`: the derivation described, as `toolImageAnswerSchema` reads it; only this instantiates it.
+ * - `toolImageOf kind v`: the derivation described, as `toolImageAnswerSchema` and `toolDiskAnswerSchema` read it; only this
+ *   instantiates it.
  *
  * Marks (nixpkgs dockerTools, nix2container, NixOS's image modules): an image has `imageName` and `imageTag`; one that
  * is streamed `isExe`, older ones a name that begins with `stream-`; nix2container adds `copyToRegistry`; disk images
@@ -110,5 +120,5 @@ export const RECOGNISE = `
     path = textOf v.outPath;
     system = textOrNull (v.system or null);
     hostSystem = hostSystemOf v;
-  };
+  } // (if kind == "disk" then { filePath = textOrNull (v.filePath or v.passthru.filePath or null); } else { });
 `;

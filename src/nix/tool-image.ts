@@ -70,6 +70,14 @@ function checkTag(what: string, tag: string | null): string | null {
   );
 }
 
+/** Throws UserError `evaluation` for a derivation whose output is not known before it is built. */
+export function checkBuilt(what: string, { path, drvPath }: Pick<ToolImageAnswer, 'path' | 'drvPath'>): void {
+  if (isStorePath(path) && isStorePath(drvPath)) return;
+  throw new UserError('evaluation', `${what}: its output ${JSON.stringify(path)} is not known before it is built`, {
+    hint: 'Content-addressed derivations cannot be published: set __contentAddressed = false.',
+  });
+}
+
 /**
  * Accepts what an evaluation says of an image. `what` names it in messages, `attribute` gives the name where the
  * derivation has none. Throws UserError `definition` for a name or tag that no registry takes, `evaluation` for a path
@@ -77,15 +85,7 @@ function checkTag(what: string, tag: string | null): string | null {
  */
 export function parseToolImage(what: string, answer: ToolImageAnswer, attribute: string): ToolImage {
   const { path: outPath, drvPath, ...rest } = answer;
-  if (!isStorePath(outPath) || !isStorePath(drvPath)) {
-    throw new UserError(
-      'evaluation',
-      `${what}: its output ${JSON.stringify(outPath)} is not known before it is built`,
-      {
-        hint: 'Content-addressed derivations cannot be published: set __contentAddressed = false.',
-      },
-    );
-  }
+  checkBuilt(what, answer);
   const { registry, name } = split(answer.name ?? attribute.toLowerCase());
   return { ...rest, name: checkName(what, name), registry, tag: checkTag(what, answer.tag), drvPath, outPath };
 }

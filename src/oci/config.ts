@@ -19,12 +19,16 @@ const historySchema = z.looseObject({
 
 export type History = z.infer<typeof historySchema>;
 
-/** What is read of any image's config, another maker's too (OCI image-spec, config.md). */
-export const imageConfigSchema = z.looseObject({
+/** What the configs of images and of disks both have. */
+export const configPlatformSchema = z.looseObject({
   architecture: z.string(),
   os: z.string(),
   variant: z.string().optional(),
   created: z.string().nullish(),
+});
+
+/** What is read of any image's config, another maker's too (OCI image-spec, config.md). */
+export const imageConfigSchema = configPlatformSchema.extend({
   config: z.looseObject({ Env: z.array(z.string()).nullish() }).nullish(),
   rootfs: z.looseObject({ diff_ids: z.array(digestSchema) }),
   history: z.array(historySchema).nullish(),

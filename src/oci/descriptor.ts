@@ -16,6 +16,7 @@ export const descriptorSchema = z.looseObject({
   annotations: z.record(z.string(), z.string()).optional(),
   platform: platformSchema.optional(),
   urls: z.array(z.string()).optional(),
+  artifactType: z.string().optional().catch(undefined),
 });
 
 export type OciPlatform = z.infer<typeof platformSchema>;

@@ -12,6 +12,8 @@ const descriptors = z.array(descriptorSchema).max(ENTRY_LIMIT, `expected at most
 export const manifestSchema = z.looseObject({
   schemaVersion: z.literal(2),
   mediaType: z.string().optional(),
+  /** What an artifact is; images have none. */
+  artifactType: z.string().optional().catch(undefined),
   config: descriptorSchema,
   layers: descriptors,
   annotations: z.record(z.string(), z.string()).optional(),
@@ -33,17 +35,23 @@ type Annotations = Readonly<Record<string, string>>;
 const withAnnotations = (annotations: Annotations): { [key: string]: Json } =>
   Object.keys(annotations).length > 0 ? { annotations: { ...annotations } } : {};
 
-/** The bytes of an image manifest: equal input, equal bytes. */
+interface ManifestTypes {
+  readonly mediaType?: string;
+  readonly artifactType?: string | undefined;
+}
+
+/** The bytes of an image manifest, or of an artifact's: equal input, equal bytes. */
 export const manifestBytes = (
   config: Descriptor,
   layers: readonly Descriptor[],
   annotations: Annotations,
-  mediaType: string = MEDIA_TYPE.manifest,
+  { mediaType = MEDIA_TYPE.manifest, artifactType }: ManifestTypes = {},
 ): Buffer =>
   Buffer.from(
     canonicalJson({
       schemaVersion: 2,
       mediaType,
+      ...(artifactType === undefined ? {} : { artifactType }),
       config: config as Json,
       layers: layers as readonly Json[],
       ...withAnnotations(annotations),

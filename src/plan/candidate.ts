@@ -9,6 +9,7 @@ import { DISCOVERY_OUTPUTS } from '../nix/discovery-expression.ts';
 import { wayOut } from '../nix/failure.ts';
 import { attributeText } from '../nix/installable.ts';
 import type { ImageKind } from '../nix/recognise.ts';
+import { diskName, leafName } from '../nix/tool-disk.ts';
 import { parseToolImage, toolImageSystems, validName } from '../nix/tool-image.ts';
 import { isSystem, type System } from '../oci/system.ts';
 import type { LeftOut, PlannedJob, Problem } from './plan.ts';
@@ -42,7 +43,7 @@ const WHY: Readonly<Record<ImageKind, string>> = {
   archive: 'looks like an archive of dockerTools or of an OCI layout',
   stream: "looks like dockerTools' script that prints an image",
   nix2container: 'looks like an image of nix2container',
-  disk: 'is a disk image: it is listed, and not published to a registry',
+  disk: 'is a disk image',
 };
 
 /** The attribute with `<system>` in the system's place, for both systems have one reason. */
@@ -53,9 +54,7 @@ const pattern = (entry: Discovered, system: string): string =>
 const rankOf = ({ path: [output = ''] }: Discovered): number =>
   (DISCOVERY_OUTPUTS as readonly string[]).indexOf(output);
 
-/** The part of a path that people call the image by; a variant of a NixOS configuration bears both names. */
-const leafOf = ({ path }: Discovered): string =>
-  path[0] === 'nixosConfigurations' ? `${path[1]}-${path.at(-1)}` : (path.at(-1) ?? '');
+const leafOf = ({ path }: Discovered): string => leafName(path);
 
 const reject = (entry: Discovered, why: string, { broken = true, image = true } = {}): Rejected => ({
   leftOut: { attr: placeText(entry), why, broken, image },
@@ -135,13 +134,12 @@ const withoutRegistry = (name: string): string => name.replace(/^(?:localhost|[^
 function classifyImage(entry: Of<'image'>, context: Context): Classified {
   const { image } = entry;
   const leaf = leafOf(entry);
-  const name = withoutRegistry(image.name ?? leaf.toLowerCase());
+  const name = image.kind === 'disk' ? diskName(image, entry.path) : withoutRegistry(image.name ?? leaf.toLowerCase());
   if (!context.passes([name, leaf, placeText(entry)])) return undefined;
   const own = toolImageSystems(image, context.isFile);
   if (image.kind === 'disk') {
     const keyFor = (system: System): string => toolImageKey({ kind: 'disk', outPath: image.path }, system);
-    const named = validName(image.name ?? leaf);
-    return candidateOf(entry, own, context, { name: named, tag: null, kind: 'disk', keyFor });
+    return candidateOf(entry, own, context, { name, tag: null, kind: 'disk', keyFor });
   }
   if (!isLegalName(name)) return invalidName(entry, name);
   const { kind, tag, outPath } = parseToolImage(placeText(entry), { ...image, kind: image.kind }, leaf);

@@ -29,9 +29,6 @@ const before = (a: Candidate, b: Candidate): number =>
   Number(isDefault(a)) - Number(isDefault(b)) ||
   compare(a.job.attr, b.job.attr);
 
-/** Disk images go nowhere near a registry, so they may share a container's name. */
-const groupOf = ({ name, job }: Candidate): string => `${name} ${isContainer(job) ? 'container' : 'disk'}`;
-
 const grouped = <T>(items: readonly T[], by: (item: T) => string): T[][] => [...Map.groupBy(items, by).values()];
 
 /** Of one name's candidates for one system the first, those that are left out for it, and those that contend with it. */
@@ -59,6 +56,29 @@ function contest(candidates: readonly Candidate[]): Contest | undefined {
       why === undefined ? [] : [{ attr: other.job.attr, why, broken: false, image: true }],
     ),
     rivals: classified.flatMap(({ other, why }) => (why === undefined ? [other] : [])),
+  };
+}
+
+/**
+ * What of one name's candidates is a container image, or what is a disk: a repository holds one of both, that of the first output. `rivals` are
+ * those of which nothing decides.
+ */
+function ofOneKind(candidates: readonly Candidate[]): {
+  readonly kept: readonly Candidate[];
+  readonly leftOut: readonly LeftOut[];
+  readonly rival: Contest | undefined;
+} {
+  const [first] = [...candidates].sort(before);
+  const isKept = ({ job }: Candidate): boolean => first !== undefined && isContainer(job) === isContainer(first.job);
+  const [kept, others] = [candidates.filter(isKept), candidates.filter((one) => !isKept(one))];
+  const [other] = [...others].sort(before);
+  if (first === undefined || other === undefined) return { kept, leftOut: [], rival: undefined };
+  if (other.rank === first.rank) return { kept, leftOut: [], rival: { taken: first, leftOut: [], rivals: [other] } };
+  const why = `${first.job.attr}, ${isContainer(first.job) ? 'a container image' : 'a disk'}, has its name and goes before it`;
+  return {
+    kept,
+    leftOut: others.map(({ job }) => ({ attr: job.attr, why, broken: false, image: true })),
+    rival: undefined,
   };
 }
 
@@ -98,11 +118,12 @@ export function chooseImages(found: readonly Discovered[], { images, systems, so
     .map((one) => ({ ...one, leftOut: { ...one.leftOut, image: one.leftOut.image || patterns.has(one.pattern) } }));
   const leftOut = left.map((one) => one.leftOut);
   const problems = classified.flatMap((result) => ('problem' in result ? [result.problem] : []));
-  const chosen = grouped(candidates, groupOf).flatMap((group): PlannedImage[] => {
+  const chosen = grouped(candidates, ({ name }) => name).flatMap((group): PlannedImage[] => {
     const name = group[0]?.name ?? '';
-    const contests = SYSTEMS.flatMap((system) => contest(group.filter(({ job }) => job.system === system)) ?? []);
-    leftOut.push(...contests.flatMap((one) => one.leftOut));
-    const undecided = contests.filter(({ rivals }) => rivals.length > 0);
+    const { kept, rival, leftOut: ofOtherKind } = ofOneKind(group);
+    const contests = SYSTEMS.flatMap((system) => contest(kept.filter(({ job }) => job.system === system)) ?? []);
+    leftOut.push(...ofOtherKind, ...contests.flatMap((one) => one.leftOut));
+    const undecided = rival ? [rival] : contests.filter(({ rivals }) => rivals.length > 0);
     if (undecided.length > 0) {
       problems.push(twice(name, undecided));
       return [];

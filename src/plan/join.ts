@@ -1,7 +1,5 @@
 import type { Chosen } from './images.ts';
-import { isContainer, type PlannedImage, type Problem } from './plan.ts';
-
-const kindOf = ({ jobs }: PlannedImage): string => (jobs.some(isContainer) ? 'container' : 'disk');
+import type { PlannedImage, Problem } from './plan.ts';
 
 const sourceName = ({ source: { flake, file } }: PlannedImage): string => flake ?? file ?? '';
 
@@ -12,7 +10,7 @@ const sourceName = ({ source: { flake, file } }: PlannedImage): string => flake 
 export function joinChosen(chosen: readonly Chosen[]): Chosen {
   const groups = Map.groupBy(
     chosen.flatMap(({ images }) => images),
-    (image) => `${image.name} ${kindOf(image)}`,
+    ({ name }) => name,
   );
   const all = [...groups.values()];
   const problems = all.filter((group) => group.length > 1).map(twice);

@@ -1,7 +1,7 @@
 import { UserError } from '../core/error.ts';
 import type { ImageKind } from '../nix/recognise.ts';
 import type { System } from '../oci/system.ts';
-import { isContainer, isNeeded, type Plan } from './plan.ts';
+import { isNeeded, type Plan } from './plan.ts';
 import { type RunnerLine, type RunsOn, runnersOf } from './runners.ts';
 
 /** GitHub makes no more jobs of one matrix (docs.github.com, "Usage limits"). */
@@ -33,10 +33,7 @@ export interface MatrixJob {
 export function matrixOf({ images, call }: Plan, given: readonly RunnerLine[]): readonly MatrixJob[] {
   const runners = runnersOf(given);
   return images.flatMap(({ name, source: { flake, file }, jobs }) => {
-    const systems = jobs
-      .filter(isContainer)
-      .map(({ system }) => system)
-      .join('\n');
+    const systems = jobs.map(({ system }) => system).join('\n');
     return jobs.filter(isNeeded).map(({ system, buildSystem: cross, kind, attr, key }): MatrixJob => {
       const buildSystem = cross ?? system;
       const { runsOn, emulated } = runners[buildSystem];

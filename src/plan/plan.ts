@@ -92,8 +92,8 @@ export function parsePlan(text: string): Plan {
   throw new UserError('input', what, { hint: DOCUMENT.hint });
 }
 
-/** A registry takes containers only; disk images are listed for those who deploy them. */
+/** Whether it is a container image, and not the disk of a virtual machine. */
 export const isContainer = ({ kind }: Pick<PlannedJob, 'kind'>): boolean => kind !== 'disk';
 
 /** Whether a build job is needed. */
-export const isNeeded = (job: PlannedJob): boolean => isContainer(job) && job.published === null;
+export const isNeeded = (job: PlannedJob): boolean => job.published === null;

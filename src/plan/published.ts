@@ -7,7 +7,7 @@ import type { Digest } from '../oci/digest.ts';
 import { parseManifest } from '../oci/read-manifest.ts';
 import { platformOf, SYSTEMS, type System } from '../oci/system.ts';
 import type { OpenedImage } from '../storage/source.ts';
-import { isContainer, isNeeded, type MissingSystem, type PlannedImage, type PlannedJob } from './plan.ts';
+import { isNeeded, type MissingSystem, type PlannedImage, type PlannedJob } from './plan.ts';
 
 /** Images that are asked for at once: enough to hide a registry's latency, too few for its rate limits. */
 const AT_ONCE = 8;
@@ -90,7 +90,7 @@ export function markPublished(
   log: Log,
 ): Promise<PlannedImage[]> {
   return mapParallel(images, AT_ONCE, async (image) => {
-    const wanted = options.reuse ? image.jobs.filter(isContainer).map(({ key }) => key) : [];
+    const wanted = options.reuse ? image.jobs.map(({ key }) => key) : [];
     const places = placesOf(image);
     try {
       const { keys, live } = await findPublished(wanted, places);

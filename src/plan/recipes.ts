@@ -1,4 +1,4 @@
-import { parseDefinition } from '../nix/answer.ts';
+import { isDiskDefinition, parseDefinition, parseDiskDefinition } from '../nix/answer.ts';
 import { type Discovered, placeText } from '../nix/discover.ts';
 import type { PlannedImage, PlannedJob } from './plan.ts';
 import type { PlanSource } from './source.ts';
@@ -26,7 +26,8 @@ export function recipeFor(
   const entry = recipes.get(keyOf(source, attr, buildSystem ?? system));
   if (entry?.kind === 'image') return [entry.image.drvPath];
   if (entry?.kind !== 'definition') return [];
-  const { roots } = parseDefinition(placeText(entry), entry.definition);
+  const parse = isDiskDefinition(entry.definition) ? parseDiskDefinition : parseDefinition;
+  const { roots } = parse(placeText(entry), entry.definition);
   return [
     ...new Set(roots.flatMap(({ drvPath, output }) => (drvPath === null ? [] : `${drvPath}!${output ?? 'out'}`))),
   ];

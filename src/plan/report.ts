@@ -5,13 +5,12 @@ import { columns } from '../core/table.ts';
 import type { Source } from '../nix/discover.ts';
 import { attributeText } from '../nix/installable.ts';
 import { SYSTEMS, type System } from '../oci/system.ts';
-import { isContainer, isNeeded, type Plan, type PlannedImage } from './plan.ts';
+import { isNeeded, type Plan, type PlannedImage } from './plan.ts';
 import { byReason } from './problems.ts';
 
 function stateOf(image: PlannedImage, system: System): string {
   const job = image.jobs.find((candidate) => candidate.system === system);
   if (!job) return image.missing.some((lost) => lost.system === system) ? 'missing' : '–';
-  if (!isContainer(job)) return 'disk image';
   if (!isNeeded(job)) return 'published';
   return job.reason === undefined ? 'build' : `build (${job.reason})`;
 }

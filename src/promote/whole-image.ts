@@ -8,7 +8,7 @@ import { parseManifest, type StoredManifest } from '../oci/read-manifest.ts';
 import { platformText } from '../oci/system.ts';
 import { isForeign } from '../storage/copy.ts';
 import { NESTING_LIMIT } from '../storage/image-for-system.ts';
-import { readConfig } from '../storage/read-config.ts';
+import { readPlatform } from '../storage/read-config.ts';
 import type { ImageSource } from '../storage/source.ts';
 
 /** Blobs asked for at once: enough to hide the latency of a registry. */
@@ -56,7 +56,7 @@ async function below(source: ImageSource, manifest: StoredManifest, depth: numbe
   const content = parseManifest(manifest, where);
   if (content.kind === 'image') {
     const { config, layers, annotations = {} } = content;
-    const { created, ...platform } = await readConfig(source, config, where);
+    const { created, ...platform } = await readPlatform(source, config, where);
     const image = { digest: manifest.digest, platform: platformText(normalisePlatform(platform)), annotations };
     const blobs = [config, ...layers.filter((layer) => !isForeign(layer))];
     return { images: [{ ...image, created: created ?? undefined }], blobs };

@@ -7,7 +7,7 @@ import { ORIGIN_ANNOTATION } from '../oci/origin.ts';
 import { parseManifest, type StoredManifest } from '../oci/read-manifest.ts';
 import { referrerOf } from '../oci/referrer.ts';
 import { isAttachedTag } from '../storage/attached-tags.ts';
-import { readConfig } from '../storage/read-config.ts';
+import { readPlatform } from '../storage/read-config.ts';
 import type { ImageSource } from '../storage/source.ts';
 import type { Prunable } from './prunable.ts';
 
@@ -122,7 +122,7 @@ export class ItemReader {
     const asksConfig = readsConfigs && stated === undefined && content.kind === 'image' && isConfig(content.config);
     // A config that cannot be read has no time to tell; what is kept and what goes does not depend on it otherwise.
     const config = asksConfig
-      ? await readConfig(source as ImageSource, content.config, manifest.digest).catch(() => undefined)
+      ? await readPlatform(source, content.config, manifest.digest).catch(() => undefined)
       : undefined;
     return {
       needs: content.kind === 'index' ? content.manifests.map(({ digest }) => digest) : [],
@@ -139,7 +139,7 @@ export class ItemReader {
 }
 
 const isConfig = ({ mediaType }: Descriptor): boolean =>
-  /\.(?:image\.config|container\.image)\.v1\+json$/.test(mediaType);
+  /\.(?:image\.config|container\.image|disk\.config)\.v1\+json$/.test(mediaType);
 
 function timeIn(text: string | null | undefined): number | undefined {
   const time = Date.parse(text ?? '');

@@ -10,7 +10,7 @@ import { copyManifestTree } from '../storage/copy.ts';
 import type { Repository } from '../storage/destination.ts';
 import type { Follower } from '../storage/follower.ts';
 import { imageForSystem } from '../storage/image-for-system.ts';
-import { readConfig } from '../storage/read-config.ts';
+import { readPlatform } from '../storage/read-config.ts';
 import { namedManifest, readTagsOnce } from '../storage/read-tag.ts';
 import type { ImageSource, OpenedImage } from '../storage/source.ts';
 import { copyReferrers, NOTHING } from './copy-referrers.ts';
@@ -42,7 +42,7 @@ export async function manifestToCopy(
 }
 
 async function soleImage(source: ImageSource, stored: StoredManifest, system: System) {
-  const config = await readConfig(source, parseImageManifest(stored).config, `${source.name} ${stored.digest}`);
+  const config = await readPlatform(source, parseImageManifest(stored).config, `${source.name} ${stored.digest}`);
   const platforms = [platformText(normalisePlatform(config))];
   return { manifest: isForSystem(config, system) ? stored : undefined, platforms };
 }

@@ -1,6 +1,8 @@
 import { UserError } from '../core/error.ts';
 import type { Log } from '../core/log.ts';
 import { annotatedKey, definitionKey, toolImageKey } from '../definition/image-key.ts';
+import { diskKeyOf } from '../disk-image/disk-key-of.ts';
+import { isContainerImage } from '../nix/found-image.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import { isIndexType } from '../oci/media-type.ts';
 import { parseImageManifest, parseIndex, type StoredManifest } from '../oci/read-manifest.ts';
@@ -20,6 +22,7 @@ function entryOf(part: PlatformInput): { readonly key: string | undefined; reado
   switch (part.kind) {
     case 'job': {
       const { evaluated, system } = part;
+      if (!isContainerImage(evaluated)) return { key: diskKeyOf(evaluated) };
       if (evaluated.kind === 'tool-image') return { key: toolImageKey(evaluated.toolImage, system) };
       return { key: definitionKey(evaluated.definition, system) };
     }

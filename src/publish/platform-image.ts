@@ -9,7 +9,7 @@ import { isForSystem } from '../oci/platform.ts';
 import { parseImageManifest, type StoredManifest } from '../oci/read-manifest.ts';
 import { platformOf, platformText, type System } from '../oci/system.ts';
 import { type Location, parseLocation } from '../storage/location.ts';
-import { readConfig } from '../storage/read-config.ts';
+import { readPlatform } from '../storage/read-config.ts';
 import type { ImageSource, OpenedImage } from '../storage/source.ts';
 import type { TestRecord } from '../test-run/test-run.ts';
 import type { PublishedInput } from './platform-input.ts';
@@ -42,7 +42,7 @@ export async function handedOverImage(
   const { label, layout, manifest, origin } = handover;
   const { destination } = label;
   const parsed = parseImageManifest(manifest, origin);
-  const config = await readConfig(layout, parsed.config, origin);
+  const config = await readPlatform(layout, parsed.config, origin);
   if (!isForSystem(config, label.system)) {
     const what = `holds an image for ${platformText(config)}, labelled ${label.system}`;
     throw new UserError('handover', `${origin} ${what}`, { hint: 'Run the build job again.' });
@@ -101,6 +101,8 @@ export function indexEntry({ manifest, parsed, system }: PlatformImage): Descrip
     digest: manifest.digest,
     size: manifest.bytes.length,
     platform: platformOf(system),
+    // What the entry is shows without another request (OCI image-spec 1.1, descriptor.md).
+    ...(parsed.artifactType === undefined ? {} : { artifactType: parsed.artifactType }),
     ...(key === undefined ? {} : { annotations: keyAnnotation(key) }),
   };
 }

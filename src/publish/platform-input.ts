@@ -1,7 +1,7 @@
 import { UserError } from '../core/error.ts';
 import type { Handover } from '../handover/handover.ts';
 import { evaluateImages } from '../nix/evaluate.ts';
-import type { Evaluated } from '../nix/found-image.ts';
+import { type EvaluatedAny, isContainerImage } from '../nix/found-image.ts';
 import { type Installable, installableText } from '../nix/installable.ts';
 import type { Nix } from '../nix/nix.ts';
 import { possibleSystems } from '../nix/search-places.ts';
@@ -31,7 +31,7 @@ export interface PublishedInput extends Common {
 export type PlatformInput =
   | (Common & { readonly kind: 'handover'; readonly handover: Handover })
   | PublishedInput
-  | (Common & { readonly kind: 'job'; readonly evaluated: Evaluated });
+  | (Common & { readonly kind: 'job'; readonly evaluated: EvaluatedAny });
 
 export const handoverInput = (handover: Handover): PlatformInput => ({
   kind: 'handover',
@@ -42,6 +42,12 @@ export const handoverInput = (handover: Handover): PlatformInput => ({
   origin: handover.origin,
   handover,
 });
+
+/** Whether a part is a disk; undefined of one that is published already, of which that is not known before it is read. */
+export function isDiskPart(part: PlatformInput): boolean | undefined {
+  if (part.kind === 'job') return !isContainerImage(part.evaluated);
+  return part.kind === 'handover' ? part.handover.label.kind === 'disk' : undefined;
+}
 
 /** What is to be built of an installable. */
 interface WantedJobs {
@@ -67,12 +73,12 @@ export async function buildInputs(nix: Nix, installable: Installable, wanted: Wa
   const others = named.length > 0 ? [] : possible.filter((system) => handed.has(system));
   const evaluations = await evaluateImages(nix, installable, { systems: open, others });
   const systems = named.length > 0 ? named : evaluations.systems;
-  if (systems.length === 0) await evaluations.imageFor(first);
+  if (systems.length === 0) await evaluations.foundFor(first);
   const parts: PlatformInput[] = [];
   const failures: UserError[] = [];
   for (const system of systems.filter((each) => open.includes(each))) {
     try {
-      const evaluated = await evaluations.imageFor(system);
+      const evaluated = await evaluations.foundFor(system);
       parts.push(partOf(evaluated, systems, `${installableText(installable)} (${system})`));
     } catch (error) {
       if (!allowMissing || !(error instanceof UserError) || error.code === 'cancelled') throw error;
@@ -85,7 +91,7 @@ export async function buildInputs(nix: Nix, installable: Installable, wanted: Wa
   return parts;
 }
 
-function partOf(evaluated: Evaluated, systems: readonly System[], origin: string): PlatformInput {
+function partOf(evaluated: EvaluatedAny, systems: readonly System[], origin: string): PlatformInput {
   const { name, tag, system } = evaluated;
   return { kind: 'job', name, tag, system, systems, origin, evaluated };
 }
@@ -104,6 +110,7 @@ export function soleImage(
       hint: 'Name an installable such as .#app, or the folder of a handover with --from.',
     });
   }
+  checkOneKind(parts);
   const other = others.find((part) => part.name !== first.name);
   if (!other) {
     const tagged = others.find((part) => part.tag !== first.tag);
@@ -120,4 +127,14 @@ export function soleImage(
       hint: 'Publish one image at a time: name it (in a workflow by the input `image`), or name its handovers with --from.',
     },
   );
+}
+
+/** Throws UserError `platforms` where some parts are container images and others disks: nothing could be done with both in one index. */
+function checkOneKind(parts: readonly PlatformInput[]): void {
+  const disk = parts.find((part) => isDiskPart(part) === true);
+  const image = parts.find((part) => isDiskPart(part) === false);
+  if (disk === undefined || image === undefined) return;
+  throw new UserError('platforms', `${image.origin} is a container image, and ${disk.origin} is a disk`, {
+    hint: 'Give each a name of its own: an index holds one or the other.',
+  });
 }

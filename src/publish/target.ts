@@ -69,6 +69,15 @@ export function checkRoom(destinations: readonly Location[], platforms: number):
   });
 }
 
+/** Throws UserError `input` where a disk would go to an archive that holds container images alone. */
+export function checkTakesDisks(destinations: readonly Location[]): void {
+  const archive = destinations.find((destination) => destination.kind === 'docker-archive');
+  if (!archive) return;
+  throw new UserError('input', `${formatLocation(archive)} holds container images, and this is a disk`, {
+    hint: 'Write an oci-archive: instead, or fetch the disk with nix-images pull.',
+  });
+}
+
 /**
  * Files before registries, otherwise in the order given: a disk that is full must be noticed before a tag has moved that
  * others pull.

@@ -3,7 +3,7 @@ import { isIndexType, isManifestType } from '../oci/media-type.ts';
 import { isForSystem, isImageEntry, normalisePlatform } from '../oci/platform.ts';
 import { parseImageManifest, parseIndex, type StoredManifest } from '../oci/read-manifest.ts';
 import { platformText, type System } from '../oci/system.ts';
-import { readConfig } from './read-config.ts';
+import { readPlatform } from './read-config.ts';
 import type { ImageSource } from './source.ts';
 
 /** Indexes of indexes come from `docker save`; deeper ones are an attack. */
@@ -57,7 +57,7 @@ async function unnamed(
   if (!isManifestType(child.mediaType)) return imageForSystem(source, child, system, depth + 1);
   const where = `${source.name} ${digest}`;
   const { config } = parseImageManifest(child, where);
-  const platform = await readConfig(source, config, where);
+  const platform = await readPlatform(source, config, where);
   return { manifest: isForSystem(platform, system) ? child : undefined, platforms: [textOf(platform)] };
 }
 

@@ -1,5 +1,6 @@
+import type { z } from 'zod';
 import { collect } from '../core/stream.ts';
-import { type ImageConfig, imageConfigSchema } from '../oci/config.ts';
+import { configPlatformSchema, type ImageConfig, imageConfigSchema } from '../oci/config.ts';
 import { decodeDocument } from '../oci/decode-document.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { ImageSource } from './source.ts';
@@ -8,10 +9,19 @@ import type { ImageSource } from './source.ts';
 const CONFIG_LIMIT = 8 * 1024 * 1024;
 
 /** The bytes of an image's config. Throws UserError `registry` for more than any config has, and as the source does. */
-export const configBytes = (source: ImageSource, config: Descriptor): Promise<Buffer> =>
+export const configBytes = (source: Pick<ImageSource, 'readBlob'>, config: Descriptor): Promise<Buffer> =>
   collect(source.readBlob(config), CONFIG_LIMIT);
 
 /** The config of an image, whoever made it. Throws UserError `registry` when it is none, and as the source does. */
 export async function readConfig(source: ImageSource, config: Descriptor, where: string): Promise<ImageConfig> {
   return decodeDocument(await configBytes(source, config), imageConfigSchema, `${where}, its config`);
+}
+
+/** What the config of an image or of a disk says of its platform and time; throws as `readConfig` does. */
+export async function readPlatform(
+  source: Pick<ImageSource, 'readBlob'>,
+  config: Descriptor,
+  where: string,
+): Promise<z.infer<typeof configPlatformSchema>> {
+  return decodeDocument(await configBytes(source, config), configPlatformSchema, `${where}, its config`);
 }

@@ -48,6 +48,9 @@ const MAY_USE: Readonly<Record<string, readonly string[]>> = {
   github: ['core', 'oci', 'cache'],
   image: ['core', 'oci', 'tar', 'definition', 'layer', 'storage', 'nix', 'test-run'],
   'test-run': ['core', 'oci', 'tar', 'definition', 'storage'],
+  'disk-image': [
+    ...['core', 'oci', 'definition', 'erofs', 'disk', 'make-disk', 'layer', 'storage', 'nix', 'image', 'test-run'],
+  ],
   inspect: ['core', 'oci', 'definition', 'storage'],
   diff: ['core', 'oci', 'definition', 'inspect'],
   preview: ['core', 'oci', 'diff'],
@@ -56,7 +59,19 @@ const MAY_USE: Readonly<Record<string, readonly string[]>> = {
   prune: ['core', 'oci', 'storage', 'channel', 'cache', 'github', 'aws'],
   update: ['core', 'oci', 'diff', 'plan'],
   channel: ['core', 'oci', 'storage'],
-  publish: ['core', 'oci', 'definition', 'storage', 'channel', 'nix', 'image', 'handover', 'test-run', 'github'],
+  publish: [
+    'core',
+    'oci',
+    'definition',
+    'storage',
+    'channel',
+    'nix',
+    'image',
+    'disk-image',
+    'handover',
+    'test-run',
+    'github',
+  ],
   promote: ['core', 'oci', 'storage', 'inspect', 'channel', 'publish'],
 };
 

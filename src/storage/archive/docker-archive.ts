@@ -1,4 +1,5 @@
 import { UserError } from '../../core/error.ts';
+import { isDisk } from '../../oci/disk-artifact.ts';
 import { isImageEntry } from '../../oci/platform.ts';
 import { type ManifestContent, parseManifest, type StoredManifest } from '../../oci/read-manifest.ts';
 import { checkTag, familiarReference, parseReference, type Reference } from '../../oci/reference.ts';
@@ -16,6 +17,11 @@ const missing = (digest: string): UserError =>
 /** The one image that a tag names, directly or as the only child of an index. */
 function imageOf(manifest: StoredManifest, { manifests }: ArchiveState): ImageContent {
   const content = parseManifest(manifest);
+  if (content.kind === 'image' && isDisk(content)) {
+    throw new UserError('input', 'a docker-archive holds container images, and this is a disk', {
+      hint: 'Write an oci-archive, or fetch the disk with nix-images pull.',
+    });
+  }
   if (content.kind === 'image') return content;
   const [first, ...others] = content.manifests.filter(isImageEntry);
   if (first === undefined || others.length > 0) {

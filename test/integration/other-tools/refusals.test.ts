@@ -213,7 +213,9 @@ beforeAll(async () => {
   const more = `
     wrongName = derivation { name = "x"; system = "x86_64-linux"; builder = "/none"; } // { imageName = "My App"; imageTag = "1"; };
     wrongTag = derivation { name = "x"; system = "x86_64-linux"; builder = "/none"; } // { imageName = "app"; imageTag = "a b"; };
-    disk = derivation { name = "nixos"; system = "x86_64-linux"; builder = "/none"; } // { config = { }; filePath = "nixos.img"; };
+    disk = derivation {
+      name = "nixos"; system = "x86_64-linux"; builder = "/bin/sh"; args = [ "-c" "/bin/mkdir $out" ];
+    } // { config = { }; filePath = "nixos.img"; };
     link = derivation {
       name = "link"; system = "x86_64-linux"; builder = "/bin/sh"; args = [ "-c" "/bin/ln -s /etc/passwd $out" ];
     } // { imageName = "app"; imageTag = "1"; };
@@ -271,7 +273,7 @@ describe.concurrent('refused with what is wrong and where', () => {
   test.each([
     ['wrongName', /the name "My App", which is not a valid repository name\s+hint: Name it my-app:/],
     ['wrongTag', /the tag "a b"/],
-    ['disk', /the disk image nixos, not a container image/],
+    ['disk', /cannot read \S+-nixos\/nixos\.img: no such file/],
     ['link', /leads to \/etc\/passwd, which is not in the Nix store/],
     ['listedOther', /layer 1 is sha256:[0-9a-f]{64}, but the image says sha256:1{64}/],
     ['listedLeak', /-leak\/link\/passwd leads to \/etc, which is not in the Nix store/],

@@ -7,6 +7,7 @@ const label: HandoverLabel = {
   version: 1,
   name: 'team/app',
   tag: 'v1',
+  kind: 'container',
   system: 'x86_64-linux',
   systems: ['x86_64-linux'],
   mode: 'registry',

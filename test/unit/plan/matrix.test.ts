@@ -68,9 +68,9 @@ test('a file has attributes, and no installable', () => {
   });
 });
 
-test('what is published, and disk images, need no job', () => {
+test('what is published needs no job, and a disk is a job as an image is', () => {
   expect(matrixOf(planWith(2, { published: DIGEST }), [])).toEqual([]);
-  expect(matrixOf(planWith(2, { kind: 'disk' }), [])).toEqual([]);
+  expect(matrixOf(planWith(1, { kind: 'disk' }), [])).toMatchObject([{ kind: 'disk' }, { kind: 'disk' }]);
 });
 
 test('a matrix of 256 jobs passes, and more are to be parted by filters', () => {

@@ -1,0 +1,55 @@
+import type { Effects } from '../core/effects.ts';
+import type { DiskDefinition } from '../definition/disk-definition.ts';
+import { openDisk } from '../disk/open-disk.ts';
+import { encodePositions, type Positions } from '../erofs/positions.ts';
+import { checkSpace } from '../make-disk/disk-space.ts';
+import { makeDisk } from '../make-disk/make-disk.ts';
+import { readClosure } from '../nix/closure.ts';
+import type { Nix } from '../nix/nix.ts';
+import { realiseHere } from '../nix/realise.ts';
+import type { OpenedDisk } from './opened-disk.ts';
+
+interface MakeOptions {
+  /** Positions of the disk before; asked for once the closure is there. */
+  readonly previous: () => Promise<Positions | undefined>;
+  /** Places all store paths anew. */
+  readonly fresh: boolean;
+  readonly gcRootDir: string;
+  readonly workDir: string;
+}
+
+interface MakeTools extends Pick<Effects, 'exec' | 'log' | 'signal'> {
+  readonly nix: Nix;
+  /** Bytes that may still be written in a folder. */
+  readonly free: (folder: string) => Promise<number>;
+}
+
+/**
+ * Has Nix make what a disk is made of, and makes the disk. Whether there is room for it is looked at before, as far as the closure is known then. Throws
+ * UserError as Nix and `makeDisk` do.
+ */
+export async function openDefinitionDisk(
+  definition: DiskDefinition,
+  { previous, fresh, gcRootDir, workDir }: MakeOptions,
+  { nix, exec, log, signal, free }: MakeTools,
+): Promise<OpenedDisk> {
+  const { name, system, storeRoots, bootMode } = definition;
+  await log.group(`Realising ${name} for ${system}`, async () => {
+    const known = await readClosure(nix, storeRoots);
+    checkSpace(definition, known.closure, { folder: workDir, free: await free(workDir) });
+    await realiseHere(nix, definition.roots, { gcRootDir });
+  });
+  return log.group(`Making the disk ${name} for ${system}`, async () => {
+    const { closure } = await readClosure(nix, storeRoots);
+    const before = fresh ? undefined : await previous();
+    const made = await makeDisk(definition, closure, { previous: before, fresh, workDir }, { exec, log, signal, free });
+    return {
+      disk: await openDisk(made.path, { exec, signal, extents: made.extents }),
+      pieces: () => made.pieces,
+      bootMode,
+      partitions: made.partitions,
+      positions: Buffer.from(encodePositions(made.positions)),
+      positionsBefore: made.positionsBefore,
+    };
+  });
+}
