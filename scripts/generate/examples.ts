@@ -39,6 +39,19 @@ export const ACTION_EXAMPLES: Readonly<Record<string, string>> = {
     emulate: aarch64-linux
     free-space: 30
 `,
+  boot: `
+- uses: org/nix-images/boot@v1
+  with:
+    disk: result/nixos.raw
+    says: 'server login: '
+    port: 8080/health
+    consoles: consoles
+- if: failure()
+  uses: actions/upload-artifact@v4
+  with:
+    name: consoles
+    path: consoles
+`,
   copy: `
 - uses: org/nix-images/copy@v1
   with:
@@ -159,6 +172,10 @@ nix-images publish --from handover --to ghcr.io/org/app:latest
   machine: `
 nix-images machine                                # what is there, and what is missing
 nix-images machine --emulate aarch64-linux
+`,
+  boot: `
+nix-images boot disk.raw                          # waits for a login prompt
+nix-images boot disk.raw --system aarch64-linux --says 'server login: ' --port 8080/health --consoles out
 `,
   copy: `
 nix-images copy ghcr.io/org/app:1.2.3 --to docker.io/org/app

@@ -7,6 +7,7 @@ export const commands: CommandLoaders = {
   'build-shared': () => import('./build-shared.ts').then((module) => module.buildShared),
   publish: () => import('./publish.ts').then((module) => module.publish),
   machine: () => import('./machine.ts').then((module) => module.machine),
+  boot: () => import('./boot.ts').then((module) => module.boot),
   copy: () => import('./copy.ts').then((module) => module.copy),
   promote: () => import('./promote.ts').then((module) => module.promote),
   rollback: () => import('./rollback.ts').then((module) => module.rollback),

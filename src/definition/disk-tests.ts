@@ -76,5 +76,4 @@ export const diskTestsSchema = z
   .record(testNameSchema, testSchema)
   .describe('Tests that a build runs before it hands the disk over. They are no part of the disk.');
 
-/** @internal */
 export type DiskTest = z.infer<typeof testSchema>;

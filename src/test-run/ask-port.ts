@@ -17,7 +17,13 @@ const STAYS_OPEN = 500;
 /** Bytes of an HTTP answer that are read. */
 const ANSWER_LIMIT = 1024 * 1024;
 
-export type PortTools = Pick<Effects, 'fetch' | 'clock'>;
+export interface PortTools extends Pick<Effects, 'fetch' | 'clock'> {
+  /**
+   * Whether the connection that is open has reached its end: asked where something between takes connections and holds them
+   * although nobody answers.
+   */
+  readonly isTaken?: () => Promise<boolean>;
+}
 
 /** How an attempt ended; `final` where another one would not help. */
 type Attempt = { readonly mismatch: Mismatch; readonly final: boolean } | undefined;
@@ -29,11 +35,11 @@ type Attempt = { readonly mismatch: Mismatch; readonly final: boolean } | undefi
 export async function askPort(
   port: ExpectedPort,
   hostPort: number,
-  { fetch, clock }: PortTools,
+  { fetch, clock, isTaken }: PortTools,
   signal: AbortSignal,
 ): Promise<Mismatch | undefined> {
   const attempt =
-    port.path === null ? () => tryTcp(port, hostPort, signal) : () => tryHttp(port, hostPort, fetch, signal);
+    port.path === null ? () => tryTcp(port, hostPort, signal, isTaken) : () => tryHttp(port, hostPort, fetch, signal);
   let last: Attempt = { mismatch: { expected: expectation(port), got: 'no answer' }, final: false };
   while (!signal.aborted) {
     const now = await attempt();
@@ -77,7 +83,12 @@ async function tryHttp(
   }
 }
 
-function tryTcp(port: ExpectedPort, hostPort: number, signal: AbortSignal): Promise<Attempt> {
+function tryTcp(
+  port: ExpectedPort,
+  hostPort: number,
+  signal: AbortSignal,
+  isTaken: PortTools['isTaken'] = async () => true,
+): Promise<Attempt> {
   return new Promise((resolve) => {
     const socket = connect({ host: '127.0.0.1', port: hostPort });
     const end = (attempt: Attempt): void => {
@@ -88,7 +99,13 @@ function tryTcp(port: ExpectedPort, hostPort: number, signal: AbortSignal): Prom
     const refused = (got: string): void => end({ mismatch: { expected: expectation(port), got }, final: false });
     const stopped = (): void => refused('no answer');
     signal.addEventListener('abort', stopped, { once: true });
-    socket.once('connect', () => socket.setTimeout(STAYS_OPEN, () => end(undefined)));
+    const look = (): void => {
+      isTaken().then(
+        (taken) => (taken ? end(undefined) : refused('no answer')),
+        (error: unknown) => refused(`no answer (${String(error)})`),
+      );
+    };
+    socket.once('connect', () => socket.setTimeout(STAYS_OPEN, look));
     socket.once('data', () => end(undefined));
     socket.once('error', ({ message }) => refused(`no answer (${message})`));
     socket.once('close', () => refused('a connection that was closed at once'));

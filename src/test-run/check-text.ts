@@ -18,6 +18,16 @@ const quoted = (text: string): string =>
     ? JSON.stringify(text)
     : `${JSON.stringify(text.slice(0, QUOTED))}… (${text.length} characters)`;
 
+/** What is stated of a text, all of it, as messages say it; `what` names the text. */
+export function describeText(what: string, { equals, contains, matches }: ExpectedText): string {
+  const parts = [
+    ...(equals === undefined ? [] : [`is ${quoted(equals)}`]),
+    ...(contains === undefined ? [] : [`contains ${quoted(contains)}`]),
+    ...(matches === undefined ? [] : [`matches /${matches}/${EXPRESSION_FLAGS}`]),
+  ];
+  return `${what} that ${parts.join(' and ')}`;
+}
+
 /** The first thing stated of a text that does not hold; `what` names the text in the message, `matchTime` is in milliseconds. */
 export function checkText(
   what: string,

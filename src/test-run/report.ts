@@ -17,14 +17,24 @@ const failureText = (name: string, { command, expected, got, output }: TestFailu
     ...(output === '' ? [] : ['  its last output:', indented(output, '    ')]),
   ].join('\n');
 
-/** The error that ends a build whose tests failed: each with its command, what was expected and what came. */
-export function testError(image: string, testRun: TestRun): UserError {
+/** What an error says to do about failed tests, and where that is told. */
+interface Advice {
+  readonly hint: string;
+  readonly docs: string;
+}
+
+/**
+ * The error that ends a build whose tests failed: each with its command, what was expected and what came. `advice` is for
+ * others than images.
+ */
+export function testError(image: string, testRun: TestRun, advice?: Advice): UserError {
   const failed = failedTests(testRun);
   const list = failed.map(({ name, failure }) => failureText(name, failure)).join('\n');
   const [tests, it] = failed.length === 1 ? ['test', 'it'] : ['tests', 'them'];
   return new UserError('test', `${image}: ${failed.length} of ${testRun.tests.length} tests failed\n${list}`, {
     hint: `Nothing was handed over. Fix the image or the ${tests}; --test-with none builds without ${it}.`,
     docs: 'tests.md',
+    ...advice,
   });
 }
 

@@ -41,6 +41,7 @@ const MAY_USE: Readonly<Record<string, readonly string[]>> = {
   oidc: ['core', 'github'],
   disk: ['core', 'oci', 'layer'],
   'make-disk': ['core', 'oci', 'definition', 'erofs', 'disk'],
+  'boot-test': ['core', 'oci', 'definition', 'test-run'],
   nix: ['core', 'oci', 'definition'],
   'disk-places': ['core', 'oci', 'tar', 'definition', 'layer', 'storage', 'disk', 'github'],
   machine: ['core', 'oci', 'nix'],
