@@ -43,6 +43,10 @@ export class CloudRegion {
   otherCopies = 0;
   /** Why the next copies fail, once they have begun. */
   readonly copyFailures: string[] = [];
+  /** Whether the account has the role by which disks are read from S3. */
+  hasImportRole = true;
+  /** Why the next imports fail, once they have begun. */
+  readonly importFailures: string[] = [];
   readonly #settings = new Map<string, RegionSettings>();
 
   constructor(name: string, partition: Partition, isEnabled: boolean) {

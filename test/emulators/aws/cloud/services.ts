@@ -1,4 +1,5 @@
 import { EBS_HANDLERS } from '../ebs/handlers.ts';
+import { EC2_HANDLERS } from '../ec2/handlers.ts';
 import type { CloudHandlers } from './cloud-call.ts';
 import { jsonProtocol } from './json-protocol.ts';
 import type { Protocol } from './protocol.ts';
@@ -11,7 +12,7 @@ export const SERVICES: Readonly<
   Record<CloudService, { readonly protocol: Protocol; readonly handlers: CloudHandlers; readonly invalid: string }>
 > = {
   ebs: { protocol: restJsonProtocol, handlers: EBS_HANDLERS, invalid: 'ValidationException' },
-  ec2: { protocol: ec2Protocol, handlers: {}, invalid: 'InvalidParameterValue' },
+  ec2: { protocol: ec2Protocol, handlers: EC2_HANDLERS, invalid: 'InvalidParameterValue' },
   ssm: { protocol: jsonProtocol, handlers: {}, invalid: 'ValidationException' },
   sts: { protocol: queryProtocol, handlers: {}, invalid: 'ValidationError' },
 };

@@ -12,7 +12,7 @@ import {
 import { expect, it } from 'vitest';
 import { SLOW_LINE, throttling } from '../../../emulators/aws/cloud/faults.ts';
 import { BLOCK_SIZE, volumeChecksum } from '../../../emulators/aws/ebs/snapshot.ts';
-import { startCloudKit } from './kit.ts';
+import { refusalOf, startCloudKit } from './kit.ts';
 
 const MINUTE = 60_000;
 
@@ -51,14 +51,6 @@ const made = async (client: EBSClient, bytes: Readonly<Record<number, number>>, 
   return id;
 };
 
-const refused = async (work: Promise<unknown>) => {
-  const error = await work.then(
-    () => undefined,
-    (thrown) => thrown,
-  );
-  return [error?.name, error?.Reason ?? error?.reason, error?.$metadata?.httpStatusCode].filter(Boolean).join(' ');
-};
-
 it('keeps blocks, adds their digests up, lists them in pages, and gives the bytes back', async () => {
   const { cloud, ebs } = await startCloudKit({ keepsBlocks: true });
   const client = ebs();
@@ -75,18 +67,18 @@ it('keeps blocks, adds their digests up, lists them in pages, and gives the byte
   const linear = { ChecksumAlgorithm: 'SHA256', ChecksumAggregationMethod: 'LINEAR' };
   const aggregate = sha256(Buffer.concat(digests));
   const ofText = sha256(Buffer.from(digests.map((digest) => digest.toString('base64')).join('')));
-  expect(await refused(complete(client, started.id, 3, { ...linear, Checksum: ofText }))).toBe(
+  expect(await refusalOf(complete(client, started.id, 3, { ...linear, Checksum: ofText }))).toBe(
     'ValidationException INVALID_PARAMETER_VALUE 400',
   );
-  expect(await refused(complete(client, started.id, 2, { ...linear, Checksum: aggregate }))).toContain(
+  expect(await refusalOf(complete(client, started.id, 2, { ...linear, Checksum: aggregate }))).toContain(
     'ValidationException',
   );
-  expect(await refused(complete(client, started.id, 3, { Checksum: aggregate }))).toContain('ValidationException');
+  expect(await refusalOf(complete(client, started.id, 3, { Checksum: aggregate }))).toContain('ValidationException');
   expect(await complete(client, started.id, 3, { ...linear, Checksum: aggregate })).toMatchObject({
     Status: 'completed',
   });
-  expect(await refused(complete(client, started.id, 3))).toContain('INVALID_SNAPSHOT_ID');
-  expect(await refused(put(client, started.id, 7, ZERO))).toContain('INVALID_SNAPSHOT_ID');
+  expect(await refusalOf(complete(client, started.id, 3))).toContain('INVALID_SNAPSHOT_ID');
+  expect(await refusalOf(put(client, started.id, 7, ZERO))).toContain('INVALID_SNAPSHOT_ID');
 
   const { Blocks = [] } = await client.send(new ListSnapshotBlocksCommand({ SnapshotId: started.id }));
   expect(Blocks.map(({ BlockIndex }) => BlockIndex)).toEqual([0, 5, 300]);
@@ -99,7 +91,7 @@ it('keeps blocks, adds their digests up, lists them in pages, and gives the byte
     Checksum: sha256(filled(300 % 251)),
     ChecksumAlgorithm: 'SHA256',
   });
-  expect(await refused(read(5, Blocks[2]?.BlockToken ?? ''))).toContain('INVALID_BLOCK_TOKEN');
+  expect(await refusalOf(read(5, Blocks[2]?.BlockToken ?? ''))).toContain('INVALID_BLOCK_TOKEN');
   expect(cloud.violations).toEqual([]);
 });
 
@@ -107,17 +99,19 @@ it('refuses what moto takes: wrong digests, short blocks, indexes behind the end
   const { ebs, cloud } = await startCloudKit();
   const client = ebs();
   const { id } = await start(client);
-  expect(await refused(put(client, id, 0, ZERO, { Checksum: sha256(filled(1)) }))).toContain('INVALID_PARAMETER_VALUE');
-  expect(await refused(put(client, id, 0, Buffer.alloc(512)))).toContain('INVALID_PARAMETER_VALUE');
-  expect(await refused(put(client, id, 2048, ZERO))).toBe('ValidationException INVALID_BLOCK 400');
+  expect(await refusalOf(put(client, id, 0, ZERO, { Checksum: sha256(filled(1)) }))).toContain(
+    'INVALID_PARAMETER_VALUE',
+  );
+  expect(await refusalOf(put(client, id, 0, Buffer.alloc(512)))).toContain('INVALID_PARAMETER_VALUE');
+  expect(await refusalOf(put(client, id, 2048, ZERO))).toBe('ValidationException INVALID_BLOCK 400');
   await put(client, id, 2047, ZERO);
   await put(client, id, 2047, ZERO);
-  expect(await refused(put(client, id, 2047, filled(1)))).toContain('CONFLICTING_BLOCK_UPDATE');
-  expect(await refused(put(client, 'snap-00', 0, ZERO))).toBe('ResourceNotFoundException SNAPSHOT_NOT_FOUND 404');
-  expect(await refused(put(ebs('eu-west-1'), id, 0, ZERO))).toContain('ResourceNotFoundException');
+  expect(await refusalOf(put(client, id, 2047, filled(1)))).toContain('CONFLICTING_BLOCK_UPDATE');
+  expect(await refusalOf(put(client, 'snap-00', 0, ZERO))).toBe('ResourceNotFoundException SNAPSHOT_NOT_FOUND 404');
+  expect(await refusalOf(put(ebs('eu-west-1'), id, 0, ZERO))).toContain('ResourceNotFoundException');
   expect(cloud.violations).toEqual([]);
-  expect(await refused(put(client, id, 1, ZERO, { ChecksumAlgorithm: 'MD5' }))).toBe('ValidationException 400');
-  expect(await refused(put(client, 'snapshot', 1, ZERO))).toBe('ValidationException 400');
+  expect(await refusalOf(put(client, id, 1, ZERO, { ChecksumAlgorithm: 'MD5' }))).toBe('ValidationException 400');
+  expect(await refusalOf(put(client, 'snapshot', 1, ZERO))).toBe('ValidationException 400');
   expect(cloud.violations).toEqual([expect.stringContaining('MD5'), expect.stringContaining('snapshot')]);
 });
 
@@ -128,29 +122,29 @@ it('knows client tokens: the same request is the same snapshot, another one a co
   const first = await start(client, { ClientToken: token, Description: 'a' });
   const again = await start(client, { Description: 'a', ClientToken: token });
   expect(again.id).toBe(first.id);
-  expect(await refused(start(client, { ClientToken: token, Description: 'b' }))).toBe('ConflictException 409');
+  expect(await refusalOf(start(client, { ClientToken: token, Description: 'b' }))).toBe('ConflictException 409');
   expect((await start(ebs('eu-west-1'), { ClientToken: token })).id).not.toBe(first.id);
-  expect(await refused(start(client, { ClientToken: 'x'.repeat(65) }))).toContain('INVALID_PARAMETER_VALUE');
+  expect(await refusalOf(start(client, { ClientToken: 'x'.repeat(65) }))).toContain('INVALID_PARAMETER_VALUE');
   expect(cloud.violations).toEqual([]);
 });
 
 it('holds StartSnapshot to its limits', async () => {
   const { ebs, cloud, clock } = await startCloudKit();
   const client = ebs();
-  expect(await refused(start(client, { VolumeSize: 65_537 }))).toContain('INVALID_VOLUME_SIZE');
-  expect(await refused(start(client, { Tags: [{ Key: 'aws:x', Value: '' }] }))).toContain('INVALID_TAG');
+  expect(await refusalOf(start(client, { VolumeSize: 65_537 }))).toContain('INVALID_VOLUME_SIZE');
+  expect(await refusalOf(start(client, { Tags: [{ Key: 'aws:x', Value: '' }] }))).toContain('INVALID_TAG');
   expect(
-    await refused(start(client, { KmsKeyArn: cloud.state.region('us-east-1').managedKey('1'.repeat(12)) })),
+    await refusalOf(start(client, { KmsKeyArn: cloud.state.region('us-east-1').managedKey('1'.repeat(12)) })),
   ).toContain('INVALID_PARAMETER_VALUE');
   const key = `arn:aws:kms:us-east-1:123456789012:key/own`;
-  expect(await refused(start(client, { KmsKeyArn: key, Encrypted: true }))).toContain('INVALID_CUSTOMER_KEY');
+  expect(await refusalOf(start(client, { KmsKeyArn: key, Encrypted: true }))).toContain('INVALID_CUSTOMER_KEY');
   cloud.state.region('us-east-1').kmsKeys.add(key);
   expect(await start(client, { KmsKeyArn: key, Encrypted: true })).toMatchObject({
     KmsKeyArn: key,
     SseType: 'sse-kms',
   });
   for (let at = 1; at < 100; at++) await start(client);
-  expect(await refused(start(client))).toBe('ConcurrentLimitExceededException 400');
+  expect(await refusalOf(start(client))).toBe('ConcurrentLimitExceededException 400');
   // Left alone for an hour they fail, and new ones can start.
   clock.advance(60 * MINUTE);
   const { id } = await start(client, { Timeout: 10 });
@@ -159,9 +153,9 @@ it('holds StartSnapshot to its limits', async () => {
   clock.advance(9 * MINUTE);
   await put(client, id, 1, ZERO);
   clock.advance(10 * MINUTE);
-  expect(await refused(complete(client, id, 2))).toContain('INVALID_SNAPSHOT_ID');
+  expect(await refusalOf(complete(client, id, 2))).toContain('INVALID_SNAPSHOT_ID');
   expect(cloud.violations).toEqual([]);
-  expect(await refused(start(client, { Timeout: 9 }))).toBe('ValidationException 400');
+  expect(await refusalOf(start(client, { Timeout: 9 }))).toBe('ValidationException 400');
   expect(cloud.violations).toHaveLength(1);
 });
 
@@ -169,15 +163,15 @@ it('lets a child have the blocks of its parent, and tells the changes', async ()
   const { ebs, cloud } = await startCloudKit();
   const client = ebs();
   const parent = await made(client, { 0: 1, 1: 2, 9: 3 });
-  expect(await refused(start(client, { ParentSnapshotId: parent, Encrypted: false }))).toContain(
+  expect(await refusalOf(start(client, { ParentSnapshotId: parent, Encrypted: false }))).toContain(
     'INVALID_PARAMETER_VALUE',
   );
-  expect(await refused(start(ebs('eu-west-1'), { ParentSnapshotId: parent }))).toContain('ResourceNotFoundException');
-  expect(await refused(start(ebs('us-east-1', cloud.stranger), { ParentSnapshotId: parent }))).toContain(
+  expect(await refusalOf(start(ebs('eu-west-1'), { ParentSnapshotId: parent }))).toContain('ResourceNotFoundException');
+  expect(await refusalOf(start(ebs('us-east-1', cloud.stranger), { ParentSnapshotId: parent }))).toContain(
     'ResourceNotFoundException',
   );
   const { id: pending } = await start(client);
-  expect(await refused(start(client, { ParentSnapshotId: pending }))).toContain('INVALID_SNAPSHOT_ID');
+  expect(await refusalOf(start(client, { ParentSnapshotId: pending }))).toContain('INVALID_SNAPSHOT_ID');
   const child = await made(client, { 1: 7, 4: 4 }, { ParentSnapshotId: parent });
   const list = await client.send(new ListSnapshotBlocksCommand({ SnapshotId: child }));
   expect(list.Blocks?.map(({ BlockIndex }) => BlockIndex)).toEqual([0, 1, 4, 9]);
@@ -186,7 +180,7 @@ it('lets a child have the blocks of its parent, and tells the changes', async ()
   expect(changes.ChangedBlocks?.map(({ FirstBlockToken }) => FirstBlockToken !== undefined)).toEqual([true, false]);
   const other = await made(client, {});
   const unrelated = new ListChangedBlocksCommand({ FirstSnapshotId: other, SecondSnapshotId: child });
-  expect(await refused(client.send(unrelated))).toContain('UNRELATED_SNAPSHOTS');
+  expect(await refusalOf(client.send(unrelated))).toContain('UNRELATED_SNAPSHOTS');
   const snapshot = cloud.state.region('us-east-1').snapshots.get(child);
   // What a block that was left out is over a parent: the parent's, not zeros.
   expect([0, 1, 2].map((index) => snapshot && volumeChecksum(snapshot, index))).toEqual([
@@ -205,7 +199,7 @@ it('encrypts for an account that does so by default, which shows in the answer; 
   region.settingsOf('123456789012').encryptsByDefault = true;
   const { id, KmsKeyArn } = await start(client);
   expect(KmsKeyArn).toBe(region.managedKey('123456789012'));
-  expect(await refused(start(client, { ParentSnapshotId: parent }))).toContain('INVALID_PARAMETER_VALUE');
+  expect(await refusalOf(start(client, { ParentSnapshotId: parent }))).toContain('INVALID_PARAMETER_VALUE');
   const snapshot = region.snapshots.get(id);
   expect(snapshot && volumeChecksum(snapshot, 3)).not.toBe(sha256(ZERO));
 });
@@ -215,7 +209,7 @@ it('knows of blocks late, up to two minutes, each by its own time', async () => 
   const client = ebs();
   const { id } = await start(client);
   const outcomes: string[] = [];
-  for (let index = 0; index < 60; index++) outcomes.push(await refused(put(client, id, index, ZERO)));
+  for (let index = 0; index < 60; index++) outcomes.push(await refusalOf(put(client, id, index, ZERO)));
   const late = [...outcomes.keys()].filter((index) => outcomes[index] !== '');
   expect(late.length).toBeGreaterThan(1);
   expect(late.length).toBeLessThan(20);
@@ -226,9 +220,9 @@ it('knows of blocks late, up to two minutes, each by its own time', async () => 
   for (const index of late) await put(client, id, index, ZERO);
   expect(await complete(client, id, 60)).toMatchObject({ Status: 'pending' });
   const list = () => client.send(new ListSnapshotBlocksCommand({ SnapshotId: id }));
-  expect(await refused(list())).toContain('INVALID_SNAPSHOT_ID');
+  expect(await refusalOf(list())).toContain('INVALID_SNAPSHOT_ID');
   clock.advance(MINUTE);
-  expect(await refused(list())).toContain('ResourceNotFoundException');
+  expect(await refusalOf(list())).toContain('ResourceNotFoundException');
   clock.advance(MINUTE);
   expect((await list()).Blocks).toHaveLength(60);
 });
@@ -256,7 +250,7 @@ it('has empty pages with a token, and tokens that end', async () => {
   const first = await client.send(new ListSnapshotBlocksCommand({ SnapshotId: id, MaxResults: 100 }));
   clock.advance(61 * MINUTE);
   const late = new ListSnapshotBlocksCommand({ SnapshotId: id, MaxResults: 100, NextToken: first.NextToken });
-  expect(await refused(client.send(late))).toContain('INVALID_PAGE_TOKEN');
+  expect(await refusalOf(client.send(late))).toContain('INVALID_PAGE_TOKEN');
   expect(cloud.violations).toEqual([]);
 });
 
@@ -266,7 +260,7 @@ it('throttles a share by every code and reason, denies one verb, breaks slow upl
   const { id } = await start(client);
   const calm = cloud.state.faults.add(throttling(0.3));
   const codes: string[] = [];
-  for (let index = 0; index < 60; index++) codes.push(await refused(put(client, id, index, ZERO)));
+  for (let index = 0; index < 60; index++) codes.push(await refusalOf(put(client, id, index, ZERO)));
   expect(new Set(codes)).toEqual(
     new Set([
       '',
@@ -282,12 +276,12 @@ it('throttles a share by every code and reason, denies one verb, breaks slow upl
   const [slow] = SLOW_LINE;
   if (slow) cloud.state.faults.add({ verb: 'ebs:PutSnapshotBlock', nth: 2, harm: slow });
   await put(client, id, 100, ZERO);
-  expect(await refused(put(client, id, 101, ZERO))).toBe('ValidationException INVALID_PARAMETER_VALUE 400');
+  expect(await refusalOf(put(client, id, 101, ZERO))).toBe('ValidationException INVALID_PARAMETER_VALUE 400');
   await put(client, id, 101, ZERO);
   cloud.state.faults.add({ verb: 'ebs:StartSnapshot', region: 'eu-west-1', nth: 1, harm: { kind: 'lost' } });
   await expect(start(ebs('eu-west-1'))).rejects.toThrow();
   expect(cloud.state.region('eu-west-1').snapshots.size).toBe(1);
   cloud.admin.denied.add('ebs:PutSnapshotBlock');
-  expect(await refused(put(client, id, 102, ZERO))).toBe('AccessDeniedException UNAUTHORIZED_ACCOUNT 403');
+  expect(await refusalOf(put(client, id, 102, ZERO))).toBe('AccessDeniedException UNAUTHORIZED_ACCOUNT 403');
   expect(cloud.violations).toEqual([]);
 });
