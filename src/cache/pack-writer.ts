@@ -1,7 +1,8 @@
 import { createHash, type Hash } from 'node:crypto';
 import { type FileHandle, open } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileError } from '../core/file-error.ts';
+import { writeFully } from '../core/file-bytes.ts';
+import { fileError, withFileErrors } from '../core/file-error.ts';
 import type { StorePathInfo } from '../definition/closure.ts';
 import type { Piece } from './cache-index.ts';
 import { checkedNar } from './checked-nar.ts';
@@ -81,7 +82,7 @@ export class PackWriter {
     for (let rest = chunk; rest.length > 0; ) {
       const pack = this.#pack ?? (await this.#open());
       const part = rest.subarray(0, this.#options.limit - pack.bytes);
-      await writeAll(pack, part);
+      await withFileErrors(pack.file, 'write', () => writeFully(pack.handle, part, pack.bytes));
       const last = pieces.at(-1);
       if (last?.pack === pack.number) pieces[pieces.length - 1] = { ...last, length: last.length + part.length };
       else pieces.push({ pack: pack.number, offset: pack.bytes, length: part.length });
@@ -140,16 +141,5 @@ export class PackWriter {
     await this.#pack?.handle.close().catch(() => undefined);
     this.#pack = undefined;
     await this.#sending.catch(() => undefined);
-  }
-}
-
-async function writeAll({ handle, file, bytes }: OpenPack, part: Uint8Array): Promise<void> {
-  try {
-    for (let done = 0; done < part.length; ) {
-      const { bytesWritten } = await handle.write(part, done, part.length - done, bytes + done);
-      done += bytesWritten;
-    }
-  } catch (error) {
-    throw fileError(error, file, 'write');
   }
 }

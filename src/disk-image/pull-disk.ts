@@ -1,13 +1,13 @@
 import { open, rename, rm } from 'node:fs/promises';
 import type { Effects } from '../core/effects.ts';
 import { UserError } from '../core/error.ts';
+import type { WritableFile } from '../core/file-bytes.ts';
 import { withFileErrors } from '../core/file-error.ts';
 import { mapParallel } from '../core/parallel.ts';
 import { sizeText } from '../core/size.ts';
 import { BLOCK_BYTES, DIGEST_BYTES } from '../disk/block-list.ts';
 import type { DiskThreads } from '../disk/disk-threads.ts';
 import { dataBytes } from '../disk/extent.ts';
-import type { TableFile } from '../disk/gpt.ts';
 import { hashBlocks } from '../disk/hash-blocks.ts';
 import { openDisk } from '../disk/open-disk.ts';
 import { SparseWriter } from '../disk/sparse-writer.ts';
@@ -74,7 +74,7 @@ export async function pullDisk(
 async function writeAll(
   source: ImageSource,
   chunks: readonly DiskChunk[],
-  file: TableFile,
+  file: WritableFile,
   { log, signal }: PullTools,
 ): Promise<void> {
   const progress = log.progress(`chunks of ${source.name}`, dataBytes(chunks));

@@ -1,5 +1,6 @@
-import { type FileHandle, open } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
 import { UserError } from '../core/error.ts';
+import { readFully } from '../core/file-bytes.ts';
 import { fileError, withFileErrors } from '../core/file-error.ts';
 import { diskDamage } from './disk-damage.ts';
 
@@ -17,17 +18,6 @@ export interface DiskFile {
   close(): Promise<void>;
 }
 
-/** Fills `into` from `position` on; resolves with how many bytes the file had there, fewer only at its end. */
-async function readAt(file: FileHandle, into: Uint8Array, position: number): Promise<number> {
-  let at = 0;
-  while (at < into.length) {
-    const { bytesRead } = await file.read(into, at, into.length - at, position + at);
-    if (bytesRead === 0) break;
-    at += bytesRead;
-  }
-  return at;
-}
-
 /** UserError `file`: the file ends at `end`, within `structure`, which lies at `offset`. */
 export const truncated = (path: string, structure: string, { offset, end }: { offset: number; end: number }) =>
   diskDamage({ path, structure, offset, what: `is cut off: the file ends at byte ${end}` });
@@ -42,7 +32,7 @@ export function openFile(path: string): Promise<DiskFile> {
       throw new UserError('file', `${path} is not a file`, { hint: 'Name the file of a disk.' });
     }
     const read = async (into: Uint8Array, position: number, structure: string): Promise<void> => {
-      const count = await readAt(file, into, position).catch((error: unknown) => {
+      const count = await readFully(file, into, position).catch((error: unknown) => {
         throw fileError(error, path, 'read');
       });
       if (count < into.length) throw truncated(path, structure, { offset: position, end: info.size });

@@ -1,4 +1,5 @@
 import { crc32 } from 'node:zlib';
+import { type WritableFile, writeFully } from '../core/file-bytes.ts';
 import { GUID_BYTES, guidBytes } from './guid.ts';
 
 /** @internal Bytes of a sector. Disks for EC2, and every raw image there is, have this size, whatever a drive says of itself. */
@@ -152,22 +153,10 @@ function checkTable({ partitions }: PartitionTable, size: number): void {
   if (end > size - GPT_END_BYTES) wrong(`partitions end at ${end}, after ${size - GPT_END_BYTES}`);
 }
 
-/** What a table is written into: a `FileHandle` opened for writing. */
-export interface TableFile {
-  write(bytes: Uint8Array, offset: number, length: number, position: number): Promise<{ bytesWritten: number }>;
-}
-
 /**
  * Writes protective MBR, both headers and both lists of entries; equal tables give equal bytes. `size` is that of the whole disk in
  * bytes. Throws RangeError for a table that does not fit the disk, and what the file system refuses.
  */
-export async function writeGpt(file: TableFile, table: PartitionTable, size: number): Promise<void> {
+export async function writeGpt(file: WritableFile, table: PartitionTable, size: number): Promise<void> {
   for (const { offset, bytes } of gptPlacements(table, size)) await writeFully(file, bytes, offset);
-}
-
-/** Writes all of `bytes` at `position`: one call may write less. */
-export async function writeFully(file: TableFile, bytes: Uint8Array, position: number): Promise<void> {
-  for (let at = 0; at < bytes.length; ) {
-    at += (await file.write(bytes, at, bytes.length - at, position + at)).bytesWritten;
-  }
 }

@@ -1,10 +1,11 @@
 import { open } from 'node:fs/promises';
 import { crc32 } from 'node:zlib';
 import { UserError } from '../core/error.ts';
+import { type WritableFile, writeFully } from '../core/file-bytes.ts';
 import { withFileErrors } from '../core/file-error.ts';
 import type { Disk } from './disk.ts';
 import { notReadable } from './disk-damage.ts';
-import { SECTOR, type TableFile, writeFully } from './gpt.ts';
+import { SECTOR } from './gpt.ts';
 import { hasGpt, readTable, type StoredTable } from './gpt-read.ts';
 
 const GIB = 1024 ** 3;
@@ -52,7 +53,7 @@ const isProtective = (mbr: Buffer): boolean =>
   mbr[446 + 4] === PROTECTIVE && mbr.subarray(446 + 16, 510).every((byte) => byte === 0);
 
 /** The entries are written as they are: numbers of partitions have gaps at times, and tools their own fields. */
-async function moveBackup(file: TableFile, stored: StoredTable, size: number): Promise<void> {
+async function moveBackup(file: WritableFile, stored: StoredTable, size: number): Promise<void> {
   const { entries, header, headerBytes } = stored;
   const last = size / SECTOR - 1;
   const entriesSector = last - Math.ceil(entries.length / SECTOR);

@@ -1,18 +1,14 @@
-import { type TableFile, writeFully } from './gpt.ts';
+import { dataRuns } from '../core/data-runs.ts';
+import { type WritableFile, writeFully } from '../core/file-bytes.ts';
 
-/** Bytes that are looked at for zeros at once: a page of file systems, which have no smaller holes. */
-const PAGE = 4096;
-
-const ZEROS = Buffer.alloc(PAGE);
-
-/** Writes a stream of bytes into a file of holes, from one place on, and leaves out pages of zeros. */
+/** Writes a stream of bytes into a file of holes, from one place on, and leaves out blocks of zeros. */
 export class SparseWriter {
-  readonly #file: TableFile;
+  readonly #file: WritableFile;
   #position: number;
   #written = 0;
 
   /** `file` must have nothing but a hole where this writes; `position` in bytes. */
-  constructor(file: TableFile, position: number) {
+  constructor(file: WritableFile, position: number) {
     this.#file = file;
     this.#position = position;
   }
@@ -29,23 +25,10 @@ export class SparseWriter {
 
   /** Takes the next bytes; they may be used again when it resolves. */
   async write(bytes: Uint8Array): Promise<void> {
-    const all = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
-    let from: number | undefined;
-    for (let at = 0; at < all.length; ) {
-      // Up to the next page of the file, wherever chunks end.
-      const end = Math.min(all.length, at + PAGE - ((this.#position + at) % PAGE));
-      const isZero = ZEROS.compare(all, at, end, 0, end - at) === 0;
-      if (isZero && from !== undefined) await this.#put(all.subarray(from, at), from);
-      if (isZero) from = undefined;
-      else from ??= at;
-      at = end;
+    for (const { from, to } of dataRuns(bytes, this.#position)) {
+      await writeFully(this.#file, bytes.subarray(from, to), this.#position + from);
+      this.#written += to - from;
     }
-    if (from !== undefined) await this.#put(all.subarray(from), from);
-    this.#position += all.length;
-  }
-
-  async #put(bytes: Buffer, at: number): Promise<void> {
-    await writeFully(this.#file, bytes, this.#position + at);
-    this.#written += bytes.length;
+    this.#position += bytes.length;
   }
 }

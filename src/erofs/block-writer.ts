@@ -1,5 +1,7 @@
 import type { FileHandle } from 'node:fs/promises';
 import { BlockPool } from '../core/block-pool.ts';
+import { dataRuns } from '../core/data-runs.ts';
+import { writeFully } from '../core/file-bytes.ts';
 import { withFileErrors } from '../core/file-error.ts';
 import { FS_BLOCK } from './positions.ts';
 
@@ -17,8 +19,6 @@ const BUFFER_BYTES = 1 << 20;
 
 /** Buffers on their way to the disk while the next is filled: reading and writing keep two cores busy. */
 const PENDING = 2;
-
-const ZEROS = Buffer.alloc(FS_BLOCK);
 
 /**
  * Writes bytes that come one after another, from wherever it was sent to; blocks of zeros stay holes. Whoever has called
@@ -109,26 +109,9 @@ export class BlockWriter {
 
   async #writeOut(buffer: Buffer, used: number, position: number): Promise<void> {
     const { file, path, start } = this.#target;
-    for (const { from, to } of dataRuns(buffer, used)) {
-      for (let at = from; at < to; ) {
-        const place = start + position + at;
-        const { bytesWritten } = await withFileErrors(path, 'write', () => file.write(buffer, at, to - at, place));
-        at += bytesWritten;
-      }
+    const place = start + position;
+    for (const { from, to } of dataRuns(buffer.subarray(0, used), place)) {
+      await withFileErrors(path, 'write', () => writeFully(file, buffer.subarray(from, to), place + from));
     }
   }
-}
-
-/** The runs of whole blocks that are not all zeros; the last one may be incomplete. */
-function* dataRuns(buffer: Buffer, used: number): Generator<{ readonly from: number; readonly to: number }> {
-  let from = -1;
-  for (let at = 0; at < used; at += FS_BLOCK) {
-    const to = Math.min(at + FS_BLOCK, used);
-    const isZero = buffer.compare(ZEROS, 0, to - at, at, to) === 0;
-    if (!isZero && from < 0) from = at;
-    if (!isZero || from < 0) continue;
-    yield { from, to: at };
-    from = -1;
-  }
-  if (from >= 0) yield { from, to: used };
 }

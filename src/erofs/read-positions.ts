@@ -1,4 +1,5 @@
 import type { FileHandle } from 'node:fs/promises';
+import { readFully } from '../core/file-bytes.ts';
 import { withFileErrors } from '../core/file-error.ts';
 import { INODE_SLOT } from './inode.ts';
 import { checkPositions, ENTRY_NAME, FS_BLOCK, type Positions } from './positions.ts';
@@ -53,9 +54,8 @@ async function readAt(
   { bytes, position }: { readonly bytes: number; readonly position: number },
 ): Promise<Buffer> {
   const buffer = Buffer.alloc(bytes);
-  const { bytesRead } = await withFileErrors(path, 'read', () => file.read(buffer, 0, bytes, position));
-  if (bytesRead < bytes)
-    throw damaged(path, `it ends at byte ${position + bytesRead}, before byte ${position + bytes}`);
+  const read = await withFileErrors(path, 'read', () => readFully(file, buffer, position));
+  if (read < bytes) throw damaged(path, `it ends at byte ${position + read}, before byte ${position + bytes}`);
   return buffer;
 }
 

@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto';
 import { UserError } from '../core/error.ts';
+import { readFully } from '../core/file-bytes.ts';
 import { withFileErrors } from '../core/file-error.ts';
 import { BlockWriter, type ErofsTarget } from './block-writer.ts';
 import { type BlockRun, FS_BLOCK } from './positions.ts';
@@ -114,12 +115,9 @@ async function readBlocks({ file, path, start, used }: VerityData, into: Buffer,
     const to = Math.min(run.block + run.blocks, end);
     if (from >= to) continue;
     const part = into.subarray((from - block) * FS_BLOCK, (to - block) * FS_BLOCK);
-    for (let at = 0; at < part.length; ) {
-      const place = start + from * FS_BLOCK + at;
-      const { bytesRead } = await withFileErrors(path, 'read', () => file.read(part, at, part.length - at, place));
-      if (bytesRead === 0) throw new UserError('file', `cannot read ${path}: it ends at byte ${place}`);
-      at += bytesRead;
-    }
+    const place = start + from * FS_BLOCK;
+    const read = await withFileErrors(path, 'read', () => readFully(file, part, place));
+    if (read < part.length) throw new UserError('file', `cannot read ${path}: it ends at byte ${place + read}`);
   }
 }
 

@@ -3,12 +3,12 @@ import { access, mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Effects } from '../core/effects.ts';
 import { UserError } from '../core/error.ts';
+import { writeFully } from '../core/file-bytes.ts';
 import { withFileErrors } from '../core/file-error.ts';
 import { pathInStore } from '../layer/inside-store.ts';
 import type { ToolImage } from '../nix/tool-image.ts';
 import type { System } from '../oci/system.ts';
 import { archiveOver, openNameless } from '../storage/archive/archive-source.ts';
-import { writeAll } from '../storage/file-blob.ts';
 import { openImageArchive } from './from-archive.ts';
 import type { Image } from './image.ts';
 
@@ -47,7 +47,7 @@ export async function openStream(
       env: { HOME: home, TMPDIR: home },
       onStdout: async (chunks) => {
         for await (const chunk of chunks) {
-          await withFileErrors(`${tempDir} (for ${name})`, 'write', () => writeAll(file, chunk, size));
+          await withFileErrors(`${tempDir} (for ${name})`, 'write', () => writeFully(file, chunk, size));
           size += chunk.length;
         }
       },

@@ -53,12 +53,3 @@ export async function holdsBlob(
   for await (const chunk of readSlice(handle, path, offset, descriptor.size)) check.update(chunk);
   return check.size === descriptor.size && check.digest() === descriptor.digest;
 }
-
-/** Writes all of `bytes` at `position` of the file. */
-export async function writeAll(handle: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
-  let at = 0;
-  while (at < bytes.length) {
-    const { bytesWritten } = await handle.write(bytes, at, bytes.length - at, position + at);
-    at += bytesWritten;
-  }
-}

@@ -2,11 +2,11 @@ import { randomBytes } from 'node:crypto';
 import { type FileHandle, open, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { UserError } from '../../core/error.ts';
+import { writeFully } from '../../core/file-bytes.ts';
 import { fileError, withFileErrors } from '../../core/file-error.ts';
 import { Gate } from '../../core/gate.ts';
 import { BLOCK, endBlocks, fileHeader, padding } from '../../tar/header.ts';
 import type { Slice } from '../../tar/index.ts';
-import { writeAll } from '../file-blob.ts';
 
 /** Room at the archive's end that is being filled; nobody else can write until it is kept or dropped. */
 export interface ArchiveSlot {
@@ -106,6 +106,6 @@ export class ArchiveFile {
   }
 
   #write(bytes: Uint8Array, position: number): Promise<void> {
-    return withFileErrors(this.path, 'write', () => writeAll(this.handle, bytes, position));
+    return withFileErrors(this.path, 'write', () => writeFully(this.handle, bytes, position));
   }
 }

@@ -5,11 +5,12 @@ import { Readable, Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip, createZstdDecompress } from 'node:zlib';
 import { cancelled, UserError } from '../../core/error.ts';
+import { writeFully } from '../../core/file-bytes.ts';
 import { fileError, systemCode } from '../../core/file-error.ts';
 import { checkUnpacked } from '../../core/unpack-limit.ts';
 import { MAGIC_BYTES, packingOf } from '../../oci/packing.ts';
 import { ArchiveIndex, openPlainFile } from '../../tar/index.ts';
-import { readSlice, writeAll } from '../file-blob.ts';
+import { readSlice } from '../file-blob.ts';
 
 /** What unpacks a file that starts with these bytes; undefined for one that is not compressed. */
 function decompressorFor(start: Buffer) {
@@ -24,7 +25,7 @@ function positionedSink(handle: FileHandle): Writable {
     write: (chunk: Buffer, _encoding, callback) => {
       const at = position;
       position += chunk.length;
-      writeAll(handle, chunk, at).then(() => callback(), callback);
+      writeFully(handle, chunk, at).then(() => callback(), callback);
     },
   });
 }

@@ -2,13 +2,14 @@ import type { FileHandle } from 'node:fs/promises';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { UserError } from '../../core/error.ts';
+import { writeFully } from '../../core/file-bytes.ts';
 import { fileError, withFileErrors } from '../../core/file-error.ts';
 import { Gate } from '../../core/gate.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
 import { checkBytes, DigestCheck } from '../../oci/digest-check.ts';
 import { descriptorOf, type StoredManifest } from '../../oci/read-manifest.ts';
 import type { BlobWriter, Repository } from '../destination.ts';
-import { holdsBlob, writeAll } from '../file-blob.ts';
+import { holdsBlob } from '../file-blob.ts';
 import { isRefName } from '../location.ts';
 import { blobName, type LayoutFolder } from './layout-folder.ts';
 import { withName } from './layout-index.ts';
@@ -138,7 +139,7 @@ class LayoutBlobWriter implements BlobWriter {
   async write(chunk: Uint8Array): Promise<void> {
     const position = this.#check.size;
     this.#check.update(chunk);
-    await withFileErrors(this.#path, 'write', () => writeAll(this.#handle, chunk, position));
+    await withFileErrors(this.#path, 'write', () => writeFully(this.#handle, chunk, position));
   }
 
   async commit(descriptor: Descriptor): Promise<void> {
