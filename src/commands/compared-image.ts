@@ -1,6 +1,7 @@
 import { UserError } from '../core/error.ts';
 import { type Contents, contentsOf } from '../diff/contents.ts';
 import type { ComparedImage } from '../diff/image-diff.ts';
+import { readDiskClosure } from '../disk-image/disk-closure.ts';
 import type { Host } from '../host/host.ts';
 import { readImageClosure } from '../image/from-definition/image-closure.ts';
 import { inspectImage } from '../inspect/inspection.ts';
@@ -8,7 +9,7 @@ import { evaluateImages } from '../nix/evaluate.ts';
 import { type Installable, installableText } from '../nix/installable.ts';
 import type { Nix } from '../nix/nix.ts';
 import { platformOf, platformText, SYSTEMS, type System } from '../oci/system.ts';
-import { isContainer, type Plan, type PlannedImage } from '../plan/plan.ts';
+import type { Plan, PlannedImage } from '../plan/plan.ts';
 import { parseDestinationLine, requiredLines } from '../publish/destination-line.ts';
 import { type Location, withoutTransport } from '../storage/location.ts';
 import { locationOf } from '../storage/location-template.ts';
@@ -60,16 +61,21 @@ async function readInstallable(
   { host, nix: open }: ComparisonTools,
 ): Promise<Contents[]> {
   const nix = await open();
-  const { systems, imageFor } = await evaluateImages(nix, installable, { systems: asked });
+  const { systems, foundFor } = await evaluateImages(nix, installable, { systems: asked });
   const images: Contents[] = [];
   // Of one that no system has, the first says what is there instead.
   for (const system of systems.length > 0 ? systems : asked) {
-    const image = await imageFor(system);
-    if (image.kind === 'tool-image') {
-      const what = `${installableText(installable)} is an image of another tool, whose content is not known before it is built`;
+    const image = await foundFor(system);
+    if (image.kind === 'tool-image' || image.kind === 'tool-disk') {
+      const kind = image.kind === 'tool-image' ? 'an image' : 'a disk';
+      const what = `${installableText(installable)} is ${kind} of another tool, whose content is not known before it is built`;
       throw new UserError('input', what, { hint: 'Build it (nix-images build), and name what came out.' });
     }
-    const { closure } = await readImageClosure(nix, image.definition, await host.tempDir());
+    const gcRootDir = await host.tempDir();
+    const { closure } =
+      image.kind === 'disk'
+        ? await readDiskClosure(nix, image.disk, gcRootDir)
+        : await readImageClosure(nix, image.definition, gcRootDir);
     const paths = closure.map(({ path, narSize }) => ({ path, size: narSize }));
     images.push({ platform: platformText(platformOf(system)), digest: null, layers: null, paths });
   }
@@ -82,7 +88,7 @@ export async function readPlanned(
   { to }: Pick<Plan, 'to'>,
   tools: ComparisonTools,
 ): Promise<ComparedImage> {
-  const jobs = image.jobs.filter(isContainer);
+  const { jobs } = image;
   const [destination] = requiredLines(to.map(parseDestinationLine));
   const published = destination === undefined ? [] : jobs.filter((job) => job.published !== null);
   const images: Contents[] = [];

@@ -2,7 +2,7 @@ import { UserError } from '../core/error.ts';
 import type { Contents } from '../diff/contents.ts';
 import { type ComparedImage, diffImages } from '../diff/image-diff.ts';
 import { platformOf, platformText, type System } from '../oci/system.ts';
-import { isContainer, type PlannedImage } from '../plan/plan.ts';
+import type { PlannedImage } from '../plan/plan.ts';
 import type { ChangedImage } from '../update/changed-images.ts';
 import type { ImageReport } from '../update/pull-request.ts';
 import { type ComparisonTools, readPlanned } from './compared-image.ts';
@@ -58,10 +58,6 @@ async function readSide(
   const unknown = new Map<System, string>();
   for (const job of jobs) {
     if (image === undefined) break;
-    if (!isContainer(job)) {
-      unknown.set(job.system, 'it is a disk image');
-      continue;
-    }
     try {
       images.push(...(await readPlanned({ ...image, jobs: [job] }, { to: [...to] }, tools)).images);
     } catch (error) {

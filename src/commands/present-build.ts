@@ -21,6 +21,7 @@ export function presentBuild(made: MadeHandover) {
     data: {
       schemaVersion: 1,
       name,
+      kind: label.kind,
       system,
       platform: platformText(platformOf(system)),
       digest,
@@ -33,7 +34,7 @@ export function presentBuild(made: MadeHandover) {
     },
     text: [
       `${name} for ${system}: ${countText(image.layers.length, 'layer')}, ${sizeText(size)}`,
-      `image ${digest}`,
+      `${label.kind === 'disk' ? 'disk' : 'image'} ${digest}`,
       ...(testRunText(testRun) === '' ? [] : [testRunText(testRun)]),
       left,
       ...nextLines(made),

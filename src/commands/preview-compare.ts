@@ -33,12 +33,12 @@ export async function comparePreviews(images: readonly RunImage[], options: Comp
 }
 
 async function comparePreview(
-  { name, references, digestReferences }: RunImage,
+  { name, references, digestReferences, isDisk }: RunImage,
   options: CompareOptions,
 ): Promise<PreviewImage> {
   const [byDigest = null] = digestReferences;
   const pull = references.find((one) => one.endsWith(`:pr-${options.number}`)) ?? references[0] ?? null;
-  const known = { name, pull, byDigest };
+  const known = { name, pull, byDigest, isDisk };
   let now: ComparedImage | undefined;
   try {
     now = byDigest === null ? await options.reported(name) : await readNew(pull, byDigest, options);

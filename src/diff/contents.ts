@@ -1,4 +1,4 @@
-import type { InspectedImage } from '../inspect/inspection.ts';
+import type { InspectedImage } from '../inspect/inspected.ts';
 
 /** What is known of one platform's image without reading a layer. */
 export interface Contents {

@@ -50,6 +50,8 @@ export async function openDefinitionDisk(
       partitions: made.partitions,
       positions: Buffer.from(encodePositions(made.positions)),
       positionsBefore: made.positionsBefore,
+      storeOffset:
+        made.partitions.find(({ name: label }) => label === definition.partitions.store.label)?.offset ?? null,
     };
   });
 }

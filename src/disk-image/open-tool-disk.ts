@@ -21,6 +21,8 @@ interface ToolDiskTools extends Pick<Effects, 'exec' | 'log' | 'signal'> {
   readonly nix: Nix;
 }
 
+const WITHOUT_POSITIONS = { positions: undefined, positionsBefore: null, storeOffset: null };
+
 /** Where a disk is unpacked that is packed. */
 const UNPACKED = 'unpacked.raw';
 
@@ -55,7 +57,7 @@ export async function openToolDisk(
     const { table, warnings } = await checkDisk(disk, { system, bootMode });
     for (const warning of warnings) log.warn(warning);
     const partitions = table?.partitions ?? [];
-    return { disk, pieces: gridPieces, bootMode, partitions, positions: undefined, positionsBefore: null };
+    return { disk, pieces: gridPieces, bootMode, partitions, ...WITHOUT_POSITIONS };
   } catch (error) {
     await disk.close();
     throw error;

@@ -8,9 +8,9 @@ import { type Origin, originIn } from '../oci/origin.ts';
 import { parseImageManifest } from '../oci/read-manifest.ts';
 import type { System } from '../oci/system.ts';
 import { imageForSystem } from '../storage/image-for-system.ts';
+import { positionsBytes, readDiskConfig } from '../storage/read-config.ts';
 import type { ReadTag } from '../storage/read-tag.ts';
 import type { ImageSource } from '../storage/source.ts';
-import { readDiskConfig, readPositionsBlob } from './read-disk.ts';
 
 /** A disk that was published before. */
 export interface PreviousDisk {
@@ -47,7 +47,7 @@ export async function previousDisks(
         const where = `${source.name}@${manifest.digest}`;
         const content = parseImageManifest(manifest, where);
         if (!isDisk(content)) return undefined;
-        const config = await readDiskConfig(source, content, where);
+        const config = await readDiskConfig(source, content.config, where);
         const origin = originIn(content.annotations, config.created);
         return {
           repository: source,
@@ -83,7 +83,7 @@ export async function previousPositions(
     if (layers.positions === undefined) continue;
     const from = `the positions at ${repository.name}`;
     try {
-      return { positions: decodePositions(await readPositionsBlob(repository, layers.positions), from), from };
+      return { positions: decodePositions(await positionsBytes(repository, layers.positions), from), from };
     } catch (error) {
       if (!(error instanceof UserError) || error.code === 'cancelled') throw error;
       log.warn(`${error.message}; all store paths get new places`);

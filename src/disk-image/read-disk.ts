@@ -3,30 +3,15 @@ import { sizeText } from '../core/size.ts';
 import { collect } from '../core/stream.ts';
 import { type BlockList, blockCount, DIGEST_BYTES, diskIdentity } from '../disk/block-list.ts';
 import { MOST_DISK_BYTES } from '../disk/disk.ts';
-import { decodeDocument } from '../oci/decode-document.ts';
-import type { Descriptor } from '../oci/descriptor.ts';
-import { type DiskConfig, type DiskLayers, diskConfigSchema, diskLayers } from '../oci/disk-artifact.ts';
-import type { ImageManifest } from '../oci/manifest.ts';
+import { type DiskConfig, type DiskLayers, diskLayers } from '../oci/disk-artifact.ts';
 import { parseImageManifest, type StoredManifest } from '../oci/read-manifest.ts';
-import { configBytes } from '../storage/read-config.ts';
+import { readDiskConfig } from '../storage/read-config.ts';
 import type { ImageSource } from '../storage/source.ts';
-
-/** Bytes of the positions of a million paths, and more than any disk has. */
-const POSITIONS_LIMIT = 256 * 1024 * 1024;
 
 /** A published disk: what its manifest and config say, which fit together. */
 export interface PublishedDisk {
   readonly config: DiskConfig;
   readonly layers: DiskLayers;
-}
-
-/** Throws UserError `registry` for what is no config of a disk, and as the source does. */
-export async function readDiskConfig(
-  source: ImageSource,
-  { config }: Pick<ImageManifest, 'config'>,
-  where: string,
-): Promise<DiskConfig> {
-  return decodeDocument(await configBytes(source, config), diskConfigSchema, `${where}, its config`);
 }
 
 /**
@@ -36,7 +21,7 @@ export async function readDisk(source: ImageSource, stored: StoredManifest): Pro
   const where = `${source.name}@${stored.digest}`;
   const manifest = parseImageManifest(stored, where);
   const layers = diskLayers(manifest, where);
-  const config = await readDiskConfig(source, manifest, where);
+  const config = await readDiskConfig(source, manifest.config, where);
   const last = layers.chunks.at(-1);
   if (config.size > MOST_DISK_BYTES) {
     throw notValid(where, `it is a disk of ${sizeText(config.size)}, and the limit is ${sizeText(MOST_DISK_BYTES)}`);
@@ -65,6 +50,3 @@ export async function readBlocks(source: ImageSource, { config, layers }: Publis
     },
   );
 }
-
-export const readPositionsBlob = (source: Pick<ImageSource, 'readBlob'>, positions: Descriptor): Promise<Buffer> =>
-  collect(source.readBlob(positions), POSITIONS_LIMIT);

@@ -28,6 +28,8 @@ export interface DiskToWrite {
   readonly partitions: readonly Partition[];
   /** The file of positions; undefined for a disk of another tool. */
   readonly positions: Uint8Array | undefined;
+  /** Where on the disk the file system begins whose blocks the positions count. */
+  readonly storeOffset: number | null;
   /** Digest of the positions that it was made from. */
   readonly positionsBefore: Digest | null;
   /** Names what the disk is made of: see `diskKey`. */
@@ -102,7 +104,8 @@ function assemble(disk: DiskToWrite, layers: readonly Descriptor[]): BuiltImage 
   };
 }
 
-function configOf({ blocks, system, bootMode, partitions, positions, positionsBefore, origin }: DiskToWrite): Buffer {
+function configOf(disk: DiskToWrite): Buffer {
+  const { blocks, system, bootMode, partitions, positions, positionsBefore, storeOffset, origin } = disk;
   const { architecture, os } = platformOf(system);
   const config: Json = {
     architecture,
@@ -120,6 +123,7 @@ function configOf({ blocks, system, bootMode, partitions, positions, positionsBe
     })),
     positions: positions === undefined ? null : digestOf(positions),
     positionsBefore,
+    storeOffset,
   };
   return Buffer.from(canonicalJson(config));
 }

@@ -3,7 +3,7 @@ import { sizeText } from '../core/size.ts';
 import { columns } from '../core/table.ts';
 import { shortDigest } from '../oci/digest.ts';
 import type { InspectedReferrer } from './attached.ts';
-import type { Inspection } from './inspection.ts';
+import type { Inspection } from './inspected.ts';
 
 /** What a referrer is about: a platform by its name, or the index. */
 function subjectText({ subject }: InspectedReferrer, { digest, images }: Inspection): string {

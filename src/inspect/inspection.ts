@@ -5,6 +5,7 @@ import { storeHash, storePathSchema } from '../definition/store-path.ts';
 import type { History, ImageConfig } from '../oci/config.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import { isDigest } from '../oci/digest.ts';
+import { isDisk } from '../oci/disk-artifact.ts';
 import { isIndexType } from '../oci/media-type.ts';
 import { isImageEntry, normalisePlatform } from '../oci/platform.ts';
 import { parseImageManifest, parseIndex, type StoredManifest } from '../oci/read-manifest.ts';
@@ -12,37 +13,8 @@ import { platformText } from '../oci/system.ts';
 import { readConfig } from '../storage/read-config.ts';
 import { namedManifest } from '../storage/read-tag.ts';
 import type { ImageSource } from '../storage/source.ts';
-
-export interface InspectedLayer {
-  readonly digest: string;
-  readonly mediaType: string;
-  /** Bytes as sent. */
-  readonly size: number;
-  /** Bytes as tar; null where the layer's maker does not say. */
-  readonly unpackedSize: number | null;
-  readonly key: string | null;
-  readonly storePaths: readonly string[];
-  /** Bytes of the NARs of `storePaths`, in their order; null where the layer does not say them. */
-  readonly storeSizes: readonly (number | null)[];
-  /** What the image's history says of the layer, where it holds no store paths. */
-  readonly comment: string | null;
-}
-
-export interface InspectedImage {
-  readonly platform: string;
-  readonly digest: string;
-  readonly config: unknown;
-  readonly layers: readonly InspectedLayer[];
-}
-
-export interface Inspection {
-  /** What `inspect` takes, with the tag or digest that was read. */
-  readonly reference: string;
-  readonly mediaType: string;
-  readonly digest: string;
-  readonly annotations: Readonly<Record<string, string>>;
-  readonly images: readonly InspectedImage[];
-}
+import { inspectDisk } from './inspect-disk.ts';
+import type { InspectedImage, InspectedLayer, Inspection } from './inspected.ts';
 
 /** Reads an index or a single image with everything that can be said of it without its layers. Throws UserError. */
 export async function inspectImage(source: ImageSource, reference: string): Promise<Inspection> {
@@ -71,6 +43,10 @@ function referenceText(name: string, reference: string): string {
 
 async function inspectOne(source: ImageSource, stored: StoredManifest, where: string) {
   const manifest = parseImageManifest(stored, where);
+  const { annotations = {} } = manifest;
+  if (isDisk(manifest)) {
+    return { image: { ...(await inspectDisk(source, manifest, where)), digest: stored.digest }, annotations };
+  }
   const config = await readConfig(source, manifest.config, where);
   const history = layerHistory(config);
   const records = ownLayerRecords(manifest);
@@ -80,7 +56,7 @@ async function inspectOne(source: ImageSource, stored: StoredManifest, where: st
     config: config.config ?? {},
     layers: manifest.layers.map((layer, at) => inspectLayer(layer, records[at], history[at])),
   };
-  return { image, annotations: manifest.annotations ?? {} };
+  return { image, annotations };
 }
 
 /** History entries that made a layer, in the layers' order. */

@@ -8,7 +8,7 @@ import { storePathName } from '../definition/store-path.ts';
 import { shortDigest } from '../oci/digest.ts';
 import type { InspectedReferrer } from './attached.ts';
 import { referrerLines } from './attached-report.ts';
-import type { InspectedImage, InspectedLayer, Inspection } from './inspection.ts';
+import type { InspectedDisk, InspectedImage, InspectedLayer, Inspection } from './inspected.ts';
 
 /** Store paths shown of one layer; the rest is counted (`--json` has all). */
 const PATHS_SHOWN = 8;
@@ -52,14 +52,15 @@ export function inspectionText(inspection: Inspection, { layers, referrers = [] 
   return lines.map(plainLine).join('\n');
 }
 
-function imageLines({ platform, digest, config, layers }: InspectedImage, withLayers: boolean): string[] {
+function imageLines(image: InspectedImage, withLayers: boolean): string[] {
+  const { platform, digest, config, disk, layers } = image;
   const size = layers.reduce((sum, layer) => sum + layer.size, 0);
   const unpacked = layers.reduce((sum: number | null, layer) => add(sum, layer.unpackedSize), 0);
-  const count = countText(layers.length, 'layer');
+  const count = disk ? countText(disk.chunks, 'chunk') : countText(layers.length, 'layer');
   const facts = columns([
     ['  digest', shortDigest(digest)],
-    ['  size', `${sizeText(size)}${unpacked === null ? '' : `, ${sizeText(unpacked)} unpacked`} in ${count}`],
-    ...configRows(config),
+    ['  size', `${sizeText(size)}${disk || unpacked === null ? '' : `, ${sizeText(unpacked)} unpacked`} in ${count}`],
+    ...(disk ? diskRows(disk) : configRows(config)),
   ]);
   return ['', platform, ...facts, ...(withLayers ? ['', ...layers.flatMap(layerLines)] : [])];
 }
@@ -79,6 +80,13 @@ function configRows(config: unknown): [string, string][] {
   ];
   return rows.flatMap(([name, value]): [string, string][] => (value ? [[name, value]] : []));
 }
+
+const diskRows = ({ size, dataBytes, bootMode, partitions, identity }: InspectedDisk): [string, string][] => [
+  ['  disk', `${sizeText(size)}, with ${sizeText(dataBytes)} of data`],
+  ['  boots by', bootMode],
+  ['  partitions', partitions.map(({ name, length }) => `${name} (${sizeText(length)})`).join(', ')],
+  ['  identity', identity],
+];
 
 function layerLines(layer: InspectedLayer, at: number): string[] {
   const unpacked = layer.unpackedSize === null ? '' : `, ${sizeText(layer.unpackedSize)} unpacked`;

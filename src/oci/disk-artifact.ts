@@ -54,6 +54,8 @@ export const diskConfigSchema = platformSchema.extend({
   /** Digest of the positions, and of those that it was made from. */
   positions: digestSchema.nullable(),
   positionsBefore: digestSchema.nullable(),
+  /** Where the file system begins whose blocks the positions count; null where there are none. */
+  storeOffset: bytesSchema.nullable(),
 });
 
 export type DiskConfig = z.infer<typeof diskConfigSchema>;
@@ -84,6 +86,12 @@ export const chunkAnnotations = ({ offset, length, content }: Omit<DiskChunk, 'd
   [ANNOTATION.length]: String(length),
   [ANNOTATION.content]: content,
 });
+
+/** Bytes that a layer of a disk unpacks to; undefined of any other layer. */
+export function diskLayerBytes(layer: Descriptor): number | undefined {
+  const isWhole = layer.mediaType === DISK_TYPE.blocks || layer.mediaType === DISK_TYPE.positions;
+  return isWhole ? layer.size : chunkOf(layer)?.length;
+}
 
 function chunkOf(descriptor: Descriptor): DiskChunk | undefined {
   const { [ANNOTATION.offset]: offset = '', [ANNOTATION.length]: length = '', ...rest } = descriptor.annotations ?? {};

@@ -7,7 +7,9 @@ import { type OverBudget, overBudgetText } from './budget.ts';
 /** One image of a pull request, as its comment shows it. */
 export interface PreviewImage {
   readonly name: string;
-  /** What `docker pull` takes: `ghcr.io/org/app:pr-7`; null where nothing is published. */
+  /** Whether it is the disk of a virtual machine. Default: false. */
+  readonly isDisk?: boolean;
+  /** What `docker pull` or `nix-images pull` takes: `ghcr.io/org/app:pr-7`; null where nothing is published. */
   readonly pull: string | null;
   /** `ghcr.io/org/app@sha256:…`. */
   readonly byDigest: string | null;
@@ -89,10 +91,12 @@ function render(preview: Preview, detail: Detail, rest: string | undefined): str
   return parts.join('\n');
 }
 
-function imageText({ name, pull, byDigest, diff, note, over }: PreviewImage, detail: Detail): string {
+function imageText({ name, isDisk, pull, byDigest, diff, note, over }: PreviewImage, detail: Detail): string {
+  const program = isDisk ? 'nix-images pull' : 'docker pull';
+  const file = isDisk ? ' disk.raw' : '';
   return [
     `### ${plainMarkdown(name)}\n`,
-    ...(pull === null ? [] : [`\`\`\`sh\ndocker pull ${plainLine(pull)}\n\`\`\`\n`]),
+    ...(pull === null ? [] : [`\`\`\`sh\n${program} ${plainLine(pull)}${file}\n\`\`\`\n`]),
     ...(byDigest === null ? [] : [`By digest: ${codeMarkdown(byDigest)}\n`]),
     ...over.map((one) => `**Over budget:** ${plainMarkdown(overBudgetText(one))}\n`),
     ...(note === null ? [] : [`${plainMarkdown(note)}\n`]),

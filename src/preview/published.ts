@@ -7,6 +7,8 @@ export interface RunImage {
   /** Where it is now, with tags: `ghcr.io/org/app:pr-7`; none where it was not published. */
   readonly references: readonly string[];
   readonly digestReferences: readonly string[];
+  /** Whether it is the disk of a virtual machine, and no container image. */
+  readonly isDisk: boolean;
 }
 
 const plannedSchema = z.array(z.looseObject({ name: z.string().min(1), kind: z.string().optional() }));
@@ -16,8 +18,8 @@ const publishedSchema = z.record(
 );
 
 /**
- * The images of a run, by name, from the output `images` of `plan` and the output `json` of `publish`, either of which may be empty. Disk
- * images are no previews. Throws UserError `input`.
+ * The images of a run, by name, from the output `images` of `plan` and the output `json` of `publish`, either of which may be empty.
+ * Throws UserError `input`.
  */
 export function readRunImages(planned: string | undefined, published: string | undefined): RunImage[] {
   const hint = 'Give the outputs `images` and `json` of the workflow images.yml as they are.';
@@ -33,12 +35,10 @@ export function readRunImages(planned: string | undefined, published: string | u
     hint,
     isShown: true,
   });
-  const names = new Set([
-    ...images.filter(({ kind }) => kind !== 'disk').map(({ name }) => name),
-    ...Object.keys(done),
-  ]);
+  const disks = new Set(images.filter(({ kind }) => kind === 'disk').map(({ name }) => name));
+  const names = new Set([...images.map(({ name }) => name), ...Object.keys(done)]);
   return [...names].sort().map((name) => {
     const { references = [], digestReferences = [] } = (Object.hasOwn(done, name) && done[name]) || {};
-    return { name, references, digestReferences };
+    return { name, references, digestReferences, isDisk: disks.has(name) };
   });
 }

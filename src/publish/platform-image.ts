@@ -4,6 +4,7 @@ import { layerRecord } from '../definition/layer-record.ts';
 import type { Handover } from '../handover/handover.ts';
 import type { BuiltImage } from '../image/image.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
+import { diskLayerBytes } from '../oci/disk-artifact.ts';
 import type { ImageManifest } from '../oci/manifest.ts';
 import { isForSystem } from '../oci/platform.ts';
 import { parseImageManifest, type StoredManifest } from '../oci/read-manifest.ts';
@@ -113,6 +114,6 @@ export const compressedSize = (layers: readonly Descriptor[]): number =>
 
 /** Bytes of all layers as tar; undefined when one of them (a base's) does not say. */
 export function unpackedSize(layers: readonly Descriptor[]): number | undefined {
-  const sizes = layers.map((layer) => layerRecord(layer)?.unpackedSize);
+  const sizes = layers.map((layer) => layerRecord(layer)?.unpackedSize ?? diskLayerBytes(layer));
   return sizes.every((size) => size !== undefined) ? sizes.reduce((sum, size) => sum + size, 0) : undefined;
 }

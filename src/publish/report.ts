@@ -1,3 +1,4 @@
+import { tryDecodeJson } from '../core/decode-json.ts';
 import { codeMarkdown, markdownTable, plainMarkdown } from '../core/markdown.ts';
 import { plainLine } from '../core/printable.ts';
 import { shellWord } from '../core/shell.ts';
@@ -5,6 +6,8 @@ import { sizeText } from '../core/size.ts';
 import { columns } from '../core/table.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import { shortDigest } from '../oci/digest.ts';
+import { isDisk } from '../oci/disk-artifact.ts';
+import { indexSchema } from '../oci/manifest.ts';
 import { platformOf, platformText, type System } from '../oci/system.ts';
 import { recordText } from '../test-run/report.ts';
 import { compressedSize, unpackedSize } from './platform-image.ts';
@@ -105,6 +108,10 @@ function totalRow({ platforms }: Shown): string[][] {
   ];
 }
 
+/** Whether what was published are disks of virtual machines. */
+const areDisks = ({ index }: Pick<Shown, 'index'>): boolean =>
+  tryDecodeJson(index.bytes, indexSchema)?.manifests.some(isDisk) ?? false;
+
 /**
  * The command that runs what was published, of a registry by its digest; undefined where there is nothing to name. podman
  * makes a name of the path of a file, and names have no capitals.
@@ -113,12 +120,14 @@ function runCommand(published: Shown, targets: readonly PublishedTarget[]): stri
   const registry = targets.find(({ kind, failure }) => kind === 'registry' && failure === undefined);
   if (registry) {
     const name = plainLine(registry.name.replace(/^docker:\/\//, ''));
+    if (areDisks(published)) return `nix-images pull ${shellWord(`${name}@${published.index.digest}`)} disk.raw`;
     return `podman run --rm ${shellWord(`${name}@${published.index.digest}`)}`;
   }
   const file = targets.find(({ failure }) => failure === undefined);
   const [tag] = file?.tags ?? [];
   if (!file || tag === undefined) return undefined;
   const { name } = file;
+  if (areDisks(published)) return `nix-images pull ${shellWord(plainLine(`${name}:${tag}`))} disk.raw`;
   const place = plainLine(file.kind === 'docker-archive' ? name : `${name}:${tag}`);
   const copied = 'localhost/image';
   return /^[^A-Z]*$/.test(name)
@@ -131,6 +140,7 @@ export function publishText(published: Shown, targets: readonly PublishedTarget[
   const rows = published.platforms.map((platform) => row({ ...platform, digest: shortDigest(platform.digest) }));
   const { what, digest } = heldOf(published, targets);
   const command = runCommand(published, targets);
+  const how = areDisks(published) ? 'fetch it' : 'run it';
   return [
     ...columns([PLATFORM_HEADINGS, ...rows, ...totalRow(published)], NUMBERS),
     ...testLines(published),
@@ -138,7 +148,7 @@ export function publishText(published: Shown, targets: readonly PublishedTarget[
     `${what} ${digest}`,
     ...references(targets),
     ...failureLines(targets).map((line) => `not published, which is allowed: ${line}`),
-    ...(command === undefined ? [] : [`run it: ${command}`]),
+    ...(command === undefined ? [] : [`${how}: ${command}`]),
   ].join('\n');
 }
 

@@ -52,7 +52,7 @@ const MAY_USE: Readonly<Record<string, readonly string[]>> = {
   'disk-image': [
     ...['core', 'oci', 'definition', 'erofs', 'disk', 'make-disk', 'layer', 'storage', 'nix', 'image', 'test-run'],
   ],
-  inspect: ['core', 'oci', 'definition', 'storage'],
+  inspect: ['core', 'oci', 'definition', 'erofs', 'storage'],
   diff: ['core', 'oci', 'definition', 'inspect'],
   preview: ['core', 'oci', 'diff'],
   handover: ['core', 'oci', 'definition', 'storage', 'image', 'test-run'],

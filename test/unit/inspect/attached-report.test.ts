@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { InspectedReferrer } from '../../../src/inspect/attached.ts';
 import { inspectionSummary, referrerLines } from '../../../src/inspect/attached-report.ts';
-import type { Inspection } from '../../../src/inspect/inspection.ts';
+import type { Inspection } from '../../../src/inspect/inspected.ts';
 
 const [INDEX, IMAGE, REFERRER] = ['a', 'b', 'c'].map((letter) => `sha256:${letter.repeat(64)}`) as [
   string,

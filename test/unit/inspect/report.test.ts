@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { Inspection } from '../../../src/inspect/inspection.ts';
+import type { Inspection } from '../../../src/inspect/inspected.ts';
 import { inspectionText } from '../../../src/inspect/report.ts';
 
 const DIGEST = `sha256:${'0123456789abcdef'.repeat(4)}`;
