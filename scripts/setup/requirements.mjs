@@ -44,6 +44,11 @@ const REQUIREMENTS = [
   { name: 'docker-registry', packages: ['docker-registry'], modes: WITH_PEERS },
   // What judges the disks that are read and written; qemu-io comes with the first.
   { name: 'qemu-img', packages: ['qemu-utils'], modes: TEST },
+  // What boots disks, and the firmware with which it does, of both systems.
+  { name: 'qemu-system-x86_64', packages: ['qemu-system-x86'], modes: TEST },
+  { name: 'qemu-system-aarch64', packages: ['qemu-system-arm'], modes: TEST },
+  { name: 'OVMF', packages: ['ovmf'], modes: TEST, present: () => existsSync('/usr/share/OVMF') },
+  { name: 'AAVMF', packages: ['qemu-efi-aarch64'], modes: TEST, present: () => existsSync('/usr/share/AAVMF') },
   { name: 'sgdisk', packages: ['gdisk'], modes: TEST },
   // What fills the system partitions of disks.
   { name: 'mkfs.vfat', packages: ['dosfstools'], modes: TEST },

@@ -9,6 +9,9 @@ import type { Machine } from './machine.ts';
 /** Milliseconds between two looks at the console. */
 const PAUSE = 100;
 
+/** Milliseconds in which what follows a failure comes too: the trace of a panic. */
+const SETTLE = 1000;
+
 /** Characters before what was looked at already in which a text that must not come may have begun. */
 const OVERLAP = 8192;
 
@@ -52,7 +55,10 @@ export async function waitFor<T>(booted: Booted, expected: string, look: Look<T>
     const found = look(view);
     if (found) return found;
     const broken = bootFailure(view.text);
-    if (broken !== undefined) return mismatch(broken);
+    if (broken !== undefined) {
+      await clock.sleep(SETTLE, over).catch(() => undefined);
+      return mismatch(broken);
+    }
     if (ended) return mismatch('the end of the machine, which switched itself off or restarted');
     const stuck = machine.stuck();
     if (stuck !== undefined) return mismatch(`a machine that QEMU cannot run any further (${stuck})`);

@@ -1,6 +1,7 @@
 import { connect } from 'node:net';
 import { createInterface } from 'node:readline';
 import { z } from 'zod';
+import { decodeJson } from '../core/decode-json.ts';
 import { UserError } from '../core/error.ts';
 import type { Clock } from '../core/retry.ts';
 
@@ -24,7 +25,7 @@ interface Monitor {
 
 /**
  * Speaks to QEMU over the socket that `-qmp` names, as soon as it is there. Undefined when `signal` fires before. Throws
- * UserError `test` where QEMU answers otherwise than its protocol says.
+ * UserError `test` where QEMU refuses, or answers otherwise than its protocol says.
  */
 export async function openMonitor(path: string, clock: Clock, signal: AbortSignal): Promise<Monitor | undefined> {
   const socket = await connected(path, clock, signal);
@@ -35,12 +36,15 @@ export async function openMonitor(path: string, clock: Clock, signal: AbortSigna
     for (;;) {
       const { value, done } = await lines.next();
       if (done) return '';
-      const answer = answerSchema.parse(JSON.parse(value));
+      const answer = decodeJson(value, answerSchema, { code: 'test', what: 'the answer of QEMU', isShown: true });
       if ('error' in answer) throw new UserError('test', `QEMU refuses ${execute}: ${answer.error.desc}`);
       if ('return' in answer) return typeof answer.return === 'string' ? answer.return : '';
     }
   };
-  await ask('qmp_capabilities');
+  await ask('qmp_capabilities').catch((error: unknown) => {
+    socket.destroy();
+    throw error;
+  });
   return {
     network: () => ask('human-monitor-command', { 'command-line': 'info usernet' }),
     close: () => socket.destroy(),

@@ -6,8 +6,8 @@ const view = { text: 'booted\nserver login: \nbooted\n', start: 10 };
 
 test.each([
   ['a text', { contains: 'booted' }, 0, 16],
-  ['the next of the same', { contains: 'booted' }, 16, 39],
-  ['none after the last', { contains: 'booted' }, 39, undefined],
+  ['the next of the same', { contains: 'booted' }, 16, 38],
+  ['none after the last', { contains: 'booted' }, 38, undefined],
   ['an expression', { matches: '^booted$' }, 0, 16],
   ['an expression at the beginning of a line alone', { matches: '^ooted' }, 11, undefined],
   ['no beginning of a line where looking begins', { matches: '^oted' }, 12, undefined],
