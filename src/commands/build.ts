@@ -8,7 +8,7 @@ import type { Host } from '../host/host.ts';
 import { evaluateImages } from '../nix/evaluate.ts';
 import { possibleSystems } from '../nix/search-places.ts';
 import { SYSTEMS, type System } from '../oci/system.ts';
-import { parseRegistryLine } from '../publish/destination-line.ts';
+import { imageLines, parseRegistryToLine } from '../publish/destination-line.ts';
 import type { Location } from '../storage/location.ts';
 import { locationOf } from '../storage/location-template.ts';
 import { statusOf } from '../storage/registry/failure.ts';
@@ -52,7 +52,7 @@ export const build = defineCommand({
         'Registry that gets the layers now, such as `ghcr.io/org/{name}`; `{name}` is the name of the image. Of several, the ' +
         'first that must not fail gets them, and publish copies them to the others.',
       placeholder: 'DEST',
-      parse: parseRegistryLine,
+      parse: parseRegistryToLine,
     }),
     out: path({
       description: 'Folder for the handover. Default: `handover/NAME-SYSTEM`.',
@@ -124,7 +124,8 @@ export const build = defineCommand({
     const placing = await placingOf(evaluated, inputs, host);
     const places = await placesOf(host, inputs);
     const job = await jobOf(host);
-    const [first] = decisiveLines(inputs.to, name, await runTags(inputs.to, [], host));
+    const lines = imageLines(inputs.to);
+    const [first] = decisiveLines(lines, name, await runTags(lines, [], host));
     const destination = first && locationOf(first, name);
     const mode = await modeOf(inputs.handover, destination, { job, host, places });
     const make = (how: HandoverMode): Promise<MadeHandover> =>

@@ -10,7 +10,7 @@ import { type Installable, installableText } from '../nix/installable.ts';
 import type { Nix } from '../nix/nix.ts';
 import { platformOf, platformText, SYSTEMS, type System } from '../oci/system.ts';
 import type { Plan, PlannedImage } from '../plan/plan.ts';
-import { parseDestinationLine, requiredLines } from '../publish/destination-line.ts';
+import { imageLines, parseToLine, requiredLines } from '../publish/destination-line.ts';
 import { type Location, withoutTransport } from '../storage/location.ts';
 import { locationOf } from '../storage/location-template.ts';
 import { inFolder, type Places } from './places.ts';
@@ -89,7 +89,7 @@ export async function readPlanned(
   tools: ComparisonTools,
 ): Promise<ComparedImage> {
   const { jobs } = image;
-  const [destination] = requiredLines(to.map(parseDestinationLine));
+  const [destination] = requiredLines(imageLines(to.map(parseToLine)));
   const published = destination === undefined ? [] : jobs.filter((job) => job.published !== null);
   const images: Contents[] = [];
   for (const job of published) {

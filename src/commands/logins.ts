@@ -4,6 +4,7 @@ import { UserError } from '../core/error.ts';
 import type { Log } from '../core/log.ts';
 import { secret, text } from '../host/fields.ts';
 import type { Host } from '../host/host.ts';
+import { isFilesPlace } from '../storage/files-location.ts';
 import { type LocationTemplate, locationOf } from '../storage/location-template.ts';
 import type { ConfigSource } from '../storage/registry/auth/keychain.ts';
 
@@ -85,7 +86,8 @@ export function loginSources(inputs: LoginInputs, { env, log }: Pick<Host, 'env'
 
 /** The registries that a command publishes to. */
 function registriesOf({ to }: LoginInputs): string[] {
-  const places = (to === undefined ? [] : [to].flat()).map((template) => locationOf(template, 'name'));
+  const templates = (to === undefined ? [] : [to].flat()).filter(({ text }) => !isFilesPlace(text));
+  const places = templates.map((template) => locationOf(template, 'name'));
   return [...new Set(places.flatMap((place) => (place.kind === 'registry' ? [place.reference.host] : [])))];
 }
 

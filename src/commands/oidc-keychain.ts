@@ -5,6 +5,7 @@ import { DOCKER_HUB } from '../oci/reference.ts';
 import type { Access } from '../oidc/access.ts';
 import { dockerHubAccess } from '../oidc/docker-hub.ts';
 import { googleAccess, isGoogleHost } from '../oidc/google.ts';
+import { isFilesPlace } from '../storage/files-location.ts';
 import { locationOf } from '../storage/location-template.ts';
 import { ANONYMOUS, type Credential, type Keychain } from '../storage/registry/auth/credential.ts';
 import type { LoginInputs } from './logins.ts';
@@ -60,6 +61,7 @@ function organizationOf({ username, password, to }: LoginInputs): string {
   // With a password it is the user of that.
   if (username !== undefined && password === undefined) return username;
   for (const template of to === undefined ? [] : [to].flat()) {
+    if (isFilesPlace(template.text)) continue;
     const place = locationOf(template, 'name');
     if (place.kind !== 'registry' || place.reference.host !== DOCKER_HUB) continue;
     const [namespace, name] = place.reference.repository.split('/');

@@ -7,10 +7,11 @@ import { filterSystems } from '../plan/filter.ts';
 import { matrixOf, tooLarge } from '../plan/matrix.ts';
 import { PLAN_VERSION, type Plan } from '../plan/plan.ts';
 import { parseRunner, runnersOf } from '../plan/runners.ts';
-import { parseDestinationLine } from '../publish/destination-line.ts';
+import { imageLines, parseToLine, placesOfImages } from '../publish/destination-line.ts';
 import { parseTagLine } from '../publish/tag-lines.ts';
+import { checkDestinations } from './check-destinations.ts';
 import { jobOf } from './github.ts';
-import { checkTemplate, noteLowerCase } from './naming.ts';
+import { noteLowerCase } from './naming.ts';
 import { tryIdentity } from './oidc.ts';
 import { openNixFor } from './open-nix.ts';
 import { placesOf } from './places.ts';
@@ -37,7 +38,7 @@ export const plan = defineCommand({
         'Where the images will be published, as `publish` takes it, such as `ghcr.io/org/{name}`; `{name}` is the name of the ' +
         'image. Of several destinations, all but those with `may-fail` must have an image for it to need no build.',
       placeholder: 'DEST',
-      parse: parseDestinationLine,
+      parse: parseToLine,
     }),
     images: lines({
       description: 'Glob of names or attributes of images to plan, such as `web-*`; with `!` before it, to leave out.',
@@ -126,12 +127,15 @@ export const plan = defineCommand({
     const options = { systems, variants: inputs.nixosVariants };
     const chosen = await imagesOf(sources, { ...options, globs }, nix, host);
     warnOfBroken(chosen, host);
-    for (const template of to) checkTemplate(template, namesOf(chosen.images));
+    checkDestinations(to, chosen.images);
     const places = await placesOf(host, inputs);
-    await tryIdentity(inputs, to, places);
+    await tryIdentity(inputs, placesOfImages(to), places);
     const tags = await runTags(to, inputs.tags, host);
     const counted = { named: inputs.changedSince, moved: tags };
-    const marked = await markAtAll(chosen.images, { to, systems, force: inputs.force }, counted, { host, places });
+    const marked = await markAtAll(chosen.images, { to: imageLines(to), systems, force: inputs.force }, counted, {
+      host,
+      places,
+    });
     const planned: Plan = {
       schemaVersion: PLAN_VERSION,
       call: callOf({ sources, attr, file, globs, systems, nixArg, to: to.map(({ line }) => line) } as Record<
@@ -155,7 +159,7 @@ export const plan = defineCommand({
     if (large) host.log.warn(`a workflow cannot take this plan whole: ${large.message}`);
     const job = await jobOf(host);
     const names = namesOf(planned.images);
-    const why = whyNotInRun(job, tags, names) ?? (await whyNoLogin(job, { to, names }, places));
+    const why = whyNotInRun(job, tags, names) ?? (await whyNoLogin(job, { to: placesOfImages(to), names }, places));
     if (why !== undefined) host.log.info(`publish: false. ${why}`);
     const output = await planOutput(planned, job, host);
     const isStep = host.kind === 'runner';

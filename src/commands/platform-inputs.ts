@@ -6,7 +6,7 @@ import { parseImageManifest } from '../oci/read-manifest.ts';
 import type { System } from '../oci/system.ts';
 import { isNeeded, type Plan, type PlannedImage, type PlannedJob } from '../plan/plan.ts';
 import { lostSystems } from '../plan/problems.ts';
-import { type DestinationLine, parseDestinationLine } from '../publish/destination-line.ts';
+import { type DestinationLine, imageLines, parseToLine, type ToLine } from '../publish/destination-line.ts';
 import { buildInputs, type PlatformInput } from '../publish/platform-input.ts';
 import { checkPlatforms } from '../publish/platforms.ts';
 import { formatLocation, type Location } from '../storage/location.ts';
@@ -21,7 +21,7 @@ import { decisiveLines } from './tags.ts';
 /** What a publish of a plan is given beside the plan. */
 export interface PlanInputs {
   readonly image: string | undefined;
-  readonly to: readonly DestinationLine[];
+  readonly to: readonly ToLine[];
   readonly system: readonly System[];
   readonly allowMissing: boolean;
   readonly allowBroken: boolean;
@@ -35,12 +35,13 @@ export interface PlanInputs {
 export async function platformInputsOf(
   image: PlannedImage,
   plan: Plan,
-  { allowMissing, buildMissing, to: destinations }: PlanInputs,
+  { allowMissing, buildMissing, to }: PlanInputs,
   { collect, places, host, nix, reuseFrom, tags }: Publishing & { readonly collect: CollectHandovers },
 ): Promise<PlatformInput[]> {
   const lost = lostSystems(image);
   if (lost && !allowMissing) throw lost;
-  const planned = plan.to.map(parseDestinationLine);
+  const destinations = imageLines(to);
+  const planned = imageLines(plan.to.map(parseToLine));
   const needed = image.jobs.filter(isNeeded);
   const layerPlaces = (name: string): Location[] => [
     ...planned.map((template) => locationOf(template, name)),

@@ -5,16 +5,13 @@ import { sizeText } from '../core/size.ts';
 import type { LeftOut } from '../plan/plan.ts';
 import { digestReferences, imageJson, imageMetadata } from '../publish/outputs.ts';
 import { failedDestinations, heldOf, publishData, publishSummary, publishText, references } from '../publish/report.ts';
+import type { NotPublished } from './not-published.ts';
 import type { PublishedImage } from './publish-image.ts';
+import { filesData, filesSummary, filesText, type PublishedFiles } from './published-files.ts';
 import { visibilityLines } from './visibility.ts';
 
 /** What became of one image of a plan. */
-export type ImageOutcome = { readonly image: PublishedImage } | NotPublished;
-
-export interface NotPublished {
-  readonly name: string;
-  readonly error: UserError;
-}
+export type ImageOutcome = { readonly image: PublishedImage } | { readonly files: PublishedFiles } | NotPublished;
 
 /** What `publish` did. */
 export type PublishResult =
@@ -40,26 +37,39 @@ export function presentPublish(result: PublishResult) {
 
 /** One image that was published. */
 function presentImage(image: PublishedImage) {
-  const { name, published, targets, packages } = image;
+  const { published, targets, packages } = image;
+  const name = shownName(image);
   return {
-    outputs: outputsOf([image], image),
+    outputs: outputsOf([image], [], image),
     data: publishData(name, published, targets),
-    text: publishText(published, targets),
+    text: publishText(published, targets, image.form === undefined),
     summary: `${publishSummary(name, published, targets)}${packages.length > 0 ? `\n${visibilityLines(packages)}` : ''}`,
   };
 }
 
+/** A disk may be published in several forms, under one name. */
+const shownName = ({ name, form }: PublishedImage): string => (form === undefined ? name : `${name} as=${form}`);
+
 /** The outputs of a publish; `sole` is the image, where one was to be published. */
-function outputsOf(images: readonly PublishedImage[], sole: PublishedImage | undefined) {
+function outputsOf(
+  images: readonly PublishedImage[],
+  files: readonly PublishedFiles[],
+  sole: PublishedImage | undefined,
+) {
+  const places = files.flatMap(({ targets }) => targets);
   const byName = <T>(of: (image: PublishedImage) => T): string =>
-    JSON.stringify(Object.fromEntries(images.map((image) => [image.name, of(image)])));
+    JSON.stringify(Object.fromEntries(images.map((image) => [shownName(image), of(image)])));
   const digestOf = ({ published, targets }: PublishedImage): string => heldOf(published, targets).digest;
   return {
     digest: sole ? digestOf(sole) : '',
     digests: byName(digestOf),
     references: images.flatMap(({ targets }) => references(targets)).join('\n'),
     digestReferences: images.flatMap(({ published, targets }) => digestReferences(published, targets)).join('\n'),
-    failedDestinations: images.flatMap(({ targets }) => failedDestinations(targets)).join('\n'),
+    files: places.flatMap((place) => place.files).join('\n'),
+    failedDestinations: [
+      ...images.flatMap(({ targets }) => failedDestinations(targets)),
+      ...places.flatMap(({ name, failure }) => (failure === undefined ? [] : [name])),
+    ].join('\n'),
     json: byName(({ published, targets }) => imageJson(published, targets)),
     metadata: JSON.stringify(sole ? imageMetadata(sole.published, sole.targets) : {}),
   };
@@ -67,7 +77,7 @@ function outputsOf(images: readonly PublishedImage[], sole: PublishedImage | und
 
 /** A run in which nothing is to be published, such as a fork's pull request. */
 const presentNothing = (why: string) => ({
-  outputs: outputsOf([], undefined),
+  outputs: outputsOf([], [], undefined),
   data: null,
   text: why,
   summary: `${why}\n`,
@@ -75,20 +85,27 @@ const presentNothing = (why: string) => ({
 
 function presentOutcomes({ outcomes, leftOut }: Extract<PublishResult, { kind: 'plan' }>) {
   const images = outcomes.flatMap((outcome) => ('image' in outcome ? [outcome.image] : []));
-  const failed = outcomes.flatMap((outcome) => ('image' in outcome ? [] : [outcome]));
+  const files = outcomes.flatMap((outcome) => ('files' in outcome ? [outcome.files] : []));
+  const failed = outcomes.flatMap((outcome) => ('error' in outcome ? [outcome] : []));
   const results = images.map(presentImage);
   const list = lines(failed.map(({ name, error }) => [name, error.message]));
   return {
-    outputs: outputsOf(images, outcomes.length === 1 ? images[0] : undefined),
+    outputs: outputsOf(images, files, images.length === 1 && failed.length === 0 ? images[0] : undefined),
     data: {
       schemaVersion: 1,
       images: results.map(({ data }) => data),
+      ...(files.length > 0 ? { files: files.map(filesData) } : {}),
       failed: failed.map(({ name, error }) => ({ name, code: error.code, message: error.message })),
       leftOut: leftOut.map(({ attr, why }) => ({ attr, why })),
     },
-    text: [...results.map(({ text }, at) => `${images[at]?.name}\n${text}`), ...totalOf(images)].join('\n\n'),
+    text: [
+      ...results.map(({ text }, at) => `${images[at] ? shownName(images[at]) : ''}\n${text}`),
+      ...files.map((one) => `${one.name}: files\n${filesText(one)}`),
+      ...totalOf(images),
+    ].join('\n\n'),
     summary: [
       ...results.map(({ summary }) => summary),
+      ...files.map(filesSummary),
       ...(failed.length > 0 ? [`### Not published\n\n${list}`] : []),
       ...(leftOut.length > 0
         ? [`### Left out of the plan\n\n${lines(leftOut.map(({ attr, why }) => [attr, why]))}`]

@@ -5,9 +5,8 @@ import type { RemovedTags } from '../preview/preview-text.ts';
 import { previewNumber } from '../prune/preview-tag.ts';
 import { type AskPulls, type Pruned, prunePlace } from '../prune/prune.ts';
 import { goingNames } from '../prune/prune-plan.ts';
-import type { DestinationLine } from '../publish/destination-line.ts';
 import { formatLocation, type Location, withoutTransport } from '../storage/location.ts';
-import { locationOf } from '../storage/location-template.ts';
+import { type LocationTemplate, locationOf } from '../storage/location-template.ts';
 import type { Places } from './places.ts';
 import { watchedPlace } from './preview-watch.ts';
 import { openPrunePlace } from './prune-places.ts';
@@ -20,7 +19,7 @@ const POLICY = { keepLast: [], maxAge: [], keepTags: [], untagged: undefined, cl
 
 /** Where previews are removed from, and by what. */
 interface Cleaning {
-  readonly to: readonly DestinationLine[];
+  readonly to: readonly LocationTemplate[];
   readonly places: Places;
   readonly token: string | undefined;
   readonly host: Host;
@@ -56,7 +55,7 @@ export async function cleanPreviews(names: readonly string[], cleaning: Cleaning
 }
 
 /** Each repository once. A name that a person has put into a comment may be none. */
-function repositoriesOf(names: readonly string[], to: readonly DestinationLine[]): Location[] {
+function repositoriesOf(names: readonly string[], to: readonly LocationTemplate[]): Location[] {
   const found = new Map<string, Location>();
   for (const line of to) {
     for (const name of line.hasName ? names : ['']) {

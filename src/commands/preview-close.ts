@@ -5,7 +5,7 @@ import { readMarker } from '../preview/marker.ts';
 import { type RemovedTags, removedText } from '../preview/preview-text.ts';
 import { previewNumber } from '../prune/preview-tag.ts';
 import type { AskPulls } from '../prune/prune.ts';
-import type { DestinationLine } from '../publish/destination-line.ts';
+import type { LocationTemplate } from '../storage/location-template.ts';
 import type { Places } from './places.ts';
 import { type Cleaned, cleanPreviews } from './preview-clean.ts';
 import { type Commenting, imagesEver, putComment } from './preview-report.ts';
@@ -13,7 +13,7 @@ import { gitHubApi } from './prune-places.ts';
 
 /** A run of `preview`, and what it may do. */
 export interface PreviewRun extends Commenting {
-  readonly to: readonly DestinationLine[];
+  readonly to: readonly LocationTemplate[];
   readonly places: Places;
   readonly token: string | undefined;
   /** Milliseconds in a second of waiting for GitHub. */

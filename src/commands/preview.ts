@@ -12,7 +12,7 @@ import { parseBudget } from '../preview/budget.ts';
 import type { Preview } from '../preview/preview-text.ts';
 import { readRunImages } from '../preview/published.ts';
 import type { StickyOutcome } from '../preview/sticky.ts';
-import { parseRegistryLine } from '../publish/destination-line.ts';
+import { imageLines, parseRegistryToLine, placesOfImages } from '../publish/destination-line.ts';
 import { parseLocationTemplate } from '../storage/location-template.ts';
 import { jobOf } from './github.ts';
 import { placesOf } from './places.ts';
@@ -30,7 +30,7 @@ const inputs = {
       'Of several, the first is compared.',
     placeholder: 'DEST',
     required: true,
-    parse: parseRegistryLine,
+    parse: parseRegistryToLine,
   }),
   images: text({
     description: 'The output `images` of images.yml, or of `plan`: which images there are.',
@@ -116,7 +116,17 @@ export async function runPreview(
   );
   const identity = { key, run: job.runId, attempt: job.attempt, author };
   const places = await placesOf(host, given);
-  const run: PreviewRun = { to, token, places, pulls, identity, clock, host, second, url: runUrl(job, host) };
+  const run: PreviewRun = {
+    to: placesOfImages(to),
+    token,
+    places,
+    pulls,
+    identity,
+    clock,
+    host,
+    second,
+    url: runUrl(job, host),
+  };
   if (event.kind === 'sweep' && given.pullRequest === undefined) {
     const names = readRunImages(given.images, given.published).map(({ name }) => name);
     return { kind: 'swept', swept: await sweepPreviews(names, clock.now(), run) };
@@ -132,12 +142,18 @@ export async function runPreview(
   return { kind: 'closed', closed };
 }
 
+const noImages = (): UserError =>
+  new UserError('input', 'to names no destination of images', {
+    hint: 'Name a registry where the images of pull requests go, such as ghcr.io/org/{name}.',
+    docs: 'previews.md',
+  });
+
 type OpenPull = Extract<PullEvent, { readonly kind: 'pull' }>;
 
 async function report(event: OpenPull, job: Job, given: PreviewInputs, run: PreviewRun): Promise<PreviewResult> {
   const { number, headCommit } = event;
-  const [to] = given.to;
-  if (to === undefined) throw new TypeError('to is required');
+  const [to] = imageLines(given.to);
+  if (to === undefined) throw noImages();
   const { places, host, pulls } = run;
   const images = readRunImages(given.images, given.published);
   const preview: Preview = {

@@ -4,7 +4,7 @@ import type { Host } from '../host/host.ts';
 import { NO_JOURNAL } from '../image/journal.ts';
 import type { Nix } from '../nix/nix.ts';
 import type { StoredManifest } from '../oci/read-manifest.ts';
-import type { DestinationLine } from '../publish/destination-line.ts';
+import type { ImageLine } from '../publish/destination-line.ts';
 import { checkFixedTags } from '../publish/fixed-tags.ts';
 import { isOtherIndex, liveIndex } from '../publish/live-index.ts';
 import { failedTarget, type OptionalTargets } from '../publish/optional-targets.ts';
@@ -12,6 +12,7 @@ import {
   alreadyPublishedImage,
   handedOverImage,
   justBuiltImage,
+  justMadeImage,
   type PlatformImage,
 } from '../publish/platform-image.ts';
 import { isDiskPart, type PlatformInput } from '../publish/platform-input.ts';
@@ -34,6 +35,7 @@ import { buildAny } from './build-any.ts';
 import { buildTools } from './build-tools.ts';
 import { tellImage } from './built-images.ts';
 import { checkLogin, checkMayWrite } from './check-login.ts';
+import type { FilesPlaces } from './files-places.ts';
 import { startedRun } from './github.ts';
 import { checkTestable, checkTestsRan, declaresTests, type TestInputs } from './image-tests.ts';
 import type { Places } from './places.ts';
@@ -57,12 +59,16 @@ export interface Publishing extends ReuseInputs, TestInputs {
   /** Hosts that are spoken to without TLS. */
   readonly plainHttp: readonly string[];
   readonly places: Places;
+  /** Places of files, over all images. */
+  readonly files: FilesPlaces;
   readonly host: Host;
   readonly nix: () => Promise<Nix>;
 }
 
 export interface PublishedImage {
   readonly name: string;
+  /** What became of a disk, where it is no artifact. */
+  readonly form?: 'container-disk';
   readonly published: Pick<PublishedIndex, 'index' | 'platforms'>;
   readonly targets: readonly PublishedTarget[];
   /** Who may pull it at ghcr.io, as far as that is known. */
@@ -103,7 +109,7 @@ export async function completed(
 export async function publishImage(
   image: NamedImage,
   parts: readonly PlatformInput[],
-  to: readonly DestinationLine[],
+  to: readonly ImageLine[],
   publishing: Publishing,
 ): Promise<Publication> {
   const open = (): ImageTarget[] => targetsOf(image, parts.length, to, publishing);
@@ -256,6 +262,9 @@ async function childrenOf(
       images.push(await handedOverImage(part.handover, places.openForReading));
     } else if (part.kind === 'published') {
       images.push(await alreadyPublishedImage(part));
+    } else if (part.kind === 'made') {
+      const before = sent();
+      images.push(justMadeImage(part, await part.make(repositories), sent() - before));
     } else {
       const before = sent();
       const tools = await buildTools(host, await nix(), places, publishing);

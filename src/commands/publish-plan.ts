@@ -1,15 +1,16 @@
 import { UserError } from '../core/error.ts';
 import { mapParallel } from '../core/parallel.ts';
 import { SYSTEMS, type System } from '../oci/system.ts';
-import type { LeftOut, Plan, PlannedImage } from '../plan/plan.ts';
+import { isContainer, type LeftOut, type Plan, type PlannedImage } from '../plan/plan.ts';
 import { brokenImages, byReason, isWarning } from '../plan/problems.ts';
-import { parseDestinationLine } from '../publish/destination-line.ts';
+import { parseToLine } from '../publish/destination-line.ts';
 import { locationOf } from '../storage/location-template.ts';
+import { checkDestinations } from './check-destinations.ts';
 import type { CollectHandovers } from './collecting.ts';
-import { checkTemplate } from './naming.ts';
 import { type PlanInputs, platformInputsOf } from './platform-inputs.ts';
-import type { ImageOutcome, NotPublished, PublishResult } from './present-publish.ts';
-import { completed, type Publication, type Publishing, publishImage } from './publish-image.ts';
+import type { ImageOutcome, PublishResult } from './present-publish.ts';
+import { type Attempt, publishForms } from './publish-forms.ts';
+import { completed, type Publishing } from './publish-image.ts';
 
 /** Images at once, at registries: each is a few requests mostly. Files are written one image after another. */
 const AT_ONCE = 4;
@@ -32,13 +33,9 @@ export async function publishPlan(
   });
   if (images.length === 0)
     return { kind: 'nothing', why: 'Nothing is published: no rule of `tags` applies to any image.' };
-  const to = inputs.to.length > 0 ? inputs.to : plan.to.map(parseDestinationLine);
-  for (const template of to)
-    checkTemplate(
-      template,
-      images.map(({ name }) => name),
-    );
-  const areRegistries = to.every((template) => locationOf(template, 'name').kind === 'registry');
+  const to = inputs.to.length > 0 ? inputs.to : plan.to.map(parseToLine);
+  checkDestinations(to, images);
+  const areRegistries = to.every((line) => line.form !== 'files' && locationOf(line, 'name').kind === 'registry');
   // A build keeps all cores busy by itself.
   const atOnce = areRegistries && !inputs.buildMissing ? AT_ONCE : 1;
   const isAsked = ({ attr }: LeftOut): boolean => mayBe(attr, inputs);
@@ -48,19 +45,36 @@ export async function publishPlan(
   const published = await mapParallel(
     images,
     to.length > 0 ? atOnce : 1,
-    async (image): Promise<Publication | NotPublished> => {
+    async (image): Promise<readonly Attempt[]> => {
       try {
         const parts = await platformInputsOf(image, plan, inputs, { ...publishing, collect });
-        return await publishImage(image, parts, to, publishing);
+        const isDisk = image.jobs.some((job) => !isContainer(job));
+        return await publishForms({ ...image, isDisk }, parts, to, publishing);
       } catch (error) {
         if (!(error instanceof UserError) || host.signal.aborted) throw error;
         if (images.length > 1) host.log.warn(`${image.name} is not published: ${error.message}`);
-        return { name: image.name, error };
+        return [{ name: image.name, error }];
       }
     },
   );
   // Neither destinations that may fail nor tags that are watched for a while hold up another image.
-  const outcomes = await mapParallel(published, AT_ONCE, async (one): Promise<ImageOutcome> => {
+  const outcomes = await settledOutcomes(published.flat(), publishing);
+  const unplanned =
+    inputs.image === undefined ? plan.problems : plan.problems.filter(({ name }) => name === inputs.image);
+  const problems = unplanned.map(
+    ({ name, why, hint }): ImageOutcome => ({ name, error: new UserError('definition', why, { hint }) }),
+  );
+  const broken = byReason(looksBroken).map(brokenOutcome);
+  return { kind: 'plan', outcomes: [...outcomes, ...problems, ...broken], leftOut };
+}
+
+/** What came of the attempts when all that is watched has settled, and the places of files are ended. */
+export async function settledOutcomes(
+  attempts: readonly Attempt[],
+  publishing: Publishing,
+): Promise<readonly ImageOutcome[]> {
+  const { host, files } = publishing;
+  const outcomes = await mapParallel(attempts, AT_ONCE, async (one): Promise<ImageOutcome> => {
     if (!('rest' in one)) return one;
     try {
       return { image: await completed(one, publishing) };
@@ -69,13 +83,7 @@ export async function publishPlan(
       return { name: one.image.name, error };
     }
   });
-  const unplanned =
-    inputs.image === undefined ? plan.problems : plan.problems.filter(({ name }) => name === inputs.image);
-  const problems = unplanned.map(
-    ({ name, why, hint }): ImageOutcome => ({ name, error: new UserError('definition', why, { hint }) }),
-  );
-  const broken = byReason(looksBroken).map(brokenOutcome);
-  return { kind: 'plan', outcomes: [...outcomes, ...problems, ...broken], leftOut };
+  return [...outcomes, ...(await files.closeAll(outcomes.every((one) => !('error' in one))))];
 }
 
 /** An image that does not evaluate: what is published of it goes stale, and nobody would see it. */

@@ -1,12 +1,12 @@
 import type { Job } from '../github/job.ts';
-import { type DestinationLine, requiredLines } from '../publish/destination-line.ts';
+import { requiredLines, type ToLine } from '../publish/destination-line.ts';
 import { locationOf } from '../storage/location-template.ts';
 import type { Places } from './places.ts';
 import type { RunTags } from './tags.ts';
 
 /** Where what may be published goes. */
 interface Wanted {
-  readonly to: readonly DestinationLine[];
+  readonly to: readonly Pick<ToLine, 'text' | 'mayFail'>[];
   /** Images that there are; any of them is enough to find credentials where there are none yet. */
   readonly names: readonly string[];
 }

@@ -1,6 +1,6 @@
 import type { Host } from '../host/host.ts';
 import { parseReference } from '../oci/reference.ts';
-import { type DestinationLine, requiredLines } from '../publish/destination-line.ts';
+import { type ImageLine, requiredLines } from '../publish/destination-line.ts';
 import {
   checkFileDestinations,
   checkRoom,
@@ -35,7 +35,7 @@ interface Tools {
 export function targetsOf(
   { name, tag }: { readonly name: string; readonly tag: string | null },
   platforms: number,
-  to: readonly DestinationLine[],
+  to: readonly ImageLine[],
   { places, tags, host, whyLeft }: Tools,
 ): ImageTarget[] {
   const lines = to.length > 0 ? to : [undefined];

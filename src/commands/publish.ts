@@ -1,13 +1,13 @@
 import { UserError } from '../core/error.ts';
 import { onFirstUse } from '../core/on-first-use.ts';
 import { defineCommand } from '../host/command.ts';
-import { choice, choices, flag, lines, text } from '../host/fields.ts';
+import { choice, choices, flag, lines, secret, text } from '../host/fields.ts';
 import type { Installable } from '../nix/installable.ts';
 import type { Nix } from '../nix/nix.ts';
 import { SYSTEMS, type System } from '../oci/system.ts';
-import { parseDestinationLine } from '../publish/destination-line.ts';
+import { imageLines, parseToLine, placesOfImages } from '../publish/destination-line.ts';
 import { OptionalTargets } from '../publish/optional-targets.ts';
-import { buildInputs, type PlatformInput, soleImage } from '../publish/platform-input.ts';
+import { buildInputs, isDiskPart, type PlatformInput, soleImage } from '../publish/platform-input.ts';
 import { checkPlatforms } from '../publish/platforms.ts';
 import { FAILED_DESTINATIONS } from '../publish/report.ts';
 import { parseTagLine } from '../publish/tag-lines.ts';
@@ -15,6 +15,7 @@ import type { Location } from '../storage/location.ts';
 import { locationOf } from '../storage/location-template.ts';
 import { closedPull } from './closed-pull.ts';
 import { handoverCollector } from './collecting.ts';
+import { filesPlaces } from './files-places.ts';
 import { jobOf } from './github.ts';
 import { HANDOVERS, parseHandoverDigest } from './handover-trust.ts';
 import { testInputs } from './image-tests.ts';
@@ -23,9 +24,10 @@ import { noteLowerCase } from './naming.ts';
 import { openNixFor } from './open-nix.ts';
 import { placesOf } from './places.ts';
 import { givenPlan, NO_PLAN, readPlan } from './plan-input.ts';
-import { type PublishResult, presentPublish } from './present-publish.ts';
-import { completed, type Publishing, publishImage } from './publish-image.ts';
-import { publishPlan } from './publish-plan.ts';
+import { type ImageOutcome, type PublishResult, presentPublish } from './present-publish.ts';
+import { publishForms } from './publish-forms.ts';
+import type { Publishing } from './publish-image.ts';
+import { publishPlan, settledOutcomes } from './publish-plan.ts';
 import { NO_RULE, whyNoLogin, whyNotInRun } from './publish-reason.ts';
 import { repositoryInputs } from './repositories.ts';
 import { nixInputs, registryInputs, reuseInputs } from './shared-inputs.ts';
@@ -62,11 +64,11 @@ export const publish = defineCommand({
     to: lines({
       description:
         'Destination: `docker://REFERENCE` or a plain reference, `oci:DIR[:TAG]`, `oci-archive:FILE[:TAG]`, ' +
-        '`docker-archive:FILE[:REFERENCE]`; `{name}` in it is the name of the image. Behind it may stand `tag=TAG`, several times, ' +
-        'for tags of its own (as `tags` has them), and `may-fail`, for one that the others do not depend on ' +
-        "(docs/registries.md). Default: what the plan says, else an OCI layout in a folder of the image's name.",
+        '`docker-archive:FILE[:REFERENCE]`, of disks also `dir:FOLDER` and `release:OWNER/REPO@TAG`; `{name}` in it is the name of the image. ' +
+        'Behind it may stand `tag=TAG`, several times, for tags of its own (as `tags` has them), `may-fail`, for one that the others do not depend on ' +
+        "(docs/registries.md), and of disks `as=container-disk`, for an image that KubeVirt boots (docs/disks.md). Default: what the plan says, else an OCI layout in a folder of the image's name.",
       placeholder: 'DEST',
-      parse: parseDestinationLine,
+      parse: parseToLine,
     }),
     tags: lines({
       description:
@@ -119,12 +121,19 @@ export const publish = defineCommand({
     ...nixInputs,
     ...registryInputs,
     ...repositoryInputs,
+    token: secret({
+      description:
+        'Token that fills the releases of `release:` (its job needs `contents: write`), and is used for ghcr.io where nothing else is a login for it.',
+      // biome-ignore lint/suspicious/noTemplateCurlyInString: GitHub fills it in, not JavaScript.
+      actionDefault: '${{ github.token }}',
+    }),
   },
   outputs: {
     digest: 'Digest of the index, where one image is published.',
     digests: 'Digests of the indexes as JSON, by name of the image.',
     references: 'Every reference that now means it, one per line, such as `docker://ghcr.io/org/app:v1`.',
     digestReferences: 'Every image by its digest, one per line, such as `ghcr.io/org/app@sha256:…`.',
+    files: 'Paths or URLs of the files of disks, one per line: from `dir:` and `release:`.',
     failedDestinations: FAILED_DESTINATIONS,
     json: 'All of it as JSON, by name of the image: digest, references, digestReferences, platforms with digest and size.',
     metadata:
@@ -144,16 +153,17 @@ export const publish = defineCommand({
     if (plan !== undefined && given.length > 0) throw planAndInstallable();
     noteLowerCase(inputs.to, host.log);
     const planned = plan === undefined ? undefined : await readPlan(plan, host);
-    const plannedTo = planned?.to.map(parseDestinationLine) ?? [];
+    const plannedTo = planned?.to.map(parseToLine) ?? [];
     const to = inputs.to.length > 0 ? inputs.to : plannedTo;
     const tags = await runTags(to, inputs.tags, host, plannedTo);
     if (!tags.any) return { kind: 'nothing', why: NO_RULE };
     const places = await placesOf(host, { ...inputs, to });
-    const noLogin = await whyNoLogin(job, { to, names: [] }, places);
+    const noLogin = await whyNoLogin(job, { to: placesOfImages(to), names: [] }, places);
     if (noLogin !== undefined) return { kind: 'nothing', why: noLogin };
     const { collect, removeSpent, close } = handoverCollector(inputs, job, host, places);
     const whyLeft = job && (await closedPull(inputs.token, host));
-    const publishing: Publishing = { ...inputs, tags, places, host, nix, whyLeft, optional: new OptionalTargets() };
+    const shared = { optional: new OptionalTargets(), files: filesPlaces(host, inputs.token) };
+    const publishing: Publishing = { ...inputs, tags, places, host, nix, whyLeft, ...shared };
     try {
       if (planned) {
         const result = await publishPlan(planned, inputs, collect, publishing);
@@ -161,7 +171,7 @@ export const publish = defineCommand({
         return result;
       }
       const layerPlaces = (name: string): Location[] => [
-        ...inputs.to.map((template) => locationOf(template, name)),
+        ...imageLines(inputs.to).map((template) => locationOf(template, name)),
         ...inputs.reuseFrom,
       ];
       const handed = await collect({ ...inputs, places: layerPlaces }, given.length > 0);
@@ -170,16 +180,27 @@ export const publish = defineCommand({
       if (!tags.applies(image.name)) return { kind: 'nothing', why: NO_RULE };
       const expected = inputs.system.length > 0 ? inputs.system : parts.flatMap((part) => part.systems);
       checkPlatforms(parts, [...new Set(expected)], inputs.allowMissing);
-      const published = await publishImage(image, parts, inputs.to, publishing);
-      const result = { kind: 'image', image: await completed(published, publishing) } as const;
-      if (inputs.deleteHandovers) await removeSpent([result]);
-      return result;
+      const isDisk = parts.some((part) => isDiskPart(part) === true);
+      const outcomes = await settledOutcomes(
+        await publishForms({ ...image, isDisk }, parts, inputs.to, publishing),
+        publishing,
+      );
+      if (inputs.deleteHandovers) await removeSpent(outcomes);
+      return soleOutcome(outcomes);
     } finally {
       await close();
     }
   },
   present: presentPublish,
 });
+
+/** One image that went to places of images alone; what failed is thrown. Several forms of a disk are told as the images of a plan are. */
+function soleOutcome(outcomes: readonly ImageOutcome[]): PublishResult {
+  const [first, ...others] = outcomes;
+  if (others.length > 0 || first === undefined || 'files' in first) return { kind: 'plan', outcomes, leftOut: [] };
+  if ('error' in first) throw first.error;
+  return { kind: 'image', image: first.image };
+}
 
 const missingImage = (): UserError =>
   new UserError('input', 'missing image', {

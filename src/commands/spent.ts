@@ -10,9 +10,16 @@ export interface TakenHandover {
   readonly call: string | undefined;
 }
 
+/** What of handovers is in something that was published. */
+function spentBy(outcome: Exclude<ImageOutcome, { readonly error: unknown }>) {
+  if ('files' in outcome) return outcome.files;
+  const { name, targets, published } = outcome.image;
+  return { name, targets, systems: published.platforms.map(({ system }) => system) };
+}
+
 /** What a re-run of failed jobs would still need the handovers for; undefined where there is nothing. */
 export function whyStay(taken: readonly TakenHandover[], outcomes: readonly ImageOutcome[]): string | undefined {
-  const published = outcomes.flatMap((outcome) => ('image' in outcome ? [outcome.image] : []));
+  const published = outcomes.flatMap((outcome) => ('error' in outcome ? [] : [spentBy(outcome)]));
   const failed = outcomes.find((outcome) => 'error' in outcome);
   if (failed) return `${failed.name} is not published`;
   for (const { name, targets } of published)
@@ -20,8 +27,7 @@ export function whyStay(taken: readonly TakenHandover[], outcomes: readonly Imag
   for (const { label } of taken) {
     const image = published.find(({ name }) => name === label.name);
     if (image === undefined) return `${label.name} is not published`;
-    const systems = image.published.platforms.map(({ system }) => system);
-    const missing = label.systems.filter((system) => !systems.includes(system));
+    const missing = label.systems.filter((system) => !image.systems.includes(system));
     if (missing.length > 0) return `${label.name} is published without ${missing.join(' and ')}`;
   }
   return undefined;

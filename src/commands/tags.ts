@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { readEvent } from '../github/event.ts';
 import type { Host } from '../host/host.ts';
-import { type DestinationLine, requiredLines } from '../publish/destination-line.ts';
+import { type DestinationLine, requiredLines, type ToLine } from '../publish/destination-line.ts';
 import { tagsOf } from '../publish/run-tags.ts';
 import type { TagLine } from '../publish/tag-lines.ts';
 import type { TagFacts } from '../publish/tag-rules.ts';
@@ -55,7 +55,7 @@ export interface RunTags {
    * Those of an image at a destination (undefined: the one by default); none where no rule applies, so that nothing goes
    * there, and undefined where the image's own counts.
    */
-  at(line: DestinationLine | undefined, image: string): readonly string[] | undefined;
+  at(line: ToLine | undefined, image: string): readonly string[] | undefined;
 }
 
 /**
@@ -63,15 +63,15 @@ export interface RunTags {
  * for, too. Throws UserError as `tagsOf` and `readEvent` do.
  */
 export async function runTags(
-  to: readonly DestinationLine[],
+  to: readonly ToLine[],
   lines: readonly TagLine[],
   host: Host,
-  others: readonly DestinationLine[] = [],
+  others: readonly ToLine[] = [],
 ): Promise<RunTags> {
   const shared = await tagsOfRun(lines, host);
   const own = new Map<string, AskedTags | undefined>();
   for (const line of [...to, ...others]) own.set(line.line, await tagsOfRun(line.tags, host));
-  const asked = (line: DestinationLine | undefined): AskedTags | undefined => (line && own.get(line.line)) ?? shared;
+  const asked = (line: ToLine | undefined): AskedTags | undefined => (line && own.get(line.line)) ?? shared;
   const places = to.length > 0 ? to.map(asked) : [shared];
   return {
     any: places.some((tags) => tags?.any ?? true),

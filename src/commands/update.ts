@@ -7,7 +7,7 @@ import type { Nix } from '../nix/nix.ts';
 import { filterSystems } from '../plan/filter.ts';
 import type { Chosen } from '../plan/images.ts';
 import type { PlannedImage } from '../plan/plan.ts';
-import { type DestinationLine, parseDestinationLine } from '../publish/destination-line.ts';
+import { type DestinationLine, imageLines, parseToLine } from '../publish/destination-line.ts';
 import { type ChangedImage, changedImages } from '../update/changed-images.ts';
 import type { ImageReport } from '../update/pull-request.ts';
 import { compareChanged } from './compared-update.ts';
@@ -53,7 +53,7 @@ export const update = defineCommand({
       description:
         'Where the images are published, such as `ghcr.io/org/{name}`: what is there need not be built to compare it.',
       placeholder: 'DEST',
-      parse: parseDestinationLine,
+      parse: parseToLine,
     }),
     maxAge: integer({
       description: 'Days from which a published image is to be made again although nothing changed. Default: no limit.',
@@ -99,19 +99,20 @@ export const update = defineCommand({
     const locks = await readLockFiles(folder);
     const target = inputs.pullRequest ? await pullTarget(folder, locks, inputs, host) : undefined;
     const nix = await openNixFor(host, { ...inputs, requireLock: false });
+    const to = imageLines(inputs.to);
     const places = await placesOf(host, inputs);
     const look = () => evaluated(folder, inputs, nix, host);
-    const before = await marked((await look()).images, inputs.to, { host, places });
+    const before = await marked((await look()).images, to, { host, places });
     try {
       await host.log.group('Updating the lock files', () => updateLocks(locks, inputs.inputs, nix, host));
       const files = await changedFiles(locks);
       const changed = files.length === 0 ? [] : changesOf(before, await look());
-      const images = await compared(changed, inputs.to, locks, { host, places, nix });
+      const images = await compared(changed, to, locks, { host, places, nix });
       const time = timeText(Math.floor(Date.now() / 1000));
       const report = { time, files: files.map(({ name }) => name), changes: await changesIn(locks), images };
       if (target === undefined || images.length === 0) {
         const closed = target && (await closeUpdatePull(target, report, inputs));
-        const reasons = images.length > 0 ? [] : await rebuildReasons(before, inputs, places, host);
+        const reasons = images.length > 0 ? [] : await rebuildReasons(before, { ...inputs, to }, places, host);
         return { ...report, pull: undefined, closed, reasons };
       }
       const pull = await openUpdatePull(target, { ...report, files }, inputs);

@@ -48,12 +48,12 @@ interface ContainerDisk {
   readonly origin: Origin;
 }
 
-/** @internal The key of the image that is made of a disk. */
+/** The key of the image that is made of a disk. */
 export const containerDiskKey = (key: string): string =>
   createHash('sha256').update(`container-disk ${PROFILE} ${key}`).digest('hex');
 
 /**
- * @internal Stores a disk as KubeVirt's containerDisk: an image of one layer with one file, `/disk/NAME.qcow2`, read-only for qemu's user. qcow2, because
+ * Stores a disk as KubeVirt's containerDisk: an image of one layer with one file, `/disk/NAME.qcow2`, read-only for qemu's user. qcow2, because
  * runtimes of containers know no holes in a tar: a raw disk would take its whole size on every node. The layer is made while it is sent. Throws UserError `digest` for a
  * chunk that is not what it says, and as the repositories do.
  */

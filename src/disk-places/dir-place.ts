@@ -9,7 +9,7 @@ import { type FilesPlace, parseSums, type StagedFiles, SUMS, type Sums, sumsText
 import type { MadeFile } from './zstd-disk.ts';
 
 /**
- * @internal A folder as a place of disks. Files are written into a hidden folder in it, and renamed to where they belong when they are whole; the checksums, which keep
+ * A folder as a place of disks. Files are written into a hidden folder in it, and renamed to where they belong when they are whole; the checksums, which keep
  * their lines of other files, come last.
  */
 export function dirPlace(

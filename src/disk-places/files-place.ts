@@ -26,7 +26,7 @@ export interface FilesPlace {
 }
 
 /**
- * @internal How the files of a disk are called before their endings: what GitHub takes for the name of an asset without changing it, and every file system.
+ * How the files of a disk are called before their endings: what GitHub takes for the name of an asset without changing it, and every file system.
  */
 export const fileStem = (name: string, system: System): string => `${name.replaceAll('/', '-')}-${system}`;
 

@@ -30,7 +30,7 @@ interface ReleasePlaceOptions {
 }
 
 /**
- * @internal The assets of a release as a place of disks. A release that is not there is made as a draft and published by `close`, when all disks are in it; in one that is
+ * The assets of a release as a place of disks. A release that is not there is made as a draft and published by `close`, when all disks are in it; in one that is
  * published assets get their names when all of a disk are there. Equal assets are not sent again.
  */
 export function releasePlace(api: ReleaseUploads, options: ReleasePlaceOptions): FilesPlace {

@@ -30,7 +30,7 @@ export interface MadeFile {
 type Part = { readonly size: number; open(): AsyncIterable<Uint8Array> | Iterable<Uint8Array> };
 
 /**
- * @internal A disk as one zstd file: its chunks as they are, and frames of zeros for the holes between them, so that nothing is compressed again, and any
+ * A disk as one zstd file: its chunks as they are, and frames of zeros for the holes between them, so that nothing is compressed again, and any
  * zstd unpacks it. The bytes follow from the disk alone.
  */
 export function zstdDisk(name: string, disk: ChunkedDisk): MadeFile {
@@ -70,6 +70,17 @@ async function* readRange(parts: readonly Part[], start: number, end: number): A
     }
   }
 }
+
+/** A file that is one blob, such as that of the positions. */
+export const blobFile = (
+  name: string,
+  descriptor: Descriptor,
+  { readBlob }: Pick<ChunkedDisk, 'readBlob'>,
+): MadeFile => ({
+  name,
+  size: descriptor.size,
+  read: (start, end) => readRange([{ size: descriptor.size, open: () => readBlob(descriptor) }], start, end),
+});
 
 /** A file whose bytes are at hand. */
 export const fileOf = (name: string, bytes: Uint8Array): MadeFile => ({

@@ -24,13 +24,21 @@ export interface DestinationLine extends Line {
   readonly form: 'image';
 }
 
-/** A destination that takes a disk in another form: as files, or as an image that KubeVirt boots. Containers do not go there. */
-interface DiskLine extends Line {
-  readonly form: 'files' | 'container-disk';
+/** A destination that takes a disk as an image that KubeVirt boots. Containers do not go there. */
+interface ContainerDiskLine extends Line {
+  readonly form: 'container-disk';
 }
 
+/** A destination that takes a disk as files. Containers do not go there. */
+export interface FilesLine extends Line {
+  readonly form: 'files';
+}
+
+/** A destination that images go to, whatever they were made of. */
+export type ImageLine = DestinationLine | ContainerDiskLine;
+
 /** A line of the input `to` of commands that know disks. */
-type ToLine = DestinationLine | DiskLine;
+export type ToLine = ImageLine | FilesLine;
 
 const MAY_FAIL = 'may-fail';
 const TAG = 'tag=';
@@ -63,9 +71,16 @@ export function parseRegistryLine(written: string): DestinationLine {
   return line;
 }
 
+/** Any line of disks, and of images those of registries only. */
+export function parseRegistryToLine(written: string): ToLine {
+  const line = parseToLine(written);
+  if (line.form === 'image') parseRegistryTemplate(line.text);
+  return line;
+}
+
 const DISK_DOCS = 'disks.md#where-a-disk-goes';
 
-/** @internal Reads any destination; `as=` behind one says which form a disk has there. Throws as `parseDestinationLine`. */
+/** Reads any destination; `as=` behind one says which form a disk has there. Throws as `parseDestinationLine`. */
 export function parseToLine(written: string): ToLine {
   const words = written.trim().split(BLANKS);
   const options: string[] = [];
@@ -85,13 +100,13 @@ export function parseToLine(written: string): ToLine {
       hint: 'Write tag=NAME, or leave it out.',
     });
   }
-  return {
+  const common = {
     ...template,
-    form: formOf(written, { isFiles, forms: valuesOf(AS), hasTags: tags.length > 0 }),
     tags: tags.map(parseTagLine),
     mayFail: options.includes(MAY_FAIL),
     line: [template.text, ...options].join(' '),
   };
+  return { ...common, form: formOf(written, { isFiles, forms: valuesOf(AS), hasTags: tags.length > 0 }) };
 }
 
 interface Asked {
@@ -118,13 +133,19 @@ function formOf(written: string, { isFiles, forms, hasTags }: Asked): ToLine['fo
   return form === undefined ? 'image' : CONTAINER_DISK;
 }
 
-/** @internal Those that images go to as they are. */
+/** Those that images go to as they are. */
 export const imageLines = (lines: readonly ToLine[]): DestinationLine[] =>
   lines.filter((line): line is DestinationLine => line.form === 'image');
 
-/** @internal Those that are for disks alone. */
-export const diskLines = (lines: readonly ToLine[]): DiskLine[] =>
-  lines.filter((line): line is DiskLine => line.form !== 'image');
+/** Those that take disks as images for KubeVirt. */
+export const containerDiskLines = (lines: readonly ToLine[]): ContainerDiskLine[] =>
+  lines.filter((line) => line.form === 'container-disk');
+
+/** Those whose place holds images, whatever becomes a disk there. */
+export const placesOfImages = (lines: readonly ToLine[]): ImageLine[] => lines.filter((line) => line.form !== 'files');
+
+/** Those that take disks as files. */
+export const filesLines = (lines: readonly ToLine[]): FilesLine[] => lines.filter((line) => line.form === 'files');
 
 const isOption = (word: string): boolean => word === MAY_FAIL || word.startsWith(TAG) || word.startsWith(AS);
 
@@ -154,7 +175,7 @@ function unknownOption(written: string, word: string): UserError {
 }
 
 /** The destinations that must not fail; where all may, all of them. */
-export function requiredLines<T extends Pick<DestinationLine, 'mayFail'>>(lines: readonly T[]): readonly T[] {
+export function requiredLines<T extends Pick<Line, 'mayFail'>>(lines: readonly T[]): readonly T[] {
   const required = lines.filter(({ mayFail }) => !mayFail);
   return required.length > 0 ? required : lines;
 }

@@ -28,6 +28,8 @@ function entryOf(part: PlatformInput): { readonly key: string | undefined; reado
     }
     case 'published':
       return { key: part.key, digest: part.manifest };
+    case 'made':
+      return { key: part.key };
     case 'handover': {
       const { manifest } = part.handover;
       return { key: annotatedKey(parseImageManifest(manifest, part.origin)), digest: manifest.digest };

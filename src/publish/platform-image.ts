@@ -13,7 +13,7 @@ import { type Location, parseLocation } from '../storage/location.ts';
 import { readPlatform } from '../storage/read-config.ts';
 import type { ImageSource, OpenedImage } from '../storage/source.ts';
 import type { TestRecord } from '../test-run/test-run.ts';
-import type { PublishedInput } from './platform-input.ts';
+import type { MadeInput, PublishedInput } from './platform-input.ts';
 
 /** One platform's image on its way into an index. */
 export interface PlatformImage {
@@ -92,6 +92,16 @@ export const justBuiltImage = (image: BuiltImage, bytesSent: number, tests: Test
   buildJob: undefined,
   tests,
   bytesSent,
+});
+
+/** The image that was made of something else, right into the destinations. */
+export const justMadeImage = (
+  { system, tests }: MadeInput,
+  manifest: StoredManifest,
+  bytesSent: number,
+): PlatformImage => ({
+  ...{ system, manifest, tests, bytesSent },
+  ...{ parsed: parseImageManifest(manifest), source: undefined, live: undefined, buildJob: undefined },
 });
 
 /** The entry of an image in its index; it repeats the image's key, so that one request tells those of all systems. */

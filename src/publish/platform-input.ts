@@ -6,8 +6,11 @@ import { type Installable, installableText } from '../nix/installable.ts';
 import type { Nix } from '../nix/nix.ts';
 import { possibleSystems } from '../nix/search-places.ts';
 import type { Digest } from '../oci/digest.ts';
+import type { StoredManifest } from '../oci/read-manifest.ts';
 import type { System } from '../oci/system.ts';
+import type { Repository } from '../storage/destination.ts';
 import type { ImageSource } from '../storage/source.ts';
+import type { TestRecord } from '../test-run/test-run.ts';
 
 interface Common {
   readonly name: string;
@@ -27,10 +30,20 @@ export interface PublishedInput extends Common {
   readonly source: ImageSource;
 }
 
+/** An image that is made of something else, right into its destinations. */
+export interface MadeInput extends Common {
+  readonly kind: 'made';
+  readonly key: string;
+  readonly tests: TestRecord | null;
+  /** Stores it everywhere, by digest. */
+  make(destinations: readonly Repository[]): Promise<StoredManifest>;
+}
+
 /** One platform's image to publish: handed over by a build job, published before, or still to be built here. */
 export type PlatformInput =
   | (Common & { readonly kind: 'handover'; readonly handover: Handover })
   | PublishedInput
+  | MadeInput
   | (Common & { readonly kind: 'job'; readonly evaluated: EvaluatedAny });
 
 export const handoverInput = (handover: Handover): PlatformInput => ({

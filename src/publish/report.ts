@@ -135,11 +135,11 @@ function runCommand(published: Shown, targets: readonly PublishedTarget[]): stri
     : `skopeo copy ${shellWord(place)} containers-storage:${copied} && podman run --rm ${copied}`;
 }
 
-/** What a person sees after a publish: a table of the platforms, the index and where it is, and how to run it. */
-export function publishText(published: Shown, targets: readonly PublishedTarget[]): string {
+/** What a person sees after a publish: a table of the platforms, the index and where it is, and how to run it, unless it is nothing that is run here (`isRun`). */
+export function publishText(published: Shown, targets: readonly PublishedTarget[], isRun = true): string {
   const rows = published.platforms.map((platform) => row({ ...platform, digest: shortDigest(platform.digest) }));
   const { what, digest } = heldOf(published, targets);
-  const command = runCommand(published, targets);
+  const command = isRun ? runCommand(published, targets) : undefined;
   const how = areDisks(published) ? 'fetch it' : 'run it';
   return [
     ...columns([PLATFORM_HEADINGS, ...rows, ...totalRow(published)], NUMBERS),

@@ -37,3 +37,7 @@ export function parseFilesLocation(text: string): FilesLocation {
   if (BAD_TAG.test(tag)) throw illegal(text, `${JSON.stringify(tag)} is not a valid tag of git`, hint);
   return { kind: 'release', repository, tag };
 }
+
+/** As a person writes it; `parseFilesLocation` reads it back. */
+export const formatFilesLocation = (location: FilesLocation): string =>
+  location.kind === 'dir' ? `dir:${location.path}` : `release:${location.repository}@${location.tag}`;

@@ -23,7 +23,7 @@ export const locationOf = ({ text }: Pick<LocationTemplate, 'text'>, name: strin
   parseLocation(text.replaceAll(PLACEHOLDER, name));
 
 /** The place of one image's files. Throws UserError `reference` when the name makes it illegal. */
-const filesLocationOf = ({ text }: Pick<LocationTemplate, 'text'>, name: string): FilesLocation =>
+export const filesLocationOf = ({ text }: Pick<LocationTemplate, 'text'>, name: string): FilesLocation =>
   parseFilesLocation(text.replaceAll(PLACEHOLDER, name));
 
 /**

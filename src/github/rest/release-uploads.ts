@@ -87,7 +87,7 @@ interface Deps extends GitHubApi, Pick<Effects, 'clock'> {
 
 const WRITE = 'contents: write';
 
-/** @internal Opens it; nothing is loaded or asked before the first call. */
+/** Opens it; nothing is loaded or asked before the first call. */
 export function releaseUploads(deps: Deps): ReleaseUploads {
   const { repository, tag, signal, clock, log, policy = DEFAULT_RETRY } = deps;
   const where = `the release ${tag} of ${repository}`;

@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest';
 import { UserError } from '../../../src/core/error.ts';
 import {
-  diskLines,
+  containerDiskLines,
+  filesLines,
   imageLines,
   parseDestinationLine,
   parseRegistryLine,
@@ -100,8 +101,9 @@ test.each([
 test('lines are told apart, and commands that know no disks refuse theirs', () => {
   const lines = ['ghcr.io/org/app', 'dir:out', 'ghcr.io/org/vm as=container-disk'].map(parseToLine);
   expect(imageLines(lines).map(({ text }) => text)).toEqual(['ghcr.io/org/app']);
-  expect(diskLines(lines).map(({ text }) => text)).toEqual(['dir:out', 'ghcr.io/org/vm']);
-  for (const { line } of diskLines(lines)) expect(whatIsWrong(line)).toMatch(/^input: .* is for disks alone/);
+  expect(filesLines(lines).map(({ text }) => text)).toEqual(['dir:out']);
+  expect(containerDiskLines(lines).map(({ text }) => text)).toEqual(['ghcr.io/org/vm']);
+  for (const { line } of lines.slice(1)) expect(whatIsWrong(line)).toMatch(/^input: .* is for disks alone/);
 });
 
 test.each([
