@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { type System, systemSchema } from '../oci/system.ts';
+import { bootFileOf } from '../oci/efi.ts';
+import { systemSchema } from '../oci/system.ts';
 import {
   annotationsSchema,
   buildSystemSchema,
@@ -155,11 +156,6 @@ interface Problem {
   readonly path: readonly string[];
   readonly message: string;
 }
-
-/**
- * Where firmware looks for what it starts from a disk of which it knows nothing (UEFI 2.10, 3.5.1.1).
- */
-export const bootFileOf = (system: System): string => `/EFI/BOOT/BOOT${system === 'x86_64-linux' ? 'X64' : 'AA64'}.EFI`;
 
 /** What the fields of a disk say that cannot be, taken together. */
 function problemsOf(disk: Fields): Problem[] {

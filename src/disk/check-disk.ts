@@ -1,10 +1,12 @@
 import { UserError } from '../core/error.ts';
 import type { BootMode } from '../oci/disk-artifact.ts';
-import type { System } from '../oci/system.ts';
+import { bootFileOf } from '../oci/efi.ts';
+import { SYSTEMS, type System } from '../oci/system.ts';
 import { diskDamage } from './disk-damage.ts';
 import { Fat } from './fat.ts';
 import { ALIGNMENT, PARTITION_TYPE, type Partition, type PartitionTable } from './gpt.ts';
 import { hasGpt, readGpt, type TableDisk } from './gpt-read.ts';
+import { peMachine } from './pe-machine.ts';
 
 /** @internal What a disk is to be. */
 export interface DiskPurpose {
@@ -19,22 +21,8 @@ interface CheckedDisk {
   readonly warnings: readonly string[];
 }
 
-/** File that UEFI starts from a disk that it does not know (UEFI 2.10, section 3.5.1.1), and the machine in its header. */
-const LOADERS: Readonly<Record<System, { readonly name: string; readonly machine: number }>> = {
-  'x86_64-linux': { name: 'BOOTX64.EFI', machine: 0x8664 },
-  'aarch64-linux': { name: 'BOOTAA64.EFI', machine: 0xaa64 },
-};
-
-/** Machines of PE headers, for errors ("PE Format", Microsoft). */
-const MACHINES: ReadonlyMap<number, string> = new Map([
-  [0x14c, 'i386'],
-  [0x1c2, '32-bit ARM'],
-  [0x1c4, '32-bit ARM'],
-  [0x5064, 'RISC-V'],
-  [0x6264, 'LoongArch'],
-  [0x8664, 'x86-64'],
-  [0xaa64, 'AArch64'],
-]);
+/** Machines of loaders. */
+const MACHINE_OF: Readonly<Record<System, string>> = { 'x86_64-linux': 'x86_64', 'aarch64-linux': 'aarch64' };
 
 /** Bytes of a loader that are read: the header is in the first kilobyte or it is no loader. */
 const LOADER_START = 4096;
@@ -85,37 +73,30 @@ function checkPlaces(
 
 async function checkLoader(disk: TableDisk, esp: Partition, system: System): Promise<void> {
   const fat = await Fat.open(disk, esp);
-  const { name, machine } = LOADERS[system];
-  const entry = await fat.find(['EFI', 'BOOT', name]);
+  const entry = await fat.find(namesOf(system));
   if (entry === undefined || entry.isFolder) throw await noLoader(disk, fat, system);
-  const where = `${disk.path}: /EFI/BOOT/${name} in ${named(esp)}`;
-  const is = machineOf(await fat.start(entry, LOADER_START));
-  if (is === machine) return;
-  const what =
-    is === undefined ? 'is not an EFI program' : `is for ${MACHINES.get(is) ?? `the machine 0x${is.toString(16)}`}`;
-  throw new UserError('file', `${where} ${what}, and the disk is for ${system}`, {
-    hint: `Install a loader for ${system}; a cross build may have taken that of the machine that builds.`,
-  });
+  const machine = peMachine(await fat.start(entry, LOADER_START));
+  if (machine === MACHINE_OF[system]) return;
+  const is = machine === undefined ? 'is not an EFI program' : `is for ${machine}`;
+  throw new UserError(
+    'file',
+    `${disk.path}: ${bootFileOf(system)} in ${named(esp)} ${is}, and the disk is for ${system}`,
+    { hint: `Install a loader for ${system}; a cross build may have taken that of the machine that builds.` },
+  );
 }
 
+/** The folders above a loader, and its own name. */
+const namesOf = (system: System): readonly string[] => bootFileOf(system).split('/').slice(1);
+
 async function noLoader({ path }: TableDisk, fat: Fat, system: System): Promise<UserError> {
-  const { name } = LOADERS[system];
-  const others = Object.values(LOADERS).filter((loader) => loader.name !== name);
-  for (const other of others) {
-    if ((await fat.find(['EFI', 'BOOT', other.name])) === undefined) continue;
-    return new UserError('file', `${path}: its EFI system partition has /EFI/BOOT/${other.name} and no ${name}`, {
+  for (const other of SYSTEMS) {
+    if (other === system || (await fat.find(namesOf(other))) === undefined) continue;
+    const what = `its EFI system partition has ${bootFileOf(other)} and no ${namesOf(system).at(-1)}`;
+    return new UserError('file', `${path}: ${what}`, {
       hint: `The disk is for another architecture than ${system}: name its system, or build it for this one.`,
     });
   }
-  return new UserError('file', `${path}: its EFI system partition has no /EFI/BOOT/${name}`, {
+  return new UserError('file', `${path}: its EFI system partition has no ${bootFileOf(system)}`, {
     hint: `Install the loader there too (bootctl, grub-install --removable): a new machine knows no other place.`,
   });
-}
-
-/** The machine of a PE file: its header lies where byte 60 says. */
-function machineOf(bytes: Buffer): number | undefined {
-  if (bytes.length < 64 || bytes.toString('latin1', 0, 2) !== 'MZ') return undefined;
-  const at = bytes.readUInt32LE(60);
-  if (at + 6 > bytes.length || bytes.toString('latin1', at, at + 4) !== 'PE\0\0') return undefined;
-  return bytes.readUInt16LE(at + 4);
 }

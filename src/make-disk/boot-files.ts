@@ -1,8 +1,9 @@
 import { open } from 'node:fs/promises';
 import { UserError } from '../core/error.ts';
 import { fileError, isMissing } from '../core/file-error.ts';
-import { bootFileOf, type DiskDefinition } from '../definition/disk-definition.ts';
+import type { DiskDefinition } from '../definition/disk-definition.ts';
 import { storePathOf } from '../definition/store-path.ts';
+import { bootFileOf } from '../oci/efi.ts';
 import type { System } from '../oci/system.ts';
 import { type Executable, HEAD_BYTES, readExecutable } from './executable.ts';
 import { initrdSystem } from './initrd-system.ts';

@@ -4,7 +4,8 @@ import type { Effects } from '../core/effects.ts';
 import { UserError } from '../core/error.ts';
 import { withFileErrors } from '../core/file-error.ts';
 import { sizeText } from '../core/size.ts';
-import { bootFileOf, type DiskDefinition } from '../definition/disk-definition.ts';
+import type { DiskDefinition } from '../definition/disk-definition.ts';
+import { bootFileOf } from '../oci/efi.ts';
 import { espVolumeId } from './disk-uuid.ts';
 import { FAT_RESERVED, FAT_SECTOR, type FatFile, type FatLayout, fatBytes, fatLayout } from './fat-room.ts';
 import { runTool } from './run-tool.ts';
@@ -27,7 +28,7 @@ interface EspInput {
 /** Largest files named when all of them are too much. */
 const FILES_NAMED = 3;
 
-/** What mkfs.vfat and mtools make is `this.what` in messages. */
+/** What messages call that which mkfs.vfat and mtools make. */
 const MAKES = 'the EFI system partition';
 
 /**

@@ -1,3 +1,4 @@
+import { peMachine } from '../disk/pe-machine.ts';
 import type { System } from '../oci/system.ts';
 
 /** What the first bytes of a file say about what it is. */
@@ -13,16 +14,7 @@ export interface Executable {
 /** Bytes of a file from which all of this is read: the header of a PE file stands in the first of them. */
 export const HEAD_BYTES = 4096;
 
-/** Numbers of machines in PE files (PE format, "Machine Types") and in ELF files (`EM_*`). */
-const PE_MACHINES = new Map<number, string>([
-  [0x8664, 'x86_64'],
-  [0xaa64, 'aarch64'],
-  [0x014c, 'i386'],
-  [0x01c2, 'arm'],
-  [0x01c4, 'arm'],
-  [0x5064, 'riscv64'],
-  [0x6264, 'loongarch64'],
-]);
+/** Numbers of machines in ELF files (`EM_*`). */
 const ELF_MACHINES = new Map<number, string>([
   [62, 'x86_64'],
   [183, 'aarch64'],
@@ -49,19 +41,10 @@ export function readExecutable(head: Buffer): Executable {
   // Linux `Documentation/arch/arm64/booting.rst`.
   if (head.toString('latin1', 0x38, 0x3c) === 'ARM\x64') return known('arm64 Image', 'aarch64');
   if (head.toString('latin1', 0, 4) === '\x7fELF' && head.length >= 20) {
-    return known('ELF', numberOr(ELF_MACHINES, head.readUInt16LE(18)));
+    return known('ELF', elfMachine(head.readUInt16LE(18)));
   }
   if (head.length >= 2 && head.readUInt16BE(0) === 0x1f8b) return known('gzip', 'unknown');
   return known('unknown', 'unknown');
 }
 
-/** The machine of a PE file; undefined where it is none. */
-function peMachine(head: Buffer): string | undefined {
-  if (head.length < 0x40 || head.toString('latin1', 0, 2) !== 'MZ') return undefined;
-  const at = head.readUInt32LE(0x3c);
-  if (at + 6 > head.length || head.toString('latin1', at, at + 4) !== 'PE\0\0') return undefined;
-  return numberOr(PE_MACHINES, head.readUInt16LE(at + 4));
-}
-
-const numberOr = (names: ReadonlyMap<number, string>, number: number): string =>
-  names.get(number) ?? `machine ${number.toString(16)}`;
+const elfMachine = (number: number): string => ELF_MACHINES.get(number) ?? `machine 0x${number.toString(16)}`;

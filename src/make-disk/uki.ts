@@ -3,11 +3,10 @@ import { join } from 'node:path';
 import type { Effects } from '../core/effects.ts';
 import { withFileErrors } from '../core/file-error.ts';
 import type { DiskDefinition } from '../definition/disk-definition.ts';
+import { efiArchitecture } from '../oci/efi.ts';
 import type { System } from '../oci/system.ts';
 import { kernelRelease } from './kernel-release.ts';
 import { runTool } from './run-tool.ts';
-
-const EFI_ARCHITECTURE: Readonly<Record<System, string>> = { 'x86_64-linux': 'x64', 'aarch64-linux': 'aa64' };
 
 type UkiBoot = Extract<DiskDefinition['boot'], { loader: 'uki' }>;
 
@@ -49,7 +48,7 @@ export async function makeUki(exec: Effects['exec'], input: UkiInput): Promise<s
     `--os-release=@${join(folder, 'os-release')}`,
     // Always said, if only that it is not known: ukify itself would ask readelf, or whatever is on the machine.
     `--uname=${boot.uname ?? (await kernelRelease(boot.kernel)) ?? ''}`,
-    `--efi-arch=${EFI_ARCHITECTURE[system]}`,
+    `--efi-arch=${efiArchitecture(system)}`,
     `--stub=${boot.stub}`,
     `--output=${output}`,
   ];

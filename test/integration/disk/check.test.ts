@@ -134,7 +134,7 @@ test('a loader is found in a folder of many files, and whatever its name was wri
 
 test('the loader of another architecture, none, and what is no loader are told apart', async () => {
   expect(await refusal(await diskWith({ 'BOOT/BOOTX64.EFI': loader(0xaa64) }))).toBe(
-    'DISK: /EFI/BOOT/BOOTX64.EFI in partition "ESP" is for AArch64, and the disk is for x86_64-linux',
+    'DISK: /EFI/BOOT/BOOTX64.EFI in partition "ESP" is for aarch64, and the disk is for x86_64-linux',
   );
   const arm = await diskWith({ 'BOOT/BOOTAA64.EFI': loader(0xaa64) });
   expect(await refusal(arm)).toBe('DISK: its EFI system partition has /EFI/BOOT/BOOTAA64.EFI and no BOOTX64.EFI');

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import { bootFileOf, diskDefinitionSchema } from '../../../src/definition/disk-definition.ts';
+import { diskDefinitionSchema } from '../../../src/definition/disk-definition.ts';
 import { diskKey } from '../../../src/definition/disk-key.ts';
 import { isImageKey } from '../../../src/definition/image-key.ts';
+import { bootFileOf } from '../../../src/oci/efi.ts';
 import { diskDefinition, leastDisk, storePath } from './disks.ts';
 
 /** What the schema says of a disk with these changes, a line each. */
