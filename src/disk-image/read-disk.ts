@@ -2,7 +2,7 @@ import { UserError } from '../core/error.ts';
 import { sizeText } from '../core/size.ts';
 import { collect } from '../core/stream.ts';
 import { type BlockList, blockCount, DIGEST_BYTES, diskIdentity } from '../disk/block-list.ts';
-import { MOST_DISK_BYTES } from '../disk/disk.ts';
+import { MOST_DISK_BYTES } from '../disk/disk-limit.ts';
 import { type DiskConfig, type DiskLayers, diskLayers } from '../oci/disk-artifact.ts';
 import { parseImageManifest, type StoredManifest } from '../oci/read-manifest.ts';
 import { readDiskConfig } from '../storage/read-config.ts';

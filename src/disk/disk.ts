@@ -1,8 +1,5 @@
 import type { Extent } from './extent.ts';
 
-/** Bytes of a disk at most: its block digests are kept in memory, 64 MiB a TiB. Volumes of EC2 may have 32 times as many. */
-export const MOST_DISK_BYTES = 2 * 1024 ** 4;
-
 /** A disk that is read at random, whatever format its file has. */
 export interface Disk {
   readonly format: 'raw' | 'vhd' | 'qcow2';

@@ -35,8 +35,8 @@ const imageInfoSchema = z.object({
   disks: z.record(z.string(), z.unknown()).optional(),
 });
 
-/** Bytes of the papers beside an image that are read: they have a few hundred. */
-const MOST_PAPER = 64 * 1024;
+/** Bytes of a text about an image that is read: they have a few hundred. */
+const TEXT_LIMIT = 64 * 1024;
 
 const DISK_NAME = /\.(?:raw|img|vhd|qcow2)(?:\.(?:zst|gz|xz))?$/i;
 
@@ -85,7 +85,7 @@ async function noDisk(output: string): Promise<UserError> {
 }
 
 /** A small text in the output; undefined where it is not there, or the output is a file. */
-async function readPaper(output: string, name: string, storeDir: string): Promise<string | undefined> {
+async function readText(output: string, name: string, storeDir: string): Promise<string | undefined> {
   const path = join(output, name);
   return withFileErrors(path, 'read', async () => {
     try {
@@ -94,8 +94,8 @@ async function readPaper(output: string, name: string, storeDir: string): Promis
       // Not even a device that never ends.
       if (!isInside(real, await realpath(storeDir)) || !info.isFile())
         throw outside(output, { path: real, by: name, storeDir });
-      if (info.size > MOST_PAPER)
-        throw new UserError('file', `${path} has ${info.size} bytes, more than ${MOST_PAPER}`);
+      if (info.size > TEXT_LIMIT)
+        throw new UserError('file', `${path} has ${info.size} bytes, more than ${TEXT_LIMIT}`);
       return await readFile(real, 'utf8');
     } catch (error) {
       if (isMissing(error) || systemCode(error) === 'ENOTDIR') return undefined;
@@ -105,13 +105,13 @@ async function readPaper(output: string, name: string, storeDir: string): Promis
 }
 
 async function readInfo(output: string, storeDir: string): Promise<z.infer<typeof imageInfoSchema> | undefined> {
-  const text = await readPaper(output, INFO, storeDir);
+  const text = await readText(output, INFO, storeDir);
   return text === undefined ? undefined : decodeJson(text, imageInfoSchema, { code: 'file', what: join(output, INFO) });
 }
 
 /** Paths of the lines `file TYPE PATH`, the path in quotation marks at times, that may be disks. */
 async function readProducts(output: string, storeDir: string): Promise<readonly string[]> {
-  const text = (await readPaper(output, PRODUCTS, storeDir)) ?? '';
+  const text = (await readText(output, PRODUCTS, storeDir)) ?? '';
   const paths = text.split('\n').flatMap((line) => {
     const [, quoted, plain] = /^file\s+\S+\s+(?:"([^"]+)"|(\S+))/.exec(line) ?? [];
     return quoted ?? plain ?? [];

@@ -2,7 +2,7 @@ import { crc32 } from 'node:zlib';
 import { type WritableFile, writeFully } from '../core/file-bytes.ts';
 import { GUID_BYTES, guidBytes } from './guid.ts';
 
-/** @internal Bytes of a sector. Disks for EC2, and every raw image there is, have this size, whatever a drive says of itself. */
+/** Bytes of a sector. Disks for EC2, and every raw image there is, have this size, whatever a drive says of itself. */
 export const SECTOR = 512;
 
 /** Where partitions begin and end: what fdisk, parted and systemd-repart align to, and every drive's pages divide. */

@@ -1,9 +1,8 @@
 import type { Effects } from '../core/effects.ts';
-import { UserError } from '../core/error.ts';
-import { sizeText } from '../core/size.ts';
-import { type Disk, MOST_DISK_BYTES } from './disk.ts';
+import type { Disk } from './disk.ts';
 import { notReadable } from './disk-damage.ts';
 import { type DiskFile, openFile } from './disk-file.ts';
+import { checkDiskSize } from './disk-limit.ts';
 import { type Extent, extentEnd } from './extent.ts';
 import { openQcow2 } from './qcow2.ts';
 import { rawDisk } from './raw-disk.ts';
@@ -51,12 +50,7 @@ export async function openDisk(path: string, { extents, ...tools }: OpenDiskOpti
   const file = await openFile(path);
   return closingOnFailure(file, async () => {
     const disk = await diskIn(file);
-    if (disk.size > MOST_DISK_BYTES) {
-      const limit = `${sizeText(disk.size)}, and the limit is ${sizeText(MOST_DISK_BYTES)}`;
-      throw new UserError('file', `${path} is a disk of ${limit}`, {
-        hint: 'Make a smaller disk; it can grow when it runs.',
-      });
-    }
+    checkDiskSize(path, disk.size);
     // The file's holes are those of the disk, where it is one byte for byte.
     if (extents === undefined && disk.fd === undefined) return disk;
     return { ...disk, extents: within(extents ?? (await sparseMap(path, file.size, tools)), disk.size) };

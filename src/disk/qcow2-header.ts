@@ -1,5 +1,6 @@
 import { diskDamage, notReadable } from './disk-damage.ts';
 import type { DiskFile } from './disk-file.ts';
+import { checkDiskSize } from './disk-limit.ts';
 
 /** The format of qemu's docs/interop/qcow2.txt. All numbers are big-endian. */
 const MAGIC = 0x5146_49fb;
@@ -49,6 +50,8 @@ export async function readQcow2Header(file: DiskFile): Promise<Qcow2Header | und
   }
   const size = Number(v2.readBigUInt64BE(24));
   if (size === 0 || size % 512 !== 0) throw wrong(24, `names a disk of ${size} bytes, not whole sectors`);
+  // Before the tables are looked at, which a small file may claim for any size.
+  checkDiskSize(path, size);
   const l1Entries = Math.ceil(size / 2 ** (2 * clusterBits - 3));
   const stored = v2.readUInt32BE(36);
   if (stored < l1Entries)

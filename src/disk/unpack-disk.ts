@@ -2,12 +2,11 @@ import { createReadStream } from 'node:fs';
 import { open, rm, stat } from 'node:fs/promises';
 import type { Effects } from '../core/effects.ts';
 import { UserError } from '../core/error.ts';
-import { fileError, systemCode } from '../core/file-error.ts';
-import { sizeText } from '../core/size.ts';
+import { fileError } from '../core/file-error.ts';
 import { checkUnpacked } from '../core/unpack-limit.ts';
 import { unpack } from '../layer/unpack.ts';
-import { MOST_DISK_BYTES } from './disk.ts';
 import { diskDamage } from './disk-damage.ts';
+import { checkUnpackedDisk } from './disk-limit.ts';
 import { SparseWriter } from './sparse-writer.ts';
 
 /** What a disk's file may be packed with, by the end of its name. */
@@ -41,7 +40,7 @@ export async function unpackDisk(
         signal.throwIfAborted();
         await writer.write(chunk).catch((error: unknown) => Promise.reject(fileError(error, to, 'write')));
         checkUnpacked(from, packed, writer.written);
-        if (writer.position > MOST_DISK_BYTES) throw tooLong(from);
+        checkUnpackedDisk(from, writer.position);
       }
     };
     if (packing === 'xz') await fromXz(from, take, { exec, signal });
@@ -55,11 +54,6 @@ export async function unpackDisk(
     await file.close();
   }
 }
-
-const tooLong = (from: string): UserError =>
-  new UserError('file', `${from} unpacks to more than ${sizeText(MOST_DISK_BYTES)}`, {
-    hint: 'Make a smaller disk; it can grow when it runs.',
-  });
 
 async function fromXz(
   from: string,
@@ -76,8 +70,8 @@ async function fromXz(
 /** A decompressor's own error, which has no path, as the user's. */
 function unpackError(error: unknown, path: string, packing: DiskPacking): unknown {
   if (error instanceof UserError || !(error instanceof Error) || error.name === 'AbortError') return error;
-  if (systemCode(error)?.startsWith('E') && !systemCode(error)?.startsWith('ERR_'))
-    return fileError(error, path, 'read');
+  const refused = fileError(error, path, 'read');
+  if (refused !== error) return refused;
   return diskDamage({
     path,
     structure: `the ${packing} file`,

@@ -212,3 +212,15 @@ test('truncated files name what is cut off and where', async () => {
   );
   expect(await cut('raw', ['-O', 'raw'], -100)).toMatch(/^FILE: the disk at byte 0 ends within a sector of 512 bytes/);
 });
+
+test('a disk that is too large is refused before its tables are looked at', async () => {
+  const path = join(dir.path, 'large.qcow2');
+  await qemuImg('create', '-f', 'qcow2', path, '3T');
+  // No table is left, so whoever read one would say that.
+  await truncate(path, 64 * KIB);
+  await expect(openDisk(path, diskTools)).rejects.toMatchObject({
+    code: 'file',
+    message: expect.stringMatching(/is a disk of .+, and the limit is /),
+    hint: expect.stringContaining('smaller disk'),
+  });
+});
