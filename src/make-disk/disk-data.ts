@@ -13,8 +13,11 @@ export interface Written {
   readonly verity: Extent | undefined;
 }
 
-/** Windows by which the EFI system partition is cut: of a kernel that stays, only the part with the command line is new. */
-const ESP_PIECE = 8 << 20;
+/**
+ * Windows by which what is no store is cut. Of an EFI system partition whose kernel stays, only the part with the command line is new then, and of
+ * dm-verity's tree what is above the blocks that have changed.
+ */
+const WINDOW_BYTES = 8 << 20;
 
 /** The tables at both ends of the disk. */
 const tableEnds = ({ size }: DiskPlan): readonly [Extent, Extent] => [
@@ -57,8 +60,8 @@ function inWindows(runs: readonly Extent[], start: number): Extent[] {
   const pieces: { window: number; offset: number; end: number }[] = [];
   for (const run of runs) {
     for (let at = run.offset; at < run.offset + run.length; ) {
-      const window = Math.floor((at - start) / ESP_PIECE);
-      const end = Math.min(run.offset + run.length, start + (window + 1) * ESP_PIECE);
+      const window = Math.floor((at - start) / WINDOW_BYTES);
+      const end = Math.min(run.offset + run.length, start + (window + 1) * WINDOW_BYTES);
       const last = pieces.at(-1);
       if (last?.window === window) last.end = end;
       else pieces.push({ window, offset: at, end });

@@ -1,8 +1,8 @@
 import { createReadStream } from 'node:fs';
 import { open } from 'node:fs/promises';
-import type { Readable } from 'node:stream';
+import { pipeline, type Readable } from 'node:stream';
 import { createGunzip, createZstdDecompress } from 'node:zlib';
-import { withFileErrors } from '../core/file-error.ts';
+import { fileError, withFileErrors } from '../core/file-error.ts';
 import type { System } from '../oci/system.ts';
 import { CpioReader } from './cpio-reader.ts';
 import { readExecutable } from './executable.ts';
@@ -47,8 +47,8 @@ export async function initrdSystem(path: string): Promise<InitrdKind> {
         return { kind: known ? 'archive' : 'unknown' };
       }
       const file = createReadStream(path, { start, highWaterMark: 1 << 18 });
-      const reader = await look(unpack === undefined ? file : file.pipe(unpack));
-      file.destroy();
+      // Not `pipe`: a file that cannot be read further has to end the other stream, and an end of that one the file.
+      const reader = await look(path, unpack === undefined ? file : pipeline(file, unpack, () => {}));
       if (reader.program !== undefined) return reader.program;
       if (!plain || reader.end === undefined) return { kind: reader.entries > 0 ? 'archive' : 'unknown' };
       const next = await afterZeros(path, start + reader.end);
@@ -72,10 +72,10 @@ interface Looked {
   readonly end: number | undefined;
 }
 
-async function look(stream: Readable): Promise<Looked> {
+async function look(path: string, stream: Readable): Promise<Looked> {
   const reader = new CpioReader();
   let seen = 0;
-  // A damaged end is the kernel's to complain of; what came before it has been looked at.
+  // A damaged end, unlike a file that cannot be read, is the kernel's to complain of; what came before it has been looked at.
   try {
     for await (const chunk of stream as AsyncIterable<Buffer>) {
       for (const { name, head } of reader.push(chunk)) {
@@ -86,7 +86,8 @@ async function look(stream: Readable): Promise<Looked> {
       seen += chunk.length;
       if (reader.end !== undefined || reader.isDamaged || seen > LOOKED_THROUGH) break;
     }
-  } catch {
+  } catch (error) {
+    if (fileError(error, path, 'read') !== error) throw error;
     return { entries: reader.entries, program: undefined, end: undefined };
   } finally {
     stream.destroy();
