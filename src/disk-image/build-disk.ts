@@ -96,9 +96,10 @@ async function build(
     if (found === undefined) log.info(`${name}: no disk before it is known, so all store paths get new places`);
     return found;
   };
+  const isStoredHere = destinations.some(({ isShared }) => !isShared);
   const opened =
     evaluated.kind === 'disk'
-      ? await openDefinitionDisk(evaluated.disk, { ...tools, previous, fresh }, tools)
+      ? await openDefinitionDisk(evaluated.disk, { ...tools, previous, fresh, isStoredHere }, tools)
       : await openToolDisk(evaluated.toolDisk, system, tools, tools);
   try {
     const testRun = await testOf(evaluated, opened, tools);

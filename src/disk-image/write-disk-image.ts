@@ -58,9 +58,17 @@ export async function writeDiskImage(
     const { descriptors, reused } = await writeChunks(disk.disk, pieces, destinations, { ...options, reuse });
     const { digests } = disk.blocks;
     const blocks = await putDocument(DISK_TYPE.blocks, digests, destinations);
-    const positions =
-      disk.positions === undefined ? [] : [await putDocument(DISK_TYPE.positions, disk.positions, destinations)];
-    const built = assemble(disk, [...descriptors, blocks, ...positions]);
+    const documents =
+      disk.positions === undefined
+        ? []
+        : [
+            {
+              descriptor: await putDocument(DISK_TYPE.positions, disk.positions, destinations),
+              bytes: disk.positions,
+            },
+          ];
+    const layers = [...descriptors, blocks, ...documents.map(({ descriptor }) => descriptor)];
+    const built = { ...assemble(disk, layers), documents };
     const failure = await store(built, destinations);
     if (failure === undefined) {
       for (const follower of options.followers ?? []) follower.put(built.config.descriptor, built.config.bytes);

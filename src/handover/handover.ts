@@ -20,11 +20,12 @@ export interface Handover {
 }
 
 /**
- * Completes a handover: config and manifest, and the label under the system's name. The layers must be where the
+ * Completes a handover: config, small documents and manifest, and the label under the system's name. The layers must be where the
  * label says already.
  */
 export async function writeHandover(layout: ImageDestination, image: BuiltImage, label: HandoverLabel): Promise<void> {
-  await layout.putBlob(image.config.descriptor, image.config.bytes);
+  for (const { descriptor, bytes } of [image.config, ...(image.documents ?? [])])
+    await layout.putBlob(descriptor, bytes);
   await layout.tag(label.system, image.manifest, labelAnnotations(label));
   await layout.commit();
 }

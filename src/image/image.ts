@@ -58,6 +58,8 @@ export interface BuiltImage {
   readonly manifest: StoredManifest;
   readonly config: { readonly descriptor: Descriptor; readonly bytes: Uint8Array };
   readonly layers: readonly Descriptor[];
+  /** Small layers that say what is in it, such as the positions of a disk: handovers and reports have them always. */
+  readonly documents?: readonly { readonly descriptor: Descriptor; readonly bytes: Uint8Array }[];
 }
 
 /**

@@ -24,13 +24,13 @@ function spaceNeeded({ partitions, boot }: Sizes, closure: Closure): number {
   return Math.ceil(store + copies * partitions.esp.sizeMiB * MIB + HEADROOM);
 }
 
-/** Throws UserError `file` that says what is needed and what there is, where `free` bytes in `folder` are too few. */
+/** Throws UserError `file` that says what is needed and what there is, where `free` bytes in `folder` are too few; `beside` bytes are for what is made of the disk there. */
 export function checkSpace(
   definition: Sizes,
   closure: Closure,
-  { folder, free }: { readonly folder: string; readonly free: number },
+  { folder, free, beside = 0 }: { readonly folder: string; readonly free: number; readonly beside?: number },
 ): void {
-  const needed = spaceNeeded(definition, closure);
+  const needed = spaceNeeded(definition, closure) + beside;
   if (needed <= free) return;
   throw new UserError(
     'file',

@@ -1,6 +1,6 @@
 // Disks of a real kernel and a store of 48 MB, built eight times; a second each.
 import { createHash } from 'node:crypto';
-import { stat, writeFile } from 'node:fs/promises';
+import { readdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { extentEnd } from '../../../src/disk/extent.ts';
@@ -111,6 +111,18 @@ test('inspect says what is on it, and which chunk holds what', async () => {
   expect(stdout).toMatch(/^ {2}partitions {2}ESP \(134\.2 MB\), nix-store \(\S+ MB\), nixos \(268\.4 MB\)$/m);
   expect(stdout).toMatch(/^ {7}bytes 0 to 17408$/m);
   expect(stdout).toMatch(/^ {7}stand-in-system$/m);
+});
+
+test('a registry keeps the chunks of a handover, which says where store paths lie; copies are whole', async () => {
+  const built = await build(standIn, ...X86, '--to', `${registry.host}/by-registry:1`, '--out', 'light');
+  const manifest = await fromRegistry<Manifest>(`by-registry/manifests/${built.digest}`);
+  const blobs = await readdir(at('light/blobs/sha256'));
+  const kept = manifest.layers.filter(({ digest }) => blobs.includes(digest.replace('sha256:', '')));
+  expect(kept.map(({ mediaType }) => mediaType)).toEqual(['application/vnd.nix-images.disk.positions.v1+json']);
+  await run('publish', '--from', 'light', ...X86, '--to', `${registry.host}/by-registry:1`);
+  await run('copy', `${registry.host}/by-registry:1`, '--to', 'oci-archive:vm.tar:1');
+  const { identity } = await cliData<Pulled>(['pull', 'oci-archive:vm.tar:1', 'copied.raw'], { cwd: temp.path });
+  expect(identity).toMatch(/^sha256:/);
 });
 
 test('the same disk sends nothing more, and stays the same; a leaf that changes sends a few chunks', async () => {

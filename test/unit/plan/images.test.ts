@@ -29,6 +29,17 @@ const archive = (
   },
 });
 
+/** A disk of another tool. */
+const disk = (attr: string, name: string, content: string): Discovered => ({
+  kind: 'image',
+  path: attr.split('.'),
+  system: null,
+  image: {
+    ...{ kind: 'disk', name, tag: null, drvPath: storePath(content, 'x.drv'), output: 'out' },
+    ...{ path: storePath(content, 'x'), system: X86, hostSystem: null, filePath: null },
+  },
+});
+
 const broken = (attr: string, message: string, image = false): Discovered => ({
   kind: 'broken',
   path: attr.split('.'),
@@ -155,4 +166,34 @@ test('images of several flakes are one plan, and a name that two of them have is
   const { images, problems } = joinChosen([from('.', 'web', 'a'), from('./other', 'web', 'z')]);
   expect(images.map(({ name, source }) => `${name} ${source.flake}`)).toEqual(['a .', 'z ./other']);
   expect(problems).toMatchObject([{ name: 'web', why: 'two images have the repository name web: in . and ./other' }]);
+});
+
+test('a repository holds container images or disks: of one name, what the first output has', () => {
+  const chosen = choose([
+    disk('diskImages.x86_64-linux.app', 'app', 'a'),
+    archive('dockerImages.x86_64-linux.app', 'app', 'b'),
+    archive('packages.aarch64-linux.app', 'app', 'c', native),
+    disk('diskImages.x86_64-linux.vm', 'vm', 'd'),
+    archive('packages.x86_64-linux.vm', 'vm', 'f'),
+  ]);
+  expect(jobsIn(chosen)).toEqual([
+    'app x86_64-linux on itself: dockerImages.x86_64-linux.app',
+    'app aarch64-linux on itself: packages.aarch64-linux.app',
+    'vm x86_64-linux on itself: diskImages.x86_64-linux.vm',
+  ]);
+  expect(chosen.leftOut.map(({ attr, why }) => `${attr}: ${why}`)).toEqual([
+    'diskImages.x86_64-linux.app: dockerImages.x86_64-linux.app, a container image, has its name and goes before it',
+    'packages.x86_64-linux.vm: diskImages.x86_64-linux.vm, a disk, has its name and goes before it',
+  ]);
+});
+
+test('a disk and a container image of one name in one output are a problem', () => {
+  const chosen = choose([
+    disk('packages.x86_64-linux.app-disk', 'app', 'a'),
+    archive('packages.x86_64-linux.app', 'app', 'b'),
+  ]);
+  expect(chosen.images).toEqual([]);
+  expect(chosen.problems.map(({ why }) => why)).toEqual([
+    'two images have the repository name app for x86_64-linux: packages.x86_64-linux.app and packages.x86_64-linux.app-disk',
+  ]);
 });

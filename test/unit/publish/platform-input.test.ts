@@ -18,6 +18,14 @@ describe('the image of several parts', () => {
     expect(() => soleImage(parts, false)).toThrow('app has two tags: 1 in a, and no tag in b');
     expect(soleImage(parts, true)).toMatchObject({ name: 'app' });
   });
+
+  test('is refused where one is a disk and the other is not', () => {
+    const of = (kind: string, origin: string) =>
+      ({ ...part('app', '1', origin), kind: 'handover', handover: { label: { kind } } }) as PlatformInput;
+    const parts = [of('container', 'a'), of('disk', 'b')];
+    expect(() => soleImage(parts, false)).toThrow('a is a container image, and b is a disk');
+    expect(soleImage([of('disk', 'a'), of('disk', 'b')], false)).toMatchObject({ name: 'app' });
+  });
 });
 
 test('archives for docker hold no index: what is published there is named by its config', () => {
