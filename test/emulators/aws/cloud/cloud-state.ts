@@ -1,7 +1,10 @@
+import type { Claims } from '../../oidc/issuer.ts';
 import { CloudRegion } from './cloud-region.ts';
 import { Faults } from './faults.ts';
 import { Identities, type Partition } from './identities.ts';
 import { OPT_IN, partitionOf, regionsOf } from './partitions.ts';
+import { RateLimits } from './rate-limits.ts';
+import type { CloudRole } from './roles.ts';
 
 /** How late what was done is seen: not at all, as late as reported by chance, or as late as was ever reported. */
 export type Lags = 'none' | 'reported' | 'longest';
@@ -13,12 +16,19 @@ export interface CloudWorld {
   readonly lags: Lags;
   readonly keepsBlocks: boolean;
   readonly countsQuotas: boolean;
+  /** What the services take for now when they look at signatures. */
+  readonly signatureTime: () => number;
+  /** What the issuer of ID tokens says of one. */
+  readonly verifyIdToken: (token: string) => Claims | undefined;
 }
 
 /** All regions of an emulated cloud, and who may use them. */
 export class CloudState {
   readonly world: CloudWorld;
   readonly identities = new Identities();
+  /** By their ARNs. */
+  readonly roles = new Map<string, CloudRole>();
+  readonly limits = new RateLimits();
   readonly faults: Faults;
   readonly regions = new Map<string, CloudRegion>();
   /** What the consoles of instances say. */

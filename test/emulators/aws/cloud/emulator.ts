@@ -8,6 +8,7 @@ import type { CloudCall } from './cloud-call.ts';
 import { CloudClock } from './cloud-clock.ts';
 import { CloudError, ShapeError } from './cloud-error.ts';
 import { CloudState, type CloudWorld } from './cloud-state.ts';
+import { type CloudContents, contentsOf } from './contents.ts';
 import { denial } from './denial.ts';
 import type { Harm } from './faults.ts';
 import type { Identity } from './identities.ts';
@@ -19,8 +20,6 @@ import { SERVICES } from './services.ts';
 export interface CloudOptions extends Partial<CloudWorld> {
   /** Chances of lags and faults. Default: 1. */
   readonly seed?: number;
-  /** What the services take for now when they look at signatures. Default: the machine's time, by which clients sign. */
-  readonly signatureTime?: () => number;
 }
 
 /** One request that was right in form and signature. */
@@ -37,7 +36,7 @@ export interface CloudRequest {
 export interface Cloud {
   /** For AWS_ENDPOINT_URL. */
   readonly url: string;
-  /** Regions, faults, identities. */
+  /** Regions, roles, faults, identities. */
   readonly state: CloudState;
   /** Keys of an administrator of the account in the partition `aws`. */
   readonly admin: Identity;
@@ -46,6 +45,8 @@ export interface Cloud {
   readonly requests: readonly CloudRequest[];
   /** What was wrong in form with requests, or with the emulator's own answers; tests expect this to be empty. */
   readonly violations: readonly string[];
+  /** What an account has everywhere, as it truly is. Default: the administrator's. */
+  contents(account?: string): CloudContents;
   stop(): Promise<void>;
 }
 
@@ -68,6 +69,8 @@ export async function startCloud(options: CloudOptions = {}): Promise<Cloud> {
     lags: options.lags ?? 'reported',
     keepsBlocks: options.keepsBlocks ?? false,
     countsQuotas: options.countsQuotas ?? false,
+    signatureTime,
+    verifyIdToken: options.verifyIdToken ?? (() => undefined),
   });
   const models = new Map<CloudService, ServiceModel>();
   for (const name of SERVICE_NAMES) models.set(name, await loadServiceModel(name));
@@ -85,11 +88,15 @@ export async function startCloud(options: CloudOptions = {}): Promise<Cloud> {
     const { protocol, handlers, invalid } = SERVICES[service];
     const { operation, input } = protocol.read(model, came);
     const known = model.operations[operation];
-    const { caller, region } = authenticate(state, came, {
-      service,
-      mayBeUnsigned: known?.unsignedPayload ?? false,
-      signatureTime: signatureTime(),
-    });
+    const isOpen = known?.authtype === 'none';
+    if (isOpen && came.request.headers.authorization !== undefined) throw new ShapeError(`${operation} is signed`);
+    const { caller, region } = isOpen
+      ? { caller: NOBODY, region: state.region('us-east-1') }
+      : authenticate(state, came, {
+          service,
+          mayBeUnsigned: known?.unsignedPayload ?? false,
+          signatureTime: signatureTime(),
+        });
     const verb = `${service}:${operation}`;
     const entry: CloudRequest = { verb, region: region.name, account: caller.account, input, outcome: 'done' };
     requests.push(entry);
@@ -102,6 +109,10 @@ export async function startCloud(options: CloudOptions = {}): Promise<Cloud> {
       const harm = state.faults.find(verb, region.name);
       if (harm?.kind === 'error') throw new CloudError(harm.code, harm.message ?? harm.code, harm);
       if (harm && harm.kind !== 'lost') throw new Harmed(harm.kind);
+      if (state.world.countsQuotas) {
+        const who = `${caller.account} ${region.name}`;
+        state.limits.take(verb, who, state.world.now(), input.SnapshotId as string | undefined);
+      }
       if (caller.denied.has(verb)) throw denial(service, verb, caller);
       if (input.DryRun === true) {
         throw new CloudError('DryRunOperation', 'Request would have succeeded, but DryRun flag is set.', {
@@ -152,8 +163,27 @@ export async function startCloud(options: CloudOptions = {}): Promise<Cloud> {
     answer(request, response).catch(() => request.socket.destroy());
   });
   const { url, close } = await listenOnLoopback(server);
-  return { url, state, admin, stranger, requests, violations, stop: close };
+  return {
+    url,
+    state,
+    admin,
+    stranger,
+    requests,
+    violations,
+    contents: (of = account) => contentsOf(state, of),
+    stop: close,
+  };
 }
+
+/** Who has no keys yet. */
+const NOBODY: Identity = {
+  accessKey: '',
+  secret: '',
+  account: '',
+  partition: 'aws',
+  arn: 'nobody',
+  denied: new Set(),
+};
 
 /** Time stands still where no clock is given. */
 const STILL = new CloudClock();

@@ -29,6 +29,8 @@ export interface ModelOperation {
   readonly errors?: readonly { readonly shape: string }[];
   /** Whether the body of a request may stay unsigned. */
   readonly unsignedPayload?: boolean;
+  /** `none` for what is asked before there are any keys. */
+  readonly authtype?: string;
 }
 
 /** One of AWS's service models: what requests and answers must look like is taken from it, not written here again. */

@@ -1,5 +1,7 @@
 import { EBS_HANDLERS } from '../ebs/handlers.ts';
 import { EC2_HANDLERS } from '../ec2/handlers.ts';
+import { SSM_HANDLERS } from '../ssm/handlers.ts';
+import { STS_HANDLERS } from '../sts/handlers.ts';
 import type { CloudHandlers } from './cloud-call.ts';
 import { jsonProtocol } from './json-protocol.ts';
 import type { Protocol } from './protocol.ts';
@@ -13,6 +15,6 @@ export const SERVICES: Readonly<
 > = {
   ebs: { protocol: restJsonProtocol, handlers: EBS_HANDLERS, invalid: 'ValidationException' },
   ec2: { protocol: ec2Protocol, handlers: EC2_HANDLERS, invalid: 'InvalidParameterValue' },
-  ssm: { protocol: jsonProtocol, handlers: {}, invalid: 'ValidationException' },
-  sts: { protocol: queryProtocol, handlers: {}, invalid: 'ValidationError' },
+  ssm: { protocol: jsonProtocol, handlers: SSM_HANDLERS, invalid: 'ValidationException' },
+  sts: { protocol: queryProtocol, handlers: STS_HANDLERS, invalid: 'ValidationError' },
 };

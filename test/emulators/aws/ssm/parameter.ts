@@ -6,7 +6,6 @@ export interface ParameterVersion {
   readonly value: string;
   readonly description: string | undefined;
   readonly at: number;
-  readonly labels: ReadonlySet<string>;
 }
 
 /** A parameter of an account in a region. */
@@ -18,6 +17,10 @@ export interface Parameter {
   readonly tags: Map<string, string>;
   /** All versions, the newest last. */
   readonly versions: Settling<readonly ParameterVersion[]>;
-  /** A value of the type `aws:ec2:image` that is looked at later, and dropped if it names no image. */
+  /** The numbers of versions, by labels. */
+  readonly labels: Map<string, number>;
+  /** The number of the last version, also of one that was dropped. */
+  lastVersion: number;
+  /** A value for images that is looked at later, and dropped if it names none. */
   checked: { readonly version: ParameterVersion; readonly at: number } | undefined;
 }

@@ -18,32 +18,15 @@ import {
   GetSnapshotBlockPublicAccessStateCommand,
   ImportSnapshotCommand,
   type ImportSnapshotCommandInput,
-  RegisterImageCommand,
   RunInstancesCommand,
   type RunInstancesCommandInput,
   TerminateInstancesCommand,
 } from '@aws-sdk/client-ec2';
 import { expect, it } from 'vitest';
-import { addSnapshot, type CloudKit, refusalOf, startCloudKit } from './kit.ts';
+import { addImage, addSnapshot, refusalOf, startCloudKit } from './kit.ts';
 
 const MINUTE = 60_000;
 const GIB = 1024 ** 3;
-
-const imageOf = async (kit: CloudKit, more: object = {}): Promise<string> => {
-  const { id: SnapshotId } = addSnapshot(kit);
-  const answer = await kit.ec2().send(
-    new RegisterImageCommand({
-      Name: `image of ${SnapshotId}`,
-      Architecture: 'arm64',
-      VirtualizationType: 'hvm',
-      EnaSupport: true,
-      RootDeviceName: '/dev/xvda',
-      BlockDeviceMappings: [{ DeviceName: '/dev/xvda', Ebs: { SnapshotId } }],
-      ...more,
-    }),
-  );
-  return answer.ImageId ?? '';
-};
 
 it('lists the regions of its partition, those to opt in to on request', async () => {
   const kit = await startCloudKit();
@@ -86,14 +69,14 @@ it('has settings for each region, and changes the block of public images late', 
 it('runs an image that its type can run, tells what the console says, and ends it', async () => {
   const kit = await startCloudKit();
   const client = kit.ec2();
-  const ImageId = await imageOf(kit);
+  const ImageId = await addImage(kit);
   kit.cloud.state.console = ({ imageId }) => `started ${imageId}`;
   const run = (more: Partial<RunInstancesCommandInput> = {}) =>
     client.send(new RunInstancesCommand({ ImageId, InstanceType: 't4g.nano', MinCount: 1, MaxCount: 1, ...more }));
   expect(await refusalOf(run({ InstanceType: 't3.nano' }))).toBe('InvalidParameterValue 400');
-  const noEna = await imageOf(kit, { EnaSupport: false });
+  const noEna = await addImage(kit, { EnaSupport: false });
   expect(await refusalOf(run({ ImageId: noEna }))).toBe('InvalidParameterCombination 400');
-  const old = await imageOf(kit, { Architecture: 'x86_64', VirtualizationType: 'paravirtual' });
+  const old = await addImage(kit, { Architecture: 'x86_64', VirtualizationType: 'paravirtual' });
   expect(await refusalOf(run({ ImageId: old, InstanceType: 't3.nano' }))).toBe('InvalidParameterCombination 400');
 
   const first = await run({ ClientToken: 'smoke' });
@@ -175,7 +158,7 @@ it('tags images and snapshots, and finds them by their tags', async () => {
   const kit = await startCloudKit();
   const client = kit.ec2();
   const { id } = addSnapshot(kit);
-  const image = await imageOf(kit);
+  const image = await addImage(kit);
   const tag = (Tags: { Key: string; Value: string }[], Resources = [id, image]) =>
     client.send(new CreateTagsCommand({ Resources, Tags }));
   await tag([

@@ -1,5 +1,6 @@
 import { EBSClient } from '@aws-sdk/client-ebs';
-import { EC2Client } from '@aws-sdk/client-ec2';
+import { EC2Client, RegisterImageCommand, type RegisterImageCommandInput } from '@aws-sdk/client-ec2';
+import { SSMClient } from '@aws-sdk/client-ssm';
 import { onTestFinished } from 'vitest';
 import { CloudClock } from '../../../emulators/aws/cloud/cloud-clock.ts';
 import { type Cloud, type CloudOptions, startCloud } from '../../../emulators/aws/cloud/emulator.ts';
@@ -13,6 +14,7 @@ export interface CloudKit {
   settings(region?: string, identity?: Identity): ClientSettings;
   ebs(region?: string, identity?: Identity): EBSClient;
   ec2(region?: string, identity?: Identity): EC2Client;
+  ssm(region?: string, identity?: Identity): SSMClient;
 }
 
 interface ClientSettings {
@@ -47,6 +49,7 @@ export async function startCloudKit(options: CloudOptions = {}): Promise<CloudKi
     settings,
     ebs: (region, identity) => new EBSClient(settings(region, identity)),
     ec2: (region, identity) => new EC2Client(settings(region, identity)),
+    ssm: (region, identity) => new SSMClient(settings(region, identity)),
   };
 }
 
@@ -83,4 +86,25 @@ export async function refusalOf(work: Promise<unknown>): Promise<string> {
     (thrown) => thrown,
   );
   return [error?.name, error?.Reason, error?.$metadata?.httpStatusCode].filter(Boolean).join(' ');
+}
+
+/** An image of the account's that can be used everywhere, of a snapshot of its own. */
+export async function addImage(
+  kit: CloudKit,
+  more: Partial<RegisterImageCommandInput> = {},
+  region = 'us-east-1',
+): Promise<string> {
+  const { id: SnapshotId } = addSnapshot(kit, region);
+  const answer = await kit.ec2(region).send(
+    new RegisterImageCommand({
+      Name: `image of ${SnapshotId}`,
+      Architecture: 'arm64',
+      VirtualizationType: 'hvm',
+      EnaSupport: true,
+      RootDeviceName: '/dev/xvda',
+      BlockDeviceMappings: [{ DeviceName: '/dev/xvda', Ebs: { SnapshotId } }],
+      ...more,
+    }),
+  );
+  return answer.ImageId ?? '';
 }
