@@ -19,7 +19,10 @@ function keysOf({ env, log }: AwsWorld) {
   return { accessKeyId, secretAccessKey, ...(sessionToken === undefined ? {} : { sessionToken }) };
 }
 
-function endpointOf({ env }: AwsWorld, service: 'ECR' | 'ECR_PUBLIC' | 'STS'): string | undefined {
+/** As variables of endpoints name the services. */
+type Service = 'ECR' | 'ECR_PUBLIC' | 'EC2' | 'SSM' | 'STS';
+
+function endpointOf({ env }: AwsWorld, service: Service): string | undefined {
   const name = [`AWS_ENDPOINT_URL_${service}`, 'AWS_ENDPOINT_URL'].find((variable) => env(variable) !== undefined);
   const url = name === undefined ? undefined : env(name);
   if (url === undefined || /^https?:$/.test(URL.parse(url)?.protocol ?? '')) return url;
@@ -29,7 +32,7 @@ function endpointOf({ env }: AwsWorld, service: 'ECR' | 'ECR_PUBLIC' | 'STS'): s
 }
 
 /** Where a service is, and what sends to it; without its own endpoint the client knows that. */
-function connection(world: AwsWorld, service: 'ECR' | 'ECR_PUBLIC' | 'STS', region: string) {
+function connection(world: AwsWorld, service: Service, region: string) {
   const endpoint = endpointOf(world, service);
   return {
     region,
@@ -43,7 +46,7 @@ function connection(world: AwsWorld, service: 'ECR' | 'ECR_PUBLIC' | 'STS', regi
 export const ONE_TRY = { maxAttempts: 1 } as const;
 
 /** Settings of a client of AWS's: where it sends, by what, and as whom. Throws UserError `input` for an endpoint that is no URL. */
-export function clientSettings(world: AwsWorld, service: 'ECR' | 'ECR_PUBLIC', region: string) {
+export function clientSettings(world: AwsWorld, service: Service, region: string) {
   const { webIdentity } = world;
   const credentials = webIdentity
     ? webIdentityKeys(webIdentity, connection(world, 'STS', region), world.log)

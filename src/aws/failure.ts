@@ -21,10 +21,10 @@ export const isNamed =
 export const hasNoCredentials = (error: unknown): boolean =>
   error instanceof Error && error.message.startsWith(NO_CREDENTIALS);
 
-const DENIED = ['AccessDeniedException', 'AccessDenied', 'UnauthorizedException'];
+const DENIED = ['AccessDeniedException', 'AccessDenied', 'UnauthorizedException', 'UnauthorizedOperation'];
 
 /** Whether AWS knows who asks, and that they may not. */
-const isDenied = (error: unknown): boolean => DENIED.includes(awsErrorName(error));
+export const isDenied = (error: unknown): boolean => DENIED.includes(awsErrorName(error));
 
 const LOGIN_STATEMENTS: Readonly<Record<string, readonly string[]>> = {
   'ecr-public': ['ecr-public:GetAuthorizationToken', 'sts:GetServiceBearerToken'],
@@ -46,9 +46,10 @@ const UNTRUSTED = /^Not authorized to perform sts:AssumeRole/;
 const TRUST_HINT =
   "Check the trust policy of the role (AWS_ROLE_ARN): its condition on `sub` must fit this job's token. In repositories made since July 2026 that is repo:OWNER@ID/NAME@ID:…";
 
-function deniedHint({ message }: Error, action: string): string {
+/** What to do where `action` was refused: the statement that allows it, or what the role's trust policy must say. */
+export function deniedHint({ message }: Error, action: string): string {
   if (UNTRUSTED.test(message)) return TRUST_HINT;
-  const named = /perform: ([a-z-]+:[A-Za-z]+)/.exec(message)?.[1];
+  const named = /perform: ([a-z0-9-]+:[A-Za-z0-9]+)/.exec(message)?.[1];
   return `Add this statement to the policy of the role or user: ${statementFor(named ?? action)}`;
 }
 
@@ -84,7 +85,8 @@ const IMAGE_HINTS: Readonly<Record<string, string>> = {
     'ECR does not take this manifest. Where it is a signature or an SBOM that refers to an image, copy without those (--no-referrers).',
 };
 
-const CREDENTIAL_ERRORS = [
+/** Errors that say that it is not known who asks. */
+export const CREDENTIAL_ERRORS = [
   'ExpiredTokenException',
   'ExpiredToken',
   'InvalidIdentityToken',

@@ -11,6 +11,7 @@ export type ErrorCode =
   | 'credentials' // a registry wants other credentials, or a credential helper failed
   | 'digest' // bytes do not match the digest they were promised under
   | 'github' // GitHub refused or failed
+  | 'aws' // AWS refused or failed, of what is no registry
   | 'handover' // a handover is missing, damaged or escapes its folder
   | 'platforms' // a platform is missing or doubled
   | 'file' // the file system refused (no space, no permission, no such file)

@@ -46,6 +46,7 @@ const MAY_USE: Readonly<Record<string, readonly string[]>> = {
   'disk-places': ['core', 'oci', 'tar', 'definition', 'layer', 'storage', 'disk', 'github'],
   machine: ['core', 'oci', 'nix'],
   cache: ['core', 'oci', 'definition', 'storage', 'nix'],
+  ami: ['core', 'oci', 'disk', 'aws'],
   github: ['core', 'oci', 'cache'],
   image: ['core', 'oci', 'tar', 'definition', 'layer', 'storage', 'nix', 'test-run'],
   'test-run': ['core', 'oci', 'tar', 'definition', 'storage'],
@@ -160,13 +161,15 @@ test('the command line does not load @actions/core', () => {
   expect(pathsOf(wrong)).toEqual([]);
 });
 
-test("AWS's clients are loaded for registries of AWS alone", () => {
+test("AWS's clients are loaded for registries of AWS and for AMIs alone", () => {
   const clients = sources.filter((file) => importsOf(file).some((name) => name.startsWith('@aws-sdk/')));
   expect(pathsOf(clients)).toEqual(
-    ['ecr-private', 'ecr-public', 'gallery-page', 'web-identity'].map((name) => `src/aws/${name}.ts`),
+    ['ec2-client', 'ecr-private', 'ecr-public', 'gallery-page', 'open-cloud', 'ssm-client', 'web-identity'].map(
+      (name) => `src/aws/${name}.ts`,
+    ),
   );
-  // What loads the last two is loaded by the others alone.
-  const loads = sources.filter(({ text }) => /^import[^;]*\/ecr-(?:private|public)\.ts'/m.test(text));
+  // The others are loaded by these alone.
+  const loads = sources.filter(({ text }) => /^import[^;]*\/(?:ecr-private|ecr-public|open-cloud)\.ts'/m.test(text));
   expect(pathsOf(loads)).toEqual([]);
 });
 

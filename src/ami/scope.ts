@@ -1,0 +1,51 @@
+import type { JournalEntry, StepEffect } from './journal.ts';
+
+/** What may have to be taken back, as a journal tells it. */
+export interface UndoScope {
+  readonly account: string;
+  readonly regions: readonly string[];
+  readonly places: readonly ScopedPlace[];
+  /** What steps made or changed, or may have. */
+  readonly effects: readonly ScopedEffect[];
+  /** Regions in which something was sent and no answer is known: what it made may become visible yet. */
+  readonly unanswered: ReadonlySet<string>;
+}
+
+interface ScopedPlace {
+  readonly region: string;
+  readonly content: string;
+  readonly disk: string;
+  /** Whether the disk was published somewhere before the run. */
+  readonly isLive: boolean;
+  readonly parameters: readonly string[];
+}
+
+export type ScopedEffect = StepEffect & { readonly region: string };
+
+/** Steps of which an answer that was lost leaves something behind. */
+const MAKING = ['snapshot', 'register', 'copy', 'parameter'];
+
+/** What the entries of one journal, or of several runs of it, say. */
+export function undoScopeOf(entries: readonly JournalEntry[]): UndoScope {
+  const begins = entries.filter((entry) => entry.event === 'begin');
+  const open = new Map<string, string>();
+  const effects: ScopedEffect[] = [];
+  for (const entry of entries) {
+    if (entry.event === 'before') {
+      if (MAKING.includes(entry.kind)) open.set(entry.step, entry.region);
+      if (entry.planned) effects.push({ ...entry.planned, region: entry.region });
+    } else if (entry.event === 'failed') {
+      if (entry.isAnswered) open.delete(entry.step);
+    } else if (entry.event === 'after') {
+      open.delete(entry.step);
+      if (entry.effect) effects.push({ ...entry.effect, region: entry.region });
+    }
+  }
+  return {
+    account: begins[0]?.account ?? '',
+    regions: [...new Set(begins.flatMap(({ regions }) => regions))],
+    places: begins.flatMap(({ places }) => places),
+    effects,
+    unanswered: new Set(open.values()),
+  };
+}

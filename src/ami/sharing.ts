@@ -1,0 +1,25 @@
+import type { Sharing } from '../aws/ec2-api.ts';
+
+export const NOBODY: Sharing = { public: false, accounts: [], organizations: [], units: [] };
+
+const without = (list: readonly string[], others: readonly string[]): string[] =>
+  list.filter((one) => !others.includes(one));
+
+/** What of `wanted` there is not yet in `found`. */
+export const missingSharing = (wanted: Sharing, found: Sharing): Sharing => ({
+  public: wanted.public && !found.public,
+  accounts: without(wanted.accounts, found.accounts),
+  organizations: without(wanted.organizations, found.organizations),
+  units: without(wanted.units, found.units),
+});
+
+/** Whether anybody but the owner is in it. */
+export const isShared = ({ public: isPublic, accounts, organizations, units }: Sharing): boolean =>
+  isPublic || accounts.length + organizations.length + units.length > 0;
+
+/** Snapshots know neither organisations nor their units. */
+export const ofSnapshots = ({ public: isPublic, accounts }: Sharing): Sharing => ({
+  ...NOBODY,
+  public: isPublic,
+  accounts,
+});

@@ -1,0 +1,255 @@
+import { type AmiRecord, FAILED_STATES } from '../aws/ec2-api.ts';
+import { isRefused, NO_IMAGE, NO_SNAPSHOT } from '../aws/refusal.ts';
+import { TAGS } from './content.ts';
+import type { Left, UndoTools } from './left.ts';
+import type { ScopedEffect, UndoScope } from './scope.ts';
+import { SETTLING } from './settle.ts';
+import { isShared, NOBODY } from './sharing.ts';
+
+type Effect<Made extends ScopedEffect['made']> = Extract<ScopedEffect, { readonly made: Made }>;
+
+/** What is to go in one region. Each sweep looks again and removes what it sees. */
+export class RegionSweep {
+  readonly #region: string;
+  readonly #scope: UndoScope;
+  readonly #tools: UndoTools;
+  readonly #contents: readonly string[];
+  /** Ids that this run made, by the journal. */
+  readonly #made: ReadonlySet<string>;
+  /** AMIs that are to go, ever seen or known; pointers to them move back. */
+  readonly #doomed = new Set<string>();
+  readonly #goneImages = new Set<string>();
+  readonly #snapshots = new Set<string>();
+  readonly #goneSnapshots = new Set<string>();
+  readonly #reasons = new Map<string, string>();
+  readonly #pointers = new Map<string, string | undefined>();
+  readonly #unshared = new Set<string>();
+
+  constructor(region: string, scope: UndoScope, tools: UndoTools) {
+    this.#region = region;
+    this.#scope = scope;
+    this.#tools = tools;
+    this.#contents = scope.places.filter((place) => place.region === region).map(({ content }) => content);
+    this.#made = new Set([...this.#effects('image'), ...this.#effects('snapshot')].filter(isOwn).map(({ id }) => id));
+    for (const { id } of this.#effects('snapshot').filter(isOwn)) this.#snapshots.add(id);
+  }
+
+  /** Whether there was nothing to do any more. `elapsed`: milliseconds since the first sweep. */
+  async sweep(elapsed: number): Promise<boolean> {
+    const images = await this.#doomedImages();
+    await this.#moveBack();
+    await this.#unshare();
+    const hidden = this.#effects('image')
+      .filter(isOwn)
+      .map(({ id }) => id);
+    const ids = new Set([...images.map(({ id }) => id), ...hidden.filter((id) => this.#doomed.has(id))]);
+    for (const id of ids) {
+      if (this.#goneImages.has(id)) continue;
+      const image = images.find((one) => one.id === id);
+      await this.#attempt(id, () => this.#deregister(id, image, elapsed));
+    }
+    await this.#lookForSnapshots(images);
+    const free = await this.#freeSnapshots();
+    for (const id of free) await this.#attempt(id, () => this.#deleteSnapshot(id));
+    return this.#open().length === 0 && this.#pointers.size === 0 && images.every(({ id }) => this.#goneImages.has(id));
+  }
+
+  /** What is not gone, for a person to remove. `why`: what ended the last sweep. */
+  left(why: string): Left[] {
+    const region = this.#region;
+    const whyOf = (id: string): string => this.#reasons.get(id) ?? (why === '' ? 'it is still there' : why);
+    const images = [...this.#doomed].filter((id) => !this.#goneImages.has(id));
+    const pointers = [...this.#pointers].map(([name, before]): Left => {
+      const command =
+        before === undefined
+          ? `aws ssm delete-parameter --region ${region} --name ${name}`
+          : `aws ssm put-parameter --region ${region} --name ${name} --value ${before} --data-type aws:ec2:image --type String --overwrite`;
+      return { region, what: `parameter ${name}`, why: whyOf(name), commands: [command] };
+    });
+    const list: Left[] = [
+      ...pointers,
+      ...images.map((id) => ({
+        region,
+        what: `AMI ${id}`,
+        why: whyOf(id),
+        commands: [`aws ec2 deregister-image --region ${region} --image-id ${id}`],
+      })),
+      ...[...this.#snapshots]
+        .filter((id) => !this.#goneSnapshots.has(id))
+        .map((id) => ({
+          region,
+          what: `snapshot ${id}`,
+          why: whyOf(id),
+          commands: [`aws ec2 delete-snapshot --region ${region} --snapshot-id ${id}`],
+        })),
+    ];
+    return list.length > 0 ? list : [this.#unknown(whyOf(''))];
+  }
+
+  /** A region that could not be asked at all. */
+  #unknown(why: string): Left {
+    const region = this.#region;
+    const filter = `--filters Name=tag:${TAGS.content},Values=${this.#contents.join(',')}`;
+    return {
+      region,
+      what: 'whatever is there of it',
+      why,
+      commands: [
+        `aws ec2 describe-images --region ${region} --owners self --include-disabled ${filter}`,
+        `aws ec2 describe-snapshots --region ${region} --owner-ids self ${filter}`,
+      ],
+    };
+  }
+
+  #effects<Made extends ScopedEffect['made']>(made: Made): Effect<Made>[] {
+    return this.#scope.effects.filter(
+      (effect): effect is Effect<Made> => effect.made === made && effect.region === this.#region,
+    );
+  }
+
+  #ec2() {
+    return this.#tools.cloud.ec2(this.#region);
+  }
+
+  /** One that cannot be removed now does not keep the others. */
+  async #attempt(what: string, work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      this.#reasons.set(what, error instanceof Error ? error.message : String(error));
+    }
+  }
+
+  #open(): string[] {
+    return [
+      ...[...this.#doomed].filter((id) => !this.#goneImages.has(id)),
+      ...[...this.#snapshots].filter((id) => !this.#goneSnapshots.has(id)),
+    ];
+  }
+
+  async #doomedImages(): Promise<AmiRecord[]> {
+    const known = this.#effects('image').map(({ id }) => id);
+    const [byTag, byId] = await Promise.all([
+      this.#contents.length > 0 ? this.#ec2().images({ tag: TAGS.content, values: this.#contents }) : [],
+      known.length > 0 ? this.#ec2().images({ ids: known }) : [],
+    ]);
+    const all = [...new Map([...byTag, ...byId].map((image) => [image.id, image])).values()];
+    for (const { id, tags } of all) if (tags.has(TAGS.run)) this.#goneImages.add(id);
+    const published = new Set(all.filter(({ tags }) => tags.has(TAGS.run)).map(({ id }) => id));
+    for (const id of known) if (this.#made.has(id) && !published.has(id)) this.#doomed.add(id);
+    const doomed = all.filter((image) => image.state !== 'deregistered' && this.#isDoomed(image));
+    for (const { id, snapshots } of doomed) {
+      this.#doomed.add(id);
+      for (const snapshot of snapshots) this.#snapshots.add(snapshot);
+    }
+    for (const { id, state } of all) if (state === 'deregistered') this.#goneImages.add(id);
+    return doomed;
+  }
+
+  /** What is published stays, and so does what another run has made of a disk that was published before. */
+  #isDoomed({ id, tags, state }: AmiRecord): boolean {
+    if (tags.has(TAGS.run)) return false;
+    const place = this.#scope.places.find(
+      ({ region, content }) => region === this.#region && content === tags.get(TAGS.content),
+    );
+    const isBroken = (FAILED_STATES as readonly string[]).includes(state);
+    return this.#made.has(id) || isBroken || place?.isLive === false;
+  }
+
+  /** Before AMIs go, for a pointer must not lead to one that is gone. */
+  async #moveBack(): Promise<void> {
+    const names = this.#scope.places
+      .filter(({ region }) => region === this.#region)
+      .flatMap((place) => place.parameters);
+    if (names.length === 0) return;
+    const ssm = this.#tools.cloud.ssm(this.#region);
+    const now = await ssm.parameters(names);
+    this.#pointers.clear();
+    for (const name of names) {
+      const value = now.get(name)?.value;
+      if (value === undefined) continue;
+      const moved = this.#effects('parameter').find((effect) => effect.name === name && effect.id === value);
+      if (moved === undefined && !this.#doomed.has(value)) continue;
+      const before = await this.#valueBefore(name, value, moved?.before);
+      if (before === value) continue;
+      this.#pointers.set(name, before);
+      await this.#attempt(name, async () => {
+        await this.#say(`parameter ${name}: back to ${before ?? 'nothing'}`);
+        if (before === undefined) await ssm.remove(name);
+        else await ssm.putImage(name, before);
+      });
+    }
+  }
+
+  /** The last value that is none of those that go; the history knows it where another run has moved it. */
+  async #valueBefore(name: string, value: string, recorded: string | null | undefined): Promise<string | undefined> {
+    if (recorded !== undefined && recorded !== value) return recorded ?? undefined;
+    const history = await this.#tools.cloud.ssm(this.#region).history(name);
+    return history.find((one) => !this.#doomed.has(one.value))?.value;
+  }
+
+  /** Takes back what was granted on AMIs that stay. */
+  async #unshare(): Promise<void> {
+    for (const { id, added, made } of [...this.#effects('image-sharing'), ...this.#effects('snapshot-sharing')]) {
+      if (this.#unshared.has(id) || !isShared(added) || this.#doomed.has(id) || this.#snapshots.has(id)) continue;
+      await this.#say(`permissions of ${id}`);
+      const change = { add: NOBODY, remove: added };
+      if (made === 'image-sharing') await this.#ec2().shareImage(id, change);
+      else await this.#ec2().shareSnapshot(id, change);
+      this.#unshared.add(id);
+    }
+  }
+
+  async #deregister(id: string, image: AmiRecord | undefined, elapsed: number): Promise<void> {
+    await this.#say(`AMI ${id}`);
+    if (image?.isProtected) await this.#ec2().unprotectImage(id);
+    try {
+      await this.#ec2().deregisterImage(id);
+    } catch (error) {
+      if (!isRefused(error, ...NO_IMAGE)) throw error;
+      // One that was made a moment ago may be there and unknown yet.
+      if (image === undefined && elapsed < SETTLING) return;
+    }
+    this.#goneImages.add(id);
+  }
+
+  async #lookForSnapshots(images: readonly AmiRecord[]): Promise<void> {
+    for (const { snapshots } of images) for (const id of snapshots) this.#snapshots.add(id);
+    if (this.#contents.length === 0) return;
+    const tagged = await this.#ec2().snapshots({ tag: TAGS.content, values: this.#contents });
+    for (const { id } of tagged) if (!this.#goneSnapshots.has(id)) this.#snapshots.add(id);
+  }
+
+  /** Those that no AMI which stays is made of; the others are no business of ours any more. */
+  async #freeSnapshots(): Promise<string[]> {
+    const open = [...this.#snapshots].filter((id) => !this.#goneSnapshots.has(id));
+    if (open.length === 0) return [];
+    const users = await this.#ec2().images({ snapshots: open });
+    const used = new Set(
+      users
+        .filter(({ id, state }) => state !== 'deregistered' && !this.#doomed.has(id) && !this.#goneImages.has(id))
+        .flatMap(({ snapshots }) => snapshots),
+    );
+    const published = users.filter(({ id, tags }) => tags.has(TAGS.run) && !this.#doomed.has(id));
+    for (const { snapshots } of published) for (const id of snapshots) used.add(id);
+    for (const id of used) this.#goneSnapshots.add(id);
+    return open.filter((id) => !used.has(id));
+  }
+
+  async #deleteSnapshot(id: string): Promise<void> {
+    await this.#say(`snapshot ${id}`);
+    try {
+      await this.#ec2().deleteSnapshot(id);
+    } catch (error) {
+      if (!isRefused(error, ...NO_SNAPSHOT)) throw error;
+    }
+    this.#goneSnapshots.add(id);
+  }
+
+  async #say(what: string): Promise<void> {
+    await this.#tools.journal.write({ event: 'undo', region: this.#region, what });
+  }
+}
+
+/** Whether the run made it itself. */
+const isOwn = ({ isAdopted }: { readonly isAdopted: boolean }): boolean => !isAdopted;

@@ -1,0 +1,105 @@
+import { z } from 'zod';
+import { UserError } from '../core/error.ts';
+import type { AmiRecord, RegionRecord, Sharing, SnapshotRecord } from './ec2-api.ts';
+
+/**
+ * What EC2 says, as far as it is asked for. AWS's clients check nothing: a proxy or an emulator of another version would leave out
+ * what decisions rest upon.
+ */
+
+const tagsSchema = z
+  .array(z.object({ Key: z.string(), Value: z.string().default('') }))
+  .default([])
+  .transform((list) => new Map(list.map(({ Key, Value }) => [Key, Value])));
+
+const ids = z.array(z.object({ Ebs: z.object({ SnapshotId: z.string().optional() }).optional() })).default([]);
+
+/** RFC 3339 text to milliseconds since 1970. */
+const timeSchema = z
+  .string()
+  .transform((text) => Date.parse(text))
+  .refine((time) => !Number.isNaN(time), 'expected a time');
+
+const imageSchema = z
+  .object({
+    ImageId: z.string(),
+    Name: z.string().default(''),
+    State: z.string(),
+    StateReason: z.object({ Code: z.string().optional(), Message: z.string().optional() }).optional(),
+    Public: z.boolean().default(false),
+    CreationDate: timeSchema.optional(),
+    DeprecationTime: timeSchema.optional(),
+    DeregistrationProtection: z.string().optional(),
+    BlockDeviceMappings: ids,
+    Tags: tagsSchema,
+  })
+  .transform(
+    (image): AmiRecord => ({
+      id: image.ImageId,
+      name: image.Name,
+      state: image.State,
+      reason: image.StateReason?.Message ?? image.StateReason?.Code,
+      isPublic: image.Public,
+      created: image.CreationDate,
+      deprecated: image.DeprecationTime,
+      // `enabled-with-cooldown` and `enabled`; after the end of a cool-down it says until when.
+      isProtected: image.DeregistrationProtection?.startsWith('enabled') ?? false,
+      snapshots: image.BlockDeviceMappings.flatMap(({ Ebs }) => Ebs?.SnapshotId ?? []),
+      tags: image.Tags,
+    }),
+  );
+
+const snapshotSchema = z
+  .object({
+    SnapshotId: z.string(),
+    State: z.string(),
+    StateMessage: z.string().optional(),
+    Encrypted: z.boolean().default(false),
+    Tags: tagsSchema,
+  })
+  .transform(
+    (snapshot): SnapshotRecord => ({
+      id: snapshot.SnapshotId,
+      state: snapshot.State,
+      reason: snapshot.StateMessage === '' ? undefined : snapshot.StateMessage,
+      isEncrypted: snapshot.Encrypted,
+      tags: snapshot.Tags,
+    }),
+  );
+
+const regionSchema = z
+  .object({ RegionName: z.string(), OptInStatus: z.string().default('opt-in-not-required') })
+  .transform((region): RegionRecord => ({ name: region.RegionName, optIn: region.OptInStatus }));
+
+const permissionsSchema = z
+  .array(
+    z.object({
+      Group: z.string().optional(),
+      UserId: z.string().optional(),
+      OrganizationArn: z.string().optional(),
+      OrganizationalUnitArn: z.string().optional(),
+    }),
+  )
+  .default([])
+  .transform(
+    (list): Sharing => ({
+      public: list.some(({ Group }) => Group === 'all'),
+      accounts: list.flatMap(({ UserId }) => UserId ?? []),
+      organizations: list.flatMap(({ OrganizationArn }) => OrganizationArn ?? []),
+      units: list.flatMap(({ OrganizationalUnitArn }) => OrganizationalUnitArn ?? []),
+    }),
+  );
+
+function read<T>(schema: z.ZodType<T>, value: unknown, what: string): T {
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  throw new UserError('aws', `${what} of EC2 is not valid: ${z.prettifyError(result.error)}`, {
+    hint: 'Run again; if it comes back, check AWS_ENDPOINT_URL and proxies.',
+  });
+}
+
+export const readImages = (value: unknown): AmiRecord[] => read(z.array(imageSchema), value, 'DescribeImages');
+export const readSnapshots = (value: unknown): SnapshotRecord[] =>
+  read(z.array(snapshotSchema), value, 'DescribeSnapshots');
+export const readRegions = (value: unknown): RegionRecord[] => read(z.array(regionSchema), value, 'DescribeRegions');
+export const readSharing = (value: unknown): Sharing => read(permissionsSchema, value, 'the permissions');
