@@ -4,7 +4,7 @@ import { imageRun, type RunIdentity } from '../oci/newer-run.ts';
 import type { StoredManifest } from '../oci/read-manifest.ts';
 import { readReferrers } from '../storage/referrers.ts';
 import type { ImageSource } from '../storage/source.ts';
-import { type ChannelState, PROMOTION_TYPE, promotionIn, type RecordedPromotion } from './record.ts';
+import { type ChannelState, compareRecords, PROMOTION_TYPE, promotionIn, type RecordedPromotion } from './record.ts';
 
 /** A channel: a tag of a repository. */
 export interface Channel {
@@ -30,7 +30,7 @@ export async function recordsIn(source: ImageSource, image: Digest, log: Log): P
   return referrers
     .map(({ manifest }) => promotionIn(manifest))
     .filter((one): one is RecordedPromotion => one !== undefined && one.repository === source.name)
-    .sort((a, b) => a.number - b.number || (a.time < b.time ? -1 : 1));
+    .sort(compareRecords);
 }
 
 /** The records of an image's promotions to one channel, the newest last. Throws as the source does. */

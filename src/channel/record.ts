@@ -49,6 +49,12 @@ export interface RecordedPromotion extends Promotion {
   readonly record: Digest;
 }
 
+/** The order of one image's records, the newest last, and the same for all who read them. */
+export const compareRecords = (a: RecordedPromotion, b: RecordedPromotion): number =>
+  a.number - b.number || compareText(a.time, b.time) || compareText(a.record, b.record);
+
+const compareText = (a: string, b: string): number => Number(a > b) - Number(a < b);
+
 const PREFIX = 'io.nix-images.promotion.';
 const CREATED = 'org.opencontainers.image.created';
 /** OCI image-spec, "Guidance for an Empty Descriptor". */

@@ -1,12 +1,12 @@
-import type { ChannelState, RecordedPromotion } from '../channel/record.ts';
+import { type ChannelState, compareRecords, type RecordedPromotion } from '../channel/record.ts';
 import type { Prunable } from './prunable.ts';
 
 /** Where records lead back: along what the channel meant before, and along what rollbacks lead to, which after one differ. */
 const WAYS = ['previous', 'below'] as const;
 
-/** Of several records of an image the newest counts (`channel.ts`). */
+/** Of several records of an image the newest counts. */
 const newest = (records: readonly RecordedPromotion[]): RecordedPromotion | undefined =>
-  records.toSorted((a, b) => a.number - b.number || (a.time < b.time ? -1 : 1)).at(-1);
+  records.toSorted(compareRecords).at(-1);
 
 /**
  * What channels need to be rolled back: of each name that `stays`, the images that it meant before what it means now, at most `steps` of them,

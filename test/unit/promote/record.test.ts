@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { type Promotion, promotionIn, recordOf } from '../../../src/channel/record.ts';
-import { digestOf } from '../../../src/oci/digest.ts';
+import { compareRecords, type Promotion, promotionIn, recordOf } from '../../../src/channel/record.ts';
+import { type Digest, digestOf } from '../../../src/oci/digest.ts';
 import { MEDIA_TYPE } from '../../../src/oci/media-type.ts';
 
 const digest = fc.string().map((text) => digestOf(Buffer.from(text)));
@@ -39,6 +39,23 @@ const GOOD = {
   ...{ number: 1, previous: undefined, below: undefined, from: 'ghcr.io/org/app:edge' },
   ...{ time: '2026-01-31T12:00:00Z', run: undefined, by: undefined },
 } as const satisfies Promotion;
+
+test('records are in the same order for everybody: by number, time, and in the end by their digests', () => {
+  const record = (number: number, time: string, digit: string) => ({
+    ...GOOD,
+    number,
+    time,
+    record: `sha256:${digit.repeat(64)}` as Digest,
+  });
+  const ordered = [
+    record(1, '2026-02-01T00:00:00Z', '9'),
+    record(2, '2026-01-01T00:00:00Z', '8'),
+    record(2, '2026-01-02T00:00:00Z', '1'),
+    record(2, '2026-01-02T00:00:00Z', '2'),
+  ];
+  expect(ordered.toSorted(compareRecords)).toEqual(ordered);
+  expect(ordered.toReversed().sort(compareRecords)).toEqual(ordered);
+});
 
 const PREFIX = 'io.nix-images.promotion.';
 
