@@ -9,6 +9,18 @@ export const extentEnd = ({ offset, length }: Extent): number => offset + length
 /** Bytes in all of them. */
 export const dataBytes = (extents: readonly Extent[]): number => extents.reduce((sum, { length }) => sum + length, 0);
 
+/** The same bytes by as few extents as there can be, ascending: those that touch or overlap become one. `extents` may come in any order. */
+export function joinExtents(extents: readonly Extent[]): Extent[] {
+  const joined: { offset: number; length: number }[] = [];
+  for (const extent of [...extents].sort((a, b) => a.offset - b.offset)) {
+    const last = joined.at(-1);
+    if (last && extent.offset <= extentEnd(last)) {
+      last.length = Math.max(last.length, extentEnd(extent) - last.offset);
+    } else joined.push({ ...extent });
+  }
+  return joined;
+}
+
 /** Pages of file systems and of every processor: finer extents would cost more to remember than to read. */
 const GRAIN = 4096;
 

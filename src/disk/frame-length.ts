@@ -8,10 +8,10 @@ const SIZE_BYTES = [0, 2, 4, 8];
 const DICTIONARY_BYTES = [0, 1, 2, 4];
 
 /**
- * Bytes of the frame that `bytes` begin with, whatever follows it: Node's reader would take what follows for another frame.
+ * Bytes of the zstd frame that `bytes` begin with, whatever follows it: Node's reader would take what follows for another frame.
  * Undefined where no whole frame is there.
  */
-export function zstdFrameBytes(bytes: Buffer): number | undefined {
+export function zstdFrameLength(bytes: Buffer): number | undefined {
   if (bytes.length < 6 || bytes.readUInt32LE(0) !== MAGIC) return undefined;
   const descriptor = bytes[4] ?? 0;
   const isSingleSegment = (descriptor & 0x20) !== 0;

@@ -4,9 +4,9 @@ import type { Disk } from './disk.ts';
 import { diskDamage } from './disk-damage.ts';
 import { type DiskFile, truncated } from './disk-file.ts';
 import { ExtentList } from './extent.ts';
+import { zstdFrameLength } from './frame-length.ts';
 import { SECTOR } from './gpt.ts';
 import { type Qcow2Header, readQcow2Header } from './qcow2-header.ts';
-import { zstdFrameBytes } from './zstd-frame.ts';
 
 /** Bits 9 to 55 of an entry: where a table or a cluster lies. */
 const OFFSET_MASK = 0x00ff_ffff_ffff_fe00n;
@@ -183,7 +183,7 @@ class Qcow2Image {
       bytes =
         this.#header.packing === 'deflate'
           ? inflateRawSync(packed, options)
-          : zstdDecompressSync(packed.subarray(0, zstdFrameBytes(packed)), options);
+          : zstdDecompressSync(packed.subarray(0, zstdFrameLength(packed)), options);
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
       throw diskDamage({ path, structure, offset, what: `cannot be unpacked (${this.#header.packing}: ${reason})` });

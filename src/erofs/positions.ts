@@ -35,8 +35,8 @@ export interface Positions {
 
 const VERSION = 1;
 
-/** First blocks are 32 bits wide in every inode. */
-const BLOCK_LIMIT = 2 ** 32 - 1;
+/** Blocks of a file system at most: first blocks are 32 bits wide in every inode. */
+export const BLOCK_LIMIT = 2 ** 32 - 1;
 
 /** Paths of the largest systems are some ten thousands; more would only fill the memory. */
 const PATH_LIMIT = 1_000_000;

@@ -2,8 +2,7 @@ import { type FileHandle, open } from 'node:fs/promises';
 import { dataRuns } from '../core/data-runs.ts';
 import { writeFully } from '../core/file-bytes.ts';
 import { withFileErrors } from '../core/file-error.ts';
-import type { Extent } from '../disk/extent.ts';
-import { joinRuns } from './pieces.ts';
+import { type Extent, joinExtents } from '../disk/extent.ts';
 
 /** A file that is written at random, and how errors call it. */
 export interface DiskTarget {
@@ -38,5 +37,5 @@ export async function copyFileSystem(
       position += bytesRead;
     }
   });
-  return joinRuns(runs);
+  return joinExtents(runs);
 }

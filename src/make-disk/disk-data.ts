@@ -1,8 +1,8 @@
-import type { Extent } from '../disk/extent.ts';
+import { type Extent, joinExtents } from '../disk/extent.ts';
 import { GPT_END_BYTES, GPT_START_BYTES } from '../disk/gpt.ts';
 import { FS_BLOCK, type Positions, usedRuns } from '../erofs/positions.ts';
 import type { DiskPlan } from './disk-plan.ts';
-import { cutPieces, joinRuns } from './pieces.ts';
+import { cutPieces } from './pieces.ts';
 
 /** Where data was written, in bytes of the disk. */
 export interface Written {
@@ -33,7 +33,7 @@ const storeRuns = ({ plan, positions }: Written): Extent[] =>
 
 /** Where data may be. */
 export const extentsOf = (written: Written): Extent[] =>
-  joinRuns([
+  joinExtents([
     ...tableEnds(written.plan),
     ...written.esp,
     ...storeRuns(written),

@@ -3,7 +3,7 @@ import { sizeText } from '../core/size.ts';
 import type { DiskDefinition } from '../definition/disk-definition.ts';
 import type { Extent } from '../disk/extent.ts';
 import { ALIGNMENT, GPT_END_BYTES } from '../disk/gpt.ts';
-import { FS_BLOCK } from '../erofs/positions.ts';
+import { BLOCK_LIMIT, FS_BLOCK } from '../erofs/positions.ts';
 import { verityBlocks } from '../erofs/verity.ts';
 
 /** Where everything of a disk lies, in bytes. */
@@ -26,9 +26,6 @@ const GIB = 1 << 30;
 /** dm-verity's tree takes this part of the data, some more than the 127th that it is: alignment. */
 const VERITY_SHARE = 1 / 126;
 
-/** First blocks are 32 bits wide in EROFS. */
-const MOST_BLOCKS = 2 ** 32 - 1;
-
 /** Room that the store gets, in steps of so much of it: its size, and where the root begins, change rarely then. */
 const STEP_SHARE = 8;
 
@@ -37,7 +34,7 @@ const up = (bytes: number, step: number): number => Math.ceil(bytes / step) * st
 /** Blocks that a store may take at most, whatever is in it: what the definition says of its partition or of the disk. */
 export function storeLimit({ partitions, sizeGiB, verity }: Sizes): number {
   const { esp, store, root } = partitions;
-  const stated = store.sizeMiB === null ? MOST_BLOCKS : (store.sizeMiB * MIB) / FS_BLOCK;
+  const stated = store.sizeMiB === null ? BLOCK_LIMIT : (store.sizeMiB * MIB) / FS_BLOCK;
   if (sizeGiB === null) return stated;
   const room = sizeGiB * GIB - 2 * ALIGNMENT - (esp.sizeMiB + root.sizeMiB) * MIB;
   const data = verity ? room * (1 - VERITY_SHARE) - 2 * ALIGNMENT : room;

@@ -38,14 +38,3 @@ export function cutPieces(runs: readonly Extent[], start: number): Extent[] {
   }
   return pieces.map(({ offset, end }) => ({ offset, length: end - offset }));
 }
-
-/** Runs that touch or overlap become one. `runs` may come in any order. */
-export function joinRuns(runs: readonly Extent[]): Extent[] {
-  const joined: { offset: number; length: number }[] = [];
-  for (const { offset, length } of [...runs].sort((a, b) => a.offset - b.offset)) {
-    const last = joined.at(-1);
-    if (last && offset <= last.offset + last.length) last.length = Math.max(last.length, offset + length - last.offset);
-    else joined.push({ offset, length });
-  }
-  return joined;
-}

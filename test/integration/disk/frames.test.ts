@@ -4,10 +4,10 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { diskFrames, extentFrames } from '../../../src/disk/disk-frames.ts';
+import { zstdFrameLength } from '../../../src/disk/frame-length.ts';
 import { openDisk } from '../../../src/disk/open-disk.ts';
 import { unpackDisk } from '../../../src/disk/unpack-disk.ts';
 import { zeroFrames } from '../../../src/disk/zero-frames.ts';
-import { zstdFrameBytes } from '../../../src/disk/zstd-frame.ts';
 import { diskTools, noise, writeDisk } from '../../support/disks.ts';
 import { programPath, runProgram, type TempDir, uniqueTempDir } from '../../support/tools.ts';
 
@@ -120,7 +120,7 @@ test.each([
   5 * MIB - 1,
 ])('%i zeros are what zstd reads', async (length) => {
   const bytes = await all(zeroFrames(length));
-  expect(zstdFrameBytes(bytes)).toBe(bytes.length);
+  expect(zstdFrameLength(bytes)).toBe(bytes.length);
   await writeFile(at('zeros.zst'), bytes);
   await zstd('-d', at('zeros.zst'), '-o', at('zeros'));
   expect((await readFile(at('zeros'))).equals(Buffer.alloc(length))).toBe(true);

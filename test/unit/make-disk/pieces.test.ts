@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { type Extent, extentEnd } from '../../../src/disk/extent.ts';
-import { cutPieces, joinRuns } from '../../../src/make-disk/pieces.ts';
+import { cutPieces } from '../../../src/make-disk/pieces.ts';
 import { chancesOf } from '../../support/chances.ts';
 
 const MIB = 1 << 20;
@@ -63,17 +63,4 @@ test.each([1, 2, 3])('whatever is in a store, there are few pieces, and all runs
   }
   for (const [index, piece] of pieces.entries())
     expect(piece.offset).toBeGreaterThanOrEqual(extentEnd(pieces[index - 1] ?? { offset: 0, length: 0 }));
-});
-
-test('runs that touch or overlap are one', () => {
-  const runs = [
-    { offset: 30, length: 5 },
-    { offset: 0, length: 10 },
-    { offset: 10, length: 5 },
-    { offset: 12, length: 8 },
-  ];
-  expect(joinRuns(runs)).toEqual([
-    { offset: 0, length: 20 },
-    { offset: 30, length: 5 },
-  ]);
 });
