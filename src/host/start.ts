@@ -1,10 +1,7 @@
-import { homedir } from 'node:os';
-import { join } from 'node:path';
 import { runCli } from './cli.ts';
 import type { CommandLoaders } from './command.ts';
-import { Connections } from './connections.ts';
 import { EXIT } from './failure.ts';
-import { createFetch } from './http-fetch.ts';
+import { openFetch } from './process-fetch.ts';
 import { actionOf, runAction } from './runner.ts';
 import type { World } from './world.ts';
 
@@ -27,8 +24,7 @@ function watchInterrupts(): AbortSignal {
 /** A world of what one process has and another has not; the network is the same in all. */
 export function openWorld(parts: Omit<World, 'env' | 'now' | 'fetch'>): World {
   const env = (name: string): string | undefined => parts.environment[name] || undefined;
-  const config = env('XDG_CONFIG_HOME') ?? join(env('HOME') ?? homedir(), '.config');
-  return { ...parts, env, now: () => performance.now(), fetch: createFetch(new Connections({ env, config })) };
+  return { ...parts, env, now: () => performance.now(), fetch: openFetch(env) };
 }
 
 const worldOfProcess = (program: URL): World =>

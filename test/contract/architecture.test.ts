@@ -40,6 +40,7 @@ const MAY_USE: Readonly<Record<string, readonly string[]>> = {
   aws: ['core', 'github'],
   oidc: ['core', 'github'],
   disk: ['core', 'oci', 'layer'],
+  ebs: ['core', 'oci', 'disk', 'aws'],
   'make-disk': ['core', 'oci', 'definition', 'erofs', 'disk'],
   'boot-test': ['core', 'oci', 'definition', 'test-run'],
   nix: ['core', 'oci', 'definition'],
