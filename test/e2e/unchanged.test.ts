@@ -6,7 +6,8 @@ import { releaseTree } from '../integration/release/release.ts';
 import { ROOT } from '../support/cli.ts';
 import { TEST_NIX_CONFIG } from '../support/nix.ts';
 import { type RunningRegistry, startRegistry } from '../support/registry.ts';
-import { type TempDir, uniqueTempDir } from '../support/tools.ts';
+import { programPath, runProgram, type TempDir, uniqueTempDir } from '../support/tools.ts';
+import { uefiDisk } from '../support/uefi-disk.ts';
 import { CONSUMER, jobOf, runWorkflow, type WorkflowRun } from './harness/act.ts';
 import { consumerFlake } from './harness/consumer.ts';
 import { pushToMain } from './harness/events.ts';
@@ -41,7 +42,9 @@ beforeAll(async () => {
   library = await createLibrary(release.path, []);
   // The template's own workflow, but for the registry.
   const text = await readFile(TEMPLATE, 'utf8');
-  caller = withoutCache(text).replace(/to: .*/, `to: ${registry.host}/team/{name}`);
+  // What is for disks alone makes no difference where there is none.
+  const to = ['{name}', '{name}-kubevirt as=container-disk'].map((name) => `\n        ${registry.host}/team/${name}`);
+  caller = withoutCache(text).replace(/to: .*/, `to: |${to.join('')}`);
   const auths = { [registry.host]: { auth: Buffer.from('somebody:secret').toString('base64') } };
   await writeFiles(temp.path, { 'config.json': JSON.stringify({ auths }) });
 });
@@ -68,8 +71,16 @@ interface Figures {
   readonly seconds: number;
 }
 
-const push = async (images: Readonly<Record<string, string>>, ref = 'refs/heads/main'): Promise<Figures> => {
-  const flake = await consumerFlake(release.path, images);
+interface Pushed {
+  readonly ref?: string;
+  readonly disk?: string;
+}
+
+const push = async (
+  images: Readonly<Record<string, string>>,
+  { ref = 'refs/heads/main', disk }: Pushed = {},
+): Promise<Figures> => {
+  const flake = await consumerFlake(release.path, images, disk);
   await nix.takeEvaluations();
   const asked = registry.requests().length;
   const started = performance.now();
@@ -134,9 +145,33 @@ test('the first run builds everything, the second nothing, the third what change
   expect(changedMain).toBe(changed);
   expect(await digestsOf('tool', ['latest'])).toEqual([tool]);
 
-  const released = await push({ app: 'two', tool: 'one' }, 'refs/tags/v1.2.3');
+  const released = await push({ app: 'two', tool: 'one' }, { ref: 'refs/tags/v1.2.3' });
   await annotate(`a release of the same: ${told(released)}`);
   expect(released.built).toEqual([]);
   expect(await digestsOf('app', ['1.2.3', '1.2'])).toEqual([changed, changed]);
   expect(await digestsOf('tool', ['1.2.3', '1.2', 'v1.2.3'])).toEqual([tool, tool, null]);
+});
+
+// Four jobs and then three; the disk has 64 MiB, of which 4 are data.
+test('a container and a disk are built and published, in all forms of the disk, and not again', async ({
+  annotate,
+}) => {
+  await uefiDisk(join(temp.path, 'vm.raw'));
+  await runProgram(programPath('zstd'), ['-q', '-19', join(temp.path, 'vm.raw')]);
+  const disk = (await readFile(join(temp.path, 'vm.raw.zst'))).toString('base64');
+  // The image is live already.
+  const first = await push({ app: 'two' }, { disk });
+  await annotate(`a disk beside an image: ${told(first)}`);
+  expect(first.built).toEqual(['vm for x86_64-linux']);
+  const [artifact] = await digestsOf('vm', ['latest']);
+  const [kubevirt] = await digestsOf('vm-kubevirt', ['latest']);
+  expect([artifact, kubevirt]).toEqual([expect.stringMatching(/^sha256:/), expect.stringMatching(/^sha256:/)]);
+  expect(kubevirt).not.toBe(artifact);
+
+  const second = await push({ app: 'two' }, { disk });
+  await annotate(`nothing changed: ${told(second)}`);
+  expect(second.built).toEqual([]);
+  expect(jobOf(second.run, 'publish').result).toBe('success');
+  expect(await digestsOf('vm', ['latest', 'main'])).toEqual([artifact, artifact]);
+  expect(await digestsOf('vm-kubevirt', ['latest', 'main'])).toEqual([kubevirt, kubevirt]);
 });

@@ -9,12 +9,29 @@ import { writeFiles } from './repository.ts';
 /** By name, something of each that may change. */
 type Images = Readonly<Record<string, string>>;
 
+interface Outputs {
+  readonly images: Images;
+  /** A disk of the flake for x86-64, by its packed file (base64), as another tool would make it. */
+  readonly disk?: string | undefined;
+}
+
+const diskOutput = (disk: string): string => `    diskImages.x86_64-linux.vm = derivation {
+      name = "vm";
+      system = "x86_64-linux";
+      builder = "\${nixpkgs.legacyPackages.x86_64-linux.busybox}/bin/busybox";
+      args = [ "sh" "-c" "$busybox mkdir $out; $busybox base64 -d $diskPath > $out/vm.raw.zst" ];
+      busybox = "\${nixpkgs.legacyPackages.x86_64-linux.busybox}/bin/busybox";
+      disk = "${disk}";
+      passAsFile = [ "disk" ];
+    } // { config = { }; filePath = "vm.raw.zst"; };
+`;
+
 /** A user's flake: packages from Debian in nixpkgs' place, mkImage from the release itself. */
-const flakeText = (packages: string, release: string, images: Images): string => `{
+const flakeText = (packages: string, release: string, { images, disk }: Outputs): string => `{
   ${flakeInputs(packages, release)}
 
   outputs = { nixpkgs, nix-images, ... }: {
-    nixImages = builtins.mapAttrs (system: pkgs: {
+${disk === undefined ? '' : diskOutput(disk)}    nixImages = builtins.mapAttrs (system: pkgs: {
 ${Object.entries(images)
   .map(
     ([name, note]) => `      ${name} = nix-images.lib.mkImage {
@@ -34,8 +51,11 @@ ${Object.entries(images)
  * Files of a user's repository whose flake has images for both systems, locked. `release` is the release tree; what is said of
  * an image may be an antiquotation.
  */
-export const consumerFlake = async (release: string, images: Images = { app: '' }): Promise<Record<string, string>> =>
-  lockedFlake(flakeText(await debianPackages(), release, images));
+export const consumerFlake = async (
+  release: string,
+  images: Images = { app: '' },
+  disk?: string,
+): Promise<Record<string, string>> => lockedFlake(flakeText(await debianPackages(), release, { images, disk }));
 
 /** flake.nix and its flake.lock. */
 export async function lockedFlake(text: string): Promise<{ 'flake.nix': string; 'flake.lock': string }> {

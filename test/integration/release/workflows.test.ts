@@ -131,6 +131,7 @@ const NOT_PASSED_ON: Readonly<Record<string, Readonly<Record<string, string>>>> 
   build: {
     'staging-tag': 'its default is right',
     recompress: 'for trials by hand',
+    positions: 'a file is of one disk, and what is published of it has them',
     store: 'see plan',
     'eval-store': 'see plan',
     builders: 'see plan',
@@ -208,10 +209,10 @@ const images = await read('workflows/images.yml');
 /** Inputs of images.yml that the workflows which call it decide by themselves. */
 const DECIDED: Readonly<Record<string, readonly string[]>> = {
   // What a pull request publishes, from which commit and under which tags, is what a preview is.
-  preview: ['tags', 'publish', 'force', 'reuse', 'move-back', 'ref'],
+  preview: ['tags', 'publish', 'force', 'fresh', 'reuse', 'move-back', 'ref'],
   // All is made again, of the base's newest commit, with a date of its own; `folder` is the flake.
   rebuild: [
-    ...['flake', 'ref', 'publish', 'force', 'reuse', 'reuse-from', 'created', 'move-back', 'require-lock'],
+    ...['flake', 'ref', 'publish', 'force', 'fresh', 'reuse', 'reuse-from', 'created', 'move-back', 'require-lock'],
     ...['retention-days', 'delete-handovers'],
   ],
 };
