@@ -1,6 +1,6 @@
 import { crc32 } from 'node:zlib';
 import type { Disk } from './disk.ts';
-import { diskDamage, notReadable } from './disk-damage.ts';
+import { diskDamage } from './disk-damage.ts';
 import { GPT, type Partition, type PartitionTable, SECTOR } from './gpt.ts';
 import { GUID_BYTES, guidText } from './guid.ts';
 
@@ -142,7 +142,8 @@ export async function readGpt(disk: TableDisk): Promise<StoredTable> {
   }
   if (!backup.entries.equals(first.entries)) throw differs('has other entries than the first one');
   if (first.entries.length + first.entriesOffset > first.usable[0]) {
-    throw notReadable(path, `its partitions may lie in the GPT's entries, from byte ${first.usable[0]} on`);
+    const what = `lets partitions begin at byte ${first.usable[0]}, before its entries end`;
+    throw diskDamage({ path, structure: 'the GPT header', offset: SECTOR, what });
   }
   return first;
 }

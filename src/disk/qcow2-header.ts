@@ -2,10 +2,12 @@ import { diskDamage, notReadable } from './disk-damage.ts';
 import type { DiskFile } from './disk-file.ts';
 import { checkDiskSize } from './disk-limit.ts';
 
-/** The format of qemu's docs/interop/qcow2.txt. All numbers are big-endian. */
-const MAGIC = 0x5146_49fb;
+/** How a file begins, by qemu's docs/interop/qcow2.txt. All numbers are big-endian. */
+export const QCOW2_MAGIC = 0x5146_49fb;
+
+/** Bytes of a header of version 2, and of version 3 without what later ones added. */
 const V2_BYTES = 72;
-const V3_BYTES = 104;
+export const QCOW2_V3_BYTES = 104;
 
 /** Feature bits that a reader must know; what is not here is refused by its number. */
 const INCOMPATIBLE = { dirty: 0, corrupt: 1, externalData: 2, compressionType: 3, extendedL2: 4 } as const;
@@ -31,14 +33,14 @@ export interface Qcow2Header {
 export async function readQcow2Header(file: DiskFile): Promise<Qcow2Header | undefined> {
   const { path } = file;
   const structure = 'the qcow2 header';
-  if (file.size < 4 || (await file.bytes(0, 4, structure)).readUInt32BE(0) !== MAGIC) return undefined;
+  if (file.size < 4 || (await file.bytes(0, 4, structure)).readUInt32BE(0) !== QCOW2_MAGIC) return undefined;
   const v2 = await file.bytes(0, V2_BYTES, structure);
   const wrong = (offset: number, what: string) => diskDamage({ path, structure, offset, what });
   const version = v2.readUInt32BE(4);
   if (version !== 2 && version !== 3) throw notReadable(path, `it is version ${version} of qcow`);
-  const v3 = version === 3 ? await file.bytes(0, V3_BYTES, structure) : undefined;
+  const v3 = version === 3 ? await file.bytes(0, QCOW2_V3_BYTES, structure) : undefined;
   const headerBytes = v3?.readUInt32BE(100) ?? V2_BYTES;
-  if (v3 && headerBytes < V3_BYTES) throw wrong(100, `names ${headerBytes} bytes as its length`);
+  if (v3 && headerBytes < QCOW2_V3_BYTES) throw wrong(100, `names ${headerBytes} bytes as its length`);
   const features = v3?.readBigUInt64BE(72) ?? 0n;
   checkFeatures(path, features);
   if (v2.readBigUInt64BE(8) !== 0n) throw notReadable(path, 'it is a qcow2 with a backing file', BACKING);
@@ -89,9 +91,9 @@ async function readPacking(
   const { path } = file;
   if (!hasBit(features, INCOMPATIBLE.compressionType)) return 'deflate';
   const structure = 'the qcow2 header';
-  if (headerBytes <= V3_BYTES)
+  if (headerBytes <= QCOW2_V3_BYTES)
     throw diskDamage({ path, structure, offset: 100, what: 'is too short for its compression' });
-  const type = (await file.bytes(V3_BYTES, 1, structure))[0];
+  const type = (await file.bytes(QCOW2_V3_BYTES, 1, structure))[0];
   if (type === 0) return 'deflate';
   if (type === 1) return 'zstd';
   throw notReadable(path, `it is a qcow2 with the unknown compression ${type}`);

@@ -1,5 +1,5 @@
-import type { Extent } from './extent.ts';
-import { extentEnd } from './extent.ts';
+import { type Extent, extentEnd } from './extent.ts';
+import { QCOW2_MAGIC, QCOW2_V3_BYTES } from './qcow2-header.ts';
 
 /** qemu's own size of clusters: 64 KiB. */
 const CLUSTER = 65_536;
@@ -7,9 +7,6 @@ const CLUSTER = 65_536;
 /** Entries of 8 bytes in a table of one cluster, and reference counts of 2 bytes in a block of them. */
 const ENTRIES = CLUSTER / 8;
 const COUNTS = CLUSTER / 2;
-
-const MAGIC = 0x5146_49fb;
-const HEADER_BYTES = 104;
 
 /** "QCOW_OFLAG_COPIED": the cluster has exactly one reference. */
 const COPIED = 1n << 63n;
@@ -80,7 +77,7 @@ function* metadata(size: number, clusters: readonly number[], plan: Plan): Gener
   const { refcountTable, refcountBlocks, l1, l1Entries, l2 } = plan;
   const l1At = 1 + refcountTable + refcountBlocks;
   const header = Buffer.alloc(CLUSTER);
-  header.writeUInt32BE(MAGIC, 0);
+  header.writeUInt32BE(QCOW2_MAGIC, 0);
   header.writeUInt32BE(3, 4);
   header.writeUInt32BE(Math.log2(CLUSTER), 20);
   header.writeBigUInt64BE(BigInt(size), 24);
@@ -90,7 +87,7 @@ function* metadata(size: number, clusters: readonly number[], plan: Plan): Gener
   header.writeUInt32BE(refcountTable, 56);
   // Counts of 2^4 bits.
   header.writeUInt32BE(4, 96);
-  header.writeUInt32BE(HEADER_BYTES, 100);
+  header.writeUInt32BE(QCOW2_V3_BYTES, 100);
   yield header;
   yield* table(refcountTable, (put) => {
     for (let at = 0; at < refcountBlocks; at += 1) put(at, BigInt((1 + refcountTable + at) * CLUSTER));
