@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { Effects } from '../core/effects.ts';
 import type { DiskDefinition } from '../definition/disk-definition.ts';
 import type { DiskThreads } from '../disk/disk-threads.ts';
-import { hashBlocks } from '../disk/hash-blocks.ts';
+import { hashDisk } from '../disk/hash-disk.ts';
 import type { Positions } from '../erofs/positions.ts';
 import type { BuiltImage } from '../image/image.ts';
 import type { EvaluatedDisk } from '../nix/found-image.ts';
@@ -109,7 +109,7 @@ async function build(
       const key = diskKeyOf(evaluated);
       const same = disks.find((disk) => disk.key === key);
       const { disk, pieces, ...facts } = opened;
-      const blocks = await hashed(opened, tools);
+      const blocks = await hashDisk(disk, tools);
       return writeDiskImage(
         {
           ...facts,
@@ -139,16 +139,4 @@ async function build(
 async function testOf(evaluated: EvaluatedDisk, { disk }: OpenedDisk, tools: DiskTools): Promise<TestRun> {
   if (evaluated.kind !== 'disk' || Object.keys(evaluated.disk.tests).length === 0) return NO_TEST_RUN;
   return tools.testDisk({ path: disk.path, definition: evaluated.disk });
-}
-
-async function hashed({ disk }: OpenedDisk, { openThreads, signal }: DiskTools) {
-  const threads = openThreads();
-  const stop = (): void => void threads.close();
-  signal.addEventListener('abort', stop);
-  try {
-    return await hashBlocks(disk, threads);
-  } finally {
-    signal.removeEventListener('abort', stop);
-    await threads.close();
-  }
 }

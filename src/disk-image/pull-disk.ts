@@ -8,7 +8,7 @@ import { sizeText } from '../core/size.ts';
 import { BLOCK_BYTES, DIGEST_BYTES } from '../disk/block-list.ts';
 import type { DiskThreads } from '../disk/disk-threads.ts';
 import { dataBytes } from '../disk/extent.ts';
-import { hashBlocks } from '../disk/hash-blocks.ts';
+import { hashDisk } from '../disk/hash-disk.ts';
 import { openDisk } from '../disk/open-disk.ts';
 import { SparseWriter } from '../disk/sparse-writer.ts';
 import { unpack } from '../layer/unpack.ts';
@@ -120,9 +120,8 @@ async function check(
 ): Promise<void> {
   const wanted = await readBlocks(source, published);
   const disk = await openDisk(path, { exec, signal, extents: published.layers.chunks });
-  const threads = openThreads();
   try {
-    const found = await hashBlocks(disk, threads);
+    const found = await hashDisk(disk, { openThreads, signal });
     const digestAt = (digests: Uint8Array, at: number): Buffer =>
       Buffer.from(digests.buffer, digests.byteOffset + at, DIGEST_BYTES);
     for (let at = 0; at < wanted.digests.length; at += DIGEST_BYTES) {
@@ -137,7 +136,6 @@ async function check(
       );
     }
   } finally {
-    await threads.close();
     await disk.close();
   }
 }
