@@ -20,8 +20,8 @@ import { type PublishedDisk, readBlocks, readDisk } from './read-disk.ts';
 /** Chunks that are fetched at once: enough to hide the latency of a registry. */
 const CHUNKS_AT_ONCE = 3;
 
-/** Bytes that come out of the decompressor at once: those of a frame. */
-const UNPACKED_AT_ONCE = 1024 * 1024;
+/** Bytes that come out of the decompressor at once: most of the time goes into each step, and each waits as garbage for a while. */
+const UNPACKED_AT_ONCE = 256 * 1024;
 
 interface PullTools extends Pick<Effects, 'exec' | 'log' | 'signal'> {
   readonly openThreads: () => DiskThreads;

@@ -1,4 +1,5 @@
 import { canonicalJson, type Json } from '../core/canonical-json.ts';
+import { UserError } from '../core/error.ts';
 import { keyAnnotation } from '../definition/image-key.ts';
 import { BLOCK_BYTES, type BlockList, diskIdentity } from '../disk/block-list.ts';
 import type { Disk } from '../disk/disk.ts';
@@ -13,6 +14,7 @@ import { MEDIA_TYPE } from '../oci/media-type.ts';
 import type { Origin } from '../oci/origin.ts';
 import { platformOf, type System } from '../oci/system.ts';
 import { MissingBlobError, type Repository } from '../storage/destination.ts';
+import { statusOf } from '../storage/registry/failure.ts';
 import { sendBlob } from '../storage/send-blob.ts';
 import { boundedPieces } from './grid-pieces.ts';
 import { type ChunkOptions, writeChunks } from './write-chunks.ts';
@@ -147,8 +149,22 @@ async function store(
       await destination.putManifest(manifest);
     } catch (error) {
       if (error instanceof MissingBlobError) return { destination, error };
-      throw error;
+      throw REFUSED.includes(statusOf(error) ?? 0) ? refusedArtifact(error as UserError) : error;
     }
   }
   return undefined;
 }
+
+/** What registries answer that take no manifest of this kind. */
+const REFUSED = [400, 405, 415];
+
+/**
+ * Some registries take the types of configs that they know, and no others: Quay those of its config.yaml (oras-project/oras issue 738), GitLab until 2024 those of a table
+ * (moby/buildkit pull request 3610).
+ */
+const refusedArtifact = ({ code, message, cause }: UserError): UserError =>
+  new UserError(code, `${message}: the registry does not take the disk as an artifact`, {
+    hint: `Allow ${DISK_TYPE.config} there (Quay: ALLOWED_OCI_ARTIFACT_TYPES in config.yaml), or publish to another registry.`,
+    docs: 'disks.md',
+    cause,
+  });

@@ -75,6 +75,8 @@ export interface EmulatorOptions {
     /** It answers 401 without a challenge. */
     readonly unauthorized?: boolean;
   };
+  /** Whether and how manifests are refused whose config is none of a container image. */
+  readonly refusesArtifacts?: { readonly status: number; readonly code: string; readonly message: string };
   /** Whether and how manifests with a subject are refused. */
   readonly refusesSubjects?: { readonly status: number; readonly code: string; readonly message: string };
   /** Whether `sha256-<hex>` is taken for the digest when it is read. */

@@ -82,7 +82,9 @@ const putManifest = async (exchange: Exchange, repository: string, reference: st
   }
   const missing = exchange.options.takesAnyManifest ? undefined : missingIn(exchange, repository, content);
   if (missing !== undefined) return refuse(exchange, 404, 'MANIFEST_BLOB_UNKNOWN', `blob unknown: ${missing}`);
-  const { immutableTags, refusesSubjects, referrersPerPage, referrers } = exchange.options;
+  const { immutableTags, refusesArtifacts, refusesSubjects, referrersPerPage, referrers } = exchange.options;
+  if (refusesArtifacts && content.config && !/image\.(?:config\.)?v1\+json$/.test(content.config.mediaType ?? ''))
+    return refuse(exchange, refusesArtifacts.status, refusesArtifacts.code, refusesArtifacts.message);
   if (refusesSubjects && content.subject)
     return refuse(exchange, refusesSubjects.status, refusesSubjects.code, refusesSubjects.message);
   if (immutableTags && reference !== digest && exchange.store.manifest(repository, reference) !== undefined)

@@ -1,8 +1,9 @@
 import { cp, mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { canonicalJson, type Json } from '../../../src/core/canonical-json.ts';
 import { digestHex, digestOf } from '../../../src/oci/digest.ts';
+import { startEmulator } from '../../emulators/registry/emulator.ts';
 import { cliData, runCli } from '../../support/cli.ts';
 import { qemuImg } from '../../support/disks.ts';
 import { programPath, runProgram, type TempDir, uniqueTempDir } from '../../support/tools.ts';
@@ -59,8 +60,11 @@ interface Manifest {
 const blob = (layout: string, digest: string): Promise<string> =>
   readFile(at(layout, 'blobs/sha256', digest.replace('sha256:', '')), 'utf8');
 
+let manifests: Manifest[] = [];
+const chunkOf = (number: number): string => manifests[0]?.layers[number]?.digest ?? 'none';
+
 test('a disk of another tool is the same chunks in every format, and comes back equal, with its holes', async () => {
-  const manifests: Manifest[] = [];
+  manifests = [];
   for (const file of FORMATS.slice(0, 4)) {
     const out = attribute(file);
     const built = await cliData<{ digest: string }>(['build', ...wordsFor(file), '--out', out], { cwd: temp.path });
@@ -139,4 +143,37 @@ test('what is not the disk that was published is refused, and no file is left', 
   );
   expectClear(await pull(blocks), /it has no digests of blocks/);
   expect((await readdir(temp.path)).filter((name) => name.startsWith('no.raw'))).toEqual([]);
+});
+
+test('a registry that takes no artifacts says so, with what to allow there', async () => {
+  const refusesArtifacts = { status: 400, code: 'MANIFEST_INVALID', message: 'manifest schema or type not allowed' };
+  const registry = await startEmulator({ refusesArtifacts });
+  onTestFinished(() => registry.stop());
+  const { exitCode, stderr } = await runCli([
+    'build',
+    ...wordsFor('disk.raw'),
+    '--to',
+    `${registry.host}/vm`,
+    '--out',
+    at('q'),
+  ]);
+  expect(stderr).toMatch(
+    /the registry does not take the disk as an artifact\s+hint: Allow application\/vnd\.nix-images\.disk\.config/,
+  );
+  expect(exitCode).toBe(1);
+});
+
+test('chunks that a published disk names and the registry has lost are made again', async () => {
+  const registry = await startEmulator();
+  onTestFinished(() => registry.stop());
+  const to = ['--to', `${registry.host}/vm:1`];
+  const words = ['--system', 'x86_64-linux', ...to];
+  await cliData(['publish', '--from', at('disk-raw'), ...words]);
+  expect(registry.store.blob('vm', chunkOf(1))).toBeDefined();
+  registry.store.removeBlob('vm', chunkOf(1));
+  const { exitCode, stderr } = await runCli(['build', ...wordsFor('disk.raw'), ...words, '--out', at('again')]);
+  expect(stderr).toMatch(/chunks that a disk there names are gone; making all of them again/);
+  expect(exitCode).toBe(0);
+  await cliData(['pull', `${registry.host}/vm:1`, at('again.raw'), '--system', 'x86_64-linux']);
+  expect((await runProgram('cmp', [at('again.raw'), at('disks/disk.raw')])).exitCode).toBe(0);
 });
