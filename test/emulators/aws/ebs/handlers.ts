@@ -138,6 +138,9 @@ function pendingSnapshot(call: CloudCall<{ readonly SnapshotId: string | undefin
   return snapshot;
 }
 
+/** Writes of one block within so many milliseconds count as being at the same time. */
+const SAME_TIME = 1000;
+
 function putSnapshotBlock(call: CloudCall<PutSnapshotBlockRequest>): object {
   const { input, cloud, now } = call;
   const { BlockIndex: index = 0, DataLength, Checksum: checksum = '' } = input;
@@ -150,9 +153,13 @@ function putSnapshotBlock(call: CloudCall<PutSnapshotBlockRequest>): object {
   if (createHash('sha256').update(data).digest('base64') !== checksum)
     throw invalid('INVALID_PARAMETER_VALUE', 'The checksum does not match the data.');
   const before = snapshot.blocks.get(index);
-  if (before !== undefined && before.checksum !== checksum)
-    throw invalid('CONFLICTING_BLOCK_UPDATE', 'The block was written with other data.');
-  snapshot.blocks.set(index, { checksum, data: cloud.world.keepsBlocks ? Buffer.from(data) : undefined });
+  if (before !== undefined && before.checksum !== checksum && now < (before.writtenAt ?? 0) + SAME_TIME)
+    throw invalid('CONFLICTING_BLOCK_UPDATE', 'The block is being written with other data.');
+  snapshot.blocks.set(index, {
+    checksum,
+    writtenAt: now,
+    data: cloud.world.keepsBlocks ? Buffer.from(data) : undefined,
+  });
   snapshot.lastWrite = now;
   return { Checksum: checksum, ChecksumAlgorithm: 'SHA256' };
 }

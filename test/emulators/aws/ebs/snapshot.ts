@@ -9,6 +9,7 @@ const GIB = 1024 ** 3;
 export interface Block {
   /** SHA-256, in base64. */
   readonly checksum: string;
+  readonly writtenAt?: number;
   /** Kept only on request. */
   readonly data: Buffer | undefined;
 }

@@ -5,7 +5,7 @@ import { Settling } from '../cloud/settling.ts';
 import { addVersion, invalidParameter, parameterKey, settleParameter } from './look-up.ts';
 import type { Parameter } from './parameter.ts';
 
-export const IMAGE_TYPE = 'aws:ec2:image';
+const IMAGE_TYPE = 'aws:ec2:image';
 
 const MOST_LEVELS = 15;
 const MOST_VERSIONS = 100;

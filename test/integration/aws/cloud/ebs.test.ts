@@ -95,8 +95,8 @@ it('keeps blocks, adds their digests up, lists them in pages, and gives the byte
   expect(cloud.violations).toEqual([]);
 });
 
-it('refuses what moto takes: wrong digests, short blocks, indexes behind the end, other data, what is not there', async () => {
-  const { ebs, cloud } = await startCloudKit();
+it('refuses what moto takes: wrong digests, short blocks, indexes behind the end, other data at once, what is not there', async () => {
+  const { ebs, cloud, clock } = await startCloudKit();
   const client = ebs();
   const { id } = await start(client);
   expect(await refusalOf(put(client, id, 0, ZERO, { Checksum: sha256(filled(1)) }))).toContain(
@@ -107,6 +107,8 @@ it('refuses what moto takes: wrong digests, short blocks, indexes behind the end
   await put(client, id, 2047, ZERO);
   await put(client, id, 2047, ZERO);
   expect(await refusalOf(put(client, id, 2047, filled(1)))).toContain('CONFLICTING_BLOCK_UPDATE');
+  clock.advance(1000);
+  await put(client, id, 2047, filled(1));
   expect(await refusalOf(put(client, 'snap-00', 0, ZERO))).toBe('ResourceNotFoundException SNAPSHOT_NOT_FOUND 404');
   expect(await refusalOf(put(ebs('eu-west-1'), id, 0, ZERO))).toContain('ResourceNotFoundException');
   expect(cloud.violations).toEqual([]);
@@ -233,7 +235,8 @@ it('has empty pages with a token, and tokens that end', async () => {
   const { id } = await start(client);
   clock.advance(2 * MINUTE);
   const snapshot = cloud.state.region('us-east-1').snapshots.get(id);
-  for (let index = 0; index < 1050; index++) snapshot?.blocks.set(index, { checksum: sha256(ZERO), data: undefined });
+  for (let index = 0; index < 1050; index++)
+    snapshot?.blocks.set(index, { checksum: sha256(ZERO), writtenAt: 0, data: undefined });
   await complete(client, id, 1050);
   clock.advance(2 * MINUTE);
   const sizes: number[] = [];
