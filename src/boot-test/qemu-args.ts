@@ -25,6 +25,15 @@ interface DiskPlan {
 /** TCG's `max` for AArch64 has features that older firmware stumbles over; this is what clouds began with. */
 const CPU: Readonly<Record<System, string>> = { 'x86_64-linux': 'max', 'aarch64-linux': 'cortex-a72' };
 
+/**
+ * A kernel for x86-64 writes into its own code while other processors run it. With a thread for each of them QEMU may still run what stood there
+ * before, and the kernel then dies of an int3 (seen with QEMU 7.2 and Linux 6.12); AArch64's rules for that are stricter.
+ */
+const TCG: Readonly<Record<System, string>> = {
+  'x86_64-linux': 'tcg,thread=single',
+  'aarch64-linux': 'tcg,thread=multi',
+};
+
 const MACHINE: Readonly<Record<System, string>> = {
   'x86_64-linux': 'q35,smm=off',
   'aarch64-linux': 'virt,gic-version=max',
@@ -48,7 +57,7 @@ export const machineArgs = (
 ): string[] => [
   ...['-nodefaults', '-no-user-config', '-no-reboot', '-display', 'none', '-monitor', 'none'],
   ...['-machine', MACHINE[system], '-cpu', accelerator === 'kvm' ? 'host' : CPU[system]],
-  ...['-accel', accelerator === 'kvm' ? 'kvm' : 'tcg,thread=multi'],
+  ...['-accel', accelerator === 'kvm' ? 'kvm' : TCG[system]],
   ...['-m', `${memoryMiB}M`, '-smp', `${cpus}`],
   // Ctrl-C that is typed there is the guest's.
   ...['-chardev', 'stdio,id=console,signal=off', '-serial', 'chardev:console'],

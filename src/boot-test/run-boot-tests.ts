@@ -16,10 +16,13 @@ interface BootTestTools extends BootTools {
   readonly consoleFolder: string | null;
 }
 
+/** Why tests were not run that nobody wanted. */
+export const SWITCHED_OFF = 'they are switched off';
+
 type Tested = Pick<DiskDefinition, 'name' | 'system' | 'tests'>;
 
 /**
- * @internal Why the tests of a disk cannot be run on this machine; null where they can, or there are none. Known before the disk is
+ * Why the tests of a disk cannot be run on this machine; null where they can, or there are none. Known before the disk is
  * made. Throws UserError `input` where KVM was asked for and runs no guests.
  */
 export async function whyNotBooted(
@@ -28,7 +31,7 @@ export async function whyNotBooted(
   { findEmulator }: Pick<BootTestTools, 'findEmulator'>,
 ): Promise<string | null> {
   if (Object.keys(tests).length === 0) return null;
-  if (bootWith === 'none') return 'they are switched off';
+  if (bootWith === 'none') return SWITCHED_OFF;
   const found = await findEmulator();
   return 'why' in found ? found.why : null;
 }
@@ -48,7 +51,7 @@ export async function runBootTests(
   const all = Object.entries(tests);
   if (all.length === 0) return NO_TEST_RUN;
   const notRun = (why: string): TestRun => ({ runtime: null, notRun: why, tests: [], skipped: Object.keys(tests) });
-  if (bootWith === 'none') return notRun('they are switched off');
+  if (bootWith === 'none') return notRun(SWITCHED_OFF);
   const found = await tools.findEmulator();
   if ('why' in found) return notRun(found.why);
   const { emulator } = found;

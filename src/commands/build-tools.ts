@@ -7,8 +7,9 @@ import { LayerThreads } from '../layer/layer-threads.ts';
 import { freeBytes } from '../machine/disk-space.ts';
 import type { Nix } from '../nix/nix.ts';
 import { runDiskTests } from './disk-tests.ts';
-import { runTests, type TestInputs } from './image-tests.ts';
+import { runTests } from './image-tests.ts';
 import type { Places } from './places.ts';
+import type { TestInputs } from './tests-ran.ts';
 
 /** Each thread takes some 25 MiB with its upload, and beyond four the network or the registry is what one waits for. */
 const MOST_THREADS = 4;

@@ -2,7 +2,7 @@ import { resolve } from 'node:path';
 import type { DiskToBoot } from '../boot-test/emulator.ts';
 import { BOOT_WITH_CHOICES, type BootWith, type FoundEmulator, findEmulator } from '../boot-test/find-emulator.ts';
 import { whyNoKvm } from '../boot-test/probe-kvm.ts';
-import { runBootTests } from '../boot-test/run-boot-tests.ts';
+import { runBootTests, SWITCHED_OFF, whyNotBooted } from '../boot-test/run-boot-tests.ts';
 import { systemClock } from '../core/clock.ts';
 import type { DiskDefinition } from '../definition/disk-definition.ts';
 import { choice, path } from '../host/fields.ts';
@@ -25,7 +25,7 @@ export const bootInputs = {
   }),
 } as const;
 
-interface BootInputs {
+export interface BootInputs {
   readonly bootWith: BootWith;
   readonly consoles: string | undefined;
 }
@@ -48,6 +48,14 @@ export async function runBoots(
   return runBootTests(definition, disk, inputs.bootWith, tools);
 }
 
+/** Why the tests of a disk cannot be run here, known before it is made; null where they can, or there are none. */
+export const whyNoBoots = (
+  { tests, system }: Pick<DiskDefinition, 'system' | 'tests'>,
+  bootWith: BootWith,
+  host: Host,
+): Promise<string | null> =>
+  whyNotBooted({ tests }, bootWith, { findEmulator: () => emulatorOf(host, system, bootWith) });
+
 /** The folder of the consoles, absolute; null where none are kept. */
 export const consolesOf = ({ consoles }: Pick<BootInputs, 'consoles'>, { cwd }: Pick<Host, 'cwd'>): string | null =>
   consoles === undefined ? null : resolve(cwd, consoles);
@@ -56,7 +64,7 @@ export const consolesOf = ({ consoles }: Pick<BootInputs, 'consoles'>, { cwd }: 
 const emulators = new WeakMap<Host, Map<System, Promise<FoundEmulator>>>();
 
 async function emulatorOf(host: Host, system: System, bootWith: BootWith): Promise<FoundEmulator> {
-  if (bootWith === 'none') return { why: 'they are switched off' };
+  if (bootWith === 'none') return { why: SWITCHED_OFF };
   const known = emulators.get(host) ?? new Map<System, Promise<FoundEmulator>>();
   emulators.set(host, known);
   const found = known.get(system) ?? search(host, system, bootWith);

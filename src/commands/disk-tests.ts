@@ -1,15 +1,42 @@
+import { installHint } from '../boot-test/find-emulator.ts';
+import { bootError } from '../boot-test/report.ts';
+import { SWITCHED_OFF } from '../boot-test/run-boot-tests.ts';
+import type { DiskDefinition } from '../definition/disk-definition.ts';
 import type { DiskToTest } from '../disk-image/build-disk.ts';
 import type { Host } from '../host/host.ts';
-import { NO_TEST_RUN, type TestRun } from '../test-run/test-run.ts';
-import { checkTestsRan, type TestInputs } from './image-tests.ts';
+import { testRunText } from '../test-run/report.ts';
+import { failedTests, NO_TEST_RUN, type TestRun } from '../test-run/test-run.ts';
+import { consolesOf, runBoots, whyNoBoots } from './disk-boots.ts';
+import { checkTestsRan, type TestInputs } from './tests-ran.ts';
 
 /**
- * Boots a disk and runs the tests that its definition declares. Throws UserError `test` where tests are required and cannot be run.
+ * Finds out before the build whether the tests of a disk can be run, where that is required or KVM is asked for. Throws UserError `test` where they are
+ * required and cannot be run, `input` where KVM runs no guests.
  */
-export async function runDiskTests({ definition }: DiskToTest, inputs: TestInputs, { log }: Host): Promise<TestRun> {
+export async function checkBootable(disk: DiskDefinition, inputs: TestInputs, host: Host): Promise<void> {
+  const { bootWith, requireTests } = inputs;
+  if (!requireTests && bootWith !== 'kvm') return;
+  const why = inputs.testWith === 'none' ? SWITCHED_OFF : await whyNoBoots(disk, bootWith, host);
+  checkTestsRan(`${disk.name} for ${disk.system}`, why, inputs, installHint(disk.system));
+}
+
+/**
+ * Boots a disk that was just made and runs the tests that its definition declares. Throws UserError `test` where one fails, or tests are required and
+ * cannot be run, and what `runBoots` throws.
+ */
+export async function runDiskTests(
+  { path, size, definition }: DiskToTest,
+  inputs: TestInputs,
+  host: Host,
+): Promise<TestRun> {
   const { name, system, tests } = definition;
-  const notRun = inputs.testWith === 'none' ? '--test-with none' : 'this version boots no disks';
-  checkTestsRan(`${name} for ${system}`, notRun, inputs);
-  if (inputs.testWith !== 'none') log.warn(`${name} for ${system}: tests: not run (${notRun})`);
-  return { ...NO_TEST_RUN, notRun, skipped: Object.keys(tests) };
+  const testRun: TestRun =
+    inputs.testWith === 'none'
+      ? { ...NO_TEST_RUN, notRun: SWITCHED_OFF, skipped: Object.keys(tests) }
+      : await runBoots(definition, { path, size }, inputs, host);
+  if (failedTests(testRun).length > 0) throw bootError(name, testRun, consolesOf(inputs, host));
+  checkTestsRan(`${name} for ${system}`, testRun.notRun, inputs, installHint(system));
+  if (testRun.notRun !== null && testRun.notRun !== SWITCHED_OFF)
+    host.log.warn(`${name} for ${system}: ${testRunText(testRun)}`);
+  return testRun;
 }

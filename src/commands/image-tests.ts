@@ -1,5 +1,4 @@
 import { systemClock } from '../core/clock.ts';
-import { UserError } from '../core/error.ts';
 import type { Definition } from '../definition/definition.ts';
 import { choice, flag } from '../host/fields.ts';
 import type { Host } from '../host/host.ts';
@@ -12,7 +11,10 @@ import { testRunText } from '../test-run/report.ts';
 import { runImageTests, whyNotRun } from '../test-run/run-image-tests.ts';
 import type { Runtime } from '../test-run/runtime.ts';
 import type { TestRun } from '../test-run/test-run.ts';
+import { bootInputs } from './disk-boots.ts';
+import { checkBootable } from './disk-tests.ts';
 import { systemHere } from './system-here.ts';
+import { checkTestsRan, type TestInputs } from './tests-ran.ts';
 
 /** Inputs of every command that runs the tests which images declare. */
 export const testInputs = {
@@ -23,14 +25,12 @@ export const testInputs = {
     default: 'auto',
   }),
   requireTests: flag({
-    description: 'Fail where the tests of the image cannot be run, for want of podman and docker or of emulation.',
+    description:
+      'Fail where the tests of the image cannot be run, for want of podman and docker or of emulation; for a disk, of QEMU ' +
+      'or firmware.',
   }),
+  ...bootInputs,
 } as const;
-
-export interface TestInputs {
-  readonly testWith: TestWith;
-  readonly requireTests: boolean;
-}
 
 /**
  * Runs the tests of an image that was just built. A failed test is a result. Throws UserError `test` where tests are
@@ -59,9 +59,10 @@ export async function runTests(
  */
 export async function checkTestable(
   evaluated: EvaluatedAny,
-  { testWith, requireTests }: TestInputs,
+  { testWith, requireTests, ...boots }: TestInputs,
   host: Host,
 ): Promise<void> {
+  if (evaluated.kind === 'disk') return checkBootable(evaluated.disk, { testWith, requireTests, ...boots }, host);
   if (evaluated.kind !== 'definition') return;
   const { definition, system } = evaluated;
   if (!requireTests && (testWith === 'auto' || testWith === 'none')) return;
@@ -85,18 +86,6 @@ async function runtimeOf(host: Host, testWith: TestWith): Promise<Runtime | unde
   const found = runtimes.get(host) ?? findRuntime(testWith, host.exec, host.log);
   runtimes.set(host, found);
   return found;
-}
-
-/** Throws UserError `test` where tests are required and were not run, for the reason given. */
-export function checkTestsRan(
-  what: string,
-  notRun: string | null,
-  { requireTests }: Pick<TestInputs, 'requireTests'>,
-): void {
-  if (notRun === null || !requireTests) return;
-  throw new UserError('test', `the tests of ${what} were not run: ${notRun}`, {
-    hint: 'Install podman, set up emulation (nix-images machine --emulate SYSTEM says how), or leave out --require-tests.',
-  });
 }
 
 const canRun = async (system: System): Promise<boolean> => system === systemHere() || isEmulated(system);

@@ -28,9 +28,9 @@ import {
   NOT_DELIVERED,
   reportImage,
 } from './handing-over.ts';
-import type { TestInputs } from './image-tests.ts';
 import type { Places } from './places.ts';
 import { type ReuseInputs, reuseOf } from './reuse.ts';
+import type { TestInputs } from './tests-ran.ts';
 
 /** An image to build and hand over. */
 interface HandoverTask {

@@ -37,11 +37,12 @@ import { tellImage } from './built-images.ts';
 import { checkLogin, checkMayWrite } from './check-login.ts';
 import type { FilesPlaces } from './files-places.ts';
 import { startedRun } from './github.ts';
-import { checkTestable, checkTestsRan, declaresTests, type TestInputs } from './image-tests.ts';
+import { checkTestable, declaresTests } from './image-tests.ts';
 import type { Places } from './places.ts';
 import { type ImageTarget, targetsOf } from './publish-targets.ts';
 import { type ReuseInputs, type ReuseSources, reuseOf } from './reuse.ts';
 import type { RunTags } from './tags.ts';
+import { checkTestsRan, type TestInputs } from './tests-ran.ts';
 import { type PackageVisibility, packageVisibility } from './visibility.ts';
 
 /** What every image of one run is published with. */

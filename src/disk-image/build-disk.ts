@@ -41,6 +41,8 @@ interface BuildDiskOptions {
 /** A disk of a definition, which lies in a file that tests may enlarge a copy of, and must not change. */
 export interface DiskToTest {
   readonly path: string;
+  /** Bytes, holes included. */
+  readonly size: number;
   readonly definition: DiskDefinition;
 }
 
@@ -138,5 +140,5 @@ async function build(
 
 async function testOf(evaluated: EvaluatedDisk, { disk }: OpenedDisk, tools: DiskTools): Promise<TestRun> {
   if (evaluated.kind !== 'disk' || Object.keys(evaluated.disk.tests).length === 0) return NO_TEST_RUN;
-  return tools.testDisk({ path: disk.path, definition: evaluated.disk });
+  return tools.testDisk({ path: disk.path, size: disk.size, definition: evaluated.disk });
 }

@@ -1,4 +1,5 @@
-// More boots by real firmware without KVM: what is behind them hardly ever changes.
+// Six more boots by real firmware without KVM, some of a larger store: what is behind them hardly ever changes.
+import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { runCli } from '../../support/cli.ts';
@@ -39,8 +40,39 @@ test('a loader that the firmware cannot start ends in the shell of the firmware,
   expect(failure?.got).toMatch(/^the shell of the firmware, which found nothing to boot \(UEFI Interactive Shell/);
 });
 
+test('by hand: a disk comes up, and its console is kept', async () => {
+  const made = await bootDisk(at('by-hand'));
+  const { exitCode, stdout } = await runCli(['boot', made.path, '--consoles', at('consoles')]);
+  expect([exitCode, stdout]).toEqual([0, expect.stringMatching(/^tests: 1 of 1 passed, with QEMU \d\S* with/)]);
+  const [name = ''] = await readdir(at('consoles'));
+  expect(await readFile(join(at('consoles'), name), 'utf8')).toContain('stand-in login: ');
+});
+
 test('a kernel that was told of no console is told as that', async () => {
   const made = await bootDisk(at('silent'), { words: ' console=tty0' });
   const failure = await bootStandIn(made, { prompt: true, timeout: 15 });
   expect(failure?.got).toContain('nothing but the firmware on the serial console');
+});
+
+/** A program of a package on the disk, for a shell in the machine. */
+const tool = (name: string): string => `$(find /nix/store -path '*bin/${name}' | head -n 1)`;
+
+const shell = (text: string) => ({ command: ['sh', '-c', text] });
+
+/** Puts loader and libraries where Debian's programs look for them. */
+const LIBRARIES = shell(
+  'mkdir -p /lib64 /lib/x86_64-linux-gnu; ln -sf $(find /nix/store -name "*.so*") /lib/x86_64-linux-gnu; ' +
+    'ln -sf $(find /nix/store -name ld-linux-x86-64.so.2 | head -n 1) /lib64',
+);
+
+test('the root partition and its file system take the room of a larger disk while it runs', async () => {
+  const made = await bootDisk(at('grows'), { contents: ['fdisk', 'util-linux', 'e2fsprogs'] });
+  const commands = [
+    LIBRARIES,
+    shell(`echo ', +' | ${tool('sfdisk')} --force --no-reread --no-tell-kernel -N 3 /dev/nvme0n1`),
+    shell(`${tool('partx')} --update --nr 3 /dev/nvme0n1`),
+    shell(`${tool('resize2fs')} /dev/nvme0n1p3`),
+    { ...shell('df -m / | tail -n 1'), output: { matches: '^/dev/nvme0n1p3 +2[5-9][0-9]{2} ' } },
+  ];
+  expect(await bootStandIn(made, { diskGiB: 3, commands })).toBeNull();
 });

@@ -1,10 +1,11 @@
 // Three boots by real firmware without KVM, of two kernels: 4 to 8 s each on a quiet machine, most of it the firmware's and the
 // kernel's own instructions, every one of them emulated.
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { MadeDisk } from '../../../src/make-disk/made-disk.ts';
 import { runCli, startCli } from '../../support/cli.ts';
+import { standInDisk } from '../../support/stand-in-disk.ts';
 import { runProgram, type TempDir, uniqueTempDir } from '../../support/tools.ts';
 import { bootDisk, bootStandIn, type StatedTest } from './kit.ts';
 
@@ -46,14 +47,45 @@ test('AArch64: the same, with firmware of its own', async () => {
   expect(await bootStandIn(made, { ...BOOTS, prompt: true, commands })).toBeNull();
 });
 
-test('by hand: a port without HTTP counts when the machine has it, not when QEMU takes the connection', async () => {
+/** The stand-in with tests, for the command line; `test` is an attribute set of Nix. */
+async function withTest(name: string, stated: string): Promise<string[]> {
+  const { nix } = await standInDisk();
+  const pairs = nix.args.flatMap((word, index) => (index % 3 === 1 ? [[word, nix.args[index + 1] ?? '']] : []));
+  const args = pairs.map(([key, value]) => `${key} = ${JSON.stringify(value)};`).join(' ');
+  const file = at(`${name}.nix`);
+  await writeFile(file, `{ disk = (import ${nix.file} { ${args} }).disk // { tests.it = ${stated}; }; }\n`);
+  return ['build', '--file', file, '--attr', 'disk', '--out', at(`${name}-handover`)];
+}
+
+test('a build boots the disk before it hands it over; QEMU taking the connection to a port is no answer', async () => {
   const consoles = at('consoles');
+  const words = await withTest('good', '{ port = { number = 8080; }; }');
   // With whatever /dev/kvm of this machine is.
-  const { exitCode, stdout, stderr } = await runCli(['boot', disk.path, '--port', '8080', '--consoles', consoles]);
-  expect([exitCode, stdout]).toEqual([0, expect.stringMatching(/^tests: 1 of 1 passed, with QEMU \d\S* with/)]);
-  expect(stderr).toContain('passed: boot');
+  const good = await runCli([...words, '--require-tests', '--consoles', consoles]);
+  expect([good.exitCode, good.stderr]).toEqual([0, expect.stringContaining('passed: it (')]);
+  expect(good.stdout).toMatch(/tests: 1 of 1 passed, with QEMU \d\S* with/);
   const [name = ''] = await readdir(consoles);
   expect(await readFile(join(consoles, name), 'utf8')).toContain('STAND-IN-OVERLAY written');
+});
+
+test('a disk whose tests fail is not handed over; where they cannot be run, that is said before the disk is made', async () => {
+  const words = await withTest('bad', '{ prompt = true; timeout = 1; }');
+  const bad = await runCli([...words, '--boot-with', 'tcg']);
+  expect(bad.exitCode).toBe(1);
+  expect(bad.stderr).toMatch(/stand-in: 1 of 1 tests failed\n.*\n\s+command: +booting the disk\n/);
+  expect(bad.stderr).toContain('--boot-with none leaves the tests of disks out');
+  await expect(stat(at('bad-handover'))).rejects.toThrow('ENOENT');
+  for (const none of [
+    ['--boot-with', 'none'],
+    ['--test-with', 'none'],
+  ]) {
+    const required = await runCli([...words, ...none, '--require-tests']);
+    expect([required.exitCode, required.stderr]).toEqual([
+      1,
+      expect.stringContaining('not run: they are switched off'),
+    ]);
+    expect(required.stderr).not.toContain('Making the disk');
+  }
 });
 
 test('by hand: what cannot boot is refused before anything starts', async () => {

@@ -46,6 +46,17 @@ describe('by TCP', () => {
     });
   });
 
+  test('one that something between has taken alone is none, until it has reached its end', async () => {
+    await using silent = await serve(createSocketServer());
+    const asked: number[] = [];
+    const isTaken = async (): Promise<boolean> => asked.push(1) > 1;
+    const tools = { fetch, clock: systemClock, isTaken };
+    expect(await askPort(tcp, silent.port, tools, AbortSignal.timeout(20_000))).toBeUndefined();
+    expect(asked).toHaveLength(2);
+    const never = { ...tools, isTaken: async () => false };
+    expect((await askPort(tcp, silent.port, never, AbortSignal.timeout(700)))?.got).toBe('no answer');
+  });
+
   test('nobody there', async () => {
     const got = (await ask(tcp, await freePort(), soon()))?.got;
     expect(got).toMatch(/^no answer \(connect ECONNREFUSED/);
