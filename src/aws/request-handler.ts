@@ -1,3 +1,5 @@
+import { codesOf } from '../core/network-error.ts';
+
 /** A request as AWS's clients make it, as far as it is used here (`@smithy/types`, HttpRequest). */
 interface SdkRequest {
   readonly protocol: string;
@@ -27,6 +29,14 @@ function bytesOf(body: unknown): Uint8Array<ArrayBuffer> | null {
 /** Milliseconds that AWS may take to answer. */
 const TIMEOUT = 60_000;
 
+/** Connections that ended before the answer came; those that were never made are not tried again. */
+const CUT = new Set(['ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET']);
+
+const isCut = (error: unknown): boolean => codesOf(error).some((code) => CUT.has(code));
+
+/** By what AWS's clients know that trying again may help: of what `fetch` throws they know nothing (`@smithy/service-error-classification`). */
+const RETRIED = { name: 'TimeoutError', $retryable: {} } as const;
+
 /**
  * What AWS's clients send by: the program's own `fetch`, which knows its proxies and certificates. Their own handler knows
  * neither.
@@ -39,6 +49,8 @@ export const createRequestHandler = (fetch: typeof globalThis.fetch, signal?: Ab
       headers: { ...request.headers },
       body: bytesOf(request.body),
       signal: signal ? AbortSignal.any([signal, limit]) : limit,
+    }).catch((error: unknown) => {
+      throw isCut(error) ? Object.assign(new Error('the connection was cut', { cause: error }), RETRIED) : error;
     });
     return {
       response: {

@@ -4,7 +4,7 @@ import { isRefused } from '../../../src/aws/refusal.ts';
 import { memoryLog } from '../../support/memory-log.ts';
 
 /** What AWS's own clients make of our calls, and we of what they read: the answers are written as EC2, SSM and STS do. */
-function cloudWith(answers: readonly (readonly [number, string])[]) {
+function cloudWith(answers: readonly (readonly [number, string] | 'cut')[]) {
   const sent: {
     readonly url: string;
     readonly body: URLSearchParams;
@@ -25,7 +25,10 @@ function cloudWith(answers: readonly (readonly [number, string])[]) {
       const text = Buffer.from((init?.body as Uint8Array | undefined) ?? new Uint8Array()).toString();
       const json = text.startsWith('{') ? JSON.parse(text) : undefined;
       sent.push({ url: String(url), body: new URLSearchParams(text), json, headers: new Headers(init?.headers) });
-      const [status, body] = queue.shift() ?? [500, ''];
+      const answer = queue.shift() ?? [500, ''];
+      if (answer === 'cut')
+        throw new TypeError('fetch failed', { cause: Object.assign(new Error(), { code: 'UND_ERR_SOCKET' }) });
+      const [status, body] = answer;
       return new Response(body, { status, headers: { 'x-amzn-requestid': 'request-7' } });
     },
   });
@@ -159,6 +162,20 @@ test('a pointer is stored as the id of an AMI, at the endpoint that is given', a
   const found = await ssm.parameters(['/a', '/b']);
   expect([...found]).toEqual([['/a', { value: 'ami-1', version: 3, dataType: 'aws:ec2:image' }]]);
   expect(await ssm.history('/none')).toEqual([]);
+});
+
+test('a connection that is cut is tried again, with the same client token', async () => {
+  const { cloud, sent } = cloudWith(['cut', ok('<CopyImageResponse><imageId>ami-2</imageId></CopyImageResponse>')]);
+  const copy = {
+    clientToken: 't',
+    name: 'a-1',
+    description: 'A',
+    sourceRegion: 'us-east-1',
+    sourceId: 'ami-1',
+    tags: {},
+  };
+  expect(await cloud.ec2('us-east-1').copyImage({ ...copy, kmsKey: undefined, minutes: undefined })).toBe('ami-2');
+  expect(sent.map(({ body }) => body.get('ClientToken'))).toEqual(['t', 't']);
 });
 
 test('who we are, and clients of their own after a renewal', async () => {
