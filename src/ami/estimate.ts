@@ -25,8 +25,8 @@ const COPY_RATE = 8e6;
 /** Seconds that a copy takes at the least. */
 const LEAST_COPY = 120;
 
-/** Requests of what waits: 15 s apart. */
-const POLL_SECONDS = 15;
+/** Seconds between looks at what takes minutes. */
+const POLL_SECONDS = 30;
 
 const NOTHING: Estimate = { requests: 0, bytes: 0, seconds: 0, dollars: 0 };
 

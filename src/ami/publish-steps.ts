@@ -138,24 +138,26 @@ export async function pointParameter(context: StepContext): Promise<undefined> {
 }
 
 /** Marks what is published by now: what has this tag is never taken back. */
-export async function tagPublished({ deployment, place }: StepContext): Promise<undefined> {
+export async function tagPublished(context: StepContext): Promise<undefined> {
+  const { deployment, place } = context;
   const ec2 = deployment.tools.cloud.ec2(place.region);
-  const { clock, run } = deployment.tools;
-  // Everything is public: a run that is stopped marks it all the same.
-  await whilePassing(() => ec2.tag(deployment.needImage(place), { [TAGS.run]: run }), isStale, SETTLING, {
-    clock,
-    signal: undefined,
-  });
+  const id = deployment.needImage(place);
+  await changeAndLook(
+    context,
+    `the tag of ${id}`,
+    () => ec2.tag(id, { [TAGS.run]: deployment.tools.run }),
+    async () => (await ec2.images({ ids: [id] }))[0]?.tags.has(TAGS.run) ?? false,
+  );
 }
 
 export async function protect(context: StepContext): Promise<undefined> {
   const { deployment, place } = context;
   const ec2 = deployment.tools.cloud.ec2(place.region);
-  const withCooldown = deployment.plan.wanted.protection === 'with-cooldown';
-  await whilePassing(
-    () => ec2.protectImage(deployment.needImage(place), withCooldown),
-    isStale,
-    SETTLING,
-    waitingOf(context),
+  const id = deployment.needImage(place);
+  await changeAndLook(
+    context,
+    `the protection of ${id}`,
+    () => ec2.protectImage(id, deployment.plan.wanted.protection === 'with-cooldown'),
+    async () => (await ec2.images({ ids: [id] }))[0]?.isProtected ?? false,
   );
 }

@@ -16,9 +16,12 @@ export const SETTLING = 150_000;
 const FIRST = 1_000;
 const LONGEST = 15_000;
 
+/** Of what takes minutes or hours: EC2 limits how often it is asked. */
+const LONGEST_SLOW = 30_000;
+
 /** Milliseconds until the next look, so that many who wait do not look at the same moment. */
-const pauseOf = (number: number, random: number): number =>
-  Math.round(Math.min(FIRST * 2 ** number, LONGEST) * (0.75 + random / 2));
+const pauseOf = (number: number, random: number, limit: number): number =>
+  Math.round(Math.min(FIRST * 2 ** number, limit > SETTLING ? LONGEST_SLOW : LONGEST) * (0.75 + random / 2));
 
 /**
  * Looks again and again until `look` gives something. Undefined when that took longer than `limit` milliseconds. What `look` throws ends
@@ -33,7 +36,7 @@ export async function lookUntil<T>(
   for (let number = 0; ; number += 1) {
     const found = await look();
     if (found !== undefined) return found;
-    const pause = pauseOf(number, clock.random());
+    const pause = pauseOf(number, clock.random(), limit);
     if (clock.now() + pause > end) return undefined;
     await sleep(clock, pause, signal);
   }

@@ -21,6 +21,11 @@ export class RegionSweep {
   readonly #goneImages = new Set<string>();
   readonly #snapshots = new Set<string>();
   readonly #goneSnapshots = new Set<string>();
+  /** Snapshots that AMIs which stay are made of. */
+  #kept: ReadonlySet<string> = new Set();
+  /** AMIs that were ever seen with the tag of a run that published them: a read without it is an old one. */
+  readonly #published = new Set<string>();
+  #isUndecided = false;
   readonly #reasons = new Map<string, string>();
   readonly #pointers = new Map<string, string | undefined>();
   readonly #unshared = new Set<string>();
@@ -36,7 +41,7 @@ export class RegionSweep {
 
   /** Whether there was nothing to do any more. `elapsed`: milliseconds since the first sweep. */
   async sweep(elapsed: number): Promise<boolean> {
-    const images = await this.#doomedImages();
+    const images = await this.#doomedImages(elapsed);
     await this.#moveBack();
     await this.#unshare();
     const hidden = this.#effects('image')
@@ -51,7 +56,7 @@ export class RegionSweep {
     await this.#lookForSnapshots(images);
     const free = await this.#freeSnapshots();
     for (const id of free) await this.#attempt(id, () => this.#deleteSnapshot(id));
-    return this.#open().length === 0 && this.#pointers.size === 0 && images.every(({ id }) => this.#goneImages.has(id));
+    return !this.#isUndecided && this.#open().length === 0 && this.#pointers.size === 0;
   }
 
   /** What is not gone, for a person to remove. `why`: what ended the last sweep. */
@@ -74,14 +79,12 @@ export class RegionSweep {
         why: whyOf(id),
         commands: [`aws ec2 deregister-image --region ${region} --image-id ${id}`],
       })),
-      ...[...this.#snapshots]
-        .filter((id) => !this.#goneSnapshots.has(id))
-        .map((id) => ({
-          region,
-          what: `snapshot ${id}`,
-          why: whyOf(id),
-          commands: [`aws ec2 delete-snapshot --region ${region} --snapshot-id ${id}`],
-        })),
+      ...this.#openSnapshots().map((id) => ({
+        region,
+        what: `snapshot ${id}`,
+        why: whyOf(id),
+        commands: [`aws ec2 delete-snapshot --region ${region} --snapshot-id ${id}`],
+      })),
     ];
     return list.length > 0 ? list : [this.#unknown(whyOf(''))];
   }
@@ -121,23 +124,23 @@ export class RegionSweep {
   }
 
   #open(): string[] {
-    return [
-      ...[...this.#doomed].filter((id) => !this.#goneImages.has(id)),
-      ...[...this.#snapshots].filter((id) => !this.#goneSnapshots.has(id)),
-    ];
+    return [...[...this.#doomed].filter((id) => !this.#goneImages.has(id)), ...this.#openSnapshots()];
   }
 
-  async #doomedImages(): Promise<AmiRecord[]> {
+  #openSnapshots = (): string[] =>
+    [...this.#snapshots].filter((id) => !this.#goneSnapshots.has(id) && !this.#kept.has(id));
+
+  async #doomedImages(elapsed: number): Promise<AmiRecord[]> {
+    this.#isUndecided = false;
     const known = this.#effects('image').map(({ id }) => id);
     const [byTag, byId] = await Promise.all([
       this.#contents.length > 0 ? this.#ec2().images({ tag: TAGS.content, values: this.#contents }) : [],
       known.length > 0 ? this.#ec2().images({ ids: known }) : [],
     ]);
     const all = [...new Map([...byTag, ...byId].map((image) => [image.id, image])).values()];
-    for (const { id, tags } of all) if (tags.has(TAGS.run)) this.#goneImages.add(id);
-    const published = new Set(all.filter(({ tags }) => tags.has(TAGS.run)).map(({ id }) => id));
-    for (const id of known) if (this.#made.has(id) && !published.has(id)) this.#doomed.add(id);
-    const doomed = all.filter((image) => image.state !== 'deregistered' && this.#isDoomed(image));
+    for (const { id, tags } of all) if (tags.has(TAGS.run)) this.#published.add(id);
+    for (const id of known) if (this.#made.has(id) && !this.#published.has(id)) this.#doomed.add(id);
+    const doomed = all.filter((image) => image.state !== 'deregistered' && this.#isDoomed(image, elapsed));
     for (const { id, snapshots } of doomed) {
       this.#doomed.add(id);
       for (const snapshot of snapshots) this.#snapshots.add(snapshot);
@@ -147,13 +150,18 @@ export class RegionSweep {
   }
 
   /** What is published stays, and so does what another run has made of a disk that was published before. */
-  #isDoomed({ id, tags, state }: AmiRecord): boolean {
-    if (tags.has(TAGS.run)) return false;
+  #isDoomed({ id, tags, state }: AmiRecord, elapsed: number): boolean {
+    if (this.#published.has(id)) return false;
     const place = this.#scope.places.find(
       ({ region, content }) => region === this.#region && content === tags.get(TAGS.content),
     );
     const isBroken = (FAILED_STATES as readonly string[]).includes(state);
-    return this.#made.has(id) || isBroken || place?.isLive === false;
+    if (this.#made.has(id) || isBroken) return true;
+    if (place?.isLive !== false) return false;
+    // Another run may have published it a moment ago, and reads may not show that yet.
+    if (elapsed >= SETTLING) return true;
+    this.#isUndecided = true;
+    return false;
   }
 
   /** Before AMIs go, for a pointer must not lead to one that is gone. */
@@ -220,9 +228,10 @@ export class RegionSweep {
     for (const { id } of tagged) if (!this.#goneSnapshots.has(id)) this.#snapshots.add(id);
   }
 
-  /** Those that no AMI which stays is made of; the others are no business of ours any more. */
+  /** Those that no AMI which stays is made of. */
   async #freeSnapshots(): Promise<string[]> {
-    const open = [...this.#snapshots].filter((id) => !this.#goneSnapshots.has(id));
+    this.#kept = new Set();
+    const open = this.#openSnapshots();
     if (open.length === 0) return [];
     const users = await this.#ec2().images({ snapshots: open });
     const used = new Set(
@@ -232,7 +241,7 @@ export class RegionSweep {
     );
     const published = users.filter(({ id, tags }) => tags.has(TAGS.run) && !this.#doomed.has(id));
     for (const { snapshots } of published) for (const id of snapshots) used.add(id);
-    for (const id of used) this.#goneSnapshots.add(id);
+    this.#kept = used;
     return open.filter((id) => !used.has(id));
   }
 

@@ -12,7 +12,9 @@ import { RegionSweep } from './sweep.ts';
 /** Milliseconds that taking back may take in a region: snapshots stay in use for minutes after their AMI (boto/boto3 3019). */
 const LONGEST = 600_000;
 
-const PAUSE = 10_000;
+/** Milliseconds between sweeps: the first comes soon, for most is gone at once. */
+const FIRST_PAUSE = 5_000;
+const LONGEST_PAUSE = 60_000;
 
 const ENDED = ['ExpiredToken', 'ExpiredTokenException', 'RequestExpired', 'AuthFailure'];
 
@@ -33,7 +35,7 @@ async function undoRegion(region: string, scope: UndoScope, tools: UndoTools): P
   const start = clock.now();
   // What was sent and not answered becomes visible late.
   const earliest = scope.unanswered.has(region) ? start + SETTLING : start;
-  for (;;) {
+  for (let pause = FIRST_PAUSE; ; pause = Math.min(pause * 2, LONGEST_PAUSE)) {
     let why = '';
     try {
       if ((await sweep.sweep(clock.now() - start)) && clock.now() >= earliest) return [];
@@ -41,8 +43,8 @@ async function undoRegion(region: string, scope: UndoScope, tools: UndoTools): P
       if (isRefused(error, ...ENDED)) cloud.renew();
       why = error instanceof Error ? error.message : String(error);
     }
-    if (clock.now() - start + PAUSE > LONGEST) return sweep.left(why);
-    await sleep(clock, PAUSE);
+    if (clock.now() - start + pause > LONGEST) return sweep.left(why);
+    await sleep(clock, pause);
   }
 }
 

@@ -71,6 +71,7 @@ const parameterNameSchema = z
   .regex(/^\/?(?:[A-Za-z0-9_.-]|\{(?:image|system|arch)\})+(?:\/(?:[A-Za-z0-9_.-]|\{(?:image|system|arch)\})+)*$/, {
     error: 'expected the name of a parameter such as /images/{image}/{arch}/latest',
   })
+  .refine((name) => name.startsWith('/') || !name.includes('/'), 'a name of several parts begins with a slash')
   .refine((name) => !/^\/?(?:aws|ssm)/i.test(name), 'names that begin with aws or ssm belong to AWS');
 
 /** Days; EC2 takes ten years at most, and two for what is public (EC2 user guide, "Deprecate an AMI"). */

@@ -263,3 +263,23 @@ test('a cancelled run takes everything back', async () => {
   expect([outcome, failure?.code]).toEqual(['undone', 'cancelled']);
   expect(scene.cloud.state()).toBe(untouched);
 });
+
+test('what another run has published is not taken away, though a read shows it without its tag at first', async () => {
+  const scene = seeded();
+  await scene.run(wanted({ regions: { required: REGIONS.slice(0, 2) } }));
+  const state = scene.cloud.state();
+  const hide = (isHidden: boolean): void => {
+    for (const region of REGIONS)
+      for (const { tags } of scene.cloud.region(region).images.values())
+        if (isHidden && tags.delete('nix-images:run')) tags.set('hidden', '');
+        else if (!isHidden && tags.delete('hidden')) tags.set('nix-images:run', 'run-1');
+  };
+  hide(true);
+  scene.cloud.fates.set('ap-south-1', 'failed');
+  scene.cloud.onCall = ({ verb, region }) => {
+    if (verb === 'deregisterImage' && region === 'ap-south-1') hide(false);
+  };
+  const { outcome } = await scene.run(wanted({ regions: { required: REGIONS.slice(0, 3) } }));
+  expect(outcome).toBe('undone');
+  expect(scene.cloud.state()).toBe(state);
+});
