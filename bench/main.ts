@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { destinationsText, HIGHEST, measureDestinations } from './destinations.ts';
 import { disksText, measureDisks, missed } from './disk/measure.ts';
 import { measureReading, missedReading, readingText } from './disk/reading.ts';
+import { ebsText, measureEbs, missedEbs } from './ebs/measure.ts';
 import { measureAll } from './measure-all.ts';
 import { parseOptions, USAGE } from './options.ts';
 import { replaceMarked } from './report/marked-part.ts';
@@ -37,6 +38,12 @@ async function bench(): Promise<void> {
     const reading = await measureReading(options, join(ROOT, 'out/bench'), log);
     console.log(`\n${readingText(reading)}`);
     if (missed({ ...found, ...found.drift }).length + missedReading(reading).length > 0) process.exitCode = 1;
+    return;
+  }
+  if (options.ebs) {
+    const found = await measureEbs(options, join(ROOT, 'out/bench'), log);
+    console.log(ebsText(found));
+    if (missedEbs(found).length > 0) process.exitCode = 1;
     return;
   }
   const result = options.render

@@ -14,6 +14,8 @@ export interface Options {
   readonly destinations: boolean;
   /** Whether disks are made and compared, and nothing else. */
   readonly disk: boolean;
+  /** Whether the upload of a disk to EBS is measured, and nothing else. */
+  readonly ebs: boolean;
   /** Whether docs/benchmarks.md is written anew from the result. */
   readonly docs: boolean;
   /** A result to render again instead of measuring. */
@@ -29,6 +31,7 @@ export const USAGE = `usage: npm run bench -- [OPTIONS]
   --no-bounds             leave out the bounds and the two-core floor
   --destinations          what further destinations cost, and nothing else
   --disk                  what of a disk changes with its closure, and what making and reading it costs; nothing else
+  --ebs                   what uploading a disk as a snapshot takes, beside coldsnap where COLDSNAP names it; nothing else
   --quick                 the small closure, once: whether everything works
   --docs                  write docs/benchmarks.md from the result
   --render FILE           print an earlier result again, and measure nothing
@@ -51,6 +54,7 @@ export function parseOptions(words: readonly string[]): Options {
       quick: { type: 'boolean', default: false },
       destinations: { type: 'boolean', default: false },
       disk: { type: 'boolean', default: false },
+      ebs: { type: 'boolean', default: false },
       docs: { type: 'boolean', default: false },
       render: { type: 'string' },
     },
@@ -70,6 +74,7 @@ export function parseOptions(words: readonly string[]): Options {
     bounds: !values['no-bounds'],
     destinations: values.destinations,
     disk: values.disk,
+    ebs: values.ebs,
     docs: values.docs,
     render: values.render,
   };

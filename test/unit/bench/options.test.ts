@@ -10,6 +10,7 @@ const usual = {
   bounds: true,
   destinations: false,
   disk: false,
+  ebs: false,
   docs: false,
   render: undefined,
 };
@@ -26,6 +27,7 @@ describe('parseOptions', () => {
     ],
     [['--destinations'], { destinations: true }],
     [['--disk'], { disk: true }],
+    [['--ebs'], { ebs: true }],
     [['--docs', '--render', 'a.json'], { docs: true, render: 'a.json' }],
   ])('%j', (words, expected) => {
     expect(parseOptions(words)).toEqual({ ...usual, ...expected });
