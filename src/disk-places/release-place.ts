@@ -41,9 +41,10 @@ export function releasePlace(api: ReleaseUploads, options: ReleasePlaceOptions):
     return opened;
   };
   const sums = new Map<string, Digest>();
+  const own = new Set<number>();
   return {
     name,
-    stage: async (files) => stageAll(files, { api, release: await release(), tag: options.tag, log, most, sums }),
+    stage: async (files) => stageAll(files, { api, release: await release(), tag: options.tag, log, most, sums, own }),
     close: async (isWhole) => {
       if (opened === undefined) return;
       // Where it could not be opened, nothing is in it.
@@ -80,6 +81,8 @@ interface Staging {
   readonly most: number;
   /** Of all files of this run, with those that were split. */
   readonly sums: Map<string, Digest>;
+  /** Ids of what this run has sent: a disk may still be staged when the next one comes. */
+  readonly own: Set<number>;
 }
 
 /** An asset that is there, and what it is to be called. */
@@ -89,10 +92,12 @@ interface Placed {
 }
 
 async function stageAll(files: readonly MadeFile[], staging: Staging): Promise<StagedFiles> {
-  const { api, release, tag, log, most, sums } = staging;
+  const { api, release, tag, log, most, sums, own } = staging;
   const before = await api.assets(release);
-  // What is half there serves nobody, and its name is taken.
-  for (const asset of before) if (!asset.isWhole || asset.name.startsWith(STAGED)) await api.remove(asset);
+  // What another run left half there serves nobody, and its name is taken.
+  const isLeft = ({ id, isWhole, name }: ReleaseAsset): boolean =>
+    !own.has(id) && (!isWhole || name.startsWith(STAGED));
+  for (const asset of before.filter(isLeft)) await api.remove(asset);
   const there = before.filter(({ isWhole, name }) => isWhole && !name.startsWith(STAGED));
   const placed: Placed[] = [];
   const sent: ReleaseAsset[] = [];
@@ -110,6 +115,7 @@ async function stageAll(files: readonly MadeFile[], staging: Staging): Promise<S
     const isTaken = !release.isDraft || there.some(({ name }) => name === file.name);
     const asset = await api.upload(release, { ...file, name: isTaken ? `${STAGED}${file.name}` : file.name });
     sent.push(asset);
+    own.add(asset.id);
     placed.push({ asset, name: file.name });
   };
   try {

@@ -151,6 +151,24 @@ describe('a draft that is there', () => {
 describe('a release that is published', () => {
   const published = (more: Partial<UploadedRelease> = {}) => draftOf(1, 'Notes', { draft: false, ...more });
 
+  it('takes the disks of several systems, which are all brought before one is shown', async () => {
+    const { state, open } = await start({ releases: [published()] });
+    const place = open();
+    const one = await place.stage([text('vm-x86_64-linux.raw.zst')]);
+    const other = await place.stage([text('vm-aarch64-linux.raw.zst')]);
+    await one.finish();
+    await other.finish();
+    await place.close(true);
+    expect(names(state.releases[0])).toEqual(['SHA256SUMS', 'vm-aarch64-linux.raw.zst', 'vm-x86_64-linux.raw.zst']);
+  });
+
+  it('loses what a run left in it that was ended', async () => {
+    const { state, open } = await start({ releases: [published()] });
+    await open().stage([text('vm-x86_64-linux.raw.zst', 'of the run before')]);
+    await publish(open(), [text('other.raw.zst')]);
+    expect(names(state.releases[0])).toEqual(['SHA256SUMS', 'other.raw.zst']);
+  });
+
   it('gets a disk under its name when all of it is there, and what the disk before had goes', async () => {
     const scene = await start({ releases: [published()] });
     const { state, open, sent } = scene;
