@@ -15,7 +15,7 @@ export const inspect = defineCommand({
   name: 'inspect',
   summary: 'Show an image: platforms, sizes, how it starts, and what is in its layers.',
   description:
-    'Reads manifests and configs only, never layers, and shows signatures and SBOMs too. Works on images of other tools too, as far as they say what is in them.',
+    'Reads manifests and configs only, of a disk the positions of its store paths too, never layers, and shows signatures and SBOMs too. Works on images of other tools too, as far as they say what is in them.',
   inputs: {
     reference: imageReference,
     layers: flag({ description: 'List every layer, with the store paths in it.' }),
