@@ -100,6 +100,8 @@ export class EbsClient {
                 'x-amz-checksum-aggregation-method': 'LINEAR',
               }),
         },
+        // Without a body it would be sent twice where the connection ends, and nobody told.
+        body: '',
       },
       {
         onFailure: ({ code, status = 0 }) => {

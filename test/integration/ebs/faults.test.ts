@@ -41,7 +41,9 @@ test.each(['StartSnapshot', 'CompleteSnapshot'] as const)('the answer to %s is l
   const { cloud, upload, wrongBlock, folder } = await startUploadKit();
   const disk = await diskOf(join(folder, 'disk.raw'), 'a0b');
   cloud.state.faults.add({ verb: `ebs:${verb}`, nth: 1, harm: { kind: 'lost' } });
-  const { snapshotId } = await upload(disk);
+  const { snapshotId, sent } = await upload(disk);
+  // It is told as the work of this run.
+  expect(sent).toBe(2);
   expect(wrongBlock(snapshotId, disk.blocks)).toBeUndefined();
   expect(cloud.state.region(REGION).snapshots.size).toBe(1);
 });
