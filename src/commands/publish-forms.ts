@@ -1,22 +1,14 @@
 import { UserError } from '../core/error.ts';
-import type { StagedFiles } from '../disk-places/files-place.ts';
-import {
-  containerDiskLines,
-  type FilesLine,
-  filesLines,
-  imageLines,
-  requiredLines,
-  type ToLine,
-} from '../publish/destination-line.ts';
+import { containerDiskLines, filesLines, imageLines, requiredLines, type ToLine } from '../publish/destination-line.ts';
 import type { PlatformInput } from '../publish/platform-input.ts';
-import { formatFilesLocation } from '../storage/files-location.ts';
-import { filesLocationOf, locationOf } from '../storage/location-template.ts';
+import { locationOf } from '../storage/location-template.ts';
 import { checkGoesSomewhere } from './check-destinations.ts';
 import { type DiskPart, diskPart, publishedParts, temporaryLine } from './disk-parts.ts';
 import type { NotPublished } from './not-published.ts';
 import { inFolder } from './places.ts';
 import { type Publication, type Publishing, publishImage } from './publish-image.ts';
-import type { FilesTarget, PublishedFiles } from './published-files.ts';
+import type { PublishedFiles } from './published-files.ts';
+import { StagedDisks } from './staged-disks.ts';
 
 interface Disk {
   readonly name: string;
@@ -58,34 +50,33 @@ export async function publishForms(
   }
   const disks: DiskPart[] = [];
   for (const part of stored) disks.push(await diskPart(part, places, host.signal));
-  const staged = await stageAll(disks, files, publishing);
+  const staged = await StagedDisks.stage(disks, files, { files: publishing.files, log: host.log });
   try {
     if (!isBuiltHere && own.length > 0) attempts.push(await publishImage(image, parts, own, publishing));
-  } catch (error) {
-    await Promise.all(staged.map((one) => one.staged?.abandon()));
-    throw error;
+    if (kubevirt.length > 0) {
+      const made = disks.map(({ containerDisk }) => containerDisk);
+      const publish = () => publishImage(image, made, kubevirt, publishing);
+      attempts.push(
+        await told(`${image.name} as=container-disk`, publish, (publication) => ({
+          ...publication,
+          image: { ...publication.image, form: 'container-disk' as const },
+        })),
+      );
+    }
+    if (files.length > 0) {
+      const systems = disks.map(({ system }) => system);
+      attempts.push(
+        await told(
+          `${image.name} as files`,
+          () => staged.finish(),
+          (targets) => ({ files: { name: image.name, systems, targets } }),
+        ),
+      );
+    }
+    return attempts;
+  } finally {
+    await staged.abandon();
   }
-  if (kubevirt.length > 0) {
-    const made = disks.map(({ containerDisk }) => containerDisk);
-    const publish = () => publishImage(image, made, kubevirt, publishing);
-    attempts.push(
-      await told(`${image.name} as=container-disk`, publish, (publication) => ({
-        ...publication,
-        image: { ...publication.image, form: 'container-disk' as const },
-      })),
-    );
-  }
-  if (files.length > 0) {
-    const systems = disks.map(({ system }) => system);
-    attempts.push(
-      await told(
-        `${image.name} as files`,
-        () => finishAll(staged, publishing),
-        (targets) => ({ files: { name: image.name, systems, targets } }),
-      ),
-    );
-  }
-  return attempts;
 }
 
 /** A form that fails by itself. Throws UserError `cancelled`. */
@@ -100,66 +91,4 @@ async function told<T, A extends Attempt>(
     if (!(error instanceof UserError) || error.code === 'cancelled') throw error;
     return { name, error };
   }
-}
-
-/** A disk of one system at one place. */
-interface StagedAt {
-  readonly line: FilesLine;
-  readonly name: string;
-  readonly staged: StagedFiles | undefined;
-  readonly failure?: string;
-}
-
-/** Brings every disk to every place of files. Throws UserError where one that must not fail does; nothing is left at the others then. */
-async function stageAll(
-  disks: readonly DiskPart[],
-  lines: readonly FilesLine[],
-  publishing: Publishing,
-): Promise<StagedAt[]> {
-  const done: StagedAt[] = [];
-  const required = requiredLines(lines);
-  for (const line of lines) {
-    for (const { name: image, stem, files } of disks) {
-      const location = filesLocationOf(line, image);
-      const name = formatFilesLocation(location);
-      try {
-        const place = publishing.files.open(location, { name: image, stem });
-        const staged = await publishing.host.log.group(`Bringing ${stem} to ${name}`, async () => place.stage(files));
-        done.push({ line, name, staged });
-      } catch (error) {
-        if (!(error instanceof UserError) || error.code === 'cancelled' || required.includes(line)) {
-          await Promise.all(done.map(({ staged }) => staged?.abandon()));
-          throw error;
-        }
-        publishing.host.log.warn(`${name}: ${error.message}`);
-        done.push({ line, name, staged: undefined, failure: error.message });
-      }
-    }
-  }
-  return done;
-}
-
-/** Shows what was brought, place by place: all systems of a disk, or none. */
-async function finishAll(staged: readonly StagedAt[], { host }: Publishing): Promise<readonly FilesTarget[]> {
-  const targets: FilesTarget[] = [];
-  for (const [name, all] of Map.groupBy(staged, (one) => one.name)) {
-    const failure = all.find((one) => one.failure !== undefined)?.failure;
-    if (failure !== undefined) {
-      await Promise.all(all.map((one) => one.staged?.abandon()));
-      targets.push({ name, files: [], bytesSent: 0, failure });
-      continue;
-    }
-    try {
-      const files: string[] = [];
-      for (const one of all) files.push(...((await one.staged?.finish()) ?? []));
-      const bytesSent = all.reduce((sum, one) => sum + (one.staged?.bytesSent ?? 0), 0);
-      targets.push({ name, files: [...new Set(files)], bytesSent });
-    } catch (error) {
-      if (!(error instanceof UserError) || error.code === 'cancelled' || !all.every(({ line }) => line.mayFail))
-        throw error;
-      host.log.warn(`${name}: ${error.message}`);
-      targets.push({ name, files: [], bytesSent: 0, failure: error.message });
-    }
-  }
-  return targets;
 }
