@@ -102,6 +102,8 @@ export function releaseUploads(deps: Deps): ReleaseUploads {
   const refusal = (error: unknown, what: string): unknown => {
     if (error instanceof UserError) return error;
     if (error instanceof Error && /immutable release/i.test(error.message)) return immutable(where);
+    // What the token may not see is not there, as GitHub says it.
+    if (isMissing(error)) return unseen(`cannot ${what} ${where}`);
     return githubError(error, { what: `cannot ${what} ${where}`, permission: WRITE, signal });
   };
   const assets: ReleaseUploads['assets'] = (release) =>
@@ -192,6 +194,12 @@ export function releaseUploads(deps: Deps): ReleaseUploads {
       }),
   };
 }
+
+const unseen = (what: string): UserError =>
+  new UserError('credentials', `${what}: GitHub shows no such repository or release to this token`, {
+    hint: "Check the name. The token of a job is for the job's own repository: for another one give the input `token` one that may write its contents.",
+    docs: 'disks.md#releases',
+  });
 
 /** UserError `github`: nothing can be added there. */
 export const immutable = (where: string): UserError =>

@@ -149,6 +149,13 @@ test('files alone need no registry, and one that may fail does not hold up the o
   expect(await readdir(at('alone'))).toHaveLength(3);
 });
 
+test('where another place fails no files are left', async () => {
+  await writeFile(at('file'), '');
+  const { exitCode } = await run(...ONE, '--to', 'oci:file:1', '--to', 'dir:given-up');
+  expect(exitCode).toBe(1);
+  expect(await readdir(at('given-up'))).toEqual([]);
+});
+
 test('where a place of files fails nothing is published', async () => {
   expectClear(await run(...ONE, '--to', `${registry.host}/none:1`, '--to', 'dir:taken'), /cannot write .*taken/);
   expect((await fetch(`http://${registry.host}/v2/none/manifests/1`)).status).toBe(404);
@@ -159,7 +166,9 @@ test('where a place of files fails nothing is published', async () => {
   expectClear(denied, /missing token: release:org\/app@v2 is filled by GitHub's REST interface/);
 });
 
-test('a disk does not go into an archive for docker', async () => {
+test('a disk goes into an archive for docker as an image for KubeVirt alone', async () => {
+  await done(...ONE, '--to', 'docker-archive:kubevirt.tar:vm:1 as=container-disk');
+  expect(await must('tar', '--list', '--file', at('kubevirt.tar'))).toContain('manifest.json');
   const { exitCode, stderr } = await run(...ONE, '--to', 'docker-archive:vm.tar');
   expect(stderr).toMatch(/is a disk, and docker-archive:vm\.tar holds container images\n.*hint: .*as=container-disk/s);
   expect(exitCode).toBe(2);

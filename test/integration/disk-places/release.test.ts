@@ -40,11 +40,11 @@ const start = async ({ faults = [], permissions = { contents: 'write' }, modes =
   origin = github.url;
   onTestFinished(() => github.stop());
   const log = memoryLog();
-  const open = (most?: number, tag = 'v1'): FilesPlace =>
+  const open = (most?: number, tag = 'v1', repository = 'org/app'): FilesPlace =>
     releasePlace(
       releaseUploads({
         ...{ url: github.url, token: github.token, fetch, log, signal, second: 1, clock },
-        ...{ repository: 'org/app', tag },
+        ...{ repository, tag },
       }),
       { name: `release:org/app@${tag}`, tag, commit: 'abc', log, ...(most === undefined ? {} : { most }) },
     );
@@ -130,6 +130,18 @@ describe('a release that is not there', () => {
   });
 });
 
+describe('a release of a repository that the token does not see', () => {
+  it('is refused with what the token is for', async () => {
+    const { open } = await start();
+    await expect(open(undefined, 'v1', 'org/other').stage([text('a')])).rejects.toThrow(
+      expect.objectContaining({
+        code: 'credentials',
+        message: expect.stringContaining('the release v1 of org/other: GitHub shows no such repository or release'),
+      }),
+    );
+  });
+});
+
 describe('a draft that is there', () => {
   it("is filled and left a draft where it is somebody's own, whose text stays", async () => {
     const { state, open, log } = await start({ releases: [draftOf(1, 'What is new\n')] });
@@ -183,6 +195,12 @@ describe('a release that is published', () => {
     expect(names(release)).toEqual(['SHA256SUMS', 'a.raw.zst.part-01', 'a.raw.zst.part-02', 'other'].sort());
     expect(release?.assets.find(({ name }) => name === 'a.raw.zst.part-01')?.bytes.toString()).toBe('987654');
     expect(sent()).toContain('staged-a.raw.zst.part-01');
+  });
+
+  it('gets a file of the same size and other content', async () => {
+    const { state, open } = await start({ releases: [published()] });
+    for (const content of ['1111', '2222']) await publish(open(), [text('a.raw.zst', content)]);
+    expect(state.releases[0]?.assets.find(({ name }) => name === 'a.raw.zst')?.bytes.toString()).toBe('2222');
   });
 
   it('is sent nothing that it has already, and its text stays as it is', async () => {
@@ -261,9 +279,10 @@ describe('uploads that fail', () => {
 
   it('of an earlier run have left a name that is taken, which is freed', async () => {
     const releases = [draftOf(1, '', { assets: [{ id: 9, name: 'a', bytes: Buffer.alloc(0), state: 'open' }] })];
-    const { state, open } = await start({ releases });
+    const { state, open, github } = await start({ releases });
     await publish(open(), [text('a')]);
     expect(state.releases[0]?.assets.find(({ name }) => name === 'a')?.bytes.toString()).toBe('a');
+    expect(github.requests.filter((line) => line.endsWith(' 422'))).toEqual([]);
   });
 
   it('are told where GitHub keeps the asset under another name', async () => {
