@@ -132,6 +132,8 @@ const NOT_PASSED_ON: Readonly<Record<string, Readonly<Record<string, string>>>> 
     'staging-tag': 'its default is right',
     recompress: 'for trials by hand',
     positions: 'a file is of one disk, and what is published of it has them',
+    'boot-with': 'its default is right',
+    consoles: 'the log has the last lines of each that failed',
     store: 'see plan',
     'eval-store': 'see plan',
     builders: 'see plan',
@@ -158,7 +160,12 @@ const NOT_PASSED_ON: Readonly<Record<string, Readonly<Record<string, string>>>> 
         'builders',
       ].map((name) => [name, 'nothing is evaluated or built there']),
     ),
-    ...Object.fromEntries(['created', 'run-annotations', 'recompress'].map((name) => [name, 'no image is made there'])),
+    ...Object.fromEntries(
+      ['created', 'run-annotations', 'recompress', 'boot-with', 'consoles'].map((name) => [
+        name,
+        'no image is made there',
+      ]),
+    ),
     verify: 'for a check by hand',
     'handover-digest': 'a matrix has no output for each of its jobs',
     token: 'its default is right',
