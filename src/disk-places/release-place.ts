@@ -1,6 +1,7 @@
 import type { Log } from '../core/log.ts';
 import { immutable, type OpenRelease, type ReleaseAsset, type ReleaseUploads } from '../github/rest/release-uploads.ts';
 import type { Digest } from '../oci/digest.ts';
+import { giveNames, type NamedAsset, STAGED_PREFIX, withoutLeft } from './asset-names.ts';
 import { type FilesPlace, type StagedFiles, SUMS, sumsText } from './files-place.ts';
 import {
   type AssetFile,
@@ -15,9 +16,6 @@ import {
 } from './release-files.ts';
 import { fileOf, type MadeFile } from './zstd-disk.ts';
 
-/** How an asset is called until it takes the place of another one, in a release that people see. */
-const STAGED = 'staged-';
-
 interface ReleasePlaceOptions {
   /** As a person writes it. */
   readonly name: string;
@@ -31,7 +29,7 @@ interface ReleasePlaceOptions {
 
 /**
  * The assets of a release as a place of disks. A release that is not there is made as a draft and published by `close`, when all disks are in it; in one that is
- * published assets get their names when all of a disk are there. Equal assets are not sent again.
+ * published assets get their names when all of a disk are there, and all of them or none. Equal assets are not sent again.
  */
 export function releasePlace(api: ReleaseUploads, options: ReleasePlaceOptions): FilesPlace {
   const { name, log, most = MOST_ASSET } = options;
@@ -85,21 +83,11 @@ interface Staging {
   readonly own: Set<number>;
 }
 
-/** An asset that is there, and what it is to be called. */
-interface Placed {
-  readonly asset: ReleaseAsset;
-  readonly name: string;
-}
-
 async function stageAll(files: readonly MadeFile[], staging: Staging): Promise<StagedFiles> {
   const { api, release, tag, log, most, sums, own } = staging;
-  const before = await api.assets(release);
-  // What another run left half there serves nobody, and its name is taken.
-  const isLeft = ({ id, isWhole, name }: ReleaseAsset): boolean =>
-    !own.has(id) && (!isWhole || name.startsWith(STAGED));
-  for (const asset of before.filter(isLeft)) await api.remove(asset);
-  const there = before.filter(({ isWhole, name }) => isWhole && !name.startsWith(STAGED));
-  const placed: Placed[] = [];
+  const before = await withoutLeft(api, await api.assets(release), ({ id }) => own.has(id));
+  const there = before.filter(({ isWhole, name }) => isWhole && !name.startsWith(STAGED_PREFIX));
+  const placed: NamedAsset[] = [];
   const sent: ReleaseAsset[] = [];
   const abandon = async (): Promise<void> => {
     for (const asset of sent) await api.remove(asset).catch(() => undefined);
@@ -113,7 +101,7 @@ async function stageAll(files: readonly MadeFile[], staging: Staging): Promise<S
     if (release.isImmutable) throw immutable(`${release.url}`);
     // In a draft nobody sees what is half there, but its old assets must be of one disk as well.
     const isTaken = !release.isDraft || there.some(({ name }) => name === file.name);
-    const asset = await api.upload(release, { ...file, name: isTaken ? `${STAGED}${file.name}` : file.name });
+    const asset = await api.upload(release, { ...file, name: isTaken ? `${STAGED_PREFIX}${file.name}` : file.name });
     sent.push(asset);
     own.add(asset.id);
     placed.push({ asset, name: file.name });
@@ -132,13 +120,11 @@ async function stageAll(files: readonly MadeFile[], staging: Staging): Promise<S
   if (sent.length === 0) log.info(`${release.url} has these disks already`);
   const finish = async (): Promise<readonly string[]> => {
     const now = await api.assets(release);
-    const kept = new Set(placed.map(({ asset }) => asset.id));
-    const old = now.filter(({ id, name }) => !kept.has(id) && files.some((file) => isOfFile(name, file.name)));
+    await giveNames(api, placed, now);
+    const names = new Set(placed.map(({ name }) => name));
+    const old = now.filter(({ name }) => !names.has(name) && files.some((file) => isOfFile(name, file.name)));
     for (const asset of old) await api.remove(asset);
-    for (const { asset, name } of placed) {
-      if (asset.name !== name) await api.rename(asset, name);
-      if (asset.digest !== undefined) sums.set(name, asset.digest);
-    }
+    for (const { asset, name } of placed) if (asset.digest !== undefined) sums.set(name, asset.digest);
     await putSums(staging);
     return placed.map(({ name }) => downloadUrl(release, tag, name));
   };
@@ -159,7 +145,7 @@ async function equalAsset(file: AssetFile, there: readonly ReleaseAsset[]): Prom
 /** The checksums of all that is there, by what GitHub says, and of split files, by what was read here. */
 async function putSums({ api, release, sums }: Staging): Promise<void> {
   const assets = (await api.assets(release)).filter(
-    ({ isWhole, name }) => isWhole && name !== SUMS && !name.startsWith(STAGED),
+    ({ isWhole, name }) => isWhole && name !== SUMS && !name.startsWith(STAGED_PREFIX),
   );
   const known = assets.flatMap(({ name, digest }): [string, Digest][] =>
     digest === undefined ? [] : [[name, digest]],
@@ -170,11 +156,9 @@ async function putSums({ api, release, sums }: Staging): Promise<void> {
   const [there] = (await api.assets(release)).filter(({ name }) => name === SUMS);
   if (there && (await equalAsset({ ...file, read: () => file.read(0, file.size) }, [there]))) return;
   const staged = await api.upload(release, {
-    name: there ? `${STAGED}${SUMS}` : SUMS,
+    name: there ? `${STAGED_PREFIX}${SUMS}` : SUMS,
     size: bytes.length,
     read: () => file.read(0, bytes.length),
   });
-  if (!there) return;
-  await api.remove(there);
-  await api.rename(staged, SUMS);
+  if (there) await giveNames(api, [{ asset: staged, name: SUMS }], [there]);
 }

@@ -197,6 +197,43 @@ describe('a release that is published', () => {
     expect(sent()).toContain('staged-a.raw.zst.part-01');
   });
 
+  const parts = (release: UploadedRelease | undefined): string[] =>
+    (release?.assets ?? [])
+      .filter(({ name }) => name.includes('a.raw.zst'))
+      .map(({ name, bytes }) => `${name}=${bytes}`)
+      .sort();
+
+  it('keeps the disk before where an asset does not get its name', async () => {
+    const before = { id: 9, state: 'uploaded', bytes: Buffer.from('old') } as const;
+    const assets: UploadedRelease['assets'] = [1, 2].map((part) => ({
+      ...{ ...before, id: part, name: `a.raw.zst.part-0${part}` },
+    }));
+    // Uploads are 100 and 101; the second is not renamed, whatever is tried.
+    const faults = [{ method: 'PATCH', path: /assets\/101$/, when: 'before', status: 422, times: 99 }] as const;
+    const { state, open } = await start({ releases: [published({ assets })], faults });
+    const staged = await open(4).stage([text('a.raw.zst', '01234567')]);
+    await expect(staged.finish()).rejects.toThrow('cannot rename the asset staged-a.raw.zst.part-02');
+    await staged.abandon();
+    expect(parts(state.releases[0])).toEqual(['a.raw.zst.part-01=old', 'a.raw.zst.part-02=old']);
+  });
+
+  it.each([
+    ['before all had their names gets the disk before back', ['staged-a.raw.zst.part-02'], 'old'],
+    ['after that is tidied up', [], 'new'],
+  ])('that a run left %s', async (_name, left, content) => {
+    const named = (name: string, text: string, id: number): UploadedRelease['assets'][number] => ({
+      ...{ id, name, state: 'uploaded', bytes: Buffer.from(text) },
+    });
+    const second = left.length > 0 ? [] : [named('a.raw.zst.part-02', 'new', 3)];
+    const assets = [
+      ...[named('a.raw.zst.part-01', 'new', 1), named('replaced-a.raw.zst.part-01', 'old', 2), ...second],
+      ...[named('replaced-a.raw.zst.part-02', 'old', 4), ...left.map((name) => named(name, 'new', 5))],
+    ];
+    const { state, open } = await start({ releases: [published({ assets })] });
+    await publish(open(), [text('other.raw.zst')]);
+    expect(parts(state.releases[0])).toEqual([`a.raw.zst.part-01=${content}`, `a.raw.zst.part-02=${content}`]);
+  });
+
   it('gets a file of the same size and other content', async () => {
     const { state, open } = await start({ releases: [published()] });
     for (const content of ['1111', '2222']) await publish(open(), [text('a.raw.zst', content)]);
