@@ -18,6 +18,10 @@ const SETUP_INPUTS = {
     required: false,
     default: 'x86_64-linux\naarch64-linux',
   },
+  boot: {
+    description: "System whose disks are booted, for their tests: GitHub's own runners get QEMU. One per line.",
+    required: false,
+  },
   'free-space': {
     description:
       "Gibibytes that should be free for /nix/store; GitHub's own runners lose software that no build needs.",

@@ -67,12 +67,17 @@ async function emulatorOf(host: Host, system: System, bootWith: BootWith): Promi
   if (bootWith === 'none') return { why: SWITCHED_OFF };
   const known = emulators.get(host) ?? new Map<System, Promise<FoundEmulator>>();
   emulators.set(host, known);
-  const found = known.get(system) ?? search(host, system, bootWith);
+  const found = known.get(system) ?? emulatorHere(host, system, bootWith);
   known.set(system, found);
   return found;
 }
 
-async function search(host: Host, system: System, bootWith: Exclude<BootWith, 'none'>): Promise<FoundEmulator> {
+/** What boots disks of a system on this machine. Throws what `findEmulator` throws. */
+export async function emulatorHere(
+  host: Host,
+  system: System,
+  bootWith: Exclude<BootWith, 'none'>,
+): Promise<FoundEmulator> {
   const { exec, log, signal, env } = host;
   const tools = { exec, log, signal, clock: systemClock, tempDir: await host.tempDir() };
   return findEmulator(bootWith, system, {

@@ -1,6 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
+import { installHint } from '../boot-test/find-emulator.ts';
 import { UserError } from '../core/error.ts';
 import { sizeText } from '../core/size.ts';
 import { STORE } from '../definition/store-path.ts';
@@ -8,6 +9,7 @@ import { defineCommand } from '../host/command.ts';
 import { choices, flag, integer, secret, lines as several } from '../host/fields.ts';
 import type { Host } from '../host/host.ts';
 import { askedLines, parseAccessTokens, parseConfigLine, parseSubstituter } from '../machine/asked-config.ts';
+import { installBootTools, openKvm } from '../machine/boot-tools.ts';
 import { type Check, checksText, type MachineFacts, machineChecks } from '../machine/checks.ts';
 import { freeBytes, makeRoom, PREINSTALLED } from '../machine/disk-space.ts';
 import { isEmulated } from '../machine/emulation.ts';
@@ -15,6 +17,7 @@ import { isTrusted, missingLines, type NixSettings, readNixSettings } from '../m
 import { openNix } from '../nix/nix.ts';
 import { platformOf, SYSTEMS, type System } from '../oci/system.ts';
 import { findRuntime } from '../test-run/find-runtime.ts';
+import { emulatorHere } from './disk-boots.ts';
 import { systemHere } from './system-here.ts';
 
 const GIB = 2 ** 30;
@@ -24,11 +27,12 @@ export const machine = defineCommand({
   summary: 'Check whether this machine is ready to build images, and what is missing.',
   description:
     'Looks for Nix, its settings, emulation and free disk space. In a workflow it also sets `NIX_CONFIG` for the steps after ' +
-    "it, and on GitHub's own runners removes preinstalled software where there is too little space. The action `setup` " +
-    'does the rest of what it says. On the command line nothing is changed, containers are looked for too, and the exit ' +
-    'code is 1 where something is missing without which no image can be built.',
+    "it. GitHub's own runners lose preinstalled software where there is too little space, and get QEMU where disks are to be " +
+    'booted. The action `setup` does the rest of what it says. On the command line nothing is changed, containers are looked ' +
+    'for too, and the exit code is 1 where something is missing without which no image can be built.',
   inputs: {
     emulate: choices(SYSTEMS, { description: 'System of another kind whose programs are to run here, by emulation.' }),
+    boot: choices(SYSTEMS, { description: 'System whose disks are booted here, for their tests.' }),
     freeSpace: integer({
       description: `Gibibytes that should be free for ${STORE}.`,
       default: 10,
@@ -78,24 +82,27 @@ export const machine = defineCommand({
     for (const system of emulated) if (!(await isEmulated(system))) unregistered.push(system);
     const room = await makeRoom(
       { folder: STORE, wanted: inputs.freeSpace * GIB, candidates: isThrowaway(host) ? PREINSTALLED : [] },
-      { exec: host.exec, log: host.log, free: freeBytes, asRoot: process.getuid?.() === 0 ? [] : ['sudo', '-n'] },
+      { exec: host.exec, log: host.log, free: freeBytes, asRoot: asRoot() },
     );
     const netrcFile = await writeNetrc(inputs.netrc, host);
     for (const token of parseAccessTokens(inputs.accessTokens ?? '').values()) host.log.mask(token);
     const asked = askedLines({ ...inputs, netrcFile });
     if (settings && asked.length > 0 && lines.length === 0) warnUnlessTrusted(settings, host);
+    const boots = await bootsHere(inputs.boot, host);
     const checks = machineChecks({
       nix: here?.version,
       missingLines: lines,
       containers: host.kind === 'terminal' ? await containersHere(host) : { why: 'not looked for' },
       emulation: emulated.map((system) => ({ system, isReady: !unregistered.includes(system) })),
+      boots,
       free: room,
       wanted: inputs.freeSpace * GIB,
       folder: STORE,
     });
     const isStep = host.kind === 'runner';
     const nixConfig = host.env('NIX_CONFIG') ?? '';
-    return { hasNix: settings !== undefined, lines, asked, emulated, unregistered, room, checks, isStep, nixConfig };
+    const hasNix = settings !== undefined;
+    return { hasNix, lines, asked, emulated, unregistered, boots, room, checks, isStep, nixConfig };
   },
   present: (found) => {
     const { hasNix, lines, asked, unregistered, room, checks, isStep } = found;
@@ -126,7 +133,7 @@ const architectures = (systems: readonly System[]): string =>
   systems.map((system) => platformOf(system).architecture).join(',');
 
 /** What a step of a workflow says that it found and did. */
-function stepText({ hasNix, lines, asked, emulated, unregistered, room }: StepFacts): string {
+function stepText({ hasNix, lines, asked, emulated, unregistered, boots, room }: StepFacts): string {
   const emulate = architectures(unregistered);
   const whereLinesGo = hasNix ? 'NIX_CONFIG is set for the next steps' : 'an installation needs in its nix.conf';
   return [
@@ -134,6 +141,7 @@ function stepText({ hasNix, lines, asked, emulated, unregistered, room }: StepFa
     ...(lines.length > 0 ? [`${whereLinesGo}\n  ${lines.join('\n  ')}`] : []),
     ...(asked.length > 0 ? [`asked for: ${asked.map((line) => line.split(/[\s=]/)[0]).join(', ')}`] : []),
     ...(emulated.length > 0 ? [`emulation: ${emulate === '' ? 'ready' : `to be registered: ${emulate}`}`] : []),
+    ...boots.map((found) => `disks for ${found.system}: ${'why' in found ? found.why : found.label}`),
     `free for ${STORE}: ${sizeText(room)}`,
   ].join('\n');
 }
@@ -145,6 +153,7 @@ interface StepFacts {
   readonly emulated: readonly System[];
   /** What is still to be registered. */
   readonly unregistered: readonly System[];
+  readonly boots: MachineFacts['boots'];
   readonly room: number;
 }
 
@@ -158,6 +167,37 @@ async function containersHere({ exec, log }: Host): Promise<MachineFacts['contai
   const runtime = await findRuntime('auto', exec, log);
   return runtime ? { label: runtime.label } : { why: 'neither podman nor docker runs containers here' };
 }
+
+/**
+ * What boots disks of `systems` here. GitHub's own runners get what they lack; any other machine is left as it is.
+ */
+async function bootsHere(systems: readonly System[], host: Host): Promise<MachineFacts['boots']> {
+  const look = (): Promise<MachineFacts['boots']> => Promise.all(systems.map((system) => bootOf(system, host)));
+  if (systems.length === 0 || !isThrowaway(host)) return warnedOf(await look(), host);
+  const tools = { exec: host.exec, log: host.log, asRoot: asRoot() };
+  await openKvm('/dev/kvm', tools);
+  const missing = (await look()).filter((found) => 'why' in found).map(({ system }) => system);
+  if (missing.length > 0) await installBootTools(missing, tools);
+  return warnedOf(await look(), host);
+}
+
+async function bootOf(system: System, host: Host): Promise<MachineFacts['boots'][number]> {
+  const found = await emulatorHere(host, system, 'auto');
+  return 'why' in found
+    ? { system, why: found.why, fix: installHint(system) }
+    : { system, label: found.emulator.label };
+}
+
+/** On the command line the report says it. */
+function warnedOf(boots: MachineFacts['boots'], { kind, log }: Host): MachineFacts['boots'] {
+  for (const found of boots)
+    if (kind === 'runner' && 'why' in found)
+      log.warn(`tests of disks for ${found.system} cannot be run: ${found.why}. ${found.fix}`);
+  return boots;
+}
+
+/** What runs a program as root. */
+const asRoot = (): readonly string[] => (process.getuid?.() === 0 ? [] : ['sudo', '-n']);
 
 /**
  * The file that Nix's setting `netrc-file` names; Nix takes logins in no other way. It is for this user alone, and lies where

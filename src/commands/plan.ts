@@ -105,7 +105,7 @@ export const plan = defineCommand({
   },
   outputs: {
     matrix:
-      'Build jobs that are needed, as JSON for `strategy.matrix`: name, system, buildSystem, systems, runner, emulate, kind, ' +
+      'Build jobs that are needed, as JSON for `strategy.matrix`: name, system, buildSystem, systems, runner, emulate, boot, kind, ' +
       'attr, installable, file, key, call.',
     any: 'Whether a build job is needed: `true` or `false`.',
     shared:

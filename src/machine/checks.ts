@@ -12,11 +12,17 @@ export interface MachineFacts {
   readonly containers: { readonly label: string } | { readonly why: string };
   /** Systems of another kind that were asked for, and whether their programs run here. */
   readonly emulation: readonly { readonly system: System; readonly isReady: boolean }[];
+  /** Systems whose disks were asked for, with what boots them here, or why nothing does and what to do. */
+  readonly boots: readonly BootFact[];
   /** In bytes. */
   readonly free: number;
   readonly wanted: number;
   readonly folder: string;
 }
+
+type BootFact =
+  | { readonly system: System; readonly label: string }
+  | { readonly system: System; readonly why: string; readonly fix: string };
 
 /** One thing that a machine needs, and what to do where it is missing. */
 export interface Check {
@@ -29,7 +35,7 @@ export interface Check {
 
 /** Whether images can be built on a machine of which these facts are known, thing by thing. */
 export function machineChecks(facts: MachineFacts): Check[] {
-  const { nix, missingLines, containers, emulation, free, wanted, folder } = facts;
+  const { nix, missingLines, containers, emulation, boots, free, wanted, folder } = facts;
   return [
     nix === undefined ? missing('nix', 'not found', 'Install it: https://nixos.org/download') : found('nix', nix),
     ...(nix === undefined || missingLines.length === 0
@@ -48,6 +54,11 @@ export function machineChecks(facts: MachineFacts): Check[] {
       isReady
         ? found('emulation', `${system} programs run here`)
         : missing('emulation', `${system} programs do not run here`, EMULATION_FIX),
+    ),
+    ...boots.map((boot) =>
+      'label' in boot
+        ? found('boot', `disks for ${boot.system}: ${boot.label}`)
+        : optional('boot', boot.why, `Tests of disks for ${boot.system} are not run. ${boot.fix}`),
     ),
     free >= wanted
       ? found('space', `${sizeText(free)} free for ${folder}`)

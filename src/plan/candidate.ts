@@ -95,6 +95,8 @@ function candidateOf(
     readonly tag: string | null;
     readonly kind: ImageKind;
     readonly keyFor: (system: System) => string;
+    /** Whether its tests boot it. */
+    readonly boots?: boolean;
   },
 ): Classified {
   // A file is evaluated once for each system, and what it holds need not depend on that.
@@ -102,8 +104,9 @@ function candidateOf(
   const its = imageSystems(listedUnder, own);
   if (typeof its === 'string') return reject(entry, its);
   if (!systems.includes(its.system)) return undefined;
-  const { name, tag, kind, keyFor } = found;
-  const job: PlannedJob = { ...its, kind, attr: attrOf(entry), key: keyFor(its.system), published: null };
+  const { name, tag, kind, keyFor, boots = false } = found;
+  const made = { ...its, kind, attr: attrOf(entry), key: keyFor(its.system), published: null };
+  const job: PlannedJob = boots ? { ...made, boots } : made;
   const cross = its.buildSystem === null ? '' : `, cross-compiled on ${its.buildSystem}`;
   const why = `${pattern(entry, listedUnder)} ${WHY[kind]}${cross}`;
   return { candidate: { name, tag, job, pattern: pattern(entry, listedUnder), rank: rankOf(entry), why } };
@@ -123,7 +126,8 @@ function classifyDefinition(entry: Of<'definition'>, context: Context): Classifi
 function classifyDisk(entry: Of<'definition'>, context: Context, name: string): Classified {
   const disk = parseDiskDefinition(placeText(entry), entry.definition);
   const own = { runsOn: disk.system, builtOn: disk.buildSystem };
-  return candidateOf(entry, own, context, { name, tag: disk.tag, kind: 'disk', keyFor: () => diskKey(disk) });
+  const boots = Object.keys(disk.tests).length > 0;
+  return candidateOf(entry, own, context, { name, tag: disk.tag, kind: 'disk', keyFor: () => diskKey(disk), boots });
 }
 
 const attrOf = (entry: Discovered): string => (entry.path.length === 0 ? '' : placeText(entry));

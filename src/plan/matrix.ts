@@ -19,6 +19,8 @@ export interface MatrixJob {
   readonly runner: RunsOn;
   /** The system that the runner must emulate to build it; empty where it need not. */
   readonly emulate: System | '';
+  /** The system whose disks the runner must boot, for the tests of this one; empty where there are none. */
+  readonly boot: System | '';
   readonly kind: ImageKind;
   readonly attr: string;
   /** What `build` takes; empty where a file is evaluated, which takes `file` and `attr`. */
@@ -34,7 +36,7 @@ export function matrixOf({ images, call }: Plan, given: readonly RunnerLine[]): 
   const runners = runnersOf(given);
   return images.flatMap(({ name, source: { flake, file }, jobs }) => {
     const systems = jobs.map(({ system }) => system).join('\n');
-    return jobs.filter(isNeeded).map(({ system, buildSystem: cross, kind, attr, key }): MatrixJob => {
+    return jobs.filter(isNeeded).map(({ system, buildSystem: cross, kind, attr, key, boots }): MatrixJob => {
       const buildSystem = cross ?? system;
       const { runsOn, emulated } = runners[buildSystem];
       return {
@@ -44,6 +46,7 @@ export function matrixOf({ images, call }: Plan, given: readonly RunnerLine[]): 
         systems,
         runner: runsOn,
         emulate: emulated ? buildSystem : '',
+        boot: boots ? system : '',
         kind,
         attr,
         installable: flake === null ? '' : `${flake}#${attr}`,

@@ -27,6 +27,7 @@ const jobSchema = z
       .enum(BUILD_REASONS)
       .optional()
       .describe('Why it is built: nothing is published for the system, something else is, or it was asked for.'),
+    boots: z.literal(true).optional().describe('Given where the build boots it, for its tests.'),
   })
   .describe('One image for one system.');
 

@@ -122,7 +122,7 @@ const NOT_PASSED_ON: Readonly<Record<string, Readonly<Record<string, string>>>> 
   setup: {},
   plan: {
     'changed-since': '`tags` say what to compare with',
-    'nixos-variants': 'disk images are not published',
+    'nixos-variants': 'a flake lists what it wants under diskImages',
     store: 'jobs on several machines have a store each; `nix-config` may name one',
     'eval-store': 'see store',
     builders: 'a line of `nix-config`',
@@ -133,7 +133,7 @@ const NOT_PASSED_ON: Readonly<Record<string, Readonly<Record<string, string>>>> 
     recompress: 'for trials by hand',
     positions: 'a file is of one disk, and what is published of it has them',
     'boot-with': 'its default is right',
-    consoles: 'the log has the last lines of each that failed',
+    consoles: 'without it they are artifacts of the run',
     store: 'see plan',
     'eval-store': 'see plan',
     builders: 'see plan',

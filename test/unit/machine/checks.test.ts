@@ -6,6 +6,7 @@ const FACTS: MachineFacts = {
   missingLines: [],
   containers: { label: 'podman 5.4.2' },
   emulation: [{ system: 'aarch64-linux', isReady: true }],
+  boots: [{ system: 'x86_64-linux', label: 'QEMU 9.2.1 with KVM' }],
   free: 40e9,
   wanted: 10e9,
   folder: '/nix/store',
@@ -17,6 +18,7 @@ test('a machine that has everything', () => {
 ok       nix         nix (Nix) 2.34.1
 ok       containers  podman 5.4.2
 ok       emulation   aarch64-linux programs run here
+ok       boot        disks for x86_64-linux: QEMU 9.2.1 with KVM
 ok       space       40.0 GB free for /nix/store`);
 });
 
@@ -39,6 +41,12 @@ test.each<[string, Partial<MachineFacts>, string, RegExp]>([
     { containers: { why: 'no such program' } },
     'ready to build images',
     /^without {2}containers .*no such program\n.*Install podman/m,
+  ],
+  [
+    'no QEMU',
+    { boots: [{ system: 'x86_64-linux', why: 'qemu-system-x86_64 is not installed here', fix: 'Install it.' }] },
+    'ready to build images',
+    /^without {2}boot .*not installed here\n.*Tests of disks for x86_64-linux are not run\. Install it\./m,
   ],
   [
     'lines of nix.conf',

@@ -3,6 +3,7 @@ import type { Discovered } from '../../../src/nix/discover.ts';
 import { SYSTEMS } from '../../../src/oci/system.ts';
 import { chooseImages } from '../../../src/plan/images.ts';
 import { joinChosen } from '../../../src/plan/join.ts';
+import { leastDisk } from '../definition/disks.ts';
 
 const [X86, ARM] = SYSTEMS;
 const storePath = (letter: string, name: string) => `/nix/store/${letter.repeat(32)}-${name}`;
@@ -195,5 +196,20 @@ test('a disk and a container image of one name in one output are a problem', () 
   expect(chosen.images).toEqual([]);
   expect(chosen.problems.map(({ why }) => why)).toEqual([
     'two images have the repository name app for x86_64-linux: packages.x86_64-linux.app and packages.x86_64-linux.app-disk',
+  ]);
+});
+
+test('a disk is booted by its build where it has tests', () => {
+  const found = ['tried', 'untried'].map(
+    (name): Discovered => ({
+      kind: 'definition',
+      path: ['nixImages', X86, name],
+      system: null,
+      definition: { ...leastDisk, name, ...(name === 'tried' ? { tests: { boots: { prompt: true } } } : {}) },
+    }),
+  );
+  expect(choose(found).images.map(({ name, jobs }) => [name, jobs[0]?.boots])).toEqual([
+    ['tried', true],
+    ['untried', undefined],
   ]);
 });

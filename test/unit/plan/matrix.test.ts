@@ -47,6 +47,7 @@ test('a job has all that a workflow asks for', () => {
       systems: 'x86_64-linux\naarch64-linux',
       runner: 'ubuntu-latest',
       emulate: '',
+      boot: '',
       kind: 'definition',
       attr: 'nixImages.x86_64-linux.image-000',
       installable: '.#nixImages.x86_64-linux.image-000',
@@ -56,6 +57,11 @@ test('a job has all that a workflow asks for', () => {
     },
     expect.objectContaining({ system: 'aarch64-linux', runner: 'big=arm' }),
   ]);
+});
+
+test('the runner of a disk with tests boots disks of its system, whatever builds it', () => {
+  const plan = planWith(1, { kind: 'disk', boots: true });
+  expect(matrixOf(plan, []).map(({ boot }) => boot)).toEqual(['x86_64-linux', 'aarch64-linux']);
 });
 
 test('a file has attributes, and no installable', () => {
