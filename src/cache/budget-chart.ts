@@ -1,3 +1,4 @@
+import { sum } from '../core/sum.ts';
 import type { BudgetPlan } from './budget.ts';
 import { type CacheIndex, packedSize } from './cache-index.ts';
 
@@ -34,8 +35,6 @@ interface Slice {
 
 /** Mermaid knows no escapes within a label, and a quote ends it. */
 const label = (text: string): string => `"${text.replace(/[^\w .,:/()+-]/g, '_').slice(0, 60)}"`;
-
-const sum = (numbers: readonly number[]): number => numbers.reduce((total, number) => total + number, 0);
 
 const bySize = <T extends { readonly bytes: number; readonly name: string }>(items: readonly T[]): T[] =>
   [...items].sort((a, b) => b.bytes - a.bytes || (a.name < b.name ? -1 : 1));

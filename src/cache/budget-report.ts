@@ -1,6 +1,7 @@
 import { countText } from '../core/count.ts';
 import { codeMarkdown, markdownTable } from '../core/markdown.ts';
 import { sizeText } from '../core/size.ts';
+import { sum } from '../core/sum.ts';
 import { columns } from '../core/table.ts';
 import { durationText } from '../core/time.ts';
 import { storePathName } from '../definition/store-path.ts';
@@ -21,8 +22,6 @@ const SHOWN = 5;
 /** Characters of the bar, within 80 columns. */
 const BAR = 40;
 
-const total = (sizes: readonly number[]): number => sizes.reduce((sum, one) => sum + one, 0);
-
 /** The limit as a bar: other tools' entries, our own, and what is free. */
 export function budgetBar({ before, others, limit }: BudgetPlan): string {
   const part = (bytes: number): number => Math.min(BAR, Math.round((bytes / Math.max(limit, 1)) * BAR));
@@ -36,31 +35,31 @@ function rowsOf({ index, plan }: PlannedCache): readonly (readonly string[])[] {
   const kept = index.paths.filter(({ path }) => plan.kept.has(path));
   const groups = Map.groupBy(kept, ({ system, image }) => `${system}, ${image ?? 'several images'}`);
   const keep = [...groups].sort().map(([name, paths]) => {
-    const seconds = total(paths.filter(({ path }) => current.has(path)).map((path) => path.seconds));
+    const seconds = sum(paths.filter(({ path }) => current.has(path)).map((path) => path.seconds));
     return [
       'keep',
       countText(paths.length, 'path'),
-      sizeText(total(paths.map(packedSize))),
+      sizeText(sum(paths.map(packedSize))),
       `${name}: ${durationText(seconds * 1000)} of builds`,
     ];
   });
   const drop = [...Map.groupBy(plan.dropped, ({ why }) => why)].map(([why, paths]) => [
     'drop',
     countText(paths.length, 'path'),
-    sizeText(total(paths.map(({ bytes }) => bytes))),
+    sizeText(sum(paths.map(({ bytes }) => bytes))),
     why,
   ]);
   const remove = [...Map.groupBy(plan.removed, ({ why }) => why)].map(([why, entries]) => [
     'delete',
     entries.length === 1 ? '1 entry' : `${entries.length} entries`,
-    sizeText(total(entries.map(({ entry }) => entry.bytes))),
+    sizeText(sum(entries.map(({ entry }) => entry.bytes))),
     why,
   ]);
   const packs = plan.compacted.map((at) => index.packs[at]?.bytes ?? 0);
   const again =
     packs.length === 0
       ? []
-      : [['rewrite', countText(packs.length, 'pack'), sizeText(total(packs)), 'most of it is not needed']];
+      : [['rewrite', countText(packs.length, 'pack'), sizeText(sum(packs)), 'most of it is not needed']];
   return [...keep, ...drop, ...remove, ...again];
 }
 

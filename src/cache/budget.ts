@@ -1,3 +1,4 @@
+import { sum } from '../core/sum.ts';
 import type { CachedPath, CacheIndex } from './cache-index.ts';
 import { packedSize } from './cache-index.ts';
 import { choose, type Item } from './choose.ts';
@@ -60,8 +61,6 @@ const PACKED_SHARE = 0.35;
 
 /** The part of the limit that runs of other refs than the default branch may take together. */
 const OTHER_REFS_SHARE = 0.1;
-
-const sum = (numbers: readonly number[]): number => numbers.reduce((total, number) => total + number, 0);
 
 /** A new path's bytes in a pack, before it is packed. */
 const expectedSize = ({ narSize }: StoreCandidate): number => Math.ceil(narSize * PACKED_SHARE);

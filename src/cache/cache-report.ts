@@ -1,6 +1,7 @@
 import { countText } from '../core/count.ts';
 import { codeMarkdown, markdownTable } from '../core/markdown.ts';
 import { sizeText } from '../core/size.ts';
+import { sum } from '../core/sum.ts';
 import { columns } from '../core/table.ts';
 import { durationText } from '../core/time.ts';
 import { currentPaths } from './budget.ts';
@@ -25,11 +26,9 @@ interface ImageShare {
   readonly seconds: number;
 }
 
-const total = (numbers: readonly number[]): number => numbers.reduce((sum, one) => sum + one, 0);
-
 /** Outputs of one derivation took their time together. */
 const buildSeconds = (paths: readonly CachedPath[]): number =>
-  total([...new Map(paths.map((path) => [path.deriver ?? path.path, path.seconds])).values()]);
+  sum([...new Map(paths.map((path) => [path.deriver ?? path.path, path.seconds])).values()]);
 
 /** The cache by system and image, what saves most first. Only what some image needs now saves anything. */
 export function imageShares({ index }: Pick<CacheState, 'index'>): readonly ImageShare[] {
@@ -38,7 +37,7 @@ export function imageShares({ index }: Pick<CacheState, 'index'>): readonly Imag
     .map((paths): ImageShare => {
       const [{ system = '', image } = {}] = paths;
       const seconds = buildSeconds(paths.filter(({ path }) => current.has(path)));
-      return { system, image, paths: paths.length, bytes: total(paths.map(packedSize)), seconds };
+      return { system, image, paths: paths.length, bytes: sum(paths.map(packedSize)), seconds };
     })
     .sort((a, b) => b.seconds - a.seconds || b.bytes - a.bytes);
 }
@@ -56,7 +55,7 @@ const rowsOf = (state: CacheState): string[][] =>
 function goingLines({ store, gone, plan }: CacheState): string[] {
   const reasons = [...Map.groupBy(plan.dropped, ({ why }) => why)].map(
     ([why, paths]) =>
-      `the next merge drops ${countText(paths.length, 'path')} (${sizeText(total(paths.map(({ bytes }) => bytes)))}): ${why}`,
+      `the next merge drops ${countText(paths.length, 'path')} (${sizeText(sum(paths.map(({ bytes }) => bytes)))}): ${why}`,
   );
   const lost =
     gone.packs === 0

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { mkdir, mkdtemp, open, readFile, rename, rm, statfs, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { UserError } from '../core/error.ts';
+import { writeFully } from '../core/file-bytes.ts';
 import { isMissing, withFileErrors } from '../core/file-error.ts';
 import { sizeText } from '../core/size.ts';
 import { type Digest, endDigest } from '../oci/digest.ts';
@@ -56,10 +57,12 @@ async function write(path: string, { size, read }: MadeFile, signal: AbortSignal
   const hash = createHash('sha256');
   const file = await open(path, 'wx', 0o644);
   try {
+    let at = 0;
     for await (const bytes of read(0, size)) {
       signal.throwIfAborted();
       hash.update(bytes);
-      for (let at = 0; at < bytes.length; ) at += (await file.write(bytes, at)).bytesWritten;
+      await writeFully(file, bytes, at);
+      at += bytes.length;
     }
     await file.sync();
   } finally {

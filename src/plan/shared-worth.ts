@@ -1,3 +1,4 @@
+import { sum } from '../core/sum.ts';
 import { durationText } from '../core/time.ts';
 import type { JobWork, SharedWork } from './shared-work.ts';
 
@@ -42,8 +43,6 @@ const MOST_AT_ONCE = 20;
 
 /** Seconds of machines that each second must save by which the run ends later. */
 const WORTH_A_SECOND = 2;
-
-const sum = (numbers: readonly number[]): number => numbers.reduce((total, number) => total + number, 0);
 
 /** How long jobs of these lengths take, so many at a time: a lower bound, the same before and after. */
 const span = (jobs: readonly number[], atOnce: number): number => Math.max(...jobs, sum(jobs) / atOnce);
