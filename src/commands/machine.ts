@@ -176,8 +176,10 @@ async function bootsHere(systems: readonly System[], host: Host): Promise<Machin
   if (systems.length === 0 || !isThrowaway(host)) return warnedOf(await look(), host);
   const tools = { exec: host.exec, log: host.log, asRoot: asRoot() };
   await openKvm('/dev/kvm', tools);
-  const missing = (await look()).filter((found) => 'why' in found).map(({ system }) => system);
-  if (missing.length > 0) await installBootTools(missing, tools);
+  const found = await look();
+  const missing = found.filter((one) => 'why' in one).map(({ system }) => system);
+  if (missing.length === 0) return found;
+  await installBootTools(missing, tools);
   return warnedOf(await look(), host);
 }
 
