@@ -1,4 +1,4 @@
-# `tests` of a disk, brought into the one form that the engine reads.
+# `tests` of a disk, in the one form that the engine reads.
 let
   inherit (import ./check.nix) onlyKnown attrsOf;
   inherit (import ./expectations.nix)

@@ -14,8 +14,8 @@ const CPUS = 2;
 /**
  * Why KVM runs no guests here; undefined where it does. /dev/kvm may open and every step of making a machine succeed, where
  * it is nested or stands for something else, and yet no guest gets further than its first instructions; a few instructions
- * in real mode say nothing either. So the firmware of the tests is started without a disk, and must have brought
- * up its console.
+ * in real mode say nothing either. So the firmware of the tests is started without a disk, and must have started
+ * its console.
  */
 export async function whyNoKvm(emulator: Emulator, tools: MachineTools): Promise<string | undefined> {
   const { clock, signal } = tools;

@@ -32,7 +32,7 @@ function dataOf(pruned: Pruned) {
       names: names.filter((name) => !name.goes).map(({ name, why: reason }) => ({ name, why: reason })),
       why,
     }));
-  // The name of what is no image goes with it, and counts once.
+  // The name of a cache or an artifact goes with it, and counts once.
   const removed = { items, names: pruned.noun === 'manifest' ? names : 0 };
   return { name: pruned.name, kind: pruned.noun, removed, bytesFreed: pruned.freed, rows, kept };
 }

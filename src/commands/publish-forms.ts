@@ -21,7 +21,7 @@ interface Disk {
 export type Attempt = Publication | { readonly files: PublishedFiles } | NotPublished;
 
 /**
- * Publishes an image wherever it goes; a disk in all of its forms: as artifact, as image for KubeVirt, as files. Files are brought to their places
+ * Publishes an image wherever it goes; a disk in all of its forms: as artifact, as image for KubeVirt, as files. Files are written to their places
  * before a tag moves, and shown last. Each form is whole or not there, and one that fails when another is published is told by itself. Throws UserError where nothing is
  * published.
  */

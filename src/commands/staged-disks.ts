@@ -69,7 +69,7 @@ export class StagedDisks {
     }
   }
 
-  /** Shows what was brought, place by place: all systems of a disk, or none. Throws UserError; `abandon` takes away what was not shown then. */
+  /** Shows what was staged, place by place: all systems of a disk, or none. Throws UserError; `abandon` takes away what was not shown then. */
   async finish(): Promise<readonly FilesTarget[]> {
     const targets: FilesTarget[] = [];
     for (const [name, all] of Map.groupBy(this.#all, (one) => one.name)) {
@@ -98,7 +98,7 @@ export class StagedDisks {
     }
   }
 
-  /** Takes away what was brought and not shown. Never throws. */
+  /** Takes away what was staged and not shown. Never throws. */
   async abandon(): Promise<void> {
     const left = [...this.#open];
     this.#open.clear();

@@ -163,7 +163,7 @@ describe('a draft that is there', () => {
 describe('a release that is published', () => {
   const published = (more: Partial<UploadedRelease> = {}) => draftOf(1, 'Notes', { draft: false, ...more });
 
-  it('takes the disks of several systems, which are all brought before one is shown', async () => {
+  it('takes the disks of several systems, which are all sent before one is shown', async () => {
     const { state, open } = await start({ releases: [published()] });
     const place = open();
     const one = await place.stage([text('vm-x86_64-linux.raw.zst')]);

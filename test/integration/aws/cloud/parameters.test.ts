@@ -54,7 +54,7 @@ it('points to an image, by versions and labels', async () => {
   expect(kit.cloud.violations).toEqual([]);
 });
 
-it('says yes, and drops what is no image later', async () => {
+it('says yes, and later drops a value that names no image', async () => {
   const kit = await startCloudKit({ lags: 'longest' });
   const client = kit.ssm();
   const image = await addImage(kit);
