@@ -2,11 +2,13 @@ import { Gate } from './gate.ts';
 
 /** What a pool keeps: a thread that does one thing after the other. */
 interface Endable {
+  /** Whether it has ended, by itself or because it was told to. */
+  readonly hasEnded: boolean;
   /** Ends it, whatever it is doing. */
   end(): Promise<void>;
 }
 
-/** Threads that are started when they are needed and used again, at most `width`. */
+/** Threads that are started when they are needed and used again as long as they live, at most `width`. */
 export class ThreadPool<T extends Endable> {
   readonly width: number;
   readonly #start: () => T;
@@ -23,7 +25,7 @@ export class ThreadPool<T extends Endable> {
   /** Gives `work` a thread when one is free. One whose work failed is ended: it may be in the middle of something. */
   run<R>(work: (thread: T) => Promise<R>): Promise<R> {
     return this.#gate.run(async () => {
-      const thread = this.#idle.pop() ?? this.#add();
+      const thread = this.#takeIdle() ?? this.#add();
       try {
         const result = await work(thread);
         this.#idle.push(thread);
@@ -39,6 +41,15 @@ export class ThreadPool<T extends Endable> {
   /** Ends all threads, whatever they are doing. */
   async close(): Promise<void> {
     await Promise.all([...this.#all].map((thread) => thread.end()));
+  }
+
+  /** One that waits and lives: memory may have run out in it, for instance, after its work was done. */
+  #takeIdle(): T | undefined {
+    for (;;) {
+      const thread = this.#idle.pop();
+      if (thread === undefined || !thread.hasEnded) return thread;
+      this.#all.delete(thread);
+    }
   }
 
   #add(): T {

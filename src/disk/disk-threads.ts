@@ -44,12 +44,20 @@ class DiskThread {
   readonly #worker: Worker;
   #answer: ((answer: DiskAnswer) => void) | undefined;
   #fail: ((error: Error) => void) | undefined;
+  #hasEnded = false;
 
   constructor(program: URL) {
     this.#worker = new Worker(program, { workerData: DISK_THREAD, resourceLimits: { maxYoungGenerationSizeMb: 4 } });
     this.#worker.on('message', (answer: DiskAnswer) => this.#answer?.(answer));
     this.#worker.on('error', (error) => this.#fail?.(error));
-    this.#worker.on('exit', (code) => this.#fail?.(new Error(`a disk's thread ended with code ${code}`)));
+    this.#worker.on('exit', (code) => {
+      this.#hasEnded = true;
+      this.#fail?.(new Error(`a disk's thread ended with code ${code}`));
+    });
+  }
+
+  get hasEnded(): boolean {
+    return this.#hasEnded;
   }
 
   hash(task: HashTask): Promise<void> {

@@ -45,12 +45,20 @@ class LayerThread {
   readonly #worker: Worker;
   #receive: ((message: FromThread) => void) | undefined;
   #fail: ((error: Error) => void) | undefined;
+  #hasEnded = false;
 
   constructor(worker: Worker) {
     this.#worker = worker;
     worker.on('message', (message: FromThread) => this.#receive?.(message));
     worker.on('error', (error) => this.#fail?.(error));
-    worker.on('exit', (code) => this.#fail?.(new Error(`a layer's thread ended with code ${code}`)));
+    worker.on('exit', (code) => {
+      this.#hasEnded = true;
+      this.#fail?.(new Error(`a layer's thread ended with code ${code}`));
+    });
+  }
+
+  get hasEnded(): boolean {
+    return this.#hasEnded;
   }
 
   write(task: LayerTask, sink: Sink): Promise<WrittenLayer> {
