@@ -62,14 +62,14 @@ const within = (extents: readonly Extent[], size: number): readonly Extent[] =>
     .filter(({ offset }) => offset < size)
     .map((extent) => ({ offset: extent.offset, length: Math.min(extentEnd(extent), size) - extent.offset }));
 
-/** The same disk once more, on another thread, which is told what it is to read. */
-export async function reopenDisk(path: string): Promise<Disk> {
+/** The same disk once more, on another thread, which is told what it is to read: its extents are not looked for. */
+export async function reopenDisk(path: string): Promise<Omit<Disk, 'extents'>> {
   const file = await openFile(path);
-  return closingOnFailure(file, () => diskIn(file));
+  return closingOnFailure(file, () => diskIn(file, []));
 }
 
-async function diskIn(file: DiskFile): Promise<Disk> {
-  const disk = (await openQcow2(file)) ?? (await openVhd(file));
+async function diskIn(file: DiskFile, known?: readonly Extent[]): Promise<Disk> {
+  const disk = (await openQcow2(file, known)) ?? (await openVhd(file));
   if (disk) return disk;
   await refuseOthers(file);
   return rawDisk(file, [{ offset: 0, length: file.size }]);

@@ -3,7 +3,7 @@ import { checkUnpacked } from '../core/unpack-limit.ts';
 import type { Disk } from './disk.ts';
 import { diskDamage } from './disk-damage.ts';
 import { type DiskFile, truncated } from './disk-file.ts';
-import { ExtentList } from './extent.ts';
+import { type Extent, ExtentList } from './extent.ts';
 import { zstdFrameLength } from './frame-length.ts';
 import { SECTOR } from './gpt.ts';
 import { type Qcow2Header, readQcow2Header } from './qcow2-header.ts';
@@ -25,13 +25,13 @@ type Place =
 /**
  * The disk in a qcow2 file of version 2 or 3; undefined for another format. Snapshots in it are left alone. Throws UserError
  * `file`, naming structure and offset, for damage, and for features that are not read: backing files, encryption, external data,
- * subclusters and what came later.
+ * subclusters and what came later. `known` are its extents for who has walked its tables already.
  */
-export async function openQcow2(file: DiskFile): Promise<Disk | undefined> {
+export async function openQcow2(file: DiskFile, known?: readonly Extent[]): Promise<Disk | undefined> {
   const header = await readQcow2Header(file);
   if (header === undefined) return undefined;
   const image = await Qcow2Image.open(file, header);
-  const extents = await image.extents();
+  const extents = known ?? (await image.extents());
   return {
     format: 'qcow2',
     path: file.path,

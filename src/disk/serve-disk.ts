@@ -50,7 +50,7 @@ async function hashTaken({ path, size, blocks, taken, digests }: HashTask): Prom
 }
 
 /** This thread has nothing else to do, and waiting for another one to read takes longer than reading. */
-function readNow(disk: Disk, fd: number, into: Uint8Array, position: number): void {
+function readNow(disk: Pick<Disk, 'path'>, fd: number, into: Uint8Array, position: number): void {
   try {
     for (let at = 0; at < into.length; ) {
       const count = readSync(fd, into, at, into.length - at, position + at);

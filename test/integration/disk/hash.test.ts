@@ -5,7 +5,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { BLOCK_BYTES, type BlockList, diskIdentity } from '../../../src/disk/block-list.ts';
 import { DiskThreads } from '../../../src/disk/disk-threads.ts';
 import { hashBlocks } from '../../../src/disk/hash-blocks.ts';
-import { openDisk } from '../../../src/disk/open-disk.ts';
+import { openDisk, reopenDisk } from '../../../src/disk/open-disk.ts';
 import { diskTools, noise, ownProgram, qemuImg, writeDisk } from '../../support/disks.ts';
 import { type TempDir, uniqueTempDir } from '../../support/tools.ts';
 
@@ -82,6 +82,19 @@ test('what is read is in proportion to the data, not to the size', async () => {
   // Two blocks, and the program that a thread reads.
   expect((await bytesRead()) - before).toBeLessThan(8 * MIB);
   expect(new Set(Buffer.from(digests).toString('hex').match(/.{64}/g)).size).toBe(3);
+});
+
+test('the tables of a qcow2 are walked once, not by every thread', async () => {
+  const path = join(dir.path, 'tables.qcow2');
+  // 32 tables of 64 KiB, and no data in them.
+  await qemuImg('create', '-q', '-f', 'qcow2', '-o', 'preallocation=metadata', path, '16G');
+  const reading = async (open: () => Promise<{ close(): Promise<void> }>): Promise<number> => {
+    const before = await bytesRead();
+    await (await open()).close();
+    return (await bytesRead()) - before;
+  };
+  expect(await reading(() => openDisk(path, diskTools))).toBeGreaterThan(2 * MIB);
+  expect(await reading(() => reopenDisk(path))).toBeLessThan(MIB / 4);
 });
 
 test('a disk that is cut while it is hashed is an error that says where, on every thread', async () => {
