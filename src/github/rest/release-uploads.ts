@@ -7,28 +7,9 @@ import { DEFAULT_RETRY, type RetryPolicy, repeat } from '../../core/retry.ts';
 import { type Digest, endDigest, isDigest } from '../../oci/digest.ts';
 import type { GitHubApi } from './octokit.ts';
 import { allPages } from './pages.ts';
+import { assetSchema, releaseSchema } from './release-schema.ts';
 import { githubError, openRepositoryApi } from './repository-api.ts';
 import { restFailure } from './rest-failure.ts';
-
-const assetSchema = z.object({
-  id: z.int().positive(),
-  name: z.string(),
-  size: z.int().nonnegative(),
-  // `starter` is what an upload leaves that was cut off.
-  state: z.string(),
-  // Older assets and GitHub Enterprise Server have none.
-  digest: z.string().nullish(),
-});
-
-const releaseSchema = z.object({
-  id: z.int().positive(),
-  tag_name: z.string(),
-  draft: z.boolean(),
-  immutable: z.boolean().optional(),
-  body: z.string().nullish(),
-  html_url: z.url(),
-  upload_url: z.string(),
-});
 
 /** An asset of a release; its size is in bytes. */
 export interface ReleaseAsset {

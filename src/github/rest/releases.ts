@@ -2,22 +2,9 @@ import { z } from 'zod';
 import { onFirstUse } from '../../core/on-first-use.ts';
 import type { GitHubApi } from './octokit.ts';
 import { allPages } from './pages.ts';
+import { releaseSchema } from './release-schema.ts';
 import { githubError, openRepositoryApi } from './repository-api.ts';
 import { restFailure } from './rest-failure.ts';
-
-const time = z.iso.datetime({ offset: true });
-const releaseSchema = z.object({
-  id: z.int().positive(),
-  tag_name: z.string(),
-  draft: z.boolean(),
-  prerelease: z.boolean(),
-  immutable: z.boolean().optional(),
-  published_at: time.nullish(),
-  updated_at: time.nullish(),
-  assets: z.array(
-    z.object({ id: z.int().positive(), name: z.string(), size: z.int().nonnegative(), updated_at: time }),
-  ),
-});
 
 /** A release, or the draft of one. */
 export interface StoredRelease {

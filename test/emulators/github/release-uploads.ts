@@ -1,12 +1,11 @@
 import { createHash } from 'node:crypto';
-import type { components } from '@octokit/openapi-types';
-import { UPLOADS } from './emulator.ts';
 import { pageOf } from './paging.ts';
 import { Refusal } from './refusal.ts';
+import { assetBody, releaseBody } from './release-body.ts';
 import { type Route, route } from './route.ts';
 
-type Release = components['schemas']['release'];
-type Asset = components['schemas']['release-asset'];
+/** When all of it happened: nobody asks. */
+const TIME = Date.UTC(2026, 0, 1);
 
 export interface UploadedAsset {
   readonly id: number;
@@ -58,17 +57,15 @@ export const releaseUploadRoutes = (state: UploadState, origin: () => string, mo
   const { hasDigests = true, limit = 2 * GIB, areImmutable = false } = modes;
   const digestOf = (bytes: Buffer): string => `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
   const shownAsset = ({ id, name, bytes, state: is }: UploadedAsset) =>
-    // `starter` is what the interface says; its description knows `open` alone.
-    ({
-      ...{ id, name, size: bytes.length, state: is === 'open' ? 'starter' : is },
+    assetBody({
+      ...{ id, name, size: bytes.length, state: is === 'open' ? 'starter' : is, time: TIME },
       digest: hasDigests && is === 'uploaded' ? digestOf(bytes) : null,
-    }) as unknown as Asset;
-  const shown = ({ id, tag, draft, immutable = false, body, assets }: UploadedRelease) =>
-    ({
-      ...{ id, tag_name: tag, draft, immutable, body, prerelease: false, assets: assets.map(shownAsset) },
-      html_url: `https://github.com/${state.repository}/releases/tag/${draft ? `untagged-${id}` : tag}`,
-      upload_url: `${origin()}${UPLOADS}repos/${state.repository}/releases/${id}/assets{?name,label}`,
-    }) as unknown as Release;
+    });
+  const shown = ({ immutable = false, assets, ...release }: UploadedRelease) =>
+    releaseBody({
+      ...{ ...release, immutable, assets: assets.map(shownAsset), time: TIME },
+      ...{ repository: state.repository, origin: origin() },
+    });
   const found = (id: string): UploadedRelease => {
     const release = state.releases.find((one) => one.id === Number(id));
     if (!release) throw new Refusal(404, 'Not Found');

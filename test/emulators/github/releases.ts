@@ -1,6 +1,6 @@
-import type { components } from '@octokit/openapi-types';
 import { pageOf } from './paging.ts';
 import { Refusal } from './refusal.ts';
+import { assetBody, releaseBody } from './release-body.ts';
 import { type Route, route } from './route.ts';
 
 /** A release; times are in milliseconds since 1970. */
@@ -23,18 +23,11 @@ export interface ReleaseState {
   latest: number | undefined;
 }
 
-type Release = components['schemas']['release'];
-
-const text = (milliseconds: number): string => new Date(milliseconds).toISOString();
-
-const shown = ({ id, tag, draft = false, prerelease = false, immutable = false, ...rest }: EmulatedRelease) =>
-  ({
-    ...{ id, tag_name: tag, draft, prerelease, immutable, created_at: text(rest.committed ?? rest.time) },
-    ...{ published_at: draft ? null : text(rest.time), updated_at: text(rest.time) },
-    assets: [...rest.assets].map(([asset, { name, size }]) => ({
-      ...{ id: asset, name, size, created_at: text(rest.time), updated_at: text(rest.time) },
-    })),
-  }) as Release;
+const shown = ({ draft = false, immutable = false, ...release }: EmulatedRelease) =>
+  releaseBody({
+    ...{ ...release, draft, immutable, repository: 'org/app', origin: 'https://uploads.github.com' },
+    assets: [...release.assets].map(([id, asset]) => assetBody({ ...asset, id, time: release.time })),
+  });
 
 /** The releases of a repository. Drafts are for who may write; who may not see one is told that there is none. */
 export const releaseRoutes = (state: ReleaseState, mayWrite = true): Route[] => {
