@@ -66,17 +66,18 @@ function platformOf(part: PlatformInput, places: Places): ReturnType<typeof hand
   throw new RangeError(`${part.kind} is not stored anywhere yet`);
 }
 
-/** The parts of a disk as they are published at `location`, for forms that are made of it. */
+/** The parts of a disk as they are published at `location`, for forms that are made of it; `opened` closes their sources. */
 export async function publishedParts(
   { image: { published } }: Publication,
   parts: readonly PlatformInput[],
   location: Location,
-  places: Places,
+  { places, opened }: { readonly places: Places; readonly opened: AsyncDisposableStack },
 ): Promise<PlatformInput[]> {
   return Promise.all(
     parts.map(async ({ name, tag, system, systems }): Promise<PlatformInput> => {
       const manifest = published.platforms.find((one) => one.system === system)?.digest as Digest;
       const { source } = await places.openForReading(atDigest(location, manifest));
+      opened.defer(() => source.close());
       const stored = await source.getManifest(manifest);
       const origin = `${source.name}@${manifest}`;
       if (stored === undefined) {

@@ -95,13 +95,14 @@ export async function makeHandover(
   const handover = await handingOver(label, mode, inputs, { job, host, places });
   const layers = to ? places.openForWriting(to) : handover.repository;
   try {
+    await using opened = new AsyncDisposableStack();
     if (to) await places.prepare([to]);
     // The fan-in will move these tags; what is under them now is what was published before.
     const before = to ? [{ repository: layers, tags: chooseTags(to, [], tag) }] : [];
     const read = readTagsOnce();
     await checkLogin(before, read, places);
-    const reuse = await reuseOf(inputs, before, { places, host }, read);
-    const live = to || isContainerImage(evaluated) ? [] : await publishedDisks(published, tag, places);
+    const reuse = await reuseOf(inputs, before, { places, host, opened }, read);
+    const live = to || isContainerImage(evaluated) ? [] : await publishedDisks(published, tag, places, opened);
     const tools = await buildTools(host, nix, places, inputs);
     tellImage(host, evaluated);
     const { image, testRun } = await buildAny(
@@ -148,9 +149,11 @@ async function publishedDisks(
   published: Location | undefined,
   tag: string | null,
   places: Places,
+  opened: AsyncDisposableStack,
 ): Promise<readonly PreviousSource[]> {
   if (published === undefined) return [];
   const { source } = await places.openForReading(published);
+  opened.defer(() => source.close());
   return chooseTags(published, [], tag).map((reference) => ({ source, reference, forAll: false }));
 }
 

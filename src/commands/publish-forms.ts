@@ -38,6 +38,7 @@ export async function publishForms(
   if (!image.isDisk || kubevirt.length + files.length === 0) return [await publishImage(image, parts, own, publishing)];
   const { places, host } = publishing;
   const attempts: Attempt[] = [];
+  await using opened = new AsyncDisposableStack();
   let stored = parts;
   const isBuiltHere = parts.some(({ kind }) => kind === 'job');
   if (isBuiltHere) {
@@ -46,7 +47,8 @@ export async function publishForms(
     if (own.length > 0) attempts.push(publication);
     const [first] = requiredLines(at);
     if (first === undefined) throw new RangeError('a disk is built somewhere');
-    stored = await publishedParts(publication, parts, inFolder(locationOf(first, image.name), host.cwd), places);
+    const location = inFolder(locationOf(first, image.name), host.cwd);
+    stored = await publishedParts(publication, parts, location, { places, opened });
   }
   const disks: DiskPart[] = [];
   for (const part of stored) disks.push(await diskPart(part, places, host.signal));

@@ -157,6 +157,7 @@ async function publishTo(
     return { image: publishedImage(image.name, published, required), settled: published.settled, rest };
   };
   try {
+    await using opened = new AsyncDisposableStack();
     const isFixed = await places.prepare(locations);
     if (parts.some((part) => isDiskPart(part) === true)) checkTakesDisks(locations);
     for (const part of parts) checkHanded(part, publishing);
@@ -170,7 +171,7 @@ async function publishTo(
       await checkMayWrite(required);
     }
     for (const part of parts) if (part.kind === 'job') await checkTestable(part.evaluated, publishing, host);
-    const reuse = await reuseOf(publishing, required, { places, host }, read);
+    const reuse = await reuseOf(publishing, required, { places, host, opened }, read);
     const { followers } = beside;
     const beforeTags = areArchives(required)
       ? (index: StoredManifest) => beside.copyNow(index, sourceOf(required), signal)

@@ -31,12 +31,13 @@ export interface ReuseSources {
 
 /**
  * Where layers may be reused from: the tags that are about to be moved, each for its own destination, whose writers could
- * as well write the new image there; and what the workflow names, for all. Nothing else is ever read.
+ * as well write the new image there; and what the workflow names, for all. Nothing else is ever read. `opened` closes what was
+ * named, when nothing of it is read any more.
  */
 export async function reuseOf(
   inputs: ReuseInputs,
   targets: readonly Pick<Target, 'repository' | 'tags'>[],
-  { places, host }: { readonly places: Places; readonly host: Host },
+  { places, host, opened }: { readonly places: Places; readonly host: Host; readonly opened: AsyncDisposableStack },
   read: ReadTag = readTagsOnce(),
 ): Promise<ReuseSources> {
   const { reuse, recompress } = inputs;
@@ -47,10 +48,11 @@ export async function reuseOf(
   const common = { recompress, origin, read, isReusing: reuse };
   if (!reuse) return { ...common, readPrevious: async () => NOTHING_PREVIOUS, journal: NO_JOURNAL, previous: own };
   const named = await Promise.all(
-    inputs.reuseFrom.map(async (place) => ({
-      ...(await places.openForReading(inFolder(place, host.cwd))),
-      forAll: true,
-    })),
+    inputs.reuseFrom.map(async (place) => {
+      const image = await places.openForReading(inFolder(place, host.cwd));
+      opened.defer(() => image.source.close());
+      return { ...image, forAll: true };
+    }),
   );
   const previous = [...own, ...named];
   const repositories = targets.map((target) => target.repository);

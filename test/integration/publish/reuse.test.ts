@@ -3,6 +3,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { type RegistryEmulator, startEmulator } from '../../emulators/registry/emulator.ts';
 import { cliData, type Published, runCli, startCli, testImage } from '../../support/cli.ts';
 import { TEST_NIX_CONFIG } from '../../support/nix.ts';
+import { openFiles } from '../../support/open-files.ts';
 import { ONLY_X86 } from '../../support/systems.ts';
 import { runProgram, type TempDir, uniqueTempDir } from '../../support/tools.ts';
 import { expectValid } from '../../support/valid.ts';
@@ -108,6 +109,15 @@ describe('a publish of what is there already', () => {
     expect(requests.some(({ query }) => query.includes('mount='))).toBe(true);
     // The config, which is no layer.
     expect(destinations[0]?.bytesSent).toBeLessThan(10_000);
+  });
+
+  test('closes an archive whose layers it looks at', async () => {
+    const archive = join(temp.path, 'from.tar');
+    const env = { XDG_STATE_HOME: temp.path };
+    const words = ['publish', ...(await testImage('chain')), ...ONLY_X86, '--to', `oci-archive:${archive}:v1`];
+    await cliData(words, { env });
+    await publish('chain', 'closing/app:v1', [...ONLY_X86, '--reuse-from', `oci-archive:${archive}:v1`]);
+    expect(await openFiles(archive)).toEqual([]);
   });
 });
 
