@@ -52,7 +52,7 @@ export function filesPlaces(host: Host, token: string | undefined): FilesPlaces 
 
 function openPlace(location: FilesLocation, name: string, token: string | undefined, host: Host): FilesPlace {
   const { cwd, env, log, signal } = host;
-  if (location.kind === 'dir') return dirPlace(resolve(cwd, location.path), { name, signal });
+  if (location.kind === 'dir') return dirPlace(resolve(cwd, location.path), { name, log, signal });
   const { repository, tag } = location;
   const api = gitHubApi(host, token, `${name} is filled by GitHub's REST interface`);
   // The tag of another repository is not made at a commit of this one.

@@ -1,42 +1,67 @@
 import { createHash } from 'node:crypto';
-import { mkdir, mkdtemp, open, readFile, rename, rm, statfs, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, open, readdir, readFile, rename, rm, stat, statfs, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { systemClock } from '../core/clock.ts';
+import type { Effects } from '../core/effects.ts';
 import { UserError } from '../core/error.ts';
 import { writeFully } from '../core/file-bytes.ts';
-import { isMissing, withFileErrors } from '../core/file-error.ts';
+import { isMissing, systemCode, withFileErrors } from '../core/file-error.ts';
 import { sizeText } from '../core/size.ts';
 import { type Digest, endDigest } from '../oci/digest.ts';
+import { withLayoutLock } from '../storage/layout/layout-lock.ts';
 import { type FilesPlace, parseSums, type StagedFiles, SUMS, type Sums, sumsText } from './files-place.ts';
 import type { MadeFile } from './zstd-disk.ts';
 
-/**
- * A folder as a place of disks. Files are written into a hidden folder in it, and renamed to where they belong when they are whole; the checksums, which keep
- * their lines of other files, come last.
- */
-export function dirPlace(
-  path: string,
-  { name, signal }: { readonly name: string; readonly signal: AbortSignal },
-): FilesPlace {
-  return {
-    name,
-    stage: (files) => withFileErrors(path, 'write', () => stage(path, files, signal)),
-    close: async () => undefined,
-  };
+interface DirPlaceOptions extends Partial<Pick<Effects, 'log' | 'clock'>>, Pick<Effects, 'signal'> {
+  /** As a person writes it. */
+  readonly name: string;
+  /** Default: that of the system. */
+  readonly rename?: typeof rename;
 }
 
-async function stage(path: string, files: readonly MadeFile[], signal: AbortSignal): Promise<StagedFiles> {
+/** What stands before the name of a folder in which files are written. */
+const HIDDEN = '.nix-images-';
+
+/** Milliseconds after which such a folder has no process any more: none writes for so long without a new file in it. */
+const LEFT_AFTER = 24 * 3_600_000;
+
+/**
+ * A folder as a place of disks. Files are written into a hidden folder in it, and renamed to where they belong when they are whole, one after the other, for no
+ * file system renames several at once. So the checksums decide, which keep their lines of other files: those of a disk go before its first file is renamed,
+ * and come back after the last. Whoever reads meanwhile, or after a crash, finds for every line the file that it means, and all files of a disk that has
+ * lines are of one build.
+ */
+export const dirPlace = (path: string, options: DirPlaceOptions): FilesPlace => ({
+  name: options.name,
+  stage: (files) => withFileErrors(path, 'write', () => stage(path, files, options)),
+  close: async () => undefined,
+});
+
+async function stage(path: string, files: readonly MadeFile[], options: DirPlaceOptions): Promise<StagedFiles> {
   await mkdir(path, { recursive: true });
+  await removeLeft(path, options);
   const bytes = files.reduce((sum, { size }) => sum + size, 0);
   await checkSpace(path, bytes);
-  const hidden = await mkdtemp(join(path, '.nix-images-'));
+  const hidden = await mkdtemp(join(path, HIDDEN));
   const abandon = (): Promise<void> => rm(hidden, { recursive: true, force: true }).catch(() => undefined);
   try {
     const sums = new Map<string, Digest>();
-    for (const file of files) sums.set(file.name, await write(join(hidden, file.name), file, signal));
-    return { bytesSent: bytes, finish: () => finish(path, hidden, sums).finally(abandon), abandon };
+    for (const file of files) sums.set(file.name, await write(join(hidden, file.name), file, options.signal));
+    return { bytesSent: bytes, finish: () => finish(path, hidden, sums, options).finally(abandon), abandon };
   } catch (error) {
     await abandon();
     throw error;
+  }
+}
+
+/** Removes what processes have left that were killed. */
+async function removeLeft(path: string, { clock = systemClock }: DirPlaceOptions): Promise<void> {
+  for (const name of await readdir(path)) {
+    if (!name.startsWith(HIDDEN)) continue;
+    const folder = join(path, name);
+    const info = await stat(folder).catch(() => undefined);
+    if (info?.isDirectory() !== true || clock.now() - info.mtimeMs < LEFT_AFTER) continue;
+    await rm(folder, { recursive: true, force: true });
   }
 }
 
@@ -71,15 +96,43 @@ async function write(path: string, { size, read }: MadeFile, signal: AbortSignal
   return endDigest(hash);
 }
 
-function finish(path: string, hidden: string, sums: Sums): Promise<readonly string[]> {
-  return withFileErrors(path, 'write', async () => {
-    const there = await readFile(join(path, SUMS), 'utf8').catch((error: unknown) => {
-      if (isMissing(error)) return '';
-      throw error;
-    });
-    await writeFile(join(hidden, SUMS), sumsText(new Map([...parseSums(there), ...sums])));
-    const names = [...sums.keys(), SUMS];
-    for (const name of names) await rename(join(hidden, name), join(path, name));
-    return names.map((name) => join(path, name));
+function finish(
+  path: string,
+  hidden: string,
+  sums: Sums,
+  { rename: move = rename, ...tools }: DirPlaceOptions,
+): Promise<readonly string[]> {
+  const putSums = async (all: Sums): Promise<void> => {
+    const draft = join(hidden, SUMS);
+    await writeFile(draft, sumsText(all), { flush: true });
+    await move(draft, join(path, SUMS));
+    await syncFolder(path);
+  };
+  return withFileErrors(path, 'write', () =>
+    withLayoutLock(path, tools, async () => {
+      const before = parseSums(await textOf(join(path, SUMS)));
+      const others = new Map([...before].filter(([name]) => !sums.has(name)));
+      const isSame = [...sums].every(([name, digest]) => before.get(name) === digest);
+      if (!isSame && others.size < before.size) await putSums(others);
+      for (const name of sums.keys()) await move(join(hidden, name), join(path, name));
+      // What the lines speak of has to be there before them, also where the power fails.
+      await syncFolder(path);
+      await putSums(new Map([...others, ...sums]));
+      return [...sums.keys(), SUMS].map((name) => join(path, name));
+    }),
+  );
+}
+
+const textOf = (file: string): Promise<string> =>
+  readFile(file, 'utf8').catch((error: unknown) => {
+    if (isMissing(error)) return '';
+    throw error;
+  });
+
+/** Has the names in a folder written to the disk (fsync(2): those of a new file are not by its own), where the file system can do that. */
+async function syncFolder(path: string): Promise<void> {
+  await using folder = await open(path);
+  await folder.sync().catch((error: unknown) => {
+    if (!['EINVAL', 'ENOTSUP', 'ENOSYS'].includes(systemCode(error) ?? '')) throw error;
   });
 }

@@ -1,4 +1,4 @@
-import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rename, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { dirPlace } from '../../../src/disk-places/dir-place.ts';
@@ -73,6 +73,70 @@ describe('a folder of disks', () => {
         ['b', digestOf(Buffer.from('b'))],
       ]),
     );
+  });
+
+  it('lists nothing that is not there, wherever it is stopped between two renames, and is put right by the next run', async () => {
+    const { folder } = await testDisk();
+    const files = (build: string) => ['a', 'b'].map((name) => fileOf(name, Buffer.from(`${name} of ${build}`)));
+    const sums = async () => parseSums(await readFile(join(folder, 'SHA256SUMS'), 'utf8'));
+    const put = async (build: string, move = rename): Promise<unknown> =>
+      (await dirPlace(folder, { name: 'dir:out', signal, rename: move }).stage(files(build))).finish();
+    await (await dirPlace(folder, { name: 'dir:out', signal }).stage([fileOf('other', Buffer.from('o'))])).finish();
+    await put('0');
+    const listed: string[][] = [];
+    for (let last = 0; last < 4; last += 1) {
+      let renames = 0;
+      const stopping: typeof rename = async (from, to) => {
+        if (renames === last) throw new Error('stopped');
+        renames += 1;
+        await rename(from, to);
+      };
+      await expect(put(`1-${last}`, stopping)).rejects.toThrow('stopped');
+      const found = await sums();
+      listed.push([...found.keys()].sort());
+      for (const [name, digest] of found) expect(digestOf(await readFile(join(folder, name))), name).toBe(digest);
+      await put(`2-${last}`);
+      expect([...(await sums()).keys()].sort()).toEqual(['a', 'b', 'other']);
+      expect(await readFile(join(folder, 'b'), 'utf8')).toBe(`b of 2-${last}`);
+    }
+    expect(listed).toEqual([['a', 'b', 'other'], ['other'], ['other'], ['other']]);
+    expect((await readdir(folder)).filter((name) => name.startsWith('.'))).toEqual([]);
+  });
+
+  it('is put right after a process that was killed between two renames, whose lock and files are removed', async () => {
+    const { folder } = await testDisk();
+    const source = (name: string) => JSON.stringify(new URL(`../../../src/disk-places/${name}`, import.meta.url).href);
+    // Its own process is killed in the second rename: after the lines have gone, before the first file is there.
+    const program = `
+      import { rename } from 'node:fs/promises';
+      const { dirPlace } = await import(${source('dir-place.ts')});
+      const { fileOf } = await import(${source('zstd-disk.ts')});
+      const place = (move) => dirPlace(process.argv[1], { name: 'dir:out', signal: new AbortController().signal, rename: move });
+      const put = async (build, move) =>
+        (await place(move).stage(['a', 'b'].map((name) => fileOf(name, Buffer.from(name + build))))).finish();
+      await put('1', rename);
+      let renames = 0;
+      await put('2', async (from, to) => {
+        renames += 1;
+        if (renames === 3) process.kill(process.pid, 'SIGKILL');
+        await rename(from, to);
+      });`;
+    const killed = await runProgram(process.execPath, ['--input-type=module', '--eval', program, folder]);
+    expect(killed.exitCode).not.toBe(0);
+    expect([await readFile(join(folder, 'a'), 'utf8'), await readFile(join(folder, 'b'), 'utf8')]).toEqual([
+      'a2',
+      'b1',
+    ]);
+    expect(await readFile(join(folder, 'SHA256SUMS'), 'utf8')).toBe('');
+    const hidden = (await readdir(folder)).filter((name) => name.startsWith('.'));
+    expect(hidden).toContain('.nix-images.lock');
+    // As if it were of two days before.
+    const before = Date.now() / 1000 - 2 * 24 * 3600;
+    for (const name of hidden) await utimes(join(folder, name), before, before);
+    const place = dirPlace(folder, { name: 'dir:out', signal });
+    await (await place.stage(['a', 'b'].map((name) => fileOf(name, Buffer.from(`${name}3`))))).finish();
+    expect((await run('sha256sum', ['--check', '--strict', 'SHA256SUMS'], folder)).exitCode).toBe(0);
+    expect((await readdir(folder)).filter((name) => name.startsWith('.'))).toEqual([]);
   });
 
   it('has nothing new where a file breaks off, or all is given up', async () => {
