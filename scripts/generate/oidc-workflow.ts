@@ -40,7 +40,7 @@ function replaced(text: string, times: number, pattern: RegExp, by: string): str
 
 /**
  * `workflows/images-oidc.yml` from the text of `images.yml`: inputs for the logins, which plan, build and publish get, and
- * the permission to ask for ID tokens.
+ * the permission to ask for ID tokens, which publish has from the caller.
  */
 export function renderOidcWorkflow(images: string): string {
   const headed = replaced(images, 1, /^(?:#.*\n)+name: Images$/gm, HEAD);
@@ -48,7 +48,7 @@ export function renderOidcWorkflow(images: string): string {
   const passed = replaced(declared, 3, /(?<=^ {10}registry-auth: .*\n)/gm, PASSED_ON);
   return replaced(
     passed,
-    3,
+    2,
     /(?<=^ {6}packages: (?:read|write) #.*\n)/gm,
     '      id-token: write # to log in by OIDC\n',
   );

@@ -11,7 +11,7 @@ import { toolImagePaths } from '../plan/recipes.ts';
 import { tellImages } from './built-images.ts';
 import { openNixFor } from './open-nix.ts';
 import { imagesOf, sourcesOf } from './plan-sources.ts';
-import { nixInputs } from './shared-inputs.ts';
+import { nixInputs, variantInputs } from './shared-inputs.ts';
 import { sharedAmong } from './shared-work.ts';
 import { systemHere } from './system-here.ts';
 
@@ -58,6 +58,7 @@ export const buildShared = defineCommand({
     system: choice(SYSTEMS, {
       description: "System that builds, where it is emulated. Default: this machine's.",
     }),
+    ...variantInputs,
     ...nixInputs,
   },
   outputs: { derivations: 'How many derivations are shared, and are built now.' },
@@ -69,7 +70,8 @@ export const buildShared = defineCommand({
     const nix = await openNixFor(host, inputs);
     const systems = jobs === undefined ? [here] : [...new Set(jobs.map(({ system }) => system))];
     const globs = [...new Set(jobs?.map(({ name }) => name))];
-    const { images, recipes } = await imagesOf(sources, { systems, variants: [], globs }, nix, host);
+    const options = { systems, variants: inputs.nixosVariants, globs };
+    const { images, recipes } = await imagesOf(sources, options, nix, host);
     const shared = await sharedAmong(jobs === undefined ? images : planned(images, jobs), recipes, nix, host);
     const found = shared.find(({ system }) => system === here);
     tellImages(host, toolImagePaths(recipes));

@@ -39,6 +39,12 @@ export const machine = defineCommand({
       min: 0,
       placeholder: 'GIB',
     }),
+    diskSpace: integer({
+      description: 'Gibibytes that should be free besides, for the disk that is made here.',
+      default: 0,
+      min: 0,
+      placeholder: 'GIB',
+    }),
     nixConfig: several({
       description: 'Line of nix.conf for the steps that follow, such as `sandbox = true`.',
       faces: 'action',
@@ -80,8 +86,9 @@ export const machine = defineCommand({
     if (settings && lines.length > 0) warnUnlessTrusted(settings, host);
     const unregistered: System[] = [];
     for (const system of emulated) if (!(await isEmulated(system))) unregistered.push(system);
+    const wanted = (inputs.freeSpace + inputs.diskSpace) * GIB;
     const room = await makeRoom(
-      { folder: STORE, wanted: inputs.freeSpace * GIB, candidates: isThrowaway(host) ? PREINSTALLED : [] },
+      { folder: STORE, wanted, candidates: isThrowaway(host) ? PREINSTALLED : [] },
       { exec: host.exec, log: host.log, free: freeBytes, asRoot: asRoot() },
     );
     const netrcFile = await writeNetrc(inputs.netrc, host);
@@ -96,7 +103,7 @@ export const machine = defineCommand({
       emulation: emulated.map((system) => ({ system, isReady: !unregistered.includes(system) })),
       boots,
       free: room,
-      wanted: inputs.freeSpace * GIB,
+      wanted,
       folder: STORE,
     });
     const isStep = host.kind === 'runner';

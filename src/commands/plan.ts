@@ -20,7 +20,7 @@ import { markAtAll } from './plan-places.ts';
 import { imagesOf, sourcesOf, warnOfBroken } from './plan-sources.ts';
 import { type PlanResult, planProblems, presentPlan } from './present-plan.ts';
 import { whyNoLogin, whyNotInRun } from './publish-reason.ts';
-import { nixInputs, registryInputs } from './shared-inputs.ts';
+import { nixInputs, registryInputs, variantInputs } from './shared-inputs.ts';
 import { NOTHING_SHARED, planShared } from './shared-work.ts';
 import { runTags } from './tags.ts';
 
@@ -95,18 +95,14 @@ export const plan = defineCommand({
       placeholder: 'CACHE',
       faces: 'cli',
     }),
-    nixosVariants: lines({
-      description:
-        'Variant of `config.system.build.images` to list for every NixOS configuration, such as `amazon`. Default: none.',
-      placeholder: 'VARIANT',
-    }),
+    ...variantInputs,
     ...nixInputs,
     ...registryInputs,
   },
   outputs: {
     matrix:
-      'Build jobs that are needed, as JSON for `strategy.matrix`: name, system, buildSystem, systems, runner, emulate, boot, kind, ' +
-      'attr, installable, file, key, call.',
+      'Build jobs that are needed, as JSON for `strategy.matrix`: name, system, buildSystem, systems, runner, emulate, boot, diskSpace, ' +
+      'kind, attr, installable, file, key, call.',
     any: 'Whether a build job is needed: `true` or `false`.',
     shared:
       'Jobs that build first what several build jobs need, as JSON for `strategy.matrix`: name, system, runner, emulate, images; see `shared-work`.',

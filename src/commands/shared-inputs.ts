@@ -40,6 +40,15 @@ export const nixInputs = {
   }),
 } as const;
 
+/** Input of every command that looks for all images of a flake. */
+export const variantInputs = {
+  nixosVariants: lines({
+    description:
+      'Variant of `config.system.build.images` to list for every NixOS configuration, such as `amazon`. Default: none.',
+    placeholder: 'VARIANT',
+  }),
+} as const;
+
 /** Inputs of every command that talks to registries. */
 export const registryInputs = {
   ...loginInputs,

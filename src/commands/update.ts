@@ -1,4 +1,5 @@
 import { resolve } from 'node:path';
+import { systemClock } from '../core/clock.ts';
 import { timeText } from '../core/time.ts';
 import { defineCommand } from '../host/command.ts';
 import { choice, flag, integer, lines, path, secret, text } from '../host/fields.ts';
@@ -18,7 +19,7 @@ import { markAtAll } from './plan-places.ts';
 import { imagesOf, sourcesOf } from './plan-sources.ts';
 import { presentUpdate, UPDATE_OUTPUTS, type UpdateResult } from './present-update.ts';
 import { rebuildReasons } from './rebuild-reasons.ts';
-import { nixInputs, registryInputs } from './shared-inputs.ts';
+import { nixInputs, registryInputs, variantInputs } from './shared-inputs.ts';
 import { runTags } from './tags.ts';
 import { closeUpdatePull } from './update-close.ts';
 import { openUpdatePull, pullTarget } from './update-pull.ts';
@@ -91,6 +92,7 @@ export const update = defineCommand({
       actionDefault: '${{ github.token }}',
     }),
     ...evaluation,
+    ...variantInputs,
     ...registryInputs,
   },
   outputs: UPDATE_OUTPUTS,
@@ -108,7 +110,7 @@ export const update = defineCommand({
       const files = await changedFiles(locks);
       const changed = files.length === 0 ? [] : changesOf(before, await look());
       const images = await compared(changed, to, locks, { host, places, nix });
-      const time = timeText(Math.floor(Date.now() / 1000));
+      const time = timeText(Math.floor(systemClock.now() / 1000));
       const report = { time, files: files.map(({ name }) => name), changes: await changesIn(locks), images };
       if (target === undefined || images.length === 0) {
         const closed = target && (await closeUpdatePull(target, report, inputs));
@@ -130,17 +132,18 @@ interface LookInputs {
   readonly attr: string | undefined;
   readonly images: readonly string[];
   readonly systems: readonly string[];
+  readonly nixosVariants: readonly string[];
 }
 
 /** The images as the lock files are now. */
 async function evaluated(
   folder: string,
-  { file, attr, images: globs, systems }: LookInputs,
+  { file, attr, images: globs, systems, nixosVariants: variants }: LookInputs,
   nix: Nix,
   host: Host,
 ): Promise<Chosen> {
   const sources = sourcesOf(file === undefined ? [folder] : [], file, attr);
-  return await imagesOf(sources, { systems: filterSystems(systems), variants: [], globs }, nix, host);
+  return await imagesOf(sources, { systems: filterSystems(systems), variants, globs }, nix, host);
 }
 
 /** What the update does to the images; of one that is gone, why, as far as Nix says it. */

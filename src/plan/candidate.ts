@@ -1,6 +1,7 @@
 import { UserError } from '../core/error.ts';
 import { imageNameSchema } from '../definition/definition.ts';
 import { diskKey } from '../definition/disk-key.ts';
+import { diskRoomGiB } from '../definition/disk-room.ts';
 import { definitionKey, toolImageKey } from '../definition/image-key.ts';
 import { isDiskDefinition, parseDefinition, parseDiskDefinition } from '../nix/answer.ts';
 import { imageSystems, type OwnSystems } from '../nix/cross.ts';
@@ -97,6 +98,8 @@ function candidateOf(
     readonly keyFor: (system: System) => string;
     /** Whether its tests boot it. */
     readonly boots?: boolean;
+    /** Of a disk: see `diskRoomGiB`. */
+    readonly diskSpace?: number;
   },
 ): Classified {
   // A file is evaluated once for each system, and what it holds need not depend on that.
@@ -104,9 +107,13 @@ function candidateOf(
   const its = imageSystems(listedUnder, own);
   if (typeof its === 'string') return reject(entry, its);
   if (!systems.includes(its.system)) return undefined;
-  const { name, tag, kind, keyFor, boots = false } = found;
+  const { name, tag, kind, keyFor, boots = false, diskSpace } = found;
   const made = { ...its, kind, attr: attrOf(entry), key: keyFor(its.system), published: null };
-  const job: PlannedJob = boots ? { ...made, boots } : made;
+  const job: PlannedJob = {
+    ...made,
+    ...(diskSpace === undefined ? {} : { diskSpace }),
+    ...(boots ? { boots } : {}),
+  };
   const cross = its.buildSystem === null ? '' : `, cross-compiled on ${its.buildSystem}`;
   const why = `${pattern(entry, listedUnder)} ${WHY[kind]}${cross}`;
   return { candidate: { name, tag, job, pattern: pattern(entry, listedUnder), rank: rankOf(entry), why } };
@@ -127,7 +134,8 @@ function classifyDisk(entry: Of<'definition'>, context: Context, name: string): 
   const disk = parseDiskDefinition(placeText(entry), entry.definition);
   const own = { runsOn: disk.system, builtOn: disk.buildSystem };
   const boots = Object.keys(disk.tests).length > 0;
-  return candidateOf(entry, own, context, { name, tag: disk.tag, kind: 'disk', keyFor: () => diskKey(disk), boots });
+  const how = { keyFor: () => diskKey(disk), boots, diskSpace: diskRoomGiB(disk) };
+  return candidateOf(entry, own, context, { name, tag: disk.tag, kind: 'disk', ...how });
 }
 
 const attrOf = (entry: Discovered): string => (entry.path.length === 0 ? '' : placeText(entry));
@@ -143,7 +151,7 @@ function classifyImage(entry: Of<'image'>, context: Context): Classified {
   const own = toolImageSystems(image, context.isFile);
   if (image.kind === 'disk') {
     const keyFor = (system: System): string => toolImageKey({ kind: 'disk', outPath: image.path }, system);
-    return candidateOf(entry, own, context, { name, tag: null, kind: 'disk', keyFor });
+    return candidateOf(entry, own, context, { name, tag: null, kind: 'disk', keyFor, diskSpace: diskRoomGiB() });
   }
   if (!isLegalName(name)) return invalidName(entry, name);
   const { kind, tag, outPath } = parseToolImage(placeText(entry), { ...image, kind: image.kind }, leaf);

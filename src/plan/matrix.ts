@@ -21,6 +21,8 @@ export interface MatrixJob {
   readonly emulate: System | '';
   /** The system whose disks the runner must boot, for the tests of this one; empty where there are none. */
   readonly boot: System | '';
+  /** Gibibytes that the runner should have free for making a disk, besides those for the Nix store: what `setup` takes as `disk-space`. */
+  readonly diskSpace: number;
   readonly kind: ImageKind;
   readonly attr: string;
   /** What `build` takes; empty where a file is evaluated, which takes `file` and `attr`. */
@@ -36,25 +38,28 @@ export function matrixOf({ images, call }: Plan, given: readonly RunnerLine[]): 
   const runners = runnersOf(given);
   return images.flatMap(({ name, source: { flake, file }, jobs }) => {
     const systems = jobs.map(({ system }) => system).join('\n');
-    return jobs.filter(isNeeded).map(({ system, buildSystem: cross, kind, attr, key, boots }): MatrixJob => {
-      const buildSystem = cross ?? system;
-      const { runsOn, emulated } = runners[buildSystem];
-      return {
-        name,
-        system,
-        buildSystem,
-        systems,
-        runner: runsOn,
-        emulate: emulated ? buildSystem : '',
-        boot: boots ? system : '',
-        kind,
-        attr,
-        installable: flake === null ? '' : `${flake}#${attr}`,
-        file: file ?? '',
-        key,
-        call,
-      };
-    });
+    return jobs
+      .filter(isNeeded)
+      .map(({ system, buildSystem: cross, kind, attr, key, boots, diskSpace = 0 }): MatrixJob => {
+        const buildSystem = cross ?? system;
+        const { runsOn, emulated } = runners[buildSystem];
+        return {
+          name,
+          system,
+          buildSystem,
+          systems,
+          runner: runsOn,
+          emulate: emulated ? buildSystem : '',
+          boot: boots ? system : '',
+          diskSpace,
+          kind,
+          attr,
+          installable: flake === null ? '' : `${flake}#${attr}`,
+          file: file ?? '',
+          key,
+          call,
+        };
+      });
   });
 }
 

@@ -27,6 +27,11 @@ const jobSchema = z
       .enum(BUILD_REASONS)
       .optional()
       .describe('Why it is built: nothing is published for the system, something else is, or it was asked for.'),
+    diskSpace: z
+      .int()
+      .positive()
+      .optional()
+      .describe('Of a disk: gibibytes that its build takes besides those of the Nix store, as far as is known.'),
     boots: z.literal(true).optional().describe('Given where the build boots it, for its tests.'),
   })
   .describe('One image for one system.');

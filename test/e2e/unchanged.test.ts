@@ -1,6 +1,8 @@
-import { readFile } from 'node:fs/promises';
+import { open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
+import { type GitHubEmulator, startGitHub } from '../emulators/github/emulator.ts';
+import { releaseUploadRoutes, type UploadState } from '../emulators/github/release-uploads.ts';
 import { type ResultsEmulator, startResults } from '../emulators/results/emulator.ts';
 import { releaseTree } from '../integration/release/release.ts';
 import { ROOT } from '../support/cli.ts';
@@ -21,6 +23,7 @@ vi.setConfig({ testTimeout: 400_000 });
 
 const WORKFLOW = '.github/workflows/images.yml';
 const TEMPLATE = join(ROOT, 'nix/templates/multi-image', WORKFLOW);
+const JOBS = join(ROOT, 'workflows/matrix.yml');
 
 let temp: TempDir;
 let release: TempDir;
@@ -28,7 +31,11 @@ let library: Library;
 let registry: RunningRegistry;
 let results: ResultsEmulator;
 let nix: NixCalls;
+let github: GitHubEmulator;
 let caller: string;
+/** The same jobs in the open. */
+let jobs: string;
+const state: UploadState = { repository: CONSUMER, releases: [], nextId: 1 };
 /** Artifacts belong to a run. */
 let runs = 0;
 
@@ -39,18 +46,30 @@ beforeAll(async () => {
     startRegistry({ countRequests: true }),
     watchNix(),
   ]);
-  library = await createLibrary(release.path, []);
+  let origin = '';
+  github = await startGitHub({
+    ...{ repository: CONSUMER, permissions: { contents: 'write' } },
+    routes: releaseUploadRoutes(state, () => origin),
+  });
+  origin = github.url;
+  const own = await readFile(JOBS, 'utf8');
+  library = await createLibrary(release.path, [own]);
   // The template's own workflow, but for the registry.
   const text = await readFile(TEMPLATE, 'utf8');
   // What is for disks alone makes no difference where there is none.
-  const to = ['{name}', '{name}-kubevirt as=container-disk'].map((name) => `\n        ${registry.host}/team/${name}`);
-  caller = withoutCache(text).replace(/to: .*/, `to: |${to.join('')}`);
+  const to = [
+    ...['{name}', '{name}-kubevirt as=container-disk'].map((name) => `${registry.host}/team/${name}`),
+    `release:${CONSUMER}@disks`,
+  ];
+  caller = withoutCache(text).replace(/to: .*/, `to: |${to.map((line) => `\n        ${line}`).join('')}`);
+  jobs = withoutCache(own).replace(/TO: .*/, `TO: |${to.map((line) => `\n    ${line}`).join('')}`);
   const auths = { [registry.host]: { auth: Buffer.from('somebody:secret').toString('base64') } };
   await writeFiles(temp.path, { 'config.json': JSON.stringify({ auths }) });
 });
 
 afterAll(async () => {
   await registry?.stop();
+  await github?.stop();
   await nix?.[Symbol.asyncDispose]();
   await library?.remove();
   await release?.remove();
@@ -74,11 +93,13 @@ interface Figures {
 interface Pushed {
   readonly ref?: string;
   readonly disk?: string;
+  /** Default: what calls images.yml. */
+  readonly workflow?: string;
 }
 
 const push = async (
   images: Readonly<Record<string, string>>,
-  { ref = 'refs/heads/main', disk }: Pushed = {},
+  { ref = 'refs/heads/main', disk, workflow = caller }: Pushed = {},
 ): Promise<Figures> => {
   const flake = await consumerFlake(release.path, images, disk);
   await nix.takeEvaluations();
@@ -86,12 +107,14 @@ const push = async (
   const started = performance.now();
   const run = await runWorkflow({
     library,
-    files: { ...flake, [WORKFLOW]: caller },
+    files: { ...flake, [WORKFLOW]: workflow },
     workflow: WORKFLOW,
     payload: { ...pushToMain(), ref },
     programs: nix.programs,
+    secrets: { GITHUB_TOKEN: github.token },
     env: {
       ...results.environment({ run: ++runs, job: 'all', attempt: 1 }),
+      GITHUB_API_URL: github.url,
       NIX_CONFIG: TEST_NIX_CONFIG,
       DOCKER_CONFIG: temp.path,
     },
@@ -152,26 +175,50 @@ test('the first run builds everything, the second nothing, the third what change
   expect(await digestsOf('tool', ['1.2.3', '1.2', 'v1.2.3'])).toEqual([tool, tool, null]);
 });
 
-// Four jobs and then three; the disk has 64 MiB, of which 4 are data.
-test('a container and a disk are built and published, in all forms of the disk, and not again', async ({
+const assets = (): string[] =>
+  state.releases.flatMap(({ draft, assets: all }) => all.map(({ name }) => `${name} ${draft}`));
+
+/** A place on the disk of `uefiDisk` that holds data. */
+const DATA = 45 * 1024 * 1024;
+
+// Four jobs and then three, twice; the disk has 64 MiB, of which 4 are data.
+test('a container and a disk are built and published, in all forms of the disk, and not again, by images.yml and by its jobs in the open', async ({
   annotate,
 }) => {
-  await uefiDisk(join(temp.path, 'vm.raw'));
-  await runProgram(programPath('zstd'), ['-q', '-19', join(temp.path, 'vm.raw')]);
-  const disk = (await readFile(join(temp.path, 'vm.raw.zst'))).toString('base64');
-  // The image is live already.
-  const first = await push({ app: 'two' }, { disk });
-  await annotate(`a disk beside an image: ${told(first)}`);
-  expect(first.built).toEqual(['vm for x86_64-linux']);
-  const [artifact] = await digestsOf('vm', ['latest']);
-  const [kubevirt] = await digestsOf('vm-kubevirt', ['latest']);
-  expect([artifact, kubevirt]).toEqual([expect.stringMatching(/^sha256:/), expect.stringMatching(/^sha256:/)]);
-  expect(kubevirt).not.toBe(artifact);
+  // In its data, each has its name.
+  const packed = async (name: string): Promise<string> => {
+    const path = join(temp.path, name);
+    await uefiDisk(path);
+    {
+      await using file = await open(path, 'r+');
+      await file.write(name, DATA);
+    }
+    await runProgram(programPath('zstd'), ['-q', '-19', path]);
+    return (await readFile(`${path}.zst`)).toString('base64');
+  };
+  const live: string[] = [];
+  for (const [name, workflow] of [
+    ['images.yml', caller],
+    ['matrix.yml', jobs],
+  ] as const) {
+    const disk = await packed(name);
+    // The image is live already.
+    const first = await push({ app: 'two' }, { disk, workflow });
+    await annotate(`${name}, a disk beside an image: ${told(first)}`);
+    expect(first.built).toEqual(['vm for x86_64-linux']);
+    const [artifact] = await digestsOf('vm', ['latest']);
+    const [kubevirt] = await digestsOf('vm-kubevirt', ['latest']);
+    expect([artifact, kubevirt]).toEqual([expect.stringMatching(/^sha256:/), expect.stringMatching(/^sha256:/)]);
+    expect(kubevirt).not.toBe(artifact);
+    expect(assets().sort()).toEqual(['SHA256SUMS false', 'vm-x86_64-linux.raw.zst false']);
+    live.push(`${artifact}`);
 
-  const second = await push({ app: 'two' }, { disk });
-  await annotate(`nothing changed: ${told(second)}`);
-  expect(second.built).toEqual([]);
-  expect(jobOf(second.run, 'publish').result).toBe('success');
-  expect(await digestsOf('vm', ['latest', 'main'])).toEqual([artifact, artifact]);
-  expect(await digestsOf('vm-kubevirt', ['latest', 'main'])).toEqual([kubevirt, kubevirt]);
+    const second = await push({ app: 'two' }, { disk, workflow });
+    await annotate(`${name}, nothing changed: ${told(second)}`);
+    expect(second.built).toEqual([]);
+    expect(jobOf(second.run, 'publish').result).toBe('success');
+    expect(await digestsOf('vm', ['latest', 'main'])).toEqual([artifact, artifact]);
+    expect(await digestsOf('vm-kubevirt', ['latest', 'main'])).toEqual([kubevirt, kubevirt]);
+  }
+  expect(new Set(live).size).toBe(2);
 });

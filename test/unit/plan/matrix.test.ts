@@ -48,6 +48,7 @@ test('a job has all that a workflow asks for', () => {
       runner: 'ubuntu-latest',
       emulate: '',
       boot: '',
+      diskSpace: 0,
       kind: 'definition',
       attr: 'nixImages.x86_64-linux.image-000',
       installable: '.#nixImages.x86_64-linux.image-000',
@@ -57,6 +58,11 @@ test('a job has all that a workflow asks for', () => {
     },
     expect.objectContaining({ system: 'aarch64-linux', runner: 'big=arm' }),
   ]);
+});
+
+test('the runner of a disk gets the room that the plan knows of', () => {
+  const plan = planWith(1, { kind: 'disk', diskSpace: 7 });
+  expect(matrixOf(plan, []).map(({ diskSpace }) => diskSpace)).toEqual([7, 7]);
 });
 
 test('the runner of a disk with tests boots disks of its system, whatever builds it', () => {
