@@ -18,6 +18,10 @@ export const IMAGES = join(ROOT, 'test/fixtures/images');
 export interface CliOptions extends ProgramOptions {
   /** Another checkout's source. */
   readonly root?: string;
+  /** Stands for Ctrl-C, in this process. */
+  readonly signal?: AbortSignal;
+  /** Hears what is written to standard error, in this process. */
+  readonly heard?: (text: string) => void;
 }
 
 /** What Node itself, its threads and the C library read of the process, whatever a run's own environment says. */
@@ -72,7 +76,8 @@ export function startCli(args: readonly string[], { root = ROOT, cwd, env }: Cli
   return { process: child, stderr: () => stderr, ended };
 }
 
-async function runHere(args: readonly string[], { cwd = process.cwd(), env }: ProgramOptions): Promise<ProgramResult> {
+async function runHere(args: readonly string[], options: CliOptions): Promise<ProgramResult> {
+  const { cwd = process.cwd(), env, signal = new AbortController().signal, heard } = options;
   let [stdout, stderr] = ['', ''];
   const world = openWorld({
     argv: args,
@@ -87,10 +92,11 @@ async function runHere(args: readonly string[], { cwd = process.cwd(), env }: Pr
     stderr: {
       write: (text) => {
         stderr += text;
+        heard?.(text);
       },
     },
     program: pathToFileURL(join(ROOT, 'src/main.ts')),
-    signal: new AbortController().signal,
+    signal,
   });
   const exitCode = await runCommandLine(commands, world);
   return { exitCode, stdout, stderr };
