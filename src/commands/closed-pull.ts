@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { systemClock } from '../core/clock.ts';
 import { UserError } from '../core/error.ts';
 import { readPayload } from '../github/event.ts';
 import { pullRequests } from '../github/rest/pull-requests.ts';
@@ -36,7 +37,7 @@ export async function closedPull(token: string | undefined, host: Host): Promise
   let asked = { time: Number.NEGATIVE_INFINITY, isOpen: Promise.resolve(true) };
   return async (tag) => {
     if (previewNumber(tag) !== number || !mayAsk) return undefined;
-    if (Date.now() - asked.time > FRESH) asked = { time: Date.now(), isOpen: ask() };
+    if (systemClock.now() - asked.time > FRESH) asked = { time: systemClock.now(), isOpen: ask() };
     return (await asked.isOpen) ? undefined : `pull request ${number} is closed`;
   };
 }

@@ -1,3 +1,4 @@
+import { systemClock } from '../core/clock.ts';
 import { UserError } from '../core/error.ts';
 import { annotatedKey } from '../definition/image-key.ts';
 import type { Host } from '../host/host.ts';
@@ -134,7 +135,7 @@ function checkExpired(
   { kind }: Pick<Host, 'kind'>,
 ): void {
   const missing = systems.filter((system) => !parts.some((part) => part.system === system));
-  const days = plannedAt === null ? 0 : Math.floor((Date.now() - Date.parse(plannedAt)) / DAY_MS);
+  const days = plannedAt === null ? 0 : Math.floor((systemClock.now() - Date.parse(plannedAt)) / DAY_MS);
   if (kind === 'terminal' || missing.length === 0 || days < 1) return;
   const age = days === 1 ? 'a day' : `${days} days`;
   throw new UserError(

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
+import { systemClock } from '../core/clock.ts';
 import { UserError } from '../core/error.ts';
 import { withFileErrors } from '../core/file-error.ts';
 import { contentsOf } from '../diff/contents.ts';
@@ -53,7 +54,7 @@ export async function rebuildReasons(
     }
     states.push(state);
   }
-  return dueReasons(states, { maxAge, advisories, now: Date.now() });
+  return dueReasons(states, { maxAge, advisories, now: systemClock.now() });
 }
 
 async function readAdvisories(from: string, { cwd, fetch, signal }: Host): Promise<Advisory[]> {

@@ -32,7 +32,7 @@ export class StagedDisks {
     this.#log = log;
   }
 
-  /** Brings every disk to every place of files. Throws UserError where one that must not fail does; nothing is left at the others then. */
+  /** Stages every disk at every place of files. Throws UserError where one that must not fail does; nothing is left at the others then. */
   static async stage(
     disks: readonly Pick<DiskPart, 'name' | 'stem' | 'files'>[],
     lines: readonly FilesLine[],
@@ -40,7 +40,7 @@ export class StagedDisks {
   ): Promise<StagedDisks> {
     const staged = new StagedDisks(tools);
     try {
-      for (const line of lines) for (const disk of disks) await staged.#bring(disk, line, lines, tools);
+      for (const line of lines) for (const disk of disks) await staged.#stageAt(disk, line, lines, tools);
       return staged;
     } catch (error) {
       await staged.abandon();
@@ -48,7 +48,7 @@ export class StagedDisks {
     }
   }
 
-  async #bring(
+  async #stageAt(
     { name: image, stem, files }: Pick<DiskPart, 'name' | 'stem' | 'files'>,
     line: FilesLine,
     lines: readonly FilesLine[],
@@ -58,7 +58,7 @@ export class StagedDisks {
     const name = formatFilesLocation(location);
     try {
       const place = places.open(location, { name: image, stem });
-      const staged = await log.group(`Bringing ${stem} to ${name}`, async () => place.stage(files));
+      const staged = await log.group(`Writing ${stem} to ${name}`, async () => place.stage(files));
       this.#open.add(staged);
       this.#all.push({ line, name, staged });
     } catch (error) {

@@ -94,7 +94,7 @@ async function humanCommit({ clone, push }: Awaited<ReturnType<typeof scene>>): 
   await git(clone, ['checkout', '--quiet', 'main']);
 }
 
-test('a pull request is opened, brought up to date over a base that has moved, and left alone where nothing is new', async () => {
+test('a pull request is opened, updated over a base that has moved, and left alone where nothing is new', async () => {
   const { origin, pulls, github, push, clone, update } = await scene();
   await update('2');
   const [pull] = pulls.all;

@@ -40,7 +40,7 @@ function scene(fails: readonly string[] = []) {
   return { done, log, stage };
 }
 
-test('all systems are brought to all places before one is shown, and nothing is taken away', async () => {
+test('all systems are staged at all places before one is shown, and nothing is taken away', async () => {
   const { done, stage } = scene();
   const staged = await stage('dir:a', 'dir:b');
   expect(done.every((what) => what.startsWith('stage '))).toBe(true);
@@ -53,7 +53,7 @@ test('all systems are brought to all places before one is shown, and nothing is 
   expect(done.filter((what) => what.startsWith('abandon '))).toEqual([]);
 });
 
-test('where one cannot be brought, nothing stays anywhere', async () => {
+test('where one cannot be staged, nothing stays anywhere', async () => {
   const { done, stage } = scene(['stage vm-aarch64-linux at dir:b']);
   await expect(stage('dir:a', 'dir:b')).rejects.toThrow('cannot stage vm-aarch64-linux at dir:b');
   expect(done.filter((what) => what.startsWith('abandon '))).toEqual([
