@@ -124,6 +124,17 @@ export const ACTION_EXAMPLES: Readonly<Record<string, string>> = {
   'cache-stats': `
 - uses: org/nix-images/cache-stats@v1 # the summary shows it with a chart
 `,
+  'deploy-ami': `
+- id: amis
+  uses: org/nix-images/deploy-ami@v1 # in a job with an environment and \`id-token: write\`: docs/amis.md
+  with:
+    disks: ghcr.io/\${{ github.repository_owner }}/server:v1
+    regions: |
+      eu-central-1
+      us-east-1
+    aws-role: arn:aws:iam::123456789012:role/amis
+- run: echo '\${{ steps.amis.outputs.amis }}'
+`,
   prune: `
 - uses: org/nix-images/prune@v1 # in a scheduled workflow: examples/workflows/retention.yml
   with:

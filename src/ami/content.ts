@@ -15,6 +15,8 @@ export const TAGS = {
   version: 'nix-images:version',
   /** The run that published it. Set last: what is without it was never finished. */
   run: 'nix-images:run',
+  /** The published disk that a snapshot was made of, by digest: there its list of blocks is read for the next upload. */
+  source: 'nix-images:source',
   /** Client token of an upload, by which another run goes on with it. */
   token: 'nix-images:token',
 } as const;

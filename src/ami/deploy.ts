@@ -1,5 +1,7 @@
 import { AwsRefusal } from '../aws/refusal.ts';
 import { cancelled, hintsOf, UserError } from '../core/error.ts';
+import type { System } from '../oci/system.ts';
+import { TAGS } from './content.ts';
 import { Deployment, type DeployTools } from './deployment.ts';
 import type { JournalEntry, StepEffect } from './journal.ts';
 import type { Left } from './left.ts';
@@ -21,15 +23,22 @@ import { isLive } from './survey.ts';
 import { undo } from './undo.ts';
 
 /** An AMI that everybody who is to may use. */
-interface DeployedAmi {
+export interface DeployedAmi {
   readonly image: string;
-  readonly system: string;
+  readonly system: System;
+  readonly version: string;
   readonly region: string;
   readonly id: string;
   readonly name: string;
+  /** The snapshot under it; undefined where AWS has not named it. */
+  readonly snapshot: string | undefined;
+  /** What it holds and is registered as: its tag of that name. */
+  readonly content: string;
+  /** Identity of its disk. */
+  readonly disk: string;
 }
 
-/** @internal How a deployment ended. */
+/** How a deployment ended. */
 export interface Deployed {
   /**
    * `published`: in every region that must not fail. `unfinished`: so too, and tags or protection are missing, which the next run sets. `undone`:
@@ -64,7 +73,7 @@ async function smokeTest({ deployment, place, signal }: StepContext): Promise<un
 }
 
 /**
- * @internal Carries out a plan: all of it is published, or all is taken back. Only regions that may fail can be missing. Throws what is no failure of AWS's
+ * Carries out a plan: all of it is published, or all is taken back. Only regions that may fail can be missing. Throws what is no failure of AWS's
  * (bugs, a journal that cannot be written), when it has taken back what it could.
  */
 export async function deploy(plan: AmiPlan, tools: DeployTools): Promise<Deployed> {
@@ -158,11 +167,16 @@ const amisOf = (deployment: Deployment, failedRegions: ReadonlyMap<string, strin
   deployment.plan.places
     .filter(({ region }) => !failedRegions.has(region))
     .flatMap((place) => {
-      const { disk, region, name, found } = place;
+      const { disk, region, name, found, content } = place;
       const id = deployment.imageOf(place);
-      return id === undefined
-        ? []
-        : [{ image: disk.image, system: disk.system, region, id, name: found?.ami.name ?? name }];
+      if (id === undefined) return [];
+      const { image, system } = disk;
+      // What was there keeps its tags.
+      const version = found?.ami.tags.get(TAGS.version) ?? disk.version;
+      const snapshot = deployment.snapshotOf(place);
+      return [
+        { image, system, version, region, id, name: found?.ami.name ?? name, snapshot, content, disk: disk.identity },
+      ];
     });
 
 const ENDS = {

@@ -6,7 +6,7 @@ import type { AmiPlan } from './plan.ts';
 import type { AmiPlace } from './survey.ts';
 import type { WantedDisk } from './wanted.ts';
 
-/** @internal An upload of a disk that is asked for. */
+/** An upload of a disk that is asked for. */
 export interface UploadRequest {
   readonly disk: WantedDisk;
   readonly region: string;
@@ -66,6 +66,11 @@ export class Deployment {
     const id = this.imageOf(place);
     if (id !== undefined) return id;
     throw new RangeError(`no AMI yet for ${keyOf(place)}`);
+  }
+
+  /** The snapshot that the AMI of a place is made of; undefined while it is not known. */
+  snapshotOf(place: AmiPlace): string | undefined {
+    return place.found?.ami.snapshots[0] ?? this.#snapshots.get(keyOf(place));
   }
 
   needSnapshot(place: AmiPlace): string {

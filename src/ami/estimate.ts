@@ -38,7 +38,7 @@ const SETTLING = 5;
 
 const change: Estimate = { ...NOTHING, requests: SET_AND_LOOK, seconds: SETTLING };
 
-function uploadOf({ dataBytes }: WantedDisk): Estimate {
+function uploadOf(dataBytes: number): Estimate {
   const blocks = Math.ceil(dataBytes / BLOCK_BYTES);
   return {
     requests: blocks + SET_AND_LOOK,
@@ -58,13 +58,21 @@ function copyWait({ dataBytes }: WantedDisk, minutes: number | null): Estimate {
   return { ...NOTHING, requests: Math.ceil(seconds / POLL_SECONDS), seconds: Math.ceil(seconds) };
 }
 
-/** What a step takes, as well as that can be said before. `isCopy`: of `wait`, whether it is for a copy. */
+interface EstimateOptions {
+  /** Of `wait`, whether it is for a copy. */
+  readonly isCopy?: boolean;
+  readonly copyMinutes: number | null;
+  /** Of `snapshot`, what differs from a parent. Default: all data of the disk. */
+  readonly bytesToSend?: number | undefined;
+}
+
+/** What a step takes, as well as that can be said before. */
 export function estimateOf(
   kind: StepKind,
   disk: WantedDisk,
-  { isCopy = false, copyMinutes }: { readonly isCopy?: boolean; readonly copyMinutes: number | null },
+  { isCopy = false, copyMinutes, bytesToSend = disk.dataBytes }: EstimateOptions,
 ): Estimate {
-  if (kind === 'snapshot') return uploadOf(disk);
+  if (kind === 'snapshot') return uploadOf(bytesToSend);
   if (kind === 'copy') return copyOf(disk, copyMinutes);
   if (kind === 'wait') return isCopy ? copyWait(disk, copyMinutes) : { ...NOTHING, requests: 2, seconds: POLL_SECONDS };
   if (kind === 'smoke-test') return { ...NOTHING, requests: 20, seconds: 180, dollars: INSTANCE_PRICE / 10 };

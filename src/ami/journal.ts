@@ -104,7 +104,7 @@ export class DeployJournal {
   }
 }
 
-/** @internal Reads what runs have written. Only the last line may be cut. Throws UserError `input` for anything else that is not a journal. */
+/** Reads what runs have written. Only the last line may be cut. Throws UserError `input` for anything else that is not a journal. */
 export function readJournal(text: string): JournalEntry[] {
   const lines = text.split('\n');
   const whole = lines.slice(0, -1).filter((line) => line !== '');

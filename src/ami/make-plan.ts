@@ -36,7 +36,7 @@ const idOf = ({ kind, place: { region, disk }, subject }: Draft): string =>
   [kind, region, disk.image, disk.system, ...(subject === undefined ? [] : [subject])].join(' ');
 
 /**
- * @internal From what exists to what is to be done. Pure: the same survey gives the same plan. Throws UserError `input` where names clash or what exists cannot
+ * From what exists to what is to be done. Pure: the same survey gives the same plan. Throws UserError `input` where names clash or what exists cannot
  * be gone on with, all of it at once.
  */
 export function makePlan(survey: Survey, wanted: Wanted, now: number): AmiPlan {
@@ -54,7 +54,11 @@ export function makePlan(survey: Survey, wanted: Wanted, now: number): AmiPlan {
       needs: [...new Set(needs)],
       mayFail: !isRequired(draft),
       undo: UNDO[kind],
-      estimate: estimateOf(kind, place.disk, { isCopy, copyMinutes: wanted.copyMinutes }),
+      estimate: estimateOf(kind, place.disk, {
+        isCopy,
+        copyMinutes: wanted.copyMinutes,
+        bytesToSend: place.parent?.bytesToSend,
+      }),
     });
     return id;
   };

@@ -144,6 +144,8 @@ export async function awaitImage(context: StepContext): Promise<StepEffect> {
   try {
     const ready = await lookUntil(() => readyImage(context, id), patience, waitingOf(context));
     if (ready === undefined) throw tooLong(context, id, 'available');
+    const [snapshot] = ready.snapshots;
+    if (snapshot !== undefined) deployment.setSnapshot(place, snapshot);
     return { made: 'image', id, isAdopted: place.found !== undefined };
   } finally {
     deployment.endCopy(place);

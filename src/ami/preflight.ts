@@ -9,7 +9,7 @@ import { type AmiPlace, REGIONS_AT_ONCE, type Survey } from './survey.ts';
 import { mayFail, type Wanted } from './wanted.ts';
 
 /**
- * @internal Asks each region where something is to be made or shared what would be refused after the upload: all regions, before the first change,
+ * Asks each region where something is to be made or shared what would be refused after the upload: all regions, before the first change,
  * for a quota reached in the last one would leave half of them public. Gives the survey without the regions that may fail and would.
  * Throws UserError `input` that names every reason in every region.
  */

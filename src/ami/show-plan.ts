@@ -27,9 +27,12 @@ const rowsOf = (plan: AmiPlan): string[][] =>
   });
 
 const existing = ({ places }: AmiPlan): string[] =>
-  places.flatMap(({ region, disk, found }) =>
-    found === undefined ? [] : [`${region}: ${found.ami.id} of ${disk.image} for ${disk.system} is ${found.ami.state}`],
-  );
+  places.flatMap(({ region, disk, found, parent }) => {
+    const what = `of ${disk.image} for ${disk.system}`;
+    if (found !== undefined) return [`${region}: ${found.ami.id} ${what} is ${found.ami.state}`];
+    if (parent === undefined) return [];
+    return [`${region}: ${parent.snapshotId} is an earlier disk ${what}, and ${sizeText(parent.bytesToSend)} differ`];
+  });
 
 /** `37 steps in 12 regions: 1234 requests, 1.2 GB, about 14 min, about $1.20`. */
 function totalLine({ steps, total }: AmiPlan): string {
@@ -45,7 +48,7 @@ function totalLine({ steps, total }: AmiPlan): string {
 const leftOut = ({ unreached }: AmiPlan): string[] =>
   [...unreached].map(([region, why]) => `${region} is left out: ${why}`);
 
-/** @internal For people, on a terminal. */
+/** For people, on a terminal. */
 export const amiPlanText = (plan: AmiPlan): string =>
   [
     `account ${plan.account}, uploads to ${plan.home}`,
@@ -56,7 +59,7 @@ export const amiPlanText = (plan: AmiPlan): string =>
     '',
   ].join('\n');
 
-/** @internal For the summary of a job. */
+/** For the summary of a job. */
 export const amiPlanMarkdown = (plan: AmiPlan): string =>
   [
     ...[...existing(plan), ...leftOut(plan)].map((line) => `- ${plainMarkdown(line)}\n`),
@@ -73,7 +76,7 @@ export const amiPlanMarkdown = (plan: AmiPlan): string =>
     `${plainMarkdown(totalLine(plan))}\n`,
   ].join('');
 
-/** @internal For programs: what exists, the steps, the estimate. */
+/** For programs: what exists, the steps, the estimate. */
 export const amiPlanJson = (plan: AmiPlan): string =>
   JSON.stringify(
     {

@@ -1,4 +1,4 @@
-import type { Cloud } from '../aws/cloud.ts';
+import type { AwsIdentity, Cloud } from '../aws/cloud.ts';
 import { type AmiRecord, FAILED_STATES, type Sharing, type SnapshotRecord } from '../aws/ec2-api.ts';
 import { isRefused } from '../aws/refusal.ts';
 import type { ParameterRecord } from '../aws/ssm-api.ts';
@@ -6,7 +6,7 @@ import { UserError } from '../core/error.ts';
 import { mapParallel } from '../core/parallel.ts';
 import { amiName, contentOf, parameterName, TAGS } from './content.ts';
 import { isShared } from './sharing.ts';
-import { homeOf, mayFail, regionsOf, type Wanted, type WantedDisk } from './wanted.ts';
+import { homeOf, mayFail, partitionOf, regionsOf, type Wanted, type WantedDisk } from './wanted.ts';
 
 /** An AMI that exists, and who may use it and its snapshots. */
 interface FoundAmi {
@@ -31,6 +31,8 @@ export interface AmiPlace {
   readonly snapshot: SnapshotRecord | undefined;
   /** An upload that has not ended; in the first region alone. */
   readonly upload: SnapshotRecord | undefined;
+  /** A snapshot of an earlier disk, of which an upload sends the difference alone; undefined where nobody has looked for one. */
+  readonly parent?: { readonly snapshotId: string; readonly bytesToSend: number } | undefined;
   /** Parameters that are to point to the AMI, and what they are now. */
   readonly parameters: ReadonlyMap<string, ParameterRecord | undefined>;
 }
@@ -46,15 +48,15 @@ export interface Survey {
 /** Regions asked at once: enough for all of a partition in a few rounds, and far from AWS's limits. */
 export const REGIONS_AT_ONCE = 12;
 
-/** @internal Reads what exists, by content, in all regions at once. Throws UserError for a region that must not fail, or an account that is not allowed. */
+/** Reads what exists, by content, in all regions at once. Throws UserError for a region that must not fail, or an account that is not allowed. */
 export async function survey(cloud: Cloud, wanted: Wanted): Promise<Survey> {
   const home = homeOf(wanted);
-  const { account, arn } = await cloud.identity(home);
+  const { account, arn } = await identify(cloud, wanted);
   if (wanted.accounts.length > 0 && !wanted.accounts.includes(account))
     throw new UserError('input', `${arn} is of account ${account}, which AMIs are not to be made in`, {
       hint: `Log in to ${wanted.accounts.join(' or ')}, or add the account to those that are allowed.`,
     });
-  await checkRegions(cloud, wanted);
+  await checkRegions(cloud, wanted, home);
   const unreached = new Map<string, string>();
   const places = await mapParallel(regionsOf(wanted), REGIONS_AT_ONCE, async (region) => {
     try {
@@ -68,9 +70,33 @@ export async function survey(cloud: Cloud, wanted: Wanted): Promise<Survey> {
   return { account, places: places.flat(), unreached };
 }
 
-/** EC2 answers as to wrong credentials in a region that is switched off, so it is asked before. */
-async function checkRegions(cloud: Cloud, wanted: Wanted): Promise<void> {
-  const known = new Map((await cloud.ec2(homeOf(wanted)).regions()).map(({ name, optIn }) => [name, optIn]));
+/** Regions that each partition has had from its beginning on. */
+const FIRST_REGIONS: Readonly<Record<string, string>> = {
+  aws: 'us-east-1',
+  'aws-us-gov': 'us-gov-west-1',
+  'aws-cn': 'cn-north-1',
+  'aws-eusc': 'eusc-de-east-1',
+};
+
+/** Who we are. What is no region has no host that could say so: another one knows it. */
+async function identify(cloud: Cloud, wanted: Wanted): Promise<AwsIdentity> {
+  const home = homeOf(wanted);
+  try {
+    return await cloud.identity(home);
+  } catch (error) {
+    const other = FIRST_REGIONS[partitionOf(home)];
+    const isOfPlace = error instanceof UserError && !['cancelled', 'credentials'].includes(error.code);
+    if (isOfPlace && other !== undefined && other !== home) {
+      const failure = await checkRegions(cloud, wanted, other).catch((reason: unknown) => reason);
+      if (failure instanceof UserError && failure.code === 'input') throw failure;
+    }
+    throw error;
+  }
+}
+
+/** EC2 answers as to wrong credentials in a region that is switched off, so it is asked before, in a region that is on. */
+async function checkRegions(cloud: Cloud, wanted: Wanted, asked: string): Promise<void> {
+  const known = new Map((await cloud.ec2(asked).regions()).map(({ name, optIn }) => [name, optIn]));
   const unknown = regionsOf(wanted).filter((region) => !known.has(region));
   if (unknown.length > 0)
     throw new UserError('input', `unknown region ${unknown.join(', ')}`, {

@@ -49,7 +49,7 @@ async function undoRegion(region: string, scope: UndoScope, tools: UndoTools): P
 }
 
 /**
- * @internal Takes back what the run of a journal has made, from another run. Throws UserError `input` where all of it was published, and where the journal is
+ * Takes back what the run of a journal has made, from another run. Throws UserError `input` where all of it was published, and where the journal is
  * of another account, in which nothing of it would be found.
  */
 export async function undoJournal(entries: readonly JournalEntry[], tools: UndoTools): Promise<Left[]> {

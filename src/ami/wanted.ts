@@ -160,9 +160,10 @@ const PARTITIONS: readonly (readonly [RegExp, string])[] = [
 ];
 
 /** The part of AWS, with accounts of its own, that a region is in. */
-const partitionOf = (region: string): string => PARTITIONS.find(([pattern]) => pattern.test(region))?.[1] ?? 'aws';
+export const partitionOf = (region: string): string =>
+  PARTITIONS.find(([pattern]) => pattern.test(region))?.[1] ?? 'aws';
 
-/** @internal Checks what is asked for. Throws UserError `input` that names every field that is wrong. */
+/** Checks what is asked for. Throws UserError `input` that names every field that is wrong. */
 export function parseWanted(value: unknown): Wanted {
   const result = wantedSchema.safeParse(value);
   if (result.success) return result.data;

@@ -1,10 +1,13 @@
-import { UserError } from '../core/error.ts';
 import type { AwsWorld } from './ecr-api.ts';
 import { createRequestHandler } from './request-handler.ts';
+import { type AwsService, serviceEndpoint } from './service-endpoint.ts';
 import { webIdentityKeys } from './web-identity.ts';
 
 /** AWS limits requests by the second; with the client's own waits, seven tries last about as long as those at registries. */
 const ATTEMPTS = 7;
+
+/** A deployment asks hundreds of times, and one request that fails for good takes all of it back: with three in ten refused, that is one run in a thousand. */
+const MORE_ATTEMPTS = 12;
 
 /**
  * Keys given in the environment, which count first; undefined leaves it to the client to look in profiles, tokens of
@@ -19,24 +22,12 @@ function keysOf({ env, log }: AwsWorld) {
   return { accessKeyId, secretAccessKey, ...(sessionToken === undefined ? {} : { sessionToken }) };
 }
 
-/** As variables of endpoints name the services. */
-type Service = 'ECR' | 'ECR_PUBLIC' | 'EC2' | 'SSM' | 'STS';
-
-function endpointOf({ env }: AwsWorld, service: Service): string | undefined {
-  const name = [`AWS_ENDPOINT_URL_${service}`, 'AWS_ENDPOINT_URL'].find((variable) => env(variable) !== undefined);
-  const url = name === undefined ? undefined : env(name);
-  if (url === undefined || /^https?:$/.test(URL.parse(url)?.protocol ?? '')) return url;
-  throw new UserError('input', `${name}: ${JSON.stringify(url)} is not a URL`, {
-    hint: 'Write it as https://HOST, or leave the variable out for the endpoint of AWS.',
-  });
-}
-
 /** Where a service is, and what sends to it; without its own endpoint the client knows that. */
-function connection(world: AwsWorld, service: Service, region: string) {
-  const endpoint = endpointOf(world, service);
+function connection(world: AwsWorld, service: AwsService, region: string) {
+  const endpoint = serviceEndpoint(world, service);
   return {
     region,
-    maxAttempts: ATTEMPTS,
+    maxAttempts: service === 'EC2' || service === 'SSM' ? MORE_ATTEMPTS : ATTEMPTS,
     requestHandler: createRequestHandler(world.fetch, world.signal),
     ...(endpoint === undefined ? {} : { endpoint }),
   };
@@ -46,7 +37,7 @@ function connection(world: AwsWorld, service: Service, region: string) {
 export const ONE_TRY = { maxAttempts: 1 } as const;
 
 /** Settings of a client of AWS's: where it sends, by what, and as whom. Throws UserError `input` for an endpoint that is no URL. */
-export function clientSettings(world: AwsWorld, service: Service, region: string) {
+export function clientSettings(world: AwsWorld, service: AwsService, region: string) {
   const { webIdentity } = world;
   const credentials = webIdentity
     ? webIdentityKeys(webIdentity, connection(world, 'STS', region), world.log)

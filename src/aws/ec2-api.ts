@@ -45,6 +45,8 @@ export interface SnapshotRecord {
   readonly state: string;
   readonly reason: string | undefined;
   readonly isEncrypted: boolean;
+  /** Milliseconds since 1970. */
+  readonly started?: number | undefined;
   readonly tags: ReadonlyMap<string, string>;
 }
 

@@ -55,6 +55,7 @@ const snapshotSchema = z
     State: z.string(),
     StateMessage: z.string().optional(),
     Encrypted: z.boolean().default(false),
+    StartTime: z.date().optional(),
     Tags: tagsSchema,
   })
   .transform(
@@ -63,6 +64,7 @@ const snapshotSchema = z
       state: snapshot.State,
       reason: snapshot.StateMessage === '' ? undefined : snapshot.StateMessage,
       isEncrypted: snapshot.Encrypted,
+      started: snapshot.StartTime?.getTime(),
       tags: snapshot.Tags,
     }),
   );

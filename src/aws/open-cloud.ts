@@ -27,7 +27,7 @@ async function askIdentity(world: AwsWorld, region: string): Promise<AwsIdentity
   });
 }
 
-/** @internal AWS as `world` says who we are, one client a region and service. Load it with `import()`: few commands need AWS's clients. */
+/** AWS as `world` says who we are, one client a region and service. Load it with `import()`: few commands need AWS's clients. */
 export function openCloud(world: AwsWorld): Cloud {
   let now = world;
   const ec2 = new Map<string, Ec2Api>();

@@ -20,6 +20,7 @@ export const commands: CommandLoaders = {
   'cache-merge': () => import('./cache-merge.ts').then((module) => module.cacheMerge),
   'cache-keep': () => import('./cache-keep.ts').then((module) => module.cacheKeep),
   'cache-stats': () => import('./cache-stats.ts').then((module) => module.cacheStats),
+  'deploy-ami': () => import('./deploy-ami.ts').then((module) => module.deployAmi),
   prune: () => import('./prune.ts').then((module) => module.prune),
   pull: () => import('./pull.ts').then((module) => module.pull),
   inspect: () => import('./inspect.ts').then((module) => module.inspect),

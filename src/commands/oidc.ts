@@ -91,7 +91,7 @@ export async function jobIdentity(inputs: OidcInputs, host: Host): Promise<AskId
 }
 
 /** How sessions of this run are called in AWS's logs, in the letters that it takes. */
-const sessionName = ({ env }: Pick<Host, 'env'>): string =>
+export const sessionName = ({ env }: Pick<Host, 'env'>): string =>
   `nix-images-${env('GITHUB_RUN_ID') ?? 'run'}`.replace(/[^\w+=,.@-]/g, '-').slice(0, 64);
 
 /** The role to assume for a registry of Amazon's: of several, the one in the registry's account. Undefined where none is given. */

@@ -10,7 +10,7 @@ import { verifySample } from './read-back.ts';
 import { type SentBlocks, type SnapshotSource, sendSnapshot } from './send-snapshot.ts';
 import { checkOptions, type ParentSnapshot, type SnapshotOptions, snapshotRequest } from './snapshot-request.ts';
 
-/** @internal What became of an upload. */
+/** What became of an upload. */
 export interface UploadedSnapshot {
   readonly snapshotId: string;
   /** Blocks that were sent by this run. */

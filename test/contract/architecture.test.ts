@@ -165,9 +165,17 @@ test('the command line does not load @actions/core', () => {
 test("AWS's clients are loaded for registries of AWS and for AMIs alone", () => {
   const clients = sources.filter((file) => importsOf(file).some((name) => name.startsWith('@aws-sdk/')));
   expect(pathsOf(clients)).toEqual(
-    ['ec2-client', 'ecr-private', 'ecr-public', 'gallery-page', 'open-cloud', 'ssm-client', 'web-identity'].map(
-      (name) => `src/aws/${name}.ts`,
-    ),
+    [
+      'aws-keys',
+      'ec2-client',
+      'ecr-private',
+      'ecr-public',
+      'gallery-page',
+      'open-cloud',
+      'permission-probe',
+      'ssm-client',
+      'web-identity',
+    ].map((name) => `src/aws/${name}.ts`),
   );
   // The others are loaded by these alone.
   const loads = sources.filter(({ text }) => /^import[^;]*\/(?:ecr-private|ecr-public|open-cloud)\.ts'/m.test(text));

@@ -22,6 +22,7 @@ const KINDS: Readonly<Record<string, 'here' | 'by programs' | 'shown'>> = {
   'yaml other': 'here',
   'conf nix': 'here',
   'json repository-settings': 'here',
+  'json iam': 'here',
   'nix flake': 'by programs',
   'nix outputs': 'by programs',
   'nix image': 'by programs',

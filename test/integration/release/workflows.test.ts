@@ -149,6 +149,23 @@ const NOT_PASSED_ON: Readonly<Record<string, Readonly<Record<string, string>>>> 
     builders: 'see plan',
     token: 'its default is right',
   },
+  'deploy-ami': {
+    image: 'each disk has its own name',
+    description: 'its default is right',
+    'uefi-data': 'nothing is checked out there',
+    ...Object.fromEntries(['journal', 'manifest'].map((name) => [name, 'they are artifacts of the run'])),
+    undo: 'for a run by hand',
+    state: 'a published disk has its list of blocks',
+    'reuse-from': 'nothing is handed over there',
+    patience: 'its default is right',
+    ...Object.fromEntries(
+      ['google-provider', 'google-service-account', 'docker-hub-connection'].map((name) => [
+        name,
+        'a password will do',
+      ]),
+    ),
+    token: 'its default is right',
+  },
   publish: {
     ...Object.fromEntries(
       ['installable', 'from', 'image', 'system', 'file', 'attr'].map((name) => [name, 'the plan says what to publish']),
@@ -187,6 +204,7 @@ test.each([
   ['images-oidc', ['setup', 'plan', 'build', 'publish']],
   ['build', ['setup', 'plan', 'build']],
   ['rebuild', ['update']],
+  ['amis', ['deploy-ami']],
 ])('%s.yml gives each action all its inputs, but for those that have a reason', async (file, names) => {
   const text = await read(`workflows/${file}.yml`);
   for (const name of names) {
@@ -197,7 +215,7 @@ test.each([
       [...step.matchAll(/^ {10}([a-z-]+):/gm)].map(([, input = '']) => input),
     );
     const left = [...Object.keys(NOT_PASSED_ON[name] ?? {}), ...(file === 'build' ? ONLY_TO_PUBLISH : [])];
-    if (file !== 'images-oidc') left.push(...ONLY_BY_OIDC);
+    if (!['images-oidc', 'amis'].includes(file)) left.push(...ONLY_BY_OIDC);
     const due = known.filter((input) => !left.includes(input));
     expect([...new Set(given)].sort(), `${file}: ${name}`).toEqual(due.sort());
   }
@@ -342,16 +360,15 @@ test('what users copy is short', async () => {
 test('the examples and templates give the reusable workflows inputs and secrets that they have', async () => {
   for (const path of workflows.filter((file) => /examples|templates/.test(file))) {
     const text = await read(path);
-    const [, file = ''] = /uses: org\/nix-images\/\.github\/workflows\/([\w-]+)\.yml/.exec(text) ?? [];
-    if (file === '') continue;
-    const called = (await read(`workflows/${file}.yml`)).split('\njobs:')[0] ?? '';
-    const given = [...text.matchAll(/^ {6}([a-z-]+): /gm)].map(([, name]) => name ?? '');
-    const known = [...called.matchAll(/^ {6}([a-z-]+):$/gm)].map(([, name]) => name ?? '');
-    const names = given.filter(
-      (name) => !['contents', 'packages', 'id-token', 'pull-requests', 'actions'].includes(name),
-    );
-    expect(names.length, path).toBeGreaterThan(0);
-    expect(known, path).toEqual(expect.arrayContaining(names));
+    for (const [, file = '', given = ''] of text.matchAll(
+      /uses: org\/nix-images\/\.github\/workflows\/([\w-]+)\.yml@v1\n((?: {4}.*\n?)*)/g,
+    )) {
+      const called = (await read(`workflows/${file}.yml`)).split('\njobs:')[0] ?? '';
+      const names = [...given.matchAll(/^ {6}([a-z-]+): /gm)].map(([, name]) => name ?? '');
+      const known = [...called.matchAll(/^ {6}([a-z-]+):$/gm)].map(([, name]) => name ?? '');
+      expect(names.length, path).toBeGreaterThan(0);
+      expect(known, path).toEqual(expect.arrayContaining(names));
+    }
   }
 });
 

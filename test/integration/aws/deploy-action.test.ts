@@ -1,0 +1,58 @@
+// One run of the action as a process, which waits a few seconds for what AWS makes ready.
+import { join } from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
+import { readAmiManifest } from '../../../src/ami/manifest.ts';
+import { startCloud } from '../../emulators/aws/cloud/emulator.ts';
+import { SUBJECT, startIssuer } from '../../emulators/oidc/issuer.ts';
+import { startResults } from '../../emulators/results/emulator.ts';
+import { runStep } from '../../support/action.ts';
+import { uniqueTempDir } from '../../support/tools.ts';
+import { uefiDisk } from '../../support/uefi-disk.ts';
+
+const ROLE = 'arn:aws:iam::123456789012:role/amis';
+const GOV = 'arn:aws-us-gov:iam::123456789013:role/amis';
+
+/** How much faster than the machine's the cloud's time is. */
+const SPEED = 120;
+
+test('the action deploys as the role of the partition, by the ID token of the job, and leaves manifest and journal as artifacts', async () => {
+  const [issuer, results, temp] = await Promise.all([startIssuer(), startResults(), uniqueTempDir('ami-action')]);
+  const begin = Date.now();
+  const cloud = await startCloud({
+    ...{ lags: 'none', keepsBlocks: true, verifyIdToken: (token) => issuer.verify(token) },
+    now: () => begin + (Date.now() - begin) * SPEED,
+  });
+  onTestFinished(async () => {
+    await Promise.all([issuer.stop(), results.stop(), temp.remove(), cloud.stop()]);
+  });
+  cloud.state.roles.set(ROLE, { trustsToken: ({ sub }) => sub === SUBJECT });
+  const disk = join(temp.path, 'server.raw');
+  await uefiDisk(disk);
+  const step = async (roles: readonly string[]) =>
+    await runStep('deploy-ami', {
+      ...{ results, job: { run: 7, job: 'amis' }, temp: temp.path },
+      with: { disks: disk, regions: 'eu-central-1', 'aws-role': roles.join('\n'), accounts: '123456789012' },
+      env: {
+        ...issuer.environment,
+        ...{ AWS_ENDPOINT_URL: cloud.url, AWS_ACCESS_KEY_ID: '', AWS_SECRET_ACCESS_KEY: '' },
+        ...{ GITHUB_JOB: 'amis', GITHUB_SHA: 'c0ffee0123456789', GITHUB_SERVER_URL: 'https://github.com' },
+      },
+    });
+  const refused = await step([GOV]);
+  expect([refused.exitCode, refused.log]).toEqual([1, expect.stringContaining('no role for eu-central-1')]);
+  const { exitCode, log, outputs, summary } = await step([GOV, ROLE]);
+  expect([exitCode, exitCode === 0 ? '' : log]).toEqual([0, '']);
+  const [image] = cloud.contents().images;
+  expect(JSON.parse(outputs.amis ?? '')).toEqual({ 'eu-central-1': { 'x86_64-linux': image?.id } });
+  expect(outputs).toMatchObject({ changed: 'true', 'failed-regions': '' });
+  expect(readAmiManifest(outputs.json ?? '', 'json').amis).toMatchObject([{ id: image?.id, version: 'c0ffee012345' }]);
+  expect(summary).toContain(image?.id);
+  expect(image?.tags['nix-images:run']).toMatch(/^https:\/\/github\.com\/.*\/actions\/runs\/7\/attempts\/1$/);
+  for (const token of issuer.tokens) expect(log.replace(/^::add-mask::.*$/gm, '')).not.toContain(token);
+  const kept = results.artifacts().map(({ name }) => name);
+  expect(kept).toEqual([
+    expect.stringMatching(/^amis-[0-9a-f]{8}-1\.json$/),
+    expect.stringMatching(/^amis-[0-9a-f]{8}-1\.journal\.jsonl$/),
+  ]);
+  expect(cloud.violations).toEqual([]);
+});

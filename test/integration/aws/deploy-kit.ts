@@ -1,0 +1,163 @@
+import { copyFile, open, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { onTestFinished } from 'vitest';
+import { deployAmiAt } from '../../../src/commands/deploy-ami.ts';
+import { BLOCK_BYTES } from '../../../src/disk/block-list.ts';
+import { DiskThreads } from '../../../src/disk/disk-threads.ts';
+import { hashDisk } from '../../../src/disk/hash-disk.ts';
+import { openDisk } from '../../../src/disk/open-disk.ts';
+import { gridPieces } from '../../../src/disk-image/grid-pieces.ts';
+import { writeDiskImage } from '../../../src/disk-image/write-disk-image.ts';
+import { runCli } from '../../../src/host/cli.ts';
+import { openWorld } from '../../../src/host/start.ts';
+import { NO_ORIGIN } from '../../../src/oci/origin.ts';
+import type { StoredManifest } from '../../../src/oci/read-manifest.ts';
+import { SYSTEMS } from '../../../src/oci/system.ts';
+import type { Repository } from '../../../src/storage/destination.ts';
+import type { Cloud, CloudOptions } from '../../emulators/aws/cloud/emulator.ts';
+import { startCloud } from '../../emulators/aws/cloud/emulator.ts';
+import { type Identity, variablesOf } from '../../emulators/aws/cloud/identities.ts';
+import { chancesOf } from '../../support/chances.ts';
+import { ROOT } from '../../support/cli.ts';
+import { diskTools, noise, ownProgram } from '../../support/disks.ts';
+import { IdleClock } from '../../support/idle-clock.ts';
+import { memoryLog } from '../../support/memory-log.ts';
+import type { ProgramResult } from '../../support/tools.ts';
+import { uniqueTempDir } from '../../support/tools.ts';
+import { uefiDisk } from '../../support/uefi-disk.ts';
+import { indexOf } from '../storage/kit.ts';
+
+/** Twelve regions, as many as projects deploy to. */
+export const TWELVE = [
+  ...['eu-central-1', 'us-east-1', 'us-east-2', 'us-west-2', 'ca-central-1', 'sa-east-1'],
+  ...['eu-west-1', 'eu-north-1', 'ap-northeast-1', 'ap-south-1', 'ap-southeast-1', 'ap-southeast-2'],
+];
+
+/** `--region …` for each. */
+export const inRegions = (regions: readonly string[]): string[] => regions.flatMap((region) => ['--region', region]);
+
+export interface DeployKit {
+  readonly cloud: Cloud;
+  readonly folder: string;
+  /** Runs `nix-images deploy-ami` in this process, on the clock of the cloud. */
+  run(args: readonly string[], options?: RunOptions): Promise<ProgramResult>;
+  /** Requests of a verb that were answered well, in a region or all. */
+  count(verb: string, region?: string): number;
+  /** What the disks of the folder are, by their names: `x86_64-linux=/…/a.raw`. */
+  disk(name: 'x64' | 'arm64' | 'changed'): string;
+}
+
+interface RunOptions {
+  readonly env?: Readonly<Record<string, string>>;
+  readonly who?: Identity;
+  readonly signal?: AbortSignal;
+}
+
+/** Two small disks that UEFI would boot, and the first one with one block more that is not zeros and one that is another. */
+export async function makeDisks(folder: string): Promise<void> {
+  await Promise.all([uefiDisk(join(folder, 'x64.raw')), uefiDisk(join(folder, 'arm64.raw'), 'arm64')]);
+  await copyFile(join(folder, 'x64.raw'), join(folder, 'changed.raw'));
+  await using file = await open(join(folder, 'changed.raw'), 'r+');
+  const bytes = noise(BLOCK_BYTES, 99);
+  for (const block of CHANGED_BLOCKS) await file.write(bytes, 0, bytes.length, block * BLOCK_BYTES);
+}
+
+/** In the partition after the EFI system partition: one of zeros before, one of data. */
+const CHANGED_BLOCKS = [90, 100];
+
+/** How many blocks of `changed` differ from `x64`. */
+export const CHANGED = CHANGED_BLOCKS.length;
+
+/**
+ * An emulated cloud, a folder, and the command. The cloud's time is the command's, and goes on when nothing is under way, so that copies of an hour
+ * take none; it begins at the machine's.
+ */
+export async function startDeployKit(disks: string, options: CloudOptions = {}): Promise<DeployKit> {
+  const idle = new IdleClock(chancesOf(7));
+  const begin = Date.now();
+  const clock = {
+    now: () => begin + idle.now(),
+    random: () => idle.random(),
+    sleep: (milliseconds: number, signal?: AbortSignal) => idle.sleep(milliseconds, signal),
+  };
+  const cloud = await startCloud({ now: () => clock.now(), lags: 'none', keepsBlocks: true, ...options });
+  onTestFinished(() => cloud.stop());
+  const temp = await uniqueTempDir('deploy-ami');
+  onTestFinished(() => temp.remove());
+  const command = deployAmiAt(clock);
+  return {
+    cloud,
+    folder: temp.path,
+    run: async (args, { env = {}, who = cloud.admin, signal = new AbortController().signal } = {}) => {
+      let [stdout, stderr] = ['', ''];
+      const world = openWorld({
+        argv: ['deploy-ami', ...args],
+        cwd: temp.path,
+        environment: { ...process.env, NO_COLOR: '1', ...variablesOf(who), AWS_ENDPOINT_URL: cloud.url, ...env },
+        stdout: {
+          write: (text, done) => {
+            stdout += text;
+            done();
+          },
+        },
+        stderr: {
+          write: (text) => {
+            stderr += text;
+          },
+        },
+        program: pathToFileURL(join(ROOT, 'src/main.ts')),
+        signal,
+      });
+      const answered = async (...request: Parameters<typeof fetch>): Promise<Response> => {
+        const response = await world.fetch(...request);
+        if (!String(request[0]).startsWith(cloud.url)) return response;
+        const { status, headers } = response;
+        return new Response(await response.arrayBuffer(), { status, headers });
+      };
+      const tracked = { ...world, fetch: (...request: Parameters<typeof fetch>) => idle.track(answered(...request)) };
+      const exitCode = await runCli({ 'deploy-ami': async () => command }, tracked);
+      return { exitCode, stdout, stderr };
+    },
+    count: (verb, region) =>
+      cloud.requests.filter(
+        (one) => one.verb === verb && one.outcome === 'done' && (region === undefined || one.region === region),
+      ).length,
+    disk: (name) => `${name === 'arm64' ? 'aarch64' : 'x86_64'}-linux=${join(disks, name)}.raw`,
+  };
+}
+
+/** Publishes disks of a folder as an index: by their names, in the order of the systems. */
+export async function publishDisks(
+  repository: Repository,
+  files: readonly string[],
+  tag: string,
+): Promise<StoredManifest> {
+  const { signal } = diskTools;
+  const children = [];
+  for (const [at, path] of files.entries()) {
+    const system = SYSTEMS[at] ?? SYSTEMS[0];
+    const disk = await openDisk(path, diskTools);
+    const blocks = await hashDisk(disk, { openThreads: () => new DiskThreads(ownProgram, 1), signal });
+    const built = await writeDiskImage(
+      {
+        ...{ disk, blocks, system, pieces: gridPieces(blocks), bootMode: 'uefi', partitions: [], positions: undefined },
+        ...{ storeOffset: null, positionsBefore: null, key: `key of ${path}`, annotations: {}, origin: NO_ORIGIN },
+      },
+      [repository],
+      { reuse: undefined, parallel: 1, label: path, log: memoryLog(), signal },
+    );
+    await disk.close();
+    children.push({ manifest: built.manifest, architecture: system === 'x86_64-linux' ? 'amd64' : 'arm64' });
+  }
+  const index = indexOf(children);
+  await repository.tag(tag, index);
+  return index;
+}
+
+/** The lines of a journal. */
+export const journalLines = async (path: string): Promise<readonly Readonly<Record<string, unknown>>[]> =>
+  (await readFile(path, 'utf8'))
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line));

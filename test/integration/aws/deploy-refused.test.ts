@@ -1,0 +1,145 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type TempDir, uniqueTempDir } from '../../support/tools.ts';
+import { type DeployKit, inRegions, makeDisks, startDeployKit, TWELVE } from './deploy-kit.ts';
+
+let disks: TempDir;
+beforeAll(async () => {
+  disks = await uniqueTempDir('ami-refused');
+  await makeDisks(disks.path);
+  await writeFile(join(disks.path, 'text.raw'), 'no disk at all.\n'.repeat(1024));
+});
+afterAll(() => disks.remove());
+
+const REGIONS = TWELVE.slice(0, 2);
+
+const settingsIn = ({ cloud }: DeployKit, region = REGIONS[1] ?? '') =>
+  cloud.state.region(region).settingsOf(cloud.admin.account);
+
+const denying = (kit: DeployKit, ...actions: readonly string[]) => ({
+  who: kit.cloud.state.identities.open(
+    { account: kit.cloud.admin.account, partition: 'aws', arn: 'arn:aws:iam::123456789012:user/limited' },
+    actions,
+  ),
+});
+
+interface BadInput {
+  readonly words?: readonly string[];
+  readonly disk?: string;
+  readonly regions?: readonly string[];
+  readonly before?: (kit: DeployKit) => void;
+  /** Actions that the user may not do. */
+  readonly denied?: string;
+}
+
+const KEY = 'eu-central-1=arn:aws:kms:eu-central-1:123456789012:key/0';
+
+test.each<[string, BadInput, readonly string[]]>([
+  ['no region', { regions: [] }, ['no region to deploy to', '--region']],
+  ['an unknown region', { regions: ['eu-central-9'] }, ['unknown region eu-central-9', 'eu-central-1']],
+  ['a region that is switched off', { regions: [...REGIONS, 'af-south-1'] }, ['does not use af-south-1']],
+  ['what is no disk', { disk: 'text.raw' }, ['text.raw is not a disk', 'partition table']],
+  ['a file that is not there', { disk: 'absent.raw' }, ['absent.raw', 'no such file']],
+  ['a disk of another architecture', { disk: 'aarch64-linux=x64.raw' }, ['BOOTX64.EFI', 'aarch64-linux']],
+  ['two disks for one system', { words: ['--image', 'x64', 'changed.raw'] }, ['two disks of x64 for x86_64-linux']],
+  ['an account that is not wanted', { words: ['--account', '999999999999'] }, ['123456789012', '999999999999']],
+  ['a quota of public AMIs that is reached', { words: ['--public', '--public-quota', '0'] }, ['over the quota of 0']],
+  [
+    'public AMIs that are blocked',
+    { words: ['--public'], before: (kit) => settingsIn(kit).blocksPublicImages.set(true, 0) },
+    [`${REGIONS[1]}: block public access`],
+  ],
+  [
+    'an account that encrypts what is to be public',
+    {
+      words: ['--public'],
+      before: (kit) => {
+        settingsIn(kit).encryptsByDefault = true;
+      },
+    },
+    [`${REGIONS[1]}: the account encrypts`],
+  ],
+  ['a key for what is to be public', { words: ['--public', '--kms-key', KEY] }, ['encrypted AMI cannot be public']],
+  [
+    'a key of another region',
+    { words: ['--kms-key', KEY.replace('eu-central-1=', 'us-east-1=')] },
+    ['not one of us-east-1'],
+  ],
+  ['a TPM without UEFI', { words: ['--tpm', '--boot-mode', 'uefi-preferred'] }, ['a TPM needs the boot mode uefi']],
+  ['a receiver that is none', { words: ['--share-with', 'everybody'] }, ['"everybody" is not an account']],
+  ['an age that is no number of days', { words: ['--deprecate-after', '5h'] }, ['not a number of days', '90d']],
+  ['a smoke test', { words: ['--smoke-test'] }, ['smoke tests of AMIs are not supported yet']],
+  [
+    'a role that may not register',
+    { denied: 'ec2:RegisterImage' },
+    ['not allowed are ec2:RegisterImage', '"Action":["ec2:RegisterImage"]'],
+  ],
+  [
+    'a role that may not copy',
+    { denied: 'ec2:CopyImage' },
+    ['not allowed are ec2:CopyImage', '"Action":["ec2:CopyImage"]'],
+  ],
+  ['a journal that is there', { words: ['--journal', 'there.jsonl'] }, ['there.jsonl: it already exists']],
+])('%s is told before anything is made', async (_name, {
+  words = [],
+  disk = 'x64.raw',
+  regions = REGIONS,
+  before,
+  denied,
+}, said) => {
+  const kit = await startDeployKit(disks.path);
+  await writeFile(join(kit.folder, 'there.jsonl'), '');
+  before?.(kit);
+  const options = denied === undefined ? {} : denying(kit, denied);
+  const [start, file = start] = disk.split('=');
+  const path = join(disks.path, file ?? '');
+  const more = words.map((word) => (word.endsWith('.raw') ? join(disks.path, word) : word));
+  const given = file === start ? path : `${start}=${path}`;
+  const { exitCode, stdout, stderr } = await kit.run([given, ...inRegions(regions), ...more], options);
+  expect([exitCode === 0, stdout]).toEqual([false, '']);
+  for (const text of said) expect(stderr).toContain(text);
+  expect(stderr).not.toContain('    at ');
+  expect(kit.cloud.contents()).toMatchObject({ images: [], snapshots: [], parameters: [] });
+  // Nothing that changes anything was sent, not even to be refused, but for dry runs.
+  const sent = kit.cloud.requests.filter(({ verb, input }) => !/:(?:Describe|Get)/.test(verb) && input.DryRun !== true);
+  expect(sent).toEqual([]);
+});
+
+test('a failure on the way names step, region, code and request, and what was taken back', async () => {
+  const kit = await startDeployKit(disks.path);
+  const [home, other] = REGIONS;
+  kit.cloud.state.faults.add({
+    ...{ verb: 'ec2:CopyImage', region: other as string },
+    harm: { kind: 'error', code: 'InvalidRequest', message: 'The storage for the ami is not available' },
+  });
+  const { exitCode, stderr } = await kit.run([kit.disk('x64'), ...inRegions(REGIONS), '--journal', 'j.jsonl']);
+  expect(exitCode).toBe(1);
+  expect(stderr).toContain(`copy ${other} x64 x86_64-linux: cannot copy ami-`);
+  expect(stderr).toContain('InvalidRequest: The storage for the ami is not available (request emulated)');
+  expect(stderr).toMatch(new RegExp(`taken back in ${home}: AMI ami-`));
+  expect(stderr).toMatch(new RegExp(`taken back in ${home}: snapshot snap-`));
+  expect(kit.cloud.contents()).toMatchObject({ images: [], snapshots: [] });
+  expect(kit.cloud.violations).toEqual([]);
+});
+
+test('what cannot be taken back is listed with commands, and another run takes it back by the journal', async () => {
+  const kit = await startDeployKit(disks.path);
+  const [home, other] = REGIONS;
+  const error = (code: string) => ({ kind: 'error', code, message: code }) as const;
+  kit.cloud.state.faults.add({ verb: 'ec2:CopyImage', region: other as string, harm: error('InvalidRequest') });
+  const mend = kit.cloud.state.faults.add({ verb: 'ec2:DeregisterImage', harm: error('OperationNotPermitted') });
+  const broken = await kit.run([kit.disk('x64'), ...inRegions(REGIONS), '--journal', 'j.jsonl']);
+  expect(broken.exitCode).toBe(1);
+  const [image] = kit.cloud.contents().images;
+  expect(broken.stderr).toContain(`aws ec2 deregister-image --region ${home} --image-id ${image?.id}`);
+  expect(broken.stderr).toContain('deploy-ami --undo');
+  mend();
+  const undone = await kit.run(['--undo', 'j.jsonl']);
+  expect([undone.exitCode, undone.stdout]).toEqual([
+    0,
+    expect.stringContaining(`taken back in ${home}: AMI ${image?.id}`),
+  ]);
+  expect(kit.cloud.contents()).toMatchObject({ images: [], snapshots: [] });
+  expect((await kit.run(['--undo', join(disks.path, 'text.raw')])).stderr).toContain('line 1 of the journal');
+});

@@ -1,0 +1,119 @@
+// Deploys to twelve regions several times, hundreds of requests each, signed by AWS's clients and checked against the service models.
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { readAmiManifest } from '../../../src/ami/manifest.ts';
+import { parseReference } from '../../../src/oci/reference.ts';
+import { openRepository } from '../../../src/storage/open.ts';
+import { throttling } from '../../emulators/aws/cloud/faults.ts';
+import { startRegistry } from '../../support/registry.ts';
+import { type TempDir, uniqueTempDir } from '../../support/tools.ts';
+import { testDeps } from '../storage/kit.ts';
+import { CHANGED, inRegions, journalLines, makeDisks, publishDisks, startDeployKit, TWELVE } from './deploy-kit.ts';
+
+let disks: TempDir;
+beforeAll(async () => {
+  disks = await uniqueTempDir('ami-disks');
+  await makeDisks(disks.path);
+});
+afterAll(() => disks.remove());
+
+const SETTINGS = [
+  '--image',
+  'server',
+  '--public',
+  '--parameter',
+  '/images/{image}/{arch}/stable',
+  '--deprecate-after',
+  '90d',
+];
+
+interface DeployData {
+  readonly outcome: string;
+  readonly sent: readonly { readonly system: string; readonly sent: number; readonly skippedEqual: number }[];
+  readonly journal: string;
+}
+
+const dataOf = ({ exitCode, stdout, stderr }: { exitCode: number; stdout: string; stderr: string }): DeployData => {
+  expect([exitCode, exitCode === 0 ? '' : stderr]).toEqual([0, '']);
+  return JSON.parse(stdout);
+};
+
+test('two systems go to twelve regions, the same again does nothing, and a changed disk sends what has changed', async () => {
+  const kit = await startDeployKit(disks.path);
+  const { cloud } = kit;
+  const both = [kit.disk('x64'), kit.disk('arm64'), ...inRegions(TWELVE), ...SETTINGS, '--state', '.'];
+  const words = [...both, '--ami-version', '1.0', '--json'];
+
+  const planned = await kit.run([...words, '--dry-run']);
+  const plan = JSON.parse(planned.stdout);
+  expect(plan).toMatchObject({ schemaVersion: 1, kind: 'plan', home: 'eu-central-1', existing: [] });
+  expect(cloud.contents()).toMatchObject({ images: [], snapshots: [], parameters: [] });
+
+  const first = dataOf(await kit.run([...words, '--manifest', 'amis.json']));
+  expect(first.outcome).toBe('published');
+  const { images, parameters, snapshots } = cloud.contents();
+  expect([images.length, snapshots.length, parameters.length]).toEqual([24, 24, 24]);
+  for (const image of images)
+    expect(image).toMatchObject({ state: 'available', isPublic: true, isDeprecatedLater: true });
+  expect(new Set(parameters.map(({ value }) => value))).toEqual(new Set(images.map(({ id }) => id)));
+  const sent = first.sent.map((one) => one.sent);
+  expect(kit.count('ebs:PutSnapshotBlock')).toBe((sent[0] ?? 0) + (sent[1] ?? 0));
+  // Exactly the steps that were shown.
+  const done = (await journalLines(first.journal)).filter(({ event }) => event === 'after').map(({ step }) => step);
+  expect(new Set(done)).toEqual(new Set(plan.steps.map(({ id }: { id: string }) => id)));
+  const manifest = readAmiManifest(await readFile(join(kit.folder, 'amis.json'), 'utf8'), 'amis.json');
+  expect(manifest.amis.map(({ id }) => id).sort()).toEqual(images.map(({ id }) => id).sort());
+  expect(new Set(manifest.amis.map(({ snapshot }) => snapshot))).toEqual(new Set(snapshots.map(({ id }) => id)));
+
+  const before = cloud.requests.length;
+  const again = dataOf(await kit.run(words));
+  expect([again.outcome, again.sent]).toEqual(['published', []]);
+  const asked = cloud.requests.slice(before);
+  for (const region of TWELVE) expect(asked.filter((one) => one.region === region).length).toBeLessThan(10);
+  expect(asked.filter(({ verb }) => !/:(?:Describe|Get)/.test(verb))).toEqual([]);
+
+  const next = words.map((word) => (word === kit.disk('x64') ? kit.disk('changed') : word === '1.0' ? '1.1' : word));
+  const changed = dataOf(await kit.run(next));
+  expect(changed.sent).toMatchObject([{ system: 'x86_64-linux', sent: CHANGED }]);
+  expect(cloud.contents().images).toHaveLength(36);
+  expect(cloud.violations).toEqual([]);
+});
+
+test('the list of blocks of a published disk is read from its registry for the next one', async () => {
+  const registry = await startRegistry();
+  try {
+    const kit = await startDeployKit(disks.path);
+    const place = `${registry.host}/org/server`;
+    const repository = openRepository({ kind: 'registry', reference: parseReference(place) }, testDeps());
+    const file = (name: string): string => join(disks.path, `${name}.raw`);
+    await publishDisks(repository, [file('x64'), file('arm64')], '1.0');
+    const regions = inRegions(TWELVE.slice(0, 2));
+    dataOf(await kit.run([`${place}:1.0`, ...regions, '--json']));
+    const { snapshots, images } = kit.cloud.contents();
+    expect(images.map(({ name }) => name.replace(/-[0-9a-f]{12}$/, '')).sort()).toEqual([
+      ...['server-1.0-arm64', 'server-1.0-arm64', 'server-1.0-x86_64', 'server-1.0-x86_64'],
+    ]);
+    const home = snapshots.filter(({ region }) => region === TWELVE[0]);
+    for (const { tags } of home) expect(tags['nix-images:source']).toMatch(/^docker:\/\/.*@sha256:[0-9a-f]{64}$/);
+    await publishDisks(repository, [file('changed'), file('arm64')], '1.1');
+    const { sent } = dataOf(await kit.run([`${place}:1.1`, ...regions, '--json']));
+    expect(sent).toMatchObject([{ system: 'x86_64-linux', sent: CHANGED }]);
+    expect(kit.cloud.violations).toEqual([]);
+  } finally {
+    await registry.stop();
+  }
+});
+
+test.each([
+  [0.05, 12],
+  [0.3, 3],
+])('is done although a share of %d of all requests is refused for now', async (share, count) => {
+  const kit = await startDeployKit(disks.path);
+  kit.cloud.state.faults.add(throttling(share));
+  const words = [kit.disk('x64'), ...inRegions(TWELVE.slice(0, count)), ...SETTINGS, '--json'];
+  expect(dataOf(await kit.run(words)).outcome).toBe('published');
+  expect(kit.cloud.contents().images.filter(({ isPublic }) => isPublic)).toHaveLength(count);
+  expect(kit.cloud.requests.some(({ outcome }) => /Throttl|LimitExceeded|Unavailable/.test(outcome))).toBe(true);
+  expect(kit.cloud.violations).toEqual([]);
+});
