@@ -3,40 +3,20 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { EMPTY_INDEX } from '../../../src/cache/cache-index.ts';
-import { finishCache } from '../../../src/cache/finish.ts';
 import { FolderStore } from '../../../src/cache/folder-store.ts';
-import { saveCache } from '../../../src/cache/save.ts';
 import { cacheStats } from '../../../src/commands/cache-stats.ts';
 import { systemClock } from '../../../src/core/clock.ts';
 import { runCli } from '../../support/cli.ts';
 import { memoryLog } from '../../support/memory-log.ts';
-import { Builds } from '../cache/house-fixture.ts';
+import { fillCache } from '../cache/full-cache.ts';
 
 let folder = '';
 const at = (name: string): string => join(folder, name);
 
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'cache-stats-'));
-  const builds = new Builds();
   const world = { log: memoryLog(), clock: systemClock };
-  const house = { ...world, store: new FolderStore(at('cache'), undefined, world), folder };
-  const rules = { ref: undefined, governs: true, deadRefs: new Set<string>() };
-  const jobs = [
-    { image: 'app', system: 'x86_64-linux', names: ['lib', 'app'], seconds: 90 },
-    { image: 'app', system: 'aarch64-linux', names: ['lib-arm'], seconds: 30 },
-    { image: undefined, system: 'x86_64-linux', names: ['shared'], seconds: 600 },
-  ];
-  for (const [place, { image, system, names, seconds }] of jobs.entries()) {
-    const built = names.map((name, size) =>
-      builds.build(name, 100_000 * (size + 1), { seconds, system, ...(image === undefined ? {} : { image }) }),
-    );
-    const paths = built.map(({ path }) => path);
-    await saveCache(house, {
-      ...{ attempt: { run: '1', attempt: 1, system, job: `job-${place}` }, rules, index: EMPTY_INDEX, built },
-      ...{ needed: [{ system, image: image ?? 'tool', paths }], readNar: builds.readNar },
-    });
-  }
-  await finishCache(house, { attempt: { run: '1', attempt: 1, system: '', job: '' }, rules });
+  await fillCache(new FolderStore(at('cache'), undefined, world), folder);
 });
 afterEach(() => rm(folder, { recursive: true }));
 
