@@ -3,15 +3,24 @@ import { setTimeout } from 'node:timers/promises';
 import { FolderStore } from '../../src/cache/folder-store.ts';
 import type { SaveOutcome } from '../../src/cache/store.ts';
 import type { Effects } from '../../src/core/effects.ts';
+import { TransferQueue, type Turn } from '../../src/github/cache/transfer-queue.ts';
 import type { Link } from './link.ts';
 
-/** Milliseconds that GitHub's client takes for 64 MB beyond the transfer, in proportion to the bytes. */
-const CLIENT = 350;
+/** Milliseconds until GitHub's client, a process of its own, is ready to be told what to do. */
+const START = 130;
+
+/** Milliseconds that it takes between two requests, beyond what they take. */
+const PREPARE = 60;
+
+/** Milliseconds that it takes for 64 MB in proportion to the bytes: while they move, and for tar and zstd beside that. */
+const READ = 100;
+const UNPACK = 120;
 const CLIENT_BYTES = 64_000_000;
 
 /** A folder that answers as GitHub's cache does, as far as time goes. */
 export class DistantStore extends FolderStore {
   readonly #link: Link;
+  readonly #queue = new TransferQueue();
   uploads = 0;
 
   constructor(folder: string, link: Link, world: Pick<Effects, 'log' | 'clock'>) {
@@ -19,26 +28,41 @@ export class DistantStore extends FolderStore {
     this.#link = link;
   }
 
-  override async restore(key: string, file: string): Promise<boolean> {
-    await this.#link.call();
-    if (!(await super.restore(key, file))) return false;
-    await this.#transfer(file);
-    return true;
+  override restore(key: string, file: string): Promise<boolean> {
+    return this.#queue.run(async (turn) => {
+      await setTimeout(START);
+      await this.#link.call();
+      if (!(await super.restore(key, file))) return false;
+      const { size } = await stat(file);
+      // The storage client asks for the size first.
+      await setTimeout(PREPARE);
+      await this.#link.blob(0);
+      await this.#transfer(size, turn);
+      turn.isOver();
+      await setTimeout((UNPACK * size) / CLIENT_BYTES);
+      return true;
+    });
   }
 
-  override async save(key: string, file: string): Promise<SaveOutcome> {
-    await this.#link.call();
-    const outcome = await super.save(key, file);
-    if (outcome.kind !== 'saved') return outcome;
-    this.uploads += 1;
-    await this.#transfer(file);
-    await this.#link.call();
-    return outcome;
+  override save(key: string, file: string): Promise<SaveOutcome> {
+    return this.#queue.run(async (turn) => {
+      await setTimeout(START);
+      await turn.comes;
+      const outcome = await super.save(key, file);
+      const { size } = await stat(file);
+      await setTimeout((UNPACK * size) / CLIENT_BYTES);
+      await this.#link.call();
+      if (outcome.kind !== 'saved') return outcome;
+      this.uploads += 1;
+      await this.#transfer(size, turn);
+      await this.#link.call();
+      return outcome;
+    });
   }
 
-  async #transfer(file: string): Promise<void> {
-    const { size } = await stat(file);
+  async #transfer(size: number, { comes }: Turn): Promise<void> {
+    await comes;
+    await setTimeout((READ * size) / CLIENT_BYTES);
     await this.#link.blob(size);
-    await setTimeout((CLIENT * size) / CLIENT_BYTES);
   }
 }

@@ -1,7 +1,17 @@
 import { readFileSync } from 'node:fs';
-import { text } from 'node:stream/consumers';
 import { setDefaultCACertificates } from 'node:tls';
-import { ENTRY_FILE, type Transfer, type TransferReport, transferSchema } from '../github/cache/transfer.ts';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import {
+  ASKS,
+  ENTRY_FILE,
+  READS,
+  TRANSFERRED,
+  type Transfer,
+  type TransferReport,
+  transferSchema,
+} from '../github/cache/transfer.ts';
+import { InputLines } from './input-lines.ts';
 import { trustedAuthorities } from './trust.ts';
 
 /** Milliseconds between two looks at whether the process that waits for this one is still there. */
@@ -22,34 +32,77 @@ function stop(): void {
   process.exit(1);
 }
 
+const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
+
 function endWithParent(): void {
-  process.on('SIGINT', stop);
-  process.on('SIGTERM', stop);
+  for (const signal of SIGNALS) process.on(signal, stop);
   const parent = process.ppid;
   setInterval(() => {
     if (process.ppid !== parent) stop();
   }, PARENT_CHECK).unref();
 }
 
-async function perform({ verb, key }: Transfer): Promise<TransferReport> {
+/** Asks for this process's turn and stands still until it comes; ends the process where none will, or on a signal. */
+function waitForTurn(input: InputLines, say: (line: string) => void): void {
+  say(`${ASKS}\n`);
+  // Nothing is under way now, and a listener would not be called.
+  for (const signal of SIGNALS) process.off(signal, stop);
+  if (input.next() === undefined) process.exit(0);
+  for (const signal of SIGNALS) process.on(signal, stop);
+}
+
+/** Milliseconds between two collections of what has been copied already: 5 MB at 100 MB/s. Each takes one. */
+const COLLECT_EVERY = 50;
+
+/**
+ * Reads along what the client says. When it is about to read an entry, it waits for this process's turn: that it has asked for the
+ * entry's place and size by then is a fifth of its time. Meanwhile and afterwards it gives back memory sooner than Node would: two
+ * such processes are there at once, and this one holds the whole entry until tar and zstd unpack it.
+ */
+function readAlong(input: InputLines): void {
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as (options?: { readonly type: 'minor' }) => void;
+  const write = process.stdout.write.bind(process.stdout) as (...args: readonly unknown[]) => boolean;
+  let copying: NodeJS.Timeout | undefined;
+  process.stdout.write = (...args: readonly unknown[]): boolean => {
+    const line = String(args[0]);
+    if (READS.test(line)) {
+      collect();
+      waitForTurn(input, write);
+      copying = setInterval(() => collect({ type: 'minor' }), COLLECT_EVERY);
+    } else if (TRANSFERRED.test(line)) {
+      clearInterval(copying);
+      setImmediate(collect);
+    }
+    return write(...args);
+  };
+}
+
+async function perform({ verb, key }: Transfer, input: InputLines): Promise<TransferReport> {
   const { restoreCache, saveCache } = await import('@actions/cache');
-  if (verb === 'save') return { id: await saveCache([ENTRY_FILE], key) };
+  if (verb === 'save') {
+    waitForTurn(input, (line) => process.stdout.write(line));
+    return { id: await saveCache([ENTRY_FILE], key) };
+  }
+  if (verb === 'restore') readAlong(input);
   const found = await restoreCache([ENTRY_FILE], key, [], { lookupOnly: verb === 'look-up' });
   return found === undefined ? {} : { found };
 }
 
 /**
- * Moves one entry between GitHub's cache and the file `ENTRY_FILE` in this process's folder, as standard input says. It is a
- * process of its own since @actions/cache cannot be stopped, takes paths from the process's folder and environment, keeps what
- * it has read in memory, and says what went wrong in its log only, which is standard output here.
+ * Moves one entry between GitHub's cache and the file `ENTRY_FILE` in this process's folder, as the first line of standard input
+ * says; the second one lets it move the bytes. It is a process of its own since @actions/cache cannot be stopped, takes paths
+ * from the process's folder and environment, keeps what it has read in memory, and says what went wrong in its log only, which
+ * is standard output here.
  */
 export async function serveTransfer(): Promise<void> {
   endWithParent();
-  const transfer = transferSchema.parse(JSON.parse(await text(process.stdin)));
+  const input = new InputLines();
+  const transfer = transferSchema.parse(JSON.parse(input.next() ?? ''));
   // The client asks Node's own list only.
   const { authorities } = await trustedAuthorities((name) => process.env[name] || undefined);
   setDefaultCACertificates([...authorities]);
-  const report = await perform(transfer).catch(
+  const report = await perform(transfer, input).catch(
     (error: unknown): TransferReport => ({ thrown: error instanceof Error ? error.message : String(error) }),
   );
   process.stdout.write(`\n${JSON.stringify(report)}\n`, () => process.exit(0));

@@ -10,6 +10,12 @@ import type { Statistics } from './statistics.ts';
 /** Bytes of packs on the disk at once: 30 packs, more than one build asks for at the same time. */
 const DISK_LIMIT = 2_000_000_000;
 
+/**
+ * Packs that come at once: while the bytes of one arrive, the next one's process starts, and the one before is unpacked. The
+ * store sees to it that bytes come for one only where more would take its memory each.
+ */
+const AT_ONCE = 2;
+
 interface PackState {
   readonly pack: CachedPack;
   readonly file: string;
@@ -29,6 +35,14 @@ interface PackState {
  */
 export type Prefetch = 'told' | 'missing' | 'asked';
 
+/** Who wants to know where packs are. */
+interface PackWatcher {
+  /** A pack has come. */
+  came(): void;
+  /** The pack of this number is gone again, and may come once more. */
+  dropped(number: number): void;
+}
+
 interface PackFilesOptions {
   readonly store: Pick<CacheStore, 'name' | 'restore'>;
   /** Only this process writes there. */
@@ -40,12 +54,12 @@ interface PackFilesOptions {
 }
 
 /**
- * Packs as files, each fetched as a whole when it is first asked for. One comes at a time: several at once are not faster
- * through one connection to the store, and take their memory each.
+ * Packs as files, each fetched as a whole when it is first asked for.
  *
  * Packs that are only likely to be asked for (Nix was told that we have a path of them) come when nobody waits for another, and
  * only once it is clear that some will be (`Prefetch`): where all is there, layers come from a registry, and nothing is fetched. Nix fetches what a
- * path refers to first, so what was built here comes last, and these packs come meanwhile.
+ * path refers to first, so what was built here comes last, and these packs come meanwhile; the last of which we were told first,
+ * for Nix is told of a path before it is told of what that refers to.
  */
 export class PackFiles {
   /** By their number in the index. */
@@ -53,9 +67,10 @@ export class PackFiles {
   readonly #options: PackFilesOptions;
   #hinted: PackState[] = [];
   #wanted: PackState[] = [];
-  #isBusy = false;
+  #busy = 0;
   #hasBegun = false;
   #isClosed = false;
+  #watcher: PackWatcher | undefined;
   #uses = 0;
   #onDisk = 0;
 
@@ -66,6 +81,15 @@ export class PackFiles {
       const file = join(options.folder, `${at}.pack`);
       return { pack, file, state: 'away', isWanted: false, waiting: [], readers: 0, lastUsed: 0 };
     });
+  }
+
+  watch(watcher: PackWatcher): void {
+    this.#watcher = watcher;
+  }
+
+  /** Whether `use` would find all of these at once. */
+  areHere(numbers: readonly number[]): boolean {
+    return !this.#isClosed && numbers.every((number) => this.#packs[number]?.state === 'here');
   }
 
   /** Tells that these will probably be asked for. */
@@ -137,30 +161,33 @@ export class PackFiles {
   }
 
   #next(): PackState | undefined {
-    for (const queue of [this.#wanted, this.#hinted]) {
-      for (let state = queue.shift(); state !== undefined; state = queue.shift()) {
-        if (state.state === 'away') return state;
-      }
+    for (let state = this.#wanted.shift(); state !== undefined; state = this.#wanted.shift()) {
+      if (state.state === 'away') return state;
+    }
+    for (let state = this.#hinted.pop(); state !== undefined; state = this.#hinted.pop()) {
+      if (state.state === 'away') return state;
     }
     return undefined;
   }
 
   #pump(): void {
-    if (this.#isBusy || this.#isClosed) return;
-    const state = this.#next();
-    if (state === undefined) return;
-    this.#isBusy = true;
-    state.state = 'queued';
-    void this.#fetch(state).finally(() => {
-      this.#isBusy = false;
-      this.#pump();
-    });
+    while (this.#busy < AT_ONCE && !this.#isClosed) {
+      const state = this.#next();
+      if (state === undefined) return;
+      this.#busy += 1;
+      state.state = 'queued';
+      void this.#fetch(state).finally(() => {
+        this.#busy -= 1;
+        this.#pump();
+      });
+    }
   }
 
   async #fetch(state: PackState): Promise<void> {
     const { store, log, statistics } = this.#options;
     const { key, bytes } = state.pack;
     const lose = async (why: string): Promise<void> => {
+      this.#onDisk -= bytes;
       if (this.#isClosed) return;
       log.warn(`${key} of ${store.name} is lost, what is in it will be built: ${why}`);
       statistics.packLost();
@@ -173,9 +200,10 @@ export class PackFiles {
       const { size } = await stat(state.file);
       // A frame that is whole is served all the same; each is checked.
       if (size !== bytes) log.warn(`${key} of ${store.name} has ${size} bytes instead of ${bytes}`);
-      this.#onDisk += bytes;
       statistics.fetched(key, size);
-      if (!this.#isClosed) this.#settle(state, 'here');
+      if (this.#isClosed) return;
+      this.#settle(state, 'here');
+      this.#watcher?.came();
     } catch (error) {
       await lose(error instanceof UserError || error instanceof Error ? error.message : String(error));
     }
@@ -187,16 +215,18 @@ export class PackFiles {
     for (const done of state.waiting.splice(0)) done();
   }
 
-  /** Drops the packs that were not used for longest, as far as nobody reads them. */
+  /** Counts the bytes as there, and drops the packs that were not used for longest, as far as nobody reads them. */
   async #makeRoom(bytes: number): Promise<void> {
+    this.#onDisk += bytes;
     const limit = this.#options.diskLimit ?? DISK_LIMIT;
     const idle = this.#packs
       .filter(({ state, readers }) => state === 'here' && readers === 0)
       .sort((a, b) => a.lastUsed - b.lastUsed);
     for (const state of idle) {
-      if (this.#onDisk + bytes <= limit) return;
-      if (state.readers > 0) continue;
+      if (this.#onDisk <= limit) return;
+      if (state.state !== 'here' || state.readers > 0) continue;
       state.state = 'away';
+      this.#watcher?.dropped(this.#packs.indexOf(state));
       this.#onDisk -= state.pack.bytes;
       await rm(state.file, { force: true });
     }

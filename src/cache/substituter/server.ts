@@ -6,11 +6,11 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { UserError } from '../../core/error.ts';
 import { systemCode } from '../../core/file-error.ts';
-import { Gate } from '../../core/gate.ts';
 import type { Log } from '../../core/log.ts';
 import { STORE } from '../../definition/store-path.ts';
 import { type CachedPath, packedSize } from '../cache-index.ts';
-import { checkFrame, type FileOfPack, readFrame } from '../pack-reader.ts';
+import { type FileOfPack, readFrame } from '../pack-reader.ts';
+import { CheckedPaths, packsOf } from './checked-paths.ts';
 import type { PackFiles } from './pack-files.ts';
 import { type Asked, parseAsked, type ServedIndex } from './served-index.ts';
 import type { Statistics } from './statistics.ts';
@@ -28,9 +28,6 @@ const CACHE_INFO = `StoreDir: ${STORE}\nWantMassQuery: 1\nPriority: ${PRIORITY}\
  * after which Nix gives up by itself, and with that the build.
  */
 const PATIENCE = 240_000;
-
-/** NARs that are checked at once: unpacking and hashing keep a core busy, and a runner has two and builds on them. */
-const CHECKS = 2;
 
 /** Milliseconds that a connection may be quiet: longer than Nix takes to unpack a path before it asks for the next. */
 const KEEP_ALIVE = 300_000;
@@ -73,27 +70,15 @@ function sendText(response: ServerResponse, type: string, text: string): void {
   response.end(response.req.method === 'HEAD' ? undefined : text);
 }
 
-const numbersOf = ({ pieces }: CachedPath): readonly number[] => pieces.map(({ pack }) => pack);
-
-/** What is wrong with a path's frame; undefined where it holds the path's NAR, which was unpacked whole to know it. */
-async function faultOf(path: CachedPath, fileOf: FileOfPack): Promise<string | undefined> {
-  try {
-    await checkFrame(path, fileOf);
-    return undefined;
-  } catch (error) {
-    if (error instanceof UserError) return error.message;
-    throw error;
-  }
-}
-
 /** Answers requests. Whatever goes wrong before the status line is a 404, the one answer after which Nix builds at once. */
 class Answerer {
   readonly #options: ServerOptions;
   readonly #isSecret: (given: string) => boolean;
-  readonly #checks = new Gate(CHECKS);
+  readonly #checked: CheckedPaths;
 
   constructor(options: ServerOptions) {
     this.#options = options;
+    this.#checked = new CheckedPaths(options.packs);
     this.#isSecret = createSecretCheck(options.secret);
   }
 
@@ -123,7 +108,8 @@ class Answerer {
       nothing(response);
       return;
     }
-    packs.hint(numbersOf(path));
+    packs.hint(packsOf(path));
+    this.#checked.tell(path);
     sendText(response, 'text/x-nix-narinfo', index.narinfo(path));
   }
 
@@ -132,8 +118,8 @@ class Answerer {
     const gone = new AbortController();
     response.once('close', () => gone.abort());
     const signal = AbortSignal.any([gone.signal, AbortSignal.timeout(patience)]);
-    const isServed = await packs.use(numbersOf(path), signal, async (fileOf) => {
-      const fault = await this.#checks.run(() => faultOf(path, fileOf));
+    const isServed = await packs.use(packsOf(path), signal, async (fileOf) => {
+      const fault = await this.#checked.faultOf(path, fileOf);
       if (gone.signal.aborted) return true;
       if (fault === undefined) await this.#send(path, fileOf, response);
       else log.warn(`a path of the cache is not used, it is built again: ${fault}`);

@@ -7,6 +7,7 @@ import type { RestCaches } from '../rest/caches.ts';
 import { noCacheService } from './cache-service.ts';
 import { type Moved, moveEntry, type TransferDeps } from './move-entry.ts';
 import { missingTools } from './tools.ts';
+import { TransferQueue } from './transfer-queue.ts';
 import { restoreVerdict, type Said, saveVerdict, type Verdict } from './verdict.ts';
 
 /** Where a service says that there were too many uploads but not until when: its limit is one a minute. */
@@ -24,14 +25,14 @@ interface GitHubStoreDeps extends TransferDeps {
 }
 
 /**
- * GitHub's cache as a store: entries move one after another, each in a process of its own around @actions/cache; lists,
+ * GitHub's cache as a store: entries move one after another, each in a process of its own around @actions/cache, which
+ * starts while the one before moves its bytes; lists,
  * limits and deletions are asked of GitHub's REST interface.
  */
 export class GitHubStore implements CacheStore {
   readonly name = "GitHub's cache";
   readonly #deps: GitHubStoreDeps;
-  /** The end of the transfer before: 64 MB take 170 MB of memory. */
-  #last: Promise<unknown> = Promise.resolve();
+  readonly #queue = new TransferQueue();
   /** The folder of what Node has compiled; undefined where there is no cache. */
   #ready: Promise<string | undefined> | undefined;
   /** What was listed last; undefined where that is not true any more. */
@@ -147,17 +148,15 @@ export class GitHubStore implements CacheStore {
 
   /** Runs a transfer after the one before; undefined where there is no cache, or none any more. */
   async #move(moved: Moved): Promise<Said | undefined> {
-    const before = this.#last;
-    const next = (async () => {
-      await before.catch(() => undefined);
+    return await this.#queue.run(async (turn) => {
       this.#ready ??= this.#prepare();
       const compiled = await this.#ready;
-      if (compiled === undefined || this.#failures >= PATIENCE) return undefined;
-      return await moveEntry({ ...this.#deps, compiled }, moved);
-    })();
-    this.#last = next;
-    return await next;
+      if (compiled === undefined || this.#isGivenUp()) return undefined;
+      return await moveEntry({ ...this.#deps, compiled, turn, isOff: this.#isGivenUp }, moved);
+    });
   }
+
+  readonly #isGivenUp = (): boolean => this.#failures >= PATIENCE;
 
   /** Says once what keeps the cache from being used. */
   async #prepare(): Promise<string | undefined> {

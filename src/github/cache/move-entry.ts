@@ -8,11 +8,9 @@ import { systemCode, withFileErrors } from '../../core/file-error.ts';
 import type { Env } from '../runtime.ts';
 import { type TransferFolders, transferEnvironment } from './cache-service.ts';
 import { readClientLog } from './client-log.ts';
+import { Talk, TIME_LIMIT, type TurnOfTransfer } from './talk.ts';
 import { ENTRY_FILE, TRANSFER_PROCESS, type Transfer, transferReportSchema } from './transfer.ts';
 import type { Said } from './verdict.ts';
-
-/** Milliseconds for one entry: 64 MB at a fifth of a megabyte a second, and five tries of a service that does not answer. */
-const TIME_LIMIT = 300_000;
 
 /**
  * GNU tar reads this before its arguments. Whoever may write to a repository's caches could store an archive under a key of
@@ -33,18 +31,20 @@ export interface TransferDeps extends Pick<Effects, 'exec' | 'log' | 'signal'> {
 /** The file to send for `save`, and to write for `restore`. */
 export type Moved = Transfer & { readonly file?: string };
 
+/** What moving one entry takes besides. */
+interface MoveDeps extends TransferDeps, TurnOfTransfer {
+  readonly compiled: string;
+}
+
 const NO_SECRETS = { lines: [], secrets: [] };
 
 /**
- * Starts the process that moves one entry, and gives what it said; `verdict.ts` reads it. In the folder `compiled` Node keeps the
- * client as it has compiled it, so that the next one starts in two thirds of the time. What it leaves behind is removed,
- * however it ends: when `signal` fires it is stopped, and UserError `cancelled` thrown. Throws UserError `file` where this
+ * Starts the process that moves one entry once its turn comes, and gives what it said, which `verdict.ts` reads; undefined where
+ * nothing was to be moved any more by then. In the folder `compiled` Node keeps the client as it has compiled it, so that the
+ * next one starts in two thirds of the time. What it leaves behind is removed, however it ends: when `signal` fires it is stopped, and UserError `cancelled` thrown. Throws UserError `file` where this
  * machine's files refuse.
  */
-export async function moveEntry(
-  deps: TransferDeps & { readonly compiled: string },
-  { file, ...transfer }: Moved,
-): Promise<Said> {
+export async function moveEntry(deps: MoveDeps, { file, ...transfer }: Moved): Promise<Said | undefined> {
   const root = await deps.tempDir();
   const folders = { work: join(root, 'work'), temp: join(root, 'temp') };
   try {
@@ -53,7 +53,8 @@ export async function moveEntry(
     const inside = join(folders.work, ENTRY_FILE);
     if (transfer.verb === 'save' && file !== undefined) await withFileErrors(file, 'read', () => place(file, inside));
     const said = await run(deps, folders, transfer);
-    if (transfer.verb !== 'restore' || file === undefined || said.report.found === undefined) return said;
+    if (said === undefined || transfer.verb !== 'restore' || file === undefined || said.report.found === undefined)
+      return said;
     if (await isFile(inside)) {
       await withFileErrors(file, 'write', () => take(inside, file));
       return said;
@@ -89,12 +90,9 @@ async function take(file: string, to: string): Promise<void> {
   }
 }
 
-async function run(
-  { exec, env, program, log, signal, compiled }: TransferDeps & { readonly compiled: string },
-  folders: TransferFolders,
-  transfer: Transfer,
-): Promise<Said> {
-  const timeout = AbortSignal.timeout(TIME_LIMIT);
+async function run(deps: MoveDeps, folders: TransferFolders, transfer: Transfer): Promise<Said | undefined> {
+  const { exec, env, program, log, signal, compiled } = deps;
+  const talk = new Talk(transfer, deps);
   let result: ExecResult;
   try {
     result = await exec(process.execPath, [fileURLToPath(program), `--process=${TRANSFER_PROCESS}`], {
@@ -104,19 +102,23 @@ async function run(
         NODE_COMPILE_CACHE: compiled,
         ...(transfer.verb === 'restore' ? { TAR_OPTIONS } : {}),
       },
-      input: JSON.stringify(transfer),
-      signal: timeout,
+      input: talk.say(),
+      onStdout: (chunks) => talk.listen(chunks),
+      signal: talk.late,
     });
   } catch (error) {
-    if (signal.aborted || !timeout.aborted) throw error;
+    if (signal.aborted || !talk.late.aborted) throw error;
     return {
       report: { thrown: `Failed to make request after 1 attempts: ${TIME_LIMIT / 60_000} minutes have passed` },
       log: NO_SECRETS,
       stderr: '',
     };
+  } finally {
+    talk.end();
   }
-  const { stdout, stderr } = result;
-  const lines = stdout.trimEnd().split('\n');
+  if (talk.isSkipped) return undefined;
+  const { stderr } = result;
+  const lines = talk.heard.trimEnd().split('\n');
   const said = readClientLog(lines.slice(0, -1).join('\n'));
   // They are in URLs of the client's debug lines.
   for (const secret of said.secrets) log.mask(secret, 'server');

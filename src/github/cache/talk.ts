@@ -1,0 +1,70 @@
+import { ASKS, TRANSFERRED, type Transfer } from './transfer.ts';
+import type { Turn } from './transfer-queue.ts';
+
+/** Milliseconds for one entry: 64 MB at a fifth of a megabyte a second, and five tries of a service that does not answer. */
+export const TIME_LIMIT = 300_000;
+
+export interface TurnOfTransfer {
+  readonly turn: Turn;
+  /** Asked when the turn has come: whether nothing is to be moved any more. */
+  readonly isOff: () => boolean;
+}
+
+/** What is said to the process that moves an entry, and what it says: its standard input and output (`host/cache-transfer.ts`). */
+export class Talk {
+  heard = '';
+  /** Whether its turn came when nothing was to be moved any more. */
+  isSkipped = false;
+  readonly #transfer: Transfer;
+  readonly #turn: Turn;
+  readonly #isOff: () => boolean;
+  readonly #late = new AbortController();
+  #timer: NodeJS.Timeout | undefined;
+  /** Resolves to whether it asks for its turn; to false when it ends without. */
+  readonly #asks = Promise.withResolvers<boolean>();
+
+  constructor(transfer: Transfer, { turn, isOff }: TurnOfTransfer) {
+    this.#transfer = transfer;
+    this.#turn = turn;
+    this.#isOff = isOff;
+  }
+
+  /** Fires when the entry has taken too long. What it waits for its turn does not count. */
+  get late(): AbortSignal {
+    return this.#late.signal;
+  }
+
+  async *say(): AsyncGenerator<Uint8Array> {
+    this.#startTime();
+    yield Buffer.from(`${JSON.stringify(this.#transfer)}\n`);
+    if (!(await this.#asks.promise)) return;
+    clearTimeout(this.#timer);
+    await this.#turn.comes;
+    this.isSkipped = this.#isOff();
+    if (this.isSkipped) return;
+    this.#startTime();
+    yield Buffer.from('go\n');
+  }
+
+  async listen(chunks: AsyncIterable<Uint8Array>): Promise<void> {
+    const decoder = new TextDecoder();
+    try {
+      for await (const chunk of chunks) {
+        this.heard += decoder.decode(chunk, { stream: true });
+        if (this.heard.includes(ASKS)) this.#asks.resolve(true);
+        if (this.#transfer.verb === 'restore' && TRANSFERRED.test(this.heard)) this.#turn.isOver();
+      }
+    } finally {
+      this.#asks.resolve(false);
+    }
+  }
+
+  /** To be called when the process has ended. */
+  end(): void {
+    clearTimeout(this.#timer);
+  }
+
+  #startTime(): void {
+    this.#timer = setTimeout(() => this.#late.abort(), TIME_LIMIT);
+  }
+}

@@ -1,0 +1,78 @@
+import { copyFile, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, onTestFinished, test, vi } from 'vitest';
+import type { CachedPath } from '../../../src/cache/cache-index.ts';
+import type { FileOfPack } from '../../../src/cache/pack-reader.ts';
+import { CheckedPaths, packsOf } from '../../../src/cache/substituter/checked-paths.ts';
+import { PackFiles } from '../../../src/cache/substituter/pack-files.ts';
+import { Statistics } from '../../../src/cache/substituter/statistics.ts';
+import { memoryLog } from '../../support/memory-log.ts';
+import { fromMap, sampleCache } from './served.ts';
+
+const forever = new AbortController().signal;
+
+/** A cache of `count` paths, each in a pack of its own or two, of which `diskLimit` bytes may be here. */
+const scene = async (count: number, diskLimit = Number.MAX_SAFE_INTEGER) => {
+  const folder = await mkdtemp(join(tmpdir(), 'nix-images-checked-'));
+  onTestFinished(() => rm(folder, { recursive: true, force: true }));
+  const { index, packs: bytes } = sampleCache(count, { cut: 330 });
+  const options = { folder, log: memoryLog(), statistics: new Statistics(), prefetch: 'asked', diskLimit } as const;
+  const packs = new PackFiles(index.packs, { ...options, store: { name: 'a test', restore: fromMap(bytes) } });
+  const use = vi.spyOn(packs, 'use');
+  const checked = new CheckedPaths(packs);
+  /** Has the packs of a path come. */
+  const fetch = (path: CachedPath) => packs.use(packsOf(path), forever, async () => undefined);
+  return { folder, paths: index.paths as readonly [CachedPath, CachedPath, CachedPath], checked, packs, use, fetch };
+};
+
+/** Files of packs that cannot be read. */
+const unreadable: FileOfPack = () => '/nonexistent/pack';
+
+test('a path that Nix knows of is checked when its packs come, before anybody asks; another one is not', async () => {
+  const { paths, checked, use, fetch } = await scene(3);
+  const [told, untold] = paths;
+  checked.tell(told);
+  await fetch(told);
+  await fetch(untold);
+  await vi.waitFor(() => expect(use).toHaveBeenCalledTimes(3));
+  await use.mock.results.at(-1)?.value;
+  // It is known without a look at the file.
+  expect(await checked.faultOf(told, unreadable)).toBeUndefined();
+  expect(await checked.faultOf(untold, unreadable)).toMatch('/nonexistent/pack');
+});
+
+test('a path whose packs are here when Nix is told of it is checked at once, and once', async () => {
+  const { paths, checked, use, fetch } = await scene(3);
+  await fetch(paths[0]);
+  checked.tell(paths[0]);
+  checked.tell(paths[0]);
+  await use.mock.results.at(-1)?.value;
+  checked.tell(paths[0]);
+  expect(use).toHaveBeenCalledTimes(2);
+  expect(await checked.faultOf(paths[0], unreadable)).toBeUndefined();
+});
+
+test('what is wrong is found out ahead as well', async () => {
+  const { folder, paths, checked, packs, fetch } = await scene(3);
+  const [path] = paths;
+  await fetch(path);
+  await writeFile(join(folder, `${packsOf(path)[0]}.pack`), 'damaged');
+  checked.tell(path);
+  const fault = await packs.use(packsOf(path), forever, (fileOf) => checked.faultOf(path, fileOf));
+  expect(fault).toMatch(/ends \d+ bytes before|cannot be unpacked/);
+});
+
+test('a pack that was dropped and came again is read again', async () => {
+  const { folder, paths, checked, packs, fetch } = await scene(3, 700);
+  const [path, , other] = paths;
+  checked.tell(path);
+  const fault = (): Promise<string | undefined> =>
+    packs.use(packsOf(path), forever, (fileOf) => checked.faultOf(path, fileOf));
+  expect(await fault()).toBeUndefined();
+  await fetch(other);
+  expect(packs.areHere(packsOf(path))).toBe(false);
+  await fetch(path);
+  await copyFile('/dev/null', join(folder, `${packsOf(path)[0]}.pack`));
+  expect(await fault()).toMatch(/ends \d+ bytes before/);
+});
