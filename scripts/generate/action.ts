@@ -122,5 +122,9 @@ export const renderActionReadme = (command: Command): string => {
 export const renderCommandTable = (commands: readonly Command[]): string =>
   renderTable(
     ['Command', 'Action', 'What it does'],
-    commands.map(({ name, summary }) => [code(`nix-images ${name}`), `[${name}](actions/${name}/README.md)`, summary]),
+    commands.map(({ name, faces, summary }) => [
+      code(`nix-images ${name}`),
+      faces === 'cli' ? '' : `[${name}](actions/${name}/README.md)`,
+      summary,
+    ]),
   );

@@ -180,6 +180,18 @@ nix-images publish .#app --to oci:out:latest      # a folder in place of a regis
 nix-images publish .#app --to ghcr.io/org/app --to docker.io/org/app --tag 1.2.3 --tag latest
 nix-images publish --from handover --to ghcr.io/org/app:latest
 `,
+  load: `
+nix-images load .#app                             # into podman, or the first other engine that can be used
+nix-images load .#app --engine containerd         # for the Kubernetes of this machine
+`,
+  run: `
+nix-images run .#app
+nix-images run .#app --publish 8080:80 -- --verbose
+`,
+  serve: `
+nix-images serve                                  # every image of the flake in this folder, at 127.0.0.1:5000
+nix-images serve .#app --port 0                   # one image, at any port that is free
+`,
   machine: `
 nix-images machine                                # what is there, and what is missing
 nix-images machine --emulate aarch64-linux

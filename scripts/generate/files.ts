@@ -19,7 +19,7 @@ export const renderFiles = (commands: readonly Command[], read: ReadText): Files
     [`nix/schema/disk-definition.v${SCHEMA_VERSION}.json`]: renderDiskSchema(),
     [`nix/schema/plan.v${PLAN_VERSION}.json`]: renderPlanSchema(),
   };
-  for (const command of commands) {
+  for (const command of commands.filter(({ faces }) => faces !== 'cli')) {
     files[`actions/${command.name}/action.yml`] = renderActionYaml(command);
     files[`actions/${command.name}/README.md`] = renderActionReadme(command);
     for (const [stub, text] of Object.entries(renderActionEntries(command)))

@@ -17,6 +17,10 @@ const MOST_THREADS = 4;
 /** Frames of a disk that are compressed at once: two at least, so that this thread has hashing and sending for itself. */
 const FRAMES = { least: 2, most: 4 };
 
+/** Threads that make layers, as many as this machine has use for. */
+export const openLayerThreads = ({ program }: Host): LayerThreads =>
+  new LayerThreads(program, Math.min(availableParallelism(), MOST_THREADS));
+
 /** What building an image or a disk asks of this machine. */
 export async function buildTools(
   host: Host,
@@ -30,7 +34,7 @@ export async function buildTools(
     exec: host.exec,
     openForReading: places.openForReading,
     tempDir: await host.tempDir(),
-    openWriter: () => new LayerThreads(host.program, Math.min(cores, MOST_THREADS)),
+    openWriter: () => openLayerThreads(host),
     runTests: (definition, image) => runTests(definition, image, tests, host),
     openThreads: () => new DiskThreads(host.program, Math.min(cores, MOST_THREADS)),
     parallel: Math.min(Math.max(cores, FRAMES.least), FRAMES.most),

@@ -92,7 +92,7 @@ export async function readServedIndex(state: string): Promise<CacheIndex | undef
 }
 
 /** Serves until the user stops it or a limit is reached. */
-export async function serve(
+export async function serveUntilStopped(
   host: Host,
   { store, index }: { readonly store: CacheStore; readonly index: CacheIndex },
   { port, secret, state, idle, eager }: Serving,

@@ -12,7 +12,7 @@ import { builtImages } from './built-images.ts';
 import { type CacheInputs, jobInputs, openHouse, placeInputs, savingInputs } from './cache-house.ts';
 import { endCacheProcess } from './cache-process.ts';
 import { prefixesAfter, saveBuilt } from './cache-saving.ts';
-import { contentText, readServedIndex, serve, serveForJob } from './cache-serving.ts';
+import { contentText, readServedIndex, serveForJob, serveUntilStopped } from './cache-serving.ts';
 import { type CacheEnd, jobSummary, jobText, servedText } from './present-cache.ts';
 
 /** What a secret must be like to stand in a URL, and not to be found by trying. */
@@ -145,7 +145,7 @@ export const cache = defineCommand({
     const { port, idle, eager } = inputs;
     return {
       kind: 'served',
-      statistics: await serve(host, { store, index }, { port, idle, eager, secret: part, state }),
+      statistics: await serveUntilStopped(host, { store, index }, { port, idle, eager, secret: part, state }),
     };
   },
   present: (done) => ({

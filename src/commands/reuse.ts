@@ -1,4 +1,3 @@
-import { homedir } from 'node:os';
 import { join } from 'node:path';
 import type { Host } from '../host/host.ts';
 import { type Journal, NO_JOURNAL, openJournal } from '../image/journal.ts';
@@ -9,6 +8,7 @@ import type { Location } from '../storage/location.ts';
 import { type ReadTag, readTagsOnce } from '../storage/read-tag.ts';
 import { imageOrigin, type OriginInputs } from './origin.ts';
 import { inFolder, type Places } from './places.ts';
+import { stateFolder } from './state-folder.ts';
 
 /** What a command's inputs say about layers of images before. */
 export interface ReuseInputs extends OriginInputs {
@@ -57,10 +57,7 @@ export async function reuseOf(
   const previous = [...own, ...named];
   const repositories = targets.map((target) => target.repository);
   // A runner's disk is gone with the job.
-  const journal = host.kind === 'runner' ? NO_JOURNAL : await openJournal(journalFolder(host), repositories, host.log);
+  const journal =
+    host.kind === 'runner' ? NO_JOURNAL : await openJournal(join(stateFolder(host), 'journal'), repositories, host.log);
   return { ...common, readPrevious: previousImages(previous, host.log, read), journal, previous };
 }
-
-/** XDG Base Directory Specification: state that survives restarts but is not worth a backup. */
-const journalFolder = (host: Host): string =>
-  join(host.env('XDG_STATE_HOME') ?? join(homedir(), '.local', 'state'), 'nix-images', 'journal');

@@ -1,21 +1,22 @@
 /** Buffers of one size that are used again: a layer goes through a handful of them, whatever its size. */
 export class BlockPool {
-  readonly #size: number;
+  /** Bytes of each. */
+  readonly size: number;
   readonly #free: Buffer[] = [];
 
   /** `size` in bytes. */
   constructor(size: number) {
-    this.#size = size;
+    this.size = size;
   }
 
   /** A buffer of the pool's size, with whatever was in it. */
   take(): Buffer {
-    return this.#free.pop() ?? Buffer.allocUnsafeSlow(this.#size);
+    return this.#free.pop() ?? Buffer.allocUnsafeSlow(this.size);
   }
 
   /** Takes a buffer back that nobody looks at any more, or the part of it that was used; others are left alone. */
   give(block: Uint8Array): void {
     const { buffer } = block;
-    if (buffer instanceof ArrayBuffer && buffer.byteLength === this.#size) this.#free.push(Buffer.from(buffer));
+    if (buffer instanceof ArrayBuffer && buffer.byteLength === this.size) this.#free.push(Buffer.from(buffer));
   }
 }

@@ -29,6 +29,9 @@ const CONTAINERS: Names = [
   ...['REGISTRY_AUTH_FILE', 'REGISTRIES_CONFIG_PATH'],
 ];
 
+/** Where its daemon listens, and the namespace. */
+const CONTAINERD: Names = ['CONTAINERD_*', 'NERDCTL_*', 'CNI_*', 'DOCKER_CONFIG'];
+
 /** Helpers get a token from a cloud's own credentials, or unlock a password store. */
 const HELPERS: Names = [
   ...['DOCKER_*', 'REGISTRY_AUTH_FILE', 'AWS_*', 'GOOGLE_*', 'CLOUDSDK_*', 'GCE_*', 'AZURE_*', 'MSI_*', 'IDENTITY_*'],
@@ -40,6 +43,7 @@ const BY_PROGRAM: readonly { readonly program: RegExp; readonly names: Names }[]
   { program: /^nix(-store)?$/, names: [...NETWORK, ...NIX] },
   { program: /^git$/, names: [...NETWORK, 'GIT_*', 'SSH_*', 'GNUPGHOME'] },
   { program: /^(podman|docker)$/, names: [...NETWORK, ...CONTAINERS] },
+  { program: /^(nerdctl|ctr)$/, names: [...NETWORK, ...CONTAINERD] },
   { program: /^docker-credential-/, names: [...NETWORK, ...HELPERS] },
 ];
 

@@ -4,6 +4,7 @@ import { resolve } from 'node:path';
 import { UserError } from '../core/error.ts';
 import { didYouMean } from '../core/nearest.ts';
 import { type Arguments, cliFields, helpHint, readArguments } from './argv.ts';
+import { createAttach } from './attach.ts';
 import type { Command, CommandLoaders } from './command.ts';
 import { createExec } from './exec.ts';
 import { asUserError, describeFailure, EXIT } from './failure.ts';
@@ -86,13 +87,14 @@ async function execute(session: Session, command: Command, args: Arguments, raw:
   }
   const { signal, env, cwd, fetch, program } = world;
   const exec = createExec({ env: world.environment, cwd, signal });
-  const host = { kind: 'terminal', log: terminal.log, exec, signal, env, cwd, fetch, program } as const;
+  const attach = createAttach(world.environment, cwd);
+  const host = { kind: 'terminal', log: terminal.log, exec, attach, signal, env, cwd, fetch, program } as const;
   try {
     const result = await runCommand(command, inputs, host, tmpdir());
     terminal.close();
     await print(world, renderResult(result, args.json, mask.applyToResult));
     if (result.failure !== undefined) throw result.failure;
-    return EXIT.done;
+    return result.exitCode ?? EXIT.done;
   } catch (error) {
     return failWith(session, error, exitCodeOf(error, signal));
   }

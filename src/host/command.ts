@@ -19,6 +19,8 @@ export interface CommandResult<O extends OutputDeclarations = OutputDeclarations
   readonly text: string;
   /** Markdown for the job summary. */
   readonly summary?: string;
+  /** What the command line ends with where nothing failed: that of a program which the command was to run. Default: 0. */
+  readonly exitCode?: number;
   /** What failed although the rest was done: told after the rest, and the run fails. */
   readonly failure?: UserError;
 }
@@ -43,6 +45,8 @@ export interface Command<F extends Fields = Fields, O extends OutputDeclarations
   readonly summary: string;
   /** More for help and the action's README: paragraphs in plain Markdown. */
   readonly description?: string;
+  /** Given where it is no action: it waits for a person, or for engines on one's own machine. */
+  readonly faces?: 'cli';
   readonly inputs: F;
   readonly outputs: O;
   /** Does the work, and gives what was done as plain data. */

@@ -149,6 +149,8 @@ export function choice<const V extends readonly [string, ...string[]], const O e
 }
 
 interface LinesOptions extends Common {
+  /** Whether texts are taken as they are, empty ones and blanks too: arguments of another program. */
+  readonly verbatim?: boolean;
   readonly required?: boolean;
   readonly default?: readonly string[];
 }
@@ -162,7 +164,7 @@ function several(item: z.ZodType, options: LinesOptions, parse?: (text: string) 
 
 /** Several texts: a repeated flag, the remaining arguments, or one a line in a workflow. Empty when not given. */
 export function lines<T = string>(options: LinesOptions & Parse<T>): Field<readonly T[]> {
-  const schema = several(notEmpty, options, options.parse);
+  const schema = several(options.verbatim ? z.string() : notEmpty, options, options.parse);
   return describe(schema, 'lines', options, { repeatable: true, fallback: options.default ?? [] }) as Field<
     readonly T[]
   >;

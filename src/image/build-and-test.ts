@@ -41,9 +41,13 @@ interface BuildOptions {
   readonly followers?: readonly Follower[];
 }
 
-export interface BuildTools extends Pick<Effects, 'exec' | 'log' | 'signal' | 'tempDir'> {
+/** What making the parts of an image available asks of the world. */
+export interface RealiseTools extends Pick<Effects, 'exec' | 'log' | 'signal' | 'tempDir'> {
   readonly nix: Nix;
   readonly openForReading: (place: Location) => Promise<OpenedImage>;
+}
+
+export interface BuildTools extends RealiseTools {
   readonly openWriter: () => LayerWriter;
   /** Runs the tests that a definition declares. */
   readonly runTests: (definition: Definition, image: ImageToTest) => Promise<TestRun>;
@@ -84,7 +88,9 @@ function build(
     const reading = readPrevious(system);
     reading.catch(() => undefined);
     if (evaluated.kind === 'tool-image') noteRegistry(evaluated.toolImage, tools.log);
-    const open = await tools.log.group(`Realising ${name} for ${system}`, () => realise(evaluated, gcRootDir, tools));
+    const open = await tools.log.group(`Realising ${name} for ${system}`, () =>
+      realiseImage(evaluated, gcRootDir, tools),
+    );
     return tools.log.group(`Making the layers of ${name} for ${system}`, async () => {
       const reuse = createReuse(await reading, journal, { recompress });
       const image = await open(reuse);
@@ -102,11 +108,11 @@ function noteRegistry({ name, registry }: ToolImage, log: Log): void {
   log.info(`${name}: the registry ${registry} in its imageName is left out; --to says where it goes`);
 }
 
-/** Has Nix make available what an image is made of; what comes back opens it. */
-async function realise(
+/** Has Nix make available what an image is made of; what comes back opens it. Throws UserError `build` and `system` as Nix does. */
+export async function realiseImage(
   evaluated: Evaluated,
   gcRootDir: string,
-  tools: BuildTools,
+  tools: RealiseTools,
 ): Promise<(reuse: Reuse) => Promise<Image>> {
   const { nix } = tools;
   const { system } = evaluated;
@@ -122,7 +128,7 @@ async function realise(
 }
 
 /** Opens what another tool made. Marks of archives and scripts may contradict each other, so the file itself goes first. */
-async function openToolImage(toolImage: ToolImage, system: System, tools: BuildTools): Promise<Image> {
+async function openToolImage(toolImage: ToolImage, system: System, tools: RealiseTools): Promise<Image> {
   if (toolImage.kind === 'nix2container') return openLayerList(toolImage, system);
   const kind = (await builtKind(pathInStore(toolImage.outPath))) ?? toolImage.kind;
   return kind === 'stream'

@@ -6,7 +6,7 @@ import { layerEntries } from './entries.ts';
 import { chosenCodec, type ProgramTools } from './external-codec.ts';
 import { storeTree } from './store-tree.ts';
 import type { FromThread, LayerTask, ToThread } from './thread-messages.ts';
-import { type Sink, type WrittenLayer, writeLayer } from './write-layer.ts';
+import { hashLayer, type Sink, type WrittenLayer, writeLayer } from './write-layer.ts';
 
 /** Bytes that go to the other side at once: few messages, and little memory under way. */
 const CHUNK = 512 * 1024;
@@ -31,14 +31,16 @@ export function serveLayers(port: MessagePort, tools: ProgramTools): void {
   });
 }
 
-function write(
+async function write(
   { content, compression, parallel }: LayerTask,
   tools: ProgramTools,
   pool: BlockPool,
   sink: Sink,
 ): Promise<WrittenLayer> {
   const tar = tarStream(layerEntries(content, storeTree), pool);
-  return writeLayer(tar, chosenCodec(compression, tools), sink, { parallel, release: (block) => pool.give(block) });
+  const release = (block: Uint8Array): void => pool.give(block);
+  if (compression === null) return hashLayer(tar, release);
+  return writeLayer(tar, chosenCodec(compression, tools), sink, { parallel, release });
 }
 
 /** Gathers bytes in a few pieces of memory that go to and fro; a writer waits for one to come back. */

@@ -12,6 +12,12 @@ import { checkInside } from './inside-store.ts';
  */
 export const storeTree: TreeSource = { read: (path) => readTree(path), sameContent };
 
+/**
+ * The same, but a directory is listed when its children are looked at, and each time anew: whoever walks a tree once gets its first
+ * members at once, however large it is, and other work has its turns meanwhile.
+ */
+export const lazyStoreTree: TreeSource = { read: (path) => readTree(path, path, true), sameContent };
+
 /** Store paths that are to be read elsewhere on this machine, and where. */
 export type ContentPaths = ReadonlyMap<ByteString, ByteString>;
 
@@ -42,10 +48,10 @@ export function placeOf(path: ByteString, places: ContentPaths): ByteString {
  * The tree at a path, undefined when nothing is there; read from `from`, under the names of `path`. Throws UserError
  * `file` for what an image cannot hold.
  */
-export function readTree(path: ByteString, from: ByteString = path): TreeNode | undefined {
+export function readTree(path: ByteString, from: ByteString = path, isLazy = false): TreeNode | undefined {
   return attempt(from, () => {
     const stats = lstatSync(toBytes(from), { throwIfNoEntry: false });
-    return stats && readNode(path, from, stats);
+    return stats && readNode(path, from, stats, isLazy);
   });
 }
 
@@ -66,7 +72,7 @@ function attempt<T>(path: ByteString, read: () => T): T {
   }
 }
 
-function readNode(path: ByteString, from: ByteString, stats: Stats): TreeNode {
+function readNode(path: ByteString, from: ByteString, stats: Stats, isLazy: boolean): TreeNode {
   if (stats.isFile()) {
     return { type: 'file', source: path, size: stats.size, executable: (stats.mode & 0o100) !== 0 };
   }
@@ -74,16 +80,27 @@ function readNode(path: ByteString, from: ByteString, stats: Stats): TreeNode {
     return { type: 'symlink', source: path, target: fromBytes(readlinkSync(toBytes(from), 'buffer')) };
   }
   if (stats.isDirectory()) {
-    const names = readdirSync(toBytes(from), 'buffer').map(fromBytes);
-    const children = names.map((name): [ByteString, TreeNode] => {
-      const child = `${from}/${name}`;
-      return [name, readNode(`${path}/${name}`, child, lstatSync(toBytes(child)))];
-    });
-    return { type: 'directory', source: path, children: new Map(children) };
+    if (!isLazy) return { type: 'directory', source: path, children: readChildren(path, from, isLazy) };
+    return {
+      type: 'directory',
+      source: path,
+      get children() {
+        return attempt(from, () => readChildren(path, from, isLazy));
+      },
+    };
   }
   throw new UserError('file', `${toText(path)} is neither file, directory nor symlink`, {
     hint: 'Nix never puts such a thing into its store: check the store with `nix-store --verify`.',
   });
+}
+
+function readChildren(path: ByteString, from: ByteString, isLazy: boolean): Map<ByteString, TreeNode> {
+  const names = readdirSync(toBytes(from), 'buffer').map(fromBytes);
+  const children = names.map((name): [ByteString, TreeNode] => {
+    const child = `${from}/${name}`;
+    return [name, readNode(`${path}/${name}`, child, lstatSync(toBytes(child)), isLazy)];
+  });
+  return new Map(children);
 }
 
 /** Bytes compared at a time, so that two large files do not fill the memory. */

@@ -6,7 +6,8 @@ import type { WrittenLayer } from './write-layer.ts';
 /** A layer to be written, as plain data. */
 export interface LayerTask {
   readonly content: LayerContent;
-  readonly compression: Compression;
+  /** Null where the tar is only hashed: nothing of it comes back, and its digest is that of the tar. */
+  readonly compression: Compression | null;
   /** Blocks to compress at once; see CompressOptions. */
   readonly parallel: number;
 }

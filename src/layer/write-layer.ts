@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { type Digest, endDigest } from '../oci/digest.ts';
-import type { Blocks, Codec, CompressOptions } from './codec.ts';
+import { MEDIA_TYPE } from '../oci/media-type.ts';
+import type { Blocks, Codec, CompressOptions, Release } from './codec.ts';
 
 /** Takes the next bytes, which are gone when it resolves; `read` is how many bytes of the layer went in so far. */
 export type Sink = (chunk: Uint8Array, read: number) => Promise<void>;
@@ -47,4 +48,17 @@ export async function writeLayer(
     diffId: endDigest(diffId),
     unpackedSize,
   };
+}
+
+/** What is known of a tar that is a layer as it is, once all of it was hashed. Throws what the stream throws. */
+export function hashLayer(tar: Iterable<Uint8Array>, release: Release): WrittenLayer {
+  const hash = createHash('sha256');
+  let size = 0;
+  for (const block of tar) {
+    hash.update(block);
+    size += block.length;
+    release(block);
+  }
+  const digest = endDigest(hash);
+  return { mediaType: MEDIA_TYPE.layer, digest, size, diffId: digest, unpackedSize: size };
 }

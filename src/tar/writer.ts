@@ -13,24 +13,32 @@ import { layerHeader } from './layer-header.ts';
 export const STREAM_BLOCK = 1024 * 1024;
 
 /**
- * The bytes of a layer's tar as blocks of exactly 1 MiB (the last one shorter), taken from `pool`. Content is read straight into
- * the block it stands in, with blocking calls: layers are made on threads of their own, and most files of a closure are
- * so small that a round trip through the thread pool costs several times the read itself. Throws UserError `file` when a
- * file cannot be read or changed its size.
+ * The bytes of a layer's tar from byte `from` on as blocks of exactly the pool's size, 1 MiB (the last one shorter), taken from `pool`.
+ * Content is read straight into the block it stands in, with blocking calls: layers are made on threads of their own, and most files of a
+ * closure are so small that a round trip through the thread pool costs several times the read itself. What is before `from` is counted
+ * and not read. Throws UserError `file` when a file cannot be read or changed its size.
  */
 export function* tarStream(
   entries: Iterable<TarEntry>,
   pool: BlockPool = new BlockPool(STREAM_BLOCK),
+  from = 0,
 ): Generator<Buffer> {
   let block = pool.take();
   let used = 0;
+  let toSkip = from;
+  /** How many of the next `length` bytes are before `from`. */
+  const skip = (length: number): number => {
+    const skipped = Math.min(toSkip, length);
+    toSkip -= skipped;
+    return skipped;
+  };
   function* put(bytes: Uint8Array): Generator<Buffer> {
-    for (let at = 0; at < bytes.length; ) {
-      const part = bytes.subarray(at, at + STREAM_BLOCK - used);
+    for (let at = skip(bytes.length); at < bytes.length; ) {
+      const part = bytes.subarray(at, at + pool.size - used);
       block.set(part, used);
       at += part.length;
       used += part.length;
-      if (used === STREAM_BLOCK) yield* next();
+      if (used === pool.size) yield* next();
     }
   }
   function* next(): Generator<Buffer> {
@@ -45,15 +53,19 @@ export function* tarStream(
     const size = contentSize(entry);
     if (entry.content.kind === 'bytes') yield* put(entry.content.bytes);
     else if (size > 0) {
-      const file = new ContentFile(entry.content.path, size);
-      try {
-        while (!file.isRead) {
-          used += file.read(block, used);
-          if (used === STREAM_BLOCK) yield* next();
+      const skipped = skip(size);
+      // A file that is left out whole is not even opened.
+      if (skipped < size) {
+        const file = new ContentFile(entry.content.path, size, skipped);
+        try {
+          while (!file.isRead) {
+            used += file.read(block, used);
+            if (used === pool.size) yield* next();
+          }
+          file.checkEnd();
+        } finally {
+          file.close();
         }
-        file.checkEnd();
-      } finally {
-        file.close();
       }
     }
     yield* put(Buffer.alloc(padding(size)));
@@ -62,17 +74,17 @@ export function* tarStream(
   if (used > 0) yield block.subarray(0, used);
 }
 
-/** A file that is read once, from start to end, and must have the size that it was listed with. */
+/** A file that is read once, from byte `start` to its end, and must have the size that it was listed with. */
 class ContentFile {
   readonly #path: ByteString;
   readonly #size: number;
   readonly #descriptor: number;
   #left: number;
 
-  constructor(path: ByteString, size: number) {
+  constructor(path: ByteString, size: number, start: number) {
     this.#path = path;
     this.#size = size;
-    this.#left = size;
+    this.#left = size - start;
     this.#descriptor = this.#attempt(() => openSync(toBytes(path), 'r'));
   }
 
@@ -83,7 +95,7 @@ class ContentFile {
   /** Reads into `block` from `offset` on, as far as file and block go; returns the bytes read. */
   read(block: Buffer, offset: number): number {
     const length = Math.min(this.#left, block.length - offset);
-    const count = this.#attempt(() => readSync(this.#descriptor, block, offset, length, null));
+    const count = this.#attempt(() => readSync(this.#descriptor, block, offset, length, this.#size - this.#left));
     if (count === 0) throw this.#changed();
     this.#left -= count;
     return count;
@@ -91,7 +103,7 @@ class ContentFile {
 
   checkEnd(): void {
     const more = Buffer.allocUnsafe(1);
-    if (this.#attempt(() => readSync(this.#descriptor, more, 0, 1, null)) > 0) throw this.#changed();
+    if (this.#attempt(() => readSync(this.#descriptor, more, 0, 1, this.#size)) > 0) throw this.#changed();
   }
 
   close(): void {

@@ -50,6 +50,8 @@ const MAY_USE: Readonly<Record<string, readonly string[]>> = {
   ami: ['core', 'oci', 'disk', 'aws'],
   github: ['core', 'oci', 'cache'],
   image: ['core', 'oci', 'tar', 'definition', 'layer', 'storage', 'nix', 'test-run'],
+  serve: ['core', 'oci', 'tar', 'definition', 'layer', 'nix', 'image'],
+  engine: ['core', 'oci'],
   'test-run': ['core', 'oci', 'tar', 'definition', 'storage'],
   'disk-image': [
     ...['core', 'oci', 'definition', 'erofs', 'disk', 'make-disk', 'layer', 'storage', 'nix', 'image', 'test-run'],

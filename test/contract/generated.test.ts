@@ -2,9 +2,15 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
-import { renderActionEntries, renderActionReadme, renderActionYaml } from '../../scripts/generate/action.ts';
+import {
+  renderActionEntries,
+  renderActionReadme,
+  renderActionYaml,
+  renderCommandTable,
+} from '../../scripts/generate/action.ts';
 import { declaredRows } from '../../scripts/generate/declared.ts';
 import { renderFieldTable } from '../../scripts/generate/field-table.ts';
+import { renderFiles } from '../../scripts/generate/files.ts';
 import { renderJson } from '../../scripts/generate/json.ts';
 import { renderTable, replaceGenerated } from '../../scripts/generate/markdown.ts';
 import { renderBenchChart } from '../../scripts/generate/pictures/bench-chart.ts';
@@ -94,11 +100,20 @@ test('every action.yml names each input and output of its command, and has a tab
 
 test('the pages of the actions open with an example, and no row of a table is longer than a line', async () => {
   for (const load of Object.values(commands)) {
-    const page = renderActionReadme(await load());
+    const command = await load();
+    if (command.faces === 'cli') continue;
+    const page = renderActionReadme(command);
     const [head = ''] = page.split('\n## ');
     expect(head).toContain('```yaml steps\n');
     expect(page.split('\n').filter((line) => line.length > 120)).toEqual([]);
   }
+});
+
+test('a command of the command line alone has no action, and its row in the table names none', () => {
+  const files = renderFiles([{ ...everything, name: 'here', faces: 'cli' }, everything], () => undefined);
+  expect(Object.keys(files).filter((path) => path.startsWith('actions/here'))).toEqual([]);
+  expect(Object.keys(files)).toContain('actions/everything/action.yml');
+  expect(renderCommandTable([{ ...everything, name: 'here', faces: 'cli' }])).toMatch(/^\| `nix-images here` \| +\| /m);
 });
 
 test('a description that its row has no room for stands in full below the table', () => {

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { writeFile } from 'node:fs/promises';
 import { gunzipSync, zstdDecompressSync } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
@@ -10,6 +11,7 @@ import { digestOf } from '../../../src/oci/digest.ts';
 import type { TarEntry } from '../../../src/tar/entry.ts';
 import { layerHeader } from '../../../src/tar/layer-header.ts';
 import { STREAM_BLOCK, tarStream } from '../../../src/tar/writer.ts';
+import { uniqueTempDir } from '../../support/tools.ts';
 
 const file = (path: string, bytes: Uint8Array = Buffer.alloc(0)): TarEntry & { type: 'file' } => ({
   type: 'file',
@@ -102,6 +104,30 @@ describe('tarStream', () => {
     expect(Buffer.concat(parts).equals(tar([file('a', bytes.subarray(0, STREAM_BLOCK - 512)), file('b', bytes)]))).toBe(
       true,
     );
+  });
+});
+
+describe('tarStream from a byte on', () => {
+  test('is the rest of the tar, wherever it begins and however large its blocks are', async () => {
+    await using temp = await uniqueTempDir('tar-from');
+    const path = `${temp.path}/content`;
+    await writeFile(path, randomBytes(5000));
+    const onDisk: TarEntry = { ...file('b'), content: { kind: 'path', path: fromText(path), size: 5000 } };
+    const entries = [file('a', randomBytes(700)), onDisk, file('c'.repeat(150)), file('d', randomBytes(512))];
+    const whole = tar(entries);
+    fc.assert(
+      fc.property(fc.integer({ min: 0, max: whole.length + 10 }), fc.integer({ min: 1, max: 3000 }), (from, size) => {
+        const blocks = [...tarStream(entries, new BlockPool(size), from)];
+        expect(Buffer.concat(blocks).equals(whole.subarray(from))).toBe(true);
+        expect(blocks.slice(0, -1).every((block) => block.length === size)).toBe(true);
+      }),
+    );
+  });
+
+  test('files that end before it are not read', () => {
+    const gone: TarEntry = { ...file('gone'), content: { kind: 'path', path: '/nowhere/x', size: 700 } };
+    const rest = Buffer.concat([...tarStream([gone, file('a')], new BlockPool(STREAM_BLOCK), 512 + 1024)]);
+    expect(rest.equals(tar([file('a')]))).toBe(true);
   });
 });
 

@@ -1,0 +1,88 @@
+import { UserError } from '../core/error.ts';
+import { sum } from '../core/sum.ts';
+import type { Engine } from '../engine/engine.ts';
+import { ENGINES } from '../engine/engine.ts';
+import { loadIntoEngine } from '../engine/load-image.ts';
+import { choice, type InputsOf, text } from '../host/fields.ts';
+import type { Host } from '../host/host.ts';
+import type { ContainerConfig } from '../oci/container-config.ts';
+import type { Digest } from '../oci/digest.ts';
+import { platformOf, platformText, SYSTEMS } from '../oci/system.ts';
+import { fixedTag } from '../serve/respond.ts';
+import { openServing } from './serving.ts';
+import { nixInputs, registryInputs } from './shared-inputs.ts';
+import { systemHere } from './system-here.ts';
+
+/** Inputs of the commands that bring one image to an engine. */
+export const loadInputs = {
+  installable: text({
+    description: 'The image, as `FLAKE#NAME`.',
+    placeholder: 'INSTALLABLE',
+    positional: true,
+  }),
+  system: choice(SYSTEMS, { description: "System whose image is loaded. Default: this machine's own." }),
+  engine: choice(['auto', ...ENGINES], {
+    description:
+      'Program that gets the image: `auto` is the first of podman, docker, nerdctl and containerd that can be used.',
+    default: 'auto',
+  }),
+  namespace: text({
+    description:
+      "Namespace of containerd. Default: nerdctl's own, and for `containerd` `k8s.io`, where Kubernetes looks.",
+    placeholder: 'NAMESPACE',
+  }),
+  ...nixInputs,
+  ...registryInputs,
+} as const;
+
+type LoadInputs = InputsOf<typeof loadInputs>;
+
+/** An image that an engine has. */
+export interface LoadedImage {
+  /** As the engine knows it. */
+  readonly image: string;
+  readonly repository: string;
+  readonly engine: Engine['name'];
+  readonly digest: Digest;
+  readonly config: Pick<ContainerConfig, 'ExposedPorts' | 'Volumes'>;
+  readonly layers: number;
+  /** Layers that the engine did not have, and their bytes. */
+  readonly sentLayers: number;
+  readonly sentBytes: number;
+}
+
+/** Builds an image and has the engine pull it from this process. Throws UserError as the build does, and as `loadIntoEngine`. */
+export async function loadImage(inputs: LoadInputs, engine: Engine, host: Host): Promise<LoadedImage> {
+  const system = inputs.system ?? systemHere();
+  const settings = { address: '127.0.0.1', port: 0, token: undefined };
+  const serving = await openServing({ ...inputs, system: [system] }, settings, host);
+  try {
+    const [repository, ...others] = serving.names;
+    if (repository === undefined || others.length > 0) {
+      throw new UserError('input', `${serving.text} has ${serving.names.length} images, and one is loaded at a time`, {
+        hint: `Name one as FLAKE#NAME${others.length > 0 ? `: it has ${serving.names.join(', ')}` : ''}.`,
+      });
+    }
+    const found = await serving.find(repository);
+    const platform = found?.platforms.find((each) => each.system === system);
+    if (!found || !platform) throw new Error(`${repository} was served and is not there`);
+    const { manifest } = platform;
+    const image = {
+      from: `${serving.host}/${repository}:${fixedTag(manifest.digest)}`,
+      name: `${repository}:${found.tags[0]}`,
+      platform: platformText(platformOf(system)),
+      namespace: inputs.namespace,
+    };
+    const name = await host.log.group(`Loading ${image.name} into ${engine.name}`, () =>
+      loadIntoEngine(engine, image, host.exec),
+    );
+    const { layers, config } = platform;
+    const sent = layers.flatMap((layer) => serving.sent.get(layer) ?? []);
+    return {
+      ...{ image: name, repository, engine: engine.name, digest: manifest.digest, config },
+      ...{ layers: layers.length, sentLayers: sent.length, sentBytes: sum(sent) },
+    };
+  } finally {
+    await serving.close();
+  }
+}

@@ -1,0 +1,65 @@
+// podman pulls an image of busybox from the command's own process and starts it, a second each; one podman for all.
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { cliData, runCli, testImage } from '../../support/cli.ts';
+import { type Podman, preparePodman } from '../../support/podman.ts';
+import { ONLY_X86 } from '../../support/systems.ts';
+import { type TempDir, uniqueTempDir } from '../../support/tools.ts';
+
+let podman: Podman;
+let temp: TempDir;
+let env: Record<string, string>;
+let words: readonly string[];
+
+beforeAll(async () => {
+  [podman, temp] = await Promise.all([preparePodman(), uniqueTempDir('load')]);
+  env = { ...podman.env, XDG_STATE_HOME: join(temp.path, 'state') };
+  words = [...(await testImage('small', { salt: temp.path })), ...ONLY_X86];
+});
+
+afterAll(async () => {
+  await Promise.all([podman?.remove(), temp?.remove()]);
+});
+
+interface Loaded {
+  readonly image: string;
+  readonly digest: string;
+  readonly sentLayers: number;
+  readonly layers: number;
+}
+
+test('an image is loaded under its own name alone, once, and what it shares with another is not moved again', async () => {
+  const loaded = await cliData<Loaded>(['load', ...words], { env });
+  expect(loaded.image).toBe('localhost/test/small:latest');
+  expect(loaded.sentLayers).toBe(loaded.layers);
+  const names = await podman.run(['images', '--format', '{{.Repository}}:{{.Tag}}']);
+  expect(names.stdout.trim().split('\n')).toEqual([loaded.image]);
+  const again = await Promise.all([1, 2].map(() => cliData<Loaded>(['load', ...words], { env })));
+  expect(again.map(({ digest, sentLayers }) => [digest, sentLayers])).toEqual([
+    [loaded.digest, 0],
+    [loaded.digest, 0],
+  ]);
+  // Another config and name, and the same layers.
+  const tagged = [...(await testImage('tagged', { salt: temp.path })), ...ONLY_X86];
+  const other = await cliData<Loaded>(['load', ...tagged], { env });
+  expect([other.image, other.sentLayers]).toEqual(['localhost/test/small:v7', 0]);
+});
+
+test('run starts it, passes on what it says, its arguments and how it ends', async () => {
+  const asProcess = 'the container has the standard output of the process';
+  const plain = await runCli(['run', ...words], { env, asProcess });
+  expect([plain.exitCode, plain.stdout], plain.stderr).toEqual([0, 'x86_64\n']);
+  const failing = await runCli(['run', ...words, '--', '/bin/sh', '-c', 'echo "$0"; exit 7', ' two  words '], {
+    env,
+    asProcess,
+  });
+  expect([failing.exitCode, failing.stdout], failing.stderr).toEqual([7, ' two  words \n']);
+});
+
+test('no engine, and several images', async () => {
+  const none = await runCli(['load', ...words], { env: { ...env, PATH: '/nonexistent' } });
+  expect(none.exitCode).toBe(2);
+  expect(none.stderr).toContain(
+    'no container engine can be used; looked for podman: cannot run podman: no such program; docker',
+  );
+});

@@ -1,0 +1,173 @@
+import { describe, expect, test } from 'vitest';
+import { UserError } from '../../../src/core/error.ts';
+import type { Exec } from '../../../src/core/exec.ts';
+import { ALL_ENGINES, type Engine } from '../../../src/engine/engine.ts';
+import { findEngine } from '../../../src/engine/find-engine.ts';
+import { loadIntoEngine } from '../../../src/engine/load-image.ts';
+import { runWords } from '../../../src/engine/run-words.ts';
+
+const FROM = `127.0.0.1:4000/team/web:id-${'0'.repeat(64)}`;
+const image = { from: FROM, name: 'team/web:v1', platform: 'linux/arm64', namespace: undefined };
+
+/** Programs of which some are there, and what they were called with. */
+function machine(answers: Readonly<Record<string, { exitCode: number; stderr?: string } | 'missing'>>) {
+  const calls: string[] = [];
+  const exec: Exec = async (program, args) => {
+    const line = [program, ...args].join(' ');
+    calls.push(line);
+    const key = Object.keys(answers).find((start) => line.startsWith(start));
+    const answer = key === undefined ? { exitCode: 0 } : answers[key];
+    if (answer === 'missing' || !answer) throw new UserError('file', `cannot run ${program}: no such program`);
+    return { stdout: '', stderr: '', ...answer };
+  };
+  return { exec, calls };
+}
+
+const engine = (name: string): Engine => ALL_ENGINES.find((each) => each.name === name) as Engine;
+
+test('the first engine that can be used is taken; a client without its daemon cannot', async () => {
+  const { exec } = machine({
+    podman: 'missing',
+    'docker version': { exitCode: 1, stderr: 'Cannot connect\nto the daemon' },
+  });
+  expect((await findEngine('auto', false, exec)).name).toBe('nerdctl');
+  expect((await findEngine('containerd', false, exec)).name).toBe('containerd');
+  await expect(findEngine('docker', false, exec)).rejects.toThrow(
+    'docker cannot be used; looked for docker: to the daemon',
+  );
+});
+
+test('without any, the error names those that were looked for, and how each is installed', async () => {
+  const all = { podman: 'missing', docker: 'missing', nerdctl: 'missing', ctr: 'missing' } as const;
+  const { exec } = machine(all);
+  const error = await findEngine('auto', false, exec).catch((caught) => caught);
+  expect(error.message).toBe(
+    'no container engine can be used; looked for podman: cannot run podman: no such program; docker: cannot run docker: no such program; ' +
+      'nerdctl: cannot run nerdctl: no such program; containerd: cannot run ctr: no such program',
+  );
+  for (const how of ['apt install podman', 'docs.docker.com', 'nerdctl/releases', 'apt install containerd']) {
+    expect(error.hint).toContain(how);
+  }
+  const toRun = await findEngine('auto', true, exec).catch((caught) => caught);
+  expect(toRun.message).not.toContain('containerd');
+});
+
+test.each([
+  [
+    'podman',
+    'localhost/team/web:v1',
+    [
+      `podman pull --quiet --tls-verify=false --platform=linux/arm64 docker://${FROM}`,
+      `podman tag ${FROM} localhost/team/web:v1`,
+      `podman untag ${FROM} ${FROM}`,
+    ],
+  ],
+  [
+    'docker',
+    'team/web:v1',
+    [
+      `docker pull --quiet --platform=linux/arm64 ${FROM}`,
+      `docker tag ${FROM} team/web:v1`,
+      `docker rmi --no-prune ${FROM}`,
+    ],
+  ],
+  [
+    'nerdctl',
+    'team/web:v1',
+    [
+      `nerdctl pull --quiet --insecure-registry --platform=linux/arm64 ${FROM}`,
+      `nerdctl tag ${FROM} team/web:v1`,
+      `nerdctl rmi ${FROM}`,
+    ],
+  ],
+  [
+    'containerd',
+    'docker.io/team/web:v1',
+    [
+      `ctr --namespace k8s.io images pull --plain-http --platform linux/arm64 ${FROM}`,
+      `ctr --namespace k8s.io images tag --force ${FROM} docker.io/team/web:v1`,
+      `ctr --namespace k8s.io images rm ${FROM}`,
+    ],
+  ],
+])('%s pulls, tags, and forgets where it pulled from', async (name, full, lines) => {
+  const { exec, calls } = machine({});
+  expect(await loadIntoEngine(engine(name), image, exec)).toBe(full);
+  expect(calls).toEqual(lines);
+});
+
+test('a namespace of containerd', async () => {
+  for (const name of ['nerdctl', 'containerd']) {
+    const { exec, calls } = machine({});
+    await loadIntoEngine(engine(name), { ...image, namespace: 'dev' }, exec);
+    expect(calls.every((call) => call.includes(' --namespace dev '))).toBe(true);
+  }
+  expect(engine('containerd').fullName('web:v1')).toBe('docker.io/library/web:v1');
+});
+
+describe('what engines say when they cannot load', () => {
+  test.each([
+    ['write /var/lib/x: no space left on device', 'prune'],
+    ['dial tcp 127.0.0.1:4000: connect: connection refused', 'docker-archive'],
+    ['http: server gave HTTP response to HTTPS client', 'insecure registries'],
+    ['something else', 'Run it by hand to see more: docker pull'],
+  ])('%s', async (stderr, help) => {
+    const { exec, calls } = machine({ 'docker pull': { exitCode: 1, stderr } });
+    const error = await loadIntoEngine(engine('docker'), image, exec).catch((caught) => caught);
+    expect(error.message).toBe(`docker cannot load the image: ${stderr}`);
+    expect(error.hint).toContain(help);
+    expect(calls).toHaveLength(1);
+  });
+
+  test('a tag that fails leaves no name behind', async () => {
+    const { exec, calls } = machine({ 'podman tag': { exitCode: 125, stderr: 'invalid' } });
+    await expect(loadIntoEngine(engine('podman'), image, exec)).rejects.toThrow(
+      'podman cannot load the image: invalid',
+    );
+    expect(calls.at(-1)).toContain('podman untag');
+  });
+});
+
+describe('a container', () => {
+  const container = {
+    image: 'localhost/team/web:v1',
+    repository: 'team/web',
+    config: { ExposedPorts: { '8080/tcp': {}, '53/udp': {}, '9000/tcp': {} }, Volumes: { '/var/data': {}, '/': {} } },
+    publish: [],
+    namespace: undefined,
+    isTerminal: false,
+    args: ['--verbose', 'a b'],
+  };
+
+  test('has the ports and volumes of its definition', () => {
+    expect(runWords(engine('podman'), container)).toEqual([
+      'podman',
+      'run',
+      ...['--rm', '--interactive', '--pull=never'],
+      ...['--publish=127.0.0.1:8080:8080/tcp', '--publish=127.0.0.1:53:53/udp', '--publish=127.0.0.1:9000:9000/tcp'],
+      ...['--volume=team-web-var-data:/var/data', '--volume=team-web:/'],
+      'localhost/team/web:v1',
+      ...['--verbose', 'a b'],
+    ]);
+  });
+
+  test('has other ports where they are asked for, and a terminal where there is one', () => {
+    const words = runWords(engine('nerdctl'), {
+      ...container,
+      config: { ExposedPorts: { '8080/tcp': {}, '53/udp': {} } },
+      publish: ['80:8080', '0.0.0.0:5353:53/udp', '2222:22'],
+      namespace: 'dev',
+      isTerminal: true,
+    });
+    expect(words?.slice(0, 5)).toEqual(['nerdctl', '--namespace', 'dev', 'run', '--rm']);
+    expect(words?.filter((word) => word.startsWith('--publish'))).toEqual([
+      '--publish=127.0.0.1:80:8080/tcp',
+      '--publish=0.0.0.0:5353:53/udp',
+      '--publish=127.0.0.1:2222:22/tcp',
+    ]);
+    expect(words).toContain('--tty');
+  });
+
+  test('cannot be run by containerd alone', () => {
+    expect(runWords(engine('containerd'), container)).toBeUndefined();
+  });
+});
