@@ -1,6 +1,7 @@
 import type { Cloud } from '../aws/cloud.ts';
 import type { Effects } from '../core/effects.ts';
 import { Gate } from '../core/gate.ts';
+import { ImageWatch } from './image-watch.ts';
 import type { DeployJournal } from './journal.ts';
 import type { AmiPlan } from './plan.ts';
 import type { AmiPlace } from './survey.ts';
@@ -10,6 +11,8 @@ import type { WantedDisk } from './wanted.ts';
 export interface UploadRequest {
   readonly disk: WantedDisk;
   readonly region: string;
+  /** Identity of the AMI that the snapshot is for: the same in every run. */
+  readonly content: string;
   /** With the same one and the same disk an upload is gone on with. */
   readonly clientToken: string;
   readonly description: string;
@@ -23,6 +26,8 @@ export interface DeployTools extends Pick<Effects, 'clock' | 'log' | 'signal'> {
   readonly cloud: Cloud;
   /** Makes a snapshot of a disk; resolves when it is complete, or nearly so. */
   readonly upload: (request: UploadRequest) => Promise<{ readonly snapshotId: string; readonly encrypted: boolean }>;
+  /** Takes back what an upload left that ended before there was a snapshot with tags: objects, imports. Default: there is nothing. */
+  readonly discardUpload?: ((upload: Pick<UploadRequest, 'region' | 'content'>) => Promise<void>) | undefined;
   /** Starts the AMI and waits for its marker; throws where it does not come. Undefined where none is wanted. */
   readonly smokeTest:
     | ((region: string, imageId: string, disk: WantedDisk, signal: AbortSignal) => Promise<void>)
@@ -47,6 +52,7 @@ export class Deployment {
   readonly #snapshots = new Map<string, string>();
   readonly #gates = new Map<string, Gate>();
   readonly #copying = new Map<string, () => void>();
+  readonly #watches = new Map<string, ImageWatch>();
 
   constructor(plan: AmiPlan, tools: DeployTools) {
     this.plan = plan;
@@ -85,6 +91,13 @@ export class Deployment {
 
   setSnapshot(place: AmiPlace, id: string): void {
     this.#snapshots.set(keyOf(place), id);
+  }
+
+  /** By what all who wait for AMIs of a region look at them. */
+  watch({ region }: AmiPlace): ImageWatch {
+    const watch = this.#watches.get(region) ?? new ImageWatch(this.tools.cloud.ec2(region));
+    this.#watches.set(region, watch);
+    return watch;
   }
 
   /** Waits until a copy into the region may begin; it counts until `endCopy`. */

@@ -25,7 +25,7 @@ export async function makeSnapshot(context: StepContext): Promise<StepEffect> {
   const { disk, region, content, upload } = place;
   const token = upload?.tags.get(TAGS.token) ?? clientToken('snapshot', content, region, tools.run);
   const { snapshotId, encrypted } = await tools.upload({
-    ...{ disk, region, signal },
+    ...{ disk, region, content, signal },
     clientToken: token,
     description: amiDescription(plan.wanted, disk, content),
     tags: { ...amiTags(disk, content), [TAGS.token]: token },
@@ -142,7 +142,9 @@ export async function awaitImage(context: StepContext): Promise<StepEffect> {
   const { patience } = deployment.tools;
   const id = deployment.needImage(place);
   try {
-    const ready = await lookUntil(() => readyImage(context, id), patience, waitingOf(context));
+    const ready = await deployment
+      .watch(place)
+      .until(id, (image) => readyImage(context, id, image), patience, waitingOf(context));
     if (ready === undefined) throw tooLong(context, id, 'available');
     const [snapshot] = ready.snapshots;
     if (snapshot !== undefined) deployment.setSnapshot(place, snapshot);
@@ -152,8 +154,7 @@ export async function awaitImage(context: StepContext): Promise<StepEffect> {
   }
 }
 
-async function readyImage({ deployment, place }: StepContext, id: string): Promise<AmiRecord | undefined> {
-  const [image] = await deployment.tools.cloud.ec2(place.region).images({ ids: [id] });
+function readyImage({ place }: StepContext, id: string, image: AmiRecord | undefined): AmiRecord | undefined {
   if (image !== undefined && (isBroken(image) || image.state === 'deregistered'))
     throw new UserError(
       'aws',

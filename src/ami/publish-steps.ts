@@ -1,3 +1,4 @@
+import type { AmiRecord } from '../aws/ec2-api.ts';
 import { isRefused } from '../aws/refusal.ts';
 import { UserError } from '../core/error.ts';
 import { TAGS } from './content.ts';
@@ -29,24 +30,47 @@ async function changeAndLook(
     SETTLING,
     waiting,
   );
-  if (seen) return;
-  throw new UserError('aws', `AWS accepted ${what} in ${context.place.region}, and it is not so`, {
+  if (!seen) throw notSo(context, what);
+}
+
+/** The same of what is seen of the AMI itself. */
+async function changeAndSee(
+  context: StepContext,
+  what: string,
+  change: () => Promise<unknown>,
+  isSo: (image: AmiRecord) => boolean,
+): Promise<void> {
+  const { deployment, place } = context;
+  const waiting = waitingOf(context);
+  await whilePassing(change, isStale, SETTLING, waiting);
+  const seen = await deployment
+    .watch(place)
+    .until(
+      deployment.needImage(place),
+      (image) => (image !== undefined && isSo(image) ? image : undefined),
+      SETTLING,
+      waiting,
+    );
+  if (!seen) throw notSo(context, what);
+}
+
+const notSo = (context: StepContext, what: string): UserError =>
+  new UserError('aws', `AWS accepted ${what} in ${context.place.region}, and it is not so`, {
     hint: 'Run again; if it comes back, look for what changes it: a policy, an automation.',
   });
-}
 
 /** The snapshots of the AMI that a step is about, which are named once it is available. */
 async function imageNow(context: StepContext) {
   const { deployment, place } = context;
   const id = deployment.needImage(place);
-  const found = await lookUntil(
-    async () => {
-      const [image] = await deployment.tools.cloud.ec2(place.region).images({ ids: [id] });
-      return image?.state === 'available' && image.snapshots.length > 0 ? image : undefined;
-    },
-    SETTLING,
-    waitingOf(context),
-  );
+  const found = await deployment
+    .watch(place)
+    .until(
+      id,
+      (image) => (image?.state === 'available' && image.snapshots.length > 0 ? image : undefined),
+      SETTLING,
+      waitingOf(context),
+    );
   if (found) return found;
   throw new UserError('aws', `${id} in ${place.region} is not available any more`, { hint: 'Run again.' });
 }
@@ -110,11 +134,11 @@ export async function deprecate(context: StepContext): Promise<undefined> {
   const ec2 = deployment.tools.cloud.ec2(place.region);
   const { id, created } = await imageNow(context);
   const at = deprecationOf(created ?? deployment.tools.clock.now(), deprecateAfterDays);
-  await changeAndLook(
+  await changeAndSee(
     context,
     `the deprecation of ${id}`,
     () => ec2.deprecateImage(id, at.time),
-    async () => at.isNear((await ec2.images({ ids: [id] }))[0]?.deprecated),
+    ({ deprecated }) => at.isNear(deprecated),
   );
 }
 
@@ -142,11 +166,11 @@ export async function tagPublished(context: StepContext): Promise<undefined> {
   const { deployment, place } = context;
   const ec2 = deployment.tools.cloud.ec2(place.region);
   const id = deployment.needImage(place);
-  await changeAndLook(
+  await changeAndSee(
     context,
     `the tag of ${id}`,
     () => ec2.tag(id, { [TAGS.run]: deployment.tools.run }),
-    async () => (await ec2.images({ ids: [id] }))[0]?.tags.has(TAGS.run) ?? false,
+    ({ tags }) => tags.has(TAGS.run),
   );
 }
 
@@ -154,10 +178,10 @@ export async function protect(context: StepContext): Promise<undefined> {
   const { deployment, place } = context;
   const ec2 = deployment.tools.cloud.ec2(place.region);
   const id = deployment.needImage(place);
-  await changeAndLook(
+  await changeAndSee(
     context,
     `the protection of ${id}`,
     () => ec2.protectImage(id, deployment.plan.wanted.protection === 'with-cooldown'),
-    async () => (await ec2.images({ ids: [id] }))[0]?.isProtected ?? false,
+    ({ isProtected }) => isProtected,
   );
 }

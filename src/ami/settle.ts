@@ -20,7 +20,7 @@ const LONGEST = 15_000;
 const LONGEST_SLOW = 30_000;
 
 /** Milliseconds until the next look, so that many who wait do not look at the same moment. */
-const pauseOf = (number: number, random: number, limit: number): number =>
+export const pauseOf = (number: number, random: number, limit: number): number =>
   Math.round(Math.min(FIRST * 2 ** number, limit > SETTLING ? LONGEST_SLOW : LONGEST) * (0.75 + random / 2));
 
 /**
