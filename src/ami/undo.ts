@@ -53,8 +53,7 @@ async function undoRegion(region: string, scope: UndoScope, tools: UndoTools): P
  * of another account, in which nothing of it would be found.
  */
 export async function undoJournal(entries: readonly JournalEntry[], tools: UndoTools): Promise<Left[]> {
-  // Tags come when everything that must be is public: taking back what has none yet would leave half of it.
-  if (entries.some((entry) => entry.event === 'before' && entry.kind === 'tag'))
+  if (entries.some(isPublished))
     throw new UserError('input', 'the deployment of this journal was published', {
       hint: 'Run the deployment again to end it, or remove what it made by prune.',
     });
@@ -72,3 +71,9 @@ export async function undoJournal(entries: readonly JournalEntry[], tools: UndoT
     );
   return await undo(scope, tools);
 }
+
+/** Tags come when everything that must be is public: taking back what has none yet would leave half of it. */
+const isPublished = (entry: JournalEntry): boolean =>
+  (entry.event === 'before' && entry.kind === 'tag') ||
+  // AMIs that were there have their tag.
+  (entry.event === 'end' && (entry.outcome === 'published' || entry.outcome === 'unfinished'));

@@ -64,7 +64,7 @@ test('nothing is shown to anybody before every region that must not fail is read
       // Pointers only when everybody may use what they lead to.
       if (verb === 'putImage' && REGIONS.indexOf(region) < 3)
         for (const one of REGIONS.slice(0, 3))
-          expect(scene.cloud.state().match(new RegExp(`^${one} ami team.* true`, 'gm'))).toHaveLength(2);
+          expect(scene.cloud.state().match(new RegExp(`^${one} ami team.* true `, 'gm'))).toHaveLength(2);
     }
   };
   await scene.run(wanted());

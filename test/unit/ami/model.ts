@@ -314,8 +314,13 @@ export class ModelCloud implements Cloud {
     const lines = [...this.#regions].flatMap(([region, { images, snapshots, parameters }]) => [
       ...[...images.values()]
         .filter(({ state }) => state !== 'deregistered')
-        .map(({ name, sharing, tags }) => `${region} ami ${name} ${sharing.public} ${tags.has('nix-images:run')}`),
-      ...[...snapshots.values()].map(({ tags, sharing }) => `${region} snapshot ${tags.get('Name')} ${sharing.public}`),
+        .map(
+          ({ name, sharing, tags }) =>
+            `${region} ami ${name} [${sharing.accounts}] ${sharing.public} ${tags.has('nix-images:run')}`,
+        ),
+      ...[...snapshots.values()].map(
+        ({ tags, sharing }) => `${region} snapshot ${tags.get('Name')} [${sharing.accounts}] ${sharing.public}`,
+      ),
       ...[...parameters].map(([name, list]) => `${region} ${name}=${images.get(list.at(-1)?.value ?? '')?.name}`),
     ]);
     return lines.sort().join('\n');

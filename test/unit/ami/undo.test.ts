@@ -1,0 +1,123 @@
+import { expect, test } from 'vitest';
+import { DeployJournal, readJournal } from '../../../src/ami/journal.ts';
+import { undoJournal } from '../../../src/ami/undo.ts';
+import { refusal } from './model.ts';
+import { POINTER, REGIONS, Scene, wanted } from './scene.ts';
+
+const OLD = '222222222222';
+const NEW = '333333333333';
+
+const shared = (accounts: string[], parameters: string[] = [POINTER]) =>
+  wanted({ sharing: { accounts }, regions: { required: REGIONS.slice(0, 3) }, parameters });
+
+/** A scene with AMIs that are published, to one account. */
+async function live(): Promise<Scene> {
+  const scene = new Scene();
+  expect((await scene.run(shared([OLD]))).outcome).toBe('published');
+  return scene;
+}
+
+const SECOND = '/second/{image}/{arch}';
+
+const toolsOf = ({ cloud, clock, log }: Scene) => ({
+  ...{ cloud, clock, log },
+  journal: new DeployJournal(
+    async () => {},
+    () => clock.now(),
+  ),
+});
+
+// The copy was made, its answer lost, and reads do not show it for two minutes.
+test('undo waits for what was sent and not answered, and takes it away when it is seen', async () => {
+  const scene = new Scene();
+  const untouched = scene.cloud.state();
+  const { images } = scene.cloud.region('eu-central-1');
+  const { snapshots } = scene.cloud.region('eu-central-1');
+  scene.cloud.onCall = ({ verb, region, when }) => {
+    if (verb !== 'copyImage' || region !== 'eu-central-1' || when !== 'after') return;
+    scene.cloud.onCall = () => undefined;
+    const [image] = [...images.entries()].slice(-1);
+    const [snapshot] = [...snapshots.entries()].slice(-1);
+    if (image) images.delete(image[0]);
+    if (snapshot) snapshots.delete(snapshot[0]);
+    void scene.clock.sleep(120_000).then(() => {
+      if (image) images.set(...image);
+      if (snapshot) snapshots.set(...snapshot);
+    });
+    throw new TypeError('fetch failed');
+  };
+  await expect(scene.run(shared([OLD]))).rejects.toThrow('fetch failed');
+  await scene.clock.sleep(600_000);
+  expect(scene.cloud.state()).toBe(untouched);
+});
+
+test('what was refused is not waited for', async () => {
+  const scene = new Scene();
+  let refusedAt = 0;
+  scene.cloud.onCall = ({ verb, when }) => {
+    if (verb !== 'copyImage' || when !== 'before') return;
+    refusedAt ||= scene.clock.now();
+    throw refusal('InvalidParameter');
+  };
+  expect((await scene.run(shared([OLD]))).outcome).toBe('undone');
+  expect(scene.clock.now() - refusedAt).toBeLessThan(30_000);
+});
+
+test.each([
+  'shareImage',
+  'shareSnapshot',
+  'putImage',
+])('%s of live AMIs is taken back at each point of failure', async (verb) => {
+  const all = await live();
+  all.cloud.calls.length = 0;
+  await all.run(shared([OLD, NEW], [POINTER, SECOND]));
+  const count = all.cloud.calls.filter((call) => call.verb === verb && call.when === 'before').length;
+  expect(count).toBe(6);
+  for (let nth = 1; nth <= count; nth += 1) {
+    const scene = await live();
+    const before = scene.cloud.state();
+    scene.cloud.calls.length = 0;
+    scene.cloud.onCall = (call) => {
+      if (call.verb !== verb || call.when !== 'after') return;
+      const seen = scene.cloud.calls.filter((one) => one.verb === verb && one.when === 'after').length;
+      if (seen === nth) throw refusal('InternalError', 'the answer was lost');
+    };
+    const { outcome, left } = await scene.run(shared([OLD, NEW], [POINTER, SECOND]));
+    expect([outcome, left], `${nth}`).toEqual(['undone', []]);
+    expect(scene.cloud.state(), `${nth}`).toBe(before);
+  }
+});
+
+class Killed extends Error {}
+
+test('killed at each line, the journal alone takes back what was granted and pointed to', async () => {
+  const whole = await live();
+  expect((await whole.run(shared([OLD, NEW], [POINTER, SECOND]))).outcome).toBe('published');
+  const lines = whole.text.trimEnd().split('\n').length;
+  expect(lines).toBeGreaterThan(30);
+  for (let count = 1; count < lines; count += 1) {
+    const scene = await live();
+    const before = scene.cloud.state();
+    let stored = 0;
+    let die: (error: Error) => void = () => {};
+    const death = new Promise<never>((_, reject) => {
+      die = reject;
+    });
+    scene.cloud.onCall = () => {
+      if (stored >= count) throw new Killed();
+    };
+    const run = scene.run(shared([OLD, NEW], [POINTER, SECOND]), async () => {
+      if (stored >= count) await new Promise<never>(() => {});
+      stored += 1;
+      // The request that the line tells of gets through before.
+      if (stored >= count) setImmediate(() => die(new Killed()));
+    });
+    await Promise.race([run, death]).catch((error: unknown) => {
+      if (!(error instanceof Killed)) throw error;
+    });
+    scene.cloud.onCall = () => undefined;
+    expect(await undoJournal(readJournal(scene.text), toolsOf(scene)), `line ${count}`).toEqual([]);
+    expect(scene.cloud.state(), `line ${count}`).toBe(before);
+  }
+  await expect(undoJournal(readJournal(whole.text), toolsOf(whole))).rejects.toThrow('was published');
+});
