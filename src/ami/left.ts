@@ -9,4 +9,4 @@ export interface Left {
   readonly commands: readonly string[];
 }
 
-export type UndoTools = Pick<DeployTools, 'cloud' | 'clock' | 'log' | 'journal'>;
+export type UndoTools = Pick<DeployTools, 'cloud' | 'clock' | 'log' | 'journal' | 'discardUpload'>;

@@ -9,6 +9,14 @@ export interface UndoScope {
   readonly effects: readonly ScopedEffect[];
   /** Regions in which something was sent and no answer is known: what it made may become visible yet. */
   readonly unanswered: ReadonlySet<string>;
+  /** Uploads that began, and of which no snapshot is known. */
+  readonly uploads: readonly ScopedUpload[];
+}
+
+/** An upload, as steps have it: one a disk. */
+interface ScopedUpload {
+  readonly region: string;
+  readonly content: string;
 }
 
 interface ScopedPlace {
@@ -28,11 +36,11 @@ const MAKING = ['snapshot', 'register', 'copy', 'parameter'];
 /** What the entries of one journal, or of several runs of it, say. */
 export function undoScopeOf(entries: readonly JournalEntry[]): UndoScope {
   const begins = entries.filter((entry) => entry.event === 'begin');
-  const open = new Map<string, string>();
+  const open = new Map<string, ScopedUpload & { readonly kind: string }>();
   const effects: ScopedEffect[] = [];
   for (const entry of entries) {
     if (entry.event === 'before') {
-      if (MAKING.includes(entry.kind)) open.set(entry.step, entry.region);
+      if (MAKING.includes(entry.kind)) open.set(entry.step, entry);
       if (entry.planned) effects.push({ ...entry.planned, region: entry.region });
     } else if (entry.event === 'failed') {
       if (entry.isAnswered) open.delete(entry.step);
@@ -46,6 +54,7 @@ export function undoScopeOf(entries: readonly JournalEntry[]): UndoScope {
     regions: [...new Set(begins.flatMap(({ regions }) => regions))],
     places: begins.flatMap(({ places }) => places),
     effects,
-    unanswered: new Set(open.values()),
+    unanswered: new Set([...open.values()].map(({ region }) => region)),
+    uploads: [...open.values()].filter(({ kind }) => kind === 'snapshot'),
   };
 }

@@ -29,12 +29,16 @@ export class RegionSweep {
   readonly #reasons = new Map<string, string>();
   readonly #pointers = new Map<string, string | undefined>();
   readonly #unshared = new Set<string>();
+  /** Contents of uploads that may have left something. */
+  readonly #uploads: Set<string>;
 
   constructor(region: string, scope: UndoScope, tools: UndoTools) {
     this.#region = region;
     this.#scope = scope;
     this.#tools = tools;
     this.#contents = scope.places.filter((place) => place.region === region).map(({ content }) => content);
+    const { uploads } = scope;
+    this.#uploads = new Set(uploads.filter((one) => one.region === region).map(({ content }) => content));
     this.#made = new Set([...this.#effects('image'), ...this.#effects('snapshot')].filter(isOwn).map(({ id }) => id));
     for (const { id } of this.#effects('snapshot').filter(isOwn)) this.#snapshots.add(id);
   }
@@ -53,10 +57,11 @@ export class RegionSweep {
       const image = images.find((one) => one.id === id);
       await this.#attempt(id, () => this.#deregister(id, image, elapsed));
     }
+    await this.#discardUploads();
     await this.#lookForSnapshots(images);
     const free = await this.#freeSnapshots();
     for (const id of free) await this.#attempt(id, () => this.#deleteSnapshot(id));
-    return !this.#isUndecided && this.#open().length === 0 && this.#pointers.size === 0;
+    return !this.#isUndecided && this.#open().length === 0 && this.#pointers.size + this.#uploads.size === 0;
   }
 
   /** What is not gone, for a person to remove. `why`: what ended the last sweep. */
@@ -84,6 +89,15 @@ export class RegionSweep {
         what: `snapshot ${id}`,
         why: whyOf(id),
         commands: [`aws ec2 delete-snapshot --region ${region} --snapshot-id ${id}`],
+      })),
+      ...[...this.#uploads].map((content) => ({
+        region,
+        what: 'an upload by way of S3',
+        why: whyOf(content),
+        commands: [
+          `aws ec2 describe-import-snapshot-tasks --region ${region} --filters Name=task-state,Values=active`,
+          'aws s3 ls s3://BUCKET/nix-images/',
+        ],
       })),
     ];
     return list.length > 0 ? list : [this.#unknown(whyOf(''))];
@@ -219,6 +233,15 @@ export class RegionSweep {
       if (image === undefined && elapsed < SETTLING) return;
     }
     this.#goneImages.add(id);
+  }
+
+  async #discardUploads(): Promise<void> {
+    const { discardUpload } = this.#tools;
+    for (const content of this.#uploads)
+      await this.#attempt(content, async () => {
+        await discardUpload?.({ region: this.#region, content });
+        this.#uploads.delete(content);
+      });
   }
 
   async #lookForSnapshots(images: readonly AmiRecord[]): Promise<void> {

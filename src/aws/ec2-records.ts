@@ -7,7 +7,7 @@ import type { AmiRecord, RegionRecord, Sharing, SnapshotRecord } from './ec2-api
  * what decisions rest upon.
  */
 
-const tagsSchema = z
+export const tagsSchema = z
   .array(z.object({ Key: z.string(), Value: z.string().default('') }))
   .default([])
   .transform((list) => new Map(list.map(({ Key, Value }) => [Key, Value])));

@@ -2,7 +2,7 @@ import { UserError } from '../core/error.ts';
 import type { AwsWorld } from './ecr-api.ts';
 
 /** As variables of endpoints name the services. */
-export type AwsService = 'ECR' | 'ECR_PUBLIC' | 'EBS' | 'EC2' | 'SSM' | 'STS';
+export type AwsService = 'ECR' | 'ECR_PUBLIC' | 'EBS' | 'EC2' | 'S3' | 'SSM' | 'STS';
 
 /** Where the environment says that a service is; undefined for AWS's own. Throws UserError `input` for what is no URL. */
 export function serviceEndpoint({ env }: Pick<AwsWorld, 'env'>, service: AwsService): string | undefined {

@@ -21,7 +21,7 @@ interface PlanOptions {
 const ZERO_DIGEST = hash('sha256', Buffer.alloc(BLOCK_BYTES), 'buffer');
 
 /** Whether a block is 512 KiB of zeros. A last block that is shorter never counts as one. */
-const isZeroBlock = ({ digests }: BlockList, block: number): boolean =>
+export const isZeroBlock = ({ digests }: BlockList, block: number): boolean =>
   ZERO_DIGEST.compare(digests, block * DIGEST_BYTES, (block + 1) * DIGEST_BYTES) === 0;
 
 /**

@@ -1,12 +1,12 @@
 import { hash } from 'node:crypto';
 import type { MessagePort } from 'node:worker_threads';
 import type { Effects } from '../core/effects.ts';
-import { UserError } from '../core/error.ts';
 import { receiveError, sendError } from '../core/sent-error.ts';
 import { BLOCK_BYTES, DIGEST_BYTES } from '../disk/block-list.ts';
 import { reopenDisk } from '../disk/open-disk.ts';
 import { AdaptiveLimit } from './adaptive-limit.ts';
 import { type AskKeys, type AwsKeys, AwsSession } from './aws-session.ts';
+import { changedDisk } from './changed-disk.ts';
 import { EbsError } from './ebs-failure.ts';
 import { EbsSender } from './ebs-request.ts';
 import { persist } from './persist.ts';
@@ -118,10 +118,7 @@ const checksumOf = ({ checksums }: UploadTask, block: number): Uint8Array =>
 /** Throws UserError `file` where bytes are not those that were hashed. */
 function compare(bytes: Uint8Array, block: number, task: UploadTask): void {
   if (hash('sha256', bytes, 'buffer').equals(checksumOf(task, block))) return;
-  const where = `block ${block}, at byte ${block * BLOCK_BYTES}`;
-  throw new UserError('file', `${task.path} has changed since it was hashed: ${where}`, {
-    hint: 'Nothing may write to a disk while it is uploaded. Run again when it is as it should be.',
-  });
+  throw changedDisk(task.path, block);
 }
 
 function putRequest(memory: Buffer<ArrayBuffer>, block: number, task: UploadTask) {

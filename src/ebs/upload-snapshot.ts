@@ -47,8 +47,23 @@ export async function uploadSnapshot(
     return await upload(api, source, options);
   } catch (error) {
     if (settings.signal.aborted) throw cancelled(error);
-    throw error instanceof EbsError ? ebsUserError(error) : error;
+    throw error instanceof EbsError ? withOtherWay(error) : error;
   }
+}
+
+/** Accounts and regions that have no EBS direct refuse the first request, or have nothing that answers it. */
+const NOT_THERE = /^(?:AccessDenied|UnrecognizedClient|OptInRequired|UnknownOperation|Unreach|Unexpected|NotFound)/;
+
+/** Names the way by S3 where EBS direct may be what is missing. */
+function withOtherWay(error: EbsError): UserError {
+  const shown = ebsUserError(error);
+  const { action, code } = error.failure;
+  if (action !== 'StartSnapshot' || !NOT_THERE.test(code)) return shown;
+  const other = 'Where EBS direct cannot be used, upload by way of S3: --upload s3 --upload-bucket BUCKET';
+  return new UserError(shown.code, shown.message, {
+    hint: [shown.hint, other].filter(Boolean).join('\n'),
+    cause: error,
+  });
 }
 
 async function upload(api: SnapshotApi, source: SnapshotSource, options: SnapshotOptions): Promise<UploadedSnapshot> {

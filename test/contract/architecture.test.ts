@@ -173,8 +173,10 @@ test("AWS's clients are loaded for registries of AWS and for AMIs alone", () => 
       'ecr-private',
       'ecr-public',
       'gallery-page',
+      'import-client',
       'open-cloud',
       'permission-probe',
+      's3-client',
       'ssm-client',
       'web-identity',
     ].map((name) => `src/aws/${name}.ts`),
@@ -182,6 +184,8 @@ test("AWS's clients are loaded for registries of AWS and for AMIs alone", () => 
   // The others are loaded by these alone.
   const loads = sources.filter(({ text }) => /^import[^;]*\/(?:ecr-private|ecr-public|open-cloud)\.ts'/m.test(text));
   expect(pathsOf(loads)).toEqual([]);
+  const imports = sources.filter(({ text }) => /^import\s+(?!type\b)[^;]*\/open-imports\.ts'/m.test(text));
+  expect(pathsOf(imports)).toEqual([]);
 });
 
 test("GitHub's clients for caches and REST are loaded where they are asked, and only then", () => {

@@ -7,13 +7,13 @@ import { motoServer } from '../../../scripts/setup/python-tools.mjs';
 import type { Session } from '../../emulators/aws/emulator.ts';
 import { listenOnLoopback } from '../../support/tools.ts';
 
-/** moto's server, which answers as AWS's services do; ends with the test. Its address. */
-export async function startMoto(): Promise<string> {
+/** moto's server, which answers as AWS's services do; ends with the test, or when what `onEnd` is given is called. Its address. */
+export async function startMoto(onEnd: (end: () => Promise<void>) => void = onTestFinished): Promise<string> {
   const [python = '', ...words] = motoServer();
   // It waits for nothing on port 0 but says which one it was given.
   const child = spawn(python, [...words, '-H', '127.0.0.1', '-p', '0'], { stdio: ['ignore', 'ignore', 'pipe'] });
   const ended = once(child, 'close');
-  onTestFinished(async () => {
+  onEnd(async () => {
     child.kill('SIGKILL');
     await ended;
   });
