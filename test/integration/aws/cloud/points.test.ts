@@ -1,0 +1,23 @@
+// A deployment into twelve regions is a thousand requests, each signed by AWS's client and checked against the service models.
+import { expect, it } from 'vitest';
+import { chancesOf } from '../../../support/chances.ts';
+import { allPoints, failAt } from './points.ts';
+
+/** Other points each day, the same for all runs of it; all of them are tried each week. */
+const SEED = Math.floor(Date.now() / 86_400_000);
+
+it('twelve regions, two systems: wherever it fails, everything is public or nothing is left, and the next run ends it', async ({
+  annotate,
+}) => {
+  const points = await allPoints();
+  expect(points.length).toBeGreaterThanOrEqual(30);
+  const number = Math.floor(chancesOf(SEED)() * points.length);
+  const point = points[number];
+  if (point === undefined) throw new RangeError('no point');
+  await annotate(`point ${number} of ${points.length}: ${point.verb} ${point.nth} in ${point.region}`);
+  const { run, plan, clock } = await failAt(point, number);
+  expect((await run()).outcome).toBe('published');
+  // Reads may be as late as that.
+  await clock.sleep(150_000);
+  expect((await plan()).steps).toEqual([]);
+});
