@@ -13,6 +13,7 @@ import { assembleRelease, PROGRAM } from '../release.ts';
 import { markdownTable } from '../report/table.ts';
 import { median } from '../statistics.ts';
 import { inTurns } from '../turns.ts';
+import { transpiled } from './transpile.ts';
 
 /** Of the disk that is uploaded, and what of it is data: mostly hole, as disks are. */
 const SIZE = 5 * 1024 ** 3;
@@ -56,15 +57,15 @@ interface Uploader {
 }
 
 /** COLDSNAP names the program where it is installed. */
-function uploaders(disk: string, parent: string): readonly Uploader[] {
+function uploaders(own: string, disk: string, parent: string): readonly Uploader[] {
   const coldsnap = process.env.COLDSNAP;
   const node = (file: string, ...words: string[]) => ({
     program: process.execPath,
-    args: [join(import.meta.dirname, file), ...words],
+    args: [file, ...words],
   });
   return [
-    { name: 'nix-images', command: (url) => node('upload-own.ts', disk, PROGRAM, url, parent) },
-    { name: "AWS's client, one thread", command: (url) => node('upload-sdk.ts', disk, url) },
+    { name: 'nix-images', command: (url) => node(own, disk, PROGRAM, url, parent) },
+    { name: "AWS's client, one thread", command: (url) => node(join(import.meta.dirname, 'upload-sdk.ts'), disk, url) },
     ...(coldsnap === undefined
       ? []
       : [
@@ -116,13 +117,14 @@ async function runOnce({ command }: Uploader, url: string, scratch: string): Pro
 /** Uploads a disk of 5 GiB with 1 GiB of data in every way there is, to one server on this machine that checks each block. */
 export async function measureEbs(options: Options, work: string, log: (line: string) => void): Promise<EbsResult> {
   await assembleRelease();
+  const own = await transpiled('upload-own');
   await mkdir(work, { recursive: true });
   const scratch = await mkdtemp(join(work, SCRATCH));
   const { server, url } = await startServer();
   try {
     const [disk, parent] = [join(scratch, 'disk.raw'), join(scratch, 'parent')];
     await writeSparse(disk);
-    const all = uploaders(disk, parent);
+    const all = uploaders(own, disk, parent);
     const loadBefore = await quiet(log);
     const found = new Map(all.map(({ name }) => [name, [] as Run[]]));
     for (const { thing, round } of inTurns(all, options.runs, () => false)) {
@@ -132,11 +134,11 @@ export async function measureEbs(options: Options, work: string, log: (line: str
       log(`${thing.name}, ${round + 1}: ${one.wall.toFixed(2)} s`);
     }
     // With the list of blocks of the last run.
-    const [own] = all;
-    if (own === undefined) throw new Error('nobody uploads');
+    const [first] = all;
+    if (first === undefined) throw new Error('nobody uploads');
     await rm(parent, { force: true });
-    await runOnce(own, url, scratch);
-    const { requests } = await runOnce(own, url, scratch);
+    await runOnce(first, url, scratch);
+    const { requests } = await runOnce(first, url, scratch);
     const of = (runs: readonly Run[]): Run => ({
       wall: median(runs.map(({ wall }) => wall)),
       upload: runs[0]?.upload === undefined ? undefined : median(runs.map(({ upload = 0 }) => upload)),
