@@ -10,6 +10,7 @@ import { parseOptions, USAGE } from './options.ts';
 import { replaceMarked } from './report/marked-part.ts';
 import { report } from './report/report.ts';
 import { type Result, resultSchema } from './result.ts';
+import { measureServe, missedServe, serveText } from './serve/measure.ts';
 
 const ROOT = join(import.meta.dirname, '..');
 const RESULTS = join(import.meta.dirname, 'results');
@@ -44,6 +45,12 @@ async function bench(): Promise<void> {
     const found = await measureEbs(options, join(ROOT, 'out/bench'), log);
     console.log(ebsText(found));
     if (missedEbs(found).length > 0) process.exitCode = 1;
+    return;
+  }
+  if (options.serve) {
+    const found = await measureServe(options, join(ROOT, 'out/bench'), log);
+    console.log(serveText(found));
+    if (missedServe(found).length > 0) process.exitCode = 1;
     return;
   }
   const result = options.render

@@ -16,6 +16,8 @@ export interface Options {
   readonly disk: boolean;
   /** Whether the upload of a disk to EBS is measured, and nothing else. */
   readonly ebs: boolean;
+  /** Whether pulls from `serve` are measured, and nothing else. */
+  readonly serve: boolean;
   /** Whether docs/benchmarks.md is written anew from the result. */
   readonly docs: boolean;
   /** A result to render again instead of measuring. */
@@ -32,6 +34,7 @@ export const USAGE = `usage: npm run bench -- [OPTIONS]
   --destinations          what further destinations cost, and nothing else
   --disk                  what of a disk changes with its closure, and what making and reading it costs; nothing else
   --ebs                   what uploading a disk as a snapshot takes, beside coldsnap where COLDSNAP names it; nothing else
+  --serve                 pulls from serve beside publish and a registry, first bytes and memory; nothing else
   --quick                 the small closure, once: whether everything works
   --docs                  write docs/benchmarks.md from the result
   --render FILE           print an earlier result again, and measure nothing
@@ -55,6 +58,7 @@ export function parseOptions(words: readonly string[]): Options {
       destinations: { type: 'boolean', default: false },
       disk: { type: 'boolean', default: false },
       ebs: { type: 'boolean', default: false },
+      serve: { type: 'boolean', default: false },
       docs: { type: 'boolean', default: false },
       render: { type: 'string' },
     },
@@ -75,6 +79,7 @@ export function parseOptions(words: readonly string[]): Options {
     destinations: values.destinations,
     disk: values.disk,
     ebs: values.ebs,
+    serve: values.serve,
     docs: values.docs,
     render: values.render,
   };
