@@ -1,4 +1,4 @@
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { UserError } from '../core/error.ts';
 import { checkDisk } from '../disk/check-disk.ts';
 import { openDisk } from '../disk/open-disk.ts';
@@ -40,9 +40,10 @@ async function storedDisk(
   const fetchFile = async (): Promise<string> => {
     const { exec, signal, log } = host;
     const path = join(await host.tempDir(), 'disk.raw');
-    const free = (at: string): Promise<number> => freeBytes(dirname(at));
     const openThreads = () => openDiskThreads(host);
-    await log.group(`Fetching ${origin}`, () => pullDisk(source, manifest, path, { ...host, openThreads, free }));
+    await log.group(`Fetching ${origin}`, () =>
+      pullDisk(source, manifest, path, { ...host, openThreads, free: freeBytes }),
+    );
     const disk = await openDisk(path, { exec, signal, extents: published.layers.chunks });
     try {
       await checkDisk(disk, { system, bootMode });

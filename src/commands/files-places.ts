@@ -6,6 +6,7 @@ import type { FilesPlace } from '../disk-places/files-place.ts';
 import { releasePlace } from '../disk-places/release-place.ts';
 import { releaseUploads } from '../github/rest/release-uploads.ts';
 import type { Host } from '../host/host.ts';
+import { freeBytes } from '../machine/disk-space.ts';
 import { type FilesLocation, formatFilesLocation } from '../storage/files-location.ts';
 import type { NotPublished } from './not-published.ts';
 import { gitHubApi } from './prune-places.ts';
@@ -52,7 +53,7 @@ export function filesPlaces(host: Host, token: string | undefined): FilesPlaces 
 
 function openPlace(location: FilesLocation, name: string, token: string | undefined, host: Host): FilesPlace {
   const { cwd, env, log, signal } = host;
-  if (location.kind === 'dir') return dirPlace(resolve(cwd, location.path), { name, log, signal });
+  if (location.kind === 'dir') return dirPlace(resolve(cwd, location.path), { name, log, signal, free: freeBytes });
   const { repository, tag } = location;
   const api = gitHubApi(host, token, `${name} is filled by GitHub's REST interface`);
   // The tag of another repository is not made at a commit of this one.

@@ -1,5 +1,5 @@
 import { availableParallelism } from 'node:os';
-import { dirname, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { UserError } from '../core/error.ts';
 import { sizeText } from '../core/size.ts';
 import { DiskThreads } from '../disk/disk-threads.ts';
@@ -60,8 +60,7 @@ export const pull = defineCommand({
       }
       const file = resolve(host.cwd, inputs.out);
       const openThreads = () => new DiskThreads(host.program, Math.min(availableParallelism(), MOST_THREADS));
-      const free = (at: string) => freeBytes(dirname(at));
-      const published = await pullDisk(source, manifest, file, { ...host, openThreads, free });
+      const published = await pullDisk(source, manifest, file, { ...host, openThreads, free: freeBytes });
       return { path: inputs.out, digest: manifest.digest, published };
     } finally {
       await source.close();

@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Effects } from '../core/effects.ts';
+import type { FreeSpace } from '../core/free-space.ts';
 import type { DiskDefinition } from '../definition/disk-definition.ts';
 import type { DiskThreads } from '../disk/disk-threads.ts';
 import { hashDisk } from '../disk/hash-disk.ts';
@@ -48,8 +49,7 @@ export interface DiskToTest {
 
 export interface DiskTools extends Pick<Effects, 'exec' | 'log' | 'signal' | 'tempDir'> {
   readonly nix: Nix;
-  /** Bytes that may still be written in a folder. */
-  readonly free: (folder: string) => Promise<number>;
+  readonly free: FreeSpace;
   /** Opens the threads that hash blocks. */
   readonly openThreads: () => DiskThreads;
   /** Frames that are compressed at once. */
@@ -102,7 +102,7 @@ async function build(
   const opened =
     evaluated.kind === 'disk'
       ? await openDefinitionDisk(evaluated.disk, { ...tools, previous, fresh, isStoredHere }, tools)
-      : await openToolDisk(evaluated.toolDisk, system, tools, tools);
+      : await openToolDisk(evaluated.toolDisk, system, { ...tools, isStoredHere }, tools);
   try {
     const testRun = await testOf(evaluated, opened, tools);
     if (failedTests(testRun).length > 0) throw testError(name, testRun);

@@ -1,8 +1,9 @@
 import type { Effects } from '../core/effects.ts';
+import { checkSpace, type FreeSpace } from '../core/free-space.ts';
 import type { DiskDefinition } from '../definition/disk-definition.ts';
 import { openDisk } from '../disk/open-disk.ts';
 import { encodePositions, type Positions } from '../erofs/positions.ts';
-import { checkSpace } from '../make-disk/disk-space.ts';
+import { spaceNeeded } from '../make-disk/disk-space.ts';
 import { makeDisk } from '../make-disk/make-disk.ts';
 import { readClosure } from '../nix/closure.ts';
 import type { Nix } from '../nix/nix.ts';
@@ -25,8 +26,7 @@ interface MakeOptions {
 
 interface MakeTools extends Pick<Effects, 'exec' | 'log' | 'signal'> {
   readonly nix: Nix;
-  /** Bytes that may still be written in a folder. */
-  readonly free: (folder: string) => Promise<number>;
+  readonly free: FreeSpace;
 }
 
 /**
@@ -43,7 +43,8 @@ export async function openDefinitionDisk(
     const known = await readClosure(nix, storeRoots);
     const stored = known.closure.reduce((sum, { narSize }) => sum + narSize, 0);
     const beside = isStoredHere ? stored * PACKED_SHARE : 0;
-    checkSpace(definition, known.closure, { folder: workDir, free: await free(workDir), beside });
+    const bytes = spaceNeeded(definition, known.closure) + beside;
+    await checkSpace({ what: `the disk ${name}`, bytes, path: workDir }, free);
     await realiseHere(nix, definition.roots, { gcRootDir });
   });
   return log.group(`Making the disk ${name} for ${system}`, async () => {

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import type { Effects } from '../core/effects.ts';
 import { UserError } from '../core/error.ts';
+import type { FreeSpace } from '../core/free-space.ts';
 import { STORE } from '../definition/store-path.ts';
 import { checkDisk } from '../disk/check-disk.ts';
 import type { Disk } from '../disk/disk.ts';
@@ -19,6 +20,14 @@ import type { OpenedDisk } from './opened-disk.ts';
 
 interface ToolDiskTools extends Pick<Effects, 'exec' | 'log' | 'signal'> {
   readonly nix: Nix;
+  readonly free: FreeSpace;
+}
+
+interface ToolDiskOptions {
+  readonly gcRootDir: string;
+  /** Whether its chunks stay on this machine, as in a handover that holds them. */
+  readonly isStoredHere: boolean;
+  readonly workDir: string;
 }
 
 const WITHOUT_POSITIONS = { positions: undefined, positionsBefore: null, storeOffset: null };
@@ -28,13 +37,13 @@ const UNPACKED = 'unpacked.raw';
 
 /**
  * Has Nix make the disk of another tool, and opens it as it is, after a look at what its way of booting needs. Throws UserError as Nix does, and `file` for what
- * is no disk, cannot be read, or cannot boot `system`.
+ * is no disk, cannot be read, has no room to be unpacked, or cannot boot `system`.
  */
 export async function openToolDisk(
   toolDisk: ToolDisk,
   system: System,
-  { gcRootDir, workDir }: { readonly gcRootDir: string; readonly workDir: string },
-  { nix, exec, log, signal }: ToolDiskTools,
+  { gcRootDir, isStoredHere, workDir }: ToolDiskOptions,
+  { nix, exec, log, signal, free }: ToolDiskTools,
 ): Promise<OpenedDisk> {
   const { name, outPath, filePath } = toolDisk;
   await log.group(`Realising ${name} for ${system}`, () => realiseHere(nix, [toolDisk], { gcRootDir }));
@@ -47,7 +56,8 @@ export async function openToolDisk(
   const path = found.packing === undefined ? found.path : join(workDir, UNPACKED);
   if (found.packing !== undefined) {
     log.info(`unpacking ${found.path}`);
-    await unpackDisk(found.path, path, found.packing, { exec, signal });
+    const room = { free, copies: isStoredHere ? 2 : 1 };
+    await unpackDisk(found.path, path, found.packing, { exec, signal, room });
   }
   const disk = await openDisk(path, { exec, signal });
   try {

@@ -3,8 +3,8 @@ import type { Effects } from '../core/effects.ts';
 import { UserError } from '../core/error.ts';
 import type { WritableFile } from '../core/file-bytes.ts';
 import { withFileErrors } from '../core/file-error.ts';
+import { checkSpace, type FreeSpace } from '../core/free-space.ts';
 import { mapParallel } from '../core/parallel.ts';
-import { sizeText } from '../core/size.ts';
 import { BLOCK_BYTES, DIGEST_BYTES } from '../disk/block-list.ts';
 import type { DiskThreads } from '../disk/disk-threads.ts';
 import { dataBytes } from '../disk/extent.ts';
@@ -25,8 +25,7 @@ const UNPACKED_AT_ONCE = 256 * 1024;
 
 interface PullTools extends Pick<Effects, 'exec' | 'log' | 'signal'> {
   readonly openThreads: () => DiskThreads;
-  /** Bytes that may still be written where a file is, or will be. */
-  readonly free: (path: string) => Promise<number>;
+  readonly free: FreeSpace;
 }
 
 /**
@@ -42,17 +41,7 @@ export async function pullDisk(
 ): Promise<PublishedDisk> {
   const published = await readDisk(source, manifest);
   const { chunks } = published.layers;
-  const needed = dataBytes(chunks);
-  const free = await tools.free(to);
-  if (needed > free) {
-    throw new UserError(
-      'file',
-      `no space for ${to}: the disk has ${sizeText(needed)} of data, and ${sizeText(free)} are free`,
-      {
-        hint: 'Free space, or write to another file system.',
-      },
-    );
-  }
+  await checkSpace({ what: `the data of ${source.name}`, bytes: dataBytes(chunks), path: to }, tools.free);
   const draft = `${to}.draft`;
   try {
     await withFileErrors(draft, 'write', async () => {

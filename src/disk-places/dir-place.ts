@@ -1,12 +1,11 @@
 import { createHash } from 'node:crypto';
-import { mkdir, mkdtemp, open, readdir, readFile, rename, rm, stat, statfs, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, open, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { systemClock } from '../core/clock.ts';
 import type { Effects } from '../core/effects.ts';
-import { UserError } from '../core/error.ts';
 import { writeFully } from '../core/file-bytes.ts';
 import { isMissing, systemCode, withFileErrors } from '../core/file-error.ts';
-import { sizeText } from '../core/size.ts';
+import { checkSpace, type FreeSpace } from '../core/free-space.ts';
 import { type Digest, endDigest } from '../oci/digest.ts';
 import { withLayoutLock } from '../storage/layout/layout-lock.ts';
 import { type FilesPlace, parseSums, type StagedFiles, SUMS, type Sums, sumsText } from './files-place.ts';
@@ -15,6 +14,7 @@ import type { MadeFile } from './zstd-disk.ts';
 interface DirPlaceOptions extends Partial<Pick<Effects, 'log' | 'clock'>>, Pick<Effects, 'signal'> {
   /** As a person writes it. */
   readonly name: string;
+  readonly free: FreeSpace;
   /** Default: that of the system. */
   readonly rename?: typeof rename;
 }
@@ -41,7 +41,7 @@ async function stage(path: string, files: readonly MadeFile[], options: DirPlace
   await mkdir(path, { recursive: true });
   await removeLeft(path, options);
   const bytes = files.reduce((sum, { size }) => sum + size, 0);
-  await checkSpace(path, bytes);
+  await checkSpace({ what: files.map((file) => file.name).join(' and '), bytes, path }, options.free);
   const hidden = await mkdtemp(join(path, HIDDEN));
   const abandon = (): Promise<void> => rm(hidden, { recursive: true, force: true }).catch(() => undefined);
   try {
@@ -63,19 +63,6 @@ async function removeLeft(path: string, { clock = systemClock }: DirPlaceOptions
     if (info?.isDirectory() !== true || clock.now() - info.mtimeMs < LEFT_AFTER) continue;
     await rm(folder, { recursive: true, force: true });
   }
-}
-
-/** Throws UserError `file` before anything is written. */
-async function checkSpace(path: string, bytes: number): Promise<void> {
-  const { bavail, bsize } = await statfs(path);
-  if (bytes <= bavail * bsize) return;
-  throw new UserError(
-    'file',
-    `no space left in ${path}: ${sizeText(bytes)} are needed, and ${sizeText(bavail * bsize)} are free`,
-    {
-      hint: 'Free space on that disk, or write to another one.',
-    },
-  );
 }
 
 async function write(path: string, { size, read }: MadeFile, signal: AbortSignal): Promise<Digest> {

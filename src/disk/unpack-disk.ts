@@ -3,6 +3,7 @@ import { open, rm, stat } from 'node:fs/promises';
 import type { Effects } from '../core/effects.ts';
 import { UserError } from '../core/error.ts';
 import { fileError } from '../core/file-error.ts';
+import { checkSpace, type FreeSpace } from '../core/free-space.ts';
 import { checkUnpacked } from '../core/unpack-limit.ts';
 import { unpack } from '../layer/unpack.ts';
 import { diskDamage } from './disk-damage.ts';
@@ -20,18 +21,28 @@ const CHUNK = 256 * 1024;
 /** What xz may take to unpack: twice what its highest level needs. */
 const XZ_MEMORY = '128MiB';
 
+interface UnpackTools extends Pick<Effects, 'exec' | 'signal'> {
+  /** What is looked at before; nothing unless told. */
+  readonly room?: {
+    readonly free: FreeSpace;
+    /** How many times the packed file's bytes must be free: what it unpacks to is not known, but that it is no less. */
+    readonly copies: number;
+  };
+}
+
 /**
  * Unpacks a disk into the new file `to`, with holes where there are zeros. xz is run for its format, as Node cannot read it. What a packed file
  * may stand for is bounded, zeros left out. Nothing is left at `to` where it fails. Resolves with the disk's bytes. Throws UserError `file`
- * for damage, where xz is missing, and what the file system refuses.
+ * for too little room (before anything is written, as far as that is known then), damage, where xz is missing, and what the file system refuses.
  */
 export async function unpackDisk(
   from: string,
   to: string,
   packing: DiskPacking,
-  { exec, signal }: Pick<Effects, 'exec' | 'signal'>,
+  { exec, signal, room }: UnpackTools,
 ): Promise<number> {
   const packed = (await stat(from).catch((error: unknown) => Promise.reject(fileError(error, from, 'read')))).size;
+  if (room) await checkSpace({ what: `unpacking ${from}`, bytes: packed * room.copies, path: to }, room.free);
   const file = await open(to, 'wx').catch((error: unknown) => Promise.reject(fileError(error, to, 'write')));
   try {
     const writer = new SparseWriter(file, 0);

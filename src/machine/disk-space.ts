@@ -2,6 +2,7 @@ import { lstat, stat, statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { Effects } from '../core/effects.ts';
 import { UserError } from '../core/error.ts';
+import type { FreeSpace } from '../core/free-space.ts';
 import { sizeText } from '../core/size.ts';
 
 /**
@@ -21,20 +22,20 @@ export const PREINSTALLED = [
   '/usr/local/share/boost',
 ] as const;
 
-/** The folder, or the nearest one above it that is there. */
-async function nearest(folder: string): Promise<string> {
-  if (folder === dirname(folder)) return folder;
-  return await stat(folder).then(
-    () => folder,
-    () => nearest(dirname(folder)),
+/** The path, or the nearest folder above it that is there. */
+async function nearestThere(path: string): Promise<string> {
+  if (path === dirname(path)) return path;
+  return await stat(path).then(
+    () => path,
+    () => nearestThere(dirname(path)),
   );
 }
 
-/** Bytes that a user may still write where `folder` is, or will be. */
-export async function freeBytes(folder: string): Promise<number> {
-  const { bavail, bsize } = await statfs(await nearest(folder));
+/** What a user may still write where `path` is, or will be: the file system's free bytes without those that are kept for root. */
+export const freeBytes: FreeSpace = async (path) => {
+  const { bavail, bsize } = await statfs(await nearestThere(path));
   return bavail * bsize;
-}
+};
 
 interface Space {
   /** The folder that needs room. */
@@ -46,7 +47,7 @@ interface Space {
 }
 
 interface Tools extends Pick<Effects, 'exec' | 'log'> {
-  readonly free: (folder: string) => Promise<number>;
+  readonly free: FreeSpace;
   /** What runs `rm` as root: empty for root, `sudo -n` elsewhere. */
   readonly asRoot: readonly string[];
 }
@@ -82,7 +83,7 @@ const measure = (folder: string, free: Tools['free']): Promise<number> =>
 async function isOnSameDisk(candidate: string, folder: string): Promise<boolean> {
   try {
     const found = await lstat(candidate);
-    return found.isDirectory() && found.dev === (await stat(await nearest(folder))).dev;
+    return found.isDirectory() && found.dev === (await stat(await nearestThere(folder))).dev;
   } catch {
     return false;
   }

@@ -2,6 +2,7 @@ import { mkdtemp, open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Effects } from '../core/effects.ts';
 import { withFileErrors } from '../core/file-error.ts';
+import { checkSpace, type FreeSpace } from '../core/free-space.ts';
 import { sizeText } from '../core/size.ts';
 import type { Closure } from '../definition/closure.ts';
 import type { DiskDefinition } from '../definition/disk-definition.ts';
@@ -12,7 +13,7 @@ import { checkBootFiles } from './boot-files.ts';
 import { copyFileSystem, type DiskTarget } from './copy-file-system.ts';
 import { extentsOf, piecesOf, type Written } from './disk-data.ts';
 import { type DiskPlan, planDisk } from './disk-plan.ts';
-import { checkSpace } from './disk-space.ts';
+import { spaceNeeded } from './disk-space.ts';
 import { makeEmptyRoot } from './empty-root.ts';
 import { makeEsp } from './esp.ts';
 import type { MadeDisk } from './made-disk.ts';
@@ -32,8 +33,7 @@ export interface MakeDiskOptions {
 
 /** What making a disk needs of the world. */
 interface Tools extends Pick<Effects, 'exec' | 'log' | 'signal'> {
-  /** Bytes that may still be written in a folder. */
-  readonly free: (folder: string) => Promise<number>;
+  readonly free: FreeSpace;
 }
 
 /** Name of the disk in the work folder. */
@@ -55,7 +55,8 @@ export async function makeDisk(
   tools: Tools,
 ): Promise<MadeDisk> {
   const held = storeClosure(closure, definition.storeRoots);
-  checkSpace(definition, held, { folder: workDir, free: await tools.free(workDir) });
+  const space = { what: `the disk ${definition.name}`, bytes: spaceNeeded(definition, held), path: workDir };
+  await checkSpace(space, tools.free);
   await checkBootFiles(definition);
   const path = join(workDir, FILE_NAME);
   const folder = await withFileErrors(workDir, 'write', () => mkdtemp(join(workDir, 'parts-')));

@@ -2,10 +2,14 @@ import { cp, mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { canonicalJson, type Json } from '../../../src/core/canonical-json.ts';
+import { DiskThreads } from '../../../src/disk/disk-threads.ts';
+import { pullDisk } from '../../../src/disk-image/pull-disk.ts';
 import { digestHex, digestOf } from '../../../src/oci/digest.ts';
+import { LayoutSource } from '../../../src/storage/layout/layout-source.ts';
 import { startEmulator } from '../../emulators/registry/emulator.ts';
 import { cliData, runCli } from '../../support/cli.ts';
-import { qemuImg } from '../../support/disks.ts';
+import { diskTools, ownProgram, qemuImg } from '../../support/disks.ts';
+import { memoryLog } from '../../support/memory-log.ts';
 import { programPath, runProgram, type TempDir, uniqueTempDir } from '../../support/tools.ts';
 import { uefiDisk } from '../../support/uefi-disk.ts';
 import { expectClear } from '../publish/kit.ts';
@@ -85,6 +89,21 @@ test('a disk of another tool is the same chunks in every format, and comes back 
   expect(pulled.size).toBe(64 << 20);
   expect((await runProgram('cmp', [at('back.raw'), at('disks/disk.raw')])).exitCode).toBe(0);
   expect((await stat(at('back.raw'))).blocks * 512).toBeLessThan(pulled.dataBytes);
+});
+
+test('too little room for the data of a pulled disk is said before anything is written', async () => {
+  const source = new LayoutSource(at('disk-qcow2'));
+  const stored = await source.getManifest('x86_64-linux');
+  if (stored === undefined) throw new Error('no disk');
+  const { exec, signal } = diskTools;
+  const openThreads = () => new DiskThreads(ownProgram, 2);
+  const pull = (free: number) =>
+    pullDisk(source, stored, at('small.raw'), { exec, signal, openThreads, log: memoryLog(), free: async () => free });
+  // Four windows of data, and what is at both ends.
+  await expect(pull(3 << 20)).rejects.toThrow(
+    /^no space for the data of oci:.*: \S+ MB are needed at .*small\.raw, where 3\.1 MB are free$/,
+  );
+  expect((await readdir(temp.path)).filter((name) => name.startsWith('small'))).toEqual([]);
 });
 
 test('inspect says what is on a disk of another tool', async () => {

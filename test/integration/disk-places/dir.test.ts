@@ -9,6 +9,8 @@ import { programPath, runProgram } from '../../support/tools.ts';
 import { testDisk } from './kit.ts';
 
 const { signal } = new AbortController();
+/** Where there is room. */
+const free = async (): Promise<number> => 1e12;
 
 const run = async (program: string, args: readonly string[], cwd: string) => {
   const result = await runProgram(programPath(program), args, { cwd });
@@ -18,7 +20,7 @@ const run = async (program: string, args: readonly string[], cwd: string) => {
 describe('a disk as one zstd file', () => {
   it('has the size that was told before it was made, and unpacks to the same disk, holes included', async () => {
     const { disk, raw, folder } = await testDisk();
-    const place = dirPlace(folder, { name: 'dir:out', signal });
+    const place = dirPlace(folder, { name: 'dir:out', signal, free });
     const file = zstdDisk('vm-x86_64-linux.raw.zst', disk);
     const staged = await place.stage([file, fileOf('vm-x86_64-linux.positions.json', Buffer.from('{}'))]);
     expect(await readdir(folder)).not.toContain(file.name);
@@ -63,7 +65,7 @@ describe('a disk as one zstd file', () => {
 describe('a folder of disks', () => {
   it('keeps the checksums of other disks, and replaces those of this one', async () => {
     const { folder } = await testDisk();
-    const place = dirPlace(folder, { name: 'dir:out', signal });
+    const place = dirPlace(folder, { name: 'dir:out', signal, free });
     for (const text of ['first', 'second']) await (await place.stage([fileOf('a', Buffer.from(text))])).finish();
     await (await place.stage([fileOf('b', Buffer.from('b'))])).finish();
     expect(await readFile(join(folder, 'a'), 'utf8')).toBe('second');
@@ -80,8 +82,10 @@ describe('a folder of disks', () => {
     const files = (build: string) => ['a', 'b'].map((name) => fileOf(name, Buffer.from(`${name} of ${build}`)));
     const sums = async () => parseSums(await readFile(join(folder, 'SHA256SUMS'), 'utf8'));
     const put = async (build: string, move = rename): Promise<unknown> =>
-      (await dirPlace(folder, { name: 'dir:out', signal, rename: move }).stage(files(build))).finish();
-    await (await dirPlace(folder, { name: 'dir:out', signal }).stage([fileOf('other', Buffer.from('o'))])).finish();
+      (await dirPlace(folder, { name: 'dir:out', signal, free, rename: move }).stage(files(build))).finish();
+    await (
+      await dirPlace(folder, { name: 'dir:out', signal, free }).stage([fileOf('other', Buffer.from('o'))])
+    ).finish();
     await put('0');
     const listed: string[][] = [];
     for (let last = 0; last < 4; last += 1) {
@@ -111,7 +115,7 @@ describe('a folder of disks', () => {
       import { rename } from 'node:fs/promises';
       const { dirPlace } = await import(${source('dir-place.ts')});
       const { fileOf } = await import(${source('zstd-disk.ts')});
-      const place = (move) => dirPlace(process.argv[1], { name: 'dir:out', signal: new AbortController().signal, rename: move });
+      const place = (move) => dirPlace(process.argv[1], { name: 'dir:out', signal: new AbortController().signal, free: async () => 1e12, rename: move });
       const put = async (build, move) =>
         (await place(move).stage(['a', 'b'].map((name) => fileOf(name, Buffer.from(name + build))))).finish();
       await put('1', rename);
@@ -133,7 +137,7 @@ describe('a folder of disks', () => {
     // As if it were of two days before.
     const before = Date.now() / 1000 - 2 * 24 * 3600;
     for (const name of hidden) await utimes(join(folder, name), before, before);
-    const place = dirPlace(folder, { name: 'dir:out', signal });
+    const place = dirPlace(folder, { name: 'dir:out', signal, free });
     await (await place.stage(['a', 'b'].map((name) => fileOf(name, Buffer.from(`${name}3`))))).finish();
     expect((await run('sha256sum', ['--check', '--strict', 'SHA256SUMS'], folder)).exitCode).toBe(0);
     expect((await readdir(folder)).filter((name) => name.startsWith('.'))).toEqual([]);
@@ -141,7 +145,7 @@ describe('a folder of disks', () => {
 
   it('has nothing new where a file breaks off, or all is given up', async () => {
     const { folder } = await testDisk();
-    const place = dirPlace(folder, { name: 'dir:out', signal });
+    const place = dirPlace(folder, { name: 'dir:out', signal, free });
     const before = await readdir(folder);
     const broken: MadeFile = {
       name: 'b',
@@ -160,10 +164,12 @@ describe('a folder of disks', () => {
   it('is refused before anything is written where there is no room, or no folder can be', async () => {
     const { folder } = await testDisk();
     const huge: MadeFile = { name: 'a', size: 2 ** 52, read: async function* () {} };
-    const place = dirPlace(join(folder, 'new'), { name: 'dir:new', signal });
-    await expect(place.stage([huge])).rejects.toThrow(/no space left in .*new: 4503.6 TB are needed, and .* are free/);
+    const place = dirPlace(join(folder, 'new'), { name: 'dir:new', signal, free });
+    await expect(place.stage([huge])).rejects.toThrow(
+      /^no space for a: 4503.6 TB are needed at .*new, where .* are free$/,
+    );
     await writeFile(join(folder, 'file'), '');
-    const file = dirPlace(join(folder, 'file'), { name: 'dir:file', signal });
+    const file = dirPlace(join(folder, 'file'), { name: 'dir:file', signal, free });
     await expect(file.stage([])).rejects.toThrow(expect.objectContaining({ code: 'file' }));
   });
 });

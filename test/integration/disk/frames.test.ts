@@ -171,6 +171,17 @@ test('what is packed to fill a disk is refused, and a disk of much zeros is not'
   expect((await stat(at('zeros.raw'))).blocks).toBeLessThan(64);
 });
 
+test('a packed disk that this file system has no room for is refused before anything is written', async () => {
+  const packed = (await stat(at('disk.zst'))).size;
+  const unpack = (free: number, copies: number) =>
+    unpackDisk(at('disk.zst'), at('no-room'), 'zstd', { ...diskTools, room: { free: async () => free, copies } });
+  await expect(unpack(packed * 2 - 1, 2)).rejects.toThrow(
+    /^no space for unpacking .*disk\.zst: .* are needed at .*no-room/,
+  );
+  await expect(stat(at('no-room'))).rejects.toThrow('ENOENT');
+  expect(await unpack(packed, 1)).toBe(SIZE);
+});
+
 test('a file that is there is not written over', async () => {
   await writeFile(at('there'), 'mine');
   await expect(unpackDisk(at('disk.zst'), at('there'), 'zstd', diskTools)).rejects.toThrow('it already exists');

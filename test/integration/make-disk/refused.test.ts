@@ -58,7 +58,7 @@ test('too little space is an error before anything is written', async () => {
   expect(error).toMatchObject({
     code: 'file',
     message: expect.stringMatching(
-      /^no space for the disk stand-in: making it takes 5\d\d\.\d MB in .*, where 104\.9 MB are free$/,
+      /^no space for the disk stand-in: 5\d\d\.\d MB are needed at .*, where 104\.9 MB are free$/,
     ),
   });
   expect(left).toEqual([]);
