@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
 import { CASE_NAMES, type CaseName } from './cases.ts';
+import { DISK_ROWS, type DiskRow } from './disk/rows.ts';
 import { FIXTURES, type FixtureName } from './fixture/fixture.ts';
 
 export interface Options {
@@ -14,6 +15,8 @@ export interface Options {
   readonly destinations: boolean;
   /** Whether disks are made and compared, and nothing else. */
   readonly disk: boolean;
+  /** The parts of what is measured of disks. */
+  readonly rows: readonly DiskRow[];
   /** Whether the upload of a disk to EBS is measured, and nothing else. */
   readonly ebs: boolean;
   /** Whether pulls from `serve` are measured, and nothing else. */
@@ -33,6 +36,7 @@ export const USAGE = `usage: npm run bench -- [OPTIONS]
   --no-bounds             leave out the bounds and the two-core floor
   --destinations          what further destinations cost, and nothing else
   --disk                  what of a disk changes with its closure, and what making and reading it costs; nothing else
+  --rows A,B              of --disk: ${DISK_ROWS.join(', ')}; all unless told
   --ebs                   what uploading a disk as a snapshot takes, beside coldsnap where COLDSNAP names it; nothing else
   --serve                 pulls from serve beside publish and a registry, first bytes and memory; nothing else
   --quick                 the small closure, once: whether everything works
@@ -41,6 +45,7 @@ export const USAGE = `usage: npm run bench -- [OPTIONS]
 `;
 
 const isFixture = (name: string): name is FixtureName => Object.hasOwn(FIXTURES, name);
+const isRow = (name: string): name is DiskRow => (DISK_ROWS as readonly string[]).includes(name);
 const isCase = (name: string): name is CaseName => (CASE_NAMES as readonly string[]).includes(name);
 const listed = (text: string | undefined): string[] => (text ?? '').split(',').filter(Boolean);
 
@@ -57,6 +62,7 @@ export function parseOptions(words: readonly string[]): Options {
       quick: { type: 'boolean', default: false },
       destinations: { type: 'boolean', default: false },
       disk: { type: 'boolean', default: false },
+      rows: { type: 'string' },
       ebs: { type: 'boolean', default: false },
       serve: { type: 'boolean', default: false },
       docs: { type: 'boolean', default: false },
@@ -70,6 +76,9 @@ export function parseOptions(words: readonly string[]): Options {
   const cases = listed(values.cases);
   const unknown = cases.find((name) => !isCase(name));
   if (unknown !== undefined) throw new Error(`--cases: ${unknown} is none of ${CASE_NAMES.join(', ')}`);
+  const rows = listed(values.rows);
+  const unknownRow = rows.find((name) => !isRow(name));
+  if (unknownRow !== undefined) throw new Error(`--rows: ${unknownRow} is none of ${DISK_ROWS.join(', ')}`);
   return {
     fixture,
     cases: cases.length > 0 ? cases.filter(isCase) : CASE_NAMES,
@@ -78,6 +87,7 @@ export function parseOptions(words: readonly string[]): Options {
     bounds: !values['no-bounds'],
     destinations: values.destinations,
     disk: values.disk,
+    rows: rows.length > 0 ? rows.filter(isRow) : DISK_ROWS,
     ebs: values.ebs,
     serve: values.serve,
     docs: values.docs,

@@ -17,7 +17,12 @@ export interface Maker {
   make(
     version: DiskVersion,
     image: string,
-    options: { readonly before?: string; readonly scratch: string },
+    options: {
+      readonly before?: string;
+      readonly scratch: string;
+      /** Whether an image that is no disk yet is copied into one, for what it takes; its bytes are the same. */
+      readonly copied?: boolean;
+    },
   ): Promise<Usage>;
 }
 
@@ -40,7 +45,7 @@ const own: Maker = {
 /** Tools that want a folder and make a file, which is then copied into the partition. */
 const ofFolder = (name: string, commandFor: (tree: string, image: string) => Command): Maker => ({
   name,
-  make: async ({ entries }, image, { scratch }) => {
+  make: async ({ entries }, image, { scratch, copied: isCopied = false }) => {
     const folder = await mkdtemp(join(scratch, 'tree-'));
     try {
       for (const entry of entries) await link(entry.from, join(folder, entry.name));
@@ -50,6 +55,7 @@ const ofFolder = (name: string, commandFor: (tree: string, image: string) => Com
       await writeFile(image, '');
       await truncate(image, bytes);
       const made = await timed(commandFor(folder, image), scratch);
+      if (!isCopied) return made;
       const copying = ['conv=sparse,notrunc', 'bs=1M', 'status=none', `if=${image}`, `of=${image}.partition`];
       const copied = await timed({ program: 'dd', args: copying }, scratch);
       await rm(`${image}.partition`);
@@ -81,7 +87,7 @@ const mkfsErofs = ofFolder('`mkfs.erofs`, copied', (tree, image) => ({
 
 export const MAKERS: readonly Maker[] = [own, mkfsExt4, mkfsErofs];
 
-/** The index that casync makes of a file, chunks of 64 KiB on average; the chunks are thrown away. */
+/** The index that casync makes of a file, chunks of 64 KiB on average. The chunks are kept in `scratch`, so that none is compressed twice. */
 export async function casyncIndex(image: string, scratch: string): Promise<string> {
   const index = `${image}.caibx`;
   const store = join(scratch, 'chunks.castr');

@@ -9,16 +9,21 @@ import { quiet } from '../machine.ts';
 import { startTimed, timed } from '../measure/timed.ts';
 import type { Usage } from '../measure/usage.ts';
 import { SCRATCH } from '../measure-all.ts';
-import type { Options } from '../options.ts';
 import { assembleRelease, PROGRAM } from '../release.ts';
 import { markdownTable } from '../report/table.ts';
 import { median } from '../statistics.ts';
 import { inTurns } from '../turns.ts';
 import { MAKERS } from './makers.ts';
-import { diskVersions } from './versions.ts';
+import type { DiskVersion } from './versions.ts';
 
 /** Of the disk that is read: mostly hole, as disks are. */
 const SIZE = 5 * 1024 ** 3;
+
+/** The same data on so many times the disk, to see that holes cost nothing. */
+const LARGER = 4;
+
+/** On the larger disk the same may take so many times as long: what its frames and digests of zeros come to. */
+const HIGHEST_LARGER = 1.3;
 
 /** Digests may take so many times what openssl takes of the data, divided by the cores. */
 const HIGHEST_HASH = 1.2;
@@ -31,9 +36,12 @@ const LEAST_PACKING = 3;
 
 const MOST_MEMORY = 200e6;
 
-const KINDS = ['hash', 'openssl', 'pack', 'gzip'] as const;
+const KINDS = ['hash', 'hashLarger', 'openssl', 'pack', 'packLarger', 'gzip'] as const;
 
 type Kind = (typeof KINDS)[number];
+
+/** What takes minutes, and far more than it is compared with: once. */
+const ONCE: readonly Kind[] = ['gzip'];
 
 /** Medians. */
 export interface ReadingResult {
@@ -43,19 +51,19 @@ export interface ReadingResult {
   readonly seconds: Readonly<Record<Kind, number>>;
   /** Of one process, in bytes. */
   readonly memory: Readonly<Record<Kind, number>>;
-  readonly packedBytes: Readonly<Record<'pack' | 'gzip', number>>;
+  readonly packedBytes: Readonly<Record<'pack' | 'packLarger' | 'gzip', number>>;
+  /** How often each ran. */
+  readonly runs: Readonly<Record<Kind, number>>;
 }
 
 /** Hashes and compresses a disk of 5 GiB with the closure's file system on it, beside openssl and gzip. */
 export async function measureReading(
-  options: Options,
-  work: string,
-  log: (line: string) => void,
+  base: DiskVersion,
+  { runs, work, log }: { readonly runs: number; readonly work: string; readonly log: (line: string) => void },
 ): Promise<ReadingResult> {
   await assembleRelease();
-  const [base] = await diskVersions(options.fixture, work, log);
   const [maker] = MAKERS;
-  if (!base || !maker) throw new Error('no disk to read');
+  if (!maker) throw new Error('no disk to read');
   const scratch = await mkdtemp(join(work, SCRATCH));
   try {
     const [disk, data] = [join(scratch, 'disk.raw'), join(scratch, 'data')];
@@ -70,15 +78,17 @@ export async function measureReading(
     const run: Readonly<Record<Kind, () => Promise<readonly [seconds: number, usage: Usage]>>> = {
       // Without the start of Node, which a build has behind it, and with that of the threads.
       hash: () => saidBy(own('hash', ''), scratch),
+      hashLarger: () => larger(disk, () => saidBy(own('hash', ''), scratch)),
       openssl: async () =>
         whole(await timed({ program: programPath('openssl'), args: ['dgst', '-sha256', data] }, scratch)),
       pack: () => saidBy(own('pack', outOf('pack')), scratch),
+      packLarger: () => larger(disk, () => saidBy(own('pack', outOf('packLarger')), scratch)),
       gzip: async () => whole(await gzipInto(disk, outOf('gzip'), scratch)),
     };
     // One run is to see whether everything works.
-    const loadBefore = options.runs > 1 ? await quiet(log) : (loadavg()[0] ?? 0);
+    const loadBefore = runs > 1 ? await quiet(log) : (loadavg()[0] ?? 0);
     const found = new Map(KINDS.map((kind) => [kind, [] as (readonly [number, Usage])[]]));
-    for (const { thing: kind, round } of inTurns(KINDS, options.runs, () => false)) {
+    for (const { thing: kind, round } of inTurns(KINDS, runs, (kind) => ONCE.includes(kind))) {
       const one = await run[kind]();
       found.get(kind)?.push(one);
       log(`${kind}, ${round + 1}: ${one[0].toFixed(2)} s`);
@@ -94,10 +104,25 @@ export async function measureReading(
       dataBytes: (await stat(data)).size,
       seconds: medians(([seconds]) => seconds),
       memory: medians(([, { largestProcess }]) => largestProcess),
-      packedBytes: { pack: (await stat(outOf('pack'))).size, gzip: (await stat(outOf('gzip'))).size },
+      packedBytes: {
+        pack: (await stat(outOf('pack'))).size,
+        packLarger: (await stat(outOf('packLarger'))).size,
+        gzip: (await stat(outOf('gzip'))).size,
+      },
+      runs: Object.fromEntries(KINDS.map((kind) => [kind, found.get(kind)?.length ?? 0])) as Record<Kind, number>,
     };
   } finally {
     await rm(scratch, { recursive: true, force: true });
+  }
+}
+
+/** Does something while the disk is longer by a hole. */
+async function larger<T>(disk: string, work: () => Promise<T>): Promise<T> {
+  await truncate(disk, LARGER * SIZE);
+  try {
+    return await work();
+  } finally {
+    await truncate(disk, SIZE);
   }
 }
 
@@ -130,21 +155,25 @@ async function gzipInto(disk: string, out: string, scratch: string): Promise<Usa
 
 /** As Markdown. */
 export function readingText(result: ReadingResult): string {
-  const { seconds, memory, packedBytes, cores, dataBytes, loadBefore } = result;
+  const { seconds, memory, packedBytes, runs, cores, dataBytes, loadBefore } = result;
   const names: Readonly<Record<Kind, string>> = {
     hash: `SHA-256 of every 512 KiB, ${cores} threads`,
+    hashLarger: `the same on a disk of ${sizeText(LARGER * SIZE)}`,
     openssl: 'openssl dgst -sha256 of the data alone',
     pack: 'zstd frames, holes as frames of zeros',
+    packLarger: `the same of a disk of ${sizeText(LARGER * SIZE)}`,
     gzip: 'gzip -6',
   };
   const table = markdownTable(
     [
       { heading: 'reading a disk', cell: (kind: Kind) => names[kind] },
+      { heading: 'runs', cell: (kind) => String(runs[kind]), right: true },
       { heading: 'wall s', cell: (kind) => seconds[kind].toFixed(2), right: true },
       { heading: 'largest process', cell: (kind) => sizeText(memory[kind]), right: true },
       {
         heading: 'bytes',
-        cell: (kind) => (kind === 'pack' || kind === 'gzip' ? sizeText(packedBytes[kind]) : ''),
+        cell: (kind) =>
+          kind === 'pack' || kind === 'packLarger' || kind === 'gzip' ? sizeText(packedBytes[kind]) : '',
         right: true,
       },
     ],
@@ -163,6 +192,10 @@ export function missedReading({ seconds, memory, packedBytes, cores }: ReadingRe
       ? [`missed: digests take ${hash.toFixed(2)} times openssl on ${cores} cores`]
       : []),
     ...(pack < LEAST_PACKING ? [`missed: compressing is ${pack.toFixed(1)} times as fast as gzip -6`] : []),
+    ...(['hash', 'pack'] as const)
+      .map((kind) => [kind, seconds[`${kind}Larger`] / seconds[kind]] as const)
+      .filter(([kind, ratio]) => seconds[kind] > LEAST_SECONDS / cores && ratio > HIGHEST_LARGER)
+      .map(([kind, ratio]) => `missed: ${kind} takes ${ratio.toFixed(2)} times as long on ${LARGER} times the disk`),
     ...(packedBytes.pack > packedBytes.gzip ? ['missed: what is compressed is larger than by gzip -6'] : []),
     ...(['hash', 'pack'] as const)
       .filter((kind) => memory[kind] > MOST_MEMORY)

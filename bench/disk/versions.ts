@@ -21,46 +21,69 @@ export interface DiskVersion {
   readonly entries: readonly StoreEntry[];
 }
 
-/** What of the closure is another in each version; `base` is what they are compared with. */
-const CHANGES = {
+/** A library of each closure with which 5 % of its bytes are rebuilt, in the large one 7 paths; in the small one there is none so small. */
+const FIVE_PERCENT: Readonly<Record<FixtureName, string>> = { small: 'libsqlite3-0', large: 'libldap-2.5-0' };
+
+/** What of the closure is another in each version, as arguments of image.nix; `base` is what they are compared with. */
+const changesOf = (fixture: FixtureName) => ({
   base: {},
   /** One path on top of all others. */
   leaf: { revision: '1' },
+  /** A library that few need. */
+  '5 %': { revision: '1', rebuilt: FIVE_PERCENT[fixture] },
   /** A library in the middle and all that needs it; the files in them keep their bytes. */
   middle: { revision: '1', rebuilt: 'libssl3' },
   /** At the bottom: nearly every path is another, and the files keep their bytes. */
   whole: { revision: '1', rebuilt: 'gcc-12-base' },
-} as const;
+});
 
-/**
- * Realises all versions. One more, `middle, other bytes`, is the middle with every file in its new paths replaced by other
- * bytes, 3 % more of them: what a new version of a library is at worst.
- */
+/** What a new version of a library is at worst: every file in the new paths of another version is replaced by other bytes, 3 % more of them. */
+const OTHER_BYTES = { '5 %, other bytes': '5 %', 'middle, other bytes': 'middle' } as const;
+
+type Realised = keyof ReturnType<typeof changesOf>;
+
+/** All versions, in the order of the table. */
+export const VERSIONS = ['base', 'leaf', '5 %', '5 %, other bytes', 'middle', 'middle, other bytes', 'whole'] as const;
+
+type VersionName = (typeof VERSIONS)[number];
+
+/** Realises the versions of these names; those of other bytes need the base and their own kind before them. */
 export async function diskVersions(
+  names: readonly VersionName[],
   fixture: FixtureName,
   work: string,
   log: (line: string) => void,
 ): Promise<readonly DiskVersion[]> {
   const packages = await fetchPackages(FIXTURES[fixture], systemOfMachine(), work, log);
-  const versions: DiskVersion[] = [];
-  for (const [name, change] of Object.entries(CHANGES)) {
+  const changes = changesOf(fixture);
+  const versions = new Map<VersionName, DiskVersion>();
+  for (const name of names) {
+    if (isOfOtherBytes(name)) {
+      const [base, kind] = [versions.get('base'), versions.get(OTHER_BYTES[name])];
+      if (!base || !kind) throw new Error(`${name} without what it is made of`);
+      versions.set(name, { name, entries: await otherBytes(base, kind, join(work, fixture, 'disk-other-bytes')) });
+      continue;
+    }
     log(`${fixture}, ${name}: realising`);
-    const folder = join(work, fixture, `disk-${name}`);
+    const folder = join(work, fixture, `disk-${name.replace(/\W+/g, '')}`);
     await mkdir(folder, { recursive: true });
-    const words = imageArguments(fixture, packages, 'base', change);
+    const words = imageArguments(fixture, packages, 'base', changes[name]);
     const { closure } = await realise(words, folder, { ...process.env, NIX_CONFIG: nixConfig() });
-    versions.push({ name, entries: closure.map((path) => ({ name: basename(path), from: path })) });
+    versions.set(name, { name, entries: closure.map((path) => ({ name: basename(path), from: path })) });
   }
-  const [base, , middle] = versions;
-  if (!base || !middle) throw new Error('no versions');
+  return [...versions.values()];
+}
+
+const isOfOtherBytes = (name: VersionName): name is Exclude<VersionName, Realised> => Object.hasOwn(OTHER_BYTES, name);
+
+async function otherBytes(base: DiskVersion, version: DiskVersion, folder: string): Promise<StoreEntry[]> {
   const old = new Set(base.entries.map(({ name }) => name));
-  const folder = join(work, fixture, 'disk-other-bytes');
   await mkdir(folder, { recursive: true });
   const entries: StoreEntry[] = [];
-  for (const entry of middle.entries) {
+  for (const entry of version.entries) {
     entries.push(old.has(entry.name) ? entry : { name: entry.name, from: await withOtherBytes(entry, folder) });
   }
-  return [...versions, { name: 'middle, other bytes', entries }];
+  return entries;
 }
 
 /** A copy of a path with other bytes in its files, made once. */

@@ -1,8 +1,10 @@
 import { open, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { changesText, missedChanges } from '../../../bench/disk/changes.ts';
+import { commandsText, missedCommands } from '../../../bench/disk/commands.ts';
 import { changedBlocks, changedChunks } from '../../../bench/disk/compare.ts';
-import { disksText, missed } from '../../../bench/disk/measure.ts';
+import { makingText, missedMaking } from '../../../bench/disk/making.ts';
 import { drift } from '../../../bench/disk/revisions.ts';
 import { chancesOf } from '../../support/chances.ts';
 import { uniqueTempDir } from '../../support/tools.ts';
@@ -57,29 +59,53 @@ test('chunks are known by their digests, wherever they are', async () => {
   expect(await changedChunks(before, after)).toEqual({ changed: 5, all: 45 });
 });
 
-const usage = (wallSeconds: number) => ({ wallSeconds, cpuSeconds: 1, largestProcess: 1e6, tree: 1e6 });
 const content = { middle: { changed: 5, all: 100 } };
-const own = { name: 'nix-images', shares: { middle: { changed: 70, all: 1000 } }, usages: [usage(3)] };
-const ext4 = { name: 'mkfs.ext4', shares: { middle: { changed: 900, all: 1000 } }, usages: [usage(6)] };
+const own = { name: 'nix-images', shares: { middle: { changed: 70, all: 1000 } } };
+const ext4 = { name: 'mkfs.ext4', shares: { middle: { changed: 900, all: 1000 } } };
+const stays = { moved: 0, growth: 1.25 };
 
-test('what is promised of disks: blocks, places and speed', () => {
-  expect(missed({ content, makers: [own, ext4], moved: 0 })).toEqual([]);
-  const worse = { ...own, shares: { middle: { changed: 71, all: 1000 } }, usages: [usage(3.1)] };
-  expect(missed({ content, makers: [worse, ext4], moved: 1 })).toEqual([
+test('what is promised of changes: blocks and places', () => {
+  expect(missedChanges({ content, makers: [own, ext4], drift: stays })).toEqual([]);
+  const worse = { ...own, shares: { middle: { changed: 71, all: 1000 } } };
+  expect(missedChanges({ content, makers: [worse, ext4], drift: { ...stays, moved: 1 } })).toEqual([
     'missed: middle: 7.1 % of the blocks for 5.0 % of the bytes',
     'missed: 1 paths moved',
-    'missed: nix-images: 1.94 times as fast as mkfs.ext4 -d with a copy, at least 2',
   ]);
-  // Of a small closure the start of a program is most of it.
-  expect(missed({ content, makers: [own, { ...ext4, usages: [usage(1)] }], moved: 0 })).toEqual([]);
+  expect(missedChanges({ content, makers: [], drift: stays })).toEqual(['missed: no figures']);
 });
 
 test('the report has a row for each maker', () => {
-  const text = disksText({ loadBefore: 0.1, content, drift: { moved: 0, growth: 1.25 }, makers: [own, ext4] });
+  const text = changesText({ content, drift: stays, makers: [own, ext4] });
   expect(text).toContain('| new paths, of all bytes | 5.0 % |\n| nix-images | 7.0 % |\n| mkfs.ext4 | 90.0 % |');
   expect(text).toContain(
     '20 revisions: 0 paths moved that stayed; the last disk has 1.25 times the size of what is on it.',
   );
+});
+
+const took = (name: string, wallSeconds: number) => ({
+  name,
+  usages: [{ wallSeconds, cpuSeconds: 1, largestProcess: 1e6, tree: 1e6 }],
+});
+
+test('what is promised of making disks, whole disks too', () => {
+  const result = { loadBefore: 0.1, makers: [took('nix-images', 3), took('ext4', 6), took('nix-images, whole', 3)] };
+  expect(missedMaking(result)).toEqual([]);
+  expect(makingText(result)).toContain('| nix-images | 3.00 | 1.00 | 1.0 MB |');
+  const slow = [took('nix-images', 3.1), took('ext4', 6), took('nix-images, whole', 4)];
+  expect(missedMaking({ ...result, makers: slow })).toEqual([
+    'missed: nix-images: 1.94 times as fast as mkfs.ext4 -d with a copy, at least 2',
+    'missed: nix-images, whole: 1.50 times as fast as mkfs.ext4 -d with a copy, at least 2',
+  ]);
+  // Of a small closure the start of a program is most of it.
+  expect(missedMaking({ ...result, makers: [took('nix-images', 3), took('ext4', 1)] })).toEqual([]);
+});
+
+test('every command for disks keeps to its memory, in the worst of its rounds', () => {
+  const usage = (largestProcess: number) => ({ wallSeconds: 2, cpuSeconds: 1, largestProcess, tree: largestProcess });
+  const usages = { build: [usage(199e6)], publish: [usage(90e6)], pull: [usage(150e6), usage(201e6)] };
+  const result = { loadBefore: 0.1, usages, dataBytes: 2.7e9 };
+  expect(missedCommands(result)).toEqual(['missed: pull of a disk takes 201.0 MB of memory']);
+  expect(commandsText(result)).toContain('| nix-images build | 2.0 | 199.0 MB |');
 });
 
 test('20 revisions move nothing and leave few gaps', () => {

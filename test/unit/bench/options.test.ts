@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { CASE_NAMES } from '../../../bench/cases.ts';
+import { DISK_ROWS } from '../../../bench/disk/rows.ts';
 import { parseOptions } from '../../../bench/options.ts';
 
 const usual = {
@@ -10,6 +11,7 @@ const usual = {
   bounds: true,
   destinations: false,
   disk: false,
+  rows: DISK_ROWS,
   ebs: false,
   docs: false,
   render: undefined,
@@ -27,6 +29,7 @@ describe('parseOptions', () => {
     ],
     [['--destinations'], { destinations: true }],
     [['--disk'], { disk: true }],
+    [['--disk', '--rows', 'reading,commands'], { disk: true, rows: ['reading', 'commands'] }],
     [['--ebs'], { ebs: true }],
     [['--docs', '--render', 'a.json'], { docs: true, render: 'a.json' }],
   ])('%j', (words, expected) => {
@@ -37,6 +40,7 @@ describe('parseOptions', () => {
     [['--fixture', 'huge'], 'huge is none of small, large'],
     [['--fixture', 'toString'], 'toString is none of small, large'],
     [['--cases', 'cold,warm'], 'warm is none of cold, unchanged'],
+    [['--disk', '--rows', 'reading,speed'], 'speed is none of changes, chunks'],
     [['--runs', '0'], '0 is no number of runs'],
     [['--runs', 'many'], 'many is no number of runs'],
     [['--speed'], '--speed'],
