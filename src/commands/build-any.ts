@@ -28,9 +28,10 @@ export function buildAny(
   tools: BuildTools & DiskTools,
 ): Promise<{ readonly image: BuiltImage; readonly testRun: TestRun }> {
   if (isContainerImage(evaluated)) return buildAndTest(evaluated, destinations, options, tools);
-  const { previous, read, recompress, isReusing, positions, fresh = false, origin, followers = [] } = options;
+  const { previous, read, recompress, isReusing, positions, fresh = false, origin, journal, followers = [] } = options;
   const readPrevious: Parameters<typeof buildDisk>[2]['readPrevious'] = (system) =>
     previousDisks(previous, system, { read, log: tools.log });
   const reuse = isReusing && !recompress;
-  return buildDisk(evaluated, destinations, { readPrevious, positions, fresh, reuse, origin, followers }, tools);
+  const how = { readPrevious, positions, fresh, journal, reuse, origin, followers };
+  return buildDisk(evaluated, destinations, how, tools);
 }

@@ -7,6 +7,7 @@ import type { DiskThreads } from '../disk/disk-threads.ts';
 import { hashDisk } from '../disk/hash-disk.ts';
 import type { Positions } from '../erofs/positions.ts';
 import type { BuiltImage } from '../image/image.ts';
+import type { Journal } from '../image/journal.ts';
 import type { EvaluatedDisk } from '../nix/found-image.ts';
 import { withGcRoots } from '../nix/gc-roots.ts';
 import type { Nix } from '../nix/nix.ts';
@@ -31,7 +32,9 @@ interface BuildDiskOptions {
   readonly positions?: Positions | undefined;
   /** Whether store paths are placed anew, wherever they lay. */
   readonly fresh: boolean;
-  /** Whether chunks of published disks are reused. */
+  /** What an interrupted publish left; see `openJournal`. */
+  readonly journal: Journal;
+  /** Whether chunks of published disks, and those that were sent already, are reused. */
   readonly reuse: boolean;
   /** What the disk says of the run that makes it, unless it is published already and keeps its own. */
   readonly origin: Origin;
@@ -85,7 +88,7 @@ export async function buildDisk(
 async function build(
   evaluated: EvaluatedDisk,
   destinations: readonly Repository[],
-  { readPrevious, positions, fresh, reuse, origin, followers = [] }: BuildDiskOptions,
+  { readPrevious, positions, fresh, journal, reuse, origin, followers = [] }: BuildDiskOptions,
   tools: DiskTools & { readonly workDir: string; readonly gcRootDir: string },
 ): Promise<TestedDisk> {
   const { name, system } = evaluated;
@@ -112,6 +115,7 @@ async function build(
       const same = disks.find((disk) => disk.key === key);
       const { disk, pieces, ...facts } = opened;
       const blocks = await hashDisk(disk, tools);
+      const known = new ChunkReuse(disks, journal);
       return writeDiskImage(
         {
           ...facts,
@@ -128,7 +132,7 @@ async function build(
         destinations,
         {
           ...{ log, followers, signal: tools.signal, parallel: tools.parallel, label: `${name} for ${system}` },
-          reuse: reuse ? new ChunkReuse(disks) : undefined,
+          reuse: reuse ? known : known.withoutAny(),
         },
       );
     });

@@ -21,8 +21,8 @@ const CHUNKS_AT_ONCE = 2;
 const READ_BYTES = 1024 * 1024;
 
 export interface ChunkOptions extends Pick<Effects, 'log' | 'signal'> {
-  /** What disks before hold; undefined where all is to be made again. */
-  readonly reuse: ChunkReuse | undefined;
+  /** What disks before hold, and an interrupted publish has sent. */
+  readonly reuse: ChunkReuse;
   /** Get the chunks that are made as they pass. */
   readonly followers?: readonly Follower[];
   /** Frames that are compressed at once. */
@@ -81,7 +81,7 @@ async function writeChunk(
   destinations: readonly Repository[],
   { reuse, followers = [], parallel, signal }: ChunkOptions,
 ): Promise<StoredChunk> {
-  if (reuse?.mayHave(piece.length)) {
+  if (reuse.mayHave(piece.length)) {
     const content = await hashPiece(disk, piece, signal);
     const found = await reuse.find(content, destinations, signal);
     if (found) return { descriptor: described(found, piece, content), isReused: true };
@@ -105,9 +105,14 @@ async function writeChunk(
     return { mediaType: DISK_TYPE.chunk, digest: endDigest(packed), size };
   };
   const beside = followers.map((follower) => follower.begin());
-  const made = await sendBlob(make, destinations, undefined, beside);
-  if (content === undefined) throw new RangeError('a chunk was sent that was not made');
-  return { descriptor: described(made, piece, content), isReused: false };
+  const contentOfMade = (): Digest => {
+    if (content === undefined) throw new RangeError('a chunk was sent that was not made');
+    return content;
+  };
+  const remember = (descriptor: Descriptor): Promise<void> =>
+    reuse.remember({ descriptor, content: contentOfMade(), length: piece.length });
+  const made = await sendBlob(make, destinations, remember, beside);
+  return { descriptor: described(made, piece, contentOfMade()), isReused: false };
 }
 
 const described = (descriptor: Descriptor, { offset, length }: Extent, content: Digest): Descriptor => ({

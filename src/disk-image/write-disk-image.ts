@@ -78,7 +78,7 @@ export async function writeDiskImage(
     }
     if (reused === 0) throw failure.error;
     options.log.warn(`${failure.destination.name}: chunks that a disk there names are gone; making all of them again`);
-    reuse = undefined;
+    reuse = reuse.withoutAny();
   }
 }
 

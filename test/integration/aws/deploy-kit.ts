@@ -7,6 +7,7 @@ import { BLOCK_BYTES } from '../../../src/disk/block-list.ts';
 import { DiskThreads } from '../../../src/disk/disk-threads.ts';
 import { hashDisk } from '../../../src/disk/hash-disk.ts';
 import { openDisk } from '../../../src/disk/open-disk.ts';
+import { ChunkReuse } from '../../../src/disk-image/chunk-reuse.ts';
 import { gridPieces } from '../../../src/disk-image/grid-pieces.ts';
 import { writeDiskImage } from '../../../src/disk-image/write-disk-image.ts';
 import { runCli } from '../../../src/host/cli.ts';
@@ -145,7 +146,7 @@ export async function publishDisks(
         ...{ storeOffset: null, positionsBefore: null, key: `key of ${path}`, annotations: {}, origin: NO_ORIGIN },
       },
       [repository],
-      { reuse: undefined, parallel: 1, label: path, log: memoryLog(), signal },
+      { reuse: new ChunkReuse([]), parallel: 1, label: path, log: memoryLog(), signal },
     );
     await disk.close();
     children.push({ manifest: built.manifest, architecture: system === 'x86_64-linux' ? 'amd64' : 'arm64' });

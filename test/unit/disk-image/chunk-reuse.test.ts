@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { ChunkReuse } from '../../../src/disk-image/chunk-reuse.ts';
 import type { PreviousDisk } from '../../../src/disk-image/previous-disk.ts';
+import { NO_JOURNAL } from '../../../src/image/journal.ts';
 import { digestOf } from '../../../src/oci/digest.ts';
 import { DISK_TYPE } from '../../../src/oci/disk-artifact.ts';
 import type { Repository } from '../../../src/storage/destination.ts';
@@ -64,4 +65,21 @@ test('a disk that the workflow names counts for all, which get its chunk mounted
 test('only pieces of a length that is known are looked for', () => {
   const reuse = new ChunkReuse([diskAt(place('a').repository, 'blob')]);
   expect([512, 1024].map((length) => reuse.mayHave(length))).toEqual([true, false]);
+});
+
+test('what this machine has sent counts for all destinations, as long as one of them still has it', async () => {
+  const [a, b] = [place('a'), place('b')];
+  const descriptor = { mediaType: DISK_TYPE.chunk, digest: digestOf(Buffer.from('sent')), size: 4 };
+  const journal = (holder: Repository | undefined) => ({
+    ...NO_JOURNAL,
+    chunks: [{ descriptor, content: CONTENT, length: 512 }],
+    holderOf: async () => holder,
+  });
+  const reuse = new ChunkReuse([], journal(a.repository));
+  expect(reuse.mayHave(512)).toBe(true);
+  expect(await find(reuse, [a.repository, b.repository])).toEqual(descriptor);
+  expect([a.mounted, b.mounted]).toEqual([[], [descriptor.digest]]);
+  expect(await find(new ChunkReuse([], journal(undefined)), [a.repository])).toBeUndefined();
+  expect(reuse.withoutAny().mayHave(512)).toBe(false);
+  expect(await find(reuse.withoutAny(), [a.repository])).toBeUndefined();
 });
