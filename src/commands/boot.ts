@@ -85,7 +85,7 @@ export const boot = defineCommand({
     data: { schemaVersion: 1, disk: name, ...testRunData(testRun) },
     text: testRunText(testRun),
     summary: testRunSummary(testRun),
-    ...(failedTests(testRun).length > 0 ? { failure: bootError(name, testRun, consoles) } : {}),
+    ...(failedTests(testRun).length > 0 ? { failure: bootError(name, testRun, { consoles, areOwn: false }) } : {}),
   }),
 });
 

@@ -47,7 +47,8 @@ export async function runDiskTests(
   if (job && consoles !== undefined && kept === null) {
     await uploadConsoles(consoles, job, { artifacts: artifactsOf(host), log: host.log });
   }
-  if (failedTests(testRun).length > 0) throw bootError(name, testRun, kept ?? (job ? ARTIFACTS : null));
+  const told = kept ?? (job ? ARTIFACTS : null);
+  if (failedTests(testRun).length > 0) throw bootError(name, testRun, { consoles: told, areOwn: true });
   checkTestsRan(`${name} for ${system}`, testRun.notRun, inputs, installHint(system));
   if (testRun.notRun !== null && testRun.notRun !== SWITCHED_OFF)
     host.log.warn(`${name} for ${system}: ${testRunText(testRun)}`);
