@@ -20,6 +20,8 @@ export interface Placing {
   readonly fresh?: boolean;
   /** Blocks that there are at all, that is the partition's size. */
   readonly limit: number;
+  /** What to set for so many blocks, as a sentence; undefined where nothing can be set. */
+  readonly remedy?: ((blocks: number) => string | undefined) | undefined;
 }
 
 /** A store path's hash, and the dash behind it. */
@@ -45,16 +47,16 @@ interface Slot {
  *
  * Throws UserError `input` when that needs more than `limit` blocks.
  */
-export function placeTrees(trees: readonly Sized[], { previous, fresh = false, limit }: Placing): Positions {
+export function placeTrees(trees: readonly Sized[], { previous, fresh = false, limit, remedy }: Placing): Positions {
   const sorted = inOrder(trees);
-  checkSum(sorted, limit);
+  checkSum(sorted, { limit, remedy });
   const positions = previous === undefined || fresh ? pack(sorted) : placeAfter(previous, sorted);
   if (positions.blocks <= limit) return positions;
   throw new UserError(
     'input',
     `the store does not fit between what the previous disk keeps in place: it would end after ${inBytes(positions.blocks)}, but its partition has ${inBytes(limit)}`,
     {
-      hint: 'Make the partition larger, or place everything again (fresh): then most of the disk is uploaded once more.',
+      hint: `${remedy?.(positions.blocks) ?? LARGER} Or place everything again (fresh): then most of the disk is uploaded once more.`,
     },
   );
 }
@@ -67,18 +69,21 @@ function inOrder(trees: readonly Sized[]): Sized[] {
   return sorted;
 }
 
-function checkSum(trees: readonly Sized[], limit: number): void {
+const LARGER = 'Make the partition larger.';
+
+function checkSum(trees: readonly Sized[], { limit, remedy }: Pick<Placing, 'limit' | 'remedy'>): void {
   const needed = trees.reduce((sum, { blocks }) => sum + blocks, 1 + rootBlocks(trees));
   if (needed <= limit) return;
   throw new UserError(
     'input',
     `the store needs ${inBytes(needed)} for ${countText(trees.length, 'path')}, but its partition has ${inBytes(limit)}`,
-    { hint: 'Make the partition larger, or leave something out of the closure.' },
+    { hint: `${remedy?.(pack(trees).blocks) ?? LARGER} Or leave something out of the closure.` },
   );
 }
 
 const inBytes = (blocks: number): string => sizeText(blocks * FS_BLOCK);
 
+/** One behind the other, in the order given. */
 function pack(sorted: readonly Sized[]): Positions {
   const root = { block: 1, blocks: reservedFor(rootBlocks(sorted)) };
   let block = root.block + root.blocks;

@@ -41,6 +41,19 @@ export function storeLimit({ partitions, sizeGiB, verity }: Sizes): number {
   return Math.min(stated, Math.max(0, Math.floor(data / ALIGNMENT) * (ALIGNMENT / FS_BLOCK)));
 }
 
+/** What to set so that a store of so many blocks fits, as a sentence; undefined where the definition states no size. */
+export function roomRemedy(sizes: Sizes, blocks: number): string | undefined {
+  const { partitions, sizeGiB } = sizes;
+  const { sizeMiB } = partitions.store;
+  const bytes = blocks * FS_BLOCK;
+  if (sizeMiB !== null && sizeMiB * MIB < bytes)
+    return `Set partitions.store.sizeMiB to ${Math.ceil(bytes / MIB)} or more, or leave it out.`;
+  if (sizeGiB === null) return undefined;
+  let enough = sizeGiB;
+  while (storeLimit({ ...sizes, sizeGiB: enough }) < blocks) enough += 1;
+  return `Set sizeGiB to ${enough} or more, or leave it out: then it is the least that fits.`;
+}
+
 /** What is in the store: bytes of all paths, and bytes from its start to the end of the last. */
 export interface StoreSizes {
   readonly data: number;

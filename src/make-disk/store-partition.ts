@@ -11,7 +11,7 @@ import { layOut, type StoreTree } from '../erofs/tree.ts';
 import { verityBlocks, writeVerity } from '../erofs/verity.ts';
 import { writeErofs } from '../erofs/write-erofs.ts';
 import type { DiskTarget } from './copy-file-system.ts';
-import { type DiskPlan, type StoreSizes, storeLimit } from './disk-plan.ts';
+import { type DiskPlan, roomRemedy, type StoreSizes, storeLimit } from './disk-plan.ts';
 import { diskUuid, veritySalt } from './disk-uuid.ts';
 import { REGISTRATION_NAME, registrationText } from './registration.ts';
 
@@ -64,7 +64,8 @@ export async function placeStore(
     entries.push({ name: REGISTRATION_NAME, from });
   }
   const trees = await layOut(entries, { signal });
-  const positions = placeTrees(trees, { previous, limit: storeLimit(definition) });
+  const remedy = (blocks: number): string | undefined => roomRemedy(definition, blocks);
+  const positions = placeTrees(trees, { previous, limit: storeLimit(definition), remedy });
   const used = usedRuns(positions).reduce((sum, { blocks }) => sum + blocks, 0);
   return { trees, positions, sizes: { data: used * FS_BLOCK, end: positions.blocks * FS_BLOCK } };
 }

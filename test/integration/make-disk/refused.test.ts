@@ -53,6 +53,8 @@ async function refused(definition: DiskDefinition, options = {}) {
   return { error, left: await readdir(workDir) };
 }
 
+const hintOf = (error: unknown): string => (error as { readonly hint?: string }).hint ?? '';
+
 test('too little space is an error before anything is written', async () => {
   const { error, left } = await refused(standIn.definition, { free: 100 * MIB });
   expect(error).toMatchObject({
@@ -71,8 +73,12 @@ test('a closure that does not fit the stated size of the store, or of the disk',
     message: expect.stringMatching(/^the store needs \d\d\.\d MB for 18 paths, but its partition has 21\.0 MB$/),
   });
   expect(store.left).toEqual([]);
+  const enough = /^Set partitions\.store\.sizeMiB to (\d+) or more, or leave it out\. /.exec(hintOf(store.error))?.[1];
+  await mkdir(at('store-fits'));
+  await expect(madeDisk(withSizes({ store: Number(enough) }), { workDir: at('store-fits') })).resolves.toBeDefined();
   const disk = await refused(withSizes({ root: 880 }, { sizeGiB: 1 }));
   expect(disk.error).toMatchObject({ code: 'input', message: expect.stringContaining('but its partition has') });
+  expect(hintOf(disk.error)).toMatch(/^Set sizeGiB to 2 or more, or leave it out: then it is the least that fits\. /);
   expect(disk.left).toEqual([]);
 });
 
@@ -91,7 +97,7 @@ test('files that the EFI system partition has no room for, with numbers and what
   });
   expect(left).toEqual([]);
   // What it says to set is enough.
-  const wanted = Number(/sizeMiB to (\d+)/.exec((error as { hint: string }).hint)?.[1]);
+  const wanted = Number(/sizeMiB to (\d+)/.exec(hintOf(error))?.[1]);
   expect(wanted).toBeLessThan(48);
   await mkdir(at('enough'));
   await expect(madeDisk(withSizes({ esp: wanted }, { espFiles }), { workDir: at('enough') })).resolves.toBeDefined();
