@@ -164,6 +164,18 @@ test('where a place of files fails nothing is published', async () => {
     env: { GITHUB_API_URL: github.url },
   });
   expectClear(denied, /missing token: release:org\/app@v2 is filled by GitHub's REST interface/);
+  // As where a workflow's job does not name the permission.
+  const reading = await startGitHub({
+    permissions: { contents: 'read' },
+    routes: releaseUploadRoutes(state, () => ''),
+  });
+  const unable = await runCli([...ONE, '--to', `${registry.host}/none:1`, '--to', 'release:org/app@v2'], {
+    cwd: temp.path,
+    env: { GITHUB_API_URL: reading.url, NIX_IMAGES_TOKEN: reading.token },
+  });
+  await reading.stop();
+  expectClear(unable, /cannot make the release v2 of org\/app.*`permissions: contents: write`/s);
+  expect((await fetch(`http://${registry.host}/v2/none/manifests/1`)).status).toBe(404);
 });
 
 test('a disk goes into an archive for docker as an image for KubeVirt alone', async () => {
