@@ -1,13 +1,21 @@
-import type { AwsWorld } from './ecr-api.ts';
+import type { RetryPolicy } from '../core/retry.ts';
+import { clientRetries } from './client-retries.ts';
+import type { AwsWorld, WebIdentity } from './ecr-api.ts';
 import { createRequestHandler } from './request-handler.ts';
 import { type AwsService, serviceEndpoint } from './service-endpoint.ts';
-import { webIdentityKeys } from './web-identity.ts';
+import { keptKeys, webIdentityKeys } from './web-identity.ts';
 
 /** AWS limits requests by the second; with the client's own waits, seven tries last about as long as those at registries. */
 const ATTEMPTS = 7;
 
-/** A deployment asks hundreds of times, and one request that fails for good takes all of it back: with three in ten refused, that is one run in a thousand. */
-const MORE_ATTEMPTS = 12;
+/** Some two minutes in all: with three of ten requests refused, one in two million fails for good. */
+const PATIENT: RetryPolicy = {
+  attempts: 12,
+  baseDelay: 400,
+  maxDelay: 20_000,
+  maxRetryAfter: 20_000,
+  totalTime: 300_000,
+};
 
 /**
  * Keys given in the environment, which count first; undefined leaves it to the client to look in profiles, tokens of
@@ -24,23 +32,35 @@ function keysOf({ env, log }: AwsWorld) {
 
 /** Where a service is, and what sends to it; without its own endpoint the client knows that. */
 function connection(world: AwsWorld, service: AwsService, region: string) {
+  const { clock, signal } = world;
   const endpoint = serviceEndpoint(world, service);
   return {
     region,
-    maxAttempts: service === 'EC2' || service === 'SSM' ? MORE_ATTEMPTS : ATTEMPTS,
+    maxAttempts: ATTEMPTS,
     requestHandler: createRequestHandler(world.fetch, world.signal),
     ...(endpoint === undefined ? {} : { endpoint }),
+    ...(clock === undefined ? {} : { retryStrategy: clientRetries(clock, { policy: PATIENT, signal }) }),
   };
 }
 
 /** For what is asked only to learn why it is refused: the clients take a full repository for a limit of requests. */
 export const ONE_TRY = { maxAttempts: 1 } as const;
 
+type AskWebKeys = ReturnType<typeof webIdentityKeys>;
+
+const shared = new WeakMap<AwsWorld, AskWebKeys>();
+
+/** One session of a role for all clients of a world: each would assume it by itself. */
+function sharedKeys(world: AwsWorld, webIdentity: WebIdentity, region: string): AskWebKeys {
+  const known =
+    shared.get(world) ?? keptKeys(webIdentityKeys(webIdentity, connection(world, 'STS', region), world.log));
+  shared.set(world, known);
+  return known;
+}
+
 /** Settings of a client of AWS's: where it sends, by what, and as whom. Throws UserError `input` for an endpoint that is no URL. */
 export function clientSettings(world: AwsWorld, service: AwsService, region: string) {
   const { webIdentity } = world;
-  const credentials = webIdentity
-    ? webIdentityKeys(webIdentity, connection(world, 'STS', region), world.log)
-    : keysOf(world);
+  const credentials = webIdentity ? sharedKeys(world, webIdentity, region) : keysOf(world);
   return { ...connection(world, service, region), ...(credentials === undefined ? {} : { credentials }) };
 }

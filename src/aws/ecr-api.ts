@@ -1,4 +1,5 @@
 import type { Effects } from '../core/effects.ts';
+import type { Clock } from '../core/retry.ts';
 import type { AskIdToken } from '../github/id-token.ts';
 import type { Catalogue, RepositorySettings } from './repository-settings.ts';
 
@@ -6,6 +7,8 @@ import type { Catalogue, RepositorySettings } from './repository-settings.ts';
 export interface AwsWorld extends Pick<Effects, 'fetch' | 'log' | 'signal'> {
   /** An environment variable; undefined when it is not set or empty. */
   readonly env: (name: string) => string | undefined;
+  /** By which clients wait between tries of a request, and try more often than theirs would; undefined leaves that to them. */
+  readonly clock?: Clock | undefined;
   /** Who to be in place of what the environment says; undefined for that. */
   readonly webIdentity?: WebIdentity | undefined;
 }

@@ -36,6 +36,25 @@ export const webIdentityKeys =
     }
   };
 
+/** Milliseconds before their end that AWS's clients ask for new keys. */
+const EARLY = 300_000;
+
+type AskKeys = ReturnType<typeof webIdentityKeys>;
+
+/** Keeps keys until they end soon, for several clients; `forceRefresh` asks for others, as clients have it. A failure is not kept. */
+export function keptKeys(ask: AskKeys): (options?: { readonly forceRefresh?: boolean }) => ReturnType<AskKeys> {
+  let kept: ReturnType<AskKeys> | undefined;
+  return async ({ forceRefresh = false } = {}) => {
+    const before = kept;
+    const keys = forceRefresh ? undefined : await before?.catch(() => undefined);
+    const isGood = keys !== undefined && (keys.expiration?.getTime() ?? Number.POSITIVE_INFINITY) - Date.now() > EARLY;
+    if (isGood) return keys;
+    // Of several who wait for new ones the first asks.
+    if (kept === before) kept = ask();
+    return await (kept ?? ask());
+  };
+}
+
 function notAssumed(error: unknown, role: string, token: IdToken): unknown {
   if (error instanceof UserError || !(error instanceof Error)) return error;
   if (isUnreached(error)) return networkFailure(error, `cannot assume ${role}`, 'AWS');

@@ -3,6 +3,7 @@ import type { Cloud } from '../aws/cloud.ts';
 import type { AwsWorld, WebIdentity } from '../aws/ecr-api.ts';
 import { homeOfRole } from '../aws/role.ts';
 import { UserError } from '../core/error.ts';
+import type { Clock } from '../core/retry.ts';
 import type { Host } from '../host/host.ts';
 import { jobIdentity, type OidcInputs, sessionName } from './oidc.ts';
 
@@ -16,10 +17,15 @@ export interface AmiWorld {
  * Opens AWS for the partition of `region`: as the role of that partition among those that are given, by the job's ID token, else as the environment says.
  * Throws UserError `input` where roles are given and none is of the partition, and `credentials`.
  */
-export async function openAmiCloud(region: string, { awsRole = [] }: OidcInputs, host: Host): Promise<AmiWorld> {
+export async function openAmiCloud(
+  region: string,
+  { awsRole = [] }: OidcInputs,
+  host: Host,
+  clock: Clock,
+): Promise<AmiWorld> {
   const { fetch, log, signal, env } = host;
   const webIdentity = await identityFor(region, awsRole, host);
-  const world: AwsWorld = { fetch, log, signal, env, webIdentity };
+  const world: AwsWorld = { fetch, log, signal, env, webIdentity, clock };
   const { openCloud } = await import('../aws/open-cloud.ts');
   return { world, cloud: openCloud(world) };
 }

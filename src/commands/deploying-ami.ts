@@ -85,7 +85,7 @@ export async function deployingAmi(inputs: DeployAmiInputs, host: Host, clock: C
     const disks =
       inputs.image === undefined ? opened : opened.map((disk) => ({ ...disk, image: inputs.image ?? disk.image }));
     const wanted = await wantedAmis(inputs, disks, host);
-    const aws = await openAmiCloud(home, inputs, host);
+    const aws = await openAmiCloud(home, inputs, host, clock);
     const folder = inputs.state === undefined ? undefined : resolve(host.cwd, inputs.state);
     const found = await preflight(aws.cloud, wanted, await survey(aws.cloud, wanted));
     const parents = await findParents(found, homeOf(wanted), disks, {
@@ -202,7 +202,7 @@ async function undoRun(file: string, inputs: DeployAmiInputs, host: Host, clock:
   const entries = readJournal(await withFileErrors(given, 'read', () => readFile(given, 'utf8')));
   const home = entries.flatMap((entry) => (entry.event === 'begin' ? entry.regions : []))[0];
   if (home === undefined) throw noRegion();
-  const { cloud } = await openAmiCloud(home, inputs, host);
+  const { cloud } = await openAmiCloud(home, inputs, host, clock);
   const name = inputs.journal ?? `${given}.undo-${timeName(clock.now())}`;
   const { journal, path, close } = await openDeployJournal(name, host.cwd, clock);
   try {

@@ -42,6 +42,8 @@ test('the action deploys as the role of the partition, by the ID token of the jo
   expect([refused.exitCode, refused.log]).toEqual([1, expect.stringContaining('no role for eu-central-1')]);
   const { exitCode, log, outputs, summary } = await step([GOV, ROLE]);
   expect([exitCode, exitCode === 0 ? '' : log]).toEqual([0, '']);
+  // One session for all clients: two runs, of which the first had no role to assume.
+  expect(cloud.requests.filter(({ verb }) => verb === 'sts:AssumeRoleWithWebIdentity')).toHaveLength(1);
   const [image] = cloud.contents().images;
   expect(JSON.parse(outputs.amis ?? '')).toEqual({ 'eu-central-1': { 'x86_64-linux': image?.id } });
   expect(outputs).toMatchObject({ changed: 'true', 'failed-regions': '' });

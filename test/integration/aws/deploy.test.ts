@@ -107,7 +107,7 @@ test('the list of blocks of a published disk is read from its registry for the n
 
 test.each([
   [0.05, 12],
-  [0.3, 3],
+  [0.3, 12],
 ])('is done although a share of %d of all requests is refused for now', async (share, count) => {
   const kit = await startDeployKit(disks.path);
   kit.cloud.state.faults.add(throttling(share));
