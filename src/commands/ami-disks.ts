@@ -29,6 +29,7 @@ export function parseDiskLine(text: string): DiskLine {
 }
 
 interface DiskInputs {
+  readonly from: readonly string[];
   readonly disks: readonly DiskLine[];
   readonly system: readonly System[];
   readonly bootMode: BootMode | undefined;
@@ -42,6 +43,9 @@ interface DiskInputs {
 export async function openAmiDisks(inputs: DiskInputs, places: Places, host: Host): Promise<AmiDisks> {
   const { disks: named } = inputs;
   if (named.length === 0) return handedOver(inputs, places, host);
+  if (inputs.from.length > 0) {
+    throw new UserError('input', 'both disks and handovers are given', { hint: 'Deploy them one after the other.' });
+  }
   const disks: AmiDisk[] = [];
   const sources: { close(): Promise<void> }[] = [];
   const close = async (): Promise<void> => {
@@ -69,14 +73,18 @@ export async function openAmiDisks(inputs: DiskInputs, places: Places, host: Hos
   });
 }
 
-async function handedOver({ image, system, reuseFrom }: DiskInputs, places: Places, host: Host): Promise<AmiDisks> {
+async function handedOver(
+  { from, image, system, reuseFrom }: DiskInputs,
+  places: Places,
+  host: Host,
+): Promise<AmiDisks> {
   const job = await jobOf(host);
-  if (job === undefined) {
+  if (job === undefined && from.length === 0) {
     throw new UserError('input', 'missing disk', {
       hint: 'Name a published disk, such as ghcr.io/org/server:v1, or a file: nix-images deploy-ami result/nixos.raw --region eu-central-1.',
     });
   }
-  const { collect, close } = handoverCollector({ from: [], handovers: 'any', handoverDigest: [] }, job, host, places);
+  const { collect, close } = handoverCollector({ from, handovers: 'any', handoverDigest: [] }, job, host, places);
   try {
     const parts = await collect({ image, system, places: () => reuseFrom }, false);
     const disks = parts.flatMap((part) => (part.kind === 'handover' && isDiskPart(part) ? [part] : []));

@@ -17,6 +17,10 @@ export const deployAmiInputs = {
     positional: true,
     parse: parseDiskLine,
   }),
+  from: lines({
+    description: 'Folder of a handover, or one that holds several: the disks in it are deployed.',
+    placeholder: 'DIR',
+  }),
   system: choices(SYSTEMS, { description: 'System to deploy. Default: all that there are disks for.' }),
   ...amiInputs,
   dryRun: flag({ description: 'Show what exists and what would be made, with an estimate, and make nothing.' }),
@@ -48,10 +52,9 @@ export const deployAmiInputs = {
   }),
   reuseFrom: lines({
     description:
-      'Repository that the build jobs sent the chunks of what they handed over to, where it is not in the artifact.',
+      'Repository that the build jobs sent the chunks of what they handed over to, where they are not in the handover.',
     placeholder: 'REF',
     parse: parsePlace,
-    faces: 'action',
   }),
   ...registryInputs,
   awsRole: lines({

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { type Deployed, deploy } from '../ami/deploy.ts';
@@ -169,7 +170,8 @@ function runName(host: Host, clock: Clock): string {
 
 /** In a job beside the files of other steps, where a later step may find it whatever became of this one. */
 function journalName({ kind, env }: Host, clock: Clock): string {
-  const name = `deploy-ami-${timeName(clock.now())}-${process.pid}.jsonl`;
+  // Several may begin within a second.
+  const name = `deploy-ami-${timeName(clock.now())}-${randomBytes(2).toString('hex')}.jsonl`;
   const temp = env('RUNNER_TEMP');
   return kind === 'runner' && temp !== undefined ? resolve(temp, name) : name;
 }

@@ -1,27 +1,26 @@
+import { hash } from 'node:crypto';
 import { copyFile, open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { onTestFinished } from 'vitest';
 import { deployAmiAt } from '../../../src/commands/deploy-ami.ts';
-import { BLOCK_BYTES } from '../../../src/disk/block-list.ts';
-import { DiskThreads } from '../../../src/disk/disk-threads.ts';
-import { hashDisk } from '../../../src/disk/hash-disk.ts';
+import { BLOCK_BYTES, type BlockList } from '../../../src/disk/block-list.ts';
 import { openDisk } from '../../../src/disk/open-disk.ts';
 import { ChunkReuse } from '../../../src/disk-image/chunk-reuse.ts';
 import { gridPieces } from '../../../src/disk-image/grid-pieces.ts';
 import { writeDiskImage } from '../../../src/disk-image/write-disk-image.ts';
 import { runCli } from '../../../src/host/cli.ts';
 import { openWorld } from '../../../src/host/start.ts';
+import type { BuiltImage } from '../../../src/image/image.ts';
 import { NO_ORIGIN } from '../../../src/oci/origin.ts';
-import type { StoredManifest } from '../../../src/oci/read-manifest.ts';
-import { SYSTEMS } from '../../../src/oci/system.ts';
+import { SYSTEMS, type System } from '../../../src/oci/system.ts';
 import type { Repository } from '../../../src/storage/destination.ts';
 import type { Cloud, CloudOptions } from '../../emulators/aws/cloud/emulator.ts';
 import { startCloud } from '../../emulators/aws/cloud/emulator.ts';
 import { type Identity, variablesOf } from '../../emulators/aws/cloud/identities.ts';
 import { chancesOf } from '../../support/chances.ts';
 import { ROOT } from '../../support/cli.ts';
-import { diskTools, noise, ownProgram } from '../../support/disks.ts';
+import { diskTools, noise } from '../../support/disks.ts';
 import { IdleClock } from '../../support/idle-clock.ts';
 import { memoryLog } from '../../support/memory-log.ts';
 import type { ProgramResult } from '../../support/tools.ts';
@@ -47,6 +46,10 @@ export interface DeployKit {
   count(verb: string, region?: string): number;
   /** What the disks of the folder are, by their names: `x86_64-linux=/…/a.raw`. */
   disk(name: 'x64' | 'arm64' | 'changed'): string;
+}
+
+interface OpenDeployKit extends DeployKit {
+  close(): Promise<void>;
 }
 
 interface RunOptions {
@@ -75,6 +78,13 @@ export const CHANGED = CHANGED_BLOCKS.length;
  * take none; it begins at the machine's.
  */
 export async function startDeployKit(disks: string, options: CloudOptions = {}): Promise<DeployKit> {
+  const kit = await openDeployKit(disks, options);
+  onTestFinished(() => kit.close());
+  return kit;
+}
+
+/** The same for several tests, until it is closed. */
+export async function openDeployKit(disks: string, options: CloudOptions = {}): Promise<OpenDeployKit> {
   const idle = new IdleClock(chancesOf(7));
   const begin = Date.now();
   const clock = {
@@ -83,13 +93,14 @@ export async function startDeployKit(disks: string, options: CloudOptions = {}):
     sleep: (milliseconds: number, signal?: AbortSignal) => idle.sleep(milliseconds, signal),
   };
   const cloud = await startCloud({ now: () => clock.now(), lags: 'none', keepsBlocks: true, ...options });
-  onTestFinished(() => cloud.stop());
   const temp = await uniqueTempDir('deploy-ami');
-  onTestFinished(() => temp.remove());
   const command = deployAmiAt(clock);
   return {
     cloud,
     folder: temp.path,
+    close: async () => {
+      await Promise.all([cloud.stop(), temp.remove()]);
+    },
     run: async (args, { env = {}, who = cloud.admin, signal = new AbortController().signal } = {}) => {
       let [stdout, stderr] = ['', ''];
       const world = openWorld({
@@ -128,19 +139,22 @@ export async function startDeployKit(disks: string, options: CloudOptions = {}):
   };
 }
 
-/** Publishes disks of a folder as an index: by their names, in the order of the systems. */
-export async function publishDisks(
-  repository: Repository,
-  files: readonly string[],
-  tag: string,
-): Promise<StoredManifest> {
+/** The digests of a file's blocks, without threads, which take a second to start. */
+async function blocksOf(path: string): Promise<BlockList> {
+  const bytes = await readFile(path);
+  const digests: Buffer[] = [];
+  for (let at = 0; at < bytes.length; at += BLOCK_BYTES)
+    digests.push(hash('sha256', bytes.subarray(at, at + BLOCK_BYTES), 'buffer'));
+  return { size: bytes.length, digests: Buffer.concat(digests) };
+}
+
+/** Stores a disk in a file as an artifact, by digest. */
+export async function storeDisk(repository: Repository, path: string, system: System): Promise<BuiltImage> {
   const { signal } = diskTools;
-  const children = [];
-  for (const [at, path] of files.entries()) {
-    const system = SYSTEMS[at] ?? SYSTEMS[0];
-    const disk = await openDisk(path, diskTools);
-    const blocks = await hashDisk(disk, { openThreads: () => new DiskThreads(ownProgram, 1), signal });
-    const built = await writeDiskImage(
+  const blocks = await blocksOf(path);
+  const disk = await openDisk(path, diskTools);
+  try {
+    return await writeDiskImage(
       {
         ...{ disk, blocks, system, pieces: gridPieces(blocks), bootMode: 'uefi', partitions: [], positions: undefined },
         ...{ storeOffset: null, positionsBefore: null, key: `key of ${path}`, annotations: {}, origin: NO_ORIGIN },
@@ -148,12 +162,19 @@ export async function publishDisks(
       [repository],
       { reuse: new ChunkReuse([]), parallel: 1, label: path, log: memoryLog(), signal },
     );
+  } finally {
     await disk.close();
-    children.push({ manifest: built.manifest, architecture: system === 'x86_64-linux' ? 'amd64' : 'arm64' });
   }
-  const index = indexOf(children);
-  await repository.tag(tag, index);
-  return index;
+}
+
+/** Publishes disks of files as an index, in the order of the systems. */
+export async function publishDisks(repository: Repository, files: readonly string[], tag: string): Promise<void> {
+  const children = [];
+  for (const [at, path] of files.entries()) {
+    const { manifest } = await storeDisk(repository, path, SYSTEMS[at] ?? SYSTEMS[0]);
+    children.push({ manifest, architecture: at === 0 ? 'amd64' : 'arm64' });
+  }
+  await repository.tag(tag, indexOf(children));
 }
 
 /** The lines of a journal. */

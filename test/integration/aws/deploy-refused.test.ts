@@ -1,16 +1,22 @@
+// Twenty runs of the command, each with its requests; the two that fail on the way wait by a clock of their own.
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type TempDir, uniqueTempDir } from '../../support/tools.ts';
-import { type DeployKit, inRegions, makeDisks, startDeployKit, TWELVE } from './deploy-kit.ts';
+import { type DeployKit, inRegions, makeDisks, openDeployKit, startDeployKit, TWELVE } from './deploy-kit.ts';
 
 let disks: TempDir;
+/** For all that leaves the cloud as it is. */
+let shared: Awaited<ReturnType<typeof openDeployKit>>;
 beforeAll(async () => {
   disks = await uniqueTempDir('ami-refused');
   await makeDisks(disks.path);
   await writeFile(join(disks.path, 'text.raw'), 'no disk at all.\n'.repeat(1024));
+  shared = await openDeployKit(disks.path);
 });
-afterAll(() => disks.remove());
+afterAll(async () => {
+  await Promise.all([disks.remove(), shared.close()]);
+});
 
 const REGIONS = TWELVE.slice(0, 2);
 
@@ -88,7 +94,8 @@ test.each<[string, BadInput, readonly string[]]>([
   before,
   denied,
 }, said) => {
-  const kit = await startDeployKit(disks.path);
+  const kit = before === undefined ? shared : await startDeployKit(disks.path);
+  const earlier = kit.cloud.requests.length;
   await writeFile(join(kit.folder, 'there.jsonl'), '');
   before?.(kit);
   const options = denied === undefined ? {} : denying(kit, denied);
@@ -102,7 +109,9 @@ test.each<[string, BadInput, readonly string[]]>([
   expect(stderr).not.toContain('    at ');
   expect(kit.cloud.contents()).toMatchObject({ images: [], snapshots: [], parameters: [] });
   // Nothing that changes anything was sent, not even to be refused, but for dry runs.
-  const sent = kit.cloud.requests.filter(({ verb, input }) => !/:(?:Describe|Get)/.test(verb) && input.DryRun !== true);
+  const sent = kit.cloud.requests
+    .slice(earlier)
+    .filter(({ verb, input }) => !/:(?:Describe|Get)/.test(verb) && input.DryRun !== true);
   expect(sent).toEqual([]);
 });
 

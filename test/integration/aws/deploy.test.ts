@@ -2,14 +2,26 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { readAmiManifest } from '../../../src/ami/manifest.ts';
+import { type AmiManifest, readAmiManifest } from '../../../src/ami/manifest.ts';
+import { writeHandover } from '../../../src/handover/handover.ts';
+import type { HandoverLabel } from '../../../src/handover/label.ts';
 import { parseReference } from '../../../src/oci/reference.ts';
 import { openRepository } from '../../../src/storage/open.ts';
+import { NO_TESTS } from '../../../src/test-run/test-run.ts';
 import { throttling } from '../../emulators/aws/cloud/faults.ts';
 import { startRegistry } from '../../support/registry.ts';
 import { type TempDir, uniqueTempDir } from '../../support/tools.ts';
-import { testDeps } from '../storage/kit.ts';
-import { CHANGED, inRegions, journalLines, makeDisks, publishDisks, startDeployKit, TWELVE } from './deploy-kit.ts';
+import { putIndex, testDeps } from '../storage/kit.ts';
+import {
+  CHANGED,
+  inRegions,
+  journalLines,
+  makeDisks,
+  publishDisks,
+  startDeployKit,
+  storeDisk,
+  TWELVE,
+} from './deploy-kit.ts';
 
 let disks: TempDir;
 beforeAll(async () => {
@@ -32,6 +44,7 @@ interface DeployData {
   readonly outcome: string;
   readonly sent: readonly { readonly system: string; readonly sent: number; readonly skippedEqual: number }[];
   readonly journal: string;
+  readonly manifest: AmiManifest;
 }
 
 const dataOf = ({ exitCode, stdout, stderr }: { exitCode: number; stdout: string; stderr: string }): DeployData => {
@@ -87,22 +100,55 @@ test('the list of blocks of a published disk is read from its registry for the n
     const place = `${registry.host}/org/server`;
     const repository = openRepository({ kind: 'registry', reference: parseReference(place) }, testDeps());
     const file = (name: string): string => join(disks.path, `${name}.raw`);
-    await publishDisks(repository, [file('x64'), file('arm64')], '1.0');
+    await publishDisks(repository, [file('x64')], '1.0');
     const regions = inRegions(TWELVE.slice(0, 2));
     dataOf(await kit.run([`${place}:1.0`, ...regions, '--json']));
     const { snapshots, images } = kit.cloud.contents();
-    expect(images.map(({ name }) => name.replace(/-[0-9a-f]{12}$/, '')).sort()).toEqual([
-      ...['server-1.0-arm64', 'server-1.0-arm64', 'server-1.0-x86_64', 'server-1.0-x86_64'],
-    ]);
+    expect(images.map(({ name }) => name.replace(/-[0-9a-f]{12}$/, '')).sort()).toEqual(
+      Array(2).fill('server-1.0-x86_64'),
+    );
     const home = snapshots.filter(({ region }) => region === TWELVE[0]);
     for (const { tags } of home) expect(tags['nix-images:source']).toMatch(/^docker:\/\/.*@sha256:[0-9a-f]{64}$/);
-    await publishDisks(repository, [file('changed'), file('arm64')], '1.1');
+    await publishDisks(repository, [file('changed')], '1.1');
     const { sent } = dataOf(await kit.run([`${place}:1.1`, ...regions, '--json']));
     expect(sent).toMatchObject([{ system: 'x86_64-linux', sent: CHANGED }]);
     expect(kit.cloud.violations).toEqual([]);
   } finally {
     await registry.stop();
   }
+});
+
+test('what build jobs handed over is deployed, and so is a layout, without the images beside it', async () => {
+  const kit = await startDeployKit(disks.path);
+  const path = join(kit.folder, 'handover');
+  const layout = openRepository({ kind: 'oci', path }, testDeps());
+  const label: HandoverLabel = {
+    ...{
+      version: 1,
+      name: 'team/server',
+      tag: '2.0',
+      kind: 'disk',
+      system: 'aarch64-linux',
+      systems: ['aarch64-linux'],
+    },
+    ...{ mode: 'artifact', destination: null, run: null, call: null, tests: NO_TESTS },
+  };
+  await writeHandover(layout, await storeDisk(layout, join(disks.path, 'arm64.raw'), 'aarch64-linux'), label);
+  const [home = ''] = TWELVE;
+  const handed = dataOf(await kit.run(['--from', 'handover', '--region', home, '--json']));
+  expect(handed.manifest.amis).toMatchObject([{ image: 'team/server', version: '2.0', system: 'aarch64-linux' }]);
+
+  const images = openRepository({ kind: 'oci', path: join(kit.folder, 'images') }, testDeps());
+  await putIndex(images, 'app');
+  await publishDisks(images, [join(disks.path, 'x64.raw')], 'disk');
+  const words = ['oci:images:app', 'oci:images:disk', '--region', home, '--json'];
+  const mixed = dataOf(await kit.run([...words, '--image', 'other']));
+  expect(mixed.manifest.amis).toMatchObject([{ image: 'other', version: 'disk', system: 'x86_64-linux' }]);
+  const none = await kit.run(['oci:images:app', '--region', home]);
+  expect([none.exitCode, none.stderr]).toEqual([2, expect.stringContaining('nothing of what is given is a disk')]);
+  const absent = await kit.run(['oci:images:disk', '--system', 'aarch64-linux', '--region', home]);
+  expect(absent.stderr).toContain('has no disk for aarch64-linux, only for linux/amd64');
+  expect(kit.cloud.violations).toEqual([]);
 });
 
 test.each([

@@ -156,7 +156,8 @@ const NOT_PASSED_ON: Readonly<Record<string, Readonly<Record<string, string>>>> 
     ...Object.fromEntries(['journal', 'manifest'].map((name) => [name, 'they are artifacts of the run'])),
     undo: 'for a run by hand',
     state: 'a published disk has its list of blocks',
-    'reuse-from': 'nothing is handed over there',
+    from: 'nothing is handed over there',
+    'reuse-from': 'see from',
     patience: 'its default is right',
     ...Object.fromEntries(
       ['google-provider', 'google-service-account', 'docker-hub-connection'].map((name) => [
