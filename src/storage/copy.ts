@@ -1,4 +1,5 @@
 import { UserError } from '../core/error.ts';
+import type { Gate } from '../core/gate.ts';
 import { mapParallel } from '../core/parallel.ts';
 import { collect } from '../core/stream.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
@@ -21,6 +22,8 @@ export interface CopyTools {
   readonly signal?: AbortSignal | undefined;
   /** Get what is read for the destinations as it passes. */
   readonly followers?: readonly Follower[] | undefined;
+  /** Places among the copies whose bytes are read here; those that a destination makes by itself need none. */
+  readonly reading?: Gate | undefined;
 }
 
 /**
@@ -31,7 +34,7 @@ export async function copyBlobToAll(
   descriptor: Descriptor,
   from: ImageSource,
   destinations: readonly ImageDestination[],
-  { signal, followers = [] }: CopyTools = {},
+  { signal, followers = [], reading }: CopyTools = {},
 ): Promise<void> {
   signal?.throwIfAborted();
   const asked = await Promise.all(
@@ -39,6 +42,16 @@ export async function copyBlobToAll(
   );
   const missing = destinations.filter((_, at) => !asked[at]);
   if (missing.length === 0) return;
+  const copy = () => copyBytes(descriptor, from, missing, { signal, followers });
+  await (reading ? reading.run(copy) : copy());
+}
+
+async function copyBytes(
+  descriptor: Descriptor,
+  from: ImageSource,
+  missing: readonly ImageDestination[],
+  { signal, followers = [] }: CopyTools,
+): Promise<void> {
   if (descriptor.size <= SMALL) {
     const bytes = await collect(from.readBlob(descriptor), SMALL);
     for (const follower of followers) follower.put(descriptor, bytes);

@@ -1,6 +1,8 @@
+import { type FileHandle, open } from 'node:fs/promises';
 import type { BlockPool } from '../../core/block-pool.ts';
 import { ChunkBuffer, createPages } from '../../core/chunk-buffer.ts';
 import { UserError } from '../../core/error.ts';
+import { withFileErrors } from '../../core/file-error.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
 import { checkBytes, DigestCheck } from '../../oci/digest-check.ts';
 import type { Slice } from '../../tar/index.ts';
@@ -40,14 +42,20 @@ export class ArchiveBlobs {
     return holdsBlob(this.#file.handle, this.#file.path, slice.offset, descriptor);
   }
 
+  /** The bytes of a blob, also while the archive gets to its place and when it is there. */
   async *read(descriptor: Descriptor): AsyncGenerator<Uint8Array> {
-    const slice = this.#slices.get(descriptor.digest);
-    if (slice === undefined) {
-      throw new UserError('file', `${this.#file.path} has no blob ${descriptor.digest}`, {
-        hint: 'Write it there first.',
-      });
-    }
-    yield* readFileBlob(this.#file.handle, this.#file.path, slice, descriptor);
+    const { path, partial } = this.#file;
+    const slice = this.#sliceOf(descriptor);
+    // Not by the handle that is written with, which may be closed meanwhile.
+    const placed = (): Promise<FileHandle> => withFileErrors(path, 'read', () => open(path));
+    await using handle = await open(partial).catch(placed);
+    yield* readFileBlob(handle, path, slice, descriptor);
+  }
+
+  #sliceOf({ digest }: Descriptor): Slice {
+    const slice = this.#slices.get(digest);
+    if (slice !== undefined) return slice;
+    throw new UserError('file', `${this.#file.path} has no blob ${digest}`, { hint: 'Write it there first.' });
   }
 
   async put(descriptor: Descriptor, bytes: Uint8Array): Promise<void> {

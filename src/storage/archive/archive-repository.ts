@@ -62,8 +62,10 @@ export class ArchiveRepository implements Repository {
     return fresh ? blobs.isIntact(descriptor) : blobs.has(descriptor);
   }
 
+  /** Also when the archive is at its place, as long as nothing is written to it again. */
   async *readBlob(descriptor: Descriptor): AsyncGenerator<Uint8Array> {
-    yield* (await this.#open()).blobs.read(descriptor);
+    const blobs = this.#blobs ?? (await this.#open()).blobs;
+    yield* blobs.read(descriptor);
   }
 
   async putBlob(descriptor: Descriptor, bytes: Uint8Array): Promise<void> {

@@ -49,6 +49,10 @@ export interface RegistryClient {
   isGranted(): Promise<boolean | undefined>;
   /** Manifests that the repository has taken from this process, by digest and tag. */
   readonly written: Set<string>;
+  /** The repository itself. */
+  readonly repository: string;
+  /** A repository of the same registry in which this process has put or seen a blob, by digest. */
+  readonly blobs: Map<string, string>;
   /** The URL of `path` in the repository, such as `manifests/1.0`. */
   url(path: string): URL;
   /** Sends a request that may be sent twice. Throws UserError when the status of the answer is none of `expect`. */
@@ -98,6 +102,8 @@ export function openClient(
     ways,
     isGranted: () => authorizer.isGranted(scopes),
     written: hosts.written(host, repository),
+    repository,
+    blobs: hosts.blobs(host),
     url: (path) => new URL(`${origin.current}/v2/${repository}/${path}`),
     send: async (request, expect) => {
       const reply = await sendRepeated({ scopes, ...request });

@@ -71,7 +71,7 @@ export class RegistryRepository implements Repository {
   }
 
   async mountBlob(descriptor: Descriptor, source: ImageSource): Promise<boolean> {
-    if (!(source instanceof RegistryRepository) || source.host !== this.host) return false;
+    if (!(source instanceof RegistryRepository) || source.host !== this.host) return this.#blobs.mountKnown(descriptor);
     return source.path === this.path ? this.hasBlob(descriptor) : this.#blobs.mount(descriptor, source.path);
   }
 

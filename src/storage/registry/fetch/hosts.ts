@@ -18,6 +18,7 @@ export class Hosts {
   readonly #budgets = new Map<string, RequestBudget>();
   readonly #allowances = new Map<string, Allowance>();
   readonly #written = new Map<string, Set<string>>();
+  readonly #blobs = new Map<string, Map<string, string>>();
   readonly #secure = new Map<string, Promise<boolean | undefined>>();
 
   constructor(clock: Clock) {
@@ -44,6 +45,13 @@ export class Hosts {
     const written = this.#written.get(key) ?? new Set();
     this.#written.set(key, written);
     return written;
+  }
+
+  /** A repository of `host` in which this process has put or seen a blob, by digest. */
+  blobs(host: string): Map<string, string> {
+    const blobs = this.#blobs.get(host) ?? new Map<string, string>();
+    this.#blobs.set(host, blobs);
+    return blobs;
   }
 
   /**

@@ -18,6 +18,12 @@ import { UploadWays } from './upload-way.ts';
 /** What a PUT with a whole blob is answered where the upload is gone, or where bytes belong into a PATCH (Artifactory: 404). */
 const PUT_REFUSED = [400, 404, 405, 411, 415, 416, 501];
 
+/**
+ * Bytes from which on a blob that is at hand is mounted, where this process knows it in another repository of the registry: a registry that
+ * mounts nothing is asked for little then.
+ */
+const WORTH_A_MOUNT = 64 * 1024;
+
 /** The blobs of one repository in a registry: which are there, and how they get there. */
 export class RegistryBlobs implements UploadTarget {
   readonly pages = createPages();
@@ -45,8 +51,8 @@ export class RegistryBlobs implements UploadTarget {
   async has(descriptor: Descriptor, { fresh } = { fresh: false }): Promise<boolean> {
     if (this.#known.has(descriptor.digest) && !fresh) return true;
     const isThere = await this.#lookup.has(descriptor);
-    if (isThere) this.#known.add(descriptor.digest);
-    else this.#known.delete(descriptor.digest);
+    if (isThere) this.stored(descriptor);
+    else this.#lost(descriptor);
     return isThere;
   }
 
@@ -57,6 +63,7 @@ export class RegistryBlobs implements UploadTarget {
 
   async put(descriptor: Descriptor, body: Body): Promise<void> {
     if (await this.has(descriptor)) return;
+    if (descriptor.size >= WORTH_A_MOUNT && (await this.mountKnown(descriptor))) return;
     try {
       await (this.#needsPatch ? this.#putInTwo(descriptor, body) : this.#putAtOnce(descriptor, body));
     } catch (error) {
@@ -78,6 +85,13 @@ export class RegistryBlobs implements UploadTarget {
     return answer === 'mounted';
   }
 
+  /** The same from the repository in which this process knows the blob; false where it knows none, or only this one. */
+  async mountKnown(descriptor: Descriptor): Promise<boolean> {
+    const { blobs, repository } = this.#client;
+    const from = blobs.get(descriptor.digest);
+    return from !== undefined && from !== repository && (await this.mount(descriptor, from));
+  }
+
   open(tries?: Tries): BlobWriter {
     const writer = new RegistryBlobWriter(this.#client, this, tries);
     this.#writers.add(writer);
@@ -94,11 +108,19 @@ export class RegistryBlobs implements UploadTarget {
   }
 
   stored(descriptor: Descriptor): void {
+    const { blobs, repository } = this.#client;
     this.#known.add(descriptor.digest);
+    if (!blobs.has(descriptor.digest)) blobs.set(descriptor.digest, repository);
   }
 
   ended(writer: BlobWriter): void {
     this.#writers.delete(writer);
+  }
+
+  #lost({ digest }: Descriptor): void {
+    const { blobs, repository } = this.#client;
+    this.#known.delete(digest);
+    if (blobs.get(digest) === repository) blobs.delete(digest);
   }
 
   async #putAtOnce({ digest }: Descriptor, body: Body): Promise<void> {
