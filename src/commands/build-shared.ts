@@ -5,7 +5,8 @@ import { UserError } from '../core/error.ts';
 import { defineCommand } from '../host/command.ts';
 import { choice, lines, text } from '../host/fields.ts';
 import { realiseDerivations } from '../nix/realise.ts';
-import { SYSTEMS, systemSchema } from '../oci/system.ts';
+import { SYSTEMS, type System, systemSchema } from '../oci/system.ts';
+import { type NeededJob, neededJobs } from '../plan/matrix.ts';
 import type { PlannedImage } from '../plan/plan.ts';
 import { toolImagePaths } from '../plan/recipes.ts';
 import { tellImages } from './built-images.ts';
@@ -17,14 +18,19 @@ import { systemHere } from './system-here.ts';
 
 /** What of a plan's matrix says which build jobs there will be. */
 const matrixSchema = z.object({
-  include: z.array(z.object({ name: z.string(), system: systemSchema, buildSystem: systemSchema })).max(256),
+  include: z.array(z.object({ images: z.string(), system: systemSchema, buildSystem: systemSchema })).max(256),
 });
 
-type BuildJob = z.infer<typeof matrixSchema>['include'][number];
+interface BuildJob {
+  /** Names of its images. */
+  readonly names: readonly string[];
+  readonly system: System;
+  readonly buildSystem: System;
+}
 
 function parseMatrix(json: string): readonly BuildJob[] {
   const matrix = tryDecodeJson(json, matrixSchema);
-  if (matrix) return matrix.include;
+  if (matrix) return matrix.include.map(({ images, ...job }) => ({ ...job, names: images.split('\n') }));
   throw new UserError('input', 'not a valid matrix: expected the output matrix of the action plan');
 }
 
@@ -33,12 +39,14 @@ interface BuiltShared {
   readonly images: readonly string[];
 }
 
-/** The images without the jobs that will not be. */
-const planned = (images: readonly PlannedImage[], jobs: readonly BuildJob[]): PlannedImage[] =>
-  images.map((image) => ({
-    ...image,
-    jobs: image.jobs.filter((job) => jobs.some(({ name, system }) => name === image.name && system === job.system)),
-  }));
+/** The images of each build job; without a matrix each has a job of its own for each system. */
+function batchesOfMatrix(images: readonly PlannedImage[], jobs: readonly BuildJob[] | undefined): NeededJob[][] {
+  const all = neededJobs({ images: [...images] });
+  if (jobs === undefined) return all.map((one) => [one]);
+  return jobs.map(({ names, system }) =>
+    all.filter(({ image, job }) => job.system === system && names.includes(image.name)),
+  );
+}
 
 export const buildShared = defineCommand({
   name: 'build-shared',
@@ -69,10 +77,10 @@ export const buildShared = defineCommand({
     if (jobs?.length === 0) return { derivations: [], images: [] };
     const nix = await openNixFor(host, inputs);
     const systems = jobs === undefined ? [here] : [...new Set(jobs.map(({ system }) => system))];
-    const globs = [...new Set(jobs?.map(({ name }) => name))];
+    const globs = [...new Set(jobs?.flatMap(({ names }) => names))];
     const options = { systems, variants: inputs.nixosVariants, globs };
     const { images, recipes } = await imagesOf(sources, options, nix, host);
-    const shared = await sharedAmong(jobs === undefined ? images : planned(images, jobs), recipes, nix, host);
+    const shared = await sharedAmong(batchesOfMatrix(images, jobs), recipes, nix, host);
     const found = shared.find(({ system }) => system === here);
     tellImages(host, toolImagePaths(recipes));
     if (found === undefined) return { derivations: [], images: [] };

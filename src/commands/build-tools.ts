@@ -3,6 +3,7 @@ import { DiskThreads } from '../disk/disk-threads.ts';
 import type { DiskTools } from '../disk-image/build-disk.ts';
 import type { Host } from '../host/host.ts';
 import type { BuildTools } from '../image/build-and-test.ts';
+import { SharedLayers } from '../image/shared-layers.ts';
 import { LayerThreads } from '../layer/layer-threads.ts';
 import { freeBytes } from '../machine/disk-space.ts';
 import type { Nix } from '../nix/nix.ts';
@@ -34,7 +35,7 @@ export async function buildTools(
     exec: host.exec,
     openForReading: places.openForReading,
     tempDir: await host.tempDir(),
-    openWriter: () => openLayerThreads(host),
+    shared: sharedLayers(host),
     runTests: (definition, image) => runTests(definition, image, tests, host),
     openThreads: () => new DiskThreads(host.program, Math.min(cores, MOST_THREADS)),
     parallel: Math.min(Math.max(cores, FRAMES.least), FRAMES.most),
@@ -43,4 +44,14 @@ export async function buildTools(
     log: host.log,
     signal: host.signal,
   };
+}
+
+/** Of one run of the program: whatever it builds, each layer is made once. */
+const shared = new WeakMap<Host, SharedLayers>();
+
+/** What all images share that are built in a run. */
+export function sharedLayers(host: Host): SharedLayers {
+  const found = shared.get(host) ?? new SharedLayers(() => openLayerThreads(host));
+  shared.set(host, found);
+  return found;
 }

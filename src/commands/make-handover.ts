@@ -1,11 +1,13 @@
 import { join } from 'node:path';
 import type { UserError } from '../core/error.ts';
+import { prefixed } from '../core/log.ts';
 import { sizeText } from '../core/size.ts';
 import type { Job } from '../github/job.ts';
 import { writeHandover } from '../handover/handover.ts';
 import type { HandoverLabel } from '../handover/label.ts';
 import type { HandoverMode } from '../handover/mode.ts';
 import type { Host } from '../host/host.ts';
+import type { RoundMember } from '../image/build-round.ts';
 import type { BuiltImage } from '../image/image.ts';
 import type { PreviousSource } from '../image/previous-image.ts';
 import { type EvaluatedAny, isContainerImage } from '../nix/found-image.ts';
@@ -46,9 +48,11 @@ interface HandoverTask {
   /** Where it will be published, whatever the mode: what is there says where a disk's store paths lie. */
   readonly published: Location | undefined;
   readonly placing: PlacingChoice;
+  /** The images that are built with it, where there are others. */
+  readonly round: RoundMember | undefined;
 }
 
-interface HandoverInputs extends ReuseInputs, TestInputs {
+export interface HandoverInputs extends ReuseInputs, TestInputs {
   readonly out: string | undefined;
   readonly call: string | undefined;
   readonly retentionDays: number | undefined;
@@ -75,7 +79,7 @@ export interface MadeHandover {
 
 /** Builds an image, tries it and hands it over. Throws UserError as the steps do; temporary files are gone then. */
 export async function makeHandover(
-  { evaluated, name, tag, system, systems, mode, to, published, placing }: HandoverTask,
+  { evaluated, name, tag, system, systems, mode, to, published, placing, round }: HandoverTask,
   inputs: HandoverInputs,
   { job, host, places, nix }: Tools,
 ): Promise<MadeHandover> {
@@ -92,6 +96,8 @@ export async function makeHandover(
     call: inputs.call ?? null,
     tests: NO_TESTS,
   };
+  // The others need not wait for layers that are not planned.
+  if (evaluated.kind !== 'definition') round?.leave();
   const handover = await handingOver(label, mode, inputs, { job, host, places });
   const layers = to ? places.openForWriting(to) : handover.repository;
   try {
@@ -103,7 +109,8 @@ export async function makeHandover(
     await checkLogin(before, read, places);
     const reuse = await reuseOf(inputs, before, { places, host, opened }, read);
     const live = to || isContainerImage(evaluated) ? [] : await publishedDisks(published, tag, places, opened);
-    const tools = await buildTools(host, nix, places, inputs);
+    const log = round ? prefixed(host.log, name) : host.log;
+    const tools = { ...(await buildTools(host, nix, places, inputs)), round, log };
     tellImage(host, evaluated);
     const { image, testRun } = await buildAny(
       evaluated,
@@ -138,8 +145,12 @@ function handingOver(
   { job, host, places }: Pick<Tools, 'job' | 'host' | 'places'>,
 ): HandingOver | Promise<HandingOver> {
   if (job) return handOverByArtifact(label, { mode, retentionDays }, { job, host, places });
-  return handOverInFolder(out ?? join('handover', `${label.name.replaceAll('/', '-')}-${label.system}`), host, places);
+  return handOverInFolder(out ?? join('handover', handoverFolder(label)), host, places);
 }
+
+/** What the folder of an image's handover is called, where that is not said. */
+export const handoverFolder = ({ name, system }: Pick<HandoverLabel, 'name' | 'system'>): string =>
+  `${name.replaceAll('/', '-')}-${system}`;
 
 /**
  * What is published of a disk where the handover has its chunks itself: only its positions are of use, for to fetch its chunks takes longer than to

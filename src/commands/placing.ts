@@ -20,7 +20,7 @@ export const placingInputs = {
   }),
 } as const;
 
-interface PlacingInputs {
+export interface PlacingInputs {
   readonly positions: string | undefined;
   readonly fresh: boolean;
 }

@@ -1,14 +1,17 @@
 import type { Json } from '../core/canonical-json.ts';
 import { callOf } from '../handover/call.ts';
 import { defineCommand } from '../host/command.ts';
-import { choice, flag, integer, lines, path } from '../host/fields.ts';
+import { choice, flag, integer, lines, path, text } from '../host/fields.ts';
 import { parseTag } from '../oci/reference.ts';
+import { parseBatch } from '../plan/batches.ts';
 import { filterSystems } from '../plan/filter.ts';
-import { matrixOf, tooLarge } from '../plan/matrix.ts';
+import { MOST_JOBS, matrixOf, tooLarge } from '../plan/matrix.ts';
 import { PLAN_VERSION, type Plan } from '../plan/plan.ts';
 import { parseRunner, runnersOf } from '../plan/runners.ts';
+import { MOST_AT_ONCE } from '../plan/shared-worth.ts';
 import { imageLines, parseToLine, placesOfImages } from '../publish/destination-line.ts';
 import { parseTagLine } from '../publish/tag-lines.ts';
+import { batchedPlan } from './batched-plan.ts';
 import { checkDestinations } from './check-destinations.ts';
 import { jobOf } from './github.ts';
 import { noteLowerCase } from './naming.ts';
@@ -84,6 +87,20 @@ export const plan = defineCommand({
         'enough. Asks the substituters of Nix about all that the jobs need.',
       default: 'never',
     }),
+    maxJobs: integer({
+      description:
+        'Build jobs at most. Where more images are to be built, those that share most go into one job, which makes once what they share. By default as many as GitHub runs at a time on its free plan.',
+      default: MOST_AT_ONCE,
+      min: 1,
+      max: MOST_JOBS,
+    }),
+    batch: text({
+      description:
+        'How many images a build job builds: `auto`, one as long as there are no more than `max-jobs`; `none`, always one; or a number, such as `4`. A disk has a job of its own.',
+      default: 'auto',
+      placeholder: 'BATCH',
+      parse: parseBatch,
+    }),
     maxParallel: integer({
       description: 'Build jobs that run at a time; `shared-work` is weighed by it.',
       default: 256,
@@ -101,8 +118,8 @@ export const plan = defineCommand({
   },
   outputs: {
     matrix:
-      'Build jobs that are needed, as JSON for `strategy.matrix`: name, system, buildSystem, systems, runner, emulate, boot, diskSpace, ' +
-      'kind, attr, installable, file, key, call.',
+      'Build jobs that are needed, as JSON for `strategy.matrix`: name, system, buildSystem, systems, runner, emulate, boot, diskSpace, file, call; and ' +
+      'of each of its images, one per line: images (their names), kind, attr, installable, key.',
     any: 'Whether a build job is needed: `true` or `false`.',
     shared:
       'Jobs that build first what several build jobs need, as JSON for `strategy.matrix`: name, system, runner, emulate, images; see `shared-work`.',
@@ -144,12 +161,12 @@ export const plan = defineCommand({
       leftOut: [...chosen.leftOut],
       problems: [...chosen.problems],
     };
-    const { images } = planned;
     const { sharedWork: when, runners, maxParallel } = inputs;
-    const query = { images, recipes: chosen.recipes, runners, maxParallel };
+    const batches = await batchedPlan(planned, inputs, chosen.recipes);
+    const query = { batches, recipes: chosen.recipes, runners, maxParallel };
     const shared = when === 'never' ? NOTHING_SHARED : await planShared({ ...query, when }, inputs, nix, host);
     for (const line of shared.lines) host.log.info(line);
-    const include = matrixOf(planned, inputs.runners);
+    const include = matrixOf(batches, planned, inputs.runners);
     const large = tooLarge(planned, include);
     if (large && host.kind === 'runner') throw large;
     if (large) host.log.warn(`a workflow cannot take this plan whole: ${large.message}`);

@@ -1,52 +1,95 @@
 import { countText } from '../core/count.ts';
+import { hintsOf, UserError } from '../core/error.ts';
 import { plainMarkdown } from '../core/markdown.ts';
+import { plainLine } from '../core/printable.ts';
 import { shellWord } from '../core/shell.ts';
 import { sizeText } from '../core/size.ts';
 import { platformOf, platformText } from '../oci/system.ts';
 import { compressedSize } from '../publish/platform-image.ts';
 import { platformRow, platformTable } from '../publish/report.ts';
 import { testRunData, testRunSummary, testRunText } from '../test-run/report.ts';
+import type { BuiltImages } from './build-each.ts';
 import type { MadeHandover } from './make-handover.ts';
 
 /** What a person sees of a build, and what its step gives to later ones. */
-export function presentBuild(made: MadeHandover) {
-  const { image, label, testRun, mode, delivered, bytesSent, failure } = made;
-  const { name, system } = label;
-  const { place: handover, digest: handoverDigest } = delivered;
-  const { digest } = image.manifest;
-  const size = compressedSize(image.layers);
-  const left = mode === 'none' || mode === 'report' ? 'not handed over' : `handover: ${handover}`;
+export function presentBuild({ built, failed }: BuiltImages) {
+  const lines = (of: (made: MadeHandover) => string): string => built.map(of).join('\n');
+  const failure = failureOf({ built, failed });
+  const notBuilt = failed.map(({ name, error }) => `${plainLine(name)} is not built: ${plainLine(error.message)}`);
+  const [first] = built;
+  const sole = first && built.length + failed.length === 1 ? first : undefined;
   return {
-    outputs: { handover, handoverDigest, name, system, digest },
-    data: {
-      schemaVersion: 1,
-      name,
-      kind: label.kind,
-      system,
-      platform: platformText(platformOf(system)),
-      digest,
-      layers: image.layers.length,
-      compressedSize: size,
-      handover,
-      mode,
-      bytesSent,
-      tests: testRunData(testRun),
+    outputs: {
+      handover: lines(({ delivered }) => delivered.place),
+      handoverDigest: lines(({ delivered }) => delivered.digest),
+      name: lines(({ label }) => label.name),
+      system: first?.label.system ?? '',
+      digest: lines(({ image }) => image.manifest.digest),
     },
-    text: [
-      `${name} for ${system}: ${countText(image.layers.length, 'layer')}, ${sizeText(size)}`,
-      `${label.kind === 'disk' ? 'disk' : 'image'} ${digest}`,
-      ...(testRunText(testRun) === '' ? [] : [testRunText(testRun)]),
-      left,
-      ...nextLines(made),
-    ].join('\n'),
-    summary: [
-      `### ${name} for ${system}\n`,
-      platformTable([platformRow(system, digest, image.layers, bytesSent)]),
-      ...(testRunText(testRun) === '' ? [] : [testRunSummary(testRun)]),
-      `${plainMarkdown(left)}\n`,
-    ].join('\n'),
+    data: sole
+      ? { schemaVersion: 1, ...dataOf(sole) }
+      : {
+          schemaVersion: 1,
+          images: built.map(dataOf),
+          failed: failed.map(({ name, error }) => ({ name, error: error.message })),
+        },
+    text: [...built.map(textOf), ...(notBuilt.length > 0 ? [notBuilt.join('\n')] : [])].join('\n\n'),
+    summary: [...built.map(summaryOf), ...notBuilt.map((line) => `${plainMarkdown(line)}\n`)].join('\n'),
     ...(failure === undefined ? {} : { failure }),
   };
+}
+
+/** One error for what failed, tests too; undefined where nothing did. */
+function failureOf({ built, failed }: BuiltImages): UserError | undefined {
+  const tested = built.flatMap(({ label, failure }) => (failure ? [{ name: label.name, error: failure }] : []));
+  const all = [...failed, ...tested];
+  const [first] = all;
+  const count = built.length + failed.length;
+  if (first === undefined || count === 1) return first?.error;
+  const list = all.map(({ name, error }) => `\n  ${name}: ${error.message}`).join('');
+  return new UserError(first.error.code, `${all.length} of ${countText(count, 'image')} are not built:${list}`, {
+    hint: hintsOf(all.map(({ error }) => error)),
+  });
+}
+
+function dataOf({ image, label, testRun, mode, delivered, bytesSent }: MadeHandover) {
+  return {
+    name: label.name,
+    kind: label.kind,
+    system: label.system,
+    platform: platformText(platformOf(label.system)),
+    digest: image.manifest.digest,
+    layers: image.layers.length,
+    compressedSize: compressedSize(image.layers),
+    handover: delivered.place,
+    mode,
+    bytesSent,
+    tests: testRunData(testRun),
+  };
+}
+
+const leftText = ({ mode, delivered }: MadeHandover): string =>
+  mode === 'none' || mode === 'report' ? 'not handed over' : `handover: ${delivered.place}`;
+
+function textOf(made: MadeHandover): string {
+  const { image, label, testRun } = made;
+  return [
+    `${label.name} for ${label.system}: ${countText(image.layers.length, 'layer')}, ${sizeText(compressedSize(image.layers))}`,
+    `${label.kind === 'disk' ? 'disk' : 'image'} ${image.manifest.digest}`,
+    ...(testRunText(testRun) === '' ? [] : [testRunText(testRun)]),
+    leftText(made),
+    ...nextLines(made),
+  ].join('\n');
+}
+
+function summaryOf(made: MadeHandover): string {
+  const { image, label, testRun, bytesSent } = made;
+  return [
+    `### ${label.name} for ${label.system}\n`,
+    platformTable([platformRow(label.system, image.manifest.digest, image.layers, bytesSent)]),
+    ...(testRunText(testRun) === '' ? [] : [testRunSummary(testRun)]),
+    `${plainMarkdown(leftText(made))}\n`,
+  ].join('\n');
 }
 
 /** How to go on by hand; the job that publishes finds an artifact by itself. */

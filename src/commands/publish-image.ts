@@ -1,5 +1,6 @@
 import { systemClock } from '../core/clock.ts';
 import { UserError } from '../core/error.ts';
+import type { OnceEach } from '../core/once-each.ts';
 import type { Host } from '../host/host.ts';
 import { NO_JOURNAL } from '../image/journal.ts';
 import type { Nix } from '../nix/nix.ts';
@@ -32,7 +33,7 @@ import { testError } from '../test-run/report.ts';
 import { failedTests, testRecord } from '../test-run/test-run.ts';
 import { besideTargets } from './beside-targets.ts';
 import { buildAny } from './build-any.ts';
-import { buildTools } from './build-tools.ts';
+import { buildTools, sharedLayers } from './build-tools.ts';
 import { tellImage } from './built-images.ts';
 import { checkLogin, checkMayWrite } from './check-login.ts';
 import type { FilesPlaces } from './files-places.ts';
@@ -60,6 +61,8 @@ export interface Publishing extends ReuseInputs, TestInputs {
   /** Hosts that are spoken to without TLS. */
   readonly plainHttp: readonly string[];
   readonly places: Places;
+  /** Layers that are copied, over all images. */
+  readonly copies: OnceEach<void>;
   /** Places of files, over all images. */
   readonly files: FilesPlaces;
   readonly host: Host;
@@ -182,6 +185,7 @@ async function publishTo(
         read,
         run,
         followers,
+        copies: publishing.copies,
         ...(beforeTags ? { beforeTags } : {}),
         log,
         clock: systemClock,
@@ -191,6 +195,7 @@ async function publishTo(
       if (!(error instanceof LostError)) throw error;
       // A blob behind a live manifest is gone: nothing is believed any more, everything is made and asked for.
       host.log.warn(`${error.message}; making all layers again`);
+      sharedLayers(host).forget(() => true);
       return publishWith({ ...reuse, journal: NO_JOURNAL, recompress: true });
     });
     await reuse.journal.clear();

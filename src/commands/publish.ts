@@ -1,5 +1,6 @@
 import { UserError } from '../core/error.ts';
 import { onFirstUse } from '../core/on-first-use.ts';
+import { OnceEach } from '../core/once-each.ts';
 import { defineCommand } from '../host/command.ts';
 import { choice, choices, flag, lines, secret, text } from '../host/fields.ts';
 import type { Installable } from '../nix/installable.ts';
@@ -162,7 +163,11 @@ export const publish = defineCommand({
     if (noLogin !== undefined) return { kind: 'nothing', why: noLogin };
     const { collect, removeSpent, close } = handoverCollector(inputs, job, host, places);
     const whyLeft = job && (await closedPull(inputs.token, host));
-    const shared = { optional: new OptionalTargets(), files: filesPlaces(host, inputs.token) };
+    const shared = {
+      optional: new OptionalTargets(),
+      copies: new OnceEach<void>(),
+      files: filesPlaces(host, inputs.token),
+    };
     const publishing: Publishing = { ...inputs, tags, places, host, nix, whyLeft, ...shared };
     try {
       if (planned) {

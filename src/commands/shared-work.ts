@@ -5,7 +5,7 @@ import type { Host } from '../host/host.ts';
 import type { Nix } from '../nix/nix.ts';
 import { neverSubstituted } from '../nix/stored-paths.ts';
 import { unbuilt } from '../nix/unbuilt.ts';
-import { isNeeded, type PlannedImage, type PlannedJob } from '../plan/plan.ts';
+import { jobName, type NeededJob } from '../plan/matrix.ts';
 import { type Recipes, recipeFor } from '../plan/recipes.ts';
 import { type RunnerLine, runnersOf } from '../plan/runners.ts';
 import { type JobWork, type SharedWork, sharedWork, sharedWorkLine } from '../plan/shared-work.ts';
@@ -37,7 +37,8 @@ export interface SharedPlan {
 export const NOTHING_SHARED: SharedPlan = { lines: [], jobs: [] };
 
 interface SharedQuery {
-  readonly images: readonly PlannedImage[];
+  /** The build jobs: the images of each. */
+  readonly batches: Batches;
   readonly recipes: Recipes;
   readonly runners: readonly RunnerLine[];
   readonly maxParallel: number;
@@ -45,16 +46,19 @@ interface SharedQuery {
   readonly when: 'auto' | 'always';
 }
 
-/** Build jobs that are needed, of systems for which there are several: one alone shares with nobody. */
-function sharingJobs(images: readonly PlannedImage[]) {
-  const jobs = images.flatMap((image) =>
-    image.jobs.filter(isNeeded).map((job) => ({ image, job, system: builds(job) })),
-  );
+type Batches = readonly (readonly NeededJob[])[];
+
+/** Build jobs of systems for which there are several: one alone shares with nobody. */
+function sharingJobs(batches: Batches) {
+  const jobs = batches.flatMap((needed) => {
+    const [first] = needed;
+    if (first === undefined) return [];
+    const images = needed.map(({ image }) => image.name);
+    return [{ needed, images, name: jobName(images), system: first.job.buildSystem ?? first.job.system }];
+  });
   const several = Map.groupBy(jobs, ({ system }) => system);
   return jobs.filter(({ system }) => (several.get(system)?.length ?? 0) > 1);
 }
-
-const builds = ({ buildSystem, system }: PlannedJob) => buildSystem ?? system;
 
 /** What each of these jobs has to build and may fetch instead. Nix asks its substituters. */
 async function workOf(
@@ -64,23 +68,26 @@ async function workOf(
   { log }: Pick<Host, 'log'>,
 ): Promise<readonly JobWork[]> {
   const work: JobWork[] = [];
-  for (const { image, job, system } of jobs) {
-    const found = await unbuilt(nix, recipeFor(recipes, image, job));
-    if (found) work.push({ name: image.name, system, unbuilt: found });
-    else log.warn(`shared work: Nix cannot tell what ${image.name} for ${job.system} needs to be built`);
+  for (const { needed, images, name, system } of jobs) {
+    const found = await unbuilt(
+      nix,
+      needed.flatMap(({ image, job }) => recipeFor(recipes, image, job)),
+    );
+    if (found) work.push({ name, images, system, unbuilt: found });
+    else log.warn(`shared work: Nix cannot tell what ${name} for ${needed[0]?.job.system} needs to be built`);
   }
   // Nix builds these in each job all the same.
   const trivial = await neverSubstituted([...new Set(work.flatMap((one) => [...one.unbuilt]))]);
   return work.map((one) => ({ ...one, unbuilt: new Set([...one.unbuilt].filter((drv) => !trivial.has(drv))) }));
 }
 
-/** What is shared among the jobs of `images` that this machine's Nix would have to build. */
+/** What is shared among build jobs that this machine's Nix would have to build. */
 export const sharedAmong = async (
-  images: readonly PlannedImage[],
+  batches: Batches,
   recipes: Recipes,
   nix: Nix,
   host: Pick<Host, 'log'>,
-): Promise<readonly SharedWork[]> => sharedWork(await workOf(sharingJobs(images), recipes, nix, host));
+): Promise<readonly SharedWork[]> => sharedWork(await workOf(sharingJobs(batches), recipes, nix, host));
 
 /**
  * Finds what several build jobs would build each for itself, though the cache is there, and whether a job that builds it first pays. How
@@ -92,7 +99,7 @@ export async function planShared(
   nix: Nix,
   host: Host,
 ): Promise<SharedPlan> {
-  const jobs = sharingJobs(query.images);
+  const jobs = sharingJobs(query.batches);
   const why = host.kind === 'runner' && inputs.cache === undefined ? noCacheService(host.env) : undefined;
   if (why !== undefined && query.when === 'auto') {
     host.log.debug(`shared work: build jobs cannot take from each other: ${why}`);

@@ -20,3 +20,15 @@ export interface Log {
    */
   mask(value: string, from?: 'server'): void;
 }
+
+/** A log whose lines begin with a name, for one of several pieces of work that write at the same time. Headings stay as they are. */
+export const prefixed = (log: Log, name: string): Log => ({
+  ...log,
+  debug: (text) => log.debug(`${name}: ${text}`),
+  info: (text) => log.info(`${name}: ${text}`),
+  warn: (text) => log.warn(`${name}: ${text}`),
+  progress: (label, total) => {
+    const progress = log.progress(`${name}: ${label}`, total);
+    return { ...progress, end: (text) => progress.end(text === undefined ? undefined : `${name}: ${text}`) };
+  },
+});

@@ -8,7 +8,7 @@ import { storeHash } from './store-path.ts';
  * Below this many bytes a path does not earn a layer of its own where there are more paths than layers: a request costs
  * about as much as sending it.
  */
-const WORTH_A_LAYER = 64 * 1024;
+export const WORTH_A_LAYER = 64 * 1024;
 
 /**
  * One layer in so many is a shared one: a change of a small path then sends a small part of all small paths again, and
@@ -56,7 +56,8 @@ export function planLayers(
   return [...staying, ...planFresh(closure, rest, budget - staying.length, Math.max(1, shared))];
 }
 
-function keptLayers(closure: Closure, previous: readonly (readonly string[])[]): StorePathInfo[][] {
+/** Layers of an image before whose paths are all still there, in their order. */
+export function keptLayers(closure: Closure, previous: readonly (readonly string[])[]): StorePathInfo[][] {
   const byHash = new Map(closure.map((info) => [storeHash(info.path), info]));
   const layers: StorePathInfo[][] = [];
   for (const hashes of previous) {
@@ -69,13 +70,14 @@ function keptLayers(closure: Closure, previous: readonly (readonly string[])[]):
   return layers;
 }
 
-function withoutPaths(closure: Closure, layers: readonly (readonly StorePathInfo[])[]): StorePathInfo[] {
+/** Paths of a closure that are in none of these layers, in its order. */
+export function withoutPaths(closure: Closure, layers: readonly (readonly StorePathInfo[])[]): StorePathInfo[] {
   const taken = new Set(layers.flat());
   return closure.filter((info) => !taken.has(info));
 }
 
 /** Old layers that must be planned again because all would be more than the budget: the smallest, which cost least to send. */
-function roomFor(
+export function roomFor(
   kept: readonly StorePathInfo[][],
   fresh: readonly StorePathInfo[],
   budget: number,

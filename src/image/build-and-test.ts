@@ -1,8 +1,8 @@
 import type { Effects } from '../core/effects.ts';
+import type { Gate } from '../core/gate.ts';
 import type { Log } from '../core/log.ts';
 import type { Definition } from '../definition/definition.ts';
 import { pathInStore } from '../layer/inside-store.ts';
-import type { LayerWriter } from '../layer/layer-threads.ts';
 import type { Evaluated } from '../nix/found-image.ts';
 import { withGcRoots } from '../nix/gc-roots.ts';
 import type { Nix } from '../nix/nix.ts';
@@ -16,6 +16,7 @@ import type { Location } from '../storage/location.ts';
 import type { OpenedImage } from '../storage/source.ts';
 import type { ImageToTest } from '../test-run/load-image.ts';
 import { NO_TEST_RUN, type TestRun } from '../test-run/test-run.ts';
+import type { RoundMember } from './build-round.ts';
 import { builtKind } from './built-kind.ts';
 import { openArchiveImage } from './from-archive.ts';
 import { fetchBase, readImageClosure } from './from-definition/image-closure.ts';
@@ -26,6 +27,7 @@ import type { BuiltImage, Image } from './image.ts';
 import type { Journal } from './journal.ts';
 import type { ReadPrevious } from './previous-image.ts';
 import { createReuse, type Reuse } from './reuse.ts';
+import type { SharedLayers } from './shared-layers.ts';
 import { writeImage } from './write-image.ts';
 
 interface BuildOptions {
@@ -45,10 +47,13 @@ interface BuildOptions {
 export interface RealiseTools extends Pick<Effects, 'exec' | 'log' | 'signal' | 'tempDir'> {
   readonly nix: Nix;
   readonly openForReading: (place: Location) => Promise<OpenedImage>;
+  /** The images that are built with this one, where there are others. */
+  readonly round?: RoundMember | undefined;
 }
 
 export interface BuildTools extends RealiseTools {
-  readonly openWriter: () => LayerWriter;
+  /** What the images that this process builds share. */
+  readonly shared: SharedLayers;
   /** Runs the tests that a definition declares. */
   readonly runTests: (definition: Definition, image: ImageToTest) => Promise<TestRun>;
 }
@@ -72,7 +77,8 @@ export async function buildAndTest(
   const image = await build(evaluated, destinations, options, tools);
   const [repository] = destinations;
   if (evaluated.kind === 'tool-image' || !repository) return { image, testRun: NO_TEST_RUN };
-  return { image, testRun: await tools.runTests(evaluated.definition, { ...image, repository }) };
+  const runTests = () => tools.runTests(evaluated.definition, { ...image, repository });
+  return { image, testRun: await inTurn(tools.round?.testing, runTests) };
 }
 
 /** Builds an image; nothing of it is collected meanwhile. */
@@ -88,20 +94,30 @@ function build(
     const reading = readPrevious(system);
     reading.catch(() => undefined);
     if (evaluated.kind === 'tool-image') noteRegistry(evaluated.toolImage, tools.log);
-    const open = await tools.log.group(`Realising ${name} for ${system}`, () =>
-      realiseImage(evaluated, gcRootDir, tools),
+    const { round, log } = tools;
+    const open = await inTurn(round?.realising, () =>
+      log.group(`Realising ${name} for ${system}`, () => realiseImage(evaluated, gcRootDir, tools)),
     );
-    return tools.log.group(`Making the layers of ${name} for ${system}`, async () => {
-      const reuse = createReuse(await reading, journal, { recompress });
-      const image = await open(reuse);
+    const reuse = createReuse(await reading, journal, { recompress });
+    const write = async (image: Image): Promise<BuiltImage> => {
       try {
         return await writeImage(image, destinations, { ...tools, reuse, origin, followers });
       } finally {
         await image.close();
       }
-    });
+    };
+    if (!round) {
+      return log.group(`Making the layers of ${name} for ${system}`, async () => write(await open(reuse)));
+    }
+    if (evaluated.kind === 'definition') {
+      const image = await open(reuse);
+      return round.writing.run(() => write(image));
+    }
+    return round.writing.run(async () => write(await open(reuse)));
   });
 }
+
+const inTurn = <T>(gate: Gate | undefined, work: () => Promise<T>): Promise<T> => (gate ? gate.run(work) : work());
 
 function noteRegistry({ name, registry }: ToolImage, log: Log): void {
   if (registry === null) return;

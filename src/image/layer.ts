@@ -79,6 +79,6 @@ export type Layer = TreeLayer | StreamLayer | BlobLayer;
 export interface StoredLayer {
   readonly descriptor: Descriptor;
   readonly diffId: Digest;
-  /** Whether it was written by an earlier publish. */
+  /** Whether it was written by an earlier publish, or for another image. */
   readonly isReused: boolean;
 }

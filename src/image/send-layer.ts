@@ -151,8 +151,12 @@ export function storedLayer(
   return { descriptor: { mediaType, digest, size, annotations }, diffId: tar.diffId, isReused };
 }
 
-/** What has one key must have one content, or layers could not be reused unread. */
-function checkLayer(layer: TreeLayer | StreamLayer, { diffId }: WrittenLayer, reuse: Reuse): void {
+/** What has one key must have one content, or layers could not be reused unread. Throws UserError `digest`. */
+export function checkLayer(
+  layer: TreeLayer | StreamLayer,
+  { diffId }: Pick<WrittenLayer, 'diffId'>,
+  reuse: Pick<Reuse, 'layersOf'>,
+): void {
   if (layer.kind === 'stream') {
     if (diffId === layer.diffId) return;
     throw new UserError('digest', `${layer.label} is ${diffId}, but the image says ${layer.diffId}`, {

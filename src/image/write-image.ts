@@ -47,7 +47,10 @@ export async function writeImage(
     if (!isReusing || attempt === ATTEMPTS) throw failure.error;
     // Layers that were believed to be there are not: look at each, and make what is gone.
     options.log.warn(`${failure.destination.name}: layers that an image there names are gone; making them again`);
-    reuse = reuse.without(attempt === 1 ? await missing(layers, destinations) : new Set());
+    const gone = attempt === 1 ? await missing(layers, destinations) : new Set<Digest>();
+    const isOwn = new Set(layers.map(({ descriptor }) => descriptor.digest));
+    options.shared.forget(({ digest }) => (gone.size > 0 ? gone.has(digest) : isOwn.has(digest)));
+    reuse = reuse.without(gone);
   }
 }
 

@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
 import { countText } from '../core/count.ts';
 import type { Effects } from '../core/effects.ts';
-import { Gate } from '../core/gate.ts';
+import type { Gate } from '../core/gate.ts';
 import { mapParallel } from '../core/parallel.ts';
 import { sizeText } from '../core/size.ts';
+import { layerRecord } from '../definition/layer-record.ts';
 import type { Codec } from '../layer/codec.ts';
-import type { LayerWriter } from '../layer/layer-threads.ts';
 import { type Digest, endDigest } from '../oci/digest.ts';
 import { copyBlobToAll } from '../storage/copy.ts';
 import type { Repository } from '../storage/destination.ts';
@@ -20,16 +20,11 @@ import {
   type TreeLayer,
 } from './layer.ts';
 import { copyOrMount, type Reusable, type Reuse } from './reuse.ts';
-import { keyOf, type LayerToSend, sendLayer, storedLayer } from './send-layer.ts';
+import { checkLayer, keyOf, type LayerToSend, sendLayer, storedLayer } from './send-layer.ts';
+import { bytesName, SENT_BEHIND, type SharedLayers, type Threads } from './shared-layers.ts';
 
 /** Look-ups and mounts; they only wait. */
 const LOOKUPS_AT_ONCE = 16;
-
-/** Layers whose bytes pass through this thread at once: more only take memory. */
-const STREAMS_AT_ONCE = 3;
-
-/** Layers that are still being sent while all threads make others. */
-const SENT_BEHIND = 1;
 
 export interface LayerOptions extends Pick<Effects, 'log' | 'signal'> {
   readonly reuse: Reuse;
@@ -37,8 +32,8 @@ export interface LayerOptions extends Pick<Effects, 'log' | 'signal'> {
   readonly followers?: readonly Follower[];
   /** What plain layers are compressed with. */
   readonly codec: Codec;
-  /** Opens the threads that make layers of trees. */
-  readonly openWriter: () => LayerWriter;
+  /** What it shares with other images of the process. */
+  readonly shared: SharedLayers;
 }
 
 /**
@@ -50,15 +45,14 @@ export async function writeLayers(
   destinations: readonly Repository[],
   options: LayerOptions,
 ): Promise<StoredLayer[]> {
-  const streams = new Gate(STREAMS_AT_ONCE);
   const found = await mapParallel(image.layers, LOOKUPS_AT_ONCE, (layer) =>
-    lookUp(layer, destinations, streams, options),
+    lookUp(layer, image, destinations, options),
   );
   const own = found.slice(image.inherited);
   const reused = own.filter((each) => !isToSend(each)).length;
   if (reused > 0) options.log.info(`${image.system}: reusing ${reused} of ${own.length} layers`);
   const toSend = found.filter(isToSend);
-  const sent = toSend.length > 0 ? await sendLayers(image, toSend, destinations, { ...options, streams }) : new Map();
+  const sent = toSend.length > 0 ? await sendLayers(image, toSend, destinations, options) : new Map();
   return found.flatMap((each) => (isToSend(each) ? (sent.get(each) ?? []) : each));
 }
 
@@ -67,12 +61,17 @@ const isToSend = (found: StoredLayer | LayerToSend): found is LayerToSend => 'la
 /** What every destination has of a layer, or what is still to be sent. */
 async function lookUp(
   layer: Layer,
+  { compression }: Image,
   destinations: readonly Repository[],
-  streams: Gate,
   options: LayerOptions,
 ): Promise<StoredLayer | LayerToSend> {
-  if (layer.kind === 'blob') return streams.run(() => copyLayer(layer, destinations, options));
-  const reusable = await findReusable(layer, destinations, streams, options);
+  const { shared } = options;
+  if (layer.kind === 'blob') {
+    const make = () => shared.streams.run(() => copyLayer(layer, destinations, options));
+    return (await shared.bring(bytesName(layer, compression), destinations, { ...options, make, check: () => {} }))
+      .stored;
+  }
+  const reusable = await findReusable(layer, destinations, shared.streams, options);
   if (!reusable || !(await copyOrMount(reusable, options.signal))) return { layer };
   if (reusable.unknownAt.length > 0) return { layer, reusable };
   return storedLayer(layer, reusable.descriptor, reusable.record, true);
@@ -116,46 +115,72 @@ async function hashOf(layer: StreamLayer): Promise<Digest> {
 }
 
 /**
- * Makes layers and sends them, the largest first, so that none is left to run alone at the end. Nothing is sent when the
- * image cannot be prepared for it.
+ * Makes layers and sends them, the largest first, so that none is left to run alone at the end; those that were made for another image of the process
+ * come from there. Nothing is sent when the image cannot be prepared for it.
  */
 async function sendLayers(
   image: Image,
   toSend: readonly LayerToSend[],
   destinations: readonly Repository[],
-  { streams, ...options }: LayerOptions & { readonly streams: Gate },
+  options: LayerOptions,
 ): Promise<Map<LayerToSend, StoredLayer>> {
-  const { log, signal } = options;
+  const { log, signal, shared } = options;
   await image.prepare?.(toSend.map(({ layer }) => layer));
   const total = toSend.reduce((sum, { layer }) => sum + layer.size, 0);
   const progress = log.progress(`${image.system}: layers`, total);
   let done = 0;
   const sent = new Map<LayerToSend, StoredLayer>();
+  const own: StoredLayer[] = [];
   const onBytes = (count: number): void => {
     done += count;
     progress.update(done, `${sent.size}/${toSend.length}`);
   };
-  const writer = options.openWriter();
-  const stop = (): void => void writer.close();
-  signal.addEventListener('abort', stop);
-  const sendOne = async (each: LayerToSend): Promise<void> => {
-    // More than its share would be left to run alone at the end, so it gets the other cores too.
-    const parallel = each.layer.size * writer.width > total ? writer.width : 1;
-    const tools = { ...options, compression: image.compression, writer, parallel, onBytes };
-    sent.set(each, await sendLayer(each, destinations, tools));
-  };
   let line: string | undefined;
+  const sendAll = async ({ writer, sending }: Threads) => {
+    const stop = (): void => void writer.close();
+    signal.addEventListener('abort', stop);
+    const sendOne = async (each: LayerToSend): Promise<void> => {
+      const { layer } = each;
+      // More than its share would be left to run alone at the end, so it gets the other cores too.
+      const parallel = layer.size * writer.width > total ? writer.width : 1;
+      const tools = { ...options, compression: image.compression, writer, parallel, onBytes };
+      const send = () => sending.run(() => sendLayer(each, destinations, tools));
+      const { stored, isOwn } = await shared.bring(bytesName(layer, image.compression), destinations, {
+        ...options,
+        make: () => (layer.kind === 'stream' ? shared.streams.run(send) : send()),
+        check: ({ diffId }) => checkLayer(layer, { diffId }, options.reuse),
+      });
+      sent.set(each, isOwn ? stored : await ofAnother(layer, stored, options.reuse));
+      if (isOwn) own.push(stored);
+      else onBytes(layer.size);
+    };
+    try {
+      const order = [...toSend].sort((a, b) => b.layer.size - a.layer.size);
+      await mapParallel(order, writer.width + SENT_BEHIND, sendOne);
+    } finally {
+      signal.removeEventListener('abort', stop);
+    }
+  };
   try {
-    const order = [...toSend].sort((a, b) => b.layer.size - a.layer.size);
-    await mapParallel(order, writer.width + SENT_BEHIND, (each) =>
-      each.layer.kind === 'stream' ? streams.run(() => sendOne(each)) : sendOne(each),
-    );
-    const bytes = [...sent.values()].reduce((sum, { descriptor }) => sum + descriptor.size, 0);
-    line = `${image.system}: ${countText(sent.size, 'new layer')}, ${sizeText(bytes)}`;
+    await shared.withThreads(sendAll);
+    const bytes = own.reduce((sum, { descriptor }) => sum + descriptor.size, 0);
+    const others = sent.size - own.length;
+    line = `${image.system}: ${countText(own.length, 'new layer')}, ${sizeText(bytes)}${others > 0 ? `, and ${others} that other images have` : ''}`;
   } finally {
-    signal.removeEventListener('abort', stop);
-    await writer.close();
     progress.end(line);
   }
   return sent;
+}
+
+/** A layer that was made for another image, as this one's: what it says of itself is the same, but for what its maker says of the bytes. */
+async function ofAnother(
+  layer: TreeLayer | StreamLayer,
+  { descriptor }: StoredLayer,
+  reuse: Reuse,
+): Promise<StoredLayer> {
+  const record = layerRecord(descriptor);
+  if (record === undefined) throw new Error('a layer that was made has a record');
+  const stored = storedLayer(layer, descriptor, record, true);
+  await reuse.remember({ descriptor: stored.descriptor, record });
+  return stored;
 }

@@ -76,33 +76,45 @@ const placeText = (installable: Installable, { path }: ImagePlace): string =>
     ? `${installable.flake}#${attributeText(path)}`
     : `--file ${installable.file} ${attributeText(path)}`.trim();
 
+/** An image, and what is asked of it. */
+interface Wanted {
+  readonly installable: Installable;
+  readonly asked: Asked;
+}
+
 /**
- * One evaluation for all systems. Where one of them ends it, it is told by what Nix said, and the others are evaluated
- * once more without it.
+ * One evaluation for all images, which are of one flake or file, and all systems. Where one of them ends it, it is told by what Nix said, and the
+ * others are evaluated once more without it.
  */
-async function evaluateAll(nix: Nix, installable: Installable, asked: Asked): Promise<Answers> {
-  const answers = new Map<System, Answer>();
-  const wanted = new Set(asked.systems);
-  let open = SYSTEMS.filter((system) => wanted.has(system) || asked.others?.includes(system));
-  while (open.length > 0) {
-    const lists = open.map((system) => searchPlaces(installable, system, wanted.has(system)));
+async function evaluateAll(nix: Nix, all: readonly Wanted[]): Promise<readonly Answers[]> {
+  const answers = new Map(all.map((wanted) => [wanted, new Map<System, Answer>()]));
+  const isAsked = ({ asked: { systems, others } }: Wanted, system: System): boolean =>
+    systems.includes(system) || others?.includes(system) === true;
+  let open = all.flatMap((wanted) =>
+    SYSTEMS.filter((system) => isAsked(wanted, system)).map((system) => ({ wanted, system })),
+  );
+  for (let [first] = open; first !== undefined; [first] = open) {
+    const { installable } = first.wanted;
+    const lists = open.map(({ wanted, system }) =>
+      searchPlaces(wanted.installable, system, wanted.asked.systems.includes(system)),
+    );
     const outcome = await run(nix, installable, probeExpression(lists, functionArguments(nix.nixArgs)));
     if ('found' in outcome) {
-      for (const [index, places] of lists.entries()) {
+      for (const [index, { wanted, system }] of open.entries()) {
         const found = outcome.found[index] ?? [];
-        const tried = places.flatMap((place, at) => (found[at] ? [{ place, found: found[at] }] : []));
-        const [system] = places.map((place) => place.system);
-        if (system) answers.set(system, { tried });
+        const tried = (lists[index] ?? []).flatMap((place, at) => (found[at] ? [{ place, found: found[at] }] : []));
+        answers.get(wanted)?.set(system, { tried });
       }
       break;
     }
     const place = lists.flat()[outcome.at];
-    if (!place) throw evaluationFailure(installableText(installable), outcome.stderr);
-    const error = evaluationFailure(placeText(installable, place), outcome.stderr);
-    answers.set(place.system, { death: { place, error } });
-    open = open.filter((system) => system !== place.system);
+    const ended = open.find((_one, at) => place !== undefined && lists[at]?.includes(place));
+    if (!place || !ended) throw evaluationFailure(installableText(installable), outcome.stderr);
+    const error = evaluationFailure(placeText(ended.wanted.installable, place), outcome.stderr);
+    answers.get(ended.wanted)?.set(ended.system, { death: { place, error } });
+    open = open.filter((one) => one !== ended);
   }
-  return answers;
+  return all.map((wanted) => answers.get(wanted) ?? new Map());
 }
 
 const isImage = ({ found }: Found): boolean =>
@@ -166,8 +178,9 @@ function notThere(installable: Installable, system: System, tried: Tried, elsewh
 async function elsewhereOf(nix: Nix, installable: Installable, answers: Answers): Promise<readonly System[]> {
   if (installable.kind === 'file' || installable.system !== undefined) return [];
   const others = SYSTEMS.filter((system) => !answers.has(system));
-  const more = await evaluateAll(nix, installable, { systems: [], others }).catch((): Answers => new Map());
-  return systemsIn(new Map([...answers, ...more]));
+  const asked = { systems: [], others };
+  const [more] = await evaluateAll(nix, [{ installable, asked }]).catch(() => []);
+  return systemsIn(new Map([...answers, ...(more ?? [])]));
 }
 
 /**
@@ -179,9 +192,26 @@ async function elsewhereOf(nix: Nix, installable: Installable, answers: Answers)
  * of another system).
  */
 export async function evaluateImages(nix: Nix, installable: Installable, asked: Asked): Promise<Evaluations> {
-  const fixed = installable.kind === 'flake' ? installable.system : undefined;
-  const others = fixed === undefined ? asked.others : [];
-  const answers = await evaluateAll(nix, installable, { systems: asked.systems, others: others ?? [] });
+  const [evaluations] = await evaluateSeveral(nix, [installable], asked);
+  if (evaluations) return evaluations;
+  throw new RangeError('an installable was evaluated');
+}
+
+/** The same for several images of one flake or file, by one call of Nix; what comes back is in their order. */
+export async function evaluateSeveral(
+  nix: Nix,
+  installables: readonly Installable[],
+  asked: Asked,
+): Promise<readonly Evaluations[]> {
+  const all = installables.map((installable): Wanted => {
+    const fixed = installable.kind === 'flake' ? installable.system : undefined;
+    return { installable, asked: fixed === undefined ? asked : { ...asked, others: [] } };
+  });
+  const answers = await evaluateAll(nix, all);
+  return all.map(({ installable }, at) => evaluationsOf(nix, installable, answers[at] ?? new Map()));
+}
+
+function evaluationsOf(nix: Nix, installable: Installable, answers: Answers): Evaluations {
   const foundFor = async (system: System): Promise<EvaluatedAny> => {
     const answer = answers.get(system) ?? { tried: [] };
     if ('death' in answer) throw answer.death.error;

@@ -3,8 +3,9 @@ import { SYSTEMS, type System } from '../oci/system.ts';
 
 /** A build job and the derivations that it has to build. */
 export interface JobWork {
-  /** Name of its image. */
   readonly name: string;
+  /** Names of its images. */
+  readonly images: readonly string[];
   /** System that builds it. */
   readonly system: System;
   readonly unbuilt: ReadonlySet<string>;
@@ -13,7 +14,9 @@ export interface JobWork {
 /** What several build jobs of one system build, each for itself. */
 export interface SharedWork {
   readonly system: System;
-  /** Names of the images, sorted. */
+  /** Names of the jobs, sorted. */
+  readonly jobs: readonly string[];
+  /** Names of their images, sorted. */
   readonly images: readonly string[];
   /** Sorted. */
   readonly derivations: readonly string[];
@@ -24,17 +27,19 @@ export interface SharedWork {
 /** What is built by two jobs or more, system by system; nothing for a system whose jobs share nothing. */
 export const sharedWork = (jobs: readonly JobWork[]): SharedWork[] =>
   SYSTEMS.flatMap((system) => {
-    const builders = new Map<string, string[]>();
+    const builders = new Map<string, JobWork[]>();
     for (const job of jobs.filter((one) => one.system === system))
-      for (const drvPath of job.unbuilt) builders.set(drvPath, [...(builders.get(drvPath) ?? []), job.name]);
-    const shared = [...builders].filter(([, names]) => names.length > 1);
+      for (const drvPath of job.unbuilt) builders.set(drvPath, [...(builders.get(drvPath) ?? []), job]);
+    const shared = [...builders].filter(([, those]) => those.length > 1);
     if (shared.length === 0) return [];
+    const sharing = shared.flatMap(([, those]) => those);
     return [
       {
         system,
-        images: [...new Set(shared.flatMap(([, names]) => names))].sort(),
+        jobs: [...new Set(sharing.map(({ name }) => name))].sort(),
+        images: [...new Set(sharing.flatMap(({ images }) => images))].sort(),
         derivations: shared.map(([drvPath]) => drvPath).sort(),
-        spare: shared.reduce((sum, [, names]) => sum + names.length - 1, 0),
+        spare: shared.reduce((sum, [, those]) => sum + those.length - 1, 0),
       },
     ];
   });
@@ -51,6 +56,6 @@ function listOf(names: readonly string[]): string {
 const nameOf = (drvPath: string): string => drvPath.replace(/^.*\/[^-]*-/, '').replace(/\.drv$/, '');
 
 /** One line that says so. */
-export const sharedWorkLine = ({ system, images, derivations, spare }: SharedWork): string =>
-  `${system}: the build jobs of ${listOf(images)} share ${countText(derivations.length, 'derivation')} that no binary cache has ` +
+export const sharedWorkLine = ({ system, jobs, derivations, spare }: SharedWork): string =>
+  `${system}: the build jobs of ${listOf(jobs)} share ${countText(derivations.length, 'derivation')} that no binary cache has ` +
   `(${listOf(derivations.map(nameOf))}), and each builds them for itself: ${countText(spare, 'build')} more than needed`;

@@ -39,7 +39,7 @@ const UNKNOWN_SECONDS = 5;
 const CACHE_RATE = 100_000_000;
 
 /** Jobs that GitHub runs at a time on its free plan (docs.github.com, "Actions limits"), however many a workflow would take. */
-const MOST_AT_ONCE = 20;
+export const MOST_AT_ONCE = 20;
 
 /** Seconds of machines that each second must save by which the run ends later. */
 const WORTH_A_SECOND = 2;

@@ -1,5 +1,6 @@
 import type { Effects } from '../core/effects.ts';
 import { UserError } from '../core/error.ts';
+import { OnceEach } from '../core/once-each.ts';
 import { mapParallel } from '../core/parallel.ts';
 import { withoutOwn } from '../definition/layer-record.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
@@ -56,6 +57,8 @@ interface PublishOptions extends Pick<Effects, 'log' | 'clock' | 'signal'> {
   readonly run: StartedRun | undefined;
   /** Get what is copied to the targets as it passes. */
   readonly followers?: readonly Follower[];
+  /** Layers that images of the run are copying or have copied, by digest. */
+  readonly copies?: OnceEach<void>;
   /** What is to be done when all targets are right, before a tag moves. */
   readonly beforeTags?: (index: StoredManifest) => Promise<void>;
 }
@@ -69,7 +72,7 @@ interface PublishOptions extends Pick<Effects, 'log' | 'clock' | 'signal'> {
 export async function publishIndex(
   images: readonly PlatformImage[],
   targets: readonly Target[],
-  { verify, read, run, followers, beforeTags, log, clock, signal }: PublishOptions,
+  { verify, read, run, followers, copies = new OnceEach(), beforeTags, log, clock, signal }: PublishOptions,
 ): Promise<PublishedIndex> {
   checkSizes(
     images.filter(({ source }) => source).flatMap(({ parsed }) => parsed.layers),
@@ -82,7 +85,7 @@ export async function publishIndex(
   const sent = new Map<PlatformImage, number>();
   for (const image of images) {
     const before = sum();
-    await copyToAll(image, repositories, { signal, followers });
+    await copyToAll(image, repositories, { signal, followers }, copies);
     sent.set(image, image.bytesSent + sum() - before);
   }
   for (const { repository, kind } of targets) {
@@ -136,8 +139,13 @@ function assembleIndex(images: readonly PlatformImage[]): StoredManifest {
   return { bytes, mediaType, digest: digestOf(bytes) };
 }
 
-/** Copies an image to where it is not yet; each blob is read once. */
-async function copyToAll(image: PlatformImage, all: readonly Repository[], tools: CopyTools): Promise<void> {
+/** Copies an image to where it is not yet; each blob is read once, and waits for another image that is copying the same one. */
+async function copyToAll(
+  image: PlatformImage,
+  all: readonly Repository[],
+  tools: CopyTools,
+  copies: OnceEach<void>,
+): Promise<void> {
   const { source, parsed } = image;
   const to = all.filter(({ name }) => image.live !== name);
   if (!source || to.length === 0) return;
@@ -145,7 +153,9 @@ async function copyToAll(image: PlatformImage, all: readonly Repository[], tools
     if (source.layers !== source.rest) {
       for (const one of to) if (await isGone(layer, source.layers, one)) throw layersGone(image, source.layers);
     }
-    await copyBlobToAll(layer, source.layers, to, tools);
+    const copy = () => copyBlobToAll(layer, source.layers, to, tools);
+    // After another image's copy it may be mounted from there.
+    if (!(await copies.do(layer.digest, copy)).isOwn) await copy();
   });
   await copyBlobToAll(parsed.config, source.rest, to, tools);
   for (const one of to) await one.putManifest(image.manifest);

@@ -1,3 +1,4 @@
+import { canonicalJson, type Json } from '../../core/canonical-json.ts';
 import type { Log } from '../../core/log.ts';
 import { formatRecord } from '../../definition/base-record.ts';
 import type { Closure } from '../../definition/closure.ts';
@@ -10,6 +11,7 @@ import type { Nix } from '../../nix/nix.ts';
 import { imageConfigBytes } from '../../oci/config.ts';
 import { platformOf, type System } from '../../oci/system.ts';
 import { MODE } from '../../tar/profile.ts';
+import type { RoundMember } from '../build-round.ts';
 import type { ExistingImage } from '../existing-image.ts';
 import { type Image, inFormat } from '../image.ts';
 import type { Reuse } from '../reuse.ts';
@@ -31,6 +33,8 @@ interface RealisedDefinition {
 interface DefinitionTools extends BaseTools {
   readonly nix: Nix;
   readonly log: Log;
+  /** The images that are built with it, where there are others. */
+  readonly round?: RoundMember | undefined;
 }
 
 /**
@@ -43,14 +47,14 @@ export async function openDefinition(
   tools: DefinitionTools,
 ): Promise<Image> {
   const { format, compression, annotations } = definition;
-  const { nix, tempDir, log, signal } = tools;
+  const { nix, tempDir, log, signal, round } = tools;
   const base = await openBase(definition, system, tools);
   const close = async (): Promise<void> => base?.repository.close();
   try {
     for (const { mediaType } of base?.layers ?? []) inFormat(format, mediaType);
     const facts = base && baseFacts(base, reuse.bases, log, signal);
     log.info(`${system}: ${whyBuilt(closure.closure, reuse)}`);
-    const planned = await plan(definition, closure.closure, { base, facts, groups: reuse.groups });
+    const planned = await plan(definition, closure.closure, { base, facts, groups: reuse.groups, round });
     const { layers, prepare } = treeLayers(planned, {
       openPaths: (demand) => openImagePaths(nix, definition, { image: closure, demand, gcRootDir, tempDir }),
       facts,
@@ -87,19 +91,27 @@ interface Below {
   readonly base: ExistingImage | undefined;
   readonly facts: BaseFacts | undefined;
   readonly groups: Reuse['groups'];
+  readonly round: RoundMember | undefined;
 }
 
 /** Store layers first, the root layer on top, because it changes most. */
-async function plan(definition: Definition, closure: Closure, { base, facts, groups }: Below): Promise<PlannedLayer[]> {
+async function plan(
+  definition: Definition,
+  closure: Closure,
+  { base, facts, groups, round }: Below,
+): Promise<PlannedLayer[]> {
   const root = rootLayer(definition, closure, facts?.id);
   const budget = layerBudget(definition.maxLayers, base?.layers.length ?? 0, root !== undefined, closure.length);
   const storeMode = definition.includeNixDB ? MODE.storeWithDatabase : MODE.store;
   const { answer: over, record } = (await facts?.ask(storeOverBase)) ?? { answer: {} };
   // A store in which Nix runs has the mode that it needs, whatever the base has.
   const store = over.store && definition.includeNixDB ? { ...over, store: { ...over.store, mode: storeMode } } : over;
-  const layers = planLayers(closure, budget, groups).map(
-    (paths): StoreLayer => ({ kind: 'store', paths, storeMode, over: store }),
-  );
+  // What else is in a layer's bytes: where it differs, no layer is the same.
+  const like = canonicalJson({ storeMode, over: store as Json, compression: definition.compression });
+  const grouped = round
+    ? await round.plan({ closure, budget, previous: groups }, like)
+    : planLayers(closure, budget, groups);
+  const layers = grouped.map((paths): StoreLayer => ({ kind: 'store', paths, storeMode, over: store }));
   if (root) return [...layers, root];
   return layers.map((layer, at) =>
     record && at === layers.length - 1 ? { ...layer, base: formatRecord(record) } : layer,

@@ -1,12 +1,13 @@
-import { writeFile } from 'node:fs/promises';
+import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest';
-import { matrixOf } from '../../../src/plan/matrix.ts';
+import { batchedJobs, matrixOf } from '../../../src/plan/matrix.ts';
 import { isNeeded, type Plan } from '../../../src/plan/plan.ts';
 import { startEmulator } from '../../emulators/registry/emulator.ts';
 import { runCli } from '../../support/cli.ts';
 import { type RunningRegistry, startRegistry } from '../../support/registry.ts';
 import { type TempDir, uniqueTempDir } from '../../support/tools.ts';
+import { committedBlobs } from '../publish/kit.ts';
 import { copyFlake, type FlakeCopy, planOf, publishedIn, runPlan } from './kit.ts';
 
 // A dozen plans, builds and publishes, beside other tests.
@@ -33,16 +34,23 @@ const plan = (...args: string[]): Promise<Plan> => planOf([flake.flake, '--to', 
 const jobsIn = ({ images }: Plan): string[] =>
   images.flatMap(({ name, jobs }) => jobs.filter(isNeeded).map(({ system }) => `${name} ${system}`));
 
-/** Runs the build jobs of a plan, each as a job of a workflow would; returns the folder of their handovers. */
-async function build({ images }: Plan, leaveOut: readonly string[] = []): Promise<string> {
+/** Build jobs of a plan, in which so many images go together. */
+const jobsOf = (planned: Plan, batch: number) =>
+  matrixOf(batchedJobs(planned, { batch, maxJobs: 20, partsOf: () => new Set() }), planned, []);
+
+/** Runs the build jobs of a plan as those of a workflow would, both images for a system in one; returns the folder of their handovers. */
+async function build(planned: Plan, leaveOut: readonly string[] = []): Promise<string> {
   const folder = join(temp.path, crypto.randomUUID());
-  for (const { name, jobs } of images) {
-    for (const { attr, system } of jobs.filter(isNeeded)) {
-      if (leaveOut.includes(`${name} ${system}`)) continue;
-      const out = join(folder, `${name.replace('/', '-')}-${system}`);
-      const { exitCode, stderr } = await runCli(['build', `${flake.flake}#${attr}`, '--to', to, '--out', out]);
-      expect(exitCode, stderr).toBe(0);
-    }
+  const images = planned.images.map((image) => ({
+    ...image,
+    jobs: image.jobs.filter(({ system }) => !leaveOut.includes(`${image.name} ${system}`)),
+  }));
+  for (const { installable, images: names, system } of jobsOf({ ...planned, images }, 2)) {
+    const all = installable.split('\n');
+    // One alone is in the folder that is named.
+    const out = all.length > 1 ? folder : join(folder, `${names.replace('/', '-')}-${system}`);
+    const { exitCode, stderr } = await runCli(['build', ...all, '--to', to, '--out', out]);
+    expect(exitCode, stderr).toBe(0);
   }
   return folder;
 }
@@ -102,6 +110,42 @@ test('first everything is built, then nothing, then what changed', async () => {
   expect(jobsIn(await plan('--tag', 'branch'))).toEqual(ALL.slice(2));
   await flake.write('note.nix', '"first"');
   expect(jobsIn(await plan('--tag', 'branch'))).toEqual([]);
+});
+
+test('images of one build job share what they have: each layer is sent once and mounted for the others, and one that fails leaves them', async () => {
+  const [shared, emulator] = [await copyFlake('mkimage'), await startEmulator()];
+  onTestFinished(async () => void (await Promise.all([shared.remove(), emulator.stop()])));
+  await shared.write(
+    'flake.nix',
+    `{ outputs = { self }: let p = import ./packages.nix { salt = import ./salt.nix; };
+         over = name: p.mkImage { inherit name; copyToRoot = [ (p.packageOver "x86_64-linux" name (p.package "x86_64-linux" "library")) ]; };
+         images = [ "one" "two" "three" ];
+       in { nixImages.x86_64-linux = builtins.listToAttrs (map (name: { inherit name; value = over name; }) images) // { typo = p.mkImage { name = "typo"; copyToRot = [ ]; }; }; }; }`,
+  );
+  const out = join(temp.path, 'shared');
+  const images = ['one', 'two', 'typo', 'three'].map((name) => `${shared.flake}#nixImages.x86_64-linux.${name}`);
+  const built = await runCli(['build', ...images, '--to', `${emulator.host}/{name}`, '--out', out, '--json']);
+  expect(built.exitCode).toBe(1);
+  expect(built.stderr).toMatch(/error: 1 of 4 images are not built:\n {4}\S*typo: .*'copyToRot'/);
+  const data = JSON.parse(built.stdout);
+  expect(data.images.map(({ name }: { name: string }) => name)).toEqual(['one', 'two', 'three']);
+  const sent = committedBlobs(emulator);
+  expect(sent).toHaveLength(new Set(sent).size);
+  const mounts = emulator.requests.filter(({ query, status }) => query.includes('mount=') && status === 201);
+  expect(mounts).toHaveLength(2);
+  // All three have the layer, and its bytes count for the one that was first.
+  const bytes = data.images
+    .map(({ bytesSent }: { bytesSent: number }) => bytesSent)
+    .sort((a: number, b: number) => a - b);
+  expect(bytes[2]).toBeGreaterThan(bytes[0]);
+  const handed = await readdir(out);
+  expect(handed.sort()).toEqual(['one-x86_64-linux', 'three-x86_64-linux', 'two-x86_64-linux']);
+  // Alone, over what is published, each keeps its layers.
+  const to = `${emulator.host}/{name}`;
+  const published = await runCli(['publish', '--from', join(out, 'one-x86_64-linux'), '--to', to, '--json']);
+  expect(published.exitCode, published.stderr).toBe(0);
+  const again = await runCli(['build', images[0] ?? '', '--to', to, '--out', join(out, 'again'), '--json']);
+  expect(JSON.parse(again.stdout)).toMatchObject({ digest: data.images[0].digest, bytesSent: 0 });
 });
 
 test('what is published but gone, of another key, or handed over of another commit is refused', async () => {
@@ -254,7 +298,7 @@ test('an image and its cross-compiled sibling are planned, built and published a
       ],
     ]);
     const folder = join(temp.path, crypto.randomUUID());
-    for (const { system, runner, installable } of matrixOf(planned, [])) {
+    for (const { system, runner, installable } of jobsOf(planned, 1)) {
       expect(runner).toBe('ubuntu-latest');
       const out = join(folder, system);
       const built = await runCli(['build', installable, '--system', system, '--to', where, '--out', out]);

@@ -57,7 +57,7 @@ test('what several build jobs build each for itself is said where that is asked 
 test('what images share is built before them, no image is, and a cache that has it makes it unnecessary', async () => {
   const flake = await sharingFlake();
   const matrix = JSON.stringify({
-    include: ['web', 'worker'].map((name) => ({ name, system: HERE, buildSystem: HERE })),
+    include: ['web', 'worker'].map((name) => ({ images: name, system: HERE, buildSystem: HERE })),
   });
   const first = await runCli(['build-shared', flake.flake, '--matrix', matrix]);
   expect(first.exitCode, first.stderr).toBe(0);

@@ -137,8 +137,33 @@ describe('a build', () => {
     ...change,
   });
 
+  const only = (one: MadeHandover) => ({ built: [one], failed: [] });
+
+  test('of several images tells of each, then fails for those that are not built', () => {
+    const error = new UserError('build', 'app-0 does not build', { hint: 'Look at its log.' });
+    const other = { ...made(), label: { ...made().label, name: 'other' } };
+    const { outputs, data, text, failure } = presentBuild({
+      built: [made(), other],
+      failed: [{ name: 'third', error }],
+    });
+    expect(outputs).toMatchObject({ name: 'app\nother', system: 'x86_64-linux' });
+    expect(outputs.handover.split('\n')).toHaveLength(2);
+    expect(data).toMatchObject({ images: [{ name: 'app' }, { name: 'other' }], failed: [{ name: 'third' }] });
+    expect(text).toMatch(/^app for [\s\S]*\n\nother for [\s\S]*\n\nthird is not built: app-0 does not build$/);
+    expect(failure).toMatchObject({
+      message: '1 of 3 images are not built:\n  third: app-0 does not build',
+      hint: 'Look at its log.',
+    });
+  });
+
+  test('of several images counts one whose tests failed among them', () => {
+    const failed = { ...made(), failure: new UserError('test', 'its test failed') };
+    const { failure } = presentBuild({ built: [made(), failed], failed: [] });
+    expect(failure?.message).toBe('1 of 2 images are not built:\n  app: its test failed');
+  });
+
   test('says what it made, in full, and how to go on', () => {
-    const { text, outputs } = presentBuild(made({}, 'docker://ghcr.io/org/app'));
+    const { text, outputs } = presentBuild(only(made({}, 'docker://ghcr.io/org/app')));
     expect(text.split('\n')).toEqual([
       'app for x86_64-linux: 1 layer, 10.0 GB',
       `image ${manifest.digest}`,
@@ -151,10 +176,10 @@ describe('a build', () => {
   });
 
   test('that hands nothing over, or runs in a workflow, says nothing of a next command', () => {
-    expect(presentBuild(made({ mode: 'none' })).text).not.toContain('next:');
+    expect(presentBuild(only(made({ mode: 'none' }))).text).not.toContain('next:');
     const inRun = made();
     const label = { ...inRun.label, run: { id: '1', attempt: 1, job: 'build' } };
-    expect(presentBuild({ ...inRun, label }).text).not.toContain('next:');
+    expect(presentBuild(only({ ...inRun, label })).text).not.toContain('next:');
   });
 });
 

@@ -1,5 +1,5 @@
 import { gzipSync } from 'node:zlib';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { UserError } from '../../../src/core/error.ts';
 import { tarKey } from '../../../src/definition/layer.ts';
 import { layerRecord } from '../../../src/definition/layer-record.ts';
@@ -8,6 +8,7 @@ import { NO_JOURNAL } from '../../../src/image/journal.ts';
 import type { Encoding, Layer, StreamLayer } from '../../../src/image/layer.ts';
 import { NOTHING_PREVIOUS, type Previous } from '../../../src/image/previous-image.ts';
 import { createReuse } from '../../../src/image/reuse.ts';
+import { SharedLayers } from '../../../src/image/shared-layers.ts';
 import { writeImage } from '../../../src/image/write-image.ts';
 import type { Descriptor } from '../../../src/oci/descriptor.ts';
 import { type Digest, digestOf } from '../../../src/oci/digest.ts';
@@ -92,13 +93,25 @@ const imageOf = (...layers: Layer[]): Image => ({
   close: async () => {},
 });
 
-const write = async (image: Image, destinations: readonly Repository[], previous: Previous = NOTHING_PREVIOUS) => {
+/** What images of one process share. No layer here is a tree, so no thread is started. */
+const sharing = () =>
+  new SharedLayers(() => ({
+    width: 1,
+    write: () => Promise.reject(new Error('no thread')),
+    close: async () => {},
+  }));
+
+const write = async (
+  image: Image,
+  destinations: readonly Repository[],
+  previous: Previous = NOTHING_PREVIOUS,
+  shared: SharedLayers = sharing(),
+) => {
   const log = memoryLog();
   const built = await writeImage(image, destinations, {
     reuse: createReuse(previous, NO_JOURNAL),
     origin: NO_ORIGIN,
-    // No layer here is a tree, so no thread is started.
-    openWriter: () => ({ width: 1, write: () => Promise.reject(new Error('no thread')), close: async () => {} }),
+    shared,
     exec: () => Promise.reject(new Error('no program')),
     log,
     signal: new AbortController().signal,
@@ -212,4 +225,86 @@ test('a layer that is larger than a destination takes is told before anything is
   // What a tar compresses to is not known before, and may be less.
   await write(imageOf(stream('plain')), [small]);
   expect(one.sent.length).toBeGreaterThan(0);
+});
+
+describe('images of one process', () => {
+  const same = (encoding: Encoding) => stream('shared', encoding);
+
+  test.each<Encoding>(['tar', 'gzip'])('make a layer (%s) once, whoever comes first', async (encoding) => {
+    const shared = sharing();
+    const [one, two] = [memory('one'), memory('two')];
+    let reads = 0;
+    const images = [0, 1].map((at) =>
+      imageOf(
+        {
+          ...same(encoding),
+          isVerified: true,
+          read: () => {
+            reads += 1;
+            return same(encoding).read();
+          },
+        },
+        stream(`own ${at}`, 'gzip'),
+      ),
+    );
+    const built = await Promise.all(
+      images.map((image, at) => write(image, [[one, two][at]?.repository as Repository], NOTHING_PREVIOUS, shared)),
+    );
+    expect(reads).toBe(1);
+    const digests = built.map(({ built: { layers: written } }) => written.map(({ digest }) => digest));
+    expect(digests[0]?.[0]).toBe(digests[1]?.[0]);
+    for (const [at, { blobs }] of [one, two].entries())
+      for (const digest of digests[at] ?? []) expect(blobs.has(digest)).toBe(true);
+  });
+
+  test('one whose destination fails leaves the layer to the next', async () => {
+    const shared = sharing();
+    const [one, two] = [memory('one'), memory('two')];
+    const failing = {
+      ...one.repository,
+      openBlob: async () => {
+        throw new UserError('registry', 'it is down');
+      },
+    } as unknown as Repository;
+    const [first, second] = await Promise.allSettled([
+      write(imageOf(same('gzip')), [failing], NOTHING_PREVIOUS, shared),
+      write(imageOf(same('gzip')), [two.repository], NOTHING_PREVIOUS, shared),
+    ]);
+    expect(first.status).toBe('rejected');
+    expect(second.status).toBe('fulfilled');
+    expect(two.manifests).toHaveLength(1);
+  });
+
+  test('a layer that cannot be had from the other image is made again', async () => {
+    const shared = sharing();
+    const [one, two] = [memory('one'), memory('two')];
+    await write(imageOf(same('gzip')), [one.repository], NOTHING_PREVIOUS, shared);
+    one.repository.readBlob = () => {
+      throw new UserError('file', 'it is gone');
+    };
+    const layer = same('gzip');
+    await write(imageOf(layer), [two.repository], NOTHING_PREVIOUS, shared);
+    expect(layer.reads).toBe(1);
+    expect(two.manifests).toHaveLength(1);
+  });
+
+  test('a destination that loses what was copied to it gets it once more', async () => {
+    const shared = sharing();
+    const [one, layer] = [memory('one'), same('gzip')];
+    const { built } = await write(imageOf(same('gzip')), [one.repository], NOTHING_PREVIOUS, shared);
+    const two = memory('two', [built.layers[0]?.digest as Digest]);
+    await write(imageOf(layer), [two.repository], NOTHING_PREVIOUS, shared);
+    expect(two.manifests).toHaveLength(1);
+    expect(layer.reads).toBe(1);
+  });
+
+  test('a layer of another maker that is not what its image says is not taken for the one that is', async () => {
+    const shared = sharing();
+    const [one, two] = [memory('one'), memory('two')];
+    await write(imageOf({ ...stream('text'), isVerified: true }), [one.repository], NOTHING_PREVIOUS, shared);
+    const wrong = stream('other', 'tar', digestOf(tar('text')));
+    await expect(write(imageOf(wrong), [two.repository], NOTHING_PREVIOUS, shared)).rejects.toMatchObject({
+      code: 'digest',
+    });
+  });
 });

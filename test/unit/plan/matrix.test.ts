@@ -1,11 +1,11 @@
 import { expect, test } from 'vitest';
 import { digestOf } from '../../../src/oci/digest.ts';
 import { SYSTEMS } from '../../../src/oci/system.ts';
-import { matrixOf, tooLarge } from '../../../src/plan/matrix.ts';
+import { batchedJobs, matrixOf, tooLarge } from '../../../src/plan/matrix.ts';
 import { MOST_INLINE_BYTES, passedOn } from '../../../src/plan/passed-on.ts';
 import { type Plan, type PlannedJob, parsePlan } from '../../../src/plan/plan.ts';
 import { planSummary, planText } from '../../../src/plan/report.ts';
-import { parseRunner } from '../../../src/plan/runners.ts';
+import { parseRunner, type RunnerLine } from '../../../src/plan/runners.ts';
 
 const KEY = 'a'.repeat(64);
 const DIGEST = digestOf(Buffer.from('x'));
@@ -38,10 +38,18 @@ const planWith = (count: number, change: Partial<PlannedJob> = {}): Plan => ({
   problems: [],
 });
 
+/** A job for each image and system, unless told otherwise. */
+const jobsOf = (
+  plan: Plan,
+  given: readonly RunnerLine[] = [],
+  limits: Partial<Parameters<typeof batchedJobs>[1]> = {},
+) => matrixOf(batchedJobs(plan, { batch: 'none', maxJobs: 256, partsOf: () => new Set(), ...limits }), plan, given);
+
 test('a job has all that a workflow asks for', () => {
-  expect(matrixOf(planWith(1), [parseRunner('aarch64-linux=big=arm')])).toEqual([
+  expect(jobsOf(planWith(1), [parseRunner('aarch64-linux=big=arm')])).toEqual([
     {
       name: 'image-000',
+      images: 'image-000',
       system: 'x86_64-linux',
       buildSystem: 'x86_64-linux',
       systems: 'x86_64-linux\naarch64-linux',
@@ -62,18 +70,50 @@ test('a job has all that a workflow asks for', () => {
 
 test('the runner of a disk gets the room that the plan knows of', () => {
   const plan = planWith(1, { kind: 'disk', diskSpace: 7 });
-  expect(matrixOf(plan, []).map(({ diskSpace }) => diskSpace)).toEqual([7, 7]);
+  expect(jobsOf(plan).map(({ diskSpace }) => diskSpace)).toEqual([7, 7]);
+});
+
+test('a job of several images has each of them on a line of its own', () => {
+  const jobs = jobsOf(planWith(20), [], { batch: 'auto', maxJobs: 8 });
+  expect(jobs).toHaveLength(8);
+  expect(jobs[0]).toMatchObject({
+    name: 'image-000 and 4 more',
+    images: 'image-000\nimage-001\nimage-002\nimage-003\nimage-004',
+    system: 'x86_64-linux',
+    systems: 'x86_64-linux\naarch64-linux',
+  });
+  expect(jobs[0]?.installable.split('\n')[1]).toBe('.#nixImages.x86_64-linux.image-001');
+  expect(
+    jobs.map(({ name, system }) => `${name} ${system}`).filter((name, at, all) => all.indexOf(name) !== at),
+  ).toEqual([]);
+});
+
+test('images of one job have one machine, one list of systems and one file, and a disk has a job of its own', () => {
+  const plan = planWith(4);
+  const [a, b, c, d] = plan.images;
+  if (!a || !b || !c || !d) throw new RangeError('there are four');
+  const images = [
+    a,
+    { ...b, jobs: b.jobs.slice(0, 1) },
+    { ...c, source: { flake: null, file: 'default.nix' } },
+    { ...d, jobs: d.jobs.map((job) => ({ ...job, kind: 'disk' as const })) },
+  ];
+  const jobs = jobsOf({ ...plan, images }, [], { batch: 'auto', maxJobs: 1 });
+  expect(jobs).toHaveLength(7);
+  // A cross-compiled image is built where others are that run there.
+  const crossed = { ...plan, images: [a, { ...b, jobs: b.jobs.map((job) => ({ ...job, buildSystem: SYSTEMS[0] })) }] };
+  expect(jobsOf(crossed, [], { batch: 'auto', maxJobs: 1 })).toHaveLength(4);
 });
 
 test('the runner of a disk with tests boots disks of its system, whatever builds it', () => {
   const plan = planWith(1, { kind: 'disk', boots: true });
-  expect(matrixOf(plan, []).map(({ boot }) => boot)).toEqual(['x86_64-linux', 'aarch64-linux']);
+  expect(jobsOf(plan).map(({ boot }) => boot)).toEqual(['x86_64-linux', 'aarch64-linux']);
 });
 
 test('a file has attributes, and no installable', () => {
   const source = { flake: null, file: 'default.nix' };
   const plan = { ...planWith(1), images: planWith(1).images.map((image) => ({ ...image, source })) };
-  expect(matrixOf(plan, [])[0]).toMatchObject({
+  expect(jobsOf(plan)[0]).toMatchObject({
     installable: '',
     file: 'default.nix',
     attr: 'nixImages.x86_64-linux.image-000',
@@ -81,15 +121,15 @@ test('a file has attributes, and no installable', () => {
 });
 
 test('what is published needs no job, and a disk is a job as an image is', () => {
-  expect(matrixOf(planWith(2, { published: DIGEST }), [])).toEqual([]);
-  expect(matrixOf(planWith(1, { kind: 'disk' }), [])).toMatchObject([{ kind: 'disk' }, { kind: 'disk' }]);
+  expect(jobsOf(planWith(2, { published: DIGEST }))).toEqual([]);
+  expect(jobsOf(planWith(1, { kind: 'disk' }))).toMatchObject([{ kind: 'disk' }, { kind: 'disk' }]);
 });
 
 test('a matrix of 256 jobs passes, and more are to be parted by filters', () => {
   const fits = planWith(128);
-  expect(tooLarge(fits, matrixOf(fits, []))).toBeUndefined();
+  expect(tooLarge(fits, jobsOf(fits))).toBeUndefined();
   const plan = planWith(129);
-  const error = tooLarge(plan, matrixOf(plan, []));
+  const error = tooLarge(plan, jobsOf(plan));
   expect(error?.message).toContain('258 build jobs');
   expect(error?.hint).toContain("'image-0*' in one, and '!image-0*' in the other");
 });

@@ -7,6 +7,7 @@ const drv = (name: string): string => `/nix/store/${'a'.repeat(32)}-${name}.drv`
 
 const job = (name: string, system: System, ...drvs: readonly string[]) => ({
   name,
+  images: [name],
   system,
   unbuilt: new Set(drvs.map(drv)),
 });
@@ -21,7 +22,13 @@ test('what two jobs or more of one system build is told, and what another system
     job('b', 'aarch64-linux', 'b-arm'),
   ]);
   expect(found).toEqual([
-    { system: 'x86_64-linux', images: ['a', 'b', 'c'], derivations: [drv('base'), drv('lib')], spare: 3 },
+    {
+      system: 'x86_64-linux',
+      jobs: ['a', 'b', 'c'],
+      images: ['a', 'b', 'c'],
+      derivations: [drv('base'), drv('lib')],
+      spare: 3,
+    },
   ]);
   expect(found.map(sharedWorkLine)).toEqual([
     'x86_64-linux: the build jobs of a, b, c share 2 derivations that no binary cache has (base, lib), and each builds them for itself: 3 builds more than needed',

@@ -5,6 +5,7 @@ import { type KnownBuild, worthOf, worthText } from '../../../src/plan/shared-wo
 
 const job = (name: string, ...unbuilt: string[]): JobWork => ({
   name,
+  images: [name],
   system: 'x86_64-linux',
   unbuilt: new Set(unbuilt),
 });

@@ -1,0 +1,205 @@
+import { createHash } from 'node:crypto';
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import type { StorePathInfo } from '../../../src/definition/closure.ts';
+import { type FleetImage, planFleet } from '../../../src/definition/fleet-plan.ts';
+import { planLayers } from '../../../src/definition/layer-plan.ts';
+import { storeHash } from '../../../src/definition/store-path.ts';
+
+const MB = 1024 * 1024;
+const named = (name: string): string => `/nix/store/${createHash('md5').update(name).digest('hex')}-${name}`;
+const path = (name: string, narSize: number, references: readonly string[] = []): StorePathInfo => ({
+  path: named(name),
+  narHash: 'sha256-',
+  narSize,
+  references: references.map(named),
+});
+
+type Layers = readonly (readonly StorePathInfo[])[];
+const hashes = (layers: Layers): string[][] => layers.map((layer) => layer.map((info) => storeHash(info.path)));
+const keys = (layers: Layers): string[] => layers.map((layer) => layer.map((info) => info.path).join(' '));
+const pathsIn = (infos: readonly StorePathInfo[]): string[] => infos.map((info) => info.path).sort();
+const bytesOf = (infos: Iterable<StorePathInfo>): number => [...infos].reduce((sum, info) => sum + info.narSize, 0);
+const byPath = (a: StorePathInfo, b: StorePathInfo): number => (a.path < b.path ? -1 : 1);
+
+/** Bytes of the layers that are there, each once, beside those of the paths that are there. */
+const overhead = (plans: readonly Layers[]): number => {
+  const layers = new Map(plans.flat().map((layer) => [keys([layer])[0], layer]));
+  const paths = new Map(plans.flat(2).map((info) => [info.path, info]));
+  return bytesOf([...layers.values()].flat()) / bytesOf(paths.values());
+};
+
+/** What some paths of a graph need, themselves included. */
+const closureOf = (graph: readonly StorePathInfo[], roots: readonly number[]): StorePathInfo[] => {
+  const infos = new Map(graph.map((info) => [info.path, info]));
+  const found = new Set(roots.flatMap((at) => graph[at % graph.length] ?? []));
+  for (const info of found) for (const reference of info.references) found.add(infos.get(reference) ?? info);
+  return [...found].sort(byPath);
+};
+
+const graphs = fc
+  .array(fc.record({ size: fc.nat(3 * MB), references: fc.array(fc.nat(200), { maxLength: 4 }) }), {
+    minLength: 1,
+    maxLength: 60,
+  })
+  .map((nodes) =>
+    nodes.map(({ size, references }, at) =>
+      path(
+        `p${at}`,
+        size,
+        [...new Set(references.filter((other) => other < at))].map((other) => `p${other}`),
+      ),
+    ),
+  );
+
+const fleets = fc
+  .tuple(
+    graphs,
+    fc.array(fc.record({ roots: fc.array(fc.nat(), { maxLength: 4 }), budget: fc.integer({ min: 1, max: 25 }) }), {
+      minLength: 1,
+      maxLength: 6,
+    }),
+  )
+  .map(([graph, images]) =>
+    images.map(({ roots, budget }): FleetImage => ({ closure: closureOf(graph, roots), budget, previous: [] })),
+  );
+
+const asPublished = (fleet: readonly FleetImage[], plans: readonly Layers[]): FleetImage[] =>
+  fleet.map((image, at) => ({ ...image, previous: hashes(plans[at] ?? []) }));
+
+/** Another version of one path, and of each that needs it, as Nix builds them. */
+const rebuilt = (graph: readonly StorePathInfo[], which: number): StorePathInfo[] => {
+  const renamed = new Map<string, string>();
+  return graph.map((info, at) => {
+    const references = info.references.map((reference) => renamed.get(reference) ?? reference);
+    if (at !== which && references.every((reference, index) => reference === info.references[index])) return info;
+    const next = named(`again-${info.path.slice(44)}`);
+    renamed.set(info.path, next);
+    return { ...info, path: next, references };
+  });
+};
+
+describe('planFleet', () => {
+  test('the layers of each image hold exactly its closure, within its budget', () => {
+    fc.assert(
+      fc.property(fleets, (fleet) => {
+        for (const [at, layers] of planFleet(fleet).entries()) {
+          expect(layers.length).toBeLessThanOrEqual(fleet[at]?.budget ?? 0);
+          expect(pathsIn(layers.flat())).toEqual(pathsIn(fleet[at]?.closure ?? []));
+          expect(layers.every((layer) => layer.length > 0)).toBe(true);
+        }
+      }),
+    );
+  });
+
+  test('so it is whatever was published before', () => {
+    fc.assert(
+      fc.property(fleets, fleets, (fleet, earlier) => {
+        const before = planFleet(earlier);
+        const plans = planFleet(fleet.map((image, at) => ({ ...image, previous: hashes(before[at] ?? []) })));
+        for (const [at, layers] of plans.entries()) {
+          expect(layers.length).toBeLessThanOrEqual(fleet[at]?.budget ?? 0);
+          expect(pathsIn(layers.flat())).toEqual(pathsIn(fleet[at]?.closure ?? []));
+        }
+      }),
+    );
+  });
+
+  test('depends neither on the order of the images nor on that of their paths', () => {
+    fc.assert(
+      fc.property(fleets, (fleet) => {
+        const turned = [...fleet].reverse().map((image) => ({ ...image, closure: [...image.closure].reverse() }));
+        expect(planFleet(turned).reverse().map(keys)).toEqual(planFleet(fleet).map(keys));
+      }),
+    );
+  });
+
+  test('what is published stays, whoever is planned beside it', () => {
+    fc.assert(
+      fc.property(fleets, fleets, fc.nat(), (fleet, others, seed) => {
+        const plans = planFleet(fleet);
+        const published = asPublished(fleet, plans);
+        expect(planFleet(published)).toEqual(plans);
+        const one = seed % fleet.length;
+        const image = published[one];
+        if (!image) return;
+        // Alone, as on another machine, and among images that were never published.
+        expect(planFleet([image])).toEqual([plans[one]]);
+        expect(planLayers(image.closure, image.budget, image.previous)).toEqual(plans[one]);
+        expect(planFleet([...others, image]).at(-1)).toEqual(plans[one]);
+      }),
+    );
+  });
+
+  test('an image that shares nothing is planned as if it were alone', () => {
+    fc.assert(
+      fc.property(fleets, graphs, fc.integer({ min: 1, max: 25 }), (fleet, graph, budget) => {
+        const closure = closureOf(graph, [0, 1, 2, 3]).map((info) => ({ ...info, path: `${info.path}-other` }));
+        const own = planFleet([...fleet, { closure, budget, previous: [] }]).at(-1);
+        expect(own).toEqual(planLayers(closure, budget));
+      }),
+    );
+  });
+
+  test('a layer without a changed path is kept, so a change moves only the layers that it touches', () => {
+    fc.assert(
+      fc.property(
+        graphs,
+        fc.array(fc.array(fc.nat(), { minLength: 1, maxLength: 3 }), { minLength: 2, maxLength: 5 }),
+        fc.integer({ min: 3, max: 25 }),
+        fc.nat(),
+        (graph, roots, budget, seed) => {
+          const fleetOf = (paths: readonly StorePathInfo[]) =>
+            roots.map((its): FleetImage => ({ closure: closureOf(paths, its), budget, previous: [] }));
+          const before = planFleet(fleetOf(graph));
+          const next = rebuilt(graph, seed % graph.length);
+          const fleet = asPublished(fleetOf(next), before);
+          for (const [at, layers] of planFleet(fleet).entries()) {
+            const present = new Set(fleet[at]?.closure.map((info) => info.path));
+            const untouched = (before[at] ?? []).filter((layer) => layer.every((info) => present.has(info.path)));
+            const lost = keys(untouched).filter((key) => !keys(layers).includes(key));
+            // One may have to make room for what is new.
+            expect(lost.length).toBeLessThanOrEqual(1);
+          }
+        },
+      ),
+    );
+  });
+});
+
+describe('twenty images over one base', () => {
+  // A base that all have, tools that some have, and what is an image's own.
+  const base = Array.from({ length: 60 }, (_, at) => path(`base${at}`, at < 8 ? 8 * MB : 20_000 + at * 4000));
+  const tools = Array.from({ length: 60 }, (_, at) =>
+    path(`tool${at}`, at % 6 === 0 ? 4 * MB : 30_000 + at * 1000, [`base${at}`]),
+  );
+  const graph = [...base, ...tools];
+  const images = Array.from({ length: 20 }, (_, at): FleetImage => {
+    const own = Array.from({ length: 12 }, (_other, part) => path(`own${at}-${part}`, part === 0 ? 2 * MB : 9000));
+    const some = tools.filter((_tool, index) => (index * 7 + at * 3) % 5 < 2);
+    return { closure: [...base, ...some, ...own].sort(byPath), budget: 39, previous: [] };
+  });
+
+  test('nearly every byte is in one layer alone, with as many layers as each image may have', () => {
+    expect(graph.length).toBe(120);
+    const plans = planFleet(images);
+    expect(plans.map((layers) => layers.length)).toEqual(images.map(() => 39));
+    expect(overhead(plans)).toBeLessThan(1.02);
+    // Alone, each puts its small paths together in its own way.
+    expect(overhead(images.map(({ closure, budget }) => planLayers(closure, budget)))).toBeGreaterThan(1.1);
+  });
+
+  test('the largest paths stand alone', () => {
+    const large = planFleet(images).flatMap((layers) => layers.filter((layer) => bytesOf(layer) > 4 * MB));
+    expect(large.filter((layer) => layer.length > 1)).toEqual([]);
+  });
+
+  test('an image that comes later takes the layers that the others have', () => {
+    const [newest, ...old] = images;
+    if (!newest) throw new RangeError('there is one');
+    const plans = planFleet(old);
+    const [added = [], ...same] = planFleet([newest, ...asPublished(old, plans)]);
+    expect(same).toEqual(plans);
+    expect(overhead([added, ...plans])).toBeLessThan(1.03);
+  });
+});
