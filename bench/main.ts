@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { destinationsText, HIGHEST, measureDestinations } from './destinations.ts';
 import { measureDisks } from './disk/measure.ts';
 import { ebsText, measureEbs, missedEbs } from './ebs/measure.ts';
+import { fleetText, measureFleet, missedFleet } from './fleet/measure.ts';
 import { measureAll } from './measure-all.ts';
 import { parseOptions, USAGE } from './options.ts';
 import { replaceMarked } from './report/marked-part.ts';
@@ -35,6 +36,12 @@ async function bench(): Promise<void> {
   if (options.disk) {
     const isReached = await measureDisks(options, join(ROOT, 'out/bench'), { log, show: console.log });
     if (!isReached) process.exitCode = 1;
+    return;
+  }
+  if (options.fleet) {
+    const found = await measureFleet(options, join(ROOT, 'out/bench'), log);
+    console.log(fleetText(found));
+    if (missedFleet(found).length > 0) process.exitCode = 1;
     return;
   }
   if (options.ebs) {

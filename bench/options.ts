@@ -17,6 +17,8 @@ export interface Options {
   readonly disk: boolean;
   /** The parts of what is measured of disks. */
   readonly rows: readonly DiskRow[];
+  /** Whether images that share most of their closures are built together and compared, and nothing else. */
+  readonly fleet: boolean;
   /** Whether the upload of a disk to EBS is measured, and nothing else. */
   readonly ebs: boolean;
   /** Whether pulls from `serve` are measured, and nothing else. */
@@ -37,6 +39,7 @@ export const USAGE = `usage: npm run bench -- [OPTIONS]
   --destinations          what further destinations cost, and nothing else
   --disk                  what of a disk changes with its closure, and what making and reading it costs; nothing else
   --rows A,B              of --disk: ${DISK_ROWS.join(', ')}; all unless told
+  --fleet                 twenty images that share most of what they hold, beside one that holds all of it; nothing else
   --ebs                   what uploading a disk as a snapshot takes, beside coldsnap where COLDSNAP names it; nothing else
   --serve                 pulls from serve beside publish and a registry, first bytes and memory; nothing else
   --quick                 the small closure, once: whether everything works
@@ -65,6 +68,7 @@ export function parseOptions(words: readonly string[]): Options {
       rows: { type: 'string' },
       ebs: { type: 'boolean', default: false },
       serve: { type: 'boolean', default: false },
+      fleet: { type: 'boolean', default: false },
       docs: { type: 'boolean', default: false },
       render: { type: 'string' },
     },
@@ -90,6 +94,7 @@ export function parseOptions(words: readonly string[]): Options {
     rows: rows.length > 0 ? rows.filter(isRow) : DISK_ROWS,
     ebs: values.ebs,
     serve: values.serve,
+    fleet: values.fleet,
     docs: values.docs,
     render: values.render,
   };

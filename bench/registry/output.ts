@@ -37,3 +37,15 @@ export async function readOutput(host: string, repository: string, reference: st
     mediaTypes: [...new Set(manifest.layers.map((layer) => layer.mediaType))],
   };
 }
+
+/** The layers of one platform's image on a loopback registry. Throws when it is not there. */
+export async function layersOf(
+  host: string,
+  repository: string,
+  digest: string,
+): Promise<readonly { readonly digest: string; readonly size: number }[]> {
+  const url = `http://${host}/v2/${repository}/manifests/${digest}`;
+  const response = await fetch(url, { headers: { accept: ACCEPTED, 'user-agent': AGENT } });
+  if (!response.ok) throw new Error(`GET ${url}: ${response.status} ${await response.text()}`);
+  return manifestSchema.parse(await response.json()).layers;
+}

@@ -13,6 +13,7 @@ const usual = {
   disk: false,
   rows: DISK_ROWS,
   ebs: false,
+  fleet: false,
   docs: false,
   render: undefined,
 };
