@@ -51,7 +51,8 @@ async function findPublished(wanted: readonly string[], { references, open }: Pu
   let live: Published['live'];
   for (const reference of references) {
     if (live && wanted.every((key) => keys.has(key))) break;
-    const found = await readLive(await open(reference));
+    const image = await open(reference);
+    const found = await readLive(image).finally(() => image.source.close());
     if (!found) continue;
     live ??= { reference, systems: found.systems };
     for (const [key, digest] of found.keys) if (!keys.has(key)) keys.set(key, digest);

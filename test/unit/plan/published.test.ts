@@ -21,6 +21,7 @@ const places = (tags: Readonly<Record<string, readonly System[]>>, moved: readon
       reference,
       source: {
         name: 'test',
+        close: async () => undefined,
         getManifest: async () => {
           const systems = tags[reference];
           if (!systems) return undefined;
@@ -87,6 +88,22 @@ test('where nothing can be read, what does not evaluate may be live', async () =
   expect(marked?.missing).toEqual([BROKEN]);
   expect(marked?.jobs[0]?.reason).toBeUndefined();
   expect(warned).toEqual([expect.stringMatching(/cannot be read, so it is built: no network/)]);
+});
+
+test('whatever was opened is closed, also where it cannot be read', async () => {
+  let open = 0;
+  const counted = (getManifest: () => Promise<undefined>) => async (reference: string) => {
+    open += 1;
+    const close = async (): Promise<void> => {
+      open -= 1;
+    };
+    return { reference, source: { name: 'test', close, getManifest } } as unknown as OpenedImage;
+  };
+  for (const getManifest of [async () => undefined, () => Promise.reject(new Error('damaged'))]) {
+    const place = () => ({ ...places({}, ['v1']), open: counted(getManifest) });
+    await markPublished([image()], place, { systems: SYSTEMS, reuse: true }, memoryLog());
+    expect(open).toBe(0);
+  }
 });
 
 test('a repository that is not there yet is no reason to warn', async () => {
