@@ -133,7 +133,19 @@ class Answerer {
   async #send(path: CachedPath, fileOf: FileOfPack, response: ServerResponse): Promise<void> {
     response.writeHead(200, { 'content-type': 'application/x-nix-nar', 'content-length': packedSize(path) });
     if (response.req.method === 'HEAD') return void response.end();
-    await pipeline(Readable.from(readFrame(path.pieces, fileOf)), response);
+    let left = packedSize(path);
+    async function* counted(): AsyncGenerator<Buffer> {
+      for await (const chunk of readFrame(path.pieces, fileOf)) {
+        yield chunk;
+        left -= chunk.length;
+      }
+    }
+    try {
+      await pipeline(Readable.from(counted()), response);
+    } catch (error) {
+      // Nix knows the length, and may be gone before the end is written.
+      if (left > 0) throw error;
+    }
     this.#options.statistics.served(path);
   }
 }

@@ -37,6 +37,26 @@ describe('what is asked', () => {
     }
   });
 
+  test('a NAR counts as served though the one who asked goes away with its last byte', async () => {
+    const { index, packs } = sampleCache(30);
+    const { server, statistics } = await serve(index, fromMap(packs));
+    const { port } = new URL(server.url);
+    const ask = (path: CachedPath): Promise<void> =>
+      new Promise((resolve, reject) => {
+        const socket = connect(Number(port), '127.0.0.1').on('error', reject).on('close', resolve);
+        let got = Buffer.alloc(0);
+        socket.on('data', (data) => {
+          got = Buffer.concat([got, data]);
+          const head = got.indexOf('\r\n\r\n');
+          const length = Number(/content-length: (\d+)/i.exec(got.toString('latin1'))?.[1]);
+          if (head >= 0 && got.length >= head + 4 + length) socket.destroy();
+        });
+        socket.write(`GET /${SECRET}/${narOf(path)} HTTP/1.1\r\nHost: x\r\n\r\n`);
+      });
+    for (const path of index.paths) await ask(path);
+    await vi.waitFor(() => expect(statistics.sum()).toMatchObject({ paths: 30, lost: 0 }));
+  });
+
   test('everything else is not there, whoever asks', async () => {
     const { index, packs } = sampleCache(1);
     const { ask, get } = await serve(index, fromMap(packs));
