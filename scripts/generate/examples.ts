@@ -135,6 +135,27 @@ export const ACTION_EXAMPLES: Readonly<Record<string, string>> = {
     aws-role: arn:aws:iam::123456789012:role/amis
 - run: echo '\${{ steps.amis.outputs.amis }}'
 `,
+  'promote-ami': `
+- uses: org/nix-images/promote-ami@v1 # in a job with an environment and \`id-token: write\`
+  with:
+    image: server
+    ami-version: v1.2.3
+    parameters: /images/{image}/{arch}/stable
+    aws-role: arn:aws:iam::123456789012:role/amis
+`,
+  'verify-ami': `
+- uses: org/nix-images/verify-ami@v1 # in a scheduled workflow
+  with:
+    manifest: amis.json
+    aws-role: arn:aws:iam::123456789012:role/amis
+`,
+  'history-ami': `
+- uses: org/nix-images/history-ami@v1
+  with:
+    image: server
+    parameters: /images/{image}/{arch}/stable
+    aws-role: arn:aws:iam::123456789012:role/amis
+`,
   prune: `
 - uses: org/nix-images/prune@v1 # in a scheduled workflow: examples/workflows/retention.yml
   with:
@@ -213,6 +234,16 @@ nix-images rollback ghcr.io/org/app:stable        # one promotion back; again fo
 `,
   history: `
 nix-images history ghcr.io/org/app:stable
+`,
+  'promote-ami': `
+nix-images promote-ami server --ami-version v1.2.3 --parameter '/images/{image}/{arch}/stable'
+nix-images promote-ami server --rollback --parameter '/images/{image}/{arch}/stable'   # again for one more
+`,
+  'verify-ami': `
+nix-images verify-ami amis.json                   # fails where anything differs
+`,
+  'history-ami': `
+nix-images history-ami server --parameter '/images/{image}/{arch}/stable' --region us-east-1
 `,
   diff: `
 nix-images diff ghcr.io/org/app:1.2.3 ghcr.io/org/app:latest

@@ -17,6 +17,10 @@ export const TAGS = {
   run: 'nix-images:run',
   /** The published disk that a snapshot was made of, by digest: there its list of blocks is read for the next upload. */
   source: 'nix-images:source',
+  /** When `prune` disabled it, RFC 3339; EC2 does not say so itself. */
+  disabled: 'nix-images:disabled',
+  /** Of a snapshot, whose AMI `prune` has deregistered: when, RFC 3339. */
+  removed: 'nix-images:removed',
   /** Client token of an upload, by which another run goes on with it. */
   token: 'nix-images:token',
 } as const;
@@ -56,7 +60,10 @@ export const contentOf = (disk: WantedDisk, kmsKey: string | undefined): Digest 
 /** Characters of a content in names: two of a thousand contents share them once in 10^9 accounts. */
 const SHORT = 12;
 
-function fill(template: string, disk: WantedDisk, content: string): string {
+/** What names speak of. */
+type Named = Pick<WantedDisk, 'image' | 'system' | 'version'>;
+
+function fill(template: string, disk: Named, content: string): string {
   const values: Readonly<Record<string, string>> = {
     image: disk.image,
     system: disk.system,
@@ -92,8 +99,7 @@ const LONGEST = 255;
 export const amiDescription = ({ description }: Wanted, disk: WantedDisk, content: string): string =>
   fill(description, disk, content).slice(0, LONGEST);
 
-export const parameterName = (template: string, disk: WantedDisk, content: string): string =>
-  fill(template, disk, content);
+export const parameterName = (template: string, disk: Named, content: string): string => fill(template, disk, content);
 
 /** Tags of an AMI and of the snapshots under it, from the first request on. */
 export const amiTags = (disk: WantedDisk, content: string): Readonly<Record<string, string>> => ({

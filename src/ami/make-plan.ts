@@ -1,4 +1,4 @@
-import type { Sharing } from '../aws/ec2-api.ts';
+import type { AmiRecord, Sharing } from '../aws/ec2-api.ts';
 import { UserError } from '../core/error.ts';
 import { TAGS } from './content.ts';
 import { DAY, deprecationOf } from './deprecation.ts';
@@ -190,6 +190,13 @@ const pointersFor = (place: AmiPlace): Draft[] =>
     .filter(([, parameter]) => place.found === undefined || parameter?.value !== place.found.ami.id)
     .map(([subject]) => ({ kind: 'parameter', place, subject }));
 
+/** Whoever disabled it may have had a reason that a deployment does not know. */
+function disabledText(region: string, { id, tags }: AmiRecord): string {
+  const since = tags.get(TAGS.disabled);
+  const by = since === undefined ? 'is disabled' : `was disabled by prune at ${since}`;
+  return `${id} has this content and ${by}: aws ec2 enable-image --region ${region} --image-id ${id}`;
+}
+
 /** Throws for what would be refused after the upload. */
 function refuseClashes(places: readonly AmiPlace[], wanted: Wanted): void {
   const problems = places.flatMap((place) => {
@@ -200,7 +207,7 @@ function refuseClashes(places: readonly AmiPlace[], wanted: Wanted): void {
       ...(twin && places.indexOf(twin) > places.indexOf(place) && found === undefined
         ? [`${region}: ${name} would be the name of two AMIs, for ${disk.system} and ${twin.disk.system}`]
         : []),
-      ...(found?.ami.state === 'disabled' ? [`${region}: ${found.ami.id} has this content and is disabled`] : []),
+      ...(found?.ami.state === 'disabled' ? [`${region}: ${disabledText(region, found.ami)}`] : []),
       ...[...parameters].flatMap(([parameter, value]) =>
         value === undefined || value.dataType === 'aws:ec2:image'
           ? []

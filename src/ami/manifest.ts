@@ -83,7 +83,7 @@ export function manifestOf(
 
 export const manifestText = (manifest: AmiManifest): string => `${JSON.stringify(manifest, undefined, 2)}\n`;
 
-/** @internal Reads a manifest. Throws UserError `input` for what is not one. */
+/** Reads a manifest. Throws UserError `input` for what is not one. */
 export const readAmiManifest = (text: string, where: string): AmiManifest =>
   decodeJson(text, manifestSchema, {
     code: 'input',

@@ -23,3 +23,7 @@ export const ofSnapshots = ({ public: isPublic, accounts }: Sharing): Sharing =>
   public: isPublic,
   accounts,
 });
+
+/** Everybody, and those that are named. */
+export const whoMayUse = ({ public: isPublic, accounts, organizations, units }: Sharing): string =>
+  [...(isPublic ? ['everybody'] : []), ...accounts, ...organizations, ...units].join(', ');

@@ -74,6 +74,19 @@ const parameterNameSchema = z
   .refine((name) => name.startsWith('/') || !name.includes('/'), 'a name of several parts begins with a slash')
   .refine((name) => !/^\/?(?:aws|ssm)/i.test(name), 'names that begin with aws or ssm belong to AWS');
 
+/** Reads the name of a parameter, with `{image}`, `{system}` and `{arch}` in it. Throws UserError `input`. */
+export function parseParameterName(text: string): string {
+  const result = parameterNameSchema.safeParse(text);
+  if (result.success) return result.data;
+  throw new UserError(
+    'input',
+    `${JSON.stringify(text)} is not a valid name of a parameter: ${z.prettifyError(result.error)}`,
+    {
+      hint: 'Write it as /images/{image}/{arch}/stable.',
+    },
+  );
+}
+
 /** Days; EC2 takes ten years at most, and two for what is public (EC2 user guide, "Deprecate an AMI"). */
 const daysSchema = z.int().min(1).max(3650);
 

@@ -1,4 +1,6 @@
 import type { Ec2Api } from './ec2-api.ts';
+import type { InstanceApi } from './instance-api.ts';
+import type { LifecycleApi } from './lifecycle-api.ts';
 import type { SsmApi } from './ssm-api.ts';
 
 /** Who we are to AWS. */
@@ -11,6 +13,8 @@ export interface AwsIdentity {
 export interface Cloud {
   ec2(region: string): Ec2Api;
   ssm(region: string): SsmApi;
+  instances(region: string): InstanceApi;
+  lifecycle(region: string): LifecycleApi;
   /** Asked in `region`, for each partition has accounts of its own. */
   identity(region: string): Promise<AwsIdentity>;
   /**

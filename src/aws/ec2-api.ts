@@ -31,6 +31,8 @@ export interface AmiRecord {
   readonly created: number | undefined;
   /** Milliseconds since 1970; undefined where it is never deprecated. */
   readonly deprecated: number | undefined;
+  /** When it was last launched, in milliseconds since 1970; EC2 says so a day later, and never of what nobody has launched. */
+  readonly launched?: number | undefined;
   /** Whether it is protected from being deregistered. */
   readonly isProtected: boolean;
   /** Of its disks; none may be named while it is pending. */
@@ -47,6 +49,8 @@ export interface SnapshotRecord {
   readonly isEncrypted: boolean;
   /** Milliseconds since 1970. */
   readonly started?: number | undefined;
+  /** What it stores by itself, as well as that is known: at most its volume. */
+  readonly bytes?: number;
   readonly tags: ReadonlyMap<string, string>;
 }
 

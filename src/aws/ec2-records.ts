@@ -14,6 +14,8 @@ export const tagsSchema = z
 
 const ids = z.array(z.object({ Ebs: z.object({ SnapshotId: z.string().optional() }).optional() })).default([]);
 
+const GIB = 1024 ** 3;
+
 /** RFC 3339 text to milliseconds since 1970. */
 const timeSchema = z
   .string()
@@ -29,6 +31,7 @@ const imageSchema = z
     Public: z.boolean().default(false),
     CreationDate: timeSchema.optional(),
     DeprecationTime: timeSchema.optional(),
+    LastLaunchedTime: timeSchema.optional(),
     DeregistrationProtection: z.string().optional(),
     BlockDeviceMappings: ids,
     Tags: tagsSchema,
@@ -42,6 +45,7 @@ const imageSchema = z
       isPublic: image.Public,
       created: image.CreationDate,
       deprecated: image.DeprecationTime,
+      launched: image.LastLaunchedTime,
       // `enabled-with-cooldown` and `enabled`; after the end of a cool-down it says until when.
       isProtected: image.DeregistrationProtection?.startsWith('enabled') ?? false,
       snapshots: image.BlockDeviceMappings.flatMap(({ Ebs }) => Ebs?.SnapshotId ?? []),
@@ -56,6 +60,8 @@ const snapshotSchema = z
     StateMessage: z.string().optional(),
     Encrypted: z.boolean().default(false),
     StartTime: z.date().optional(),
+    VolumeSize: z.number().min(0).default(0),
+    FullSnapshotSizeInBytes: z.number().min(0).optional(),
     Tags: tagsSchema,
   })
   .transform(
@@ -65,6 +71,7 @@ const snapshotSchema = z
       reason: snapshot.StateMessage === '' ? undefined : snapshot.StateMessage,
       isEncrypted: snapshot.Encrypted,
       started: snapshot.StartTime?.getTime(),
+      bytes: snapshot.FullSnapshotSizeInBytes ?? snapshot.VolumeSize * GIB,
       tags: snapshot.Tags,
     }),
   );

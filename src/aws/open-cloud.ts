@@ -7,6 +7,10 @@ import { callCloud } from './cloud-failure.ts';
 import type { Ec2Api } from './ec2-api.ts';
 import { openEc2 } from './ec2-client.ts';
 import type { AwsWorld } from './ecr-api.ts';
+import type { InstanceApi } from './instance-api.ts';
+import { openInstances } from './instance-client.ts';
+import type { LifecycleApi } from './lifecycle-api.ts';
+import { openLifecycle } from './lifecycle-client.ts';
 import type { SsmApi } from './ssm-api.ts';
 import { openSsm } from './ssm-client.ts';
 
@@ -32,6 +36,8 @@ export function openCloud(world: AwsWorld): Cloud {
   let now = world;
   const ec2 = new Map<string, Ec2Api>();
   const ssm = new Map<string, SsmApi>();
+  const instances = new Map<string, InstanceApi>();
+  const lifecycles = new Map<string, LifecycleApi>();
   return {
     ec2: (region) => {
       const api = ec2.get(region) ?? openEc2(now, region);
@@ -43,12 +49,24 @@ export function openCloud(world: AwsWorld): Cloud {
       ssm.set(region, api);
       return api;
     },
+    instances: (region) => {
+      const api = instances.get(region) ?? openInstances(now, region);
+      instances.set(region, api);
+      return api;
+    },
+    lifecycle: (region) => {
+      const api = lifecycles.get(region) ?? openLifecycle(now, region);
+      lifecycles.set(region, api);
+      return api;
+    },
     identity: (region) => askIdentity(now, region),
     renew: () => {
       // A signal that has fired would end what cleans up, too.
       now = { ...world, signal: new AbortController().signal };
       ec2.clear();
       ssm.clear();
+      instances.clear();
+      lifecycles.clear();
     },
   };
 }

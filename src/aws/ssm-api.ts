@@ -4,6 +4,9 @@ export interface ParameterRecord {
   readonly version: number;
   /** `text`, `aws:ec2:image`. */
   readonly dataType: string;
+  readonly description?: string | undefined;
+  /** When it was stored, in milliseconds since 1970. */
+  readonly time?: number | undefined;
 }
 
 /** The part of Systems Manager's interface that pointers to AMIs need, in one region. Everything throws as Ec2Api does. */
@@ -14,9 +17,9 @@ export interface SsmApi {
   history(name: string): Promise<readonly ParameterRecord[]>;
   /**
    * Stores the id of an AMI as `aws:ec2:image` and gives the version. AWS checks it afterwards: what does not pass is dropped without a
-   * word, so the version has to be looked for.
+   * word, so the version has to be looked for. `description` says what is known of this version.
    */
-  putImage(name: string, imageId: string): Promise<number>;
+  putImage(name: string, imageId: string, description?: string): Promise<number>;
   /** Whether it is there or not. */
   remove(name: string): Promise<void>;
 }

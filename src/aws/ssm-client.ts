@@ -17,12 +17,21 @@ import type { ParameterRecord, SsmApi } from './ssm-api.ts';
 const BATCH = 10;
 
 const parameterSchema = z
-  .object({ Name: z.string(), Value: z.string(), Version: z.int(), DataType: z.string().default('text') })
-  .transform(({ Name, Value, Version, DataType }) => ({
-    name: Name,
-    value: Value,
-    version: Version,
-    dataType: DataType,
+  .object({
+    Name: z.string(),
+    Value: z.string(),
+    Version: z.int(),
+    DataType: z.string().default('text'),
+    Description: z.string().optional(),
+    LastModifiedDate: z.date().optional(),
+  })
+  .transform((parameter) => ({
+    name: parameter.Name,
+    value: parameter.Value,
+    version: parameter.Version,
+    dataType: parameter.DataType,
+    description: parameter.Description,
+    time: parameter.LastModifiedDate?.getTime(),
   }));
 
 function read(list: unknown): ({ readonly name: string } & ParameterRecord)[] {
@@ -61,7 +70,7 @@ export function openSsm(world: AwsWorld, region: string): SsmApi {
       }
       return values.toSorted((a, b) => b.version - a.version);
     },
-    putImage: (name, imageId) =>
+    putImage: (name, imageId, description) =>
       call('PutParameter', `cannot store ${imageId} in ${name}`, async () => {
         const input = {
           Name: name,
@@ -69,6 +78,7 @@ export function openSsm(world: AwsWorld, region: string): SsmApi {
           Type: 'String',
           DataType: 'aws:ec2:image',
           Overwrite: true,
+          ...(description === undefined ? {} : { Description: description }),
         } as const;
         const { Version } = await client.send(new PutParameterCommand(input));
         if (Version !== undefined) return Version;

@@ -88,6 +88,21 @@ export const amiInputs = {
     description:
       'Start an instance of each AMI in the first region, and wait for it to come up, before anything else is made.',
   }),
+  smokeTestMinutes: integer({
+    description: 'Minutes until the instance of a smoke test must be up.',
+    placeholder: 'MINUTES',
+    default: 10,
+    min: 1,
+    max: 60,
+  }),
+  smokeTestMarker: text({
+    description:
+      "Text on the console that says that it is up. Default: a login prompt, or systemd's multi-user target.",
+  }),
+  smokeTestSubnet: text({
+    description: "Subnet for the instance of a smoke test. Default: one of the account's default network.",
+    placeholder: 'SUBNET',
+  }),
 } as const;
 
 type Receiver = { readonly kind: 'accounts' | 'organizations' | 'units'; readonly value: string };

@@ -10,6 +10,7 @@ import { checkPermissions } from '../ami/permissions.ts';
 import type { AmiPlan } from '../ami/plan.ts';
 import { preflight } from '../ami/preflight.ts';
 import { amiPlanText } from '../ami/show-plan.ts';
+import { smokeTest } from '../ami/smoke-test.ts';
 import { survey } from '../ami/survey.ts';
 import { undoJournal } from '../ami/undo.ts';
 import { homeOf } from '../ami/wanted.ts';
@@ -77,9 +78,6 @@ export async function deployingAmi(inputs: DeployAmiInputs, host: Host, clock: C
   if (inputs.undo !== undefined) return await undoRun(inputs.undo, inputs, host, clock);
   const [home] = inputs.regions;
   if (home === undefined) throw noRegion();
-  if (inputs.smokeTest) {
-    throw new UserError('input', 'smoke tests of AMIs are not supported yet', { hint: 'Leave out smoke-test.' });
-  }
   const places = await placesOf(host, inputs);
   const { disks: opened, close } = await openAmiDisks(inputs, places, host);
   try {
@@ -135,7 +133,12 @@ async function carryOut(plan: AmiPlan, { inputs, host, clock, aws, disks, parent
   const kept = keepArtifacts(plan, host);
   try {
     const deployed = await deploy(plan, {
-      ...{ cloud: aws.cloud, clock, log, signal, journal, run, smokeTest: undefined },
+      ...{ cloud: aws.cloud, clock, log, signal, journal, run },
+      smokeTest: (region, imageId, { system }, stop) =>
+        smokeTest(
+          { region, imageId, system },
+          { cloud: aws.cloud, clock, log, signal: stop, run, ...smokeSettings(inputs) },
+        ),
       patience: inputs.patience * MINUTE,
       upload: amiUpload({
         ...{ ...aws, host, clock, disks, parents, folder },
@@ -154,6 +157,12 @@ async function carryOut(plan: AmiPlan, { inputs, host, clock, aws, disks, parent
     if (path !== undefined) await kept.journal(path);
   }
 }
+
+const smokeSettings = ({ smokeTestMinutes, smokeTestMarker, smokeTestSubnet }: DeployAmiInputs) => ({
+  limit: smokeTestMinutes * MINUTE,
+  marker: smokeTestMarker,
+  subnet: smokeTestSubnet,
+});
 
 const isUploaded = ({ steps, wanted }: AmiPlan, { image, system }: AmiDisk): boolean =>
   steps.some(({ kind, disk }) => {

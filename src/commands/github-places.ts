@@ -7,6 +7,7 @@ import { artifactsPlace, cachesPlace } from '../prune/github-places.ts';
 import type { PrunePlace } from '../prune/place.ts';
 import { assetsPlace, releasesPlace } from '../prune/releases-place.ts';
 import type { Location } from '../storage/location.ts';
+import { type AmiPlaces, isAmiPlace, parseAmiPlaces } from './ami-places.ts';
 import { parsePlace } from './naming.ts';
 import { gitHubApi } from './prune-places.ts';
 
@@ -20,8 +21,9 @@ interface GitHubPlace {
   readonly what: (typeof KEPT)[number];
 }
 
-/** Reads where something is removed from: `ghcr.io/org/app`, `oci:DIR`, `github:caches`. Throws UserError `input` or `reference`. */
-export function parsePrunePlace(text: string): Location | GitHubPlace {
+/** Reads where something is removed from: `ghcr.io/org/app`, `oci:DIR`, `github:caches`, `ami:IMAGE`. Throws UserError `input` or `reference`. */
+export function parsePrunePlace(text: string): Location | GitHubPlace | AmiPlaces {
+  if (isAmiPlace(text)) return parseAmiPlaces(text);
   if (!text.startsWith(SCHEME)) return parsePlace(text);
   const what = KEPT.find((one) => text === SCHEME + one);
   if (what !== undefined) return { kind: 'github', what };

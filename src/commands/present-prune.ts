@@ -43,7 +43,8 @@ function failureOf(places: readonly Pruned[]): UserError | undefined {
   const error = places.find((place) => place.error)?.error;
   if (error === undefined) return undefined;
   const { code, message, hint, docs } = error;
-  return new UserError(code, `${countText(failed.length, 'removal')} failed: ${message}`, {
+  const count = failed.length === 0 ? '' : `${countText(failed.length, 'removal')} failed: `;
+  return new UserError(code, `${count}${message}`, {
     ...(hint === undefined ? {} : { hint }),
     ...(docs === undefined ? {} : { docs }),
     cause: error,

@@ -5,10 +5,15 @@ import { pullStates } from '../github/rest/pull-states.ts';
 import { defineCommand } from '../host/command.ts';
 import { flag, integer, lines, secret, text } from '../host/fields.ts';
 import type { Host } from '../host/host.ts';
+import type { PrunePlace } from '../prune/place.ts';
 import { checkPolicy, parseKeepLast, parseMaxAge, parseTagPattern } from '../prune/policy.ts';
 import { type AskPulls, type Pruned, prunePlace } from '../prune/prune.ts';
+import { openAmiCloud } from './ami-cloud.ts';
+import { type AmiPruneInputs, amiPruneInputs, openAmiPlaces } from './ami-places.ts';
+import { homeRegion } from './ami-pointers.ts';
 import { openGitHubPlace, parsePrunePlace, repositoryAt } from './github-places.ts';
-import { placesOf } from './places.ts';
+import type { OidcInputs } from './oidc.ts';
+import { type Places, placesOf } from './places.ts';
 import { presentPrune } from './present-prune.ts';
 import { gitHubApi, openPrunePlace } from './prune-places.ts';
 import { registryInputs } from './shared-inputs.ts';
@@ -26,7 +31,7 @@ function parseRepository(name: string): string {
 
 export const prune = defineCommand({
   name: 'prune',
-  summary: 'Remove what is old by a policy: images, and what GitHub keeps, by number, name or age, and previews.',
+  summary: 'Remove what is old by a policy: images, AMIs, and what GitHub keeps, by number, name or age, and previews.',
   description:
     'For repositories of registries, packages at ghcr.io, ECR, ECR Public and OCI layouts, and for caches, artifacts and releases at GitHub. Nothing that stays loses an image of its index, a signature or an ' +
     'SBOM; those of what goes go with it. A tag stays when any rule keeps it. Look at what would go first: `--dry-run`.',
@@ -34,7 +39,7 @@ export const prune = defineCommand({
     places: lines({
       description:
         'Repository of images, without a tag: `ghcr.io/org/app`, or `oci:DIR`; or what GitHub keeps: `github:caches`, `github:artifacts`, ' +
-        '`github:drafts`, `github:prereleases`, `github:releases`, `github:assets`.',
+        '`github:drafts`, `github:prereleases`, `github:releases`, `github:assets`; or AMIs: `ami:IMAGE` in all regions, `ami:IMAGE@REGION,REGION`, `ami:*`.',
       placeholder: 'PLACE',
       positional: true,
       required: true,
@@ -64,6 +69,7 @@ export const prune = defineCommand({
       placeholder: 'AGE',
       parse: parseAge,
     }),
+    ...amiPruneInputs,
     closedPreviews: flag({
       description:
         'Remove the previews of closed pull requests (`pr-N`, `pr-N-COMMIT`), and their caches. No other rule is about those then, but `keep-tags`.',
@@ -104,29 +110,52 @@ export const prune = defineCommand({
     json: 'What was removed and what stays, with the reasons, as JSON.',
   },
   async run(inputs, host): Promise<Pruned[]> {
-    const { keepLast, maxAge, keepTags, untagged, closedPreviews, keepHistory, token } = inputs;
-    const policy = { keepLast, maxAge, keepTags, untagged, closedPreviews, keepHistory };
+    const { keepLast, maxAge, keepTags, untagged, closedPreviews, keepHistory } = inputs;
+    const policy = { keepLast, maxAge, keepTags, untagged, closedPreviews, keepHistory, used: inputs.launchedWithin };
     checkPolicy(policy);
     const askPulls = pullsOf(inputs, host);
     const places = await placesOf(host, inputs);
     const pruned: Pruned[] = [];
+    const { dryRun, force, limit } = inputs;
+    const options = { policy, askPulls, dryRun, force, limit, log: host.log, clock: systemClock };
     for (const one of inputs.places) {
-      const place =
-        one.kind === 'github'
-          ? openGitHubPlace(one, { repository: inputs.repository, token, isForced: inputs.force }, host)
-          : await openPrunePlace(one, places, { token }, host);
-      try {
-        const { dryRun, force, limit } = inputs;
-        const options = { policy, askPulls, dryRun, force, limit, log: host.log, clock: systemClock };
-        pruned.push(await prunePlace(place, options));
-      } finally {
-        await place.close();
+      for (const place of await openPlaces(one, { inputs, places, host })) {
+        try {
+          pruned.push(await prunePlace(place, options));
+        } finally {
+          await place.close();
+        }
       }
     }
     return pruned;
   },
   present: presentPrune,
 });
+
+interface Opening {
+  readonly inputs: AmiPruneInputs & GitHubInputs & OidcInputs;
+  readonly places: Places;
+  readonly host: Host;
+}
+
+interface GitHubInputs {
+  readonly repository: string | undefined;
+  readonly token: string | undefined;
+  readonly force: boolean;
+}
+
+/** What a line stands for; of AMIs that is a place for each image and system. */
+async function openPlaces(
+  one: ReturnType<typeof parsePrunePlace>,
+  { inputs, places, host }: Opening,
+): Promise<PrunePlace[]> {
+  const { repository, token, force: isForced } = inputs;
+  if (one.kind === 'github') return [openGitHubPlace(one, { repository, token, isForced }, host)];
+  if (one.kind !== 'ami') return [await openPrunePlace(one, places, { token }, host)];
+  const home = homeRegion(host, one.regions);
+  const { cloud } = await openAmiCloud(home, inputs, host, systemClock);
+  return await openAmiPlaces(one, inputs, { ...host, cloud, clock: systemClock }, home);
+}
 
 interface PullInputs {
   readonly closedPreviews: boolean;

@@ -15,6 +15,8 @@ export interface Decision extends PruneVerdict {
   readonly names: readonly NameDecision[];
   /** The item that it belongs to, where it goes for no reason of its own. */
   readonly with: string | undefined;
+  /** What is done instead of removing it, where it goes in steps and this is not the last: `deprecate`. */
+  readonly step?: string;
 }
 
 /**

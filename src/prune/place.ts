@@ -1,3 +1,4 @@
+import type { UserError } from '../core/error.ts';
 import type { Prunable } from './prunable.ts';
 
 /** What became of something that was to go. */
@@ -6,10 +7,16 @@ export type Removal =
   /** Somebody else was faster. */
   | { readonly kind: 'gone' }
   /** It is still there, and is to be: why. */
-  | { readonly kind: 'kept'; readonly why: string };
+  | { readonly kind: 'kept'; readonly why: string }
+  /** It goes in steps, of which this was one, such as `deprecate`; it is still there. */
+  | { readonly kind: 'staged'; readonly step: string };
+
+/** What a place says of something that the policy lets go: why it stays for now, or what is done to it instead of removing it. */
+export type Notice = { readonly stays: string } | { readonly step: string; readonly why?: string };
 
 export const REMOVED: Removal = { kind: 'removed' };
 export const GONE: Removal = { kind: 'gone' };
+export const staged = (step: string): Removal => ({ kind: 'staged', step });
 export const keptBecause = (why: string): Removal => ({ kind: 'kept', why });
 
 /**
@@ -25,6 +32,10 @@ export interface PrunePlace {
   readonly isSteady?: boolean;
   /** Everything that is there, read anew by each call. */
   list(): Promise<readonly Prunable[]>;
+  /** What stands against removing these by now, by their ids: who uses them, times of grace. Asked only of what is to go. */
+  notices?(going: readonly Prunable[]): Promise<ReadonlyMap<string, Notice>>;
+  /** What of the place could not be looked at, so that nothing was done about it. */
+  unread?(): UserError | undefined;
   /** Throws UserError where nothing can be removed, before anything is. */
   checkMayRemove(): Promise<void>;
   /** Says which names are to go, whatever they mean by then: where another run removes one of them, that is as it should be. */

@@ -24,6 +24,8 @@ export interface Policy {
   readonly keepLast: readonly Limit[];
   /** Images that are younger are kept; the others go. */
   readonly maxAge: readonly Limit[];
+  /** Milliseconds since the last use for which a thing stays, where its place says when it was used; undefined: use keeps nothing. */
+  readonly used?: number | undefined;
   /** Tags that stay whatever else is said. */
   readonly keepTags: readonly TagPattern[];
   /** Milliseconds after which what has no tag, and belongs to nothing that has one, goes; undefined: never. */

@@ -6,6 +6,12 @@ interface WholeItem {
   readonly pull?: number | undefined;
   /** Why no rule but that of closed pull requests lets it go, unless force is given. */
   readonly guard?: string | undefined;
+  /** When it was last used, in milliseconds since 1970; undefined where nothing says so. */
+  readonly used?: number | undefined;
+  /** What it is where it has no name: `no AMI is made of it`. Default: `it has no tag`. */
+  readonly unnamed?: string | undefined;
+  /** Why it goes whatever the policy says: the rest of it is gone already. */
+  readonly isRest?: string | undefined;
 }
 
 /** One thing in a place that can be removed: a manifest, say, or a release. */

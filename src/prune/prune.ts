@@ -2,6 +2,7 @@ import { countText } from '../core/count.ts';
 import type { Effects } from '../core/effects.ts';
 import { UserError } from '../core/error.ts';
 import { type Decision, decide } from './decide.ts';
+import { withNotices } from './notices.ts';
 import type { PrunePlace, Removal } from './place.ts';
 import type { Policy } from './policy.ts';
 import type { Prunable } from './prunable.ts';
@@ -27,6 +28,8 @@ export interface PruneOutcome {
   readonly kind: Removal['kind'] | 'planned' | 'failed';
   /** Why it is still there. */
   readonly why: string | undefined;
+  /** Which step towards its removal was done, or would be; undefined for the last. */
+  readonly step?: string | undefined;
 }
 
 /** What became of a place. */
@@ -55,7 +58,7 @@ const FAILURES = 3;
 export async function prunePlace(place: PrunePlace, options: PruneOptions): Promise<Pruned> {
   const { policy, askPulls, dryRun, clock, log } = options;
   let listed = 0;
-  const look = async (removed: ReadonlySet<Prunable> = new Set()): Promise<Decision[]> => {
+  const look = async (removed: ReadonlySet<Prunable> = new Set()): Promise<readonly Decision[]> => {
     const there = await place.list();
     const ids = new Set(there.map(({ id }) => id));
     // What was removed still says why its parts go.
@@ -65,7 +68,7 @@ export async function prunePlace(place: PrunePlace, options: PruneOptions): Prom
     const pulls =
       policy.closedPreviews && numbers.size > 0 ? await askPulls([...numbers].sort((a, b) => a - b)) : new Map();
     listed = clock.now();
-    return decide(items, policy, { now: listed, pulls, isForced: options.force });
+    return await withNotices(place, decide(items, policy, { now: listed, pulls, isForced: options.force }));
   };
   const guard = (decisions: readonly Decision[]): void =>
     checkPlan(decisions, { ...options, name: place.name, noun: nounOf(place) });
@@ -119,8 +122,9 @@ async function carryOut(place: PrunePlace, decisions: readonly Decision[], reloo
       const removal = await work();
       if (removal.kind === 'kept') leave('kept', removal.why);
       else {
-        outcomes.push({ decision, kind: removal.kind, why: undefined });
-        if (decision.goes) removed.add(decision.item);
+        const step = removal.kind === 'staged' ? removal.step : undefined;
+        outcomes.push({ decision, kind: removal.kind, why: undefined, step });
+        if (decision.goes && step === undefined) removed.add(decision.item);
       }
     } catch (thrown) {
       if (!(thrown instanceof UserError)) throw thrown;
@@ -219,10 +223,13 @@ function pruned(
 ): Pruned {
   const { gone, renamed } = planOf(decisions);
   const outcomes =
-    done ?? [...renamed, ...gone].map((decision): PruneOutcome => ({ decision, kind: 'planned', why: undefined }));
+    done ??
+    [...renamed, ...gone].map(
+      (decision): PruneOutcome => ({ decision, kind: 'planned', why: undefined, step: decision.step }),
+    );
   const isOut = new Set(
     outcomes
-      .filter(({ decision, kind }) => decision.goes && kind !== 'kept' && kind !== 'failed')
+      .filter(({ decision, kind, step }) => decision.goes && kind !== 'kept' && kind !== 'failed' && step === undefined)
       .map(({ decision }) => decision.item),
   );
   const items = decisions.map(({ item }) => item);
@@ -230,5 +237,6 @@ function pruned(
     [...isOut],
     items.filter((item) => !isOut.has(item)),
   );
-  return { name: place.name, noun: nounOf(place), isDryRun: dryRun, decisions, outcomes, freed, error };
+  const failure = error ?? place.unread?.();
+  return { name: place.name, noun: nounOf(place), isDryRun: dryRun, decisions, outcomes, freed, error: failure };
 }

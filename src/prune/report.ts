@@ -22,36 +22,48 @@ interface PrunedCounts {
   /** Names that are gone, whether with their items or without. */
   readonly names: number;
   readonly left: number;
+  /** How many were brought a step further, by steps. */
+  readonly steps: ReadonlyMap<string, number>;
 }
 
 /** Counts what went, or would go in a dry run. */
 export function prunedCounts(rows: readonly PrunedRow[]): PrunedCounts {
-  const done = rows.filter(({ left }) => left === null);
+  const done = rows.filter(({ left, action }) => left === null && action !== 'step');
+  const steps = rows.filter(({ left }) => left === null).flatMap(({ step }) => step ?? []);
   return {
     items: rows.reduce((sum, { items }) => sum + items, 0),
     names: done.reduce((sum, { names }) => sum + names.length, 0),
-    left: rows.length - done.length,
+    left: rows.filter(({ left }) => left !== null).length,
+    steps: new Map([...Map.groupBy(steps, (step) => step)].map(([step, all]) => [step, all.length])),
   };
 }
 
 function headline(pruned: Pruned, rows: readonly PrunedRow[]): string {
-  const { items, names, left } = prunedCounts(rows);
+  const { items, names, left, steps } = prunedCounts(rows);
   const stay = countText(pruned.decisions.length - items, pruned.noun);
   if (rows.length === 0) return `nothing to remove; kept ${stay}`;
   const what = `${countText(items, pruned.noun)}${areImages(pruned) ? ` and ${countText(names, 'tag')}` : ''}`;
+  const staged = [...steps]
+    .map(([step, count]) => `; ${pruned.isDryRun ? `would ${step}` : pastOf(step)} ${count}`)
+    .join('');
   const still = left === 0 ? '' : `; ${left} could not be removed`;
   const size = sizeText(pruned.freed);
   return pruned.isDryRun
-    ? `would remove ${what}, ${size}; would keep ${stay}`
-    : `removed ${what}, ${size}${still}; kept ${stay}`;
+    ? `would remove ${what}, ${size}${staged}; would keep ${stay}`
+    : `removed ${what}, ${size}${staged}${still}; kept ${stay}`;
 }
+
+/** `deprecated` of `deprecate`. */
+const pastOf = (step: string): string => (step.endsWith('e') ? `${step}d` : `${step}ed`);
 
 const areImages = ({ noun }: Pruned): boolean => noun === 'manifest';
 
 const namesText = ({ names, id }: PrunedRow): string => (names.length > 0 ? names.join(', ') : shortDigest(id));
 
-const reason = ({ action, why, left }: PrunedRow): string =>
-  left === null ? `${action === 'untag' ? 'tag only: ' : ''}${why}` : `still there: ${left}`;
+const reason = ({ action, step, why, left }: PrunedRow): string =>
+  left === null
+    ? `${action === 'untag' ? 'tag only: ' : step === undefined ? '' : `${step}: `}${why}`
+    : `still there: ${left}`;
 
 /** What a place lost as a person reads it in a terminal. Tags come from whoever pushed them. */
 export function prunedText(pruned: Pruned): string {

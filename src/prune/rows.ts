@@ -3,7 +3,9 @@ import { goingNames } from './prune-plan.ts';
 
 /** One line of a report: an item with all that goes with it, such as an image, or the tags that are taken from one that stays. */
 export interface PrunedRow {
-  readonly action: 'delete' | 'untag';
+  readonly action: 'delete' | 'untag' | 'step';
+  /** What is done to it where it goes in steps and this is not the last: `deprecate`. */
+  readonly step?: string;
   /** Of a manifest its digest. */
   readonly id: string;
   readonly names: readonly string[];
@@ -32,7 +34,8 @@ export function prunedRows({ outcomes, decisions }: Pruned): PrunedRow[] {
     return at;
   };
   const groups = Map.groupBy(outcomes, rootOf);
-  const removed = new Set(outcomes.filter((one) => one.decision.goes && !isLeft(one)).map(({ decision }) => decision));
+  const isOut = (one: PruneOutcome): boolean => one.decision.goes && !isLeft(one) && one.step === undefined;
+  const removed = new Set(outcomes.filter(isOut).map(({ decision }) => decision));
   const counted = new Set(decisions.filter((one) => !removed.has(one)).flatMap(({ item }) => [...item.stored.keys()]));
   return [...groups].map(([root, group]) => {
     const { decision } = root;
@@ -44,7 +47,7 @@ export function prunedRows({ outcomes, decisions }: Pruned): PrunedRow[] {
     }
     const names = decision.names.filter(({ goes }) => goes);
     return {
-      action: decision.goes ? ('delete' as const) : ('untag' as const),
+      ...actionOf(root),
       id: decision.item.id,
       names: goingNames(decision).sort(),
       items: gone.length,
@@ -53,4 +56,9 @@ export function prunedRows({ outcomes, decisions }: Pruned): PrunedRow[] {
       left: group.find(isLeft)?.why ?? null,
     };
   });
+}
+
+function actionOf({ decision, step }: PruneOutcome): Pick<PrunedRow, 'action' | 'step'> {
+  if (step !== undefined) return { action: 'step', step };
+  return { action: decision.goes ? 'delete' : 'untag' };
 }

@@ -66,6 +66,8 @@ export function tagVerdicts(
     // The name that people pull by without knowing; whoever wants it gone removes it by hand.
     if (whole === undefined && name === 'latest') return keep('latest is never removed');
     if (whole?.guard !== undefined && !isForced) return keep(whole.guard);
+    const used = usedReason(policy, whole?.used, now);
+    if (used !== undefined) return keep(used);
     const counts = lasts.filter(({ limit }) => limit.tags.matches(name));
     const ages = policy.maxAge.filter(({ tags }) => tags.matches(name));
     if (counts.length + ages.length === 0) return keep('no rule is about it');
@@ -78,14 +80,27 @@ export function tagVerdicts(
   };
 }
 
+/** Places tell of uses so much later (EC2 API reference, Image, LastLaunchedTime). */
+const USE_LAG = 86_400_000;
+
+function usedReason({ used: limit }: Policy, used: number | undefined, now: number): string | undefined {
+  if (limit === undefined || used === undefined || now - used >= limit + USE_LAG) return undefined;
+  return `it was used ${ageText(now - used)} ago`;
+}
+
 const ageReason =
   (age: number) =>
   ({ text }: Limit): string =>
     `max-age ${text}: it is ${ageText(age)} old`;
 
 /** What becomes of an item that has no name and belongs to nothing, or whose subject is gone. */
-export function untaggedVerdict({ untagged }: Policy, { now }: PolicyFacts, { time, about }: Prunable): PruneVerdict {
-  const what = about.length > 0 ? 'its subject is gone' : 'it has no tag';
+export function untaggedVerdict(
+  { untagged }: Policy,
+  { now }: PolicyFacts,
+  { time, about, whole }: Prunable,
+): PruneVerdict {
+  if (whole?.isRest !== undefined) return go(whole.isRest);
+  const what = about.length > 0 ? 'its subject is gone' : (whole?.unnamed ?? 'it has no tag');
   if (untagged === undefined) return keep(`${what}; no rule is about it`);
   if (time === undefined) return keep(`${what}; its time is not known`);
   const age = now - time;

@@ -61,7 +61,7 @@ const MAY_USE: Readonly<Record<string, readonly string[]>> = {
   preview: ['core', 'oci', 'diff'],
   handover: ['core', 'oci', 'definition', 'storage', 'image', 'test-run'],
   plan: ['core', 'oci', 'definition', 'storage', 'nix', 'handover'],
-  prune: ['core', 'oci', 'storage', 'channel', 'cache', 'github', 'aws'],
+  prune: ['core', 'oci', 'storage', 'channel', 'cache', 'github', 'aws', 'ami'],
   update: ['core', 'oci', 'diff', 'plan'],
   channel: ['core', 'oci', 'storage'],
   publish: [
@@ -174,6 +174,8 @@ test("AWS's clients are loaded for registries of AWS and for AMIs alone", () => 
       'ecr-public',
       'gallery-page',
       'import-client',
+      'instance-client',
+      'lifecycle-client',
       'open-cloud',
       'permission-probe',
       's3-client',

@@ -75,7 +75,6 @@ test.each<[string, BadInput, readonly string[]]>([
   ['a TPM without UEFI', { words: ['--tpm', '--boot-mode', 'uefi-preferred'] }, ['a TPM needs the boot mode uefi']],
   ['a receiver that is none', { words: ['--share-with', 'everybody'] }, ['"everybody" is not an account']],
   ['an age that is no number of days', { words: ['--deprecate-after', '5h'] }, ['not a number of days', '90d']],
-  ['a smoke test', { words: ['--smoke-test'] }, ['smoke tests of AMIs are not supported yet']],
   [
     'a role that may not register',
     { denied: 'ec2:RegisterImage' },
@@ -129,6 +128,24 @@ test('a failure on the way names step, region, code and request, and what was ta
   expect(stderr).toMatch(new RegExp(`taken back in ${home}: AMI ami-`));
   expect(stderr).toMatch(new RegExp(`taken back in ${home}: snapshot snap-`));
   expect(kit.cloud.contents()).toMatchObject({ images: [], snapshots: [] });
+  expect(kit.cloud.violations).toEqual([]);
+});
+
+test('an AMI that does not come up is taken back before it is copied; one that does is published, and its instance is gone', async () => {
+  const kit = await startDeployKit(disks.path);
+  const words = [kit.disk('x64'), ...inRegions(REGIONS), '--smoke-test', '--journal'];
+  kit.cloud.state.console = () => 'Kernel panic - not syncing: no root';
+  const broken = await kit.run([...words, 'first.jsonl']);
+  expect([broken.exitCode, broken.stderr]).toEqual([
+    1,
+    expect.stringMatching(/smoke-test eu-central-1 x64 x86_64-linux: ami-\w+ does not come up in eu-central-1/),
+  ]);
+  expect(kit.count('ec2:CopyImage')).toBe(0);
+  expect(kit.cloud.contents()).toMatchObject({ images: [], snapshots: [] });
+  kit.cloud.state.console = () => 'server is ready';
+  const { exitCode } = await kit.run([...words, 'second.jsonl', '--smoke-test-marker', 'is ready']);
+  expect([exitCode, kit.count('ec2:RunInstances'), kit.count('ec2:TerminateInstances')]).toEqual([0, 2, 2]);
+  expect(kit.cloud.contents().images).toHaveLength(2);
   expect(kit.cloud.violations).toEqual([]);
 });
 

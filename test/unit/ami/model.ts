@@ -255,6 +255,15 @@ export class ModelCloud implements Cloud {
     };
   }
 
+  /** Smoke tests and removal have the emulator. */
+  instances(): never {
+    throw new Error('there are no instances in the model');
+  }
+
+  lifecycle(): never {
+    throw new Error('nothing is disabled in the model');
+  }
+
   ssm(region: string): SsmApi {
     const { parameters, images } = this.region(region);
     const answer = <T>(verb: string, work: () => T): Promise<T> => this.#answer(region, verb, work);
@@ -268,13 +277,13 @@ export class ModelCloud implements Cloud {
           return new Map(found);
         }),
       history: (name) => answer('history', () => (parameters.get(name) ?? []).toReversed()),
-      putImage: (name, value) =>
+      putImage: (name, value, description) =>
         answer('putImage', () => {
           const list = parameters.get(name) ?? [];
           const version = (list.at(-1)?.version ?? 0) + 1;
           // It is checked afterwards: what is no AMI is dropped without a word.
           const isThere = images.get(value)?.state === 'available';
-          if (isThere) parameters.set(name, [...list, { value, version, dataType: 'aws:ec2:image' }]);
+          if (isThere) parameters.set(name, [...list, { value, version, dataType: 'aws:ec2:image', description }]);
           return version;
         }),
       remove: (name) => answer('remove', () => void parameters.delete(name)),

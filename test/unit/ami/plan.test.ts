@@ -37,6 +37,20 @@ test('the plan is shown as text, Markdown and JSON, and twelve regions fit', asy
   expect(JSON.parse(amiPlanJson(plan)).steps).toHaveLength(plan.steps.length);
 });
 
+test('what has the content and is disabled is refused, with who disabled it and how to enable it', async () => {
+  const scene = new Scene();
+  await scene.run(wanted());
+  const [image] = scene.cloud.region('us-east-1').images.values();
+  if (image === undefined) throw new Error('no AMI');
+  image.state = 'disabled';
+  const told = `${image.id} has this content and is disabled: aws ec2 enable-image --region us-east-1 --image-id ${image.id}`;
+  await expect(scene.plan(wanted())).rejects.toThrow(told);
+  image.tags.set('nix-images:disabled', '2026-01-31T00:00:00Z');
+  await expect(scene.plan(wanted())).rejects.toThrow('was disabled by prune at 2026-01-31T00:00:00Z');
+  image.state = 'available';
+  expect((await scene.plan(wanted())).steps).toEqual([]);
+});
+
 test('copies wait for a smoke test', async () => {
   const { steps } = await new Scene().plan(wanted({ smokeTest: true }));
   const copies = steps.filter(({ kind }) => kind === 'copy');

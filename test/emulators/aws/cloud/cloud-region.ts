@@ -29,11 +29,17 @@ export class CloudRegion {
   readonly snapshots = new Map<string, Snapshot>();
   readonly images = new Map<string, Image>();
   readonly instances = new Map<string, Instance>();
+  /** Types of instances that the region does not have. */
+  readonly missingTypes = new Set<string>();
+  /** Types that there are no free machines of. */
+  readonly fullTypes = new Set<string>();
+  /** Whether the account has a default network. */
+  hasDefaultNetwork = true;
   readonly imports = new Map<string, ImportTask>();
   /** By account and name. */
   readonly parameters = new Map<string, Parameter>();
-  /** Launch templates, by their ARNs, and the images that they name. */
-  readonly launchTemplates = new Map<string, string>();
+  /** Launch templates, by their ARNs, and the image that one names, or those of its versions, the newest first. */
+  readonly launchTemplates = new Map<string, string | readonly string[]>();
   /** Objects of S3, `BUCKET/KEY`, and their sizes in bytes. */
   readonly objects = new Map<string, number>();
   readonly tokens = new ClientTokens();

@@ -1,4 +1,5 @@
 import type { Claims } from '../../oidc/issuer.ts';
+import type { InstanceFate } from '../ec2/instance.ts';
 import { CloudRegion } from './cloud-region.ts';
 import { Faults } from './faults.ts';
 import { Identities, type Partition } from './identities.ts';
@@ -32,7 +33,15 @@ export class CloudState {
   readonly faults: Faults;
   readonly regions = new Map<string, CloudRegion>();
   /** What the consoles of instances say. */
-  console: (instance: { readonly id: string; readonly imageId: string; readonly region: string }) => string = () => '';
+  console: (instance: {
+    readonly id: string;
+    readonly imageId: string;
+    readonly region: string;
+    readonly runsFrom: number;
+    readonly now: number;
+  }) => string = () => '';
+  /** Why and when instances of an image end by themselves; undefined for those that do not. */
+  instanceFate: ((imageId: string, runsFrom: number) => InstanceFate | undefined) | undefined;
   #ids = 0;
 
   constructor(world: CloudWorld) {

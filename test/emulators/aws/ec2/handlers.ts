@@ -50,5 +50,6 @@ export const EC2_HANDLERS: CloudHandlers = {
   DescribeInstances: instances.describeInstances,
   GetConsoleOutput: instances.getConsoleOutput,
   TerminateInstances: instances.terminateInstances,
+  DescribeInstanceTypeOfferings: instances.describeInstanceTypeOfferings,
   DescribeInstanceTypes: instances.describeInstanceTypes,
 };

@@ -1,3 +1,10 @@
+export interface InstanceFate {
+  /** Milliseconds since 1970. */
+  readonly at: number;
+  readonly code: string;
+  readonly message: string;
+}
+
 /** A machine that runs an image. */
 export interface Instance {
   readonly id: string;
@@ -14,4 +21,6 @@ export interface Instance {
   /** Until then it may not be known yet. */
   readonly knownFrom: number;
   terminatedAt: number | undefined;
+  /** Why it ends by itself, and when. */
+  readonly fate: InstanceFate | undefined;
 }

@@ -1,5 +1,6 @@
 import type {
   DescribeInstancesRequest,
+  DescribeInstanceTypeOfferingsRequest,
   DescribeInstanceTypesRequest,
   GetConsoleOutputRequest,
   RunInstancesRequest,
@@ -30,8 +31,9 @@ const CODES = { pending: 0, running: 16, 'shutting-down': 32, terminated: 48 } a
 type State = keyof typeof CODES;
 
 /** The state at some time; it takes a minute to go down. */
-export function instanceState({ runsFrom, terminatedAt }: Instance, now: number): State {
-  if (terminatedAt !== undefined) return now >= terminatedAt + MINUTE ? 'terminated' : 'shutting-down';
+export function instanceState({ runsFrom, terminatedAt, fate }: Instance, now: number): State {
+  const end = Math.min(terminatedAt ?? Number.POSITIVE_INFINITY, fate?.at ?? Number.POSITIVE_INFINITY);
+  if (now >= end) return now >= end + MINUTE ? 'terminated' : 'shutting-down';
   return now >= runsFrom ? 'running' : 'pending';
 }
 
@@ -43,6 +45,9 @@ const describe = (instance: Instance, now: number): object => ({
   InstanceType: instance.type,
   Architecture: instance.architecture,
   State: stateOf(instanceState(instance, now)),
+  ...(instance.fate && now >= instance.fate.at
+    ? { StateReason: { Code: instance.fate.code, Message: instance.fate.message } }
+    : {}),
   LaunchTime: new Date(instance.startedAt),
   ClientToken: instance.clientToken,
   Tags: tagList(instance.tags),
@@ -74,6 +79,15 @@ export function runInstances(call: CloudCall<RunInstancesRequest>): object {
   if (image === undefined || image.gone)
     throw refused('InvalidAMIID.Unavailable', `The image ID '${ImageId}' is no longer available`);
   ready(image, now);
+  if (region.missingTypes.has(type))
+    throw refused('Unsupported', `Your requested instance type (${type}) is not supported in this region.`);
+  if (region.fullTypes.has(type))
+    throw refused('InsufficientInstanceCapacity', `We currently do not have sufficient ${type} capacity.`);
+  if (input.SubnetId === undefined && !region.hasDefaultNetwork)
+    throw refused(
+      'VPCIdNotSpecified',
+      'No default VPC for this user. GroupName is only supported for EC2-Classic and default VPC.',
+    );
   const architecture = TYPES[type];
   if (architecture === undefined) throw refused('Unsupported', `The instance type ${type} is not emulated.`);
   if (image.architecture !== architecture) {
@@ -106,6 +120,7 @@ export function runInstances(call: CloudCall<RunInstancesRequest>): object {
     consoleFrom: runsFrom + cloud.span(10_000, 4 * MINUTE),
     knownFrom: now + cloud.lag(30_000),
     terminatedAt: undefined,
+    fate: cloud.instanceFate?.(ImageId, runsFrom),
   };
   region.instances.set(instance.id, instance);
   image.lastLaunched = now;
@@ -145,15 +160,24 @@ export function describeInstances(call: CloudCall<DescribeInstancesRequest>): ob
   return { Reservations: found.map((instance) => reservation([instance], call)), NextToken: nextToken };
 }
 
+/** Without `Latest` nothing is told for so long, or until the machine has ended (canonical/pycloudlib 193, NixOS/amis 4). */
+const BUFFERED = 20 * MINUTE;
+
+/** Bytes of the console that are kept: its end. */
+const KEPT = 64 * 1024;
+
 /** What the console says, which a test gives; nothing for the first minutes. */
 export function getConsoleOutput(call: CloudCall<GetConsoleOutputRequest>): object {
   const { cloud, region, now } = call;
   const instance = ownInstance(call, call.input.InstanceId);
-  const text = now >= instance.consoleFrom ? cloud.console({ ...instance, region: region.name }) : '';
+  const isTold =
+    call.input.Latest === true || now >= instance.runsFrom + BUFFERED || instanceState(instance, now) === 'terminated';
+  const all = now >= instance.consoleFrom && isTold ? cloud.console({ ...instance, region: region.name, now }) : '';
+  const text = Buffer.from(all).subarray(-KEPT);
   return {
     InstanceId: instance.id,
     Timestamp: new Date(now),
-    ...(text === '' ? {} : { Output: Buffer.from(text).toString('base64') }),
+    ...(text.length === 0 ? {} : { Output: text.toString('base64') }),
   };
 }
 
@@ -185,5 +209,19 @@ export function describeInstanceTypes({ input }: CloudCall<DescribeInstanceTypes
       InstanceType,
       ProcessorInfo: { SupportedArchitectures: [of] },
     })),
+  };
+}
+
+/** The types that the region has. */
+export function describeInstanceTypeOfferings({
+  input,
+  region,
+}: CloudCall<DescribeInstanceTypeOfferingsRequest>): object {
+  const { LocationType = 'region', Filters } = input;
+  checkFilters(Filters, ['instance-type', 'location']);
+  const there = Object.keys(TYPES).filter((type) => !region.missingTypes.has(type));
+  const found = there.filter((type) => passes(Filters, { 'instance-type': [type], location: [region.name] }));
+  return {
+    InstanceTypeOfferings: found.map((InstanceType) => ({ InstanceType, LocationType, Location: region.name })),
   };
 }

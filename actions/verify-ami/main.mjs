@@ -1,0 +1,3 @@
+// Generated from the command by `npm run generate`. Do not edit.
+process.argv.splice(2, 0, '--action=verify-ami');
+await import('../dist/index.js');

@@ -1,0 +1,100 @@
+import { parameterName } from '../ami/content.ts';
+import { type PointedAt, pointerHistory } from '../ami/pointer-history.ts';
+import { systemClock } from '../core/clock.ts';
+import { UserError } from '../core/error.ts';
+import { codeMarkdown, markdownTable, plainMarkdown } from '../core/markdown.ts';
+import { plainLine } from '../core/printable.ts';
+import { columns } from '../core/table.ts';
+import { defineCommand } from '../host/command.ts';
+import { choices, text } from '../host/fields.ts';
+import { SYSTEMS } from '../oci/system.ts';
+import { openAmiCloud } from './ami-cloud.ts';
+import { amiRole, homeRegion, pointerInputs, regionsInUse } from './ami-pointers.ts';
+
+/** What one parameter has pointed to, the newest first. */
+interface AmiHistory {
+  readonly region: string;
+  readonly name: string;
+  readonly entries: readonly PointedAt[];
+}
+
+export const historyAmi = defineCommand({
+  name: 'history-ami',
+  summary: 'Show what parameters for AMIs have pointed to: versions, AMIs, and when.',
+  description: 'Reads the hundred values that Systems Manager keeps of a parameter. Times are UTC.',
+  inputs: {
+    image: text({
+      description: 'The image, as its AMIs are tagged: `server`.',
+      placeholder: 'IMAGE',
+      positional: true,
+      required: true,
+    }),
+    ...pointerInputs,
+    system: choices(SYSTEMS, { description: 'System whose parameters are shown. Default: all.' }),
+    ...amiRole,
+  },
+  outputs: {
+    version: 'Version that the first parameter points to now.',
+    json: 'The histories as JSON.',
+  },
+  async run({ image, parameters, system: given, ...inputs }, host): Promise<AmiHistory[]> {
+    const home = homeRegion(host, inputs.regions);
+    const { cloud } = await openAmiCloud(home, inputs, host, systemClock);
+    const systems = given.length > 0 ? given : SYSTEMS;
+    const names = systems.flatMap((system) =>
+      parameters.map((template) => parameterName(template, { image, system, version: '' }, '')),
+    );
+    const found: AmiHistory[] = [];
+    for (const region of await regionsInUse(cloud, home, inputs.regions))
+      for (const name of new Set(names)) {
+        const entries = await pointerHistory(cloud, region, name);
+        if (entries.length > 0) found.push({ region, name, entries });
+      }
+    if (found.length > 0) return found;
+    throw new UserError('input', `none of the parameters exists: ${[...new Set(names)].join(', ')}`, {
+      hint: 'Check their names and the regions.',
+    });
+  },
+  present: (found) => {
+    const data = { schemaVersion: 1, parameters: found.map((one) => ({ ...one, entries: one.entries.map(dataOf) })) };
+    return {
+      outputs: { version: found[0]?.entries[0]?.version ?? '', json: JSON.stringify(data) },
+      data,
+      text: found
+        .flatMap((one) => [
+          `${one.name} in ${one.region}`,
+          ...columns([HEADINGS, ...one.entries.map(rowOf)]).map((line, at) => `${at === 1 ? '* ' : '  '}${line}`),
+        ])
+        .map(plainLine)
+        .join('\n'),
+      summary: found
+        .map(({ name, region, entries }) =>
+          [
+            `### ${codeMarkdown(name)} in ${region}`,
+            '',
+            markdownTable(
+              HEADINGS,
+              entries.map((entry) => rowOf(entry).map(plainMarkdown)),
+            ),
+          ].join('\n'),
+        )
+        .join('\n'),
+    };
+  },
+});
+
+const HEADINGS = ['version', 'AMI', 'when'];
+
+/** `2026-01-31 12:00` of `2026-01-31T12:00:00Z`. */
+const MINUTES = 16;
+
+const rowOf = ({ version, amiId, isAvailable, time }: PointedAt): string[] => [
+  version ?? '–',
+  isAvailable ? amiId : `${amiId} (not available)`,
+  time === undefined ? '–' : new Date(time).toISOString().slice(0, MINUTES).replace('T', ' '),
+];
+
+const dataOf = ({ version, amiId, isAvailable, time }: PointedAt) => ({
+  ...{ version: version ?? null, amiId, isAvailable },
+  time: time === undefined ? null : new Date(time).toISOString(),
+});
