@@ -32,6 +32,8 @@ export interface StandInOptions {
   readonly revision?: string;
   /** Builds this Debian package anew with the revision, and so everything that needs it. */
   readonly rebuilt?: string;
+  /** Guards the store by dm-verity, which the initrd activates with veritysetup. Default: false. */
+  readonly verity?: boolean;
   readonly log?: (line: string) => void;
 }
 
@@ -72,14 +74,24 @@ export async function standInDisk({
   contents = ['coreutils'],
   revision = '0',
   rebuilt = '',
+  verity = false,
   log,
 }: StandInOptions = {}): Promise<StandInDisk> {
   const nativeSystem: System = process.arch === 'arm64' ? 'aarch64-linux' : 'x86_64-linux';
   const fetched = { suite: SUITE, ...(log === undefined ? {} : { log }) };
   const toolPackages = await debianPackages({ ...fetched, systems: [nativeSystem], packages: TOOL_PACKAGES });
-  const wanted = [...BOOT_PACKAGES[system], ...contents];
+  const wanted = [...BOOT_PACKAGES[system], ...(verity ? ['cryptsetup-bin'] : []), ...contents];
   const packages = await debianPackages({ ...fetched, systems: [system], packages: wanted });
-  const words = { packages, toolPackages, system, nativeSystem, contents: contents.join(' '), revision, rebuilt };
+  const words = {
+    packages,
+    toolPackages,
+    system,
+    nativeSystem,
+    contents: contents.join(' '),
+    revision,
+    rebuilt,
+    verity: verity ? '1' : '',
+  };
   const args = Object.entries(words).flatMap(([name, value]) => ['--argstr', name, value]);
   const file = join(FIXTURE, 'definition.nix');
   const kept = await keptOr(args, () => make(file, args));

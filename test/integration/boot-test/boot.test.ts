@@ -1,8 +1,9 @@
-// Three boots by real firmware without KVM, of two kernels: 4 to 8 s each on a quiet machine, most of it the firmware's and the
+// Four boots by real firmware without KVM, of two kernels: 4 to 8 s each on a quiet machine, most of it the firmware's and the
 // kernel's own instructions, every one of them emulated.
-import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { open, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { FS_BLOCK } from '../../../src/erofs/positions.ts';
 import type { MadeDisk } from '../../../src/make-disk/made-disk.ts';
 import { runCli, startCli } from '../../support/cli.ts';
 import { standInDisk } from '../../support/stand-in-disk.ts';
@@ -15,7 +16,7 @@ const at = (name: string): string => join(temp.path, name);
 
 beforeAll(async () => {
   temp = await uniqueTempDir('boot-test');
-  disk = await bootDisk(at('x86-64'));
+  disk = await bootDisk(at('x86-64'), { verity: true });
 });
 afterAll(() => temp.remove());
 
@@ -25,7 +26,7 @@ const BOOTS: StatedTest = {
   port: { number: 8080, path: '/', text: { contains: 'stand-in revision 0' } },
 };
 
-test('x86-64: markers, a write into the store, a port, commands that are typed, an enlarged disk', async () => {
+test('x86-64, its store by dm-verity: markers, a write into the store, a port, commands that are typed, an enlarged disk', async () => {
   const before = await stat(disk.path);
   const commands = [
     { command: ['cat', '/sys/class/block/nvme0n1/size'], output: { equals: `${(3 * 2 ** 30) / 512}\n` } },
@@ -36,9 +37,34 @@ test('x86-64: markers, a write into the store, a port, commands that are typed, 
     },
     { command: ['sh', '-c', 'echo out; echo err >&2; exit 3'], exitCode: 3, output: { equals: 'out\nerr\n' } },
   ];
-  expect(await bootStandIn(disk, { ...BOOTS, diskGiB: 3, commands })).toBeNull();
+  const console = [{ matches: '^STAND-IN-STORE /dev/mapper/nix-store \\d+ paths$' }, ...(BOOTS.console ?? [])];
+  expect(await bootStandIn(disk, { ...BOOTS, console, diskGiB: 3, commands })).toBeNull();
   // Nothing was written to it.
   expect((await stat(disk.path)).mtimeMs).toBe(before.mtimeMs);
+});
+
+test('a byte of the store that is another stops the boot, and the console says which block', async () => {
+  const { offset = 0 } = disk.partitions.find(({ name }) => name === 'nix-store') ?? {};
+  const place = disk.positions.paths.find(({ path }) => path.endsWith('-stand-in-system'));
+  if (place === undefined) throw new Error('the first process has no place');
+  const start = offset + place.block * FS_BLOCK;
+  const content = Buffer.alloc(place.blocks * FS_BLOCK);
+  await using file = await open(disk.path, 'r+');
+  await file.read(content, 0, content.length, start);
+  const byte = content.indexOf('STAND-IN-UP');
+  expect(byte).toBeGreaterThan(0);
+  const block = place.block + Math.floor(byte / FS_BLOCK);
+  await file.write('s', start + byte);
+  try {
+    const console = [
+      // Superblock and root directory are as they were.
+      { contains: 'STAND-IN-STORE /dev/mapper/nix-store' },
+      { matches: `verity: \\S+: data block ${block} is corrupted` },
+    ];
+    expect(await bootStandIn(disk, { console, never: [{ contains: 'TAND-IN-UP' }] })).toBeNull();
+  } finally {
+    await file.write('S', start + byte);
+  }
 });
 
 test('AArch64: the same, with firmware of its own', async () => {
