@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest';
 import { batchedJobs, matrixOf } from '../../../src/plan/matrix.ts';
 import { isNeeded, type Plan } from '../../../src/plan/plan.ts';
-import { startEmulator } from '../../emulators/registry/emulator.ts';
+import { type RegistryEmulator, startEmulator } from '../../emulators/registry/emulator.ts';
 import { runCli } from '../../support/cli.ts';
 import { type RunningRegistry, startRegistry } from '../../support/registry.ts';
 import { type TempDir, uniqueTempDir } from '../../support/tools.ts';
@@ -112,6 +112,9 @@ test('first everything is built, then nothing, then what changed', async () => {
   expect(jobsIn(await plan('--tag', 'branch'))).toEqual([]);
 });
 
+const mountsOf = ({ requests }: RegistryEmulator) =>
+  requests.filter(({ query, status }) => query.includes('mount=') && status === 201);
+
 test('images of one build job share what they have: each layer is sent once and mounted for the others, and one that fails leaves them', async () => {
   const [shared, emulator] = [await copyFlake('mkimage'), await startEmulator()];
   onTestFinished(async () => void (await Promise.all([shared.remove(), emulator.stop()])));
@@ -131,8 +134,7 @@ test('images of one build job share what they have: each layer is sent once and 
   expect(data.images.map(({ name }: { name: string }) => name)).toEqual(['one', 'two', 'three']);
   const sent = committedBlobs(emulator);
   expect(sent).toHaveLength(new Set(sent).size);
-  const mounts = emulator.requests.filter(({ query, status }) => query.includes('mount=') && status === 201);
-  expect(mounts).toHaveLength(2);
+  expect(mountsOf(emulator)).toHaveLength(2);
   // All three have the layer, and its bytes count for the one that was first.
   const bytes = data.images
     .map(({ bytesSent }: { bytesSent: number }) => bytesSent)
@@ -146,6 +148,19 @@ test('images of one build job share what they have: each layer is sent once and 
   expect(published.exitCode, published.stderr).toBe(0);
   const again = await runCli(['build', images[0] ?? '', '--to', to, '--out', join(out, 'again'), '--json']);
   expect(JSON.parse(again.stdout)).toMatchObject({ digest: data.images[0].digest, bytesSent: 0 });
+
+  // With the layers in the handovers, the fan-in sends each once and mounts it for the others.
+  const fan = `${emulator.host}/fan/{name}`;
+  const planned = await planOf([shared.flake, '--to', fan, '--images', 'one', '--images', 'two']);
+  const kept = join(temp.path, 'kept');
+  const files = await runCli(['build', ...images.slice(0, 2), '--out', kept]);
+  expect(files.exitCode, files.stderr).toBe(0);
+  const before = committedBlobs(emulator).length;
+  const fanned = await publish(planned, ['--from', kept]);
+  expect(fanned.exitCode, fanned.stderr).toBe(0);
+  const more = committedBlobs(emulator).slice(before);
+  expect(more).toHaveLength(new Set(more).size);
+  expect(mountsOf(emulator)).toHaveLength(3);
 });
 
 test('what is published but gone, of another key, or handed over of another commit is refused', async () => {
