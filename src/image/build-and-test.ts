@@ -19,7 +19,7 @@ import { NO_TEST_RUN, type TestRun } from '../test-run/test-run.ts';
 import type { RoundMember } from './build-round.ts';
 import { builtKind } from './built-kind.ts';
 import { openArchiveImage } from './from-archive.ts';
-import { fetchBase, readImageClosure } from './from-definition/image-closure.ts';
+import { type Building, fetchBase, readImageClosure } from './from-definition/image-closure.ts';
 import { openDefinition } from './from-definition/open-definition.ts';
 import { openLayerList } from './from-nix2container/layer-list.ts';
 import { openStream } from './from-stream.ts';
@@ -47,6 +47,8 @@ interface BuildOptions {
 export interface RealiseTools extends Pick<Effects, 'exec' | 'log' | 'signal' | 'tempDir'> {
   readonly nix: Nix;
   readonly openForReading: (place: Location) => Promise<OpenedImage>;
+  /** Waits until it may have Nix build. Default: at once. */
+  readonly building?: Building | undefined;
   /** The images that are built with this one, where there are others. */
   readonly round?: RoundMember | undefined;
 }
@@ -95,9 +97,15 @@ function build(
     reading.catch(() => undefined);
     if (evaluated.kind === 'tool-image') noteRegistry(evaluated.toolImage, tools.log);
     const { round, log } = tools;
-    const open = await inTurn(round?.realising, () =>
-      log.group(`Realising ${name} for ${system}`, () => realiseImage(evaluated, gcRootDir, tools)),
-    );
+    const inGroup: Building = (work) => log.group(`Realising ${name} for ${system}`, work);
+    const open = round
+      ? await round.asking.run(() =>
+          realiseImage(evaluated, gcRootDir, {
+            ...tools,
+            building: (work) => round.realising.run(() => inGroup(work)),
+          }),
+        )
+      : await inGroup(() => realiseImage(evaluated, gcRootDir, tools));
     const reuse = createReuse(await reading, journal, { recompress });
     const write = async (image: Image): Promise<BuiltImage> => {
       try {
@@ -130,16 +138,16 @@ export async function realiseImage(
   gcRootDir: string,
   tools: RealiseTools,
 ): Promise<(reuse: Reuse) => Promise<Image>> {
-  const { nix } = tools;
+  const { nix, building = (work) => work() } = tools;
   const { system } = evaluated;
   if (evaluated.kind === 'definition') {
     const { definition } = evaluated;
-    await fetchBase(nix, definition, gcRootDir);
-    const closure = await readImageClosure(nix, definition, gcRootDir);
+    await fetchBase(nix, definition, gcRootDir, building);
+    const closure = await readImageClosure(nix, definition, gcRootDir, building);
     return (reuse) => openDefinition({ definition, system, closure, gcRootDir }, reuse, tools);
   }
   const { toolImage } = evaluated;
-  await realiseHere(nix, [toolImage], { gcRootDir });
+  await building(() => realiseHere(nix, [toolImage], { gcRootDir }));
   return () => openToolImage(toolImage, system, tools);
 }
 

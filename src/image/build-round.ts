@@ -2,6 +2,9 @@ import { Gate } from '../core/gate.ts';
 import type { StorePathInfo } from '../definition/closure.ts';
 import { type FleetImage, planFleet } from '../definition/fleet-plan.ts';
 
+/** Images that Nix is asked about at once: each question is a process, which uses one core. */
+const ASKED_AT_ONCE = 4;
+
 /** Images that are written at once: while one waits for its registry, another one's layers are made. */
 const WRITTEN_AT_ONCE = 4;
 
@@ -14,10 +17,11 @@ interface Waiting {
 
 /** An image among those that are built together. */
 export interface RoundMember {
-  /** Nix is asked for one image after another: it keeps the cores busy by itself. */
+  readonly asking: Gate;
+  /** Nix builds for one image after another: it keeps the cores busy by itself. */
   readonly realising: Gate;
   readonly writing: Gate;
-  /** So are containers that try images. */
+  /** Containers try one image after another, too. */
   readonly testing: Gate;
   /**
    * The layers of its store paths, when every member has asked for its own or has left. Only images that are `like` each other, and so may have
@@ -30,6 +34,7 @@ export interface RoundMember {
 
 /** Images that one process builds at the same time, so that their layers are planned together. */
 export class BuildRound {
+  readonly #asking = new Gate(ASKED_AT_ONCE);
   readonly #realising = new Gate(1);
   readonly #writing = new Gate(WRITTEN_AT_ONCE);
   readonly #testing = new Gate(1);
@@ -56,7 +61,14 @@ export class BuildRound {
         leave();
       });
     };
-    return { realising: this.#realising, writing: this.#writing, testing: this.#testing, plan, leave };
+    return {
+      asking: this.#asking,
+      realising: this.#realising,
+      writing: this.#writing,
+      testing: this.#testing,
+      plan,
+      leave,
+    };
   }
 
   #planWhenAll(): void {
