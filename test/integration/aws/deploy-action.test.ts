@@ -10,6 +10,8 @@ import { uniqueTempDir } from '../../support/tools.ts';
 import { uefiDisk } from '../../support/uefi-disk.ts';
 
 const ROLE = 'arn:aws:iam::123456789012:role/amis';
+/** Nobody trusts that it is assumed. */
+const OTHER = 'arn:aws:iam::123456789012:role/other';
 const GOV = 'arn:aws-us-gov:iam::123456789013:role/amis';
 
 /** How much faster than the machine's the cloud's time is. */
@@ -25,7 +27,6 @@ test('the action deploys as the role of the partition, by the ID token of the jo
   onTestFinished(async () => {
     await Promise.all([issuer.stop(), results.stop(), temp.remove(), cloud.stop()]);
   });
-  cloud.state.roles.set(ROLE, { trustsToken: ({ sub }) => sub === SUBJECT });
   const disk = join(temp.path, 'server.raw');
   await uefiDisk(disk);
   const step = async (roles: readonly string[]) =>
@@ -38,12 +39,17 @@ test('the action deploys as the role of the partition, by the ID token of the jo
         ...{ GITHUB_JOB: 'amis', GITHUB_SHA: 'c0ffee0123456789', GITHUB_SERVER_URL: 'https://github.com' },
       },
     });
-  const refused = await step([GOV]);
-  expect([refused.exitCode, refused.log]).toEqual([1, expect.stringContaining('no role for eu-central-1')]);
+  const refused = await step([GOV, OTHER]);
+  expect([refused.exitCode, refused.log]).toEqual([1, expect.stringContaining(`cannot assume ${OTHER}`)]);
+  expect(refused.log).toContain('"Action":"sts:AssumeRoleWithWebIdentity"');
+  expect(cloud.contents()).toMatchObject({ images: [], snapshots: [] });
+  cloud.state.roles.set(ROLE, { trustsToken: ({ sub }) => sub === SUBJECT });
   const { exitCode, log, outputs, summary } = await step([GOV, ROLE]);
   expect([exitCode, exitCode === 0 ? '' : log]).toEqual([0, '']);
-  // One session for all clients: two runs, of which the first had no role to assume.
-  expect(cloud.requests.filter(({ verb }) => verb === 'sts:AssumeRoleWithWebIdentity')).toHaveLength(1);
+  // One session for all clients.
+  expect(
+    cloud.requests.filter(({ verb, outcome }) => verb === 'sts:AssumeRoleWithWebIdentity' && outcome === 'done'),
+  ).toHaveLength(1);
   const [image] = cloud.contents().images;
   expect(JSON.parse(outputs.amis ?? '')).toEqual({ 'eu-central-1': { 'x86_64-linux': image?.id } });
   expect(outputs).toMatchObject({ changed: 'true', 'failed-regions': '' });

@@ -151,6 +151,34 @@ test('what build jobs handed over is deployed, and so is a layout, without the i
   expect(kit.cloud.violations).toEqual([]);
 });
 
+test('keys, receivers, a TPM, protection, and a region that may fail and does', async () => {
+  const kit = await startDeployKit(disks.path);
+  const [home = '', other = '', loose = ''] = TWELVE;
+  const { cloud } = kit;
+  const keyIn = (region: string): string => `arn:aws:kms:${region}:${cloud.admin.account}:key/0-1`;
+  for (const region of [home, other]) cloud.state.region(region).kmsKeys.add(keyIn(region));
+  cloud.state.region(loose).copyFailures.push('Copy image failed with an internal error');
+  const organization = 'arn:aws:organizations::123456789012:organization/o-0123456789';
+  const done = dataOf(
+    await kit.run([
+      ...[kit.disk('x64'), ...inRegions([home, other]), '--best-effort-region', loose, '--json'],
+      ...['--kms-key', `${home}=${keyIn(home)}`, '--kms-key', `${other}=${keyIn(other)}`, '--tpm'],
+      ...['--share-with', '210987654321', '--share-with', organization, '--protection', 'on'],
+    ]),
+  );
+  expect(done.outcome).toBe('published');
+  expect(done.manifest.failedRegions[loose]).toContain('Copy image failed with an internal error');
+  const { images, snapshots } = cloud.contents();
+  expect(images.map(({ region }) => region).sort()).toEqual([home, other].sort());
+  for (const { sharedWith, protection } of images) {
+    expect([...sharedWith].sort()).toEqual(['210987654321', organization].sort());
+    expect(protection).toBe('enabled');
+  }
+  for (const { id, region } of snapshots)
+    expect(cloud.state.region(region).snapshots.get(id)?.kmsKey).toBe(keyIn(region));
+  expect(cloud.violations).toEqual([]);
+});
+
 test.each([
   [0.05, 12],
   [0.3, 12],
