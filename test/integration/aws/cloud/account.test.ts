@@ -86,13 +86,15 @@ it('runs an image that its type can run, tells what the console says, and ends i
     const { Reservations } = await client.send(new DescribeInstancesCommand({ InstanceIds: [id] }));
     return Reservations?.[0]?.Instances?.[0]?.State?.Name;
   };
-  const said = async () => (await client.send(new GetConsoleOutputCommand({ InstanceId: id }))).Output;
+  const said = async (Latest = true) =>
+    (await client.send(new GetConsoleOutputCommand({ InstanceId: id, Latest }))).Output;
   expect([await stateOf(), await said()]).toEqual(['pending', undefined]);
   kit.clock.advance(MINUTE);
   expect([await stateOf(), Buffer.from((await said()) ?? '', 'base64').toString()]).toEqual([
     'running',
     `started ${ImageId}`,
   ]);
+  expect(await said(false)).toBeUndefined();
   const references = new DescribeImageReferencesCommand({ ImageIds: [ImageId], IncludeAllResourceTypes: true });
   expect((await client.send(references)).ImageReferences).toMatchObject([{ ImageId, ResourceType: 'ec2:Instance' }]);
   await client.send(new TerminateInstancesCommand({ InstanceIds: [id] }));

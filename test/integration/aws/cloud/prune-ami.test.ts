@@ -75,6 +75,7 @@ function stateOf({ cloud }: CloudKit): string {
 const whyOf = ([pruned]: readonly Pruned[], version: string): string | undefined =>
   pruned?.decisions.find(({ item }) => item.names.includes(version))?.why;
 
+// Some thirty runs, each of a dozen requests that AWS's client signs.
 it('deprecates what is old, then disables it, then deregisters it with its snapshots, in all regions', async () => {
   const kit = await startCloudKit();
   for (const version of ['1', '2', '3']) await release(kit, version);
