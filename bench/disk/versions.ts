@@ -21,7 +21,7 @@ export interface DiskVersion {
   readonly entries: readonly StoreEntry[];
 }
 
-/** A library of each closure with which 5 % of its bytes are rebuilt, in the large one 7 paths; in the small one there is none so small. */
+/** A library of each closure with which about 5 % of its bytes are rebuilt, in the large one 8 paths; in the small one there is none so small. */
 const FIVE_PERCENT: Readonly<Record<FixtureName, string>> = { small: 'libsqlite3-0', large: 'libldap-2.5-0' };
 
 /** What of the closure is another in each version, as arguments of image.nix; `base` is what they are compared with. */
