@@ -3,6 +3,12 @@ import { receiveError } from '../core/sent-error.ts';
 import { ThreadPool } from '../core/thread-pool.ts';
 import { DISK_THREAD, type DiskAnswer, type HashTask } from './disk-task.ts';
 
+/**
+ * Heap of a thread whose memory is buffers, in MiB. V8 lets garbage lie as long as there is room: two threads of an upload take
+ * some 15 MiB less so.
+ */
+export const SMALL_HEAP = { maxYoungGenerationSizeMb: 1, maxOldGenerationSizeMb: 32 } as const;
+
 /** Threads that hash disks, at most `width`, started when they are needed. */
 export class DiskThreads {
   readonly #pool: ThreadPool<DiskThread>;
@@ -47,7 +53,7 @@ class DiskThread {
   #hasEnded = false;
 
   constructor(program: URL) {
-    this.#worker = new Worker(program, { workerData: DISK_THREAD, resourceLimits: { maxYoungGenerationSizeMb: 4 } });
+    this.#worker = new Worker(program, { workerData: DISK_THREAD, resourceLimits: SMALL_HEAP });
     this.#worker.on('message', (answer: DiskAnswer) => this.#answer?.(answer));
     this.#worker.on('error', (error) => this.#fail?.(error));
     this.#worker.on('exit', (code) => {

@@ -1,5 +1,6 @@
 import { Worker } from 'node:worker_threads';
 import { receiveError, sendError } from '../core/sent-error.ts';
+import { SMALL_HEAP } from '../disk/disk-threads.ts';
 import type { AwsKeys, AwsSession } from './aws-session.ts';
 import { EbsError, type EbsFailure } from './ebs-failure.ts';
 import { type FromUploadThread, type ToUploadThread, UPLOAD_THREAD, type UploadTask } from './upload-task.ts';
@@ -37,7 +38,7 @@ export async function sendBlocks(task: UploadTask, threads: UploadThreads, watch
   signal.addEventListener('abort', stop, { once: true });
   const workers = Array.from(
     { length: count },
-    () => new Worker(program, { workerData: UPLOAD_THREAD, resourceLimits: { maxYoungGenerationSizeMb: 4 } }),
+    () => new Worker(program, { workerData: UPLOAD_THREAD, resourceLimits: SMALL_HEAP }),
   );
   try {
     const work = Promise.all(workers.map((worker) => sendBy(worker, task, session, watcher)));
