@@ -122,7 +122,8 @@ async function carryOut(deployment: Deployment, step: Step, signal: AbortSignal)
     await journal.write({ event: 'after', ...said, ...(effect === undefined ? {} : { effect }) });
     log.info(`done: ${id}`);
   } catch (error) {
-    const isAnswered = error instanceof AwsRefusal && kind !== 'snapshot' && kind !== 'parameter';
+    // Of several requests one may have been done, and its answer lost.
+    const isAnswered = error instanceof AwsRefusal && error.isFirst && kind !== 'snapshot' && kind !== 'parameter';
     await journal.write({ event: 'failed', ...said, error: messageOf(error), isAnswered });
     throw error;
   }

@@ -20,7 +20,7 @@ const HINTS: Readonly<Record<string, string>> = {
 
 /** What a client's error says beside its name and message. */
 interface Metadata {
-  readonly $metadata?: { readonly requestId?: string | undefined };
+  readonly $metadata?: { readonly requestId?: string | undefined; readonly attempts?: number | undefined };
 }
 
 /**
@@ -41,11 +41,12 @@ function cloudFailure(
   }
   if (isUnreached(error)) return networkFailure(error, `${what} in ${region}`, 'AWS');
   const { name, message } = error;
-  const requestId = (error as Error & Metadata).$metadata?.requestId;
+  const { requestId, attempts } = (error as Error & Metadata).$metadata ?? {};
   const request = requestId === undefined ? '' : ` (request ${requestId})`;
   return new AwsRefusal(`${what} in ${region}: ${name}: ${message}${request}`, {
     reason: name,
     requestId,
+    attempts,
     hint: isDenied(error) ? deniedHint(error, action) : lookUp(HINTS, name),
     cause: error,
     isCredential: isDenied(error) || name === 'AuthFailure' || CREDENTIAL_ERRORS.includes(name),

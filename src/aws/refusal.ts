@@ -8,20 +8,25 @@ interface Refusal {
   readonly hint?: string | undefined;
   readonly cause?: unknown;
   readonly isCredential?: boolean;
+  /** Requests that were sent, where it is known. */
+  readonly attempts?: number | undefined;
 }
 
 /** Something that AWS refused, with the name it gave the reason: what is done about it depends on that, never on a status. */
 export class AwsRefusal extends UserError {
   readonly reason: string;
   readonly requestId: string | undefined;
+  /** Whether nothing was sent before that may have been done although no answer came. */
+  readonly isFirst: boolean;
 
-  constructor(message: string, { reason, requestId, hint, cause, isCredential = false }: Refusal) {
+  constructor(message: string, { reason, requestId, hint, cause, isCredential = false, attempts = 1 }: Refusal) {
     super(isCredential ? 'credentials' : 'aws', message, {
       ...(hint === undefined ? {} : { hint }),
       ...(cause === undefined ? {} : { cause }),
     });
     this.reason = reason;
     this.requestId = requestId;
+    this.isFirst = attempts === 1;
   }
 }
 

@@ -1,7 +1,7 @@
 import { expect } from 'vitest';
 import type { Deployed } from '../../../../src/ami/deploy.ts';
 import type { Cloud } from '../../../emulators/aws/cloud/emulator.ts';
-import type { Harm } from '../../../emulators/aws/cloud/faults.ts';
+import type { Fault, Harm } from '../../../emulators/aws/cloud/faults.ts';
 import { type Deployments, startDeployments } from './deployments.ts';
 
 export const TWELVE = [
@@ -36,7 +36,7 @@ export async function allPoints(): Promise<Point[]> {
 }
 
 /** More often than any client tries. */
-const TIMES = 12;
+const TIMES = 20;
 
 const refused = (verb: string): Harm => ({
   kind: 'error',
@@ -45,11 +45,15 @@ const refused = (verb: string): Harm => ({
   status: 403,
 });
 
-/** Done, and no answer ever comes of it: what the client takes for a failure is there. */
-const LOST: Harm = { kind: 'lost' };
-
-/** How a point fails: refused, or every third time done with the answer lost. */
-export const harmAt = ({ verb }: Point, number: number): Harm => (number % 3 === 2 ? LOST : refused(verb));
+/** How a point fails: refused; or, every third one, done with the answer lost, and refused when it is tried again. */
+export function harmAt({ verb }: Point, number: number): Exclude<Fault['harm'], Harm> {
+  let isLost = number % 3 === 2;
+  return () => {
+    if (!isLost) return refused(verb);
+    isLost = false;
+    return { kind: 'lost' };
+  };
+}
 
 /** Everything is public, or nothing is left: by what the cloud truly holds. `published` of the two. */
 export function allOrNothing(cloud: Cloud, { outcome, left }: Deployed, point: string): boolean {
