@@ -13,7 +13,7 @@ export interface ImportFaces {
   readonly ec2: Ec2Api;
 }
 
-/** @internal A region and a bucket in it. Load it with `import()`: the client of S3 is needed for nothing else. */
+/** A region and a bucket in it. Load it with `import()`: the client of S3 is needed for nothing else. */
 export const openImports = (world: AwsWorld, region: string, bucket: Bucket): ImportFaces => ({
   s3: openS3(world, region, bucket),
   imports: openImportClient(world, region),

@@ -1,6 +1,7 @@
 import { parseRole } from '../aws/role.ts';
+import { UserError } from '../core/error.ts';
 import type { InputsOf } from '../host/fields.ts';
-import { choices, flag, integer, lines, path } from '../host/fields.ts';
+import { choice, choices, flag, integer, lines, path, text } from '../host/fields.ts';
 import { SYSTEMS } from '../oci/system.ts';
 import { parseDiskLine } from './ami-disks.ts';
 import { amiInputs } from './ami-settings.ts';
@@ -50,6 +51,22 @@ export const deployAmiInputs = {
     min: 1,
     max: 2880,
   }),
+  upload: choice(['ebs-direct', 's3'], {
+    description:
+      'How a disk gets to the first region: by the EBS direct APIs, or, where the account or region has none, through a bucket of S3, whole.',
+    default: 'ebs-direct',
+  }),
+  uploadBucket: text({
+    description:
+      'Bucket of the account in the first region, for `s3`; the disk is in it, below nix-images/, until EC2 has read it. Default: none.',
+    placeholder: 'BUCKET',
+    parse: parseBucket,
+  }),
+  importRole: text({
+    description: 'Role of the account that EC2 reads the bucket by, for `s3`.',
+    placeholder: 'NAME',
+    default: 'vmimport',
+  }),
   reuseFrom: lines({
     description:
       'Repository that the build jobs sent the chunks of what they handed over to, where they are not in the handover.',
@@ -64,5 +81,13 @@ export const deployAmiInputs = {
     parse: parseRole,
   }),
 } as const;
+
+/** As S3 takes names (S3 user guide, "General purpose bucket naming rules"). */
+function parseBucket(value: string): string {
+  if (/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/.test(value)) return value;
+  throw new UserError('input', `${JSON.stringify(value)} is not a valid name of a bucket`, {
+    hint: 'It has 3 to 63 lower-case letters, digits, dots and dashes: write it without s3:// and without a path.',
+  });
+}
 
 export type DeployAmiInputs = InputsOf<typeof deployAmiInputs>;

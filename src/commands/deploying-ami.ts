@@ -23,6 +23,7 @@ import { keepArtifacts } from './ami-artifacts.ts';
 import { type AmiWorld, openAmiCloud } from './ami-cloud.ts';
 import type { AmiDisk } from './ami-disk.ts';
 import { openAmiDisks } from './ami-disks.ts';
+import { amiImports, checkUpload } from './ami-import.ts';
 import type { DeployAmiInputs } from './ami-inputs.ts';
 import { openDeployJournal, timeName } from './ami-journal.ts';
 import { type FoundParents, findParents } from './ami-parents.ts';
@@ -78,6 +79,7 @@ export async function deployingAmi(inputs: DeployAmiInputs, host: Host, clock: C
   if (inputs.undo !== undefined) return await undoRun(inputs.undo, inputs, host, clock);
   const [home] = inputs.regions;
   if (home === undefined) throw noRegion();
+  checkUpload(inputs);
   const places = await placesOf(host, inputs);
   const { disks: opened, close } = await openAmiDisks(inputs, places, host);
   try {
@@ -145,6 +147,7 @@ async function carryOut(plan: AmiPlan, { inputs, host, clock, aws, disks, parent
         onUploaded: ({ region, disk: { image, system } }, uploaded) =>
           sent.push({ image, system, region, ...uploaded }),
       }),
+      ...amiImports({ world: aws.world, host, clock, inputs, account: plan.account }, disks),
     });
     const isPublished = deployed.outcome === 'published' || deployed.outcome === 'unfinished';
     const manifest = isPublished ? manifestOf(plan, deployed, { run, now: clock.now() }) : undefined;
@@ -213,11 +216,14 @@ async function undoRun(file: string, inputs: DeployAmiInputs, host: Host, clock:
   const entries = readJournal(await withFileErrors(given, 'read', () => readFile(given, 'utf8')));
   const home = entries.flatMap((entry) => (entry.event === 'begin' ? entry.regions : []))[0];
   if (home === undefined) throw noRegion();
-  const { cloud } = await openAmiCloud(home, inputs, host, clock);
+  const { cloud, world } = await openAmiCloud(home, inputs, host, clock);
+  checkUpload(inputs);
   const name = inputs.journal ?? `${given}.undo-${timeName(clock.now())}`;
   const { journal, path, close } = await openDeployJournal(name, host.cwd, clock);
   try {
-    const left = await undoJournal(entries, { cloud, clock, log: host.log, journal });
+    const account = entries.flatMap((entry) => (entry.event === 'begin' ? entry.account : []))[0] ?? '';
+    const discardUpload = amiImports({ world, host, clock, inputs, account }, [])?.discardUpload;
+    const left = await undoJournal(entries, { cloud, clock, log: host.log, journal, discardUpload });
     return { kind: 'undo', journal: path, undone: undoneIn(journal.entries, left), left };
   } finally {
     await close();

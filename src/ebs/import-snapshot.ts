@@ -18,6 +18,9 @@ interface ImportedSnapshot {
 /** Tag of an import, by which another run finds it; the snapshot has none while it is made. */
 const TAG = 'nix-images:import';
 
+/** Tag of whatever is ours, by policies. */
+const OURS = 'nix-images:image';
+
 const ROLE = 'vmimport';
 
 /** Milliseconds: disks of some GiB take minutes, and more than an hour was reported (cloudfoundry/bosh-aws-cpi-release 229). */
@@ -42,7 +45,7 @@ const nameOf = ({ key }: Pick<ImportOptions, 'key'>): string => hash('sha256', k
 const objectOf = (name: string): string => `nix-images/${name}.raw`;
 
 /**
- * @internal Makes a snapshot of a disk where EBS direct cannot be used: the disk goes to S3 whole, and EC2 reads it from there (ImportSnapshot). What another run
+ * Makes a snapshot of a disk where EBS direct cannot be used: the disk goes to S3 whole, and EC2 reads it from there (ImportSnapshot). What another run
  * has begun is gone on with. The object is removed in any case, once nothing reads it any more; an import that is given up is cancelled. Throws
  * UserError: `input` where the bucket is in another region or the role is missing, `file` where the disk has changed, `aws` with AWS's own reason.
  */
@@ -73,7 +76,7 @@ export async function importSnapshot(
   }
 }
 
-/** @internal Takes back whatever there is of an import: for runs that undo what another one has begun. Throws what AWS refuses. */
+/** Takes back whatever there is of an import: for runs that undo what another one has begun. Throws what AWS refuses. */
 export async function discardImport(settings: ImportSettings, options: Pick<ImportOptions, 'key'>): Promise<void> {
   const faces = await settings.open(AbortSignal.timeout(CLEAN_UP_TIME));
   const name = nameOf(options);
@@ -221,6 +224,9 @@ async function discardTasks(faces: ImportFaces, name: string): Promise<void> {
   for (const { id, state, snapshotId } of await importsOf(faces, name)) {
     if (state === 'active') await faces.imports.cancelImport(id);
     if (state !== 'completed' || snapshotId === undefined) continue;
+    const [snapshot] = await faces.ec2.snapshots({ ids: [snapshotId] });
+    // Roles may delete what has the tag alone.
+    if (snapshot && !snapshot.tags.has(OURS)) await faces.ec2.tag(snapshotId, { [OURS]: name });
     await faces.ec2.deleteSnapshot(snapshotId).catch((error: unknown) => {
       // One that AMIs are made of is theirs.
       if (!isRefused(error, ...NO_SNAPSHOT, 'InvalidSnapshot.InUse')) throw error;
