@@ -4,10 +4,12 @@ import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { sha256 } from '../../support/bytes.ts';
-import { type RunningCli, runCli, startCli } from '../../support/cli.ts';
+import { type RunningCli, runCli, startCli, testImage } from '../../support/cli.ts';
 import { type Podman, preparePodman } from '../../support/podman.ts';
 import { withRootfs } from '../../support/rootfs.ts';
+import { ONLY_X86 } from '../../support/systems.ts';
 import { cranePath, runProgram, type TempDir, uniqueTempDir } from '../../support/tools.ts';
+import { flakeImage } from '../other-tools/kit.ts';
 import { copyFlake, type FlakeCopy } from '../plan/kit.ts';
 
 const INDEX = 'application/vnd.oci.image.index.v1+json';
@@ -21,7 +23,7 @@ let host: string;
 
 /** Starts to serve on a free port, and waits until it is up. */
 async function startServe(args: readonly string[], env: Readonly<Record<string, string>> = {}) {
-  const running = startCli(['serve', flake.flake, '--port', '0', ...args], { env: { ...state, ...env } });
+  const running = startCli(['serve', '--port', '0', ...args], { env: { ...state, ...env } });
   for (;;) {
     const [, address] = /at http:\/\/(\S+) until/.exec(running.stderr()) ?? [];
     if (address !== undefined) return { running, address };
@@ -38,7 +40,7 @@ async function stop({ process, ended }: RunningCli) {
 beforeAll(async () => {
   [flake, podman, temp] = await Promise.all([copyFlake('mkimage'), preparePodman(), uniqueTempDir('serve')]);
   state = { XDG_STATE_HOME: join(temp.path, 'state'), TMPDIR: temp.path };
-  const { running, address } = await startServe([]);
+  const { running, address } = await startServe([flake.flake]);
   [serving, host] = [running, address];
 });
 
@@ -135,6 +137,32 @@ test('a changed flake is a new digest; one that breaks leaves the last good imag
   expect(await digestOf('worker:latest')).toBe(first);
 });
 
+test('images of other tools, and layers of a base, are served as they are', async () => {
+  const { manifests } = await read('team/web/manifests/v1');
+  const base = `${host}/team/web@${manifests[0]?.digest}`;
+  const below = await read(`team/web/manifests/${manifests[0]?.digest}`);
+  const over = await startServe([...(await testImage('onBase', { base })), ...ONLY_X86]);
+  const tool = await startServe([...(await flakeImage('docker-layered')), ...ONLY_X86]);
+  onTestFinished(async () => void (await Promise.all([over, tool].map(({ running }) => stop(running)))));
+  const pulled = async ({ address }: { address: string }, name: string): Promise<Document> => {
+    const image = `${address}/test/${name}`;
+    // Every blob is compared with its digest on the way.
+    const copy = ['copy', '--src-tls-verify=false', `docker://${image}`, `oci:${temp.path}/${name}`];
+    const { exitCode, stderr } = await runProgram('skopeo', copy);
+    expect(exitCode, stderr).toBe(0);
+    const of = async (reference: string): Promise<Document> =>
+      (await (await fetch(`http://${address}/v2/test/${name}/manifests/${reference}`)).json()) as Document;
+    return of((await of('latest')).manifests[0]?.digest ?? '');
+  };
+  const { layers } = await pulled(over, 'on-base');
+  expect(layers.slice(0, below.layers.length).map(({ digest }) => digest)).toEqual(
+    below.layers.map(({ digest }) => digest),
+  );
+  expect(layers.length).toBeGreaterThan(below.layers.length);
+  const archive = await pulled(tool, 'app');
+  expect(archive.layers.map(({ mediaType }) => mediaType)).toContain('application/vnd.oci.image.layer.v1.tar');
+});
+
 test('an unknown tag or name is a 404 that the client shows', async () => {
   const { exitCode, stderr } = await podman.run(['pull', '--tls-verify=false', `${host}/worker:v9`]);
   expect(exitCode).not.toBe(0);
@@ -146,7 +174,7 @@ test('an unknown tag or name is a 404 that the client shows', async () => {
 describe('another process', () => {
   test('knows the layers, gives the same digest, and with a token serves only who has it', async () => {
     const token = 'a-token-for-readers';
-    const again = await startServe(['--system', 'x86_64-linux'], { NIX_IMAGES_READ_TOKEN: token });
+    const again = await startServe([flake.flake, ...ONLY_X86], { NIX_IMAGES_READ_TOKEN: token });
     onTestFinished(async () => void (await stop(again.running)));
     expect((await fetch(`http://${again.address}/v2/`)).status).toBe(401);
     const raw = [
@@ -181,7 +209,7 @@ describe('another process', () => {
 
 test('Ctrl-C ends it, and nothing of it stays in the temporary folder', async () => {
   await mkdir(join(temp.path, 'own'));
-  const { running } = await startServe([], { TMPDIR: join(temp.path, 'own') });
+  const { running } = await startServe([flake.flake], { TMPDIR: join(temp.path, 'own') });
   const { exitCode, stdout } = await stop(running);
   expect([exitCode, stdout]).toEqual([0, expect.stringMatching(/^127\.0\.0\.1:\d+ is no longer served\n$/)]);
   expect(await readdir(join(temp.path, 'own'))).toEqual([]);
