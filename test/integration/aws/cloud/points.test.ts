@@ -3,8 +3,8 @@ import { expect, it } from 'vitest';
 import { chancesOf } from '../../../support/chances.ts';
 import { allPoints, failAt } from './points.ts';
 
-/** Other points each day, the same for all runs of it; all of them are tried each week. */
-const SEED = Math.floor(Date.now() / 86_400_000);
+/** The same point in every run. */
+const SEED = 20786;
 
 it('twelve regions, two systems: wherever it fails, everything is public or nothing is left, and the next run ends it', async ({
   annotate,
