@@ -23,19 +23,13 @@ export class AwsSession {
   readonly #ask: AskKeys;
   readonly #clock: Pick<Clock, 'now'>;
   #keys: Promise<AwsKeys> | undefined;
-  #offset: number;
+  /** Milliseconds that the service's clock is ahead of ours. */
+  #offset = 0;
   #renewed = Number.NEGATIVE_INFINITY;
 
-  /** `offset`: what is known of the service's time, see below. */
-  constructor(ask: AskKeys, clock: Pick<Clock, 'now'>, offset = 0) {
+  constructor(ask: AskKeys, clock: Pick<Clock, 'now'>) {
     this.#ask = ask;
     this.#clock = clock;
-    this.#offset = offset;
-  }
-
-  /** Milliseconds that the service's clock is ahead of this machine's. */
-  get offset(): number {
-    return this.#offset;
   }
 
   /** The service's time. */

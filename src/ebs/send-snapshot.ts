@@ -139,7 +139,7 @@ async function sendNow(
   const shared = new Uint32Array(new SharedArrayBuffer(blocks.byteLength));
   shared.set(blocks);
   const task = {
-    ...{ path, size, snapshotId, endpoint, region, offset: session.offset, blocks: shared, checksums, limits },
+    ...{ path, size, snapshotId, endpoint, region, time: session.now().getTime(), blocks: shared, checksums, limits },
     taken: new Int32Array(new SharedArrayBuffer(4)),
     width: { start: Math.min(START_WIDTH, most), most },
   };

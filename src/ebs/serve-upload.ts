@@ -30,7 +30,8 @@ export function serveUpload(port: MessagePort, effects: UploadEffects): void {
       return waiting.shift()?.resolve(message.keys);
     }
     if (message.kind === 'no-keys') return waiting.shift()?.reject(receiveError(message.error));
-    const session = new AwsSession(ask, effects.clock, message.task.offset);
+    const session = new AwsSession(ask, effects.clock);
+    session.learnTime(message.task.time);
     sendTaken(message.task, session, effects, tell).then(
       () => tell({ kind: 'done' }),
       (error) =>

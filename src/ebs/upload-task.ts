@@ -11,8 +11,8 @@ export interface UploadTask {
   readonly snapshotId: string;
   readonly endpoint: string;
   readonly region: string;
-  /** Milliseconds that the service's clock is ahead. */
-  readonly offset: number;
+  /** What time it is at the service when this is sent, in milliseconds since 1970: threads have the machine's clock, and the run may have another. */
+  readonly time: number;
   /** Numbers of the blocks that are to be sent. */
   readonly blocks: Uint32Array<SharedArrayBuffer>;
   /** One number: how many of them are taken. */

@@ -73,6 +73,9 @@ const CHANGED_BLOCKS = [90, 100];
 /** How many blocks of `changed` differ from `x64`. */
 export const CHANGED = CHANGED_BLOCKS.length;
 
+/** Milliseconds between two runs: nobody starts one within the seconds in which what the last one began counts as this one's own. */
+const PAUSE = 15_000;
+
 /**
  * An emulated cloud, a folder, and the command. The cloud's time is the command's, and goes on when nothing is under way, so that copies of an hour
  * take none; it begins at the machine's.
@@ -102,6 +105,7 @@ export async function openDeployKit(disks: string, options: CloudOptions = {}): 
       await Promise.all([cloud.stop(), temp.remove()]);
     },
     run: async (args, { env = {}, who = cloud.admin, signal = new AbortController().signal } = {}) => {
+      await clock.sleep(PAUSE);
       let [stdout, stderr] = ['', ''];
       const world = openWorld({
         argv: ['deploy-ami', ...args],

@@ -114,10 +114,10 @@ test.each<[string, BadInput, readonly string[]]>([
   expect(sent).toEqual([]);
 });
 
-test('a failure on the way names step, region, code and request, and what was taken back', async () => {
+test('a failure on the way names step, region, code and request, and what was taken back; the next run does it all', async () => {
   const kit = await startDeployKit(disks.path);
   const [home, other] = REGIONS;
-  kit.cloud.state.faults.add({
+  const heal = kit.cloud.state.faults.add({
     ...{ verb: 'ec2:CopyImage', region: other as string },
     harm: { kind: 'error', code: 'InvalidRequest', message: 'The storage for the ami is not available' },
   });
@@ -128,6 +128,10 @@ test('a failure on the way names step, region, code and request, and what was ta
   expect(stderr).toMatch(new RegExp(`taken back in ${home}: AMI ami-`));
   expect(stderr).toMatch(new RegExp(`taken back in ${home}: snapshot snap-`));
   expect(kit.cloud.contents()).toMatchObject({ images: [], snapshots: [] });
+  heal();
+  const next = await kit.run([kit.disk('x64'), ...inRegions(REGIONS), '--journal', 'k.jsonl']);
+  expect([next.exitCode, next.exitCode === 0 ? '' : next.stderr]).toEqual([0, '']);
+  expect(kit.cloud.contents().images).toHaveLength(2);
   expect(kit.cloud.violations).toEqual([]);
 });
 

@@ -24,6 +24,11 @@ const SHARED_LIMITS = {
 
 type Start = CloudCall<StartSnapshotRequest>;
 
+/** What is answered, by the cloud's clock. */
+interface Started {
+  readonly StartTime: Date;
+}
+
 function checkTags(tags: StartSnapshotRequest['Tags'] = []): Map<string, string> {
   const found = new Map(tags.map(({ Key = '', Value = '' }) => [Key, Value]));
   if (found.size < tags.length) throw invalid('INVALID_TAG', 'A tag key is given twice.');
@@ -79,7 +84,7 @@ function startSnapshot(call: Start): object {
     region.tokens.find(key, input, now, () => {
       throw new CloudError('ConflictException', 'The client token was used with other parameters.');
     });
-  if (known) return known;
+  if (known) return byTheDate(call, known as Started);
   const tags = checkTags(input.Tags);
   const parent = parentOf(call);
   const kmsKey = keyOf(call, parent);
@@ -128,8 +133,14 @@ function startSnapshot(call: Start): object {
     SseType: kmsKey === undefined ? 'none' : 'sse-kms',
   };
   if (token !== undefined) region.tokens.keep(key, input, now, answer);
-  return answer;
+  return byTheDate(call, answer);
 }
+
+/** The answer's `Date` is by the wall clock, so what it says of time is too: how long ago it was is what a client can tell. */
+const byTheDate = ({ cloud, now }: Start, answer: Started): object => ({
+  ...answer,
+  StartTime: new Date(cloud.world.signatureTime() - (now - answer.StartTime.getTime())),
+});
 
 function pendingSnapshot(call: CloudCall<{ readonly SnapshotId: string | undefined }>): Snapshot {
   const snapshot = ownSnapshot(call, call.input.SnapshotId);
