@@ -25,6 +25,8 @@ export interface DiskPart {
   readonly stem: string;
   /** Its files, in a folder or a release. */
   readonly files: readonly MadeFile[];
+  /** Files that an earlier disk of that name may have there, and this one does not have. */
+  readonly obsolete: readonly string[];
   /** The same as an image for KubeVirt. */
   readonly containerDisk: MadeInput;
 }
@@ -42,13 +44,16 @@ export async function diskPart(part: PlatformInput, places: Places, signal: Abor
   };
   const stem = fileStem(name, system);
   const key = annotatedKey(parsed) ?? manifest.digest;
+  const positions = `${stem}.positions.json`;
   const run = originIn(parsed.annotations, config.created);
   return {
     ...{ name, system, stem },
     files: [
       zstdDisk(`${stem}.raw.zst`, disk),
-      ...(layers.positions === undefined ? [] : [blobFile(`${stem}.positions.json`, layers.positions, disk)]),
+      ...(layers.positions === undefined ? [] : [blobFile(positions, layers.positions, disk)]),
     ],
+    // Disks of other tools have none.
+    obsolete: layers.positions === undefined ? [positions] : [],
     containerDisk: {
       ...{ kind: 'made', name, tag, system, systems, origin, tests, key: containerDiskKey(key) },
       make: (destinations) => {

@@ -13,6 +13,8 @@ interface StagingTools {
   readonly log: Pick<Log, 'group' | 'warn'>;
 }
 
+type StagedDisk = Pick<DiskPart, 'name' | 'stem' | 'files' | 'obsolete'>;
+
 /** A disk of one system at one place. */
 interface StagedAt {
   readonly line: FilesLine;
@@ -34,7 +36,7 @@ export class StagedDisks {
 
   /** Stages every disk at every place of files. Throws UserError where one that must not fail does; nothing is left at the others then. */
   static async stage(
-    disks: readonly Pick<DiskPart, 'name' | 'stem' | 'files'>[],
+    disks: readonly StagedDisk[],
     lines: readonly FilesLine[],
     tools: StagingTools,
   ): Promise<StagedDisks> {
@@ -49,7 +51,7 @@ export class StagedDisks {
   }
 
   async #stageAt(
-    { name: image, stem, files }: Pick<DiskPart, 'name' | 'stem' | 'files'>,
+    { name: image, stem, files, obsolete }: StagedDisk,
     line: FilesLine,
     lines: readonly FilesLine[],
     { files: places, log }: StagingTools,
@@ -58,7 +60,7 @@ export class StagedDisks {
     const name = formatFilesLocation(location);
     try {
       const place = places.open(location, { name: image, stem });
-      const staged = await log.group(`Writing ${stem} to ${name}`, async () => place.stage(files));
+      const staged = await log.group(`Writing ${stem} to ${name}`, async () => place.stage(files, obsolete));
       this.#open.add(staged);
       this.#all.push({ line, name, staged });
     } catch (error) {

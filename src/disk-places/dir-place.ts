@@ -33,11 +33,16 @@ const LEFT_AFTER = 24 * 3_600_000;
  */
 export const dirPlace = (path: string, options: DirPlaceOptions): FilesPlace => ({
   name: options.name,
-  stage: (files) => withFileErrors(path, 'write', () => stage(path, files, options)),
+  stage: (files, obsolete = []) => withFileErrors(path, 'write', () => stage(path, files, obsolete, options)),
   close: async () => undefined,
 });
 
-async function stage(path: string, files: readonly MadeFile[], options: DirPlaceOptions): Promise<StagedFiles> {
+async function stage(
+  path: string,
+  files: readonly MadeFile[],
+  obsolete: readonly string[],
+  options: DirPlaceOptions,
+): Promise<StagedFiles> {
   await mkdir(path, { recursive: true });
   await removeLeft(path, options);
   const bytes = files.reduce((sum, { size }) => sum + size, 0);
@@ -47,7 +52,11 @@ async function stage(path: string, files: readonly MadeFile[], options: DirPlace
   try {
     const sums = new Map<string, Digest>();
     for (const file of files) sums.set(file.name, await write(join(hidden, file.name), file, options.signal));
-    return { bytesSent: bytes, finish: () => finish(path, hidden, sums, options).finally(abandon), abandon };
+    return {
+      bytesSent: bytes,
+      finish: () => finish({ path, hidden, sums, obsolete }, options).finally(abandon),
+      abandon,
+    };
   } catch (error) {
     await abandon();
     throw error;
@@ -83,10 +92,15 @@ async function write(path: string, { size, read }: MadeFile, signal: AbortSignal
   return endDigest(hash);
 }
 
+interface Written {
+  readonly path: string;
+  readonly hidden: string;
+  readonly sums: Sums;
+  readonly obsolete: readonly string[];
+}
+
 function finish(
-  path: string,
-  hidden: string,
-  sums: Sums,
+  { path, hidden, sums, obsolete }: Written,
   { rename: move = rename, ...tools }: DirPlaceOptions,
 ): Promise<readonly string[]> {
   const putSums = async (all: Sums): Promise<void> => {
@@ -98,10 +112,12 @@ function finish(
   return withFileErrors(path, 'write', () =>
     withLayoutLock(path, tools, async () => {
       const before = parseSums(await textOf(join(path, SUMS)));
-      const others = new Map([...before].filter(([name]) => !sums.has(name)));
-      const isSame = [...sums].every(([name, digest]) => before.get(name) === digest);
+      const others = new Map([...before].filter(([name]) => !sums.has(name) && !obsolete.includes(name)));
+      const isSame =
+        !obsolete.some((name) => before.has(name)) && [...sums].every(([name, digest]) => before.get(name) === digest);
       if (!isSame && others.size < before.size) await putSums(others);
       for (const name of sums.keys()) await move(join(hidden, name), join(path, name));
+      for (const name of obsolete) await rm(join(path, name), { force: true });
       // What the lines speak of has to be there before them, also where the power fails.
       await syncFolder(path);
       await putSums(new Map([...others, ...sums]));

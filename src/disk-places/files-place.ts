@@ -20,7 +20,8 @@ export interface StagedFiles {
 export interface FilesPlace {
   /** As a person writes it: `dir:out`, `release:org/app@v1`. */
   readonly name: string;
-  stage(files: readonly MadeFile[]): Promise<StagedFiles>;
+  /** `obsolete` names files that the disk had before and has no longer; they go when `files` are shown. */
+  stage(files: readonly MadeFile[], obsolete?: readonly string[]): Promise<StagedFiles>;
   /** Ends it, when all disks of the run are finished; `isWhole` says whether each that should be there is. */
   close(isWhole: boolean): Promise<void>;
 }

@@ -42,7 +42,8 @@ export function releasePlace(api: ReleaseUploads, options: ReleasePlaceOptions):
   const own = new Set<number>();
   return {
     name,
-    stage: async (files) => stageAll(files, { api, release: await release(), tag: options.tag, log, most, sums, own }),
+    stage: async (files, obsolete = []) =>
+      stageAll(files, { api, release: await release(), tag: options.tag, log, most, sums, own, obsolete }),
     close: async (isWhole) => {
       if (opened === undefined) return;
       // Where it could not be opened, nothing is in it.
@@ -81,10 +82,13 @@ interface Staging {
   readonly sums: Map<string, Digest>;
   /** Ids of what this run has sent: a disk may still be staged when the next one comes. */
   readonly own: Set<number>;
+  /** Names of files that are taken away. */
+  readonly obsolete: readonly string[];
 }
 
 async function stageAll(files: readonly MadeFile[], staging: Staging): Promise<StagedFiles> {
-  const { api, release, tag, log, most, sums, own } = staging;
+  const { api, release, tag, log, most, sums, own, obsolete } = staging;
+  const ofDisk = [...files.map((file) => file.name), ...obsolete];
   const before = await withoutLeft(api, await api.assets(release), ({ id }) => own.has(id));
   const there = before.filter(({ isWhole, name }) => isWhole && !name.startsWith(STAGED_PREFIX));
   const placed: NamedAsset[] = [];
@@ -122,7 +126,7 @@ async function stageAll(files: readonly MadeFile[], staging: Staging): Promise<S
     const now = await api.assets(release);
     await giveNames(api, placed, now);
     const names = new Set(placed.map(({ name }) => name));
-    const old = now.filter(({ name }) => !names.has(name) && files.some((file) => isOfFile(name, file.name)));
+    const old = now.filter(({ name }) => !names.has(name) && ofDisk.some((file) => isOfFile(name, file)));
     for (const asset of old) await api.remove(asset);
     for (const { asset, name } of placed) if (asset.digest !== undefined) sums.set(name, asset.digest);
     await putSums(staging);

@@ -1,5 +1,5 @@
 import { readdir, readFile, rename, stat, utimes, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { dirPlace } from '../../../src/disk-places/dir-place.ts';
 import { fileStem, parseSums, sumsText } from '../../../src/disk-places/files-place.ts';
@@ -75,6 +75,22 @@ describe('a folder of disks', () => {
         ['b', digestOf(Buffer.from('b'))],
       ]),
     );
+  });
+
+  it('takes away what a disk has no longer, and its line', async () => {
+    const { folder } = await testDisk();
+    const place = dirPlace(folder, { name: 'dir:out', signal, free });
+    const old = ['vm.raw.zst', 'vm.positions.json', 'other.positions.json'].map((name) =>
+      fileOf(name, Buffer.from(name)),
+    );
+    await (await place.stage(old)).finish();
+    const staged = await place.stage(old.slice(0, 1), ['vm.positions.json']);
+    expect(await readdir(folder)).toContain('vm.positions.json');
+    expect((await staged.finish()).map((path) => basename(path))).toEqual(['vm.raw.zst', 'SHA256SUMS']);
+    const left = ['other.positions.json', 'vm.raw.zst'];
+    expect((await readdir(folder)).sort()).toEqual(['SHA256SUMS', 'disk.raw', ...left]);
+    expect([...parseSums(await readFile(join(folder, 'SHA256SUMS'), 'utf8')).keys()].sort()).toEqual(left);
+    await (await place.stage(old.slice(0, 1), ['vm.positions.json'])).finish();
   });
 
   it('lists nothing that is not there, wherever it is stopped between two renames, and is put right by the next run', async () => {

@@ -1,6 +1,6 @@
 // Takes seconds: 23 releases are filled, each by a dozen requests of a client that is loaded once.
 import { describe, expect, it, onTestFinished } from 'vitest';
-import type { FilesPlace } from '../../../src/disk-places/files-place.ts';
+import { type FilesPlace, parseSums } from '../../../src/disk-places/files-place.ts';
 import { releaseText } from '../../../src/disk-places/release-files.ts';
 import { releasePlace } from '../../../src/disk-places/release-place.ts';
 import { fileOf, zstdDisk } from '../../../src/disk-places/zstd-disk.ts';
@@ -253,6 +253,21 @@ describe('a release that is published', () => {
     expect(again.bytesSent).toBe(0);
     expect(scene.state.releases[0]?.body).toBe(body);
     expect(changes()).toBe(changed);
+  });
+
+  it('loses what a disk has no longer, and no more', async () => {
+    const { state, open } = await start({ releases: [published()] });
+    const disk = text('a.raw.zst');
+    const others = names(state.releases[0]);
+    await publish(open(), [disk, text('a.positions.json'), text('b.positions.json')]);
+    const place = open();
+    await (await place.stage([disk], ['a.positions.json'])).finish();
+    await place.close(true);
+    const left = ['a.raw.zst', 'b.positions.json'];
+    expect(names(state.releases[0])).toEqual([...new Set([...others, 'SHA256SUMS', ...left])].sort());
+    const sums = state.releases[0]?.assets.find(({ name }) => name === 'SHA256SUMS')?.bytes.toString();
+    expect([...parseSums(sums ?? '').keys()].sort()).toEqual(expect.arrayContaining(left));
+    expect(sums).not.toContain('a.positions.json');
   });
 
   it('is sent all of it again where it does not say what it has', async () => {

@@ -6,7 +6,12 @@ import { filesLines, parseToLine } from '../../../src/publish/destination-line.t
 import { formatFilesLocation } from '../../../src/storage/files-location.ts';
 import { memoryLog } from '../../support/memory-log.ts';
 
-const disks = ['vm-x86_64-linux', 'vm-aarch64-linux'].map((stem) => ({ name: 'vm', stem, files: [] }));
+const disks = ['vm-x86_64-linux', 'vm-aarch64-linux'].map((stem) => ({
+  name: 'vm',
+  stem,
+  files: [],
+  obsolete: [`${stem}.old`],
+}));
 
 /** Places that say what is done to them, and fail where `fails` says so (`finish vm-x86_64-linux at dir:a`). */
 function scene(fails: readonly string[] = []) {
@@ -20,7 +25,8 @@ function scene(fails: readonly string[] = []) {
     const at = `${stem} at ${formatFilesLocation(location)}`;
     const place: FilesPlace = {
       name: at,
-      stage: async () => {
+      stage: async (_files, obsolete) => {
+        expect(obsolete).toEqual([`${stem}.old`]);
         act(`stage ${at}`);
         return {
           bytesSent: 1,
