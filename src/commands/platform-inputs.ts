@@ -29,6 +29,13 @@ export interface PlanInputs {
   readonly buildMissing: boolean;
 }
 
+/** What it takes to find the parts of an image. */
+interface Finding extends Publishing {
+  readonly collect: CollectHandovers;
+  /** Closes what published parts are read from. */
+  readonly opened: AsyncDisposableStack;
+}
+
 /**
  * What an image of the plan is made of: published, handed over or, where that is asked for, to be built here. Throws
  * UserError `platforms` where a build job has left nothing.
@@ -37,7 +44,7 @@ export async function platformInputsOf(
   image: PlannedImage,
   plan: Plan,
   { allowMissing, buildMissing, to }: PlanInputs,
-  { collect, places, host, nix, reuseFrom, tags }: Publishing & { readonly collect: CollectHandovers },
+  { collect, opened, places, host, nix, reuseFrom, tags }: Finding,
 ): Promise<PlatformInput[]> {
   const lost = lostSystems(image);
   if (lost && !allowMissing) throw lost;
@@ -65,6 +72,7 @@ export async function platformInputsOf(
       const from = inFolder(first, host.cwd);
       const all = [from, ...others.map((place) => inFolder(place, host.cwd))];
       const { source } = await places.openForReading(atDigest(from, manifest));
+      opened.defer(() => source.close());
       const origin = `${source.name}@${manifest}`;
       if (!reuseFrom.some((place) => isSamePlace(inFolder(place, host.cwd), from))) {
         for (const template of decisiveLines(destinations, image.name, tags)) {

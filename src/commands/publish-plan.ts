@@ -42,12 +42,14 @@ export async function publishPlan(
   const looksBroken = inputs.allowBroken ? [] : brokenImages(plan).filter(isAsked);
   const leftOut = plan.leftOut.filter((item) => isWarning(item) && isAsked(item) && !looksBroken.includes(item));
   for (const { attrs, why } of byReason(leftOut)) host.log.warn(`the plan left out ${attrs}: ${why}`);
+  // Destinations that may fail read from them to the end.
+  await using opened = new AsyncDisposableStack();
   const published = await mapParallel(
     images,
     to.length > 0 ? atOnce : 1,
     async (image): Promise<readonly Attempt[]> => {
       try {
-        const parts = await platformInputsOf(image, plan, inputs, { ...publishing, collect });
+        const parts = await platformInputsOf(image, plan, inputs, { ...publishing, collect, opened });
         const isDisk = image.jobs.some((job) => !isContainer(job));
         return await publishForms({ ...image, isDisk }, parts, to, publishing);
       } catch (error) {
