@@ -55,7 +55,10 @@ function openPlace(location: FilesLocation, name: string, token: string | undefi
   const { cwd, env, log, signal } = host;
   if (location.kind === 'dir') return dirPlace(resolve(cwd, location.path), { name, log, signal, free: freeBytes });
   const { repository, tag } = location;
-  const api = gitHubApi(host, token, `${name} is filled by GitHub's REST interface`);
+  const api = gitHubApi(host, token, {
+    what: `${name} is filled by GitHub's REST interface`,
+    docs: 'disks.md#releases',
+  });
   // The tag of another repository is not made at a commit of this one.
   const commit = env('GITHUB_REPOSITORY') === repository ? env('GITHUB_SHA') : undefined;
   return releasePlace(releaseUploads({ ...api, repository, tag, clock: systemClock }), { name, tag, commit, log });

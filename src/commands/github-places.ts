@@ -57,7 +57,8 @@ export function openGitHubPlace(
 ): PrunePlace {
   const place = SCHEME + what;
   const repository = repositoryAt(given, host, `${place} is of one`);
-  const deps = { ...gitHubApi(host, token, `${place} is asked for by GitHub's REST interface`), repository };
+  const needed = { what: `${place} is asked for by GitHub's REST interface`, docs: 'retention.md' };
+  const deps = { ...gitHubApi(host, token, needed), repository };
   const name = `${place} (${repository})`;
   switch (what) {
     case 'caches':

@@ -20,12 +20,18 @@ interface GitHubAccess {
   readonly token: string | undefined;
 }
 
+/** What GitHub's REST interface is needed for, and the page that says which token it takes. */
+interface NeededFor {
+  readonly what: string;
+  readonly docs: string;
+}
+
 /** GitHub's REST interface, as a job or a person reaches it. Throws UserError `credentials` without a token. */
-export function gitHubApi({ env, fetch, log, signal }: Host, token: string | undefined, what: string) {
+export function gitHubApi({ env, fetch, log, signal }: Host, token: string | undefined, { what, docs }: NeededFor) {
   if (token === undefined) {
     throw new UserError('credentials', `missing token: ${what}`, {
       hint: 'On the command line, set NIX_IMAGES_TOKEN or give --token-file. In a workflow the input `token` has a default.',
-      docs: 'retention.md',
+      docs,
     });
   }
   return { url: env('GITHUB_API_URL') ?? 'https://api.github.com', token, fetch, log, signal };
@@ -59,11 +65,8 @@ async function openRegistryPlace(
   const run = host.env('GITHUB_RUN_ID') ?? randomUUID();
   if (reference.host !== GITHUB_REGISTRY) return new RegistryPlace({ ...opened, log, run });
   const [owner = '', ...name] = reference.repository.split('/');
-  const api = gitHubApi(
-    host,
-    token,
-    `packages at ${GITHUB_REGISTRY} are listed and deleted by GitHub's REST interface`,
-  );
+  const what = `packages at ${GITHUB_REGISTRY} are listed and deleted by GitHub's REST interface`;
+  const api = gitHubApi(host, token, { what, docs: 'retention.md' });
   const packages = openPackages({ ...api, owner, name: name.join('/') });
   return new PackagePlace({ repository: opened.repository, packages, log, run });
 }

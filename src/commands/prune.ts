@@ -167,6 +167,9 @@ interface PullInputs {
 function pullsOf({ closedPreviews, repository, token }: PullInputs, host: Host): AskPulls {
   if (!closedPreviews) return async () => new Map();
   const of = repositoryAt(repository, host, 'closed-previews asks which pull requests are closed');
-  const api = gitHubApi(host, token, "closed-previews asks GitHub's REST interface for pull requests");
+  const api = gitHubApi(host, token, {
+    what: "closed-previews asks GitHub's REST interface for pull requests",
+    docs: 'retention.md',
+  });
   return (numbers) => pullStates({ ...api, repository: of }, numbers);
 }
