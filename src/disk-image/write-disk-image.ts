@@ -159,12 +159,12 @@ async function store(
 const REFUSED = [400, 405, 415];
 
 /**
- * Some registries take the types of configs that they know, and no others: Quay those of its config.yaml (oras-project/oras issue 738), GitLab until 2024 those of a table
- * (moby/buildkit pull request 3610).
+ * Some registries take the types of configs and artifacts that they know, and no others: Quay those of its config.yaml (oras-project/oras issue 738), GitLab those of a table
+ * (moby/buildkit pull request 3610, ocx-sh/ocx issue 480), Gitea before 1.21 those of images (go-gitea/gitea issue 25846).
  */
 const refusedArtifact = ({ code, message, cause }: UserError): UserError =>
   new UserError(code, `${message}: the registry does not take the disk as an artifact`, {
-    hint: `Allow ${DISK_TYPE.config} there (Quay: ALLOWED_OCI_ARTIFACT_TYPES in config.yaml), or publish to another registry.`,
+    hint: `Allow ${DISK_TYPE.config} there (Quay: ALLOWED_OCI_ARTIFACT_TYPES in config.yaml), publish to another registry, or there with as=container-disk.`,
     docs: 'disks.md',
     cause,
   });

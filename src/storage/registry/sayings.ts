@@ -65,6 +65,10 @@ const SAYINGS: readonly Saying[] = [
     hint: 'Artifactory does not let this login overwrite the tag. Give it the right to delete and overwrite, or use a new tag.',
   },
   {
+    says: /MANIFEST_INVALID.*unknown media type/is,
+    hint: 'GitLab takes the types of artifacts that it knows, and container images. Publish this to another registry; a disk goes there with as=container-disk, too.',
+  },
+  {
     says: /MANIFEST_INVALID.*(?:match schema|unsupported (?:config|manifest|media))/is,
     hint: 'Quay takes an OCI index of OCI images, a Docker list of Docker images, and the types that its config.yaml allows. Publish all platforms in one format.',
   },

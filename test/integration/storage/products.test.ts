@@ -223,6 +223,20 @@ describe('a refusal says what to do', () => {
     });
   });
 
+  it('GitLab, an artifact of a type that it does not know', async () => {
+    const { emulator, open } = await start();
+    const error = {
+      ...{ code: 'MANIFEST_INVALID', message: 'manifest invalid' },
+      detail: 'unknown media type: application/vnd.nix-images.disk.v1',
+    };
+    const body = JSON.stringify({ errors: [error] });
+    emulator.inject({ kind: 'status', method: 'PUT', path: /manifests\/1\.0/, status: 400, body, times: 9 });
+    expect(await errorOf(putIndex(open(), '1.0'))).toMatchObject({
+      message: expect.stringContaining('unknown media type: application/vnd.nix-images.disk.v1'),
+      hint: expect.stringContaining('as=container-disk'),
+    });
+  });
+
   it('a web page in place of a registry', async () => {
     const { emulator, open } = await start();
     const body = '<!DOCTYPE html><html><head><title>404 Not Found</title></head></html>';
