@@ -9,6 +9,7 @@ import type { ContainerConfig } from '../oci/container-config.ts';
 import type { Digest } from '../oci/digest.ts';
 import { platformOf, platformText, SYSTEMS } from '../oci/system.ts';
 import { fixedTag } from '../serve/respond.ts';
+import { servedArchive } from '../serve/served-archive.ts';
 import { openServing } from './serving.ts';
 import { nixInputs, registryInputs } from './shared-inputs.ts';
 import { systemHere } from './system-here.ts';
@@ -51,7 +52,7 @@ export interface LoadedImage {
   readonly sentBytes: number;
 }
 
-/** Builds an image and has the engine pull it from this process. Throws UserError as the build does, and as `loadIntoEngine`. */
+/** Builds an image and has the engine pull it from this process, or read it where it cannot. Throws UserError as the build does, and as `loadIntoEngine`. */
 export async function loadImage(inputs: LoadInputs, engine: Engine, host: Host): Promise<LoadedImage> {
   const system = inputs.system ?? systemHere();
   const settings = { address: '127.0.0.1', port: 0, token: undefined };
@@ -71,13 +72,15 @@ export async function loadImage(inputs: LoadInputs, engine: Engine, host: Host):
       from: `${serving.host}/${repository}:${fixedTag(manifest.digest)}`,
       name: `${repository}:${found.tags[0]}`,
       platform: platformText(platformOf(system)),
+      ids: [manifest.digest, platform.configDigest],
       namespace: inputs.namespace,
     };
-    const name = await host.log.group(`Loading ${image.name} into ${engine.name}`, () =>
-      loadIntoEngine(engine, image, host.exec),
+    const { name, way } = await host.log.group(`Loading ${image.name} into ${engine.name}`, () =>
+      loadIntoEngine(engine, image, (fullName) => servedArchive(platform, fullName), host),
     );
-    const { layers, config } = platform;
-    const sent = layers.flatMap((layer) => serving.sent.get(layer) ?? []);
+    const { layers, config, blobs } = platform;
+    const whole = layers.map((layer) => blobs.get(layer)?.descriptor.size ?? 0);
+    const sent = way === 'read' ? whole : layers.flatMap((layer) => serving.sent.get(layer) ?? []);
     return {
       ...{ image: name, repository, engine: engine.name, digest: manifest.digest, config },
       ...{ layers: layers.length, sentLayers: sent.length, sentBytes: sum(sent) },

@@ -1,3 +1,5 @@
+import type { Digest } from '../oci/digest.ts';
+
 /** What keeps images on this machine and runs them. */
 export const ENGINES = ['podman', 'docker', 'nerdctl', 'containerd'] as const;
 
@@ -11,6 +13,8 @@ export interface ImageToLoad {
   readonly name: string;
   /** `linux/amd64`. */
   readonly platform: string;
+  /** What engines know it by: its manifest, or its config where they keep no manifests. */
+  readonly ids: readonly Digest[];
   /** Of containerd. Default: nerdctl's own, or that of Kubernetes. */
   readonly namespace: string | undefined;
 }
@@ -29,11 +33,15 @@ export interface Engine {
   readonly install: string;
   /** What it calls an image: a name without a host is completed. */
   fullName(name: string): string;
+  /** Prints what it has under the image's own name: a digest, or its digits. */
+  find(image: ImageToLoad): Argv;
   /** Fetches the layers that it does not have. */
   pull(image: ImageToLoad): Argv;
   tag(image: ImageToLoad): Argv;
   /** Forgets the name by which it was pulled, not the image. */
   forget(image: ImageToLoad): Argv;
+  /** Reads an archive from standard input that says what the image is called. */
+  load(image: ImageToLoad): Argv;
   /** The program and options before `run`; undefined for one that runs nothing by itself. */
   readonly run: ((namespace: string | undefined) => Argv) | undefined;
 }
@@ -54,6 +62,8 @@ const podman: Engine = {
   ],
   tag: ({ from, name }) => ['podman', 'tag', from, podman.fullName(name)],
   forget: ({ from }) => ['podman', 'untag', from, from],
+  find: ({ name }) => ['podman', 'image', 'inspect', '--format', '{{.Id}}', podman.fullName(name)],
+  load: () => ['podman', 'load', '--quiet'],
   run: () => ['podman', 'run'],
 };
 
@@ -67,6 +77,8 @@ const docker: Engine = {
   pull: ({ from, platform }) => ['docker', 'pull', '--quiet', `--platform=${platform}`, from],
   tag: ({ from, name }) => ['docker', 'tag', from, name],
   forget: ({ from }) => ['docker', 'rmi', '--no-prune', from],
+  find: ({ name }) => ['docker', 'image', 'inspect', '--format', '{{.Id}}', name],
+  load: () => ['docker', 'load', '--quiet'],
   run: () => ['docker', 'run'],
 };
 
@@ -85,6 +97,8 @@ const nerdctl: Engine = {
   ],
   tag: ({ from, name, namespace }) => [...nerdctlIn(namespace), 'tag', from, name],
   forget: ({ from, namespace }) => [...nerdctlIn(namespace), 'rmi', from],
+  find: ({ name, namespace }) => [...nerdctlIn(namespace), 'image', 'inspect', '--format', '{{.Id}}', name],
+  load: ({ platform, namespace }) => [...nerdctlIn(namespace), 'load', `--platform=${platform}`],
   run: (namespace) => [...nerdctlIn(namespace), 'run'],
 };
 
@@ -102,6 +116,8 @@ const containerd: Engine = {
   ],
   tag: ({ from, name, namespace }) => [...ctrIn(namespace), 'tag', '--force', from, containerd.fullName(name)],
   forget: ({ from, namespace }) => [...ctrIn(namespace), 'rm', from],
+  find: ({ name, namespace }) => [...ctrIn(namespace), 'ls', `name==${containerd.fullName(name)}`],
+  load: ({ platform, namespace }) => [...ctrIn(namespace), 'import', '--platform', platform, '-'],
   run: undefined,
 };
 

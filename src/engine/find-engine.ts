@@ -1,6 +1,6 @@
 import { UserError } from '../core/error.ts';
 import type { Exec } from '../core/exec.ts';
-import { ALL_ENGINES, type Argv, type Engine, type EngineName } from './engine.ts';
+import { ALL_ENGINES, type Engine, type EngineName } from './engine.ts';
 
 /** Why an engine cannot be used; undefined where it can. */
 async function whyNot({ probe: [program, ...args], env }: Engine, exec: Exec): Promise<string | undefined> {
@@ -32,31 +32,4 @@ export async function findEngine(asked: EngineName | 'auto', runs: boolean, exec
   throw new UserError('input', `${what}; looked for ${refusals.join('; ')}`, {
     hint: `Install or start ${ways}.`,
   });
-}
-
-/** What went wrong, in the engines' own words, and what helps. */
-const KNOWN: readonly (readonly [RegExp, string])[] = [
-  [
-    /no space left on device/i,
-    'Free space where the engine keeps its images: `podman system prune`, `docker system prune`, or another disk for its storage.',
-  ],
-  [
-    /HTTP response to HTTPS client|insecure/i,
-    'The engine wants TLS from a registry on the loopback address: list 127.0.0.0/8 among its insecure registries.',
-  ],
-  [
-    /connection refused|no route to host|network is unreachable|i\/o timeout|context deadline exceeded/i,
-    'The engine has a loopback address of its own, as docker has without root and in a virtual machine (Docker Desktop, podman machine). Name another one with --engine, ' +
-      'or load a file: nix-images publish --to docker-archive:FILE.',
-  ],
-];
-
-/** Has an engine do one thing. Throws UserError `file` with what it said. */
-export async function callEngine({ env }: Engine, [program, ...args]: Argv, exec: Exec): Promise<string> {
-  const { exitCode, stdout, stderr } = await exec(program, args, { env });
-  if (exitCode === 0) return stdout;
-  const said = stderr.trim() || `it ended with ${exitCode}`;
-  const [, hint = `Run it by hand to see more: ${[program, ...args].join(' ')}`] =
-    KNOWN.find(([pattern]) => pattern.test(said)) ?? [];
-  throw new UserError('file', `${program} cannot load the image: ${said}`, { hint });
 }

@@ -1,19 +1,54 @@
+import type { Effects } from '../core/effects.ts';
 import type { Exec } from '../core/exec.ts';
+import { digestHex } from '../oci/digest.ts';
+import { askEngine, cannotReach, checkDone } from './call-engine.ts';
 import type { Engine, ImageToLoad } from './engine.ts';
-import { callEngine } from './find-engine.ts';
+
+/** How an engine got an image: it had it, it pulled what it did not have, or it read all of it. */
+type Way = 'had' | 'pulled' | 'read';
+
+interface LoadedByEngine {
+  /** What the engine has it under. */
+  readonly name: string;
+  readonly way: Way;
+}
 
 /**
- * Has an engine pull an image and call it by its own name; of the name that it was pulled by nothing stays. Two at once do not disturb each
- * other. Gives the name that the engine has it under. Throws UserError `file` with what the engine said.
+ * Has an engine pull an image and call it by its own name; of the name that it was pulled by nothing stays. One that has the image already is
+ * asked for nothing more; one that cannot pull from here reads `archive`, which says the name it is given. Two at once do not disturb each
+ * other. Throws UserError `file` with what the engine said.
  */
-export async function loadIntoEngine(engine: Engine, image: ImageToLoad, exec: Exec): Promise<string> {
-  await callEngine(engine, engine.pull(image), exec);
+export async function loadIntoEngine(
+  engine: Engine,
+  image: ImageToLoad,
+  archive: (name: string) => AsyncIterable<Uint8Array>,
+  { exec, log }: Pick<Effects, 'exec' | 'log'>,
+): Promise<LoadedByEngine> {
+  const name = engine.fullName(image.name);
+  if (await hasImage(engine, image, exec)) return { name, way: 'had' };
+  const pull = engine.pull(image);
+  const pulled = await askEngine(engine, pull, exec);
+  if (cannotReach(pulled)) {
+    log.debug(pulled.said);
+    log.info(`${engine.name} cannot pull from here, so all of ${image.name} is sent to it`);
+    const load = engine.load(image);
+    checkDone(await askEngine(engine, load, exec, archive(name)), load);
+    return { name, way: 'read' };
+  }
+  checkDone(pulled, pull);
   try {
-    await callEngine(engine, engine.tag(image), exec);
+    const tag = engine.tag(image);
+    checkDone(await askEngine(engine, tag, exec), tag);
   } finally {
     const [program, ...args] = engine.forget(image);
     // The image is there; a name too many is nothing to fail for.
     await exec(program, args, { cleanup: true, env: engine.env }).catch(() => undefined);
   }
-  return engine.fullName(image.name);
+  return { name, way: 'pulled' };
+}
+
+/** Whether the image is there under its own name. What cannot be asked is not there. */
+async function hasImage(engine: Engine, image: ImageToLoad, exec: Exec): Promise<boolean> {
+  const { isDone, stdout } = await askEngine(engine, engine.find(image), exec);
+  return isDone && image.ids.some((id) => stdout.includes(digestHex(id)));
 }

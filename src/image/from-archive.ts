@@ -10,7 +10,7 @@ import { isSameReference } from '../oci/reference.ts';
 import type { System } from '../oci/system.ts';
 import { openArchive } from '../storage/archive/archive-source.ts';
 import { readDockerArchive } from '../storage/archive/docker-archive-reader.ts';
-import { namesIn, REF_NAME } from '../storage/layout/layout-index.ts';
+import { CONTAINERD_NAME, namesIn, REF_NAME } from '../storage/layout/layout-index.ts';
 import { type LayoutEntries, layoutEntriesIn, openLayoutEntries } from '../storage/layout-entries.ts';
 import { archiveKind } from '../storage/open.ts';
 import { configBytes } from '../storage/read-config.ts';
@@ -104,9 +104,6 @@ function inLayout(
     hint: `Make a layout with one image or index in it, or give the derivation an imageTag; ${namesText(entries)}`,
   });
 }
-
-/** containerd's and docker's name of an image, in full; their ref.name is the tag alone, whatever the image. */
-const CONTAINERD_NAME = 'io.containerd.image.name';
 
 function isNamed({ annotations }: Descriptor, { name, registry, tag }: ToolImage): boolean {
   const full = `${registry === null ? '' : `${registry}/`}${name}:${tag ?? 'latest'}`;

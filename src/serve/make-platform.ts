@@ -116,6 +116,7 @@ async function nameLayers(
     system,
     key,
     manifest: { bytes, mediaType: MEDIA_TYPE.manifest, digest: digestOf(bytes) },
+    configDigest: config.descriptor.digest,
     config: containerIn(config.bytes),
     layers: layers.map(({ blob }) => blob.descriptor.digest),
     blobs: new Map(blobs.map((blob) => [blob.descriptor.digest, blob])),

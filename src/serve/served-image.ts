@@ -18,6 +18,7 @@ export interface ServedPlatform {
   /** What it is made of; see `definitionKey`. */
   readonly key: string;
   readonly manifest: StoredManifest;
+  readonly configDigest: Digest;
   /** How a container of it starts. */
   readonly config: Pick<ContainerConfig, 'ExposedPorts' | 'Volumes'>;
   /** Digests of its layers, the lowest first. */

@@ -50,7 +50,7 @@ const MAY_USE: Readonly<Record<string, readonly string[]>> = {
   ami: ['core', 'oci', 'disk', 'aws'],
   github: ['core', 'oci', 'cache'],
   image: ['core', 'oci', 'tar', 'definition', 'layer', 'storage', 'nix', 'test-run'],
-  serve: ['core', 'oci', 'tar', 'definition', 'layer', 'nix', 'image'],
+  serve: ['core', 'oci', 'tar', 'definition', 'layer', 'storage', 'nix', 'image'],
   engine: ['core', 'oci'],
   'test-run': ['core', 'oci', 'tar', 'definition', 'storage'],
   'disk-image': [

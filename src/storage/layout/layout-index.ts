@@ -14,6 +14,9 @@ export const LAYOUT_MARKER = '{"imageLayoutVersion":"1.0.0"}';
 
 export const REF_NAME = 'org.opencontainers.image.ref.name';
 
+/** containerd's and docker's name of an image, in full; their ref.name is the tag alone, whatever the image. */
+export const CONTAINERD_NAME = 'io.containerd.image.name';
+
 const markerSchema = z.looseObject({ imageLayoutVersion: z.string().regex(/^1\./, 'expected version 1') });
 
 /** `index.json` of a layout: what it holds, by name. */

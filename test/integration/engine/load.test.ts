@@ -1,10 +1,11 @@
 // podman pulls an image of busybox from the command's own process and starts it, a second each; one podman for all.
+import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { cliData, runCli, testImage } from '../../support/cli.ts';
 import { type Podman, preparePodman } from '../../support/podman.ts';
 import { ONLY_X86 } from '../../support/systems.ts';
-import { type TempDir, uniqueTempDir } from '../../support/tools.ts';
+import { programPath, type TempDir, uniqueTempDir } from '../../support/tools.ts';
 
 let podman: Podman;
 let temp: TempDir;
@@ -43,6 +44,24 @@ test('an image is loaded under its own name alone, once, and what it shares with
   const tagged = [...(await testImage('tagged', { salt: temp.path })), ...ONLY_X86];
   const other = await cliData<Loaded>(['load', ...tagged], { env });
   expect([other.image, other.sentLayers]).toEqual(['localhost/test/small:v7', 0]);
+});
+
+test('a podman that cannot pull from here reads all of the image from a pipe, and has the same one', async () => {
+  const bin = join(temp.path, 'bin');
+  await mkdir(bin);
+  // As a podman in a virtual machine answers; the rest it does as ever.
+  const script = `case "$1" in pull) echo 'dial tcp 127.0.0.1:1: connect: connection refused' >&2; exit 125;; esac`;
+  await writeFile(join(bin, 'podman'), `#!/bin/sh\n${script}\nexec ${programPath('podman')} "$@"\n`, { mode: 0o755 });
+  const elsewhere = { ...env, PATH: `${bin}:${process.env.PATH}` };
+  const others = [...(await testImage('tagged', { salt: temp.path })), ...ONLY_X86];
+  await podman.run(['rmi', '--all', '--force']);
+  const read = await cliData<Loaded>(['load', ...others], { env: elsewhere });
+  expect([read.image, read.sentLayers]).toEqual(['localhost/test/small:v7', read.layers]);
+  expect((await podman.run(['run', '--rm', '--pull=never', read.image])).exitCode).toBe(0);
+  const again = await cliData<Loaded>(['load', ...others], { env: elsewhere });
+  expect([again.digest, again.sentLayers]).toEqual([read.digest, 0]);
+  const pulled = await cliData<Loaded>(['load', ...others], { env });
+  expect([pulled.digest, pulled.sentLayers]).toEqual([read.digest, 0]);
 });
 
 test('run starts it, passes on what it says, its arguments and how it ends', async () => {

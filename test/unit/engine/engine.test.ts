@@ -5,22 +5,35 @@ import { ALL_ENGINES, type Engine } from '../../../src/engine/engine.ts';
 import { findEngine } from '../../../src/engine/find-engine.ts';
 import { loadIntoEngine } from '../../../src/engine/load-image.ts';
 import { runWords } from '../../../src/engine/run-words.ts';
+import { type Digest, digestHex, digestOf } from '../../../src/oci/digest.ts';
+import { memoryLog } from '../../support/memory-log.ts';
 
 const FROM = `127.0.0.1:4000/team/web:id-${'0'.repeat(64)}`;
-const image = { from: FROM, name: 'team/web:v1', platform: 'linux/arm64', namespace: undefined };
+const IDS = [digestOf(Buffer.from('manifest')), digestOf(Buffer.from('config'))];
+const image = { from: FROM, name: 'team/web:v1', platform: 'linux/arm64', ids: IDS, namespace: undefined };
+
+/** What is read of an image, as text, with the name that it is given. */
+async function* archive(name: string) {
+  yield Buffer.from(`archive of ${name}`);
+}
 
 /** Programs of which some are there, and what they were called with. */
-function machine(answers: Readonly<Record<string, { exitCode: number; stderr?: string } | 'missing'>>) {
+function machine(
+  answers: Readonly<Record<string, { exitCode: number; stderr?: string; stdout?: string } | 'missing'>>,
+) {
   const calls: string[] = [];
-  const exec: Exec = async (program, args) => {
+  const read: string[] = [];
+  const exec: Exec = async (program, args, { input } = {}) => {
     const line = [program, ...args].join(' ');
     calls.push(line);
+    if (typeof input === 'object' && Symbol.asyncIterator in input)
+      for await (const chunk of input) read.push(Buffer.from(chunk).toString());
     const key = Object.keys(answers).find((start) => line.startsWith(start));
     const answer = key === undefined ? { exitCode: 0 } : answers[key];
     if (answer === 'missing' || !answer) throw new UserError('file', `cannot run ${program}: no such program`);
     return { stdout: '', stderr: '', ...answer };
   };
-  return { exec, calls };
+  return { exec, calls, read, log: memoryLog() };
 }
 
 const engine = (name: string): Engine => ALL_ENGINES.find((each) => each.name === name) as Engine;
@@ -57,6 +70,7 @@ test.each([
     'podman',
     'localhost/team/web:v1',
     [
+      'podman image inspect --format {{.Id}} localhost/team/web:v1',
       `podman pull --quiet --tls-verify=false --platform=linux/arm64 docker://${FROM}`,
       `podman tag ${FROM} localhost/team/web:v1`,
       `podman untag ${FROM} ${FROM}`,
@@ -66,6 +80,7 @@ test.each([
     'docker',
     'team/web:v1',
     [
+      'docker image inspect --format {{.Id}} team/web:v1',
       `docker pull --quiet --platform=linux/arm64 ${FROM}`,
       `docker tag ${FROM} team/web:v1`,
       `docker rmi --no-prune ${FROM}`,
@@ -75,6 +90,7 @@ test.each([
     'nerdctl',
     'team/web:v1',
     [
+      'nerdctl image inspect --format {{.Id}} team/web:v1',
       `nerdctl pull --quiet --insecure-registry --platform=linux/arm64 ${FROM}`,
       `nerdctl tag ${FROM} team/web:v1`,
       `nerdctl rmi ${FROM}`,
@@ -84,21 +100,60 @@ test.each([
     'containerd',
     'docker.io/team/web:v1',
     [
+      'ctr --namespace k8s.io images ls name==docker.io/team/web:v1',
       `ctr --namespace k8s.io images pull --plain-http --platform linux/arm64 ${FROM}`,
       `ctr --namespace k8s.io images tag --force ${FROM} docker.io/team/web:v1`,
       `ctr --namespace k8s.io images rm ${FROM}`,
     ],
   ],
-])('%s pulls, tags, and forgets where it pulled from', async (name, full, lines) => {
-  const { exec, calls } = machine({});
-  expect(await loadIntoEngine(engine(name), image, exec)).toBe(full);
+])('%s is asked, pulls, tags, and forgets where it pulled from', async (name, full, lines) => {
+  const { calls, ...world } = machine({});
+  expect(await loadIntoEngine(engine(name), image, archive, world)).toEqual({ name: full, way: 'pulled' });
   expect(calls).toEqual(lines);
+});
+
+test.each([
+  ['podman', 'podman image inspect', digestHex(IDS[1] as Digest)],
+  ['docker', 'docker image inspect', IDS[0]],
+  ['containerd', 'ctr --namespace k8s.io images ls', `REF TYPE DIGEST\ndocker.io/team/web:v1 manifest ${IDS[0]} 2 MiB`],
+])('%s that has the image is asked for nothing more', async (name, question, stdout) => {
+  const { calls, ...world } = machine({ [question]: { exitCode: 0, stdout: `${stdout}\n` } });
+  expect((await loadIntoEngine(engine(name), image, archive, world)).way).toBe('had');
+  expect(calls).toHaveLength(1);
+});
+
+test('another image under the name does not count', async () => {
+  const stdout = digestOf(Buffer.from('another'));
+  const world = machine({ 'docker image inspect': { exitCode: 0, stdout } });
+  expect((await loadIntoEngine(engine('docker'), image, archive, world)).way).toBe('pulled');
+});
+
+test.each([
+  [
+    'podman',
+    'pinging: Get "http://127.0.0.1:4000/v2/": dial tcp 127.0.0.1:4000: connect: connection refused',
+    'load --quiet',
+  ],
+  [
+    'docker',
+    'Error response from daemon: Get "https://127.0.0.1:4000/v2/": http: server gave HTTP response to HTTPS client',
+    'load --quiet',
+  ],
+  ['nerdctl', 'dial tcp 127.0.0.1:4000: i/o timeout', 'load --platform=linux/arm64'],
+  ['containerd', 'connect: network is unreachable', '--namespace k8s.io images import --platform linux/arm64 -'],
+])('%s that cannot pull from here reads all of it', async (name, stderr, load) => {
+  const its = engine(name);
+  const { calls, read, ...world } = machine({ [its.pull(image).slice(0, -1).join(' ')]: { exitCode: 1, stderr } });
+  expect((await loadIntoEngine(its, image, archive, world)).way).toBe('read');
+  expect(read).toEqual([`archive of ${its.fullName(image.name)}`]);
+  expect(calls.slice(2)).toEqual([`${its.load(image)[0]} ${load}`]);
+  expect(world.log.lines).toContain(`${name} cannot pull from here, so all of team/web:v1 is sent to it`);
 });
 
 test('a namespace of containerd', async () => {
   for (const name of ['nerdctl', 'containerd']) {
-    const { exec, calls } = machine({});
-    await loadIntoEngine(engine(name), { ...image, namespace: 'dev' }, exec);
+    const { calls, ...world } = machine({});
+    await loadIntoEngine(engine(name), { ...image, namespace: 'dev' }, archive, world);
     expect(calls.every((call) => call.includes(' --namespace dev '))).toBe(true);
   }
   expect(engine('containerd').fullName('web:v1')).toBe('docker.io/library/web:v1');
@@ -107,20 +162,32 @@ test('a namespace of containerd', async () => {
 describe('what engines say when they cannot load', () => {
   test.each([
     ['write /var/lib/x: no space left on device', 'prune'],
-    ['dial tcp 127.0.0.1:4000: connect: connection refused', 'docker-archive'],
-    ['http: server gave HTTP response to HTTPS client', 'insecure registries'],
+    ['dial unix /var/run/docker.sock: connect: permission denied', 'the group docker'],
     ['something else', 'Run it by hand to see more: docker pull'],
   ])('%s', async (stderr, help) => {
-    const { exec, calls } = machine({ 'docker pull': { exitCode: 1, stderr } });
-    const error = await loadIntoEngine(engine('docker'), image, exec).catch((caught) => caught);
+    const { calls, ...world } = machine({ 'docker pull': { exitCode: 1, stderr } });
+    const error = await loadIntoEngine(engine('docker'), image, archive, world).catch((caught) => caught);
     expect(error.message).toBe(`docker cannot load the image: ${stderr}`);
     expect(error.hint).toContain(help);
-    expect(calls).toHaveLength(1);
+    expect(calls).toHaveLength(2);
+  });
+
+  test('while they read all of it', async () => {
+    const stderr = 'write /var/tmp/x: no space left on device';
+    const world = machine({
+      'podman pull': { exitCode: 125, stderr: 'connection refused' },
+      'podman load': { exitCode: 125, stderr },
+    });
+    const error = await loadIntoEngine(engine('podman'), image, archive, world).catch((caught) => caught);
+    expect([error.message, error.hint]).toEqual([
+      `podman cannot load the image: ${stderr}`,
+      expect.stringContaining('prune'),
+    ]);
   });
 
   test('a tag that fails leaves no name behind', async () => {
-    const { exec, calls } = machine({ 'podman tag': { exitCode: 125, stderr: 'invalid' } });
-    await expect(loadIntoEngine(engine('podman'), image, exec)).rejects.toThrow(
+    const { calls, ...world } = machine({ 'podman tag': { exitCode: 125, stderr: 'invalid' } });
+    await expect(loadIntoEngine(engine('podman'), image, archive, world)).rejects.toThrow(
       'podman cannot load the image: invalid',
     );
     expect(calls.at(-1)).toContain('podman untag');

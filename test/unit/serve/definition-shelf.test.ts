@@ -58,6 +58,7 @@ function lab() {
         system: what.system,
         key: toolImageKey({ kind: 'stream', outPath: path }, what.system),
         manifest: { bytes, mediaType: MEDIA_TYPE.manifest, digest: digestOf(bytes) },
+        configDigest: digestOf(Buffer.from('{}')),
         config: {},
         layers: [],
         blobs: new Map(),

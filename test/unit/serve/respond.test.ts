@@ -19,6 +19,7 @@ const platform = (system: ServedPlatform['system']): ServedPlatform => ({
   system,
   key: system,
   manifest: document(`{"for":"${system}"}`, MEDIA_TYPE.manifest),
+  configDigest: digestOf(Buffer.from('{}')),
   config: {},
   layers: [digestOf(LAYER)],
   blobs: new Map([
