@@ -39,14 +39,12 @@ export async function openDefinitionDisk(
   { nix, exec, log, signal, free }: MakeTools,
 ): Promise<OpenedDisk> {
   const { name, system, storeRoots, bootMode } = definition;
-  await log.group(`Realising ${name} for ${system}`, async () => {
-    const known = await readClosure(nix, storeRoots);
-    const stored = known.closure.reduce((sum, { narSize }) => sum + narSize, 0);
-    const beside = isStoredHere ? stored * PACKED_SHARE : 0;
-    const bytes = spaceNeeded(definition, known.closure) + beside;
-    await checkSpace({ what: `the disk ${name}`, bytes, path: workDir }, free);
-    await realiseHere(nix, definition.roots, { gcRootDir });
-  });
+  const known = await readClosure(nix, storeRoots);
+  const stored = known.closure.reduce((sum, { narSize }) => sum + narSize, 0);
+  const beside = isStoredHere ? stored * PACKED_SHARE : 0;
+  const bytes = spaceNeeded(definition, known.closure) + beside;
+  await checkSpace({ what: `the disk ${name}`, bytes, path: workDir }, free);
+  await log.group(`Realising ${name} for ${system}`, () => realiseHere(nix, definition.roots, { gcRootDir }));
   return log.group(`Making the disk ${name} for ${system}`, async () => {
     const { closure } = await readClosure(nix, storeRoots);
     const before = fresh ? undefined : await previous();

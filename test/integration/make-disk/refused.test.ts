@@ -2,12 +2,16 @@
 import { chmod, mkdir, open, readdir, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { Log } from '../../../src/core/log.ts';
 import type { DiskDefinition } from '../../../src/definition/disk-definition.ts';
+import { openDefinitionDisk } from '../../../src/disk-image/open-definition-disk.ts';
 import { createExec } from '../../../src/host/exec.ts';
 import { makeEsp } from '../../../src/make-disk/esp.ts';
 import { FAT_RESERVED, FAT_SECTOR, fatBytes, fatLayout } from '../../../src/make-disk/fat-room.ts';
+import { openNix } from '../../../src/nix/nix.ts';
 import { NO_SIGNAL } from '../../support/erofs.ts';
 import { madeDisk } from '../../support/made-disk.ts';
+import { memoryLog } from '../../support/memory-log.ts';
 import { type StandInDisk, standInDisk } from '../../support/stand-in-disk.ts';
 import { runProgram, type TempDir, uniqueTempDir } from '../../support/tools.ts';
 
@@ -64,6 +68,28 @@ test('too little space is an error before anything is written', async () => {
     ),
   });
   expect(left).toEqual([]);
+});
+
+test('nothing is fetched or built for a disk that has no room here', async () => {
+  const headings: string[] = [];
+  const exec = createExec({ env: process.env, signal: NO_SIGNAL });
+  const quiet = memoryLog();
+  const log: Log = {
+    ...quiet,
+    group: (heading, work) => {
+      headings.push(heading);
+      return work();
+    },
+  };
+  const tools = { nix: await openNix({ exec, log: quiet }), exec, log, signal: NO_SIGNAL, free: async () => 100 * MIB };
+  const options = { previous: async () => undefined, fresh: true, isStoredHere: true };
+  const opening = openDefinitionDisk(
+    standIn.definition,
+    { ...options, gcRootDir: temp.path, workDir: temp.path },
+    tools,
+  );
+  await expect(opening).rejects.toThrow(/^no space for the disk stand-in: /);
+  expect(headings).toEqual([]);
 });
 
 test('a closure that does not fit the stated size of the store, or of the disk', async () => {
