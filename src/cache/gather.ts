@@ -47,5 +47,7 @@ export async function gatherIndex(
   const unseen =
     run === undefined ? [] : (gathering.prefixes ?? []).filter((prefix) => !keys.some((key) => key.startsWith(prefix)));
   const isThere = (key: string): boolean => there.has(key) || (run !== undefined && isPackOfRun(key, run));
-  return await restoreIndex(world, { keys, prefixes: unseen, isThere });
+  // Where packs are listed, their index may not be listed yet, and would be missed: nothing would name them.
+  const mayBeMerged = entries.some(({ key }) => kindOfKey(key) !== undefined);
+  return await restoreIndex(world, { keys, prefixes: unseen, isThere, mayBeMerged });
 }

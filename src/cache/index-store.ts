@@ -42,6 +42,8 @@ export interface IndexQuery {
   readonly keys?: readonly string[];
   /** What keys of single jobs begin with (`jobPrefix`), where the store cannot list; the newest of each is read. */
   readonly prefixes?: readonly string[];
+  /** Whether there may be a merged index; where there is none the store need not be asked. Default: yes. */
+  readonly mayBeMerged?: boolean;
   /** Whether the pack of a key is in the store, where that is known; paths in others are left out of each index by itself. */
   readonly isThere?: (key: string) => boolean;
 }
@@ -67,7 +69,8 @@ export async function restoreIndex(world: CacheWorld, query: IndexQuery = {}): P
     if (decoded.kind === 'newer') isOurs = false;
   }
   try {
-    for (const prefix of [INDEX_PREFIX, ...(query.prefixes ?? [])]) await take(await store.restoreNewest(prefix, file));
+    const merged = query.mayBeMerged === false ? [] : [INDEX_PREFIX];
+    for (const prefix of [...merged, ...(query.prefixes ?? [])]) await take(await store.restoreNewest(prefix, file));
     for (const key of query.keys ?? []) {
       if (found.has(key)) continue;
       if (await store.restore(key, file)) await take(key);

@@ -389,3 +389,17 @@ test('a job sees what another of its run stored a moment ago, listed or not', as
   await seen({ prefixes }, listed);
   expect(house.store.calls.slice(calls).filter((call) => call.includes('-part-'))).toHaveLength(1);
 });
+
+test('a merged index is not asked for where nothing of ours is listed, and is where anything is', async () => {
+  const house = new House();
+  await using folder = await uniqueTempDir('gather');
+  const world = { store: house.store, log: memoryLog(), folder: folder.path };
+  const asked = async (): Promise<string[]> => {
+    const before = house.store.calls.length;
+    await gatherIndex(world, await house.store.list(), { ref: house.store.ref, run: '7' });
+    return house.store.calls.slice(before).filter((call) => call.includes('-index-'));
+  };
+  expect(await asked()).toEqual([]);
+  await house.save('6', [house.builds.build('lib', 30_000)]);
+  expect(await asked()).toHaveLength(1);
+});
