@@ -66,7 +66,8 @@ function readAlong(input: InputLines): void {
   let copying: NodeJS.Timeout | undefined;
   process.stdout.write = (...args: readonly unknown[]): boolean => {
     const line = String(args[0]);
-    if (READS.test(line)) {
+    // Once: nobody would answer a second time.
+    if (copying === undefined && READS.test(line)) {
       collect();
       waitForTurn(input, write);
       copying = setInterval(() => collect({ type: 'minor' }), COLLECT_EVERY);

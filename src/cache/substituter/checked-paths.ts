@@ -30,7 +30,7 @@ export class CheckedPaths {
   readonly #checks = new Gate(CHECKS);
   readonly #found = new Map<CachedPath, Promise<string | undefined>>();
   /** Paths that Nix knows of and whose packs are not here yet. */
-  #told = new Set<CachedPath>();
+  readonly #told = new Set<CachedPath>();
   readonly #ready: CachedPath[] = [];
   #isBusy = false;
 

@@ -59,10 +59,10 @@ export class GitHubStore implements CacheStore {
   async save(key: string, file: string): Promise<SaveOutcome> {
     const { clock, log } = this.#deps;
     if (clock.now() < this.#limitedUntil) return { kind: 'limited', until: this.#limitedUntil };
-    const said = await this.#move({ verb: 'save', key, file });
-    if (said === undefined) return OFF;
+    const moved = await this.#move({ verb: 'save', key, file }, saveVerdict);
+    if (moved === undefined) return OFF;
     this.#listed = undefined;
-    const outcome = await this.#saved(key, this.#count(saveVerdict(said)));
+    const outcome = await this.#saved(key, moved.verdict);
     if (outcome.kind === 'failed') log.warn(`cannot store ${key} in ${this.name}: ${outcome.why}`);
     return outcome;
   }
@@ -101,20 +101,20 @@ export class GitHubStore implements CacheStore {
     return await this.#deps.rest?.limits();
   }
 
-  async #restore(moved: Moved, isWanted: (key: string) => boolean): Promise<string | undefined> {
-    const said = await this.#move(moved);
-    if (said === undefined) return undefined;
-    const verdict = this.#count(restoreVerdict(said, isWanted));
-    if (verdict.kind === 'full') throw noSpace(`cannot read ${moved.key} from ${this.name}`);
+  async #restore(entry: Moved, isWanted: (key: string) => boolean): Promise<string | undefined> {
+    const moved = await this.#move(entry, (said) => restoreVerdict(said, isWanted));
+    if (moved === undefined) return undefined;
+    const { said, verdict } = moved;
+    if (verdict.kind === 'full') throw noSpace(`cannot read ${entry.key} from ${this.name}`);
     if (verdict.kind === 'done') return said.report.found;
     if (verdict.kind !== 'missing')
-      this.#deps.log.warn(`cannot read ${moved.key} from ${this.name}: ${whyOf(verdict)}`);
+      this.#deps.log.warn(`cannot read ${entry.key} from ${this.name}: ${whyOf(verdict)}`);
     return undefined;
   }
 
   async #isThere(key: string): Promise<boolean> {
-    const said = await this.#move({ verb: 'look-up', key });
-    return said !== undefined && this.#count(restoreVerdict(said, (found) => found === key)).kind === 'done';
+    const moved = await this.#move({ verb: 'look-up', key }, (said) => restoreVerdict(said, (found) => found === key));
+    return moved?.verdict.kind === 'done';
   }
 
   async #wasUsedSince(key: string, time: number): Promise<boolean> {
@@ -146,13 +146,20 @@ export class GitHubStore implements CacheStore {
     }
   }
 
-  /** Runs a transfer after the one before; undefined where there is no cache, or none any more. */
-  async #move(moved: Moved): Promise<Said | undefined> {
+  /**
+   * Runs a transfer after the one before; undefined where there is no cache, or none any more. What came of it counts before the
+   * next one has its turn, which asks whether the cache is given up.
+   */
+  async #move(
+    moved: Moved,
+    judge: (said: Said) => Verdict,
+  ): Promise<{ readonly said: Said; readonly verdict: Verdict } | undefined> {
     return await this.#queue.run(async (turn) => {
       this.#ready ??= this.#prepare();
       const compiled = await this.#ready;
       if (compiled === undefined || this.#isGivenUp()) return undefined;
-      return await moveEntry({ ...this.#deps, compiled, turn, isOff: this.#isGivenUp }, moved);
+      const said = await moveEntry({ ...this.#deps, compiled, turn, isOff: this.#isGivenUp }, moved);
+      return said && { said, verdict: this.#count(judge(said)) };
     });
   }
 

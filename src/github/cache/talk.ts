@@ -22,6 +22,8 @@ export class Talk {
   #timer: NodeJS.Timeout | undefined;
   /** Resolves to whether it asks for its turn; to false when it ends without. */
   readonly #asks = Promise.withResolvers<boolean>();
+  /** Resolves to false when it ends: it may die while it waits for its turn. */
+  readonly #ends = Promise.withResolvers<false>();
 
   constructor(transfer: Transfer, { turn, isOff }: TurnOfTransfer) {
     this.#transfer = transfer;
@@ -34,18 +36,20 @@ export class Talk {
     return this.#late.signal;
   }
 
+  /** What it is told: what to do at once, and to go on when it has asked and its turn has come, unless nothing is to be moved then. */
   async *say(): AsyncGenerator<Uint8Array> {
     this.#startTime();
     yield Buffer.from(`${JSON.stringify(this.#transfer)}\n`);
     if (!(await this.#asks.promise)) return;
     clearTimeout(this.#timer);
-    await this.#turn.comes;
+    if (!(await Promise.race([this.#turn.comes.then(() => true), this.#ends.promise]))) return;
     this.isSkipped = this.#isOff();
     if (this.isSkipped) return;
     this.#startTime();
     yield Buffer.from('go\n');
   }
 
+  /** Hears all that it says. A restore's turn is over when it has its bytes; any other's with `TransferQueue.run`. */
   async listen(chunks: AsyncIterable<Uint8Array>): Promise<void> {
     const decoder = new TextDecoder();
     try {
@@ -56,6 +60,7 @@ export class Talk {
       }
     } finally {
       this.#asks.resolve(false);
+      this.#ends.resolve(false);
     }
   }
 

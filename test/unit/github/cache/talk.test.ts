@@ -56,6 +56,15 @@ test('one that ends without asking is told nothing more, and waits for nobody', 
   expect(talk.isSkipped).toBe(false);
 });
 
+test('one that dies while it waits for its turn is waited for no longer', async () => {
+  const { output, said, talk, settle, end } = scene();
+  output.write(`${ASKS}\n`);
+  await settle();
+  await end();
+  expect(said).toEqual([JSON_LINE]);
+  expect(talk.isSkipped).toBe(false);
+});
+
 test('one whose turn comes when nothing is to be moved any more is told nothing more', async () => {
   const { output, said, talk, turn, settle, end } = scene({ isOff: true });
   output.write(`${ASKS}\n`);
