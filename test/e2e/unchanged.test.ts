@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
@@ -64,7 +65,7 @@ beforeAll(async () => {
   // So few jobs that images for one system go together.
   const few = '\n      max-jobs: 3';
   caller = withoutCache(text).replace(/to: .*/, `to: |${to.map((line) => `\n        ${line}`).join('')}${few}`);
-  jobs = withoutCache(own).replace(/TO: .*/, `TO: |${to.map((line) => `\n    ${line}`).join('')}`);
+  jobs = own.replace(/TO: .*/, `TO: |${to.map((line) => `\n    ${line}`).join('')}`);
   const auths = { [registry.host]: { auth: Buffer.from('somebody:secret').toString('base64') } };
   await writeFiles(temp.path, { 'config.json': JSON.stringify({ auths }) });
 });
@@ -179,6 +180,14 @@ test('the first run builds everything, the second nothing, the third what change
   expect(await digestsOf('tool', ['1.2.3', '1.2', 'v1.2.3'])).toEqual([tool, tool, null]);
 });
 
+/** Expects that what the disk was built with is in GitHub's cache, and that the jobs of matrix.yml have merged it. */
+const expectCached = ({ run }: Figures): void => {
+  expect(jobOf(run, 'build').output).toMatch(/stored \d+ paths? \(.*\) in \d packs? of GitHub's cache/);
+  expect(jobOf(run, 'cache').result, run.log).toBe('success');
+  const kinds = results.caches.all().map(({ key }) => key.split('-')[3]);
+  expect(new Set(kinds)).toEqual(new Set(['index', 'pack', 'part']));
+};
+
 const assets = (): string[] =>
   state.releases.flatMap(({ draft, assets: all }) => all.map(({ name }) => `${name} ${draft}`));
 
@@ -189,13 +198,13 @@ const DATA = 45 * 1024 * 1024;
 test('a container and a disk are built and published, in all forms of the disk, and not again, by images.yml and by its jobs in the open', async ({
   annotate,
 }) => {
-  // In its data, each has its name.
+  // In its data, each has its name, and what no other run had: so it is built here.
   const packed = async (name: string): Promise<string> => {
     const path = join(temp.path, name);
     await uefiDisk(path);
     {
       await using file = await open(path, 'r+');
-      await file.write(name, DATA);
+      await file.write(`${name} ${randomUUID()}`, DATA);
     }
     await runProgram(programPath('zstd'), ['-q', '-19', path]);
     return (await readFile(`${path}.zst`)).toString('base64');
@@ -216,6 +225,7 @@ test('a container and a disk are built and published, in all forms of the disk, 
     expect(kubevirt).not.toBe(artifact);
     expect(assets().sort()).toEqual(['SHA256SUMS false', 'vm-x86_64-linux.raw.zst false']);
     live.push(`${artifact}`);
+    if (workflow === jobs) expectCached(first);
 
     const second = await push({ app: 'two' }, { disk, workflow });
     await annotate(`${name}, nothing changed: ${told(second)}`);

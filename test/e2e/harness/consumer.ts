@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { debianPackages } from '../../fixtures/debian/generate.ts';
@@ -15,6 +16,7 @@ interface Outputs {
   readonly disk?: string | undefined;
 }
 
+/** The disk needs two small builds; the second refers to the first, which is kept in a cache for that. */
 const diskOutput = (disk: string): string => `    diskImages.x86_64-linux.vm = derivation {
       name = "vm";
       system = "x86_64-linux";
@@ -23,6 +25,18 @@ const diskOutput = (disk: string): string => `    diskImages.x86_64-linux.vm = d
       busybox = "\${nixpkgs.legacyPackages.x86_64-linux.busybox}/bin/busybox";
       disk = "${disk}";
       passAsFile = [ "disk" ];
+      tool = derivation {
+        name = "vm-tool";
+        system = "x86_64-linux";
+        builder = "\${nixpkgs.legacyPackages.x86_64-linux.busybox}/bin/sh";
+        args = [ "-c" "echo $library > $out" ];
+        library = derivation {
+          name = "vm-library-${createHash('sha256').update(disk).digest('hex').slice(0, 16)}";
+          system = "x86_64-linux";
+          builder = "\${nixpkgs.legacyPackages.x86_64-linux.busybox}/bin/sh";
+          args = [ "-c" "echo $name > $out" ];
+        };
+      };
     } // { config = { }; filePath = "vm.raw.zst"; };
 `;
 
