@@ -1,5 +1,5 @@
 import type { AmiRecord } from '../aws/ec2-api.ts';
-import { isRefused, NO_IMAGE } from '../aws/refusal.ts';
+import { isRefused, NO_IMAGE, NO_SNAPSHOT } from '../aws/refusal.ts';
 import { UserError } from '../core/error.ts';
 import { amiDescription, amiTags, clientToken, registrationOf, TAGS } from './content.ts';
 import type { Deployment } from './deployment.ts';
@@ -166,15 +166,25 @@ function readyImage({ place }: StepContext, id: string, image: AmiRecord | undef
   return image?.state === 'available' && image.snapshots.length > 0 ? image : undefined;
 }
 
-/** Removes an AMI that failed or is double, with its snapshots. */
+/** Removes an AMI that failed or is double, with those of its snapshots that no other AMI uses. */
 export async function removeSurplus({ deployment, place, subject = '' }: StepContext): Promise<undefined> {
-  const ec2 = deployment.tools.cloud.ec2(place.region);
+  const { cloud, log } = deployment.tools;
+  const ec2 = cloud.ec2(place.region);
   const snapshots = place.surplus.find(({ id }) => id === subject)?.snapshots ?? [];
   try {
     await ec2.deregisterImage(subject);
   } catch (error) {
     if (!isRefused(error, ...NO_IMAGE)) throw error;
   }
-  const kept = new Set(place.snapshot === undefined ? [] : [place.snapshot.id]);
-  for (const id of snapshots) if (!kept.has(id)) await ec2.deleteSnapshot(id);
+  for (const id of snapshots) {
+    if (id === place.snapshot?.id) continue;
+    try {
+      await ec2.deleteSnapshot(id);
+    } catch (error) {
+      if (isRefused(error, ...NO_SNAPSHOT)) continue;
+      if (!isRefused(error, 'InvalidSnapshot.InUse')) throw error;
+      // By another AMI, or for minutes after its own is gone (boto/boto3 3019): nothing to fail a deployment for.
+      log.info(`${id} in ${place.region} is still in use and stays; prune removes it once no AMI is made of it`);
+    }
+  }
 }

@@ -191,3 +191,19 @@ test('a failed copy of before, and a double, are removed', async () => {
   expect(scene.cloud.state()).toMatch(/eu-central-1 ami first \[\] true true/);
   expect(scene.cloud.state()).not.toMatch(/corpse|second/);
 });
+
+test('a double goes without the snapshot that the AMI which stays is made of', async () => {
+  const scene = new Scene();
+  const asked = wanted({ disks: [X86], parameters: [POINTER] });
+  const [place] = (await scene.plan(asked)).places;
+  const tags = new Map([['nix-images:content', place?.content ?? '']]);
+  const home = REGIONS[0] ?? '';
+  scene.cloud.seed(home, { name: 'first', created: 1, tags });
+  scene.cloud.seed(home, { name: 'second', created: 2, tags });
+  const [first, second] = scene.cloud.region(home).images.values();
+  Object.assign(second ?? {}, { snapshot: first?.snapshot });
+  const { outcome, failure } = await scene.run(asked);
+  expect([outcome, failure]).toEqual(['published', undefined]);
+  expect(scene.cloud.region(home).snapshots.has(first?.snapshot ?? '')).toBe(true);
+  expect(scene.log.lines.some((line) => line.includes('is still in use and stays'))).toBe(true);
+});
