@@ -81,21 +81,35 @@ export async function planMoves(cloud: Cloud, asked: PromotionAsked): Promise<Pl
       hint: 'Deploy the version to these regions first, or name the regions that are meant. To make parameters, use --new-parameter.',
       docs: 'ami-lifecycle.md',
     });
-  return planned.flat();
+  const moves = planned.flat();
+  // Regions that have nothing of it are passed over, and these may be all.
+  if (moves.length === 0) throw noVersion(amis, systems, asked);
+  return moves;
+}
+
+function noVersion(
+  amis: readonly PublishedAmi[],
+  systems: readonly System[],
+  { version, image }: PromotionAsked,
+): UserError {
+  const of = systems.length > 0 ? ` for ${systems.join(' or ')}` : '';
+  const what = version === undefined ? 'a version' : `version ${version}`;
+  const versions = [...new Set(amis.map((one) => `${one.version} for ${one.system}`))];
+  return new UserError('input', `cannot find ${what} of ${image}${of} in any of the regions`, {
+    hint: `There are ${versions.slice(0, 10).join(', ')}.`,
+  });
 }
 
 const keyOf = ({ system, name }: Pointer): string => `${system} ${name}`;
 
 /** Those of the version, and of a rollback those that there are AMIs for. Throws UserError `input` for names that systems would share. */
-function systemsOf(amis: readonly PublishedAmi[], { version, systems, templates, image }: PromotionAsked): System[] {
+function systemsOf(amis: readonly PublishedAmi[], asked: PromotionAsked): System[] {
+  const { version, systems, templates } = asked;
   const there = new Set(
     amis.filter((one) => version === undefined || one.version === version).map((one) => one.system),
   );
   const wanted = systems.length > 0 ? [...systems] : [...there].sort();
-  if (wanted.length === 0)
-    throw new UserError('input', `cannot find version ${version} of ${image} in any of the regions`, {
-      hint: `There are ${[...new Set(amis.map((one) => one.version))].slice(0, 10).join(', ')}.`,
-    });
+  if (wanted.length === 0) throw noVersion(amis, [], asked);
   const shared = templates.find((template) => !/\{(?:system|arch)\}/.test(template));
   if (shared !== undefined && wanted.length > 1)
     throw new UserError('input', `${shared} would be the parameter of ${wanted.join(' and of ')}`, {

@@ -170,6 +170,8 @@ it('says in every region what is not ready, before the first parameter moves', a
   await expect(promote(kit, '2', { templates: ['/other'], mayCreate: false })).rejects.toThrow(
     'the parameter /other does not exist',
   );
+  const other = { systems: ['aarch64-linux' as const], isEveryRegion: false };
+  await expect(promote(kit, '2', other)).rejects.toThrow('cannot find version 2 of server for aarch64-linux');
   await addRelease(kit, '2', { tags: tagsOf('2', { 'nix-images:system': 'aarch64-linux' }) });
   await expect(promote(kit, '2', { templates: ['/one'] })).rejects.toThrow('/one would be the parameter of');
   await kit.ssm(OTHER).send(new PutParameterCommand({ Name: '/text', Value: 'x', Type: 'String' }));
