@@ -86,6 +86,8 @@ export class AmiReleasesPlace implements PrunePlace {
       for (const ami of byRegion.get(region) ?? []) removals.push(await this.#removal.advance(ami, names.length > 0));
       return removals;
     });
+    const failure = this.unread();
+    if (done.size === 0 && failure !== undefined) return keptBecause(failure.message);
     return together([...done.values()].flat());
   }
 

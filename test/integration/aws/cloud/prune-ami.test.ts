@@ -312,6 +312,21 @@ it('goes on in the other regions where one does not answer, and tells', async ()
   ).toEqual([OTHER, OTHER, HOME]);
 });
 
+it('does not count as removed what is only in a region that stops answering', async () => {
+  const kit = await startCloudKit();
+  await release(kit, '1', [OTHER]);
+  for (const version of ['2', '3']) await release(kit, version);
+  const harm = { kind: 'error', code: 'OutOfOrder' } as const;
+  kit.cloud.state.faults.add({ verb: 'ec2:DescribeImageReferences', region: OTHER, harm });
+  const [done] = await prune(kit, { grace: [0, 0] });
+  expect(done?.error?.message).toContain('nothing was done in eu-central-1');
+  const outcomes = done?.outcomes.map(({ decision, kind, why }) => [decision.item.names[0], kind, why]);
+  expect(Object.fromEntries(outcomes?.map(([name, ...rest]) => [name, rest]) ?? [])).toEqual({
+    '1': ['kept', expect.stringContaining('cannot ask what uses AMIs in eu-central-1')],
+    '2': ['removed', undefined],
+  });
+});
+
 it('is a kind of place of the command, in all regions that the account uses, with reasons as data', async () => {
   const kit = await startCloudKit();
   for (const version of ['1', '2']) await release(kit, version);
