@@ -15,8 +15,13 @@ const estimateCells = ({ requests, bytes, seconds, dollars }: Estimate): string[
   dollars === 0 ? '' : dollarsText(dollars),
 ];
 
+const LEAST_DOLLARS = 0.0001;
+
 /** Estimates are no bills: two digits say enough. */
-const dollarsText = (dollars: number): string => `$${dollars.toFixed(dollars < 0.01 ? 4 : 2)}`;
+const dollarsText = (dollars: number): string =>
+  dollars > 0 && dollars < LEAST_DOLLARS
+    ? `less than $${LEAST_DOLLARS}`
+    : `$${dollars.toFixed(dollars < 0.01 ? 4 : 2)}`;
 
 const rowsOf = (plan: AmiPlan): string[][] =>
   plan.steps.map((step) => {
@@ -41,7 +46,7 @@ function totalLine({ steps, total }: AmiPlan): string {
   const { requests, bytes, seconds, dollars } = total;
   return (
     `${countText(steps.length, 'step')} in ${countText(regions, 'region')}: ${countText(requests, 'request')}, ` +
-    `${sizeText(bytes)}, about ${durationText(seconds * 1000)}, about ${dollarsText(dollars)}`
+    `${sizeText(bytes)}, about ${durationText(seconds * 1000)}, ${dollars < LEAST_DOLLARS ? '' : 'about '}${dollarsText(dollars)}`
   );
 }
 

@@ -118,6 +118,8 @@ const wantedSchema = z
       .int()
       .min(15)
       .max(2880)
+      // CopyImage (EC2 API reference): "in 15 minute increments"; it refuses others after the upload.
+      .refine((minutes) => minutes % 15 === 0, 'copies can be timed in steps of 15 minutes')
       .nullable()
       .default(null)
       .describe('Minutes that a copy takes at most, for a price.'),
@@ -155,7 +157,7 @@ const wantedSchema = z
       if (partitionOf(region) !== partitionOf(regions.required[0] ?? region))
         problem(
           ['regions'],
-          `${region} is in ${partitionOf(region)}, and AMIs are not copied from ${partitionOf(regions.required[0] ?? '')}`,
+          `${region} is in ${partitionOf(region)}, and AMIs are not copied there from ${partitionOf(regions.required[0] ?? '')}: deploy to each in a run of its own`,
         );
   });
 
@@ -180,8 +182,11 @@ export const partitionOf = (region: string): string =>
 export function parseWanted(value: unknown): Wanted {
   const result = wantedSchema.safeParse(value);
   if (result.success) return result.data;
-  throw new UserError('input', `the AMIs that are asked for are not valid: ${z.prettifyError(result.error)}`, {
-    hint: 'Correct the fields that are named.',
+  const problems = result.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`);
+  const [first = ''] = problems;
+  const said = problems.length === 1 ? ` ${first}` : problems.map((problem) => `\n  ${problem}`).join('');
+  throw new UserError('input', `the AMIs that are asked for are not valid:${said}`, {
+    hint: 'Correct what is named.',
   });
 }
 

@@ -4,7 +4,13 @@ import { networkFailure } from '../core/network-error.ts';
 import { CREDENTIAL_ERRORS, deniedHint, hasNoCredentials, isDenied, isUnreached, LOOKED_AT } from './failure.ts';
 import { AwsRefusal } from './refusal.ts';
 
+/** Keys of one partition are unknown in the others. */
+const UNKNOWN_KEY =
+  'Check AWS_ACCESS_KEY_ID and AWS_SESSION_TOKEN: AWS does not know them there. GovCloud, China and the European Sovereign Cloud have accounts and keys of their own.';
+
 const HINTS: Readonly<Record<string, string>> = {
+  InvalidClientTokenId: UNKNOWN_KEY,
+  UnrecognizedClientException: UNKNOWN_KEY,
   // Of a region that is switched off EC2 says the same as of wrong keys (NixOS/infra 105).
   AuthFailure: 'Check that the account has this region switched on (DescribeRegions), and the credentials.',
   RequestExpired: 'Check the clock of this machine, and that the credentials have not ended.',

@@ -75,8 +75,10 @@ export const amiInputs = {
   }),
   copyMinutes: integer({
     description:
-      'Minutes that a copy to another region takes at most, for a price (15 to 2880). Default: as long as it takes.',
+      'Minutes that a copy to another region takes at most, for a price: 15 to 2880 in steps of 15. Default: as long as it takes.',
     placeholder: 'MINUTES',
+    min: 15,
+    max: 2880,
   }),
   accounts: lines({
     flag: 'account',

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { parseWanted, type Wanted } from '../ami/wanted.ts';
+import { UserError } from '../core/error.ts';
 import { withFileErrors } from '../core/file-error.ts';
 import { BLOCK_BYTES, diskIdentity } from '../disk/block-list.ts';
 import { planBlocks } from '../ebs/block-plan.ts';
@@ -52,8 +53,18 @@ export async function wantedAmis(inputs: AmiSettings, disks: readonly AmiDisk[],
   });
 }
 
-const readVariables = (path: string): Promise<string> =>
-  withFileErrors(path, 'read', async () => (await readFile(path, 'utf8')).replace(/\s+/g, ''));
+/** EC2 takes so many characters (RegisterImage, UefiData). */
+const LONGEST_VARIABLES = 65_536;
+
+async function readVariables(path: string): Promise<string> {
+  const text = await withFileErrors(path, 'read', async () => (await readFile(path, 'utf8')).replace(/\s+/g, ''));
+  if (/^(?:[A-Za-z0-9+/]{4})+(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/.test(text) && text.length <= LONGEST_VARIABLES)
+    return text;
+  const what = text.length > LONGEST_VARIABLES ? `has more than ${LONGEST_VARIABLES} characters` : 'is not base64';
+  throw new UserError('file', `${path} ${what}, so EC2 would not take it for UEFI's variables`, {
+    hint: 'Write it with python-uefivars: `uefivars -i none -o aws -O FILE -P PK.esl -K KEK.esl --db db.esl`',
+  });
+}
 
 /** Characters of a commit or identity that stand for it. */
 const SHORT = 12;

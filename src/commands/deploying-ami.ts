@@ -124,7 +124,8 @@ const MINUTE = 60_000;
 
 async function carryOut(plan: AmiPlan, { inputs, host, clock, aws, disks, parents, folder }: Run): Promise<AmiResult> {
   const { log, signal } = host;
-  for (const line of amiPlanText(plan).trimEnd().split('\n')) log.info(line);
+  // That there is nothing to do is the result.
+  if (plan.steps.length > 0) for (const line of amiPlanText(plan).trimEnd().split('\n')) log.info(line);
   // Everything that can be wrong with a disk is found before the first thing is made.
   for (const disk of disks) if (isUploaded(plan, disk)) await disk.file();
   const run = runName(host, clock);

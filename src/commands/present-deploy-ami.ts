@@ -134,8 +134,12 @@ const summaryOf = (rows: readonly (readonly string[])[], notes: readonly string[
   ].join('');
 
 const sentText = ({ image, system, region, sent, resumed, skippedZero, skippedEqual, snapshotId }: SentDisk): string =>
-  `${snapshotId} in ${region}, ${image} for ${system}: ${countText(sent, 'block')} sent, ${resumed} sent before, ` +
-  `${skippedZero} of zeros and ${skippedEqual} of the snapshot before left out`;
+  [
+    `${snapshotId} in ${region}, ${image} for ${system}: ${countText(sent, 'block')} sent`,
+    ...(resumed > 0 ? [`${resumed} sent by an earlier run`] : []),
+    ...(skippedZero > 0 ? [`${skippedZero} of zeros left out`] : []),
+    ...(skippedEqual > 0 ? [`${skippedEqual} as in the snapshot before`] : []),
+  ].join(', ');
 
 /** Ids by region and system; of several images there would be two for one place, so none is given. */
 function byRegion(amis: readonly DeployedAmi[]): Record<string, Record<string, string>> {

@@ -73,6 +73,14 @@ test.each<[string, BadInput, readonly string[]]>([
     ['not one of us-east-1'],
   ],
   ['a TPM without UEFI', { words: ['--tpm', '--boot-mode', 'uefi-preferred'] }, ['a TPM needs the boot mode uefi']],
+  ['variables of UEFI that are none', { words: ['--uefi-data', 'there.jsonl'] }, ['there.jsonl is not base64']],
+  ['a time of copies that EC2 does not know', { words: ['--copy-minutes', '20'] }, ['in steps of 15 minutes']],
+  [
+    'regions of two partitions',
+    { regions: [...REGIONS, 'us-gov-west-1'] },
+    ['us-gov-west-1 is in aws-us-gov', 'in a run of its own'],
+  ],
+  ['keys of another partition', { regions: ['us-gov-west-1'] }, ['who we are in us-gov-west-1', 'GovCloud']],
   ['a receiver that is none', { words: ['--share-with', 'everybody'] }, ['"everybody" is not an account']],
   ['an age that is no number of days', { words: ['--deprecate-after', '5h'] }, ['not a number of days', '90d']],
   [

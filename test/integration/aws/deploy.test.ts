@@ -1,5 +1,5 @@
 // Deploys to twelve regions several times, hundreds of requests each, signed by AWS's clients and checked against the service models.
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type AmiManifest, readAmiManifest } from '../../../src/ami/manifest.ts';
@@ -176,6 +176,33 @@ test('keys, receivers, a TPM, protection, and a region that may fail and does', 
   }
   for (const { id, region } of snapshots)
     expect(cloud.state.region(region).snapshots.get(id)?.kmsKey).toBe(keyIn(region));
+  expect(cloud.violations).toEqual([]);
+});
+
+test('variables of UEFI and the time that copies may take get to EC2 in another partition', async () => {
+  const kit = await startDeployKit(disks.path);
+  const { cloud, folder } = kit;
+  const account = '123456789013';
+  const who = cloud.state.identities.open({
+    ...{ account, partition: 'aws-us-gov', arn: `arn:aws-us-gov:iam::${account}:user/ci` },
+  });
+  const regions = ['us-gov-west-1', 'us-gov-east-1'];
+  // In lines, as tools write it.
+  const variables = Buffer.from('AMZNUEFI with keys').toString('base64');
+  await writeFile(join(folder, 'variables'), `${variables.slice(0, 10)}\n${variables.slice(10)}\n`);
+  const words = [kit.disk('x64'), ...inRegions(regions), '--uefi-data', 'variables', '--copy-minutes', '30', '--json'];
+  expect(dataOf(await kit.run(words, { who })).outcome).toBe('published');
+  const input = (verb: string) =>
+    cloud.requests.filter((one) => one.verb === verb && one.outcome === 'done').map((one) => one.input);
+  expect(input('ec2:RegisterImage')).toMatchObject([{ UefiData: variables, BootMode: 'uefi' }]);
+  expect(input('ec2:CopyImage')).toMatchObject([{ SnapshotCopyCompletionDurationMinutes: 30 }]);
+  expect(
+    cloud
+      .contents(account)
+      .images.map(({ region }) => region)
+      .sort(),
+  ).toEqual([...regions].sort());
+  expect(cloud.contents().images).toEqual([]);
   expect(cloud.violations).toEqual([]);
 });
 
