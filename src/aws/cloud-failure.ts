@@ -1,7 +1,15 @@
 import { cancelled, UserError } from '../core/error.ts';
 import { lookUp } from '../core/lookup.ts';
 import { networkFailure } from '../core/network-error.ts';
-import { CREDENTIAL_ERRORS, deniedHint, hasNoCredentials, isDenied, isUnreached, LOOKED_AT } from './failure.ts';
+import {
+  CREDENTIAL_ERRORS,
+  deniedHint,
+  hasNoCredentials,
+  isDenied,
+  isUnreached,
+  LOOKED_AT,
+  readableMessage,
+} from './failure.ts';
 import { AwsRefusal } from './refusal.ts';
 
 /** Keys of one partition are unknown in the others. */
@@ -46,10 +54,10 @@ function cloudFailure(
     });
   }
   if (isUnreached(error)) return networkFailure(error, `${what} in ${region}`, 'AWS');
-  const { name, message } = error;
+  const { name } = error;
   const { requestId, attempts } = (error as Error & Metadata).$metadata ?? {};
   const request = requestId === undefined ? '' : ` (request ${requestId})`;
-  return new AwsRefusal(`${what} in ${region}: ${name}: ${message}${request}`, {
+  return new AwsRefusal(`${what} in ${region}: ${name}: ${readableMessage(error)}${request}`, {
     reason: name,
     requestId,
     attempts,

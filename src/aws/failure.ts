@@ -50,8 +50,21 @@ const TRUST_HINT =
 export function deniedHint({ message }: Error, action: string): string {
   if (UNTRUSTED.test(message)) return TRUST_HINT;
   const named = /perform: ([a-z0-9-]+:[A-Za-z0-9]+)/.exec(message)?.[1];
-  return `Add this statement to the policy of the role or user: ${statementFor(named ?? action)}`;
+  // A statement that allows it changes nothing then (bottlerocket-os/bottlerocket 1778).
+  const advice = /explicit deny/.test(message)
+    ? `A policy denies ${named ?? action}, most often one of the organization (service control policy) or a permissions boundary: who manages it must let the role or user do this.`
+    : `Add this statement to the policy of the role or user: ${statementFor(named ?? action)}`;
+  const encoded = ENCODED.exec(message)?.[1];
+  return encoded === undefined
+    ? advice
+    : `${advice}\nTo see what was looked at: aws sts decode-authorization-message --encoded-message ${encoded}`;
 }
+
+/** What EC2 says of a refusal, for those who may decode it: a thousand characters. */
+const ENCODED = /\.? ?Encoded authorization failure message: ?([\w-]+)/;
+
+/** A refusal without what only a program can read, which stands in its hint. */
+export const readableMessage = ({ message }: Error): string => message.replace(ENCODED, '');
 
 /** Whether nothing answered: what `fetch` throws then, and a limit of time. */
 export const isUnreached = ({ name, message }: Error): boolean => message === 'fetch failed' || name === 'TimeoutError';
