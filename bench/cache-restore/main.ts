@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { execa } from 'execa';
 import type { Log } from '../../src/core/log.ts';
+import { NO_SPAN } from '../../src/core/span.ts';
 import { makeClosure } from './closure.ts';
 import { DESIGNS, type Design, type Restored, restoreBy } from './designs.ts';
 import { saveClosure } from './save.ts';
@@ -18,7 +19,12 @@ const log: Log = {
   info: () => undefined,
   warn: say,
   group: (_heading, work) => work(),
-  progress: () => ({ update: () => undefined, end: () => undefined }),
+  progress: () => ({
+    update: () => undefined,
+    part: () => ({ update: () => undefined, end: () => undefined }),
+    end: () => undefined,
+  }),
+  span: () => NO_SPAN,
   mask: () => undefined,
 };
 

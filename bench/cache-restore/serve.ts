@@ -9,6 +9,7 @@ import type { Prefetch } from '../../src/cache/substituter/pack-files.ts';
 import { runSubstituter } from '../../src/cache/substituter/run-substituter.ts';
 import { systemClock } from '../../src/core/clock.ts';
 import type { Log } from '../../src/core/log.ts';
+import { NO_SPAN } from '../../src/core/span.ts';
 import { keepHeapSmall } from '../../src/host/small-heap.ts';
 import { narinfoText } from '../../src/nix/narinfo.ts';
 import { createSigningKey } from '../../src/nix/signing-key.ts';
@@ -45,7 +46,12 @@ const quiet: Log = {
   info: () => undefined,
   warn: (text) => console.error(text),
   group: (_heading, work) => work(),
-  progress: () => ({ update: () => undefined, end: () => undefined }),
+  progress: () => ({
+    update: () => undefined,
+    part: () => ({ update: () => undefined, end: () => undefined }),
+    end: () => undefined,
+  }),
+  span: () => NO_SPAN,
   mask: () => undefined,
 };
 

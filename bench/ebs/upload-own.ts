@@ -5,6 +5,7 @@ import { availableParallelism } from 'node:os';
 import { pathToFileURL } from 'node:url';
 import { systemClock } from '../../src/core/clock.ts';
 import type { Log } from '../../src/core/log.ts';
+import { NO_SPAN } from '../../src/core/span.ts';
 import { DiskThreads } from '../../src/disk/disk-threads.ts';
 import { hashBlocks } from '../../src/disk/hash-blocks.ts';
 import { openDisk } from '../../src/disk/open-disk.ts';
@@ -22,7 +23,12 @@ const quiet: Log = {
   info: () => undefined,
   warn: (text) => console.error(text),
   group: (_heading, work) => work(),
-  progress: () => ({ update: () => undefined, end: () => undefined }),
+  progress: () => ({
+    update: () => undefined,
+    part: () => ({ update: () => undefined, end: () => undefined }),
+    end: () => undefined,
+  }),
+  span: () => NO_SPAN,
   mask: () => undefined,
 };
 const begin = performance.now();

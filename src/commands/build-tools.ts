@@ -1,4 +1,5 @@
 import { availableParallelism } from 'node:os';
+import { systemClock } from '../core/clock.ts';
 import { DiskThreads } from '../disk/disk-threads.ts';
 import type { DiskTools } from '../disk-image/build-disk.ts';
 import type { Host } from '../host/host.ts';
@@ -42,6 +43,7 @@ export async function buildTools(
     free: freeBytes,
     testDisk: (disk) => runDiskTests(disk, tests, host),
     log: host.log,
+    clock: systemClock,
     signal: host.signal,
   };
 }

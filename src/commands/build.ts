@@ -15,7 +15,7 @@ import { placesOf } from './places.ts';
 import { placingInputs } from './placing.ts';
 import { presentBuild } from './present-build.ts';
 import { repositoryInputs } from './repositories.ts';
-import { nixInputs, registryInputs, reuseInputs } from './shared-inputs.ts';
+import { nixInputs, registryInputs, reuseInputs, timingsInput } from './shared-inputs.ts';
 
 /** What GitHub lets a repository choose at most (docs.github.com, "Configuring the retention period"). */
 const MOST_RETENTION_DAYS = 400;
@@ -91,6 +91,7 @@ export const build = defineCommand({
     }),
     ...registryInputs,
     ...repositoryInputs,
+    ...timingsInput,
   },
   outputs: {
     handover:

@@ -11,7 +11,7 @@ import { platformOf, platformText, SYSTEMS } from '../oci/system.ts';
 import { fixedTag } from '../serve/respond.ts';
 import { servedArchive } from '../serve/served-archive.ts';
 import { openServing } from './serving.ts';
-import { nixInputs, registryInputs } from './shared-inputs.ts';
+import { nixInputs, registryInputs, timingsInput } from './shared-inputs.ts';
 import { systemHere } from './system-here.ts';
 
 /** Inputs of the commands that bring one image to an engine. */
@@ -34,6 +34,7 @@ export const loadInputs = {
   }),
   ...nixInputs,
   ...registryInputs,
+  ...timingsInput,
 } as const;
 
 type LoadInputs = InputsOf<typeof loadInputs>;

@@ -4,6 +4,7 @@ import { plainMarkdown } from '../core/markdown.ts';
 import { plainLine } from '../core/printable.ts';
 import { shellWord } from '../core/shell.ts';
 import { sizeText } from '../core/size.ts';
+import { layerData, layerSummary, layerText, type ShownLayers } from '../image/layer-table.ts';
 import { platformOf, platformText } from '../oci/system.ts';
 import { compressedSize } from '../publish/platform-image.ts';
 import { platformRow, platformTable } from '../publish/report.ts';
@@ -64,6 +65,7 @@ function dataOf({ image, label, testRun, mode, delivered, bytesSent }: MadeHando
     handover: delivered.place,
     mode,
     bytesSent,
+    layerReport: layerData({ outcomes: image.outcomes, bytesSent }) ?? null,
     tests: testRunData(testRun),
   };
 }
@@ -71,10 +73,14 @@ function dataOf({ image, label, testRun, mode, delivered, bytesSent }: MadeHando
 const leftText = ({ mode, delivered }: MadeHandover): string =>
   mode === 'none' || mode === 'report' ? 'not handed over' : `handover: ${delivered.place}`;
 
+const tableOf = ({ image, bytesSent }: MadeHandover): ShownLayers => ({ outcomes: image.outcomes, bytesSent });
+
 function textOf(made: MadeHandover): string {
   const { image, label, testRun } = made;
+  const table = layerText(tableOf(made));
   return [
     `${label.name} for ${label.system}: ${countText(image.layers.length, 'layer')}, ${sizeText(compressedSize(image.layers))}`,
+    ...(table === '' ? [] : [table]),
     `${label.kind === 'disk' ? 'disk' : 'image'} ${image.manifest.digest}`,
     ...(testRunText(testRun) === '' ? [] : [testRunText(testRun)]),
     leftText(made),
@@ -84,9 +90,11 @@ function textOf(made: MadeHandover): string {
 
 function summaryOf(made: MadeHandover): string {
   const { image, label, testRun, bytesSent } = made;
+  const table = layerSummary(tableOf(made));
   return [
     `### ${label.name} for ${label.system}\n`,
     platformTable([platformRow(label.system, image.manifest.digest, image.layers, bytesSent)]),
+    ...(table === '' ? [] : [table]),
     ...(testRunText(testRun) === '' ? [] : [testRunSummary(testRun)]),
     `${plainMarkdown(leftText(made))}\n`,
   ].join('\n');

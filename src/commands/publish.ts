@@ -31,7 +31,7 @@ import type { Publishing } from './publish-image.ts';
 import { publishPlan, settledOutcomes } from './publish-plan.ts';
 import { NO_RULE, whyNoLogin, whyNotInRun } from './publish-reason.ts';
 import { repositoryInputs } from './repositories.ts';
-import { nixInputs, registryInputs, reuseInputs } from './shared-inputs.ts';
+import { nixInputs, registryInputs, reuseInputs, timingsInput } from './shared-inputs.ts';
 import { runTags } from './tags.ts';
 
 export const publish = defineCommand({
@@ -122,6 +122,7 @@ export const publish = defineCommand({
     ...nixInputs,
     ...registryInputs,
     ...repositoryInputs,
+    ...timingsInput,
     token: secret({
       description:
         'Token that fills the releases of `release:` (its job needs `contents: write`), and is used for ghcr.io where nothing else is a login for it.',

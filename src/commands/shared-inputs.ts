@@ -75,6 +75,15 @@ export const imageReference = text({
   parse: parsePlace,
 });
 
+/** Input of every command that makes or sends layers. */
+export const timingsInput = {
+  timings: path({
+    description:
+      'File that gets the times of each step, program, layer and request, as a trace that ui.perfetto.dev and chrome://tracing open (docs/timings.md).',
+    placeholder: 'FILE',
+  }),
+} as const;
+
 /** Inputs of every command that makes layers. */
 export const reuseInputs = {
   reuse: flag({

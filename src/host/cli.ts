@@ -85,12 +85,12 @@ async function execute(session: Session, command: Command, args: Arguments, raw:
   } catch (error) {
     return failWith(session, error, error instanceof UserError ? EXIT.usage : EXIT.failed);
   }
-  const { signal, env, cwd, fetch, program } = world;
+  const { signal, env, cwd, fetch, program, now } = world;
   const exec = createExec({ env: world.environment, cwd, signal });
   const attach = createAttach(world.environment, cwd);
   const host = { kind: 'terminal', log: terminal.log, exec, attach, signal, env, cwd, fetch, program } as const;
   try {
-    const result = await runCommand(command, inputs, host, tmpdir());
+    const result = await runCommand(command, inputs, { ...host, now, hide: mask.apply }, tmpdir());
     terminal.close();
     await print(world, renderResult(result, args.json, mask.applyToResult));
     if (result.failure !== undefined) throw result.failure;
@@ -103,7 +103,9 @@ async function execute(session: Session, command: Command, args: Arguments, raw:
 function openSession(world: World, verbose: boolean): Session {
   const mask = createMask();
   const colour = wantsColour(world.stderr, world.env);
-  const terminal = createTerminal({ stderr: world.stderr, mask, now: world.now, colour, verbose });
+  // A dumb terminal cannot take a line back.
+  const live = world.stderr.isTTY === true && world.env('TERM') !== 'dumb';
+  const terminal = createTerminal({ stderr: world.stderr, mask, now: world.now, colour, verbose, live });
   return { world, terminal, mask };
 }
 

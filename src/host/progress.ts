@@ -1,12 +1,12 @@
-import type { Progress } from '../core/log.ts';
+import type { Progress, ProgressPart } from '../core/log.ts';
 import { sizeText } from '../core/size.ts';
 import { durationText } from '../core/time.ts';
 
 /** Where a board shows itself. */
 interface ProgressView {
-  /** Shows all running work in one line. */
-  show(text: string): void;
-  /** Takes that line away; called when no work is left. */
+  /** Shows all running work: a line each, and below it its parts. */
+  show(lines: readonly string[]): void;
+  /** Takes those lines away; called when no work is left. */
   clear(): void;
   /** Writes a line that stays. */
   print(text: string): void;
@@ -19,25 +19,32 @@ interface ProgressTiming {
   readonly interval: number;
   /** Milliseconds of work before the first `show`. */
   readonly delay: number;
+  /** Parts of each work that are shown. */
+  readonly parts: number;
 }
 
-/** A live line that is rewritten ten times a second moves smoothly; more only costs time. */
-export const LIVE = { interval: 100, delay: 0 };
+/** Live lines that are rewritten ten times a second move smoothly; more only costs time. Eight parts are four threads and what is still sent. */
+export const LIVE = { interval: 100, delay: 0, parts: 8 };
 
 /** A log that is read afterwards: a sign of life every ten seconds, and nothing about work shorter than that. */
-export const SPARSE = { interval: 10_000, delay: 10_000 };
+export const SPARSE = { interval: 10_000, delay: 10_000, parts: 0 };
 
 interface ProgressBoard {
   start(label: string, total?: number): Progress;
 }
 
-interface Work {
+/** Work, or a part of it. */
+interface Item {
   readonly label: string;
   /** Bytes; undefined where nobody knows how many there will be. */
   readonly total: number | undefined;
   readonly begun: number;
   done: number;
-  detail: string | undefined;
+  detail?: string | undefined;
+}
+
+interface Work extends Item {
+  readonly parts: Set<Item>;
 }
 
 /** Milliseconds from which on a rate says something of the rest. */
@@ -47,7 +54,7 @@ const RATE_AFTER = 1000;
  * `layers 40% (3 of 8), 26.7 MB of 64.1 MB, 12.3 MB/s, 3 s left`: the rate is that of all the time so far, for the one of a moment
  * jumps with every layer.
  */
-function describe({ label, total, done, detail, begun }: Work, now: number): string {
+function describe({ label, total, done, detail, begun }: Item, now: number): string {
   const isKnown = total !== undefined && total > 0;
   const share = isKnown ? ` ${Math.min(100, Math.floor((done / total) * 100))}%` : '';
   const parts = [`${label}${share}${detail === undefined ? '' : ` (${detail})`}`];
@@ -60,8 +67,17 @@ function describe({ label, total, done, detail, begun }: Work, now: number): str
   return parts.join(', ');
 }
 
+/** The work, and below it the parts that it has in hand. */
+function describeAll(work: Work, now: number, most: number): string[] {
+  const shown = [...work.parts].slice(0, most).map((part) => `  ${describe(part, now)}`);
+  return [describe(work, now), ...shown];
+}
+
 /** All running work of a run, shown no oftener than the timing allows. */
-export function createProgressBoard(view: ProgressView, { now, interval, delay }: ProgressTiming): ProgressBoard {
+export function createProgressBoard(
+  view: ProgressView,
+  { now, interval, delay, parts }: ProgressTiming,
+): ProgressBoard {
   const running = new Set<Work>();
   let next = 0;
 
@@ -69,7 +85,7 @@ export function createProgressBoard(view: ProgressView, { now, interval, delay }
     if (running.size === 0 || now() < next) return;
     next = now() + interval;
     const time = now();
-    view.show([...running].map((work) => describe(work, time)).join(' · '));
+    view.show([...running].flatMap((work) => describeAll(work, time, parts)));
   };
   const begin = (work: Work) => {
     if (running.size === 0) next = Math.max(next, now() + delay);
@@ -82,9 +98,20 @@ export function createProgressBoard(view: ProgressView, { now, interval, delay }
     if (text !== undefined) view.print(`${text} in ${durationText(now() - work.begun)}`);
   };
 
+  const beginPart = ({ parts: all }: Work, label: string, total: number | undefined): ProgressPart => {
+    const part: Item = { label, total, begun: now(), done: 0 };
+    all.add(part);
+    return {
+      update: (done) => {
+        part.done = done;
+      },
+      end: () => void all.delete(part),
+    };
+  };
+
   return {
     start: (label, total) => {
-      const work: Work = { label, total, begun: now(), done: 0, detail: undefined };
+      const work: Work = { label, total, begun: now(), done: 0, parts: new Set() };
       begin(work);
       return {
         update: (done, detail) => {
@@ -92,6 +119,7 @@ export function createProgressBoard(view: ProgressView, { now, interval, delay }
           work.detail = detail;
           refresh();
         },
+        part: (label, total) => beginPart(work, label, total),
         end: (text) => finish(work, text),
       };
     },

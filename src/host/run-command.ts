@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import { UserError } from '../core/error.ts';
 import type { Command, CommandResult } from './command.ts';
 import { asUserError, EXIT } from './failure.ts';
@@ -6,6 +7,8 @@ import type { Host } from './host.ts';
 import type { RawInputs } from './inputs.ts';
 import { proxySecrets } from './proxy.ts';
 import { createTempDirs } from './temp.ts';
+import { startTimings } from './timings.ts';
+import { VERSION } from './version.ts';
 
 const loadArtifactClient: Host['loadArtifactClient'] = async () => {
   const { DefaultArtifactClient } = await import('@actions/artifact');
@@ -20,22 +23,38 @@ export function maskSecrets(fields: Fields, raw: RawInputs, mask: (value: string
   }
 }
 
+/** What a face runs a command with. */
+interface Face extends Omit<Host, 'tempDir' | 'loadArtifactClient'> {
+  /** Milliseconds, never going back. */
+  readonly now: () => number;
+  /** Hides secrets in what is written to files. */
+  readonly hide: (text: string) => string;
+}
+
 /**
  * Runs a command with inputs that were checked already, presents what it did, and removes its temporary folders whatever comes of it.
- * Throws UserError `cancelled` when `host.signal` ended it.
+ * Where `timings` names a file, it gets the times of all of it, also when it failed. Throws UserError `cancelled` when `host.signal` ended
+ * it, `file` where that file cannot be written.
  */
 export async function runCommand(
   command: Command,
   inputs: InputsOf<Fields>,
-  host: Omit<Host, 'tempDir' | 'loadArtifactClient'>,
+  { now, hide, ...face }: Face,
   tempParent: string,
 ): Promise<CommandResult> {
   const temp = createTempDirs(tempParent);
-  for (const secret of proxySecrets(host.env)) host.log.mask(secret);
+  const { timings: file } = inputs;
   try {
-    return command.present(await command.run(inputs, { ...host, tempDir: temp.create, loadArtifactClient }));
+    const timings = typeof file === 'string' ? await startTimings(resolve(face.cwd, file), face, now) : undefined;
+    const host = timings?.host ?? face;
+    for (const secret of proxySecrets(host.env)) host.log.mask(secret);
+    try {
+      return command.present(await command.run(inputs, { ...host, tempDir: temp.create, loadArtifactClient }));
+    } finally {
+      await timings?.write({ program: `nix-images ${VERSION}`, command: command.name }, hide);
+    }
   } catch (error) {
-    throw asUserError(error, host.signal);
+    throw asUserError(error, face.signal);
   } finally {
     await temp.remove();
   }

@@ -1,5 +1,6 @@
 import type { Log } from '../core/log.ts';
 import { plainLine, plainText } from '../core/printable.ts';
+import { NO_SPAN } from '../core/span.ts';
 import { type Mask, SHORTEST } from './mask.ts';
 import { createProgressBoard, SPARSE } from './progress.ts';
 
@@ -33,7 +34,10 @@ export function createRunnerLog(toolkit: Toolkit, mask: Mask, now: () => number)
   const info = (text: string) => {
     for (const line of clean(text).split('\n')) toolkit.info(withoutCommands(line));
   };
-  const board = createProgressBoard({ show: info, clear: () => {}, print: info }, { now, ...SPARSE });
+  const board = createProgressBoard(
+    { show: (lines) => info(lines.join(' · ')), clear: () => {}, print: info },
+    { now, ...SPARSE },
+  );
   let open = 0;
   return {
     debug: (text) => toolkit.debug(clean(text)),
@@ -52,6 +56,7 @@ export function createRunnerLog(toolkit: Toolkit, mask: Mask, now: () => number)
       }
     },
     progress: (label, total) => board.start(label, total),
+    span: () => NO_SPAN,
     mask: (value, from) => {
       if (from === 'server') return mask.addChosen(value);
       mask.add(value);

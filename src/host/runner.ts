@@ -133,10 +133,11 @@ async function execute(step: Step, command: Command, world: World): Promise<void
   const raw = readInputs(command.inputs, world.env);
   maskSecrets(command.inputs, raw, step.log.mask);
   const inputs = parseInputs(command.inputs, raw, { name: actionSpelling, hint: ACTION_HINT });
-  const { signal, env, cwd, fetch, program } = world;
+  const { signal, env, cwd, fetch, program, now } = world;
   const exec = createExec({ env: world.environment, cwd, signal });
   const host = { kind: 'runner', log: step.log, exec, signal, env, cwd, fetch, program } as const;
-  const result = await runCommand(command, inputs, host, env('RUNNER_TEMP') ?? tmpdir());
+  const face = { ...host, now, hide: step.mask.apply };
+  const result = await runCommand(command, inputs, face, env('RUNNER_TEMP') ?? tmpdir());
   await leave(step, result);
   if (result.failure !== undefined) throw result.failure;
 }

@@ -1,5 +1,6 @@
 import type { Log } from '../core/log.ts';
 import { plainLine, plainText } from '../core/printable.ts';
+import { NO_SPAN } from '../core/span.ts';
 import { type Failure, labelled, renderFailure } from './failure.ts';
 import type { Mask } from './mask.ts';
 import { createProgressBoard, LIVE, SPARSE } from './progress.ts';
@@ -14,12 +15,14 @@ interface TerminalOptions {
   readonly colour: boolean;
   /** Shows debug lines too. */
   readonly verbose: boolean;
+  /** Whether lines may be rewritten. Default: on a terminal. */
+  readonly live?: boolean;
 }
 
 export interface Terminal {
   readonly log: Log;
   showFailure(failure: Failure): void;
-  /** Takes the live line away. */
+  /** Takes the live lines away. */
   close(): void;
 }
 
@@ -36,13 +39,14 @@ export const wantsColour = (stream: TextStream, env: (name: string) => string | 
 const LABEL = { error: 'red', bug: 'red', hint: 'cyan', cause: 'dim', warning: 'yellow' } as const;
 
 /** The log of the command line. */
-export function createTerminal({ stderr, mask, now, colour, verbose }: TerminalOptions): Terminal {
+export function createTerminal({ stderr, mask, now, colour, verbose, ...options }: TerminalOptions): Terminal {
   const paint = createPaint(colour);
   const screen = createScreen(stderr, mask);
-  const timing = stderr.isTTY === true ? LIVE : SPARSE;
-  const show = stderr.isTTY === true ? screen.live : screen.line;
+  const live = options.live ?? stderr.isTTY === true;
+  const timing = live ? LIVE : SPARSE;
+  const show = (lines: readonly string[]): void => (live ? screen.live(lines) : screen.line(lines.join(' · ')));
   const view = {
-    show: (text: string) => show(plainLine(text)),
+    show: (lines: readonly string[]) => show(lines.map(plainLine)),
     clear: screen.clearLive,
     print: (text: string) => screen.line(plainText(text)),
   };
@@ -67,6 +71,7 @@ export function createTerminal({ stderr, mask, now, colour, verbose }: TerminalO
         return await work();
       },
       progress: (label, total) => board.start(label, total),
+      span: () => NO_SPAN,
       mask: (value, from) => (from === 'server' ? mask.addChosen(value) : mask.add(value)),
     },
     showFailure: (failure) => {

@@ -1,6 +1,7 @@
 import type { Effects } from '../core/effects.ts';
 import type { Gate } from '../core/gate.ts';
 import type { Log } from '../core/log.ts';
+import { timed } from '../core/span.ts';
 import type { Definition } from '../definition/definition.ts';
 import { pathInStore } from '../layer/inside-store.ts';
 import type { Evaluated } from '../nix/found-image.ts';
@@ -53,7 +54,7 @@ export interface RealiseTools extends Pick<Effects, 'exec' | 'log' | 'signal' | 
   readonly round?: RoundMember | undefined;
 }
 
-export interface BuildTools extends RealiseTools {
+export interface BuildTools extends RealiseTools, Pick<Effects, 'clock'> {
   /** What the images that this process builds share. */
   readonly shared: SharedLayers;
   /** Runs the tests that a definition declares. */
@@ -117,11 +118,12 @@ function build(
     if (!round) {
       return log.group(`Making the layers of ${name} for ${system}`, async () => write(await open(reuse)));
     }
+    const making = { track: 'steps', name: `Making the layers of ${name}`, facts: { system } } as const;
     if (evaluated.kind === 'definition') {
       const image = await open(reuse);
-      return round.writing.run(() => write(image));
+      return round.writing.run(() => timed(log, making, () => write(image)));
     }
-    return round.writing.run(async () => write(await open(reuse)));
+    return round.writing.run(() => timed(log, making, async () => write(await open(reuse))));
   });
 }
 

@@ -8,6 +8,7 @@ import { dockerType } from '../oci/media-type.ts';
 import type { StoredManifest } from '../oci/read-manifest.ts';
 import type { System } from '../oci/system.ts';
 import type { Layer } from './layer.ts';
+import type { LayerOutcome } from './layer-outcome.ts';
 
 /** One platform's image that is about to be written, from any source; `writeImage` takes it to its destinations. */
 export interface Image {
@@ -58,6 +59,8 @@ export interface BuiltImage {
   readonly manifest: StoredManifest;
   readonly config: { readonly descriptor: Descriptor; readonly bytes: Uint8Array };
   readonly layers: readonly Descriptor[];
+  /** What became of its layers, in their order; undefined of a disk. */
+  readonly outcomes?: readonly LayerOutcome[];
   /** Small layers that say what is in it, such as the positions of a disk: handovers and reports have them always. */
   readonly documents?: readonly { readonly descriptor: Descriptor; readonly bytes: Uint8Array }[];
 }

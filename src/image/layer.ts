@@ -20,6 +20,10 @@ export interface TreeLayer {
   readonly kind: 'tree';
   /** For messages: what is in it. */
   readonly label: string;
+  /** For tables: what is in it, in a few words. */
+  readonly title: string;
+  /** Its store paths, the largest first; none where it is made of anything else. */
+  readonly paths: readonly string[];
   /** Names the content before anything is read: see `layerKey`. */
   readonly key: string;
   /** Bytes to read, about: the largest layers are made first. */

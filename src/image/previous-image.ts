@@ -3,6 +3,7 @@ import type { Log } from '../core/log.ts';
 import { type BaseRecord, parseRecord } from '../definition/base-record.ts';
 import { annotatedKey } from '../definition/image-key.ts';
 import { type LayerRecord, ownLayerRecords } from '../definition/layer-record.ts';
+import { storePathsIn } from '../definition/layer-words.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import { ociType } from '../oci/media-type.ts';
@@ -21,6 +22,15 @@ export interface PreviousLayer {
   readonly repository: ImageSource;
   /** Whether that is believed for every destination, not for `repository` alone. */
   readonly forAll: boolean;
+  /** Its store paths, as far as the history of its image names them; for messages alone. */
+  readonly paths?: readonly string[];
+}
+
+/** Which store paths stood together in a layer before. */
+export interface LayerBefore {
+  readonly storeHashes: readonly string[];
+  /** The paths themselves, as far as the history of that image names them; for messages alone. */
+  readonly paths: readonly string[];
 }
 
 /** An image whose layers may be reused: for all destinations, or only for the one whose tag it is. */
@@ -34,6 +44,8 @@ export interface Previous {
   readonly layers: ReadonlyMap<string, readonly PreviousLayer[]>;
   /** Store hashes of the layers of the image whose plan is to be kept, in their order. */
   readonly groups: readonly (readonly string[])[];
+  /** All layers of that image that say what they are. */
+  readonly planned: readonly LayerBefore[];
   /** What the images say of the bases that they stand on. */
   readonly bases: readonly BaseRecord[];
   /** The origin of the image of a key: of the first place that has it. */
@@ -45,6 +57,7 @@ export interface Previous {
 export const NOTHING_PREVIOUS: Previous = {
   layers: new Map(),
   groups: [],
+  planned: [],
   bases: [],
   originOf: () => undefined,
   has: () => false,
@@ -114,12 +127,21 @@ async function whatIsKnown(
   const records = ownLayerRecords(manifest);
   const key = annotatedKey(manifest);
   if (!key && !records.some(Boolean)) return { key, origin: NO_ORIGIN, layers: [] };
-  const { rootfs, created } = await readConfig(repository, config, `${repository.name} ${config.digest}`);
+  const { rootfs, created, history } = await readConfig(repository, config, `${repository.name} ${config.digest}`);
+  const named = (history ?? []).filter((entry) => !entry.empty_layer);
   const known = layers.flatMap((descriptor, at) => {
     const record = records[at];
     if (!record || record.diffId !== rootfs.diff_ids[at]) return [];
     // Docker's names of the same bytes stand in images of that format only.
-    return [{ descriptor: { ...descriptor, mediaType: ociType(descriptor.mediaType) }, record, repository, forAll }];
+    return [
+      {
+        descriptor: { ...descriptor, mediaType: ociType(descriptor.mediaType) },
+        record,
+        repository,
+        forAll,
+        paths: storePathsIn(named[at]),
+      },
+    ];
   });
   return { key, origin: originIn(manifest.annotations, created ?? undefined), layers: known };
 }
@@ -132,6 +154,7 @@ function combine(images: readonly OneImage[], destinations: ReadonlySet<ImageSou
   const [planned] = images.filter((image) => image.layers.length > 0);
   return {
     layers,
+    planned: planned?.layers.map(({ record: { storeHashes }, paths }) => ({ storeHashes, paths: paths ?? [] })) ?? [],
     groups: planned?.layers.map(({ record }) => record.storeHashes).filter((hashes) => hashes.length > 0) ?? [],
     bases: knownBases([...layers.values()].flat(), destinations),
     originOf: (key) => images.find((image) => image.key === key)?.origin,

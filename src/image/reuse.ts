@@ -13,6 +13,10 @@ import { NOTHING_PREVIOUS, type Previous, type PreviousLayer } from './previous-
 export interface Reuse {
   /** Store hashes of the layers of the image whose plan is to be kept, in their order. */
   readonly groups: Previous['groups'];
+  /** All that the layers of that image hold. */
+  readonly planned: Previous['planned'];
+  /** Whether layers are made again although they could be reused. */
+  readonly isRecompressing: boolean;
   /** What earlier images say of the bases that they were put on. */
   readonly bases: readonly BaseRecord[];
   /** Whether images before have layers at all. */
@@ -57,6 +61,8 @@ export function createReuse(
   const layersOf = (key: string): readonly PreviousLayer[] => (previous.layers.get(key) ?? []).filter(isThere);
   return {
     groups: previous.groups,
+    planned: previous.planned,
+    isRecompressing: recompress,
     bases: previous.bases,
     hasLayers: previous.layers.size > 0,
     originOf: previous.originOf,

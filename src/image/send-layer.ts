@@ -1,4 +1,6 @@
+import type { Effects } from '../core/effects.ts';
 import { UserError } from '../core/error.ts';
+import { NO_SPAN } from '../core/span.ts';
 import { tarKey } from '../definition/layer.ts';
 import { type LayerRecord, layerAnnotations } from '../definition/layer-record.ts';
 import { inBlocks } from '../layer/blocks.ts';
@@ -24,7 +26,7 @@ export interface LayerToSend {
   readonly reusable?: Reusable;
 }
 
-interface SendTools {
+interface SendTools extends Pick<Effects, 'log' | 'signal'> {
   readonly reuse: Reuse;
   readonly followers?: readonly Follower[];
   readonly compression: Compression;
@@ -33,8 +35,9 @@ interface SendTools {
   readonly writer: LayerWriter;
   /** Blocks of a tree that are compressed at once. */
   readonly parallel: number;
+  /** Called when its first byte is read: it may have waited for a thread. */
+  readonly onStart: () => void;
   readonly onBytes: (count: number) => void;
-  readonly signal: AbortSignal;
 }
 
 /**
@@ -89,18 +92,33 @@ interface OpenLayer {
 
 async function open(
   layer: TreeLayer | StreamLayer,
-  { compression, codec, writer, parallel, signal }: SendTools,
+  { compression, codec, writer, parallel, signal, log, onStart }: SendTools,
 ): Promise<OpenLayer> {
   if (layer.kind === 'tree') {
     const { content, base, close } = await layer.open();
-    return { write: (sink) => writer.write({ content, compression, parallel }, sink), base, close };
+    const write = async (sink: Sink): Promise<WrittenLayer> => {
+      let span = NO_SPAN;
+      try {
+        const made = await writer.write({ content, compression, parallel }, sink, (row) => {
+          onStart();
+          span = log.span({ track: 'layers', name: layer.title, row });
+        });
+        span.end({ bytesRead: made.unpackedSize, bytesMade: made.size });
+        return made;
+      } finally {
+        span.end({ failed: 'yes' });
+      }
+    };
+    return { write, base, close };
   }
   const { encoding } = layer;
   return {
-    write: (sink) =>
-      encoding === 'tar'
+    write: (sink) => {
+      onStart();
+      return encoding === 'tar'
         ? writeLayer(inBlocks(layer.read(), STREAM_BLOCK), codec, sink, { parallel: BLOCKS_AT_ONCE })
-        : passPacked(layer, encoding, sink, signal),
+        : passPacked(layer, encoding, sink, signal);
+    },
     close: async () => {},
   };
 }

@@ -1,9 +1,11 @@
 import type { Exec } from '../core/exec.ts';
+import { timed } from '../core/span.ts';
+import { sum } from '../core/sum.ts';
 import { keyAnnotation } from '../definition/image-key.ts';
-import { inheritedAnnotation } from '../definition/layer-record.ts';
+import { inheritedAnnotation, layerRecord } from '../definition/layer-record.ts';
 import { chosenCodec } from '../layer/external-codec.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
-import { type Digest, digestOf } from '../oci/digest.ts';
+import { type Digest, digestOf, shortDigest } from '../oci/digest.ts';
 import { manifestBytes } from '../oci/manifest.ts';
 import { MEDIA_TYPE } from '../oci/media-type.ts';
 import type { Origin } from '../oci/origin.ts';
@@ -11,8 +13,10 @@ import { checkSizes } from '../storage/blob-limit.ts';
 import { MissingBlobError, type Repository } from '../storage/destination.ts';
 import { type BuiltImage, type Image, inFormat } from './image.ts';
 import type { StoredLayer } from './layer.ts';
+import type { LayerOutcome } from './layer-outcome.ts';
 import type { Reuse } from './reuse.ts';
-import { type LayerOptions, writeLayers } from './write-layers.ts';
+import { layerTitle } from './watch-layer.ts';
+import { type LayerOptions, type PlacedLayer, writeLayers } from './write-layers.ts';
 
 interface WriteOptions extends Omit<LayerOptions, 'codec'> {
   /** What the image says of the run that makes it, unless it is published already and keeps its own. */
@@ -39,10 +43,11 @@ export async function writeImage(
   for (let attempt = 1; ; attempt++) {
     const layers = await writeLayers(image, destinations, { ...options, reuse, codec });
     const built = assemble(image, layers, reuse.originOf(image.key) ?? options.origin);
-    const failure = await store(built, destinations, reuse);
+    const storing = { track: 'steps', name: 'Storing config and manifest', facts: { system: image.system } } as const;
+    const failure = await timed(options.log, storing, () => store(built, destinations, reuse));
     if (!failure)
       for (const follower of options.followers ?? []) follower.put(built.config.descriptor, built.config.bytes);
-    if (!failure) return built;
+    if (!failure) return { ...built, outcomes: outcomesOf(image, layers, destinations) };
     const isReusing = reuse.hasLayers || layers.some((layer) => layer.isReused);
     if (!isReusing || attempt === ATTEMPTS) throw failure.error;
     // Layers that were believed to be there are not: look at each, and make what is gone.
@@ -53,6 +58,23 @@ export async function writeImage(
     reuse = reuse.without(gone);
   }
 }
+
+/** What became of each layer. */
+const outcomesOf = (
+  { layers }: Image,
+  placed: readonly PlacedLayer[],
+  destinations: readonly Repository[],
+): LayerOutcome[] =>
+  placed.map(({ descriptor, way, why, milliseconds = 0 }, at): LayerOutcome => {
+    const layer = layers[at];
+    const { digest, size } = descriptor;
+    return {
+      label: layer === undefined ? shortDigest(digest) : layerTitle(layer),
+      ...{ digest, size, unpackedSize: layerRecord(descriptor)?.unpackedSize },
+      ...{ way, why, milliseconds },
+      bytesSent: sum(destinations.map((destination) => destination.takeSent(digest))),
+    };
+  });
 
 /** Layers whose bytes are there already; what is compressed on its way may come out smaller than what is read. */
 const knownSizes = ({ layers }: Image): Descriptor[] =>

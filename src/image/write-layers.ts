@@ -19,14 +19,17 @@ import {
   type StreamLayer,
   type TreeLayer,
 } from './layer.ts';
+import type { LayerOutcome, LayerWay } from './layer-outcome.ts';
+import { whyMade } from './layer-reason.ts';
 import { copyOrMount, type Reusable, type Reuse } from './reuse.ts';
 import { checkLayer, keyOf, type LayerToSend, sendLayer, storedLayer } from './send-layer.ts';
 import { bytesName, SENT_BEHIND, type SharedLayers, type Threads } from './shared-layers.ts';
+import { watchLayer } from './watch-layer.ts';
 
 /** Look-ups and mounts; they only wait. */
 const LOOKUPS_AT_ONCE = 16;
 
-export interface LayerOptions extends Pick<Effects, 'log' | 'signal'> {
+export interface LayerOptions extends Pick<Effects, 'log' | 'signal' | 'clock'> {
   readonly reuse: Reuse;
   /** Get the layers that are made or copied as they pass. */
   readonly followers?: readonly Follower[];
@@ -44,7 +47,7 @@ export async function writeLayers(
   image: Image,
   destinations: readonly Repository[],
   options: LayerOptions,
-): Promise<StoredLayer[]> {
+): Promise<PlacedLayer[]> {
   const found = await mapParallel(image.layers, LOOKUPS_AT_ONCE, (layer) =>
     lookUp(layer, image, destinations, options),
   );
@@ -53,8 +56,18 @@ export async function writeLayers(
   if (reused > 0) options.log.info(`${image.system}: reusing ${reused} of ${own.length} layers`);
   const toSend = found.filter(isToSend);
   const sent = toSend.length > 0 ? await sendLayers(image, toSend, destinations, options) : new Map();
-  return found.flatMap((each) => (isToSend(each) ? (sent.get(each) ?? []) : each));
+  return found.flatMap((each, at): PlacedLayer | readonly [] => {
+    if (!isToSend(each)) return { ...each, way: isBlob(image.layers[at]) ? 'copied' : 'reused' };
+    return sent.get(each) ?? [];
+  });
 }
+
+/** A layer that every destination has, and how it got there. */
+export interface PlacedLayer extends StoredLayer, Partial<Pick<LayerOutcome, 'why' | 'milliseconds'>> {
+  readonly way: LayerWay;
+}
+
+const isBlob = (layer: Layer | undefined): boolean => layer?.kind === 'blob';
 
 const isToSend = (found: StoredLayer | LayerToSend): found is LayerToSend => 'layer' in found;
 
@@ -86,6 +99,9 @@ async function copyLayer(
   return { descriptor, diffId, isReused: false };
 }
 
+const mediaTypeOf = (layer: TreeLayer | StreamLayer, codec: Codec): string =>
+  layer.kind === 'stream' && layer.encoding !== 'tar' ? MEDIA_TYPES[layer.encoding] : codec.mediaType;
+
 /** A layer of the same content, of an image before or of an interrupted publish. */
 async function findReusable(
   layer: TreeLayer | StreamLayer,
@@ -94,7 +110,7 @@ async function findReusable(
   { codec, reuse }: LayerOptions,
 ): Promise<Reusable | undefined> {
   const isPacked = layer.kind === 'stream' && layer.encoding !== 'tar';
-  const mediaType = isPacked ? MEDIA_TYPES[layer.encoding] : codec.mediaType;
+  const mediaType = mediaTypeOf(layer, codec);
   const found = await reuse.find(keyOf(layer), mediaType, destinations);
   if (!found || layer.kind === 'tree') return found;
   // A key says nothing of the tar that an image there claims for it.
@@ -123,13 +139,13 @@ async function sendLayers(
   toSend: readonly LayerToSend[],
   destinations: readonly Repository[],
   options: LayerOptions,
-): Promise<Map<LayerToSend, StoredLayer>> {
-  const { log, signal, shared } = options;
+): Promise<Map<LayerToSend, PlacedLayer>> {
+  const { log, signal, shared, clock } = options;
   await image.prepare?.(toSend.map(({ layer }) => layer));
   const total = toSend.reduce((sum, { layer }) => sum + layer.size, 0);
   const progress = log.progress(`${image.system}: layers`, total);
   let done = 0;
-  const sent = new Map<LayerToSend, StoredLayer>();
+  const sent = new Map<LayerToSend, PlacedLayer>();
   const own: StoredLayer[] = [];
   const onBytes = (count: number): void => {
     done += count;
@@ -143,14 +159,32 @@ async function sendLayers(
       const { layer } = each;
       // More than its share would be left to run alone at the end, so it gets the other cores too.
       const parallel = layer.size * writer.width > total ? writer.width : 1;
-      const tools = { ...options, compression: image.compression, writer, parallel, onBytes };
-      const send = () => sending.run(() => sendLayer(each, destinations, tools));
+      const tools = { ...options, compression: image.compression, writer, parallel };
+      let begun = clock.now();
+      let milliseconds = 0;
+      const onStart = (): void => {
+        begun = clock.now();
+      };
+      const send = () =>
+        sending.run(async () => {
+          const made = await watchLayer(layer, { log, progress, system: image.system, onBytes }, (onBytes) =>
+            sendLayer(each, destinations, { ...tools, onStart, onBytes }),
+          );
+          milliseconds = Math.max(0, clock.now() - begun);
+          return made;
+        });
       const { stored, isOwn } = await shared.bring(bytesName(layer, image.compression), destinations, {
         ...options,
         make: () => (layer.kind === 'stream' ? shared.streams.run(send) : send()),
         check: ({ diffId }) => checkLayer(layer, { diffId }, options.reuse),
       });
-      sent.set(each, isOwn ? stored : await ofAnother(layer, stored, options.reuse));
+      const before = { ...each, before: options.reuse, mediaType: mediaTypeOf(layer, options.codec) };
+      sent.set(
+        each,
+        isOwn
+          ? { ...stored, way: 'made', why: whyMade(before), milliseconds }
+          : { ...(await ofAnother(layer, stored, options.reuse)), way: 'shared' },
+      );
       if (isOwn) own.push(stored);
       else onBytes(layer.size);
     };

@@ -1,7 +1,6 @@
-import { z } from 'zod';
-import { tryDecodeJson } from '../core/decode-json.ts';
 import { type LayerRecord, ownLayerRecords } from '../definition/layer-record.ts';
-import { storeHash, storePathSchema } from '../definition/store-path.ts';
+import { storePathsIn } from '../definition/layer-words.ts';
+import { storeHash } from '../definition/store-path.ts';
 import type { History, ImageConfig } from '../oci/config.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import { isDigest } from '../oci/digest.ts';
@@ -67,7 +66,7 @@ function inspectLayer(
   record: LayerRecord | undefined,
   history: History | undefined,
 ): InspectedLayer {
-  const named = historyPaths(history);
+  const named = storePathsIn(history);
   const hashes = new Set(record?.storeHashes ?? []);
   // The annotation is what counts; the history only adds names to its hashes.
   const storePaths = record ? named.filter((path) => hashes.has(storeHash(path))) : named;
@@ -86,15 +85,4 @@ function inspectLayer(
 function sizeOf(record: LayerRecord | undefined, path: string): number | null {
   const at = record?.storeHashes.indexOf(storeHash(path)) ?? -1;
   return record?.storeSizes?.[at] ?? null;
-}
-
-const STORE_PATHS = /^store paths: (\[.*\])$/s;
-
-/** The store paths that a history entry lists: ours, and in the same words dockerTools'. */
-function historyPaths(history: History | undefined): string[] {
-  const [, list] = STORE_PATHS.exec(history?.comment ?? '') ?? [];
-  if (list === undefined) return [];
-  // dockerTools prints a list as Python does, in single quotes, which no store path holds. Another maker's words are shown
-  // as they are.
-  return tryDecodeJson(list.replaceAll("'", '"'), z.array(storePathSchema)) ?? [];
 }

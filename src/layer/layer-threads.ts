@@ -8,8 +8,8 @@ import type { Sink, WrittenLayer } from './write-layer.ts';
 export interface LayerWriter {
   /** Layers that are made at once, each on a thread of its own. */
   readonly width: number;
-  /** Writes one layer into `sink`, when a thread is free. Rejects with UserError `file` or `definition`, or with what `sink` throws. */
-  write(task: LayerTask, sink: Sink): Promise<WrittenLayer>;
+  /** Writes one layer into `sink`, when a thread is free, whose number from 0 on `began` is told. Rejects with UserError `file` or `definition`, or with what `sink` throws. */
+  write(task: LayerTask, sink: Sink, began?: (thread: number) => void): Promise<WrittenLayer>;
   /** Ends all threads, whatever they are doing. */
   close(): Promise<void>;
 }
@@ -25,15 +25,20 @@ export class LayerThreads implements LayerWriter {
   readonly #pool: ThreadPool<LayerThread>;
 
   constructor(program: URL, width: number) {
-    this.#pool = new ThreadPool(() => new LayerThread(new Worker(program, { resourceLimits: HEAP })), width);
+    let started = 0;
+    const start = (): LayerThread => new LayerThread(new Worker(program, { resourceLimits: HEAP }), started++);
+    this.#pool = new ThreadPool(start, width);
   }
 
   get width(): number {
     return this.#pool.width;
   }
 
-  write(task: LayerTask, sink: Sink): Promise<WrittenLayer> {
-    return this.#pool.run((thread) => thread.write(task, sink));
+  write(task: LayerTask, sink: Sink, began?: (thread: number) => void): Promise<WrittenLayer> {
+    return this.#pool.run((thread) => {
+      began?.(thread.number);
+      return thread.write(task, sink);
+    });
   }
 
   close(): Promise<void> {
@@ -42,13 +47,15 @@ export class LayerThreads implements LayerWriter {
 }
 
 class LayerThread {
+  readonly number: number;
   readonly #worker: Worker;
   #receive: ((message: FromThread) => void) | undefined;
   #fail: ((error: Error) => void) | undefined;
   #hasEnded = false;
 
-  constructor(worker: Worker) {
+  constructor(worker: Worker, number: number) {
     this.#worker = worker;
+    this.number = number;
     worker.on('message', (message: FromThread) => this.#receive?.(message));
     worker.on('error', (error) => this.#fail?.(error));
     worker.on('exit', (code) => {

@@ -3,6 +3,7 @@ import { annotatedKey, keyAnnotation } from '../definition/image-key.ts';
 import { layerRecord } from '../definition/layer-record.ts';
 import type { Handover } from '../handover/handover.ts';
 import type { BuiltImage } from '../image/image.ts';
+import type { LayerOutcome } from '../image/layer-outcome.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import { diskLayerBytes } from '../oci/disk-artifact.ts';
 import type { ImageManifest } from '../oci/manifest.ts';
@@ -30,6 +31,8 @@ export interface PlatformImage {
   readonly tests: TestRecord | null;
   /** Bytes sent for it so far, over all destinations. */
   readonly bytesSent: number;
+  /** What became of each layer, where it was built just now. */
+  readonly outcomes?: readonly LayerOutcome[] | undefined;
 }
 
 /**
@@ -92,6 +95,7 @@ export const justBuiltImage = (image: BuiltImage, bytesSent: number, tests: Test
   buildJob: undefined,
   tests,
   bytesSent,
+  outcomes: image.outcomes,
 });
 
 /** The image that was made of something else, right into the destinations. */

@@ -2,7 +2,9 @@ import type { Effects } from '../core/effects.ts';
 import { UserError } from '../core/error.ts';
 import { OnceEach } from '../core/once-each.ts';
 import { mapParallel } from '../core/parallel.ts';
+import { timed } from '../core/span.ts';
 import { withoutOwn } from '../definition/layer-record.ts';
+import type { LayerOutcome } from '../image/layer-outcome.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import { digestOf } from '../oci/digest.ts';
 import { indexBytes } from '../oci/manifest.ts';
@@ -40,6 +42,8 @@ export interface PublishedPlatform {
   readonly tests: TestRecord | null;
   /** Bytes sent for it, over all destinations. */
   readonly bytesSent: number;
+  /** What became of each layer, where it was built by this publish. */
+  readonly outcomes?: readonly LayerOutcome[] | undefined;
 }
 
 export interface PublishedIndex extends MovedForward {
@@ -85,31 +89,40 @@ export async function publishIndex(
   const sent = new Map<PlatformImage, number>();
   for (const image of images) {
     const before = sum();
-    await copyToAll(image, repositories, { signal, followers }, copies);
+    const copying = { track: 'steps', name: `Completing ${image.system} at every destination` } as const;
+    await timed(log, copying, () => copyToAll(image, repositories, { signal, followers }, copies));
     sent.set(image, image.bytesSent + sum() - before);
   }
   for (const { repository, kind } of targets) {
     // What a tag there means already is there.
     const isTagged = moves.some((move) => move.repository === repository && move.before === index.digest);
-    if (verify || kind !== 'registry' || !isTagged) await repository.putManifest(index);
     // Files cost no request, so all of them is looked at.
     const all = verify || kind !== 'registry';
     const asked = images.filter(({ live }) => live !== repository.name || all);
     const blobs = asked.flatMap(({ parsed }) => [parsed.config, ...parsed.layers]);
-    await readBack([index, ...images.map((image) => image.manifest)], blobs, repository, all);
+    await timed(
+      log,
+      { track: 'steps', name: 'Writing and verifying the index', facts: { at: repository.name } },
+      async () => {
+        if (verify || kind !== 'registry' || !isTagged) await repository.putManifest(index);
+        await readBack([index, ...images.map((image) => image.manifest)], blobs, repository, all);
+      },
+    );
     log.info(`${repository.name}: verified ${index.digest}`);
   }
   // Layouts and archives know no signal: without this, Ctrl-C before the last step would not keep a tag from moving.
   signal.throwIfAborted();
   await beforeTags?.(index);
-  const moved = await moveForward(targets, moves, index, { run, log, clock, signal });
+  const moved = await timed(log, { track: 'steps', name: 'Moving tags' }, () =>
+    moveForward(targets, moves, index, { run, log, clock, signal }),
+  );
   return { index, platforms: images.map((image) => platformAt(image, sent.get(image) ?? 0)), ...moved };
 }
 
 const platformAt = (
-  { system, manifest, parsed: { layers, config }, tests }: PlatformImage,
+  { system, manifest, parsed: { layers, config }, tests, outcomes }: PlatformImage,
   bytesSent: number,
-): PublishedPlatform => ({ system, digest: manifest.digest, layers, config, tests, bytesSent });
+): PublishedPlatform => ({ system, digest: manifest.digest, layers, config, tests, bytesSent, outcomes });
 
 /** An index that is live already: the tags that mean something else are moved, and nothing else is asked or sent. */
 export async function publishLive(

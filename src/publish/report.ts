@@ -4,6 +4,7 @@ import { plainLine } from '../core/printable.ts';
 import { shellWord } from '../core/shell.ts';
 import { sizeText } from '../core/size.ts';
 import { columns } from '../core/table.ts';
+import { layerData, layerSummary, layerText, type ShownLayers } from '../image/layer-table.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import { shortDigest } from '../oci/digest.ts';
 import { isDisk } from '../oci/disk-artifact.ts';
@@ -39,6 +40,13 @@ export function platformRow(
 
 const row = ({ system, digest, layers, bytesSent }: PublishedPlatform): string[] =>
   platformRow(system, digest, layers, bytesSent);
+
+/** What became of the layers of each platform that was built just now. */
+const layerTables = ({ platforms }: Shown, tableOf: (shown: ShownLayers) => string) =>
+  platforms.flatMap((platform) => {
+    const table = tableOf(platform);
+    return table === '' ? [] : [{ platform: `layers for ${platformText(platformOf(platform.system))}`, table }];
+  });
 
 /** What became of the tests, one line for each platform with tests. */
 const testLines = ({ platforms }: Shown): string[] =>
@@ -143,6 +151,7 @@ export function publishText(published: Shown, targets: readonly PublishedTarget[
   const how = areDisks(published) ? 'fetch it' : 'run it';
   return [
     ...columns([PLATFORM_HEADINGS, ...rows, ...totalRow(published)], NUMBERS),
+    ...layerTables(published, layerText).flatMap(({ platform, table }) => ['', platform, table]),
     ...testLines(published),
     '',
     `${what} ${digest}`,
@@ -168,6 +177,7 @@ export const publishSummary = (name: string, published: Shown, targets: readonly
     `### ${plainMarkdown(name)}`,
     '',
     platformTable(published.platforms.map(row)),
+    ...layerTables(published, layerSummary).map(({ platform, table }) => `${plainMarkdown(platform)}\n\n${table}`),
     ...testLines(published).map((line) => `${plainMarkdown(line)}\n`),
     `${heldOf(published, targets).what === 'index' ? 'Index' : 'Image'} ${code(heldOf(published, targets).digest)}`,
     '',
@@ -182,7 +192,7 @@ export const publishData = (name: string, published: Shown, targets: readonly Pu
   name,
   digest: heldOf(published, targets).digest,
   mediaType: heldOf(published, targets).mediaType,
-  platforms: published.platforms.map(({ system, digest, layers, bytesSent, tests }) => ({
+  platforms: published.platforms.map(({ system, digest, layers, bytesSent, outcomes, tests }) => ({
     system,
     platform: platformText(platformOf(system)),
     digest,
@@ -190,6 +200,7 @@ export const publishData = (name: string, published: Shown, targets: readonly Pu
     compressedSize: layers ? compressedSize(layers) : null,
     unpackedSize: (layers && unpackedSize(layers)) ?? null,
     bytesSent,
+    layerReport: layerData({ outcomes, bytesSent }) ?? null,
     tests,
   })),
   destinations: destinationData(targets),

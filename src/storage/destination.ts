@@ -47,6 +47,8 @@ export interface ImageDestination {
   readonly largestBlob?: number | undefined;
   /** Bytes of blobs that were really sent or written so far (not those found there or mounted). */
   readonly bytesSent: number;
+  /** Those of one blob since they were asked for last, so that none is counted for two images. */
+  takeSent(digest: Digest): number;
   /** Whether it may be written to, as far as what was read before has shown; undefined where that is not known. */
   mayWrite?(): Promise<boolean | undefined>;
   /** Whether a blob is there; `fresh` asks the place again although it said so, or took the blob, before. */

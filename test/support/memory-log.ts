@@ -1,4 +1,5 @@
 import type { Log } from '../../src/core/log.ts';
+import { NO_SPAN } from '../../src/core/span.ts';
 
 /** A log that keeps what it is told, to be looked at. */
 export interface MemoryLog extends Log {
@@ -17,7 +18,12 @@ export const memoryLog = (): MemoryLog => {
     info: keep,
     warn: keep,
     group: (_heading, work) => work(),
-    progress: () => ({ update: () => undefined, end: () => undefined }),
+    progress: () => ({
+      update: () => undefined,
+      part: () => ({ update: () => undefined, end: () => undefined }),
+      end: () => undefined,
+    }),
+    span: () => NO_SPAN,
     mask: (value) => void masked.push(value),
   };
 };

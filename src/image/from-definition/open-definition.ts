@@ -6,6 +6,7 @@ import type { Definition } from '../../definition/definition.ts';
 import { definitionKey } from '../../definition/image-key.ts';
 import { type PlannedLayer, rootLayer, type StoreLayer } from '../../definition/layer.ts';
 import { layerBudget, planLayers } from '../../definition/layer-plan.ts';
+import { layerHistory } from '../../definition/layer-words.ts';
 import type { ReadClosure } from '../../nix/closure.ts';
 import type { Nix } from '../../nix/nix.ts';
 import { imageConfigBytes } from '../../oci/config.ts';
@@ -19,7 +20,7 @@ import { type BaseFacts, baseFacts, storeOverBase } from './base-facts.ts';
 import { baseLayers } from './base-layers.ts';
 import { openImagePaths } from './image-paths.ts';
 import { type BaseTools, openBase } from './open-base.ts';
-import { layerHistory, treeLayers } from './tree-layers.ts';
+import { treeLayers } from './tree-layers.ts';
 import { whyBuilt } from './why-built.ts';
 
 /** A definition whose closure is known, in the store of this machine or elsewhere. */

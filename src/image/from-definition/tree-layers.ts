@@ -1,7 +1,6 @@
-import { canonicalJson } from '../../core/canonical-json.ts';
 import { layerKey, type PlannedLayer, type RootLayer } from '../../definition/layer.ts';
 import { describeLayer } from '../../definition/layer-record.ts';
-import { type History, historyEntry } from '../../oci/config.ts';
+import { storePathName } from '../../definition/store-path.ts';
 import type { Layer, LayerTree, TreeLayer } from '../layer.ts';
 import type { BaseFacts } from './base-facts.ts';
 import type { ImagePaths } from './image-paths.ts';
@@ -35,6 +34,7 @@ export function treeLayers(
     return {
       kind: 'tree',
       label: pathsRead(layer).join(', ') || 'files of the image',
+      ...shown(layer),
       key,
       size: layer.kind === 'store' ? layer.paths.reduce((sum, info) => sum + info.narSize, 0) : 0,
       record: (tar) => describeLayer(layer, key, tar),
@@ -52,10 +52,11 @@ export function treeLayers(
   return { layers, prepare };
 }
 
-/** The words of a layer in the image's history. */
-export const layerHistory = (layer: PlannedLayer): History =>
-  historyEntry(
-    layer.kind === 'store'
-      ? `store paths: ${canonicalJson(layer.paths.map((info) => info.path))}`
-      : 'root: merged packages, files and accounts',
-  );
+/** What stands for a layer in a table: its largest path, for a layer may hold hundreds. */
+function shown(layer: PlannedLayer): Pick<TreeLayer, 'title' | 'paths'> {
+  if (layer.kind === 'root') return { title: 'files of the image', paths: [] };
+  const paths = [...layer.paths].sort((a, b) => b.narSize - a.narSize).map(({ path }) => path);
+  const [first = ''] = paths;
+  const more = paths.length > 1 ? ` and ${paths.length - 1} more` : '';
+  return { title: `${storePathName(first)}${more}`, paths };
+}

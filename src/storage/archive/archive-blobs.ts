@@ -4,11 +4,13 @@ import { ChunkBuffer, createPages } from '../../core/chunk-buffer.ts';
 import { UserError } from '../../core/error.ts';
 import { withFileErrors } from '../../core/file-error.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
+import type { Digest } from '../../oci/digest.ts';
 import { checkBytes, DigestCheck } from '../../oci/digest-check.ts';
 import type { Slice } from '../../tar/index.ts';
 import type { BlobWriter } from '../destination.ts';
 import { holdsBlob, readFileBlob } from '../file-blob.ts';
 import { blobName } from '../layout/layout-folder.ts';
+import { SentBytes } from '../sent-bytes.ts';
 import type { ArchiveFile, ArchiveSlot } from './archive-file.ts';
 
 // Blobs up to this size wait for their digest in memory, so that several can be written at once.
@@ -20,7 +22,7 @@ export class ArchiveBlobs {
   readonly #slices = new Map<string, Slice>();
   readonly #pages = createPages();
   readonly #writers = new Set<BlobWriter>();
-  #bytes = 0;
+  readonly #sent = new SentBytes();
 
   constructor(file: ArchiveFile) {
     this.#file = file;
@@ -28,7 +30,11 @@ export class ArchiveBlobs {
 
   /** Bytes of blobs written. */
   get bytes(): number {
-    return this.#bytes;
+    return this.#sent.total;
+  }
+
+  takeSent(digest: Digest): number {
+    return this.#sent.take(digest);
   }
 
   has(descriptor: Descriptor): boolean {
@@ -83,7 +89,7 @@ export class ArchiveBlobs {
   // Two writers may have had the same blob in hand; the first one counts, the other is a harmless double.
   #record(descriptor: Descriptor, slice: Slice): void {
     this.#slices.set(descriptor.digest, slice);
-    this.#bytes += descriptor.size;
+    this.#sent.add(descriptor);
   }
 }
 

@@ -57,6 +57,10 @@ export class ArchiveRepository implements Repository {
     return this.#blobs?.bytes ?? 0;
   }
 
+  takeSent(digest: Digest): number {
+    return this.#blobs?.takeSent(digest) ?? 0;
+  }
+
   async hasBlob(descriptor: Descriptor, { fresh } = { fresh: false }): Promise<boolean> {
     const { blobs } = await this.#open();
     return fresh ? blobs.isIntact(descriptor) : blobs.has(descriptor);

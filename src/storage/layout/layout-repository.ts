@@ -6,11 +6,13 @@ import { writeFully } from '../../core/file-bytes.ts';
 import { fileError, withFileErrors } from '../../core/file-error.ts';
 import { Gate } from '../../core/gate.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
+import type { Digest } from '../../oci/digest.ts';
 import { checkBytes, DigestCheck } from '../../oci/digest-check.ts';
 import { descriptorOf, type StoredManifest } from '../../oci/read-manifest.ts';
 import type { BlobWriter, Repository } from '../destination.ts';
 import { holdsBlob } from '../file-blob.ts';
 import { isRefName } from '../location.ts';
+import { SentBytes } from '../sent-bytes.ts';
 import { blobName, type LayoutFolder } from './layout-folder.ts';
 import { withName } from './layout-index.ts';
 import { LayoutSource } from './layout-source.ts';
@@ -32,10 +34,14 @@ export class LayoutRepository extends LayoutSource implements Repository {
   /** Blobs that were read and found right, by digest. */
   readonly #intact = new Set<string>();
   #created: Promise<void> | undefined;
-  #bytesSent = 0;
+  readonly #sent = new SentBytes();
 
   get bytesSent(): number {
-    return this.#bytesSent;
+    return this.#sent.total;
+  }
+
+  takeSent(digest: Digest): number {
+    return this.#sent.take(digest);
   }
 
   /** A damaged blob counts as missing, so that it is written again: it is read before it is believed. */
@@ -54,7 +60,7 @@ export class LayoutRepository extends LayoutSource implements Repository {
     await this.#create();
     if (await this.hasBlob(descriptor)) return;
     await this.folder.replace(blobName(descriptor.digest), bytes);
-    this.#bytesSent += bytes.length;
+    this.#sent.add(descriptor);
   }
 
   async mountBlob(): Promise<boolean> {
@@ -66,9 +72,7 @@ export class LayoutRepository extends LayoutSource implements Repository {
     const { path, handle } = await this.folder.openPartial();
     const writer = new LayoutBlobWriter(this.folder, path, handle, {
       has: (descriptor) => this.hasBlob(descriptor),
-      stored: (bytes) => {
-        this.#bytesSent += bytes;
-      },
+      stored: (sent) => this.#sent.add(sent),
       ended: () => this.#writers.delete(writer),
     });
     this.#writers.add(writer);
@@ -118,7 +122,7 @@ export class LayoutRepository extends LayoutSource implements Repository {
 
 interface WriterHooks {
   readonly has: (descriptor: Descriptor) => Promise<boolean>;
-  readonly stored: (bytes: number) => void;
+  readonly stored: (descriptor: Descriptor) => void;
   readonly ended: () => void;
 }
 
@@ -153,7 +157,7 @@ class LayoutBlobWriter implements BlobWriter {
       await this.abort();
       throw fileError(error, this.#path, 'write');
     }
-    this.#hooks.stored(descriptor.size);
+    this.#hooks.stored(descriptor);
     this.#hooks.ended();
   }
 

@@ -54,6 +54,10 @@ export class RegistryRepository implements Repository {
     return this.#blobs.bytesSent;
   }
 
+  takeSent(digest: Digest): number {
+    return this.#blobs.takeSent(digest);
+  }
+
   mayWrite(): Promise<boolean | undefined> {
     return this.#client.isGranted();
   }

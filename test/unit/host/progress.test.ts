@@ -6,7 +6,7 @@ const boardWith = (timing: typeof LIVE) => {
   const clock = { time: 1000 };
   const events: string[] = [];
   const view = {
-    show: (text: string) => events.push(text),
+    show: (lines: readonly string[]) => events.push(lines.join(' · ')),
     clear: () => events.push('(clear)'),
     print: (text: string) => events.push(`> ${text}`),
   };
@@ -46,6 +46,37 @@ describe('a live line', () => {
     expect(events).toHaveLength(3);
   });
 
+  test('has the parts in hand below it, each with its own bytes, rate and time left', () => {
+    const { clock, events, board } = boardWith(LIVE);
+    const progress = board.start('layers', 100e6);
+    const first = progress.part('openssl', 40e6);
+    const second = progress.part('files of the image', 0);
+    clock.time += 2000;
+    first.update(10e6);
+    second.update(5e6);
+    progress.update(15e6, '0/2');
+    first.end();
+    clock.time += 1000;
+    progress.update(45e6, '1/2');
+    expect(events.slice(1)).toEqual([
+      [
+        'layers 15% (0/2), 15.0 MB of 100.0 MB, 7.5 MB/s, 11 s left',
+        '  openssl 25%, 10.0 MB of 40.0 MB, 5.0 MB/s, 6.0 s left',
+        '  files of the image, 5.0 MB, 2.5 MB/s',
+      ].join(' · '),
+      'layers 45% (1/2), 45.0 MB of 100.0 MB, 15.0 MB/s, 3.7 s left ·   files of the image, 5.0 MB, 1.7 MB/s',
+    ]);
+  });
+
+  test('shows eight parts of many', () => {
+    const { clock, events, board } = boardWith(LIVE);
+    const progress = board.start('layers');
+    for (let at = 0; at < 20; at++) progress.part(`layer ${at}`);
+    clock.time += 100;
+    progress.update(1);
+    expect(events.at(-1)?.match(/layer \d+/g)).toHaveLength(8);
+  });
+
   test('is not rewritten oftener for many short pieces of work', () => {
     const { clock, events, board } = boardWith(LIVE);
     for (let index = 0; index < 1000; index += 1) {
@@ -69,6 +100,15 @@ describe('sparse lines', () => {
       'upload 33% (20 of 60), 20.0 MB of 60.0 MB, 1.0 MB/s, 40 s left',
       'upload 50% (30 of 60), 30.0 MB of 60.0 MB, 1.0 MB/s, 30 s left',
     ]);
+  });
+
+  test('have no parts', () => {
+    const { clock, events, board } = boardWith(SPARSE);
+    const progress = board.start('upload');
+    progress.part('layer', 5).update(2);
+    clock.time += 10_000;
+    progress.update(2);
+    expect(events).toEqual(['upload, 2 B, 0 B/s']);
   });
 
   test('say nothing of short work but its closing text', () => {

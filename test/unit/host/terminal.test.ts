@@ -134,3 +134,48 @@ test.each<[boolean, Record<string, string>, boolean]>([
 ])('terminal %s with %j: colour %s', (isTTY, variables, expected) => {
   expect(wantsColour({ write: () => {}, isTTY }, (name) => variables[name])).toBe(expected);
 });
+
+describe('live lines', () => {
+  const UP = '\u001b[A';
+
+  /** Layers in hand on a terminal of some rows, shown twice and then ended. */
+  const shown = (rows: number, live?: boolean) => {
+    const clock = { time: 0 };
+    const written: string[] = [];
+    const stderr = { write: (text: string) => written.push(text), isTTY: true, columns: 12, rows };
+    const options = live === undefined ? {} : { live };
+    const { log } = createTerminal({
+      ...{ stderr, mask: createMask(), now: () => clock.time, colour: false, verbose: false },
+      ...options,
+    });
+    const progress = log.progress('layers');
+    progress.part('openssl-3.0.15', 10);
+    progress.part('glibc');
+    for (const done of [1, 2]) {
+      clock.time += 100;
+      progress.update(done);
+    }
+    progress.end('done');
+    return written;
+  };
+
+  test('are erased from the last to the first, in one write with what comes instead, and fit into the width', () => {
+    const lines = (done: number) => `layers, ${done} B\n  openssl-…\n  glibc`;
+    expect(shown(24)).toEqual([
+      `${ERASE}layers`,
+      `${ERASE}${lines(1)}`,
+      `${ERASE}${UP}${ERASE}${UP}${ERASE}${lines(2)}`,
+      `${ERASE}${UP}${ERASE}${UP}${ERASE}`,
+      'done in 0.2 s\n',
+    ]);
+  });
+
+  test('leave out what would scroll out of sight', () => {
+    expect(shown(3).at(-3)).toBe(`${ERASE}${UP}${ERASE}layers, 2 B\n  openssl-…`);
+    expect(shown(1).at(-3)).toBe(`${ERASE}layers, 2 B`);
+  });
+
+  test('are none on a terminal that takes no line back', () => {
+    expect(shown(24, false)).toEqual(['done in 0.2 s\n']);
+  });
+});

@@ -1,5 +1,6 @@
 import { gzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
+import { systemClock } from '../../../src/core/clock.ts';
 import { UserError } from '../../../src/core/error.ts';
 import { tarKey } from '../../../src/definition/layer.ts';
 import { layerRecord } from '../../../src/definition/layer-record.ts';
@@ -37,6 +38,7 @@ const memory = (name: string, lost: readonly Digest[] = []) => {
       yield blobs.get(digest) ?? Buffer.alloc(0);
     },
     putBlob: async (_: Descriptor, bytes: Uint8Array) => keep(Buffer.from(bytes)),
+    takeSent: () => 0,
     mountBlob: async () => false,
     openBlob: async () => {
       const chunks: Buffer[] = [];
@@ -114,6 +116,7 @@ const write = async (
     shared,
     exec: () => Promise.reject(new Error('no program')),
     log,
+    clock: systemClock,
     signal: new AbortController().signal,
   });
   return { built, log };

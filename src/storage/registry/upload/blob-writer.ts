@@ -40,7 +40,7 @@ export interface UploadTarget {
   /** Sends a small blob in one request. */
   put(descriptor: Descriptor, body: Body): Promise<void>;
   /** So many bytes have reached the registry. */
-  sent(bytes: number): void;
+  sent(descriptor: Descriptor): void;
   /** The registry has the blob now. */
   stored(descriptor: Descriptor): void;
   /** Opens a writer for the same blob. */
@@ -159,7 +159,7 @@ export class RegistryBlobWriter implements BlobWriter {
       }
     }
     if (this.#upload?.way === 'chunks') await this.#checkChunks(session, descriptor);
-    this.#target.sent(descriptor.size);
+    this.#target.sent(descriptor);
   }
 
   /** Some registries end an upload in chunks well and keep the last one of them (Artifactory). */

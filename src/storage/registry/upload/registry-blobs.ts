@@ -3,8 +3,10 @@ import { createPages } from '../../../core/chunk-buffer.ts';
 import { UserError } from '../../../core/error.ts';
 import { type Outcome, repeat } from '../../../core/retry.ts';
 import type { Descriptor } from '../../../oci/descriptor.ts';
+import type { Digest } from '../../../oci/digest.ts';
 import { checkBytes } from '../../../oci/digest-check.ts';
 import type { BlobWriter } from '../../destination.ts';
+import { SentBytes } from '../../sent-bytes.ts';
 import { type RegistryClient, scopeOf } from '../client.ts';
 import { statusOf } from '../failure.ts';
 import { drain } from '../fetch/response-body.ts';
@@ -37,7 +39,7 @@ export class RegistryBlobs implements UploadTarget {
   readonly #noMounts = new Set<string>();
   /** Whether a PUT with a blob in it was refused, and PATCH and PUT were not. */
   #needsPatch = false;
-  #bytesSent = 0;
+  readonly #sent = new SentBytes();
 
   constructor(client: RegistryClient) {
     this.#client = client;
@@ -45,7 +47,11 @@ export class RegistryBlobs implements UploadTarget {
   }
 
   get bytesSent(): number {
-    return this.#bytesSent;
+    return this.#sent.total;
+  }
+
+  takeSent(digest: Digest): number {
+    return this.#sent.take(digest);
   }
 
   async has(descriptor: Descriptor, { fresh } = { fresh: false }): Promise<boolean> {
@@ -69,7 +75,7 @@ export class RegistryBlobs implements UploadTarget {
     } catch (error) {
       await this.#secondTry(descriptor, body, error);
     }
-    this.sent(body.length);
+    this.sent(descriptor);
     this.stored(descriptor);
   }
 
@@ -103,8 +109,8 @@ export class RegistryBlobs implements UploadTarget {
     await Promise.all([...this.#writers].map((writer) => writer.abort()));
   }
 
-  sent(bytes: number): void {
-    this.#bytesSent += bytes;
+  sent(descriptor: Descriptor): void {
+    this.#sent.add(descriptor);
   }
 
   stored(descriptor: Descriptor): void {
