@@ -2,17 +2,20 @@ import { randomUUID } from 'node:crypto';
 import { open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
+import { type Cloud, startCloud } from '../emulators/aws/cloud/emulator.ts';
 import { type GitHubEmulator, startGitHub } from '../emulators/github/emulator.ts';
 import { releaseUploadRoutes, type UploadState } from '../emulators/github/release-uploads.ts';
+import { type Issuer, startIssuer } from '../emulators/oidc/issuer.ts';
 import { type ResultsEmulator, startResults } from '../emulators/results/emulator.ts';
 import { releaseTree } from '../integration/release/release.ts';
 import { ROOT } from '../support/cli.ts';
 import { TEST_NIX_CONFIG } from '../support/nix.ts';
 import { type RunningRegistry, startRegistry } from '../support/registry.ts';
+import { standInDisk } from '../support/stand-in-disk.ts';
 import { programPath, runProgram, type TempDir, uniqueTempDir } from '../support/tools.ts';
 import { uefiDisk } from '../support/uefi-disk.ts';
 import { CONSUMER, jobOf, runWorkflow, type WorkflowRun } from './harness/act.ts';
-import { consumerFlake } from './harness/consumer.ts';
+import { type ConsumerDisk, consumerFlake } from './harness/consumer.ts';
 import { pushToMain } from './harness/events.ts';
 import { createLibrary, type Library } from './harness/library.ts';
 import { type NixCalls, watchNix } from './harness/nix-calls.ts';
@@ -25,6 +28,14 @@ vi.setConfig({ testTimeout: 400_000 });
 const WORKFLOW = '.github/workflows/images.yml';
 const TEMPLATE = join(ROOT, 'nix/templates/multi-image', WORKFLOW);
 const JOBS = join(ROOT, 'workflows/matrix.yml');
+const PAGE = join(ROOT, 'docs/amis.md');
+
+/** Who GitHub says that a job in the environment of the page is. */
+const SUBJECT = 'repo:org@1001/consumer@2002:environment:aws';
+const ROLE = 'arn:aws:iam::123456789012:role/amis';
+
+/** How much faster than the machine's the cloud's time is: copies take half a second. */
+const SPEED = 600;
 
 let temp: TempDir;
 let release: TempDir;
@@ -36,17 +47,28 @@ let github: GitHubEmulator;
 let caller: string;
 /** The same jobs in the open. */
 let jobs: string;
+/** The workflow of the page on AMIs. */
+let amis: string;
+let issuer: Issuer;
+let cloud: Cloud;
 const state: UploadState = { repository: CONSUMER, releases: [], nextId: 1 };
 /** Artifacts belong to a run. */
 let runs = 0;
 
 beforeAll(async () => {
-  [temp, release, registry, nix] = await Promise.all([
+  [temp, release, registry, nix, issuer] = await Promise.all([
     uniqueTempDir('e2e'),
     releaseTree(),
     startRegistry({ countRequests: true }),
     watchNix(),
+    startIssuer({ subject: SUBJECT }),
   ]);
+  const begin = Date.now();
+  cloud = await startCloud({
+    ...{ lags: 'none', keepsBlocks: true, verifyIdToken: (token) => issuer.verify(token) },
+    now: () => begin + (Date.now() - begin) * SPEED,
+  });
+  cloud.state.roles.set(ROLE, { trustsToken: ({ sub }) => sub === SUBJECT });
   let origin = '';
   github = await startGitHub({
     ...{ repository: CONSUMER, permissions: { contents: 'write' } },
@@ -64,7 +86,12 @@ beforeAll(async () => {
   ];
   // So few jobs that images for one system go together.
   const few = '\n      max-jobs: 3';
-  caller = withoutCache(text).replace(/to: .*/, `to: |${to.map((line) => `\n        ${line}`).join('')}${few}`);
+  const destinations = `to: |${to.map((line) => `\n        ${line}`).join('')}${few}`;
+  caller = withoutCache(text).replace(/to: .*/, destinations);
+  const [, page = ''] = /```yaml workflow\n([\s\S]*?)```/.exec(await readFile(PAGE, 'utf8')) ?? [];
+  amis = withoutCache(page)
+    .replace("tags: ['v*']", 'branches: [main]')
+    .replace(/to: .*/, destinations);
   jobs = own.replace(/TO: .*/, `TO: |${to.map((line) => `\n    ${line}`).join('')}`);
   const auths = { [registry.host]: { auth: Buffer.from('somebody:secret').toString('base64') } };
   await writeFiles(temp.path, { 'config.json': JSON.stringify({ auths }) });
@@ -73,6 +100,8 @@ beforeAll(async () => {
 afterAll(async () => {
   await registry?.stop();
   await github?.stop();
+  await cloud?.stop();
+  await issuer?.stop();
   await nix?.[Symbol.asyncDispose]();
   await library?.remove();
   await release?.remove();
@@ -95,14 +124,15 @@ interface Figures {
 
 interface Pushed {
   readonly ref?: string;
-  readonly disk?: string;
+  readonly disk?: ConsumerDisk;
   /** Default: what calls images.yml. */
   readonly workflow?: string;
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 const push = async (
   images: Readonly<Record<string, string>>,
-  { ref = 'refs/heads/main', disk, workflow = caller }: Pushed = {},
+  { ref = 'refs/heads/main', disk, workflow = caller, env = {} }: Pushed = {},
 ): Promise<Figures> => {
   const flake = await consumerFlake(release.path, images, disk);
   await nix.takeEvaluations();
@@ -120,6 +150,7 @@ const push = async (
       GITHUB_API_URL: github.url,
       NIX_CONFIG: TEST_NIX_CONFIG,
       DOCKER_CONFIG: temp.path,
+      ...env,
     },
   });
   const seconds = (performance.now() - started) / 1000;
@@ -191,11 +222,39 @@ const expectCached = ({ run }: Figures): void => {
 const assets = (): string[] =>
   state.releases.flatMap(({ draft, assets: all }) => all.map(({ name }) => `${name} ${draft}`));
 
+const inOrder = <T extends { readonly region: string }>(all: readonly T[]): readonly T[] =>
+  all.toSorted((a, b) => (a.region < b.region ? -1 : 1));
+
+/** Expects what the page promises, in the cloud itself. Gives the number of requests until now. */
+function expectAmis(run: WorkflowRun): number {
+  const { snapshots, ...found } = cloud.contents();
+  const [images, parameters] = [inOrder(found.images), inOrder(found.parameters)];
+  const regions = ['eu-central-1', 'us-east-1'];
+  expect(images.map(({ region, state, isPublic }) => [region, state, isPublic])).toEqual(
+    regions.map((region) => [region, 'available', true]),
+  );
+  expect(parameters.map(({ region, name, value }) => [region, name, value])).toEqual(
+    images.map(({ region, id }) => [region, '/images/vm/x86_64/stable', id]),
+  );
+  // From there the next disk's blocks are compared with this one's.
+  const sources = snapshots.flatMap(({ tags }) => tags['nix-images:source'] ?? []);
+  expect(sources).toEqual([expect.stringMatching(`^docker://${registry.host}/team/vm@sha256:[0-9a-f]{64}$`)]);
+  const deploy = jobOf(run, 'deploy');
+  for (const { id } of images) expect(deploy.summary).toContain(id);
+  const kept = results.artifacts().map(({ name }) => name);
+  expect(kept).toContainEqual(expect.stringMatching(/^amis-[0-9a-f]{8}-1\.json$/));
+  expect(kept).toContainEqual(expect.stringMatching(/^amis-[0-9a-f]{8}-1\.journal\.jsonl$/));
+  const assumed = cloud.requests.filter(({ verb }) => verb === 'sts:AssumeRoleWithWebIdentity');
+  expect(assumed.map(({ outcome }) => outcome)).toContain('done');
+  expect(cloud.violations).toEqual([]);
+  return cloud.requests.length;
+}
+
 /** A place on the disk of `uefiDisk` that holds data. */
 const DATA = 45 * 1024 * 1024;
 
-// Four jobs and then three, twice; the disk has 64 MiB, of which 4 are data.
-test('a container and a disk are built and published, in all forms of the disk, and not again, by images.yml and by its jobs in the open', async ({
+// Four jobs and then three, twice, and the deployment; one disk has 64 MiB, of which 4 are data, the other 100 MB of data.
+test('a container and a disk are built and published, in all forms of the disk, deployed as AMIs, and not again, by images.yml and by its jobs in the open', async ({
   annotate,
 }) => {
   // In its data, each has its name, and what no other run had: so it is built here.
@@ -210,29 +269,34 @@ test('a container and a disk are built and published, in all forms of the disk, 
     return (await readFile(`${path}.zst`)).toString('base64');
   };
   const live: string[] = [];
-  for (const [name, workflow] of [
-    ['images.yml', caller],
-    ['matrix.yml', jobs],
+  for (const [name, workflow, disk, env] of [
+    ['images.yml', amis, await standInDisk(), { ...issuer.environment, AWS_ENDPOINT_URL: cloud.url }],
+    ['matrix.yml', jobs, await packed('matrix.yml'), {}],
   ] as const) {
-    const disk = await packed(name);
     // The image is live already.
-    const first = await push({ app: 'two' }, { disk, workflow });
+    const first = await push({ app: 'two' }, { disk, workflow, env });
     await annotate(`${name}, a disk beside an image: ${told(first)}`);
     expect(first.built).toEqual(['vm for x86_64-linux']);
     const [artifact] = await digestsOf('vm', ['latest']);
     const [kubevirt] = await digestsOf('vm-kubevirt', ['latest']);
     expect([artifact, kubevirt]).toEqual([expect.stringMatching(/^sha256:/), expect.stringMatching(/^sha256:/)]);
     expect(kubevirt).not.toBe(artifact);
-    expect(assets().sort()).toEqual(['SHA256SUMS false', 'vm-x86_64-linux.raw.zst false']);
+    const files = ['vm-x86_64-linux.raw.zst', ...(name === 'images.yml' ? ['vm-x86_64-linux.positions.json'] : [])];
+    expect(assets().sort()).toEqual(['SHA256SUMS', ...files].map((file) => `${file} false`).sort());
     live.push(`${artifact}`);
     if (workflow === jobs) expectCached(first);
+    const asked = workflow === amis ? expectAmis(first.run) : cloud.requests.length;
+    const before = cloud.contents();
 
-    const second = await push({ app: 'two' }, { disk, workflow });
+    const second = await push({ app: 'two' }, { disk, workflow, env });
     await annotate(`${name}, nothing changed: ${told(second)}`);
     expect(second.built).toEqual([]);
     expect(jobOf(second.run, 'publish').result).toBe('success');
     expect(await digestsOf('vm', ['latest', 'main'])).toEqual([artifact, artifact]);
     expect(await digestsOf('vm-kubevirt', ['latest', 'main'])).toEqual([kubevirt, kubevirt]);
+    expect(cloud.contents()).toEqual(before);
+    const changes = cloud.requests.slice(asked).filter(({ verb }) => !/:(?:Describe|Get|AssumeRole)/.test(verb));
+    expect(changes).toEqual([]);
   }
   expect(new Set(live).size).toBe(2);
 });

@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { debianPackages } from '../../fixtures/debian/generate.ts';
 import { TEST_NIX_CONFIG } from '../../support/nix.ts';
+import type { StandInDisk } from '../../support/stand-in-disk.ts';
 import { runProgram, uniqueTempDir } from '../../support/tools.ts';
 import { flakeInputs } from './flake-inputs.ts';
 import { writeFiles } from './repository.ts';
@@ -12,12 +13,30 @@ type Images = Readonly<Record<string, string>>;
 
 interface Outputs {
   readonly images: Images;
-  /** A disk of the flake for x86-64, by its packed file (base64), as another tool would make it. */
-  readonly disk?: string | undefined;
+  readonly disk?: ConsumerDisk | undefined;
 }
 
-/** The disk needs two small builds; the second refers to the first, which is kept in a cache for that. */
-const diskOutput = (disk: string): string => `    diskImages.x86_64-linux.vm = derivation {
+/** A disk of the flake for x86-64: its packed file (base64), as another tool would make it, or what mkDisk is to make it of, in the store already. */
+export type ConsumerDisk = string | StandInDisk;
+
+/** Text of Nix for what JSON can say. */
+const nixText = (value: unknown): string =>
+  `(builtins.fromJSON ${JSON.stringify(JSON.stringify(value)).replaceAll('${', '\\${')})`;
+
+/** Its ESP is as small as FAT32 can be. */
+const definedDisk = ({ definition: { boot, storeRoots, tools } }: StandInDisk): string => {
+  const { loader, ...parts } = boot;
+  const partitions = { esp: { sizeMiB: 64 }, root: { sizeMiB: 64 } };
+  const given = { name: 'vm', system: 'x86_64-linux', store: storeRoots, boot: parts, tools, partitions };
+  if (loader !== 'uki') throw new RangeError('the stand-in disk boots a unified kernel image');
+  return `    diskImages.x86_64-linux.vm = nix-images.lib.mkDisk ${nixText(given)};
+`;
+};
+
+const diskOutput = (disk: ConsumerDisk): string => (typeof disk === 'string' ? packedDisk(disk) : definedDisk(disk));
+
+/** It needs two small builds; the second refers to the first, which is kept in a cache for that. */
+const packedDisk = (disk: string): string => `    diskImages.x86_64-linux.vm = derivation {
       name = "vm";
       system = "x86_64-linux";
       builder = "\${nixpkgs.legacyPackages.x86_64-linux.busybox}/bin/busybox";
@@ -68,7 +87,7 @@ ${Object.entries(images)
 export const consumerFlake = async (
   release: string,
   images: Images = { app: '' },
-  disk?: string,
+  disk?: ConsumerDisk,
 ): Promise<Record<string, string>> => lockedFlake(flakeText(await debianPackages(), release, { images, disk }));
 
 /** flake.nix and its flake.lock. */

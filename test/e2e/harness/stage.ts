@@ -112,7 +112,7 @@ export async function openStage(workflows: readonly string[]): Promise<Stage> {
 export const withoutCache = (workflow: string): string =>
   workflow
     .replace(
-      /(uses: org\/nix-images\/\.github\/workflows\/[\w-]+\.yml@v1\n(?: +#.*\n)* {4}with:\n)/g,
+      /(uses: org\/nix-images\/\.github\/workflows\/(?!amis)[\w-]+\.yml@v1\n(?: +#.*\n)* {4}with:\n)/g,
       '$1      cache: false\n',
     )
     .replace(/ {6}- uses: org\/nix-images\/cache@v1.*\n {8}with: .*\n/, '')
