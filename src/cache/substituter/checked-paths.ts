@@ -29,7 +29,7 @@ export class CheckedPaths {
   readonly #packs: PackFiles;
   readonly #checks = new Gate(CHECKS);
   readonly #found = new Map<CachedPath, Promise<string | undefined>>();
-  /** Paths that Nix knows of and whose packs are not here yet. */
+  /** Paths that Nix knows of and whose packs were not here when one came last. */
   readonly #told = new Set<CachedPath>();
   readonly #ready: CachedPath[] = [];
   #isBusy = false;
@@ -41,7 +41,6 @@ export class CheckedPaths {
 
   /** Tells that Nix knows of a path. */
   tell(path: CachedPath): void {
-    if (this.#found.has(path)) return;
     this.#told.add(path);
     if (this.#packs.areHere(packsOf(path))) this.#sort();
   }
@@ -50,7 +49,6 @@ export class CheckedPaths {
   faultOf(path: CachedPath, fileOf: FileOfPack): Promise<string | undefined> {
     const known = this.#found.get(path);
     if (known !== undefined) return known;
-    this.#told.delete(path);
     const fault = this.#checks.run(() => readFault(path, fileOf));
     this.#found.set(path, fault);
     fault.catch(() => this.#found.delete(path));
@@ -74,7 +72,7 @@ export class CheckedPaths {
       const each = path;
       const numbers = packsOf(each);
       if (this.#found.has(each) || !this.#packs.areHere(numbers)) continue;
-      // What cannot be read now is read again for the one who asks for it.
+      // What is thrown is for the one who asks for it, for whom it is checked again.
       await this.#packs.use(numbers, signal, (fileOf) => this.faultOf(each, fileOf)).catch(() => undefined);
     }
     this.#isBusy = false;

@@ -219,11 +219,10 @@ export class PackFiles {
   async #makeRoom(bytes: number): Promise<void> {
     this.#onDisk += bytes;
     const limit = this.#options.diskLimit ?? DISK_LIMIT;
-    const idle = this.#packs
-      .filter(({ state, readers }) => state === 'here' && readers === 0)
-      .sort((a, b) => a.lastUsed - b.lastUsed);
-    for (const state of idle) {
+    const here = this.#packs.filter(({ state }) => state === 'here').sort((a, b) => a.lastUsed - b.lastUsed);
+    for (const state of here) {
       if (this.#onDisk <= limit) return;
+      // While one is removed others may be asked for.
       if (state.state !== 'here' || state.readers > 0) continue;
       state.state = 'away';
       this.#watcher?.dropped(this.#packs.indexOf(state));

@@ -26,6 +26,8 @@ const scene = async (count: number, diskLimit = Number.MAX_SAFE_INTEGER) => {
   return { folder, paths: index.paths as readonly [CachedPath, CachedPath, CachedPath], checked, packs, use, fetch };
 };
 
+const turn = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve));
+
 /** Files of packs that cannot be read. */
 const unreadable: FileOfPack = () => '/nonexistent/pack';
 
@@ -49,6 +51,7 @@ test('a path whose packs are here when Nix is told of it is checked at once, and
   checked.tell(paths[0]);
   await use.mock.results.at(-1)?.value;
   checked.tell(paths[0]);
+  await turn();
   expect(use).toHaveBeenCalledTimes(2);
   expect(await checked.faultOf(paths[0], unreadable)).toBeUndefined();
 });
@@ -75,4 +78,65 @@ test('a pack that was dropped and came again is read again', async () => {
   await fetch(path);
   await copyFile('/dev/null', join(folder, `${packsOf(path)[0]}.pack`));
   expect(await fault()).toMatch(/ends \d+ bytes before/);
+});
+
+test('two paths are checked at once, and no more', async () => {
+  const { paths, checked, packs, fetch } = await scene(6);
+  for (const path of paths) await fetch(path);
+  const read = new Set<CachedPath>();
+  const faults = paths.map((path) =>
+    packs.use(packsOf(path), forever, (fileOf) =>
+      checked.faultOf(path, (pack) => {
+        read.add(path);
+        return fileOf(pack);
+      }),
+    ),
+  );
+  // All that begin at once have begun; reading takes further turns.
+  while (read.size === 0) await turn();
+  expect(read.size).toBe(2);
+  expect(await Promise.all(faults)).toEqual(paths.map(() => undefined));
+  expect(read.size).toBe(paths.length);
+});
+
+test('a path that could not be checked ahead keeps no other one from it', async () => {
+  const { paths, checked, use, fetch } = await scene(3);
+  const [first, second] = paths;
+  await fetch(first);
+  await fetch(second);
+  use.mockRejectedValueOnce(new Error('gone'));
+  checked.tell(first);
+  checked.tell(second);
+  await vi.waitFor(() => expect(use).toHaveBeenCalledTimes(4));
+  await use.mock.results.at(-1)?.value;
+  expect(await checked.faultOf(second, unreadable)).toBeUndefined();
+});
+
+test('nothing is fetched to check ahead: not what was dropped meanwhile, nor when all ends', async () => {
+  const { paths, checked, packs, use, fetch } = await scene(6, 1200);
+  const [first, second] = paths;
+  await fetch(second);
+  await fetch(first);
+  const blocked = Promise.withResolvers<undefined>();
+  use.mockReturnValueOnce(blocked.promise);
+  checked.tell(first);
+  checked.tell(second);
+  for (const path of paths.slice(3)) await fetch(path);
+  expect(packs.areHere(packsOf(second))).toBe(false);
+  const calls = use.mock.calls.length;
+  blocked.resolve(undefined);
+  await turn();
+  const last = paths.at(-1) as CachedPath;
+  packs.close();
+  checked.tell(last);
+  expect(use).toHaveBeenCalledTimes(calls);
+});
+
+test('a pack that is read is not dropped, however little room there is', async () => {
+  const { paths, packs, fetch } = await scene(3, 700);
+  const [path, , other] = paths;
+  await packs.use(packsOf(path), forever, async () => {
+    await fetch(other);
+    expect(packs.areHere(packsOf(path))).toBe(true);
+  });
 });

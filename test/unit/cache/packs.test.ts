@@ -200,6 +200,37 @@ describe('the order of paths in packs', () => {
     expect(namesOf(inPackOrder(paths, closures))).toEqual([['base'], ['ab'], ['a'], ['b'], ['c']]);
   });
 
+  test('of equals is by path, and what a path needs from elsewhere does not count', () => {
+    const elsewhere = ['x', 'y', 'z'].map((name) => storePath(`${name}-elsewhere`));
+    const paths = [
+      path('needs-one', { image: 'web', seconds: 1000, references: [storePath('b')] }),
+      path('b', { image: 'web' }),
+      path('a', { image: 'web' }),
+      path('needs-others', { image: 'web', seconds: 0, references: elsewhere }),
+    ];
+    const equals = [storePath('a'), storePath('b')].sort().map(storePathName);
+    for (const order of [paths, paths.toReversed()])
+      expect(namesOf(inPackOrder(order, []))).toEqual([[...equals, 'needs-others', 'needs-one']]);
+  });
+
+  test('goes on with the largest part in common, and ends one system before the next', () => {
+    const images = (system: string, path: string, names: string) =>
+      names.split('').map((image) => ({ system, image, paths: [storePath(path)] }));
+    const groups = { most: 'abcdef', wide: 'abcgh', narrow: 'abc', other: 'xy', near: 'x' };
+    const names = Object.keys(groups);
+    const systems = ['aarch64-linux', X86];
+    const closures = systems.flatMap((system) =>
+      Object.entries(groups).flatMap(([name, needers]) => images(system, name, needers)),
+    );
+    const paths = names.flatMap((name) => systems.map((system) => path(name, { system })));
+    const each = ['most', 'narrow', 'wide', 'other', 'near'];
+    const expected = systems.flatMap((system) => each.map((name) => `${system} ${name}`));
+    for (const order of [paths, paths.toReversed()]) {
+      const ordered = inPackOrder(order, closures).map(([one]) => `${one?.system} ${storePathName(one?.path ?? '')}`);
+      expect(ordered).toEqual(expected);
+    }
+  });
+
   test('knows who needs a path by who needed its last version', () => {
     const before = { system: X86, image: 'a', paths: ['lib-1.2-dev', 'tool-2024-01-02'].map(storePath) };
     const now = { system: X86, image: 'b', paths: ['lib-1.3-dev', 'tool-2024-02-03', 'own-1'].map(storePath) };

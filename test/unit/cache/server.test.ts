@@ -57,6 +57,23 @@ describe('what is asked', () => {
     await vi.waitFor(() => expect(statistics.sum()).toMatchObject({ paths: 30, lost: 0 }));
   });
 
+  test('a NAR does not count as served where the one who asked goes away before', async () => {
+    // More than the kernel keeps for a connection.
+    const { index, packs } = sampleCache(1, { bytes: 16_000_000 });
+    const { server, statistics, get } = await serve(index, fromMap(packs));
+    const { port } = new URL(server.url);
+    const path = at(index.paths, FIRST);
+    await new Promise<void>((resolve, reject) => {
+      const socket = connect(Number(port), '127.0.0.1').on('error', reject);
+      socket.on('close', () => resolve());
+      socket.once('data', () => socket.destroy());
+      socket.write(`GET /${SECRET}/${narOf(path)} HTTP/1.1\r\nHost: x\r\n\r\n`);
+    });
+    expect((await get(narOf(path), 'HEAD')).status).toBe(200);
+    await setTimeout(50);
+    expect(statistics.sum().paths).toBe(0);
+  });
+
   test('everything else is not there, whoever asks', async () => {
     const { index, packs } = sampleCache(1);
     const { ask, get } = await serve(index, fromMap(packs));

@@ -83,6 +83,21 @@ test('a save has its turn until its end, whatever it says of sizes', async () =>
   await end();
 });
 
+test('one that neither asks for its turn nor ends is late', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  try {
+    const { talk, settle, end } = scene();
+    await settle();
+    vi.advanceTimersByTime(TIME_LIMIT - 1);
+    expect(talk.late.aborted).toBe(false);
+    vi.advanceTimersByTime(1);
+    expect(talk.late.aborted).toBe(true);
+    await end();
+  } finally {
+    vi.useRealTimers();
+  }
+});
+
 test('the time before its turn does not count', async () => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
   try {
