@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { UserError } from '../core/error.ts';
 import type { AmiRecord, RegionRecord, Sharing, SnapshotRecord } from './ec2-api.ts';
+import { readAnswer } from './read-answer.ts';
 
 /**
  * What EC2 says, as far as it is asked for. AWS's clients check nothing: a proxy or an emulator of another version would leave out
@@ -99,16 +99,11 @@ const permissionsSchema = z
     }),
   );
 
-function read<T>(schema: z.ZodType<T>, value: unknown, what: string): T {
-  const result = schema.safeParse(value);
-  if (result.success) return result.data;
-  throw new UserError('aws', `${what} of EC2 is not valid: ${z.prettifyError(result.error)}`, {
-    hint: 'Run again; if it comes back, check AWS_ENDPOINT_URL and proxies.',
-  });
-}
-
-export const readImages = (value: unknown): AmiRecord[] => read(z.array(imageSchema), value, 'DescribeImages');
+export const readImages = (value: unknown): AmiRecord[] =>
+  readAnswer(z.array(imageSchema), value, 'the answer of DescribeImages');
 export const readSnapshots = (value: unknown): SnapshotRecord[] =>
-  read(z.array(snapshotSchema), value, 'DescribeSnapshots');
-export const readRegions = (value: unknown): RegionRecord[] => read(z.array(regionSchema), value, 'DescribeRegions');
-export const readSharing = (value: unknown): Sharing => read(permissionsSchema, value, 'the permissions');
+  readAnswer(z.array(snapshotSchema), value, 'the answer of DescribeSnapshots');
+export const readRegions = (value: unknown): RegionRecord[] =>
+  readAnswer(z.array(regionSchema), value, 'the answer of DescribeRegions');
+export const readSharing = (value: unknown): Sharing =>
+  readAnswer(permissionsSchema, value, 'the list of permissions of EC2');

@@ -5,12 +5,12 @@ import {
   paginateDescribeImportSnapshotTasks,
 } from '@aws-sdk/client-ec2';
 import { z } from 'zod';
-import { UserError } from '../core/error.ts';
 import { clientSettings } from './client-settings.ts';
 import { callCloud } from './cloud-failure.ts';
 import { tagsSchema } from './ec2-records.ts';
 import type { AwsWorld } from './ecr-api.ts';
 import type { ImportApi, ImportRecord } from './import-api.ts';
+import { readAnswer } from './read-answer.ts';
 
 const taskSchema = z
   .object({
@@ -34,13 +34,7 @@ const taskSchema = z
     }),
   );
 
-function read(value: unknown): ImportRecord {
-  const result = taskSchema.safeParse(value);
-  if (result.success) return result.data;
-  throw new UserError('aws', `the import that EC2 describes is not valid: ${z.prettifyError(result.error)}`, {
-    hint: 'Run again; if it comes back, check AWS_ENDPOINT_URL and proxies.',
-  });
-}
+const read = (value: unknown): ImportRecord => readAnswer(taskSchema, value, 'the import that EC2 describes');
 
 /** Tasks in one answer. */
 const PAGE = 500;

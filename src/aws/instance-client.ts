@@ -11,32 +11,26 @@ import { z } from 'zod';
 import { UserError } from '../core/error.ts';
 import { clientSettings } from './client-settings.ts';
 import { callCloud } from './cloud-failure.ts';
+import { tagsSchema } from './ec2-records.ts';
 import type { AwsWorld } from './ecr-api.ts';
 import type { InstanceApi, InstanceQuery, InstanceRecord, InstanceStart } from './instance-api.ts';
+import { readAnswer } from './read-answer.ts';
 
 const instanceSchema = z
   .object({
     InstanceId: z.string(),
     State: z.object({ Name: z.string() }),
     StateReason: z.object({ Code: z.string().optional(), Message: z.string().optional() }).optional(),
-    Tags: z.array(z.object({ Key: z.string(), Value: z.string().default('') })).default([]),
+    Tags: tagsSchema,
   })
   .transform(
     ({ InstanceId, State, StateReason, Tags }): InstanceRecord => ({
       id: InstanceId,
       state: State.Name,
       reason: StateReason?.Message ?? StateReason?.Code,
-      tags: new Map(Tags.map(({ Key, Value }) => [Key, Value])),
+      tags: Tags,
     }),
   );
-
-function readInstances(value: unknown): InstanceRecord[] {
-  const result = z.array(instanceSchema).safeParse(value);
-  if (result.success) return result.data;
-  throw new UserError('aws', `the list of instances is not valid: ${z.prettifyError(result.error)}`, {
-    hint: 'Run again; if it comes back, check AWS_ENDPOINT_URL and proxies.',
-  });
-}
 
 // By filters and not by ids: one that is not known yet is an empty answer then.
 function filterOf(query: InstanceQuery) {
@@ -90,7 +84,7 @@ export function openInstances(world: AwsWorld, region: string): InstanceApi {
         const found: unknown[] = [];
         for await (const page of paginateDescribeInstances({ client }, { Filters: [filterOf(query)] }))
           for (const { Instances = [] } of page.Reservations ?? []) found.push(...Instances);
-        return readInstances(found);
+        return readAnswer(z.array(instanceSchema), found, 'the list of instances');
       }),
     console: (InstanceId) =>
       call('GetConsoleOutput', `cannot read the console of ${InstanceId}`, async () => {

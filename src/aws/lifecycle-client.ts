@@ -1,10 +1,10 @@
 import { DisableImageCommand, EC2Client, paginateDescribeImageReferences } from '@aws-sdk/client-ec2';
 import { z } from 'zod';
-import { UserError } from '../core/error.ts';
 import { clientSettings } from './client-settings.ts';
 import { callCloud } from './cloud-failure.ts';
 import type { AwsWorld } from './ecr-api.ts';
 import type { AmiReference, LifecycleApi } from './lifecycle-api.ts';
+import { readAnswer } from './read-answer.ts';
 
 /** AMIs in one question of what uses them (EC2 API reference, DescribeImageReferences). */
 const ASKED_AT_ONCE = 10;
@@ -31,14 +31,6 @@ const referencesSchema = z
   .array(z.object({ ImageId: z.string(), ResourceType: z.string(), Arn: z.string().default('') }))
   .default([]);
 
-function readReferences(value: unknown): z.output<typeof referencesSchema> {
-  const result = referencesSchema.safeParse(value);
-  if (result.success) return result.data;
-  throw new UserError('aws', `the list of what uses AMIs is not valid: ${z.prettifyError(result.error)}`, {
-    hint: 'Run again; if it comes back, check AWS_ENDPOINT_URL and proxies.',
-  });
-}
-
 /** EC2 in one region (API version 2016-11-15), by AWS's own client. */
 export function openLifecycle(world: AwsWorld, region: string): LifecycleApi {
   const client = new EC2Client(clientSettings(world, 'EC2', region));
@@ -52,7 +44,11 @@ export function openLifecycle(world: AwsWorld, region: string): LifecycleApi {
         for (let at = 0; at < ids.length; at += ASKED_AT_ONCE) {
           const input = { ImageIds: ids.slice(at, at + ASKED_AT_ONCE), ResourceTypes: USERS };
           for await (const page of paginateDescribeImageReferences({ client }, input))
-            for (const { ImageId: id, ResourceType: type, Arn: arn } of readReferences(page.ImageReferences))
+            for (const { ImageId: id, ResourceType: type, Arn: arn } of readAnswer(
+              referencesSchema,
+              page.ImageReferences,
+              'the list of what uses AMIs',
+            ))
               found.set(id, [...(found.get(id) ?? []), { type, arn }]);
         }
         return found;

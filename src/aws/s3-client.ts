@@ -9,10 +9,10 @@ import {
   UploadPartCommand,
 } from '@aws-sdk/client-s3';
 import { z } from 'zod';
-import { UserError } from '../core/error.ts';
 import { clientSettings } from './client-settings.ts';
 import { callCloud } from './cloud-failure.ts';
 import type { AwsWorld } from './ecr-api.ts';
+import { readAnswer } from './read-answer.ts';
 import { isRefused } from './refusal.ts';
 import type { S3Api } from './s3-api.ts';
 
@@ -21,13 +21,6 @@ export interface Bucket {
   readonly name: string;
   /** Number of the account. */
   readonly owner: string;
-}
-
-function given(value: string | undefined, what: string): string {
-  if (value !== undefined) return value;
-  throw new UserError('aws', `${what}: the answer of S3 is not complete`, {
-    hint: 'Run again; if it comes back, check AWS_ENDPOINT_URL and proxies.',
-  });
 }
 
 /** A bucket of another region is an answer without a body: 301, or 400 (S3 API reference, HeadBucket). */
@@ -68,7 +61,7 @@ export function openS3(world: AwsWorld, region: string, { name, owner }: Bucket)
         const answer = await client.send(
           new CreateMultipartUploadCommand({ ...bucket, Key: key, ChecksumAlgorithm: 'CRC32' }),
         );
-        return { key, id: given(answer.UploadId, `cannot upload ${key}`) };
+        return { key, id: readAnswer(z.string(), answer.UploadId, 'the id of an upload that S3 gives') };
       }),
     sendPart: ({ key, id }, number, bytes) =>
       call('PutObject', `cannot upload part ${number} of ${key} to`, async () => {
@@ -79,7 +72,11 @@ export function openS3(world: AwsWorld, region: string, { name, owner }: Bucket)
             ChecksumAlgorithm: 'CRC32',
           }),
         );
-        return { number, etag: given(ETag, `cannot upload ${key}`), checksum: ChecksumCRC32 };
+        return {
+          number,
+          etag: readAnswer(z.string(), ETag, 'the ETag of a part that S3 gives'),
+          checksum: ChecksumCRC32,
+        };
       }),
     endUpload: async ({ key, id }, parts) => {
       const Parts = parts.map(({ number, etag, checksum }) => ({

@@ -10,6 +10,7 @@ import { UserError } from '../core/error.ts';
 import { clientSettings } from './client-settings.ts';
 import { callCloud } from './cloud-failure.ts';
 import type { AwsWorld } from './ecr-api.ts';
+import { readAnswer } from './read-answer.ts';
 import { isRefused } from './refusal.ts';
 import type { ParameterRecord, SsmApi } from './ssm-api.ts';
 
@@ -34,13 +35,8 @@ const parameterSchema = z
     time: parameter.LastModifiedDate?.getTime(),
   }));
 
-function read(list: unknown): ({ readonly name: string } & ParameterRecord)[] {
-  const result = z.array(parameterSchema).safeParse(list ?? []);
-  if (result.success) return result.data;
-  throw new UserError('aws', `the parameters of Systems Manager are not valid: ${z.prettifyError(result.error)}`, {
-    hint: 'Run again; if it comes back, check AWS_ENDPOINT_URL and proxies.',
-  });
-}
+const read = (list: unknown): ({ readonly name: string } & ParameterRecord)[] =>
+  readAnswer(z.array(parameterSchema), list ?? [], 'the list of parameters of Systems Manager');
 
 /** Systems Manager in one region (API version 2014-11-06). */
 export function openSsm(world: AwsWorld, region: string): SsmApi {
