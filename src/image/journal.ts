@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { countText } from '../core/count.ts';
 import { tryDecodeJson } from '../core/decode-json.ts';
 import type { Log } from '../core/log.ts';
+import { onFirstUse } from '../core/on-first-use.ts';
 import type { LayerRecord } from '../definition/layer-record.ts';
 import { type Descriptor, descriptorSchema } from '../oci/descriptor.ts';
 import { type Digest, digestSchema } from '../oci/digest.ts';
@@ -77,17 +78,7 @@ export async function openJournal(folder: string, repositories: readonly Reposit
     for (const repository of repositories) if (await repository.hasBlob(descriptor)) return repository;
     return undefined;
   };
-  let broken = false;
-  const append = async (line: object): Promise<void> => {
-    if (broken) return;
-    try {
-      await mkdir(folder, { recursive: true, mode: 0o700 });
-      await appendFile(file, `${JSON.stringify(line)}\n`);
-    } catch (error) {
-      broken = true;
-      log.debug(`no journal: ${error instanceof Error ? error.message : String(error)}`);
-    }
-  };
+  const { append, written } = openAppender(folder, file, log);
   return {
     find: async (key) => {
       const line = layers.get(key);
@@ -98,10 +89,43 @@ export async function openJournal(folder: string, repositories: readonly Reposit
     chunks,
     addChunk: append,
     holderOf,
-    clear: () => rm(file, { force: true }),
+    clear: async () => {
+      await written();
+      await rm(file, { force: true });
+    },
   };
 }
 
 /** Lines of one kind. Nothing for the last line of a process that was killed; what it stood for is found out again. */
 const linesOf = <T>(text: string, schema: z.ZodType<T>): T[] =>
   text.split('\n').flatMap((line) => tryDecodeJson(line, schema) ?? []);
+
+/**
+ * Writes lines at the end of a file, whose folder is made first. Lines that come while others are written follow together: layers that are mounted
+ * come faster than a file is opened and closed.
+ */
+function openAppender(folder: string, file: string, log: Log) {
+  const prepare = onFirstUse(() => mkdir(folder, { recursive: true, mode: 0o700 }));
+  const waiting: string[] = [];
+  let last: Promise<void> = Promise.resolve();
+  let next: Promise<void> | undefined;
+  let isBroken = false;
+  const write = async (): Promise<void> => {
+    next = undefined;
+    const lines = waiting.splice(0).join('');
+    if (isBroken) return;
+    try {
+      await prepare();
+      await appendFile(file, lines);
+    } catch (error) {
+      isBroken = true;
+      log.debug(`no journal: ${error instanceof Error ? error.message : String(error)}`);
+    }
+  };
+  const append = (line: object): Promise<void> => {
+    waiting.push(`${JSON.stringify(line)}\n`);
+    next ??= last = last.then(write);
+    return next;
+  };
+  return { append, written: (): Promise<void> => last };
+}

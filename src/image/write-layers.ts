@@ -147,6 +147,8 @@ async function sendLayers(
   let done = 0;
   const sent = new Map<LayerToSend, PlacedLayer>();
   const own: StoredLayer[] = [];
+  // Lines of the journal, many of which are written together.
+  const noted: Promise<void>[] = [];
   const onBytes = (count: number): void => {
     done += count;
     progress.update(done, `${sent.size}/${toSend.length}`);
@@ -177,20 +179,24 @@ async function sendLayers(
         ...options,
         make: () => (layer.kind === 'stream' ? shared.streams.run(send) : send()),
         check: ({ diffId }) => checkLayer(layer, { diffId }, options.reuse),
+        // It was not found by its key, so no destination is expected to have its bytes.
+        isNew: true,
       });
-      const before = { ...each, before: options.reuse, mediaType: mediaTypeOf(layer, options.codec) };
-      sent.set(
-        each,
-        isOwn
-          ? { ...stored, way: 'made', why: whyMade(before), milliseconds }
-          : { ...(await ofAnother(layer, stored, options.reuse)), way: 'shared' },
-      );
-      if (isOwn) own.push(stored);
-      else onBytes(layer.size);
+      if (isOwn) {
+        own.push(stored);
+        const before = { ...each, before: options.reuse, mediaType: mediaTypeOf(layer, options.codec) };
+        sent.set(each, { ...stored, way: 'made', why: whyMade(before), milliseconds });
+        return;
+      }
+      onBytes(layer.size);
+      const other = ofAnother(layer, stored, options.reuse);
+      noted.push(other.noted);
+      sent.set(each, { ...other.stored, way: 'shared' });
     };
     try {
       const order = [...toSend].sort((a, b) => b.layer.size - a.layer.size);
       await mapParallel(order, writer.width + SENT_BEHIND, sendOne);
+      await Promise.all(noted);
     } finally {
       signal.removeEventListener('abort', stop);
     }
@@ -207,14 +213,9 @@ async function sendLayers(
 }
 
 /** A layer that was made for another image, as this one's: what it says of itself is the same, but for what its maker says of the bytes. */
-async function ofAnother(
-  layer: TreeLayer | StreamLayer,
-  { descriptor }: StoredLayer,
-  reuse: Reuse,
-): Promise<StoredLayer> {
+function ofAnother(layer: TreeLayer | StreamLayer, { descriptor }: StoredLayer, reuse: Reuse) {
   const record = layerRecord(descriptor);
   if (record === undefined) throw new Error('a layer that was made has a record');
   const stored = storedLayer(layer, descriptor, record, true);
-  await reuse.remember({ descriptor: stored.descriptor, record });
-  return stored;
+  return { stored, noted: reuse.remember({ descriptor: stored.descriptor, record }) };
 }

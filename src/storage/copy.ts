@@ -24,6 +24,8 @@ export interface CopyTools {
   readonly followers?: readonly Follower[] | undefined;
   /** Places among the copies whose bytes are read here; those that a destination makes by itself need none. */
   readonly reading?: Gate | undefined;
+  /** Whether a blob is new, so that asking for it where it is to be mounted would be in vain. */
+  readonly isNew?: boolean | undefined;
 }
 
 /**
@@ -34,11 +36,15 @@ export async function copyBlobToAll(
   descriptor: Descriptor,
   from: ImageSource,
   destinations: readonly ImageDestination[],
-  { signal, followers = [], reading }: CopyTools = {},
+  { signal, followers = [], reading, isNew = false }: CopyTools = {},
 ): Promise<void> {
   signal?.throwIfAborted();
   const asked = await Promise.all(
-    destinations.map(async (to) => (await to.hasBlob(descriptor)) || (await to.mountBlob(descriptor, from))),
+    destinations.map(async (to) =>
+      isNew
+        ? (await to.mountBlob(descriptor, from)) || (await to.hasBlob(descriptor))
+        : (await to.hasBlob(descriptor)) || (await to.mountBlob(descriptor, from)),
+    ),
   );
   const missing = destinations.filter((_, at) => !asked[at]);
   if (missing.length === 0) return;

@@ -4,7 +4,9 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { digestOf } from '../../../src/oci/digest.ts';
 import { copyBlobToAll } from '../../../src/storage/copy.ts';
+import type { ImageDestination } from '../../../src/storage/destination.ts';
 import { LayoutRepository } from '../../../src/storage/layout/layout-repository.ts';
+import type { ImageSource } from '../../../src/storage/source.ts';
 
 test.each([100, 4 * 1024 * 1024])('a copy of %i bytes between layouts stops when asked to', async (size) => {
   const folder = await mkdtemp(join(tmpdir(), 'nix-images-copy-'));
@@ -33,4 +35,20 @@ test.each([100, 4 * 1024 * 1024])('a copy of %i bytes between layouts stops when
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
+});
+
+test.each([
+  ['a new blob is mounted, and not asked for', true, true, ['mount']],
+  ['a new blob that is not mounted may be there', true, false, ['mount', 'has']],
+  ['any other is asked for first', false, true, ['has', 'mount']],
+])('%s', async (_what, isNew, mounts, expected) => {
+  const calls: string[] = [];
+  const told = (call: string, answer: boolean) => async (): Promise<boolean> => {
+    calls.push(call);
+    return answer;
+  };
+  const to = { hasBlob: told('has', isNew), mountBlob: told('mount', mounts) } as unknown as ImageDestination;
+  const blob = { mediaType: 'x', digest: digestOf(Buffer.alloc(0)), size: 0 };
+  await copyBlobToAll(blob, { name: 'elsewhere' } as ImageSource, [to], { isNew });
+  expect(calls).toEqual(expected);
 });
