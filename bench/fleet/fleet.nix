@@ -12,6 +12,16 @@
   hostSystem,
 }:
 let
+  # Once for all images, as a flake takes its packages from one nixpkgs.
+  packageSet = import ../fixture/packages.nix {
+    inherit
+      packages
+      hashes
+      rebuilt
+      revision
+      hostSystem
+      ;
+  };
   ofImage =
     name: roots:
     import ../fixture/image.nix {
@@ -24,6 +34,7 @@ let
         compression
         maxLayers
         hostSystem
+        packageSet
         ;
       # An app of its own.
       revision = "${revision}-${name}";

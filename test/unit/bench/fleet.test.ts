@@ -1,11 +1,11 @@
 import { expect, test } from 'vitest';
-import { type FleetRun, fleetRatios, fleetText, missedFleet } from '../../../bench/fleet/measure.ts';
+import { type FleetRun, fleetRatios, fleetText, madeLayers, missedFleet } from '../../../bench/fleet/measure.ts';
 import { popularity, RULES, shareBy } from '../../../bench/fleet/rules.ts';
 import { fleetSets } from '../../../bench/fleet/sets.ts';
 
 const run = (kind: FleetRun['kind'], wallSeconds: number, bytesSent: number, distinctBytes: number): FleetRun => ({
   ...{ kind, wallSeconds, bytesSent, distinctBytes },
-  ...{ layers: 10, distinct: 5, memory: 1e8 },
+  ...{ layers: 10, distinct: 5, compressed: 5, memory: 1e8 },
 });
 
 test.each([
@@ -17,6 +17,14 @@ test.each([
   expect(missedFleet({ runs })).toEqual(missed);
   expect(fleetRatios({ runs }).wall).toBeCloseTo(seconds / 10);
   expect(fleetText({ runs, shared: [], loadBefore: 0 })).toContain(missed.includes('wall') ? 'missed' : 'reached');
+});
+
+test('a layer that is compressed twice is a bound missed', () => {
+  const said =
+    'f01: x86_64-linux: 4 new layers, 3.4 MB\nf02: x86_64-linux: 1 new layer, 12 kB, and 3 that other images have\n';
+  expect(madeLayers(said)).toBe(5);
+  const fleet = { ...run('fleet', 10, 1000, 1000), compressed: madeLayers(said) + 1 };
+  expect(missedFleet({ runs: [fleet, run('union', 10, 1000, 1000)] })).toEqual(['compressed']);
 });
 
 const path = (name: string, narSize: number, ...references: readonly string[]) => ({
