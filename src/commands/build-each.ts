@@ -6,6 +6,7 @@ import type { Host } from '../host/host.ts';
 import { BuildRound, type RoundMember } from '../image/build-round.ts';
 import { evaluateSeveral } from '../nix/evaluate.ts';
 import type { EvaluatedAny } from '../nix/found-image.ts';
+import { withGcRoots } from '../nix/gc-roots.ts';
 import { type Installable, installableText } from '../nix/installable.ts';
 import type { Nix } from '../nix/nix.ts';
 import { possibleSystems } from '../nix/search-places.ts';
@@ -62,21 +63,7 @@ export async function buildEach(
   const [sole, ...others] = found;
   if (sole && others.length === 0) return { built: [await buildOne(sole, inputs, tools, undefined)], failed: [] };
   checkNames(found);
-  const round = new BuildRound(found.length);
-  const outcomes = await Promise.all(
-    found.map(async (one): Promise<MadeHandover | { readonly what: string; readonly error: unknown }> => {
-      const member = round.join();
-      try {
-        return await buildOne(one, inFolders(inputs, one), tools, member);
-      } catch (error) {
-        const why = error instanceof Error ? error.message : String(error);
-        if (!tools.host.signal.aborted) tools.host.log.warn(`${nameOf(one)} is not built: ${why}`);
-        return { what: nameOf(one), error };
-      } finally {
-        member.leave();
-      }
-    }),
-  );
+  const outcomes = await withGcRoots((gcRootDir) => buildTogether(found, inputs, tools, gcRootDir));
   const failed = outcomes.flatMap((one) => ('error' in one ? one : []));
   const isFatal = ({ error }: { readonly error: unknown }): boolean =>
     !(error instanceof UserError) || error.code === 'cancelled';
@@ -86,6 +73,37 @@ export async function buildEach(
     built: outcomes.flatMap((one) => ('error' in one ? [] : one)),
     failed: failed.flatMap(({ what, error }) => (error instanceof UserError ? { name: what, error } : [])),
   };
+}
+
+type Outcome = MadeHandover | { readonly what: string; readonly error: unknown };
+
+/** Builds all at the same time: what Nix is asked for, and layers, are those of all. */
+function buildTogether(
+  found: readonly Found[],
+  inputs: BuildInputs,
+  tools: Tools,
+  gcRootDir: string,
+): Promise<readonly Outcome[]> {
+  const { host, nix } = tools;
+  const round = new BuildRound(found.length, {
+    nix,
+    gcRootDir,
+    building: (work) => host.log.group('Realising what the images are made of', work),
+  });
+  return Promise.all(
+    found.map(async (one): Promise<Outcome> => {
+      const member = round.join();
+      try {
+        return await buildOne(one, inFolders(inputs, one), tools, member);
+      } catch (error) {
+        const why = error instanceof Error ? error.message : String(error);
+        if (!host.signal.aborted) host.log.warn(`${nameOf(one)} is not built: ${why}`);
+        return { what: nameOf(one), error };
+      } finally {
+        member.leave();
+      }
+    }),
+  );
 }
 
 const nameOf = (found: Found): string => ('evaluated' in found ? found.evaluated.name : found.what);

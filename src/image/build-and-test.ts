@@ -100,12 +100,10 @@ function build(
     const { round, log } = tools;
     const inGroup: Building = (work) => log.group(`Realising ${name} for ${system}`, work);
     const open = round
-      ? await round.asking.run(() =>
-          realiseImage(evaluated, gcRootDir, {
-            ...tools,
-            building: (work) => round.realising.run(() => inGroup(work)),
-          }),
-        )
+      ? await realiseImage(evaluated, gcRootDir, {
+          ...tools,
+          building: (work) => round.realising.run(() => inGroup(work)),
+        })
       : await inGroup(() => realiseImage(evaluated, gcRootDir, tools));
     const reuse = createReuse(await reading, journal, { recompress });
     const write = async (image: Image): Promise<BuiltImage> => {
@@ -140,12 +138,12 @@ export async function realiseImage(
   gcRootDir: string,
   tools: RealiseTools,
 ): Promise<(reuse: Reuse) => Promise<Image>> {
-  const { nix, building = (work) => work() } = tools;
+  const { nix, round, building = (work) => work() } = tools;
   const { system } = evaluated;
   if (evaluated.kind === 'definition') {
     const { definition } = evaluated;
     await fetchBase(nix, definition, gcRootDir, building);
-    const closure = await readImageClosure(nix, definition, gcRootDir, building);
+    const closure = await (round ? round.closure(definition) : readImageClosure(nix, definition, gcRootDir, building));
     return (reuse) => openDefinition({ definition, system, closure, gcRootDir }, reuse, tools);
   }
   const { toolImage } = evaluated;

@@ -161,13 +161,22 @@ function closureOf(known: ReadonlyMap<string, StorePathInfo>, root: string): Rea
  * Throws UserError `evaluation` when nix fails, never because a substituter does.
  */
 export async function readClosure(nix: Nix, outPaths: readonly string[]): Promise<ReadClosure> {
+  const [closure] = await readClosures(nix, [outPaths]);
+  if (closure) return closure;
+  throw new RangeError('a closure was asked for');
+}
+
+/**
+ * The same for each group of paths, with the questions of one. What is valid and which caches are named is told of all of them alike.
+ */
+export async function readClosures(nix: Nix, groups: readonly (readonly string[])[]): Promise<readonly ReadClosure[]> {
   const known = new Map<string, StorePathInfo>();
   const caches = new Map<string, string>();
   // Answered while the store is asked for paths; a failure is thrown where the answer is used.
   const settings = nix.storeSettings();
   settings.catch(() => undefined);
   const asked = new Set<string>();
-  let open: readonly string[] = [...new Set(outPaths)];
+  let open: readonly string[] = [...new Set(groups.flat())];
   while (open.length > 0) {
     for (const path of open) asked.add(path);
     await addLocal(nix, known, open);
@@ -188,7 +197,7 @@ export async function readClosure(nix: Nix, outPaths: readonly string[]): Promis
   const valid = new Set([...known.keys()].filter((path) => !caches.has(path)));
   const { elsewhere } = await settings;
   if (elsewhere !== undefined) for (const path of known.keys()) if (!caches.has(path)) caches.set(path, elsewhere);
-  return { ...assemble(known, outPaths), valid, caches };
+  return groups.map((outPaths) => ({ ...assemble(known, outPaths), valid, caches }));
 }
 
 function assemble(

@@ -34,18 +34,20 @@ async function logOf(nix: Nix, drvPath: string): Promise<readonly string[]> {
   return withoutActions(result.stdout.trimEnd().split('\n')).slice(-LOG_LINES);
 }
 
-async function failed(nix: Nix, stderr: string): Promise<UserError> {
+/** The error for what Nix said while it made something, with the end of the builder's log where one failed. */
+export async function realisingError(nix: Nix, stderr: string): Promise<UserError> {
   const failure = parseBuildFailure(stderr);
   const log = failure.kind === 'builder' ? await logOf(nix, failure.drvPath) : [];
   return buildError(failure, stderr, log);
 }
 
-async function realiseChunk(
+/** Has Nix make `targets`, with links that begin with `link`; gives what it said where it failed. */
+async function tryChunk(
   nix: Nix,
   targets: readonly string[],
   link: string,
-  flags: readonly string[] = [],
-): Promise<void> {
+  flags: readonly string[],
+): Promise<string | undefined> {
   const args = [
     ...flags,
     '--realise',
@@ -67,7 +69,42 @@ async function realiseChunk(
       for (const text of withoutActions([line])) nix.log.info(text);
     },
   });
-  if (result.exitCode !== 0) throw await failed(nix, result.stderr);
+  return result.exitCode === 0 ? undefined : result.stderr;
+}
+
+async function realiseChunk(
+  nix: Nix,
+  targets: readonly string[],
+  link: string,
+  flags: readonly string[] = [],
+): Promise<void> {
+  const said = await tryChunk(nix, targets, link, flags);
+  if (said !== undefined) throw await realisingError(nix, said);
+}
+
+/** What Nix is asked to make, after what it is made from is where it builds. */
+async function targetsOf(nix: Nix, roots: readonly Root[], valid: ReadonlySet<string>): Promise<readonly string[]> {
+  const missing = roots.filter(({ outPath }) => !valid.has(outPath));
+  await copyEvaluated(
+    nix,
+    missing.flatMap(({ drvPath }) => drvPath ?? []),
+    missing.flatMap(({ drvPath, outPath }) => (drvPath === null ? outPath : [])),
+  );
+  return [...new Set(roots.map((root) => argumentOf(root, valid)))];
+}
+
+/**
+ * Makes as many of the roots valid as can be, and keeps them. Gives what Nix said where not all were made. Throws UserError `cancelled`.
+ */
+export async function realiseTogether(
+  nix: Nix,
+  roots: readonly Root[],
+  { gcRootDir, valid }: { readonly gcRootDir: string; readonly valid: ReadonlySet<string> },
+): Promise<string | undefined> {
+  const said: string[] = [];
+  for (const [at, chunk] of chunks(await targetsOf(nix, roots, valid)).entries())
+    said.push((await tryChunk(nix, chunk, join(gcRootDir, `root-${at}`), ['--keep-going'])) ?? '');
+  return said.some((one) => one !== '') ? said.join('\n') : undefined;
 }
 
 /** Realises the roots that are not valid, and keeps all. */
@@ -78,12 +115,7 @@ async function realiseMissing(
   valid: ReadonlySet<string>,
 ): Promise<void> {
   const missing = roots.filter(({ outPath }) => !valid.has(outPath));
-  await copyEvaluated(
-    nix,
-    missing.flatMap(({ drvPath }) => drvPath ?? []),
-    missing.flatMap(({ drvPath, outPath }) => (drvPath === null ? outPath : [])),
-  );
-  const targets = [...new Set(roots.map((root) => argumentOf(root, valid)))];
+  const targets = await targetsOf(nix, roots, valid);
   for (const [at, chunk] of chunks(targets).entries()) await realiseChunk(nix, chunk, join(gcRootDir, `root-${at}`));
   // A path that was realised by its own name is there; a derivation may have made others than the definition names.
   const made = missing.filter(({ drvPath }) => drvPath !== null).map(({ outPath }) => outPath);

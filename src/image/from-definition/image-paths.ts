@@ -9,6 +9,7 @@ import { fetchNar } from '../../nix/fetch-nar.ts';
 import type { Nix } from '../../nix/nix.ts';
 import { realise } from '../../nix/realise.ts';
 import { withoutSecrets } from '../../nix/settings.ts';
+import type { ImageClosure } from './image-closure.ts';
 
 /** NARs of one layer under way at once: one nix each, which waits for the network and then decompresses. */
 const NARS_AT_ONCE = 3;
@@ -32,7 +33,7 @@ export interface LeasedPaths {
 
 interface ImagePathsOptions {
   /** The closure that is read from, and where what is not here was found; see `readImageClosure`. */
-  readonly image: ReadClosure;
+  readonly image: ImageClosure;
   /** The paths that will be read, layer by layer: one that two layers need is fetched once and stays for both. */
   readonly demand: readonly (readonly string[])[];
   readonly gcRootDir: string;
@@ -64,13 +65,9 @@ export async function openImagePaths(
     await realise(nix, paths.map(rootOf), { gcRootDir: await mkdtemp(join(gcRootDir, 'realised-')), valid });
   };
 
-  const valid = new Set(image.closure.map(({ path }) => path).filter((path) => image.valid.has(path)));
-  const referred = new Set<string>();
-  for (const { path, references } of image.closure) {
-    if (valid.has(path)) for (const reference of references) if (reference !== path) referred.add(reference);
-  }
-  const tops = [...valid].filter((path) => !referred.has(path));
+  const valid = validOf([image]);
   const lost = demand.flat().filter((path) => !valid.has(path) && !image.caches.has(path));
+  const tops = (await image.keep?.()) ? [] : topsOf([image]);
   await realiseAgain([...new Set([...tops, ...lost])], valid);
 
   const planned = new Map<string, number>();
@@ -125,6 +122,33 @@ export async function openImagePaths(
     return { places, release };
   };
   return { lease };
+}
+
+/** What of closures Nix's own store has. */
+const validOf = (closures: readonly ReadClosure[]): ReadonlySet<string> =>
+  new Set(closures.flatMap(({ closure, valid }) => closure.map(({ path }) => path).filter((path) => valid.has(path))));
+
+/** Of that what nothing else of it refers to. */
+function topsOf(closures: readonly ReadClosure[]): readonly string[] {
+  const valid = validOf(closures);
+  const referred = new Set<string>();
+  for (const { path, references } of closures.flatMap(({ closure }) => closure)) {
+    if (valid.has(path)) for (const reference of references) if (reference !== path) referred.add(reference);
+  }
+  return [...valid].filter((path) => !referred.has(path));
+}
+
+/** Keeps what the store has of several closures from the garbage collector, by one process; false when something of it is gone. */
+export async function keepClosures(nix: Nix, closures: readonly ReadClosure[], gcRootDir: string): Promise<boolean> {
+  const roots = topsOf(closures).map((outPath): Root => ({ drvPath: null, output: null, outPath }));
+  if (roots.length === 0) return true;
+  try {
+    await realise(nix, roots, { gcRootDir: await mkdtemp(join(gcRootDir, 'kept-')), valid: validOf(closures) });
+    return true;
+  } catch (error) {
+    if (!(error instanceof UserError) || error.code !== 'build') throw error;
+    return false;
+  }
 }
 
 /** Unpacks a path in a folder of its own; undefined when the store at `url` does not send it. */

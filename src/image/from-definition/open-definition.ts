@@ -7,7 +7,6 @@ import { definitionKey } from '../../definition/image-key.ts';
 import { type PlannedLayer, rootLayer, type StoreLayer } from '../../definition/layer.ts';
 import { layerBudget, planLayers } from '../../definition/layer-plan.ts';
 import { layerHistory } from '../../definition/layer-words.ts';
-import type { ReadClosure } from '../../nix/closure.ts';
 import type { Nix } from '../../nix/nix.ts';
 import { imageConfigBytes } from '../../oci/config.ts';
 import { platformOf, type System } from '../../oci/system.ts';
@@ -18,6 +17,7 @@ import { type Image, inFormat } from '../image.ts';
 import type { Reuse } from '../reuse.ts';
 import { type BaseFacts, baseFacts, storeOverBase } from './base-facts.ts';
 import { baseLayers } from './base-layers.ts';
+import type { ImageClosure } from './image-closure.ts';
 import { openImagePaths } from './image-paths.ts';
 import { type BaseTools, openBase } from './open-base.ts';
 import { treeLayers } from './tree-layers.ts';
@@ -27,7 +27,7 @@ import { whyBuilt } from './why-built.ts';
 interface RealisedDefinition {
   readonly definition: Definition;
   readonly system: System;
-  readonly closure: ReadClosure;
+  readonly closure: ImageClosure;
   readonly gcRootDir: string;
 }
 

@@ -7,6 +7,7 @@ import { withGcRoots } from '../../../src/nix/gc-roots.ts';
 import { parseInstallable } from '../../../src/nix/installable.ts';
 import type { Nix } from '../../../src/nix/nix.ts';
 import { realise } from '../../../src/nix/realise.ts';
+import { realiseEach } from '../../../src/nix/realise-each.ts';
 import { SYSTEMS } from '../../../src/oci/system.ts';
 import { memoryLog } from '../../support/memory-log.ts';
 import { nixVersionsNotRun, nixVersionsUnderTest, openNixUnderTest, TEST_NIX_CONFIG } from '../../support/nix.ts';
@@ -20,6 +21,9 @@ for (const { suite, reason } of nixVersionsNotRun()) {
 }
 
 const outPaths = ({ roots }: Definition): readonly string[] => roots.map(({ outPath }) => outPath);
+
+const outPathsOf = (groups: readonly (readonly Root[] | undefined)[]): readonly string[] =>
+  groups.flatMap((roots) => roots?.map(({ outPath }) => outPath) ?? []);
 
 /** The root of a package of the fixture, whatever became of it. */
 const packageRoot = async (nix: Nix, fixture: NixFixture, name: string, salt: string): Promise<Root> => {
@@ -129,6 +133,39 @@ describe.each(nixVersionsUnderTest())('the store with $label', (version) => {
       message: expect.stringMatching(message),
       hint: expect.stringMatching(hint),
     });
+  });
+
+  test('one process makes what several images need, and says of each that fails what it is', async () => {
+    const salt = fresh();
+    const names = ['python3', 'aboveBroken', 'wrongHash', 'sourceB'];
+    const groups = await Promise.all(names.map(async (name) => [await packageRoot(nix, fixture, name, salt)]));
+    const calls: (readonly string[])[] = [];
+    const store: Nix['store'] = (args, options) => {
+      calls.push(args);
+      return nix.store(args, options);
+    };
+    await withGcRoots(async (gcRootDir) => {
+      const failures = await realiseEach({ ...nix, store }, groups, { gcRootDir, valid: new Set() });
+      expect(failures.map((failure) => failure?.message.split('\n')[0])).toEqual([
+        undefined,
+        expect.stringMatching(/^building \/nix\/store\/.*-broken\.drv failed: .*exit code 3/),
+        expect.stringMatching(/-wrong-hash\.drv has the wrong hash/),
+        undefined,
+      ]);
+      expect(failures[1]?.message).toContain('line 30');
+      expect(calls.filter((args) => args.includes('--realise'))).toHaveLength(1);
+      expect(await validPaths(nix, outPathsOf(groups))).toEqual(new Set(outPathsOf([groups[0], groups[3]])));
+      // What is there is kept.
+      expect((await nix.store(['--delete', ...outPathsOf([groups[0]])])).exitCode).not.toBe(0);
+    });
+  });
+
+  test('a build that ends all others with it, as one for another system may, fails alone', async () => {
+    const salt = fresh();
+    const names = ['riscv-libc', 'python3'];
+    const groups = await Promise.all(names.map(async (name) => [await packageRoot(nix, fixture, name, salt)]));
+    const failures = await withGcRoots((gcRootDir) => realiseEach(nix, groups, { gcRootDir, valid: new Set() }));
+    expect(failures.map((failure) => failure?.code)).toEqual(['system', undefined]);
   });
 
   test('a path that nothing makes, and a derivation that is gone', async () => {

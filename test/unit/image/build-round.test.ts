@@ -11,6 +11,13 @@ const path = (name: string, narSize = 1000): StorePathInfo => ({
   references: [],
 });
 
+// Nothing of these tests asks Nix.
+const tools = {
+  nix: undefined as never,
+  gcRootDir: '',
+  building: <T>(work: () => Promise<T>): Promise<T> => work(),
+};
+
 const shared = [path('a'), path('b'), path('c')];
 const imageOf = (name: string): FleetImage => ({ closure: [...shared, path(name)], budget: 2, previous: [] });
 
@@ -18,7 +25,7 @@ const hasIts = (layers: readonly (readonly StorePathInfo[])[], paths: readonly S
   layers.some((layer) => layer.length === paths.length && paths.every((info) => layer.includes(info)));
 
 test('members are planned together when all have asked or left, and their common paths are one layer', async () => {
-  const round = new BuildRound(3);
+  const round = new BuildRound(3, tools);
   const [one, two, gone] = [round.join(), round.join(), round.join()];
   let isPlanned = false;
   const plans = [one.plan(imageOf('x'), 'alike'), two.plan(imageOf('y'), 'alike')];
@@ -33,14 +40,14 @@ test('members are planned together when all have asked or left, and their common
 });
 
 test('images whose layers differ in other ways are planned apart', async () => {
-  const round = new BuildRound(2);
+  const round = new BuildRound(2, tools);
   const [one, two] = [round.join(), round.join()];
   const [layers] = await Promise.all([one.plan(imageOf('x'), 'gzip'), two.plan(imageOf('y'), 'zstd')]);
   expect(layers).toEqual(planLayers(imageOf('x').closure, 2));
 });
 
 test('one that cannot be planned fails for those that were planned with it', async () => {
-  const round = new BuildRound(2);
+  const round = new BuildRound(2, tools);
   const [one, two] = [round.join(), round.join()];
   const impossible = { ...imageOf('x'), budget: 0 };
   const plans = await Promise.allSettled([one.plan(impossible, ''), two.plan({ ...impossible }, '')]);
