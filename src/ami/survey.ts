@@ -3,6 +3,7 @@ import { type AmiRecord, FAILED_STATES, type Sharing, type SnapshotRecord } from
 import { isRefused } from '../aws/refusal.ts';
 import type { ParameterRecord } from '../aws/ssm-api.ts';
 import { UserError } from '../core/error.ts';
+import { didYouMean } from '../core/nearest.ts';
 import { mapParallel } from '../core/parallel.ts';
 import { amiName, contentOf, parameterName, TAGS } from './content.ts';
 import { isShared } from './sharing.ts';
@@ -100,7 +101,7 @@ async function checkRegions(cloud: Cloud, wanted: Wanted, asked: string): Promis
   const unknown = regionsOf(wanted).filter((region) => !known.has(region));
   if (unknown.length > 0)
     throw new UserError('input', `unknown region ${unknown.join(', ')}`, {
-      hint: `AWS has ${[...known.keys()].sort().join(', ')}.`,
+      hint: `AWS has ${[...known.keys()].sort().join(', ')}.${didYouMean(unknown[0] ?? '', [...known.keys()])}`,
     });
   const off = wanted.regions.required.filter((region) => known.get(region) === 'not-opted-in');
   if (off.length > 0)

@@ -178,11 +178,19 @@ const PARTITIONS: readonly (readonly [RegExp, string])[] = [
 export const partitionOf = (region: string): string =>
   PARTITIONS.find(([pattern]) => pattern.test(region))?.[1] ?? 'aws';
 
+/** Characters of a value that an error shows. */
+const SHOWN = 100;
+
 /** Checks what is asked for. Throws UserError `input` that names every field that is wrong. */
 export function parseWanted(value: unknown): Wanted {
   const result = wantedSchema.safeParse(value);
   if (result.success) return result.data;
-  const problems = result.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`);
+  const problems = result.error.issues.map(({ path, message }) => {
+    const given = path.reduce((one: unknown, key) => (one as Readonly<Record<PropertyKey, unknown>>)?.[key], value);
+    const shown =
+      typeof given === 'string' || typeof given === 'number' ? ` ${JSON.stringify(given).slice(0, SHOWN)}` : '';
+    return `${path.join('.')}${shown}: ${message}`;
+  });
   const [first = ''] = problems;
   const said = problems.length === 1 ? ` ${first}` : problems.map((problem) => `\n  ${problem}`).join('');
   throw new UserError('input', `the AMIs that are asked for are not valid:${said}`, {

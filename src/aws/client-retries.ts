@@ -1,3 +1,4 @@
+import { isLastingNetworkError } from '../core/network-error.ts';
 import { backoff, type Clock, type RetryPolicy, sleep } from '../core/retry.ts';
 
 /** One of a request's tries, as AWS's clients speak of it (`@smithy/types`, RetryStrategyV2). */
@@ -30,6 +31,8 @@ export const clientRetries = (
     const count = last.getRetryCount() + 1;
     // What is thrown here only ends it: the client throws the failure.
     if (count >= policy.attempts || errorType === 'CLIENT_ERROR') throw error;
+    // A region that is misspelt has no host, and will not have one.
+    if (isLastingNetworkError(error)) throw error;
     await sleep(clock, backoff(policy, count, clock.random()), signal);
     return tryOf(count);
   },

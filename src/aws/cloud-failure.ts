@@ -18,6 +18,7 @@ const UNKNOWN_KEY =
 
 const HINTS: Readonly<Record<string, string>> = {
   InvalidClientTokenId: UNKNOWN_KEY,
+  SignatureDoesNotMatch: 'Check AWS_SECRET_ACCESS_KEY, and the clock of this machine.',
   UnrecognizedClientException: UNKNOWN_KEY,
   // Of a region that is switched off EC2 says the same as of wrong keys (NixOS/infra 105).
   AuthFailure: 'Check that the account has this region switched on (DescribeRegions), and the credentials.',
@@ -53,7 +54,7 @@ function cloudFailure(
       cause: error,
     });
   }
-  if (isUnreached(error)) return networkFailure(error, `${what} in ${region}`, 'AWS');
+  if (isUnreached(error)) return unreached(error, `${what} in ${region}`);
   const { name } = error;
   const { requestId, attempts } = (error as Error & Metadata).$metadata ?? {};
   const request = requestId === undefined ? '' : ` (request ${requestId})`;
@@ -65,6 +66,14 @@ function cloudFailure(
     cause: error,
     isCredential: isDenied(error) || name === 'AuthFailure' || CREDENTIAL_ERRORS.includes(name),
   });
+}
+
+/** A host that does not exist is a region's, not a registry's. */
+function unreached(error: Error, what: string): UserError {
+  const failure = networkFailure(error, what, 'AWS');
+  if (!failure.hint?.startsWith('No such host')) return failure;
+  const hint = 'No such host. Check the name of the region, and AWS_ENDPOINT_URL where it is set.';
+  return new UserError(failure.code, failure.message, { hint, cause: error });
 }
 
 /** A call, as errors speak of it. */

@@ -87,8 +87,6 @@ function presentDeploy({ plan, deployed, manifest, sent, undone, files }: Extrac
     ...(rows.length > 0 ? columns([HEADINGS, ...rows]) : []),
     ...sent.map(sentText),
     ...failed,
-    ...undone.map(undoneText),
-    ...left.flatMap(leftLines),
     ...(plan.steps.length === 0 ? ['nothing to do: everything is there and published'] : []),
     ...(files.journal === undefined ? [] : [`journal: ${files.journal}`]),
   ];
