@@ -5,6 +5,8 @@ import { destinationsText, HIGHEST, measureDestinations } from './destinations.t
 import { measureDisks } from './disk/measure.ts';
 import { ebsText, measureEbs, missedEbs } from './ebs/measure.ts';
 import { fleetText, measureFleet, missedFleet } from './fleet/measure.ts';
+import { measureLoad } from './load/measure.ts';
+import { loadText, missedLoad } from './load/result.ts';
 import { measureAll } from './measure-all.ts';
 import { parseOptions, USAGE } from './options.ts';
 import { replaceMarked } from './report/marked-part.ts';
@@ -15,6 +17,7 @@ import { measureServe, missedServe, serveText } from './serve/measure.ts';
 const ROOT = join(import.meta.dirname, '..');
 const RESULTS = join(import.meta.dirname, 'results');
 const PAGE = join(ROOT, 'docs/benchmarks.md');
+const LOAD_PAGE = join(ROOT, 'docs/serve.md');
 
 const log = (line: string): void => console.error(`bench: ${line}`);
 
@@ -54,6 +57,16 @@ async function bench(): Promise<void> {
     const found = await measureServe(options, join(ROOT, 'out/bench'), log);
     console.log(serveText(found));
     if (missedServe(found).length > 0) process.exitCode = 1;
+    return;
+  }
+  if (options.load) {
+    const found = await measureLoad(options, join(ROOT, 'out/bench'), log);
+    console.log(loadText(found));
+    if (options.docs) {
+      const text = `\`\`\`text\n${loadText(found)}\n\`\`\``;
+      await writeFile(LOAD_PAGE, replaceMarked(await readFile(LOAD_PAGE, 'utf8'), text));
+    }
+    if (missedLoad(found).length > 0) process.exitCode = 1;
     return;
   }
   const result = options.render

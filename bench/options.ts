@@ -23,6 +23,8 @@ export interface Options {
   readonly ebs: boolean;
   /** Whether pulls from `serve` are measured, and nothing else. */
   readonly serve: boolean;
+  /** Whether `load` into engines is measured, and nothing else. */
+  readonly load: boolean;
   /** Whether docs/benchmarks.md is written anew from the result. */
   readonly docs: boolean;
   /** A result to render again instead of measuring. */
@@ -42,8 +44,9 @@ export const USAGE = `usage: npm run bench -- [OPTIONS]
   --fleet                 twenty images that share most of what they hold, beside one that holds all of it; nothing else
   --ebs                   what uploading a disk as a snapshot takes, beside coldsnap where COLDSNAP names it; nothing else
   --serve                 pulls from serve beside publish and a registry, first bytes and memory; nothing else
+  --load                  load into podman (and docker where a daemon answers) beside an archive that is loaded; nothing else
   --quick                 the small closure, once: whether everything works
-  --docs                  write docs/benchmarks.md from the result
+  --docs                  write docs/benchmarks.md from the result; docs/serve.md with --load
   --render FILE           print an earlier result again, and measure nothing
 `;
 
@@ -68,6 +71,7 @@ export function parseOptions(words: readonly string[]): Options {
       rows: { type: 'string' },
       ebs: { type: 'boolean', default: false },
       serve: { type: 'boolean', default: false },
+      load: { type: 'boolean', default: false },
       fleet: { type: 'boolean', default: false },
       docs: { type: 'boolean', default: false },
       render: { type: 'string' },
@@ -94,6 +98,7 @@ export function parseOptions(words: readonly string[]): Options {
     rows: rows.length > 0 ? rows.filter(isRow) : DISK_ROWS,
     ebs: values.ebs,
     serve: values.serve,
+    load: values.load,
     fleet: values.fleet,
     docs: values.docs,
     render: values.render,

@@ -13,6 +13,8 @@ const usual = {
   disk: false,
   rows: DISK_ROWS,
   ebs: false,
+  serve: false,
+  load: false,
   fleet: false,
   docs: false,
   render: undefined,
@@ -32,6 +34,8 @@ describe('parseOptions', () => {
     [['--disk'], { disk: true }],
     [['--disk', '--rows', 'reading,commands'], { disk: true, rows: ['reading', 'commands'] }],
     [['--ebs'], { ebs: true }],
+    [['--serve'], { serve: true }],
+    [['--load', '--docs'], { load: true, docs: true }],
     [['--docs', '--render', 'a.json'], { docs: true, render: 'a.json' }],
   ])('%j', (words, expected) => {
     expect(parseOptions(words)).toEqual({ ...usual, ...expected });

@@ -1,0 +1,109 @@
+// Debian's docker and containerd, unpacked and started as root: 55 MB of packages, and a few seconds for each daemon.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdir, readdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { cliData, testImage } from '../../support/cli.ts';
+import { ONLY_X86 } from '../../support/systems.ts';
+import { runProgram, type TempDir, uniqueTempDir } from '../../support/tools.ts';
+
+let temp: TempDir;
+/** With the programs of the packages first. */
+let path: string;
+const daemons: ChildProcess[] = [];
+
+beforeAll(async () => {
+  temp = await uniqueTempDir('daemons');
+  // `_apt` may not write here, and apt says so.
+  const fetched = await runProgram('apt-get', ['download', 'docker.io', 'containerd'], { cwd: temp.path });
+  expect(fetched.exitCode, fetched.stderr).toBe(0);
+  for (const name of await readdir(temp.path)) {
+    const unpacked = await runProgram('dpkg-deb', ['--extract', join(temp.path, name), join(temp.path, 'root')]);
+    expect(unpacked.exitCode, unpacked.stderr).toBe(0);
+  }
+  path = [join(temp.path, 'root/usr/bin'), join(temp.path, 'root/usr/sbin'), process.env.PATH].join(':');
+}, 120_000);
+
+afterAll(async () => {
+  for (const daemon of daemons) {
+    if (daemon.exitCode !== null) continue;
+    daemon.kill('SIGTERM');
+    await once(daemon, 'exit');
+  }
+  await temp.remove();
+}, 60_000);
+
+/** Starts a daemon that keeps everything in a folder of its own; `probe` succeeds once it answers. */
+async function start(words: readonly string[], probe: readonly string[], env: Readonly<Record<string, string>>) {
+  const [program = '', ...args] = words;
+  const daemon = spawn(program, args, { env: { ...process.env, PATH: path }, stdio: ['ignore', 'ignore', 'pipe'] });
+  daemons.push(daemon);
+  let said = '';
+  daemon.stderr.on('data', (text) => {
+    said = `${said}${text}`.slice(-2000);
+  });
+  for (let left = 300; left > 0; left -= 1) {
+    const [client = '', ...question] = probe;
+    if ((await runProgram(client, question, { env })).exitCode === 0) return;
+    expect(daemon.exitCode, said).toBeNull();
+    await sleep(100);
+  }
+  throw new Error(`no answer: ${said}`);
+}
+
+async function startDocker(name: string, before: readonly string[] = []): Promise<Record<string, string>> {
+  const folder = join(temp.path, name);
+  await mkdir(folder);
+  // A machine's own settings are not for this one.
+  await writeFile(join(folder, 'daemon.json'), '{}');
+  const places = ['--data-root', `${folder}/root`, '--exec-root', `${folder}/exec`, '--pidfile', `${folder}/pid`];
+  const plain = ['--config-file', `${folder}/daemon.json`, '--iptables=false', '--ip6tables=false', '--bridge=none'];
+  const env = { PATH: path, DOCKER_HOST: `unix://${folder}/docker.sock`, XDG_STATE_HOME: join(temp.path, 'state') };
+  await start([...before, 'dockerd', '--host', env.DOCKER_HOST, ...places, ...plain], ['docker', 'version'], env);
+  return env;
+}
+
+interface Loaded {
+  readonly image: string;
+  readonly layers: number;
+  readonly sentLayers: number;
+}
+
+async function loadTwice(engine: string, env: Readonly<Record<string, string>>): Promise<string> {
+  const words = [...(await testImage('tagged', { salt: temp.path })), ...ONLY_X86, '--engine', engine];
+  const first = await cliData<Loaded>(['load', ...words], { env });
+  expect(first.sentLayers).toBe(first.layers);
+  expect((await cliData<Loaded>(['load', ...words], { env })).sentLayers).toBe(0);
+  return first.image;
+}
+
+test.each([
+  ['on this network', []],
+  // As docker has without root and in a virtual machine: its loopback address is another one.
+  ['on a network of its own', ['unshare', '--net']],
+])('docker %s has the image, and no other name', async (name, before) => {
+  const env = await startDocker(name.replaceAll(' ', '-'), before);
+  const image = await loadTwice('docker', env);
+  const names = await runProgram('docker', ['images', '--all', '--format', '{{.Repository}}:{{.Tag}}'], { env });
+  expect(names.stdout.trim()).toBe(image);
+  const ran = await runProgram('docker', ['run', '--rm', '--network=none', image], { env });
+  expect([ran.exitCode, ran.stdout], ran.stderr).toEqual([0, 'x86_64\n']);
+});
+
+test('containerd has the image where Kubernetes looks', async () => {
+  const folder = join(temp.path, 'c');
+  await mkdir(folder);
+  const address = `${folder}/c.sock`;
+  const places = `root = "${folder}/root"\nstate = "${folder}/state"\n[grpc]\naddress = "${address}"\n`;
+  await writeFile(join(folder, 'config.toml'), `version = 2\n${places}[ttrpc]\naddress = "${folder}/t.sock"\n`);
+  const env = { PATH: path, CONTAINERD_ADDRESS: address, XDG_STATE_HOME: join(temp.path, 'state') };
+  await start(['containerd', '--config', join(folder, 'config.toml')], ['ctr', 'version'], env);
+  const image = await loadTwice('containerd', env);
+  const images = await runProgram('ctr', ['--namespace', 'k8s.io', 'images', 'ls', '--quiet'], { env });
+  // The name by which it was pulled is gone; the CRI plugin adds that of the config.
+  expect(images.stdout.split('\n').filter((name) => name !== '' && !name.startsWith('sha256:'))).toEqual([image]);
+  const ran = await runProgram('ctr', ['--namespace', 'k8s.io', 'run', '--rm', image, 'load-test'], { env });
+  expect([ran.exitCode, ran.stdout], ran.stderr).toEqual([0, 'x86_64\n']);
+});
