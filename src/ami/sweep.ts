@@ -48,11 +48,8 @@ export class RegionSweep {
     const images = await this.#doomedImages(elapsed);
     await this.#moveBack();
     await this.#unshare();
-    const hidden = this.#effects('image')
-      .filter(isOwn)
-      .map(({ id }) => id);
-    const ids = new Set([...images.map(({ id }) => id), ...hidden.filter((id) => this.#doomed.has(id))]);
-    for (const id of ids) {
+    // Lists may leave out some of those that were seen before.
+    for (const id of this.#doomed) {
       if (this.#goneImages.has(id)) continue;
       const image = images.find((one) => one.id === id);
       await this.#attempt(id, () => this.#deregister(id, image, elapsed));
@@ -60,7 +57,7 @@ export class RegionSweep {
     await this.#discardUploads();
     await this.#lookForSnapshots(images);
     const free = await this.#freeSnapshots();
-    for (const id of free) await this.#attempt(id, () => this.#deleteSnapshot(id));
+    for (const id of free) await this.#attempt(id, () => this.#deleteSnapshot(id, elapsed));
     return !this.#isUndecided && this.#open().length === 0 && this.#pointers.size + this.#uploads.size === 0;
   }
 
@@ -153,6 +150,7 @@ export class RegionSweep {
     ]);
     const all = [...new Map([...byTag, ...byId].map((image) => [image.id, image])).values()];
     for (const { id, tags } of all) if (tags.has(TAGS.run)) this.#published.add(id);
+    for (const id of this.#published) this.#doomed.delete(id);
     for (const id of known) if (this.#made.has(id) && !this.#published.has(id)) this.#doomed.add(id);
     const doomed = all.filter((image) => image.state !== 'deregistered' && this.#isDoomed(image, elapsed));
     for (const { id, snapshots } of doomed) {
@@ -229,8 +227,8 @@ export class RegionSweep {
       await this.#ec2().deregisterImage(id);
     } catch (error) {
       if (!isRefused(error, ...NO_IMAGE)) throw error;
-      // One that was made a moment ago may be there and unknown yet.
-      if (image === undefined && elapsed < SETTLING) return;
+      // One that was made a moment ago may be there and unknown yet; one that is listed may be, however late.
+      if (image !== undefined || elapsed < SETTLING) return;
     }
     this.#goneImages.add(id);
   }
@@ -268,12 +266,13 @@ export class RegionSweep {
     return open.filter((id) => !used.has(id));
   }
 
-  async #deleteSnapshot(id: string): Promise<void> {
+  async #deleteSnapshot(id: string, elapsed: number): Promise<void> {
     await this.#say(`snapshot ${id}`);
     try {
       await this.#ec2().deleteSnapshot(id);
     } catch (error) {
       if (!isRefused(error, ...NO_SNAPSHOT)) throw error;
+      if (elapsed < SETTLING) return;
     }
     this.#goneSnapshots.add(id);
   }
