@@ -1,9 +1,13 @@
+import { partBytes } from '../aws/object-parts.ts';
 import { BLOCK_BYTES } from '../disk/block-list.ts';
 import type { Estimate, StepKind } from './step.ts';
-import type { WantedDisk } from './wanted.ts';
+import type { Wanted, WantedDisk } from './wanted.ts';
 
 /** Dollars of 1,000 blocks that are written (EBS pricing, "EBS direct APIs for Snapshots", PutSnapshotBlock, us-east-1, November 2026). */
 const WRITE_PRICE = 0.006;
+
+/** Dollars of 1,000 parts that are stored (S3 pricing, "PUT requests", us-east-1); what is stored for half an hour costs less than a cent for 10 GB. */
+const PART_PRICE = 0.005;
 
 /** Dollars of a GB that leaves a region for another (EC2 pricing, "Data transfer", us-east-1; 0.01 to 0.14 elsewhere). */
 const TRANSFER_PRICE = 0.02;
@@ -24,6 +28,12 @@ const COPY_RATE = 8e6;
 
 /** Seconds that a copy takes at the least. */
 const LEAST_COPY = 120;
+
+/** Seconds of an import, whatever the size: users report 5 to 20 minutes (osbuild/osbuild-composer 500, nanovms/ops 799). */
+const IMPORT_SECONDS = 900;
+
+/** Requests of an import beside its parts and looks: begin and complete the object, import it, tag the snapshot, delete the object. */
+const IMPORT_REQUESTS = 5;
 
 /** Seconds between looks at what takes minutes. */
 const POLL_SECONDS = 30;
@@ -48,6 +58,17 @@ function uploadOf(dataBytes: number): Estimate {
   };
 }
 
+/** Through S3 a disk goes whole, zeros included. */
+function importOf({ bytes }: WantedDisk): Estimate {
+  const parts = Math.ceil(bytes / partBytes(bytes, BLOCK_BYTES));
+  return {
+    requests: parts + IMPORT_REQUESTS + Math.ceil(IMPORT_SECONDS / POLL_SECONDS),
+    bytes,
+    seconds: Math.ceil(bytes / UPLOAD_RATE) + IMPORT_SECONDS,
+    dollars: (parts / 1000) * PART_PRICE,
+  };
+}
+
 function copyOf({ dataBytes }: WantedDisk, minutes: number | null): Estimate {
   const price = TRANSFER_PRICE + (minutes === null ? 0 : TIMED_PRICE);
   return { ...NOTHING, requests: 1, seconds: 1, dollars: (dataBytes / GB) * price };
@@ -62,6 +83,7 @@ interface EstimateOptions {
   /** Of `wait`, whether it is for a copy. */
   readonly isCopy?: boolean;
   readonly copyMinutes: number | null;
+  readonly upload: Wanted['upload'];
   /** Of `snapshot`, what differs from a parent. Default: all data of the disk. */
   readonly bytesToSend?: number | undefined;
 }
@@ -70,9 +92,9 @@ interface EstimateOptions {
 export function estimateOf(
   kind: StepKind,
   disk: WantedDisk,
-  { isCopy = false, copyMinutes, bytesToSend = disk.dataBytes }: EstimateOptions,
+  { isCopy = false, copyMinutes, upload, bytesToSend = disk.dataBytes }: EstimateOptions,
 ): Estimate {
-  if (kind === 'snapshot') return uploadOf(bytesToSend);
+  if (kind === 'snapshot') return upload === 's3' ? importOf(disk) : uploadOf(bytesToSend);
   if (kind === 'copy') return copyOf(disk, copyMinutes);
   if (kind === 'wait') return isCopy ? copyWait(disk, copyMinutes) : { ...NOTHING, requests: 2, seconds: POLL_SECONDS };
   if (kind === 'smoke-test') return { ...NOTHING, requests: 20, seconds: 180, dollars: INSTANCE_PRICE / 10 };

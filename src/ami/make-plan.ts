@@ -57,6 +57,7 @@ export function makePlan(survey: Survey, wanted: Wanted, now: number): AmiPlan {
       estimate: estimateOf(kind, place.disk, {
         isCopy,
         copyMinutes: wanted.copyMinutes,
+        upload: wanted.upload,
         bytesToSend: place.parent?.bytesToSend,
       }),
     });

@@ -114,6 +114,7 @@ const wantedSchema = z
     deprecateAfterDays: daysSchema.nullable().default(null),
     protection: z.enum(['off', 'on', 'with-cooldown']).default('off'),
     smokeTest: z.boolean().default(false),
+    upload: z.enum(['ebs-direct', 's3']).default('ebs-direct').describe('How disks get to the first region.'),
     copyMinutes: z
       .int()
       .min(15)

@@ -33,6 +33,9 @@ export interface FoundParents {
   of(disk: Pick<AmiDisk, 'image' | 'system'>): ParentSnapshot | undefined;
 }
 
+/** Of a way that sends disks whole. */
+export const wholeDisks = (survey: Survey): FoundParents => ({ survey, of: () => undefined });
+
 const keyOf = ({ image, system }: { readonly image: string; readonly system: string }): string => `${image} ${system}`;
 
 /**

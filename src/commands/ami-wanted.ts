@@ -8,9 +8,10 @@ import { planBlocks } from '../ebs/block-plan.ts';
 import type { InputsOf } from '../host/fields.ts';
 import type { Host } from '../host/host.ts';
 import type { AmiDisk } from './ami-disk.ts';
+import type { DeployAmiInputs } from './ami-inputs.ts';
 import type { amiInputs } from './ami-settings.ts';
 
-type AmiSettings = InputsOf<typeof amiInputs>;
+type AmiSettings = InputsOf<typeof amiInputs> & Pick<DeployAmiInputs, 'upload'>;
 
 const GIB = 1024 ** 3;
 
@@ -47,6 +48,7 @@ export async function wantedAmis(inputs: AmiSettings, disks: readonly AmiDisk[],
     deprecateAfterDays: inputs.deprecateAfter ?? null,
     protection: inputs.protection,
     smokeTest: inputs.smokeTest,
+    upload: inputs.upload,
     copyMinutes: inputs.copyMinutes ?? null,
     accounts: inputs.accounts,
     publicQuota: inputs.publicQuota,

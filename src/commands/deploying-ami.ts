@@ -26,7 +26,7 @@ import { openAmiDisks } from './ami-disks.ts';
 import { amiImports, checkUpload } from './ami-import.ts';
 import type { DeployAmiInputs } from './ami-inputs.ts';
 import { openDeployJournal, timeName } from './ami-journal.ts';
-import { type FoundParents, findParents } from './ami-parents.ts';
+import { type FoundParents, findParents, wholeDisks } from './ami-parents.ts';
 import { amiUpload } from './ami-upload.ts';
 import { wantedAmis } from './ami-wanted.ts';
 import { runOf } from './github.ts';
@@ -89,12 +89,10 @@ export async function deployingAmi(inputs: DeployAmiInputs, host: Host, clock: C
     const aws = await openAmiCloud(home, inputs, host, clock);
     const folder = inputs.state === undefined ? undefined : resolve(host.cwd, inputs.state);
     const found = await preflight(aws.cloud, wanted, await survey(aws.cloud, wanted));
-    const parents = await findParents(found, homeOf(wanted), disks, {
-      cloud: aws.cloud,
-      places,
-      log: host.log,
-      folder,
-    });
+    const parents =
+      wanted.upload === 's3'
+        ? wholeDisks(found)
+        : await findParents(found, homeOf(wanted), disks, { cloud: aws.cloud, places, log: host.log, folder });
     const plan = makePlan(parents.survey, wanted, clock.now());
     const { openPermissionProbe } = await import('../aws/permission-probe.ts');
     await checkPermissions(plan, aws.cloud, openPermissionProbe(aws.world));

@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto';
+import { partBytes } from '../aws/object-parts.ts';
 import type { ObjectPart, ObjectUpload, S3Api } from '../aws/s3-api.ts';
 import { mapParallel } from '../core/parallel.ts';
 import { BLOCK_BYTES, DIGEST_BYTES } from '../disk/block-list.ts';
@@ -8,18 +9,8 @@ import { isZeroBlock } from './block-plan.ts';
 import { changedDisk } from './changed-disk.ts';
 import type { SnapshotSource } from './send-snapshot.ts';
 
-/** Parts of an object (S3 user guide, "Multipart upload limits"). */
-const MOST_PARTS = 10_000;
-
-/** Bytes of a part at least: S3 takes 5 MiB, and four of these under way are all the memory that an upload takes. */
-const LEAST_PART = 8 * 1024 * 1024;
-
-/** Parts under way. */
+/** Parts under way, which is all the memory that an upload takes. */
 const WIDTH = 4;
-
-/** @internal Bytes of each part but the last: whole blocks, as few of them as the number of parts allows. */
-export const partBytes = (size: number): number =>
-  Math.max(LEAST_PART, Math.ceil(size / MOST_PARTS / BLOCK_BYTES) * BLOCK_BYTES);
 
 type Sender = Pick<S3Api, 'sendPart'>;
 
@@ -34,7 +25,7 @@ export async function sendParts(
   onSent: (bytes: number) => void,
 ): Promise<ObjectPart[]> {
   const { path, size } = source;
-  const length = partBytes(size);
+  const length = partBytes(size, BLOCK_BYTES);
   const disk = await reopenDisk(path);
   const free: Buffer[] = [];
   let sent = 0;

@@ -10,10 +10,10 @@ import {
   S3Client,
 } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
+import { partBytes } from '../../../src/aws/object-parts.ts';
 import { openImports } from '../../../src/aws/open-imports.ts';
 import type { ImportOptions, ImportSettings } from '../../../src/ebs/import-settings.ts';
 import { discardImport, importSnapshot } from '../../../src/ebs/import-snapshot.ts';
-import { partBytes } from '../../../src/ebs/send-object.ts';
 import { startCloud } from '../../emulators/aws/cloud/emulator.ts';
 import { variablesOf } from '../../emulators/aws/cloud/identities.ts';
 import { chancesOf } from '../../support/chances.ts';
@@ -237,7 +237,7 @@ test('a disk that has changed is told, and nothing stays', async () => {
 });
 
 test('parts are as small as S3 and memory like them, and never more than it takes', () => {
-  expect(partBytes(5 * 1024 ** 3)).toBe(8 * 1024 ** 2);
+  expect(partBytes(5 * 1024 ** 3, 524_288)).toBe(8 * 1024 ** 2);
   for (const size of [1024 ** 3, 100 * 1024 ** 3, 4 * 1024 ** 4])
-    expect(Math.ceil(size / partBytes(size))).toBeLessThanOrEqual(10_000);
+    expect(Math.ceil(size / partBytes(size, 524_288))).toBeLessThanOrEqual(10_000);
 });

@@ -28,6 +28,20 @@ test('every step stands behind what it needs, and what is public behind all regi
   expect(total.dollars).toBeCloseTo((3816 / 1000) * 0.006 + 6 * 0.02, 5);
 });
 
+test('what goes through S3 goes whole, and is imported for minutes', async () => {
+  const one = { disks: [X86] };
+  const [direct, whole] = await Promise.all(
+    ['ebs-direct', 's3'].map((upload) => new Scene().plan(wanted({ ...one, upload }))),
+  );
+  const [sent, imported] = [direct, whole].map((plan) => plan?.steps.find(({ kind }) => kind === 'snapshot')?.estimate);
+  expect(sent).toMatchObject({ requests: 1910, bytes: 1908 * 524_288 });
+  // 5 GiB in parts of 8 MiB, zeros included.
+  expect(imported).toMatchObject({ bytes: 5 * 1024 ** 3, dollars: (640 / 1000) * 0.005 });
+  expect(imported?.requests).toBeGreaterThan(640);
+  expect(imported?.requests).toBeLessThan(700);
+  expect(imported?.seconds).toBeGreaterThan(900);
+});
+
 test('the plan is shown as text, Markdown and JSON, and twelve regions fit', async () => {
   const regions = Array.from({ length: 12 }, (_, at) => `us-east-${at + 1}`);
   const plan = await new Scene(regions).plan(wanted({ regions: { required: regions } }));
