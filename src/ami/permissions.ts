@@ -2,8 +2,10 @@ import type { Cloud } from '../aws/cloud.ts';
 import type { PermissionProbe, ProbedAction, ProbedAmi } from '../aws/permission-probe.ts';
 import { UserError } from '../core/error.ts';
 import { mapParallel } from '../core/parallel.ts';
+import { SYSTEMS } from '../oci/system.ts';
 import { TAGS } from './content.ts';
 import type { AmiPlan } from './plan.ts';
+import { smokeInstance } from './smoke-test.ts';
 import type { StepKind } from './step.ts';
 import { REGIONS_AT_ONCE } from './survey.ts';
 
@@ -16,6 +18,7 @@ const ACTIONS: Readonly<Partial<Record<StepKind, readonly ProbedAction[]>>> = {
   'launch-permission': ['ModifyImageAttribute'],
   'snapshot-permission': ['ModifySnapshotAttribute'],
   deprecate: ['EnableImageDeprecation'],
+  'smoke-test': ['RunInstances'],
   tag: ['CreateTags'],
   protect: ['EnableImageDeregistrationProtection'],
 };
@@ -24,11 +27,16 @@ const ACTIONS: Readonly<Partial<Record<StepKind, readonly ProbedAction[]>>> = {
  * Asks EC2 whether it would allow what a plan needs: in its first region everything, in the others the copies, for policies differ by region rarely. Nothing is
  * asked for an empty plan. Throws UserError `credentials` with the IAM statement that is missing.
  */
-export async function checkPermissions(plan: AmiPlan, cloud: Cloud, probe: PermissionProbe): Promise<void> {
+export async function checkPermissions(
+  plan: AmiPlan,
+  cloud: Cloud,
+  probe: PermissionProbe,
+  subnet: string | undefined,
+): Promise<void> {
   const required = plan.steps.filter(({ mayFail }) => !mayFail);
   const byRegion = [...Map.groupBy(required, ({ region }) => region)];
   if (byRegion.length === 0) return;
-  const ami = await knownAmi(plan, cloud);
+  const ami = await knownAmi(plan, cloud, subnet);
   const denied = await mapParallel(byRegion, REGIONS_AT_ONCE, async ([region, steps]) => {
     const isHome = region === plan.home;
     const all = new Set(steps.flatMap(({ kind }) => ACTIONS[kind] ?? []));
@@ -55,11 +63,19 @@ async function deniedParameters({ places, steps, home }: AmiPlan, probe: Permiss
   return [];
 }
 
-/** An AMI of one of the images, in the first region: an earlier version will do. */
-async function knownAmi({ places, home, wanted }: AmiPlan, cloud: Cloud): Promise<ProbedAmi | undefined> {
+/** An AMI of one of the images, in the first region: an earlier version will do. `subnet`: that of smoke tests. */
+async function knownAmi(
+  { places, home, wanted }: AmiPlan,
+  cloud: Cloud,
+  subnet: string | undefined,
+): Promise<ProbedAmi | undefined> {
   const found = places.find(({ region, found: one }) => region === home && one)?.found?.ami;
   const images = wanted.disks.map(({ image }) => image);
   const candidates = found ? [found] : await cloud.ec2(home).images({ tag: TAGS.image, values: images });
   const ami = candidates.find(({ state, snapshots }) => state === 'available' && snapshots.length > 0);
-  return ami && { imageId: ami.id, snapshotId: ami.snapshots[0] ?? '' };
+  if (ami === undefined) return undefined;
+  const system = SYSTEMS.find((one) => one === ami.tags.get(TAGS.system)) ?? SYSTEMS[0];
+  const launch = { subnet, until: ami.created ?? 0, token: `permission probe ${ami.id}` };
+  const instance = smokeInstance({ imageId: ami.id, system }, launch);
+  return { imageId: ami.id, snapshotId: ami.snapshots[0] ?? '', instance };
 }

@@ -1,5 +1,5 @@
 import type { Cloud } from '../aws/cloud.ts';
-import type { InstanceApi, InstanceRecord } from '../aws/instance-api.ts';
+import type { InstanceApi, InstanceRecord, InstanceStart } from '../aws/instance-api.ts';
 import { isRefused } from '../aws/refusal.ts';
 import type { Effects } from '../core/effects.ts';
 import { UserError } from '../core/error.ts';
@@ -77,6 +77,17 @@ export async function smokeTest(tried: Tried, tools: SmokeTestTools): Promise<vo
   log.info(`${region}: ${imageId} is up`);
 }
 
+/** The instance that a smoke test starts where every type is to be had. */
+export const smokeInstance = (
+  { imageId, system }: Pick<Tried, 'imageId' | 'system'>,
+  { subnet, until, token }: { readonly subnet: string | undefined; readonly until: number; readonly token: string },
+): InstanceStart => ({
+  ...{ imageId, subnet },
+  type: TYPES[system][0] ?? '',
+  clientToken: token,
+  tags: { Name: `smoke test of ${imageId}`, [OVER]: new Date(until).toISOString() },
+});
+
 async function terminateLeft(region: string, { cloud, clock, log }: SmokeTestTools): Promise<void> {
   const api = cloud.instances(region);
   for (const { id, state, tags } of await api.instances({ tagged: OVER })) {
@@ -97,13 +108,12 @@ async function start({ region, imageId, system }: Tried, token: string, tools: S
     throw new UserError('aws', `${region} has none of ${TYPES[system].join(', ')} to test ${imageId} on`, {
       hint: 'Put another region first, or leave the smoke test out.',
     });
-  const until = new Date(clock.now() + tools.limit + MARGIN).toISOString();
-  const tags = { Name: `smoke test of ${imageId}`, [OVER]: until };
+  const until = clock.now() + tools.limit + MARGIN;
   let last: unknown;
   for (const type of types) {
     const typeToken = clientToken(token, type);
     try {
-      const request = { imageId, type, clientToken: typeToken, subnet, tags };
+      const request = { ...smokeInstance({ imageId, system }, { subnet, until, token: typeToken }), type };
       // Reads may be older than the moment in which the AMI was seen to be available.
       const isUnknown = (error: unknown): boolean =>
         isRefused(error, 'InvalidAMIID.NotFound', 'InvalidAMIID.Unavailable');

@@ -39,7 +39,8 @@ function filterOf(query: InstanceQuery) {
   return { Name: 'tag-key', Values: [query.tagged] };
 }
 
-function inputOf({ imageId, type, clientToken, subnet, tags }: InstanceStart): RunInstancesCommandInput {
+/** An instance as EC2 is asked for it. */
+export function launchInput({ imageId, type, clientToken, subnet, tags }: InstanceStart): RunInstancesCommandInput {
   const Tags = Object.entries(tags).map(([Key, Value]) => ({ Key, Value }));
   return {
     ImageId: imageId,
@@ -73,7 +74,7 @@ export function openInstances(world: AwsWorld, region: string): InstanceApi {
     start: (instance) => {
       const what = `cannot start a ${instance.type} from ${instance.imageId}`;
       return call('RunInstances', what, async () => {
-        const { Instances = [] } = await client.send(new RunInstancesCommand(inputOf(instance)));
+        const { Instances = [] } = await client.send(new RunInstancesCommand(launchInput(instance)));
         const id = Instances[0]?.InstanceId;
         if (id !== undefined) return id;
         throw new UserError('aws', `${what}: the answer of AWS names no id`, { hint: 'Run again.' });

@@ -9,17 +9,22 @@ import {
   ModifyImageAttributeCommand,
   ModifySnapshotAttributeCommand,
   RegisterImageCommand,
+  RunInstancesCommand,
 } from '@aws-sdk/client-ec2';
 import { PutParameterCommand, SSMClient } from '@aws-sdk/client-ssm';
 import { clientSettings } from './client-settings.ts';
 import { callCloud } from './cloud-failure.ts';
 import type { AwsWorld } from './ecr-api.ts';
+import type { InstanceStart } from './instance-api.ts';
+import { launchInput } from './instance-client.ts';
 import { isRefused } from './refusal.ts';
 
 /** An AMI of ours and its snapshot, on which is tried what policies may tie to tags. */
 export interface ProbedAmi {
   readonly imageId: string;
   readonly snapshotId: string;
+  /** An instance of it, as a smoke test would start one. */
+  readonly instance?: InstanceStart;
 }
 
 /** What EC2 is asked by dry runs. */
@@ -72,10 +77,16 @@ const TRIALS = {
     ),
   EnableImageDeregistrationProtection: (client, { imageId }) =>
     client.send(new EnableImageDeregistrationProtectionCommand({ DryRun, ImageId: imageId })),
+  RunInstances: async (client, { instance }) => {
+    if (instance !== undefined) await client.send(new RunInstancesCommand({ ...launchInput(instance), DryRun }));
+  },
   DeregisterImage: (client, { imageId }) => client.send(new DeregisterImageCommand({ DryRun, ImageId: imageId })),
   DeleteSnapshot: (client, { snapshotId }) =>
     client.send(new DeleteSnapshotCommand({ DryRun, SnapshotId: snapshotId })),
 } satisfies Record<string, Trial>;
+
+/** What is not allowed of a request that needs several permissions, as tags at a launch do. */
+const deniedAction = ({ message }: Error): string | undefined => /to perform: (ec2:\w+)/.exec(message)?.[1];
 
 /** Milliseconds. */
 const YEAR = 365 * 86_400_000;
@@ -103,9 +114,9 @@ export const openPermissionProbe = (world: AwsWorld): PermissionProbe => ({
       tried.map(async (action) => {
         const call = { action: `ec2:${action}`, what: `cannot try ${action}`, region, signal: world.signal };
         try {
-          await callCloud(call, () => TRIALS[action](client, ami ?? NOTHING, region));
+          await callCloud<unknown>(call, () => TRIALS[action](client, ami ?? NOTHING, region));
         } catch (error) {
-          if (isRefused(error, 'UnauthorizedOperation')) return [call.action];
+          if (isRefused(error, 'UnauthorizedOperation')) return [deniedAction(error) ?? call.action];
           // It is allowed (DryRunOperation), or something else is wrong, which the step itself tells.
           if (world.signal.aborted) throw error;
         }

@@ -95,7 +95,7 @@ export async function deployingAmi(inputs: DeployAmiInputs, host: Host, clock: C
         : await findParents(found, homeOf(wanted), disks, { cloud: aws.cloud, places, log: host.log, folder });
     const plan = makePlan(parents.survey, wanted, clock.now());
     const { openPermissionProbe } = await import('../aws/permission-probe.ts');
-    await checkPermissions(plan, aws.cloud, openPermissionProbe(aws.world));
+    await checkPermissions(plan, aws.cloud, openPermissionProbe(aws.world), inputs.smokeTestSubnet);
     if (inputs.dryRun) return { kind: 'plan', plan };
     return await carryOut(plan, { inputs, host, clock, aws, disks, parents, folder });
   } finally {

@@ -158,7 +158,25 @@ test('an AMI that does not come up is taken back before it is copied; one that d
   const { exitCode } = await kit.run([...words, 'second.jsonl', '--smoke-test-marker', 'is ready']);
   expect([exitCode, kit.count('ec2:RunInstances'), kit.count('ec2:TerminateInstances')]).toEqual([0, 2, 2]);
   expect(kit.cloud.contents().images).toHaveLength(2);
+  // Whether it may start one is tried on what is there before another disk is sent.
+  const sent = kit.count('ebs:StartSnapshot');
+  const changed = [kit.disk('changed'), '--image', 'x64', ...inRegions(REGIONS), '--smoke-test'];
+  const refused = await kit.run(changed, denying(kit, 'ec2:RunInstances'));
+  expect([refused.exitCode, kit.count('ebs:StartSnapshot')]).toEqual([1, sent]);
+  expect(refused.stderr).toContain('not allowed are ec2:RunInstances');
+  expect(kit.cloud.contents().images).toHaveLength(2);
   expect(kit.cloud.violations).toEqual([]);
+});
+
+test('where the account may not start snapshots, the error names the way through S3', async () => {
+  const kit = await startDeployKit(disks.path);
+  const { exitCode, stderr } = await kit.run(
+    [kit.disk('x64'), ...inRegions(REGIONS)],
+    denying(kit, 'ebs:StartSnapshot'),
+  );
+  expect([exitCode, stderr]).toEqual([1, expect.stringContaining('--upload s3 --upload-bucket BUCKET')]);
+  expect(stderr).toContain('AccessDeniedException');
+  expect(kit.cloud.contents()).toMatchObject({ images: [], snapshots: [] });
 });
 
 test('what cannot be taken back is listed with commands, and another run takes it back by the journal', async () => {
