@@ -19,11 +19,23 @@ const policySchema = z.strictObject({
   ),
 });
 
-const page = (await readPages()).find(({ path }) => path === 'docs/aws-iam.md');
-const policies = (page ? snippetsOf(page) : [])
-  .filter(({ kind }) => kind === 'json iam')
-  .map(({ text }) => policySchema.parse(JSON.parse(text)));
-const allowed = new Set(policies.flatMap(({ Statement }) => Statement.flatMap(({ Action }) => Action)));
+const pages = await readPages();
+
+/** The policies of a page. */
+function policiesOf(path: string) {
+  const page = pages.find((one) => one.path === path);
+  return (page ? snippetsOf(page) : [])
+    .filter(({ kind }) => kind === 'json iam')
+    .map(({ text }) => policySchema.parse(JSON.parse(text)));
+}
+
+type Policy = z.output<typeof policySchema>;
+
+const actionsOf = (of: readonly Policy[]): ReadonlySet<string> =>
+  new Set(of.flatMap(({ Statement }) => Statement.flatMap(({ Action }) => Action)));
+
+const policies = policiesOf('docs/aws-iam.md');
+const allowed = actionsOf(policies);
 
 const sources = (await readTree('src')).filter(({ path }) => /^src\/(?:aws|ebs)\//.test(path));
 
@@ -60,5 +72,37 @@ test('what changes AMIs is allowed for those of this project alone, and tokens o
   expect(Object.values(conditions).flat()).toEqual([
     'sts.amazonaws.com',
     expect.stringMatching(/^repo:[^*]+:environment:\w+$/),
+  ]);
+});
+
+/** What the clients for instances and for what uses AMIs ask. */
+const askedLater = new Set(
+  sources
+    .filter(({ path }) => /\/(?:instance|lifecycle)-client\.ts$/.test(path))
+    .flatMap(({ text }) => [...text.matchAll(/\bcall\(\s*'([A-Z]\w+)'/g)].map(([, verb]) => `ec2:${verb}`)),
+);
+
+/** DescribeImageReferences asks these in our name (EC2 user guide, "Identify your resources referencing specified AMIs"), and a launch tags what it makes. */
+const ALONG = [
+  ...['ec2:DescribeLaunchTemplateVersions', 'ec2:DescribeLaunchTemplates', 'ssm:DescribeParameters'],
+  'ec2:CreateTags',
+];
+
+test('the policy for AMIs after their deployment adds what is asked then, and no more', () => {
+  const [policy, ...others] = policiesOf('docs/ami-lifecycle.md');
+  expect(others).toEqual([]);
+  expect(askedLater.size).toBeGreaterThan(6);
+  const added = actionsOf(policy ? [policy] : []);
+  expect([...askedLater].filter((action) => !added.has(action) && !allowed.has(action))).toEqual([]);
+  expect([...added].filter((action) => !askedLater.has(action) && !ALONG.includes(action))).toEqual([]);
+  // The page's table names nothing that neither policy allows.
+  const page = pages.find(({ path }) => path === 'docs/ami-lifecycle.md');
+  const named = [...(page?.text.matchAll(/`((?:ec2|ssm):[A-Z]\w+)`/g) ?? [])].map(([, action = '']) => action);
+  expect(named.length).toBeGreaterThan(20);
+  expect(named.filter((action) => !added.has(action) && !allowed.has(action))).toEqual([]);
+  // Nobody is ended but the instances of tests.
+  const ending = policy?.Statement.filter(({ Action }) => Action.includes('ec2:TerminateInstances'));
+  expect(ending?.map(({ Condition }) => Condition)).toEqual([
+    { StringLike: { 'aws:ResourceTag/nix-images:smoke-test-until': ['*'] } },
   ]);
 });

@@ -29,8 +29,8 @@ async function startScene({ onTestFinished }: Pick<TestContext, 'onTestFinished'
   const cloud = await startCloud({ now: () => begin + (Date.now() - begin) * SPEED, lags: 'none', keepsBlocks: true });
   onTestFinished(() => cloud.stop());
   const options = { cwd: dir.path, env: { ...variablesOf(cloud.admin), AWS_ENDPOINT_URL: cloud.url } };
-  const start = (journal: string) =>
-    startCli(['deploy-ami', ...threeRegions(dir.path), '--state', '.', '--journal', journal], options);
+  const start = (journal: string, words: readonly string[] = threeRegions(dir.path)) =>
+    startCli(['deploy-ami', ...words, '--state', '.', '--journal', journal], options);
   return { cloud, start };
 }
 
@@ -54,4 +54,24 @@ test.concurrent.for<[string, string, number]>([
   const second = await start('second.jsonl').ended;
   expect(second.exitCode, second.stderr).toBe(0);
   expectAll(cloud);
+});
+
+test.concurrent('SIGTERM while the instance of a smoke test runs: it is terminated, and nothing is left', async (context) => {
+  const { cloud, start } = await startScene(context);
+  const words = ['x86_64-linux=x64.raw', '--region', 'us-east-1', '--image', 'server', '--smoke-test'];
+  const run = start('first.jsonl', words);
+  let isStopped = false;
+  cloud.state.console = () => {
+    // A second signal would end it at once.
+    if (!isStopped) run.process.kill('SIGTERM');
+    isStopped = true;
+    return 'it never comes up\n';
+  };
+  const { exitCode, stderr } = await run.ended;
+  expect([isStopped, exitCode], stderr).toEqual([true, 130]);
+  expect(stderr).toContain('SIGTERM: stopping');
+  const instances = [...cloud.state.region('us-east-1').instances.values()];
+  expect(instances.map(({ terminatedAt }) => terminatedAt !== undefined)).toEqual([true]);
+  expect(cloud.contents()).toMatchObject({ images: [], snapshots: [], parameters: [], copies: [] });
+  expect(cloud.violations).toEqual([]);
 });
