@@ -26,9 +26,12 @@ const PUT_REFUSED = [400, 404, 405, 411, 415, 416, 501];
  */
 const WORTH_A_MOUNT = 64 * 1024;
 
+/** Of all repositories: what one has given back, another takes, so that images that are built together need no more memory than one. */
+const PAGES = createPages();
+
 /** The blobs of one repository in a registry: which are there, and how they get there. */
 export class RegistryBlobs implements UploadTarget {
-  readonly pages = createPages();
+  readonly pages = PAGES;
   readonly ways = new UploadWays();
   readonly #client: RegistryClient;
   readonly #lookup: BlobLookup;
