@@ -5,10 +5,12 @@ import { DISK_THREAD } from './disk/disk-task.ts';
 import { UPLOAD_THREAD } from './ebs/upload-task.ts';
 import { ownProcess } from './host/own-process.ts';
 import { keepHeapSmall } from './host/small-heap.ts';
+import { widenThreadPool } from './host/thread-pool-size.ts';
 
 // Threads of layers, disks and uploads and processes of our own are this program too: a release is one bundle with one entry.
 if (isMainThread) {
   keepHeapSmall();
+  widenThreadPool();
   const serve = ownProcess(process.argv);
   if (serve !== undefined) {
     await serve();

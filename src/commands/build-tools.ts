@@ -1,4 +1,4 @@
-import { availableParallelism } from 'node:os';
+import { availableParallelism, totalmem } from 'node:os';
 import { systemClock } from '../core/clock.ts';
 import { DiskThreads } from '../disk/disk-threads.ts';
 import type { DiskTools } from '../disk-image/build-disk.ts';
@@ -6,6 +6,7 @@ import type { Host } from '../host/host.ts';
 import type { BuildTools } from '../image/build-and-test.ts';
 import { SharedLayers } from '../image/shared-layers.ts';
 import { LayerThreads } from '../layer/layer-threads.ts';
+import { threadCount } from '../layer/thread-count.ts';
 import { freeBytes } from '../machine/disk-space.ts';
 import type { Nix } from '../nix/nix.ts';
 import { runDiskTests } from './disk-tests.ts';
@@ -13,15 +14,19 @@ import { runTests } from './image-tests.ts';
 import type { Places } from './places.ts';
 import type { TestInputs } from './tests-ran.ts';
 
-/** Each thread takes some 25 MiB with its upload, and beyond four the network or the registry is what one waits for. */
+/** Threads that hash a disk: more wait for what it lies on. */
 const MOST_THREADS = 4;
 
 /** Frames of a disk that are compressed at once: two at least, so that this thread has hashing and sending for itself. */
 const FRAMES = { least: 2, most: 4 };
 
-/** Threads that make layers, as many as this machine has use for. */
-export const openLayerThreads = ({ program }: Host): LayerThreads =>
-  new LayerThreads(program, Math.min(availableParallelism(), MOST_THREADS));
+/** Opens threads that make layers, as many as this machine has use for. Throws UserError `input` where the environment states what cannot be. */
+export function layerThreads({ program, env }: Host): () => LayerThreads {
+  // Where no container limits it, that is a number above any memory.
+  const memory = Math.min(totalmem(), process.constrainedMemory());
+  const width = threadCount({ cores: availableParallelism(), memory, stated: env('NIX_IMAGES_THREADS') });
+  return () => new LayerThreads(program, width);
+}
 
 /** What building an image or a disk asks of this machine. */
 export async function buildTools(
@@ -53,7 +58,7 @@ const shared = new WeakMap<Host, SharedLayers>();
 
 /** What all images share that are built in a run. */
 export function sharedLayers(host: Host): SharedLayers {
-  const found = shared.get(host) ?? new SharedLayers(() => openLayerThreads(host));
+  const found = shared.get(host) ?? new SharedLayers(layerThreads(host));
   shared.set(host, found);
   return found;
 }

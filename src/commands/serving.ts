@@ -5,7 +5,7 @@ import type { Host } from '../host/host.ts';
 import type { ListenOn } from '../serve/http-server.ts';
 import { openLayerMemory } from '../serve/layer-memory.ts';
 import { type Serving, startServing } from '../serve/start-serving.ts';
-import { openLayerThreads } from './build-tools.ts';
+import { layerThreads } from './build-tools.ts';
 import { openNixFor } from './open-nix.ts';
 import { placesOf } from './places.ts';
 import { type DefinitionInputs, definitionsOf } from './served-definitions.ts';
@@ -43,7 +43,7 @@ export async function openServing(
     clock: systemClock,
     tempDir: await host.tempDir(),
     openForReading: places.openForReading,
-    openWriter: () => openLayerThreads(host),
+    openWriter: layerThreads(host),
     memory: await openLayerMemory(join(stateFolder(host), 'served-layers.jsonl'), host.log),
   });
   return { ...serving, text: definitions.text, names };

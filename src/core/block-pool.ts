@@ -19,4 +19,9 @@ export class BlockPool {
     const { buffer } = block;
     if (buffer instanceof ArrayBuffer && buffer.byteLength === this.size) this.#free.push(Buffer.from(buffer));
   }
+
+  /** Frees at once what is not in use, but for `count` buffers. */
+  shrink(count: number): void {
+    for (const { buffer } of this.#free.splice(count)) (buffer as ArrayBuffer).transfer(0);
+  }
 }

@@ -12,8 +12,8 @@ import { keyOf } from './send-layer.ts';
 /** Layers whose bytes pass through this thread at once: more only take memory. */
 const STREAMS_AT_ONCE = 3;
 
-/** Layers that are still being sent while all threads make others. */
-export const SENT_BEHIND = 1;
+/** Layers that are under way at once: one for each thread, and for every four of them one that is still being sent while all make others. */
+export const underWay = (threads: number): number => threads + Math.ceil(threads / 4);
 
 /** A layer that one image has at all of its destinations. */
 interface MadeLayer {
@@ -93,7 +93,7 @@ export class SharedLayers {
 
   #start(): Threads {
     const writer = this.#openWriter();
-    return { writer, sending: new Gate(writer.width + SENT_BEHIND) };
+    return { writer, sending: new Gate(underWay(writer.width)) };
   }
 }
 

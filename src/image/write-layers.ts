@@ -23,7 +23,7 @@ import type { LayerOutcome, LayerWay } from './layer-outcome.ts';
 import { whyMade } from './layer-reason.ts';
 import { copyOrMount, type Reusable, type Reuse } from './reuse.ts';
 import { checkLayer, keyOf, type LayerToSend, sendLayer, storedLayer } from './send-layer.ts';
-import { bytesName, SENT_BEHIND, type SharedLayers, type Threads } from './shared-layers.ts';
+import { bytesName, type SharedLayers, type Threads, underWay } from './shared-layers.ts';
 import { watchLayer } from './watch-layer.ts';
 
 /** Look-ups and mounts; they only wait. */
@@ -159,8 +159,8 @@ async function sendLayers(
     signal.addEventListener('abort', stop);
     const sendOne = async (each: LayerToSend): Promise<void> => {
       const { layer } = each;
-      // More than its share would be left to run alone at the end, so it gets the other cores too.
-      const parallel = layer.size * writer.width > total ? writer.width : 1;
+      // More than a thread's share would be left to run alone at the end, so it gets cores by its size from the start.
+      const parallel = Math.min(writer.width, Math.ceil((layer.size * writer.width) / total) || 1);
       const tools = { ...options, compression: image.compression, writer, parallel };
       let begun = clock.now();
       let milliseconds = 0;
@@ -195,7 +195,7 @@ async function sendLayers(
     };
     try {
       const order = [...toSend].sort((a, b) => b.layer.size - a.layer.size);
-      await mapParallel(order, writer.width + SENT_BEHIND, sendOne);
+      await mapParallel(order, underWay(writer.width), sendOne);
       await Promise.all(noted);
     } finally {
       signal.removeEventListener('abort', stop);

@@ -8,8 +8,11 @@ export type Release = (block: Uint8Array) => void;
 export type Blocks = AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
 
 export interface CompressOptions {
-  /** Blocks that are compressed at once, on the thread pool; with 1 this thread does it itself. The bytes are the same. */
-  readonly parallel: number;
+  /**
+   * Blocks that are compressed at once, on the thread pool; with 1 this thread does it itself. A function is asked before each block, for cores become
+   * free meanwhile. The bytes are the same.
+   */
+  readonly parallel: number | (() => number);
   readonly release?: Release | undefined;
 }
 
@@ -99,14 +102,14 @@ async function* inOrder(
   const queue: Promise<Uint8Array>[] = [];
   try {
     for await (const block of blocks) {
-      if (parallel === 1) {
+      const atOnce = typeof parallel === 'number' ? parallel : parallel();
+      // The next block was read meanwhile. With 1 all that are under way come first, for the bytes are in the blocks' order.
+      while (queue.length >= atOnce) yield* once(await (queue.shift() as Promise<Uint8Array>));
+      if (atOnce === 1) {
         const bytes = compressor.here(block);
         release(block);
         yield* once(bytes);
-      } else {
-        queue.push(onPool(compressor, block).finally(() => release(block)));
-        if (queue.length === parallel) yield* once(await (queue.shift() as Promise<Uint8Array>));
-      }
+      } else queue.push(onPool(compressor, block).finally(() => release(block)));
     }
     for (let next = queue.shift(); next; next = queue.shift()) yield* once(await next);
   } finally {

@@ -1,7 +1,7 @@
 import { Worker } from 'node:worker_threads';
 import { receiveError } from '../core/sent-error.ts';
 import { ThreadPool } from '../core/thread-pool.ts';
-import type { FromThread, LayerTask, ToThread } from './thread-messages.ts';
+import { CREW, type Crew, type FromThread, type LayerTask, type ToThread } from './thread-messages.ts';
 import type { Sink, WrittenLayer } from './write-layer.ts';
 
 /** Makes layers on other threads: reading, hashing and compressing leave this one to the network. */
@@ -23,6 +23,7 @@ const HEAP = { maxYoungGenerationSizeMb: 4 } as const;
 /** Threads that run `program` (which must call `serveLayers` there), started when they are needed, at most `width`. */
 export class LayerThreads implements LayerWriter {
   readonly #pool: ThreadPool<LayerThread>;
+  readonly #crew: Crew = new Int32Array(new SharedArrayBuffer(2 * Int32Array.BYTES_PER_ELEMENT));
 
   constructor(program: URL, width: number) {
     let started = 0;
@@ -35,9 +36,17 @@ export class LayerThreads implements LayerWriter {
   }
 
   write(task: LayerTask, sink: Sink, began?: (thread: number) => void): Promise<WrittenLayer> {
-    return this.#pool.run((thread) => {
+    const crew = this.#crew;
+    return this.#pool.run(async (thread) => {
       began?.(thread.number);
-      return thread.write(task, sink);
+      const atWork = Atomics.add(crew, CREW.atWork, 1) + 1;
+      // Nobody but this thread writes it.
+      Atomics.store(crew, CREW.most, Math.max(atWork, Atomics.load(crew, CREW.most)));
+      try {
+        return await thread.write(task, crew, sink);
+      } finally {
+        Atomics.sub(crew, CREW.atWork, 1);
+      }
     });
   }
 
@@ -68,7 +77,7 @@ class LayerThread {
     return this.#hasEnded;
   }
 
-  write(task: LayerTask, sink: Sink): Promise<WrittenLayer> {
+  write(task: LayerTask, crew: Crew, sink: Sink): Promise<WrittenLayer> {
     return new Promise((resolve, reject) => {
       // One chunk after the other, although they may come faster than the sink takes them.
       let taken: Promise<void> = Promise.resolve();
@@ -82,7 +91,7 @@ class LayerThread {
           taken.then(() => this.#post({ kind: 'taken', memory }, [memory]), reject);
         }
       };
-      this.#post({ kind: 'write', task });
+      this.#post({ kind: 'write', task, crew });
     });
   }
 

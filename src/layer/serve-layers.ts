@@ -5,7 +5,7 @@ import { STREAM_BLOCK, tarStream } from '../tar/writer.ts';
 import { layerEntries } from './entries.ts';
 import { chosenCodec, type ProgramTools } from './external-codec.ts';
 import { storeTree } from './store-tree.ts';
-import type { FromThread, LayerTask, ToThread } from './thread-messages.ts';
+import { CREW, type Crew, type FromThread, type LayerTask, type ToThread } from './thread-messages.ts';
 import { hashLayer, type Sink, type WrittenLayer, writeLayer } from './write-layer.ts';
 
 /** Bytes that go to the other side at once: few messages, and little memory under way. */
@@ -14,6 +14,9 @@ const CHUNK = 512 * 1024;
 /** Chunks under way: one is filled, one waits, one is taken by the network. */
 const CHUNKS = 3;
 
+/** Blocks that a thread keeps between layers: more are in use only while others compress some of them. */
+const BLOCKS_KEPT = 2;
+
 /** Makes layers, one after the other, as the other side of `port` asks for them. */
 export function serveLayers(port: MessagePort, tools: ProgramTools): void {
   const chunks = new Chunks(port);
@@ -21,9 +24,11 @@ export function serveLayers(port: MessagePort, tools: ProgramTools): void {
   const answer = (message: FromThread): void => port.postMessage(message);
   port.on('message', (message: ToThread) => {
     if (message.kind === 'taken') return chunks.give(message.memory);
-    write(message.task, tools, pool, (bytes, read) => chunks.write(bytes, read)).then(
+    const { task, crew } = message;
+    write(task, crew, { ...tools, pool }, (bytes, read) => chunks.write(bytes, read)).then(
       (layer) => {
         chunks.flush(layer.unpackedSize);
+        pool.shrink(BLOCKS_KEPT);
         answer({ kind: 'written', layer });
       },
       (error) => answer({ kind: 'failed', error: sendError(error) }),
@@ -32,15 +37,25 @@ export function serveLayers(port: MessagePort, tools: ProgramTools): void {
 }
 
 async function write(
-  { content, compression, parallel }: LayerTask,
-  tools: ProgramTools,
-  pool: BlockPool,
+  { content, compression, parallel: least }: LayerTask,
+  crew: Crew,
+  { pool, ...tools }: ProgramTools & { readonly pool: BlockPool },
   sink: Sink,
 ): Promise<WrittenLayer> {
   const tar = tarStream(layerEntries(content, storeTree), pool);
   const release = (block: Uint8Array): void => pool.give(block);
   if (compression === null) return hashLayer(tar, release);
+  const parallel = (): number => Math.max(least, 1 + idleShare(crew));
   return writeLayer(tar, chosenCodec(compression, tools), sink, { parallel, release });
+}
+
+/**
+ * Cores that each thread at work may use beside its own: those of threads that have no work any more, shared among the others. Threads that were not
+ * started do not count, for while the first ones start all of them would take the memory of all cores.
+ */
+function idleShare(crew: Crew): number {
+  const atWork = Math.max(1, Atomics.load(crew, CREW.atWork));
+  return Math.floor((Atomics.load(crew, CREW.most) - atWork) / atWork);
 }
 
 /** Gathers bytes in a few pieces of memory that go to and fro; a writer waits for one to come back. */

@@ -8,13 +8,19 @@ export interface LayerTask {
   readonly content: LayerContent;
   /** Null where the tar is only hashed: nothing of it comes back, and its digest is that of the tar. */
   readonly compression: Compression | null;
-  /** Blocks to compress at once; see CompressOptions. */
+  /** Blocks to compress at once, at least; see CompressOptions. More when other threads have nothing to do. */
   readonly parallel: number;
 }
 
+/** Numbers that all threads see: how many make layers at the moment, and how many did at once at most, by `CREW`. */
+export type Crew = Int32Array<SharedArrayBuffer>;
+
+/** Where each number of a crew stands. */
+export const CREW = { atWork: 0, most: 1 } as const;
+
 /** What a layer's thread is told. */
 export type ToThread =
-  | { readonly kind: 'write'; readonly task: LayerTask }
+  | { readonly kind: 'write'; readonly task: LayerTask; readonly crew: Crew }
   /** A chunk's memory, to be used again. */
   | { readonly kind: 'taken'; readonly memory: ArrayBuffer };
 
