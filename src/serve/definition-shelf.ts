@@ -71,7 +71,8 @@ export function openShelf(tools: ShelfTools): DefinitionShelf {
     held: (name) => entries.get(name)?.images ?? [],
     close: async () => {
       const all = [...entries.values()];
-      await Promise.allSettled(all.map(({ running }) => running));
+      // What waits for the end of another look would else begin when everything is closed.
+      await Promise.allSettled(all.map(({ running, next }) => next ?? running));
       const platforms = new Set(all.flatMap(({ images }) => images.flatMap((image) => image.platforms)));
       await Promise.all([...platforms].map((platform) => platform.close()));
     },

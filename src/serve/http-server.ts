@@ -32,8 +32,8 @@ export async function listenFor(
   respond: (request: Request) => Promise<RegistryAnswer>,
   log: Log,
 ): Promise<RegistryServer> {
-  // A cold image may take minutes to build before the first byte of its answer.
-  const server = createServer({ requestTimeout: 0 }, (request, response) => {
+  // Node's limits are for requests alone: an image may take minutes to build before the first byte of its answer.
+  const server = createServer((request, response) => {
     answer(request, response, respond, log).catch((error: unknown) => {
       log.debug(`${request.method} ${request.url}: ${error instanceof Error ? error.message : String(error)}`);
       if (response.headersSent) response.destroy();

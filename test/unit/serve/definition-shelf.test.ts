@@ -191,3 +191,19 @@ test('a name that is not there', async () => {
   expect(await shelf.find('other')).toBeUndefined();
   expect(shelf.held('other')).toEqual([]);
 });
+
+test('closes what a request has made that waited for another one when the shelf was closed', async () => {
+  const { state, shelf, take } = lab();
+  const first = shelf.find('app');
+  // Until it has been evaluated, and is being made.
+  for (let turn = 0; turn < 2; turn += 1) await Promise.resolve();
+  state.fingerprint = 'b';
+  state.path = 'second';
+  const second = shelf.find('app');
+  await shelf.close();
+  await Promise.all([first, second]);
+  const done = take();
+  const made = done.filter((what) => what.startsWith('make ')).map((what) => what.replace('make ', 'close '));
+  expect(made).toEqual(['close first', 'close second']);
+  expect(done).toEqual(expect.arrayContaining(made));
+});
