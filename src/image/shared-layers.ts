@@ -64,11 +64,11 @@ export class SharedLayers {
    * Sees to it that all of `destinations` have a layer: by `make`, or, where that was done for another image under the same `name`, from there; what
    * cannot be had from there is made again. Without a name it is made. `check` throws where this image must not have what the other has.
    */
-  async bring(
+  async ensure(
     name: string | undefined,
     destinations: readonly Repository[],
-    { make, check, ...tools }: CopyTools & BringTools,
-  ): Promise<Brought> {
+    { make, check, ...tools }: CopyTools & EnsureTools,
+  ): Promise<EnsuredLayer> {
     const [from] = destinations;
     if (name === undefined || from === undefined) return { stored: await make(), isOwn: true };
     for (;;) {
@@ -98,12 +98,12 @@ export class SharedLayers {
 }
 
 /** How a layer gets to its destinations, beside what a copy takes. */
-interface BringTools {
+interface EnsureTools {
   readonly make: () => Promise<StoredLayer>;
   readonly check: (stored: StoredLayer) => void;
 }
 
-interface Brought {
+interface EnsuredLayer {
   readonly stored: StoredLayer;
   /** Whether it was made for this image. */
   readonly isOwn: boolean;

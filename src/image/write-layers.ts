@@ -81,7 +81,7 @@ async function lookUp(
   const { shared } = options;
   if (layer.kind === 'blob') {
     const make = () => shared.streams.run(() => copyLayer(layer, destinations, options));
-    return (await shared.bring(bytesName(layer, compression), destinations, { ...options, make, check: () => {} }))
+    return (await shared.ensure(bytesName(layer, compression), destinations, { ...options, make, check: () => {} }))
       .stored;
   }
   const reusable = await findReusable(layer, destinations, shared.streams, options);
@@ -175,7 +175,7 @@ async function sendLayers(
           milliseconds = Math.max(0, clock.now() - begun);
           return made;
         });
-      const { stored, isOwn } = await shared.bring(bytesName(layer, image.compression), destinations, {
+      const { stored, isOwn } = await shared.ensure(bytesName(layer, image.compression), destinations, {
         ...options,
         make: () => (layer.kind === 'stream' ? shared.streams.run(send) : send()),
         check: ({ diffId }) => checkLayer(layer, { diffId }, options.reuse),
