@@ -1,11 +1,11 @@
-import type { AmiRecord } from '../aws/ec2-api.ts';
+import { type AmiRecord, hasFailed } from '../aws/ec2-api.ts';
 import { isRefused, NO_IMAGE, NO_SNAPSHOT } from '../aws/refusal.ts';
 import { UserError } from '../core/error.ts';
 import { amiDescription, amiTags, clientToken, registrationOf, TAGS } from './content.ts';
 import type { Deployment } from './deployment.ts';
 import type { StepEffect } from './journal.ts';
 import { lookUntil, SETTLING, type Waiting, whilePassing } from './settle.ts';
-import { type AmiPlace, isBroken } from './survey.ts';
+import type { AmiPlace } from './survey.ts';
 
 /** What a step works with. */
 export interface StepContext {
@@ -155,7 +155,7 @@ export async function awaitImage(context: StepContext): Promise<StepEffect> {
 }
 
 function readyImage({ place }: StepContext, id: string, image: AmiRecord | undefined): AmiRecord | undefined {
-  if (image !== undefined && (isBroken(image) || image.state === 'deregistered'))
+  if (image !== undefined && (hasFailed(image) || image.state === 'deregistered'))
     throw new UserError(
       'aws',
       `${id} in ${place.region} is ${image.state}: ${image.reason ?? 'AWS does not say why'}`,

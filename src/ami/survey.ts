@@ -1,13 +1,13 @@
 import type { AwsIdentity, Cloud } from '../aws/cloud.ts';
-import { type AmiRecord, FAILED_STATES, type Sharing, type SnapshotRecord } from '../aws/ec2-api.ts';
+import { type AmiRecord, hasFailed, type Sharing, type SnapshotRecord } from '../aws/ec2-api.ts';
 import { isRefused } from '../aws/refusal.ts';
 import type { ParameterRecord } from '../aws/ssm-api.ts';
 import { UserError } from '../core/error.ts';
-import { didYouMean } from '../core/nearest.ts';
 import { mapParallel } from '../core/parallel.ts';
 import { amiName, contentOf, parameterName, TAGS } from './content.ts';
+import { firstRegionBeside, regionsInUse } from './regions.ts';
 import { isShared } from './sharing.ts';
-import { homeOf, mayFail, partitionOf, regionsOf, type Wanted, type WantedDisk } from './wanted.ts';
+import { homeOf, mayFail, regionsOf, type Wanted, type WantedDisk } from './wanted.ts';
 
 /** An AMI that exists, and who may use it and its snapshots. */
 interface FoundAmi {
@@ -71,21 +71,13 @@ export async function survey(cloud: Cloud, wanted: Wanted): Promise<Survey> {
   return { account, places: places.flat(), unreached };
 }
 
-/** Regions that each partition has had from its beginning on. */
-const FIRST_REGIONS: Readonly<Record<string, string>> = {
-  aws: 'us-east-1',
-  'aws-us-gov': 'us-gov-west-1',
-  'aws-cn': 'cn-north-1',
-  'aws-eusc': 'eusc-de-east-1',
-};
-
 /** Who we are. What is no region has no host that could say so: another one knows it. */
 async function identify(cloud: Cloud, wanted: Wanted): Promise<AwsIdentity> {
   const home = homeOf(wanted);
   try {
     return await cloud.identity(home);
   } catch (error) {
-    const other = FIRST_REGIONS[partitionOf(home)];
+    const other = firstRegionBeside(home);
     const isOfPlace = error instanceof UserError && !['cancelled', 'credentials'].includes(error.code);
     if (isOfPlace && other !== undefined && other !== home) {
       const failure = await checkRegions(cloud, wanted, other).catch((reason: unknown) => reason);
@@ -96,19 +88,8 @@ async function identify(cloud: Cloud, wanted: Wanted): Promise<AwsIdentity> {
 }
 
 /** EC2 answers as to wrong credentials in a region that is switched off, so it is asked before, in a region that is on. */
-async function checkRegions(cloud: Cloud, wanted: Wanted, asked: string): Promise<void> {
-  const known = new Map((await cloud.ec2(asked).regions()).map(({ name, optIn }) => [name, optIn]));
-  const unknown = regionsOf(wanted).filter((region) => !known.has(region));
-  if (unknown.length > 0)
-    throw new UserError('input', `unknown region ${unknown.join(', ')}`, {
-      hint: `AWS has ${[...known.keys()].sort().join(', ')}.${didYouMean(unknown[0] ?? '', [...known.keys()])}`,
-    });
-  const off = wanted.regions.required.filter((region) => known.get(region) === 'not-opted-in');
-  if (off.length > 0)
-    throw new UserError('input', `the account does not use ${off.join(', ')}`, {
-      hint: 'Switch the region on in the account settings, name it as one that may fail, or leave it out.',
-    });
-}
+const checkRegions = (cloud: Cloud, wanted: Wanted, asked: string): Promise<string[]> =>
+  regionsInUse(cloud, asked, regionsOf(wanted), (region) => mayFail(wanted, region));
 
 async function surveyRegion(cloud: Cloud, wanted: Wanted, region: string): Promise<AmiPlace[]> {
   const ec2 = cloud.ec2(region);
@@ -120,7 +101,7 @@ async function surveyRegion(cloud: Cloud, wanted: Wanted, region: string): Promi
   const contents = disks.map(({ content }) => content);
   const byContent = await ec2.images({ tag: TAGS.content, values: contents });
   const isFound = (content: string): boolean =>
-    byContent.some((ami) => ami.tags.get(TAGS.content) === content && isThere(ami) && !isBroken(ami));
+    byContent.some((ami) => ami.tags.get(TAGS.content) === content && isThere(ami) && !hasFailed(ami));
   // What is there is not made, so neither its name nor a snapshot is asked for.
   const missing = disks.filter(({ content }) => !isFound(content));
   const names = missing.map(({ name }) => name);
@@ -136,7 +117,7 @@ async function surveyRegion(cloud: Cloud, wanted: Wanted, region: string): Promi
     disks.map(async ({ disk, content, parameters, name }): Promise<AmiPlace> => {
       const alive = byContent.filter(isThere);
       const [best, ...rest] = alive.filter((ami) => ami.tags.get(TAGS.content) === content).toSorted(byWorth);
-      const isUsable = best !== undefined && !isBroken(best);
+      const isUsable = best !== undefined && !hasFailed(best);
       const clash = byName.find((ami) => ami.name === name && ami.tags.get(TAGS.content) !== content && isThere(ami));
       const uploads = snapshots.filter((one) => one.tags.get(TAGS.disk) === disk.identity && mayServe(one, content));
       return {
@@ -154,8 +135,6 @@ async function surveyRegion(cloud: Cloud, wanted: Wanted, region: string): Promi
 /** An encrypted snapshot has a key, which only the content tells. */
 const mayServe = ({ tags, isEncrypted }: SnapshotRecord, content: string): boolean =>
   tags.get(TAGS.content) === content || !isEncrypted;
-
-export const isBroken = ({ state }: AmiRecord): boolean => (FAILED_STATES as readonly string[]).includes(state);
 
 const isThere = ({ state }: AmiRecord): boolean => state !== 'deregistered';
 

@@ -1,4 +1,4 @@
-import { type AmiRecord, FAILED_STATES } from '../aws/ec2-api.ts';
+import { type AmiRecord, hasFailed } from '../aws/ec2-api.ts';
 import { isRefused, NO_IMAGE, NO_SNAPSHOT } from '../aws/refusal.ts';
 import { TAGS } from './content.ts';
 import type { Left, UndoTools } from './left.ts';
@@ -167,8 +167,7 @@ export class RegionSweep {
     const place = this.#scope.places.find(
       ({ region, content }) => region === this.#region && content === tags.get(TAGS.content),
     );
-    const isBroken = (FAILED_STATES as readonly string[]).includes(state);
-    if (this.#made.has(id) || isBroken) return true;
+    if (this.#made.has(id) || hasFailed({ state })) return true;
     if (place?.isLive !== false) return false;
     // Another run may have published it a moment ago, and reads may not show that yet.
     if (elapsed >= SETTLING) return true;

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { UserError } from '../core/error.ts';
 import { digestSchema } from '../oci/digest.ts';
+import { BOOT_MODES } from '../oci/disk-artifact.ts';
 import { systemSchema } from '../oci/system.ts';
 
 /** What is asked for: which disks become AMIs, where, and who may use them. */
@@ -28,8 +29,6 @@ const unitSchema = z
     'expected the ARN of an organizational unit',
   );
 
-const bootModeSchema = z.enum(['uefi', 'uefi-preferred', 'legacy-bios']);
-
 const diskSchema = z
   .strictObject({
     image: z.string().min(1).describe('Name of the image, as in team/server.'),
@@ -42,7 +41,7 @@ const diskSchema = z
       .refine((bytes) => bytes % GIB === 0, 'expected whole GiB')
       .refine((bytes) => bytes <= MOST_GIB * GIB, `expected ${MOST_GIB} GiB at most`),
     dataBytes: z.int().min(0).describe('Bytes of the blocks that are not all zeros.'),
-    bootMode: bootModeSchema.default('uefi'),
+    bootMode: z.enum(BOOT_MODES).default('uefi'),
     tpm: z.boolean().default(false),
     uefiData: z.base64().max(65_536).optional(),
   })

@@ -15,8 +15,11 @@ interface SharingChange {
   readonly remove: Sharing;
 }
 
-/** States of an AMI that end in nothing: it never becomes `available` (EC2 API reference, Image). */
-export const FAILED_STATES = ['failed', 'error', 'invalid'] as const;
+/** States of an AMI that never becomes `available` (EC2 API reference, Image). */
+const FAILED_STATES: readonly string[] = ['failed', 'error', 'invalid'];
+
+/** Whether an AMI has failed, and never becomes `available`. */
+export const hasFailed = ({ state }: { readonly state: string }): boolean => FAILED_STATES.includes(state);
 
 /** An AMI of ours, as EC2 describes it. */
 export interface AmiRecord {

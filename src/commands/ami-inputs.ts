@@ -1,9 +1,9 @@
-import { parseRole } from '../aws/role.ts';
 import { UserError } from '../core/error.ts';
 import type { InputsOf } from '../host/fields.ts';
 import { choice, choices, flag, integer, lines, path, text } from '../host/fields.ts';
 import { SYSTEMS } from '../oci/system.ts';
 import { parseDiskLine } from './ami-disks.ts';
+import { amiRole } from './ami-pointers.ts';
 import { amiInputs } from './ami-settings.ts';
 import { parsePlace } from './naming.ts';
 import { registryInputs } from './shared-inputs.ts';
@@ -74,12 +74,7 @@ export const deployAmiInputs = {
     parse: parsePlace,
   }),
   ...registryInputs,
-  awsRole: lines({
-    description:
-      'Role of AWS that the job assumes, `arn:aws:iam::ACCOUNT:role/NAME`; of several, the one in the partition of the regions. The job needs `id-token: write`.',
-    faces: 'action',
-    parse: parseRole,
-  }),
+  ...amiRole,
 } as const;
 
 /** As S3 takes names (S3 user guide, "General purpose bucket naming rules"). */

@@ -9,7 +9,7 @@ import { flag, text } from '../host/fields.ts';
 import type { Host } from '../host/host.ts';
 import { AmiReleasesPlace } from '../prune/ami-place.ts';
 import type { PrunePlace } from '../prune/place.ts';
-import { regionsInUse } from './ami-pointers.ts';
+import { chosenRegions } from './ami-pointers.ts';
 
 const SCHEME = 'ami:';
 
@@ -80,7 +80,7 @@ export async function openAmiPlaces(
   { cloud, clock, log, signal }: AmiWorld,
   home: string,
 ): Promise<PrunePlace[]> {
-  const regions = await regionsInUse(cloud, home, named);
+  const regions = await chosenRegions(cloud, home, named);
   const found = await imagesIn(cloud, regions, image);
   if (found.length === 0) log.info(`no AMIs of ${image ?? 'nix-images'} in ${regions.length} regions`);
   const grace = { deprecated: deprecatedFor, disabled: disabledFor };

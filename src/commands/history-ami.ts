@@ -9,7 +9,7 @@ import { defineCommand } from '../host/command.ts';
 import { choices, text } from '../host/fields.ts';
 import { SYSTEMS } from '../oci/system.ts';
 import { openAmiCloud } from './ami-cloud.ts';
-import { amiRole, homeRegion, pointerInputs, regionsInUse } from './ami-pointers.ts';
+import { amiRole, chosenRegions, homeRegion, pointerInputs } from './ami-pointers.ts';
 
 /** What one parameter has pointed to, the newest first. */
 interface AmiHistory {
@@ -45,7 +45,7 @@ export const historyAmi = defineCommand({
       parameters.map((template) => parameterName(template, { image, system, version: '' }, '')),
     );
     const found: AmiHistory[] = [];
-    for (const region of await regionsInUse(cloud, home, inputs.regions))
+    for (const region of await chosenRegions(cloud, home, inputs.regions))
       for (const name of new Set(names)) {
         const entries = await pointerHistory(cloud, region, name);
         if (entries.length > 0) found.push({ region, name, entries });

@@ -6,7 +6,7 @@ import { defineCommand } from '../host/command.ts';
 import { choices, flag, text } from '../host/fields.ts';
 import { SYSTEMS } from '../oci/system.ts';
 import { openAmiCloud } from './ami-cloud.ts';
-import { amiRole, homeRegion, pointerInputs, regionsInUse } from './ami-pointers.ts';
+import { amiRole, chosenRegions, homeRegion, pointerInputs } from './ami-pointers.ts';
 import { type AmiPromotion, presentAmiPromotion } from './present-promote-ami.ts';
 
 export const promoteAmi = defineCommand({
@@ -55,7 +55,7 @@ export const promoteAmi = defineCommand({
     const { cloud } = await openAmiCloud(home, inputs, host, systemClock);
     const pointers = await planMoves(cloud, {
       ...{ image, version, templates: inputs.parameters, systems: inputs.system },
-      regions: await regionsInUse(cloud, home, inputs.regions),
+      regions: await chosenRegions(cloud, home, inputs.regions),
       isEveryRegion: inputs.regions.length > 0,
       ...{ mayCreate: inputs.newParameter, mayUnshare: inputs.allowUnshared },
     });

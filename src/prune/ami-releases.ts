@@ -1,5 +1,5 @@
 import { TAGS } from '../ami/content.ts';
-import { type AmiRecord, FAILED_STATES, type SnapshotRecord } from '../aws/ec2-api.ts';
+import { type AmiRecord, hasFailed, type SnapshotRecord } from '../aws/ec2-api.ts';
 import type { Prunable } from './prunable.ts';
 
 /** What one region has of AMIs with our tags. */
@@ -26,8 +26,6 @@ export interface AmiItem {
 const NEVER_PUBLISHED = 'it was never published';
 const NO_AMI = 'no AMI is made of it';
 
-const isBroken = ({ state }: AmiRecord): boolean => (FAILED_STATES as readonly string[]).includes(state);
-
 function latest(times: readonly (number | undefined)[]): number | undefined {
   const known = times.filter((time) => time !== undefined);
   return known.length === 0 ? undefined : Math.max(...known);
@@ -40,7 +38,7 @@ function latest(times: readonly (number | undefined)[]): number | undefined {
 export function amiItems(regions: readonly AmiRegion[]): AmiItem[] {
   const all = regions.flatMap(({ region, amis }) => amis.map((ami): PlacedAmi => ({ region, ami })));
   const alive = all.filter(({ ami }) => ami.state !== 'deregistered');
-  const isPublished = ({ ami }: PlacedAmi): boolean => ami.tags.has(TAGS.run) && !isBroken(ami);
+  const isPublished = ({ ami }: PlacedAmi): boolean => ami.tags.has(TAGS.run) && !hasFailed(ami);
   const sizes = new Map(
     regions.flatMap(({ region, snapshots }) =>
       snapshots.map(({ id, bytes = 0 }): [string, number] => [`${region}/${id}`, bytes]),

@@ -1,5 +1,5 @@
 import { TAGS } from '../ami/content.ts';
-import { type AmiRecord, FAILED_STATES } from '../aws/ec2-api.ts';
+import { type AmiRecord, hasFailed } from '../aws/ec2-api.ts';
 import { ageText } from '../core/age.ts';
 
 /** How long an AMI that is to go stays in each step, in milliseconds; 0 leaves the step out. */
@@ -23,7 +23,7 @@ const waiting = (what: string, since: number, grace: number): AmiStage => ({
 
 /** The next step, by what the AMI is now: deprecate, then disable, then deregister. Pure. */
 export function amiStage(ami: AmiRecord, grace: AmiGrace, now: number): AmiStage {
-  if ((FAILED_STATES as readonly string[]).includes(ami.state)) return { kind: 'deregister' };
+  if (hasFailed(ami)) return { kind: 'deregister' };
   if (ami.state === 'disabled') return ofDisabled(ami, grace, now);
   if (ami.state !== 'available') return { kind: 'wait', why: `it is ${ami.state}` };
   if (grace.deprecated > 0) {
