@@ -23,9 +23,9 @@ interface TraceEvent {
   readonly ph: 'X' | 'M';
   readonly pid: number;
   readonly tid: number;
-  readonly cat?: string;
+  readonly cat: string;
   /** Microseconds since the trace began. */
-  readonly ts?: number;
+  readonly ts: number;
   readonly dur?: number;
   readonly args?: Readonly<Record<string, unknown>>;
 }
@@ -99,11 +99,12 @@ const rowId = (track: Track, row: number): number => (Object.keys(TRACKS).indexO
 
 /** By time; of two that began at once in a row, the first has no length. */
 const inOrder = (events: readonly TraceEvent[]): readonly TraceEvent[] =>
-  [...events].sort((a, b) => (a.ts ?? 0) - (b.ts ?? 0) || (a.dur ?? 0) - (b.dur ?? 0));
+  [...events].sort((a, b) => a.ts - b.ts || (a.dur ?? 0) - (b.dur ?? 0));
 
 function* names(rows: ReadonlyMap<Track, readonly boolean[]>): Generator<TraceEvent> {
   const name = (what: string, tid: number, args: Readonly<Record<string, unknown>>): TraceEvent => ({
-    ...{ name: what, ph: 'M', pid: PID, tid, args },
+    // As Chrome itself writes them: readers take a category and a time for granted.
+    ...{ name: what, cat: '__metadata', ph: 'M', pid: PID, tid, ts: 0, args },
   });
   yield name('process_name', 0, { name: 'nix-images' });
   for (const [track, taken] of rows) {

@@ -19,6 +19,8 @@ const eventSchema = z.discriminatedUnion('ph', [
     ...row,
     ph: z.literal('M'),
     name: z.enum(['process_name', 'thread_name', 'thread_sort_index']),
+    cat: z.literal('__metadata'),
+    ts: z.literal(0),
     args: z.record(z.string(), z.union([z.string(), z.number()])),
   }),
 ]);
@@ -51,9 +53,9 @@ describe('a trace', () => {
       displayTimeUnit: 'ms',
       otherData: { program: 'p' },
       traceEvents: [
-        { name: 'process_name', ph: 'M', pid: 1, tid: 0, args: { name: 'nix-images' } },
-        { name: 'thread_name', ph: 'M', pid: 1, tid: 1000, args: { name: 'steps 1' } },
-        { name: 'thread_sort_index', ph: 'M', pid: 1, tid: 1000, args: { sort_index: 1000 } },
+        { name: 'process_name', cat: '__metadata', ts: 0, ph: 'M', pid: 1, tid: 0, args: { name: 'nix-images' } },
+        { name: 'thread_name', cat: '__metadata', ts: 0, ph: 'M', pid: 1, tid: 1000, args: { name: 'steps 1' } },
+        { name: 'thread_sort_index', cat: '__metadata', ts: 0, ph: 'M', pid: 1, tid: 1000, args: { sort_index: 1000 } },
         {
           ...{ name: 'Realising app', cat: 'steps', ph: 'X', pid: 1, tid: 1000, ts: 1500, dur: 20_250 },
           args: { system: 'x86_64-linux', size: 7 },
