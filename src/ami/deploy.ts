@@ -79,7 +79,7 @@ async function smokeTest({ deployment, place, signal }: StepContext): Promise<un
 export async function deploy(plan: AmiPlan, tools: DeployTools): Promise<Deployed> {
   const { journal } = tools;
   const deployment = new Deployment(plan, tools);
-  await journal.write(beginning(plan, tools.run));
+  await journal.write(beginning(plan, tools));
   const run = await runSteps(plan.steps, (step, signal) => carryOut(deployment, step, signal), tools.signal);
   const isOpen = ({ mayFail, isFinishing, id }: Step): boolean => !mayFail && !isFinishing && !run.done.has(id);
   if (plan.steps.some(isOpen)) return await takeBack(deployment, run);
@@ -92,13 +92,14 @@ export async function deploy(plan: AmiPlan, tools: DeployTools): Promise<Deploye
   return { outcome, amis, failedRegions, left, failure: isDone ? undefined : failureOf(run, tools, 'unfinished') };
 }
 
-function beginning(plan: AmiPlan, run: string) {
+function beginning(plan: AmiPlan, { run, discardUpload }: Pick<DeployTools, 'run' | 'discardUpload'>) {
   return {
     event: 'begin' as const,
     version: 1 as const,
     run,
     account: plan.account,
     regions: [...new Set(plan.places.map(({ region }) => region))],
+    upload: discardUpload ? ('s3' as const) : ('ebs-direct' as const),
     places: plan.places.map(({ region, content, disk, parameters }) => ({
       ...{ region, content },
       disk: disk.identity,

@@ -53,6 +53,8 @@ const entrySchema = z.discriminatedUnion('event', [
     run: z.string(),
     account: z.string(),
     regions: z.array(z.string()),
+    /** How disks were uploaded: what an upload by way of S3 leaves is found by the bucket alone. */
+    upload: z.enum(['ebs-direct', 's3']),
     places: z.array(
       z.strictObject({
         region: z.string(),

@@ -213,14 +213,24 @@ function undoneIn(entries: readonly JournalEntry[], left: readonly Left[]): Undo
 async function undoRun(file: string, inputs: DeployAmiInputs, host: Host, clock: Clock): Promise<AmiResult> {
   const given = resolve(host.cwd, file);
   const entries = readJournal(await withFileErrors(given, 'read', () => readFile(given, 'utf8')));
-  const home = entries.flatMap((entry) => (entry.event === 'begin' ? entry.regions : []))[0];
+  const begun = entries.flatMap((entry) => (entry.event === 'begin' ? entry : []));
+  const home = begun.flatMap(({ regions }) => regions)[0];
   if (home === undefined) throw noRegion();
-  const { cloud, world } = await openAmiCloud(home, inputs, host, clock);
   checkUpload(inputs);
+  if (inputs.upload !== 's3' && begun.some(({ upload }) => upload === 's3')) {
+    throw new UserError(
+      'input',
+      `the deployment of ${file} uploaded by way of S3, and what that left is in its bucket`,
+      {
+        hint: 'Add --upload s3 and the --upload-bucket that the deployment had.',
+      },
+    );
+  }
+  const { cloud, world } = await openAmiCloud(home, inputs, host, clock);
   const name = inputs.journal ?? `${given}.undo-${timeName(clock.now())}`;
   const { journal, path, close } = await openDeployJournal(name, host.cwd, clock);
   try {
-    const account = entries.flatMap((entry) => (entry.event === 'begin' ? entry.account : []))[0] ?? '';
+    const account = begun[0]?.account ?? '';
     const discardUpload = amiImports({ world, host, clock, inputs, account }, [])?.discardUpload;
     const left = await undoJournal(entries, { cloud, clock, log: host.log, journal, discardUpload });
     return { kind: 'undo', journal: path, undone: undoneIn(journal.entries, left), left };

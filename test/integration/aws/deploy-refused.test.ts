@@ -1,5 +1,5 @@
 // Twenty runs of the command, each with its requests; the two that fail on the way wait by a clock of their own.
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type TempDir, uniqueTempDir } from '../../support/tools.ts';
@@ -198,4 +198,8 @@ test('what cannot be taken back is listed with commands, and another run takes i
   ]);
   expect(kit.cloud.contents()).toMatchObject({ images: [], snapshots: [] });
   expect((await kit.run(['--undo', join(disks.path, 'text.raw')])).stderr).toContain('line 1 of the journal');
+  const journal = await readFile(join(kit.folder, 'j.jsonl'), 'utf8');
+  await writeFile(join(kit.folder, 's3.jsonl'), journal.replace('"upload":"ebs-direct"', '"upload":"s3"'));
+  const wayless = await kit.run(['--undo', 's3.jsonl']);
+  expect([wayless.exitCode, wayless.stderr]).toEqual([2, expect.stringContaining('Add --upload s3')]);
 });
