@@ -51,8 +51,8 @@ function waitForTurn(input: InputLines, say: (line: string) => void): void {
   for (const signal of SIGNALS) process.on(signal, stop);
 }
 
-/** Milliseconds between two collections of what has been copied already: 5 MB at 100 MB/s. Each takes one. */
-const COLLECT_EVERY = 50;
+/** Milliseconds between two collections of what has been copied already: 2 MB at 100 MB/s, and on a faster line a tenth of an entry. */
+const COLLECT_EVERY = 20;
 
 /**
  * Reads along what the client says. When it is about to read an entry, it waits for this process's turn: that it has asked for the
