@@ -142,7 +142,7 @@ async function evaluateEach(
     for (const [at, one] of same.entries()) {
       const evaluations = all[at];
       const what = installableText(one.installable);
-      if (evaluations === undefined) continue;
+      if (evaluations === undefined) throw new RangeError(`${what} was not evaluated`);
       const systems = systemsOf(inputs.systems, evaluations.systems, system);
       const outcome = evaluations.foundFor(system).then(
         (evaluated): Found => ({ what, evaluated, systems }),
