@@ -138,6 +138,7 @@ const NOT_PASSED_ON: Readonly<Record<string, Readonly<Record<string, string>>>> 
     positions: 'a file is of one disk, and what is published of it has them',
     'boot-with': 'its default is right',
     consoles: 'without it they are artifacts of the run',
+    timings: 'a file of the runner, for a look into one job',
     store: 'see plan',
     'eval-store': 'see plan',
     builders: 'see plan',
@@ -190,6 +191,7 @@ const NOT_PASSED_ON: Readonly<Record<string, Readonly<Record<string, string>>>> 
     ),
     verify: 'for a check by hand',
     'handover-digest': 'a matrix has no output for each of its jobs',
+    timings: 'a file of the runner, for a look into one job',
     token: 'its default is right',
   },
 };
