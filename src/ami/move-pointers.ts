@@ -91,7 +91,9 @@ async function takeBack({ cloud, clock, log }: MoveTools, move: PointerMove): Pr
     if (before === undefined) {
       // Its value may be looked at still, and come later.
       const now = await lookUntil(read, SETTLING, waiting);
-      if (now?.value === amiId) await ssm.remove(name);
+      // AWS may not know yet what it shows, and says so of a deletion.
+      const removed = async () => (await ssm.remove(name)) || undefined;
+      if (now?.value === amiId) await lookUntil(removed, SETTLING, waiting);
       return [];
     }
     const now = await read();

@@ -28,6 +28,8 @@ export class RegionSweep {
   #isUndecided = false;
   readonly #reasons = new Map<string, string>();
   readonly #pointers = new Map<string, string | undefined>();
+  /** Those of which AWS has said that they are back. */
+  readonly #movedBack = new Set<string>();
   readonly #unshared = new Set<string>();
   /** Contents of uploads that may have left something. */
   readonly #uploads: Set<string>;
@@ -46,7 +48,7 @@ export class RegionSweep {
   /** Whether there was nothing to do any more. `elapsed`: milliseconds since the first sweep. */
   async sweep(elapsed: number): Promise<boolean> {
     const images = await this.#doomedImages(elapsed);
-    await this.#moveBack();
+    await this.#moveBack(elapsed);
     await this.#unshare();
     // Lists may leave out some of those that were seen before.
     for (const id of this.#doomed) {
@@ -176,7 +178,7 @@ export class RegionSweep {
   }
 
   /** Before AMIs go, for a pointer must not lead to one that is gone. */
-  async #moveBack(): Promise<void> {
+  async #moveBack(elapsed: number): Promise<void> {
     const names = this.#scope.places
       .filter(({ region }) => region === this.#region)
       .flatMap((place) => place.parameters);
@@ -186,16 +188,19 @@ export class RegionSweep {
     this.#pointers.clear();
     for (const name of names) {
       const value = now.get(name)?.value;
-      if (value === undefined) continue;
-      const moved = this.#effects('parameter').find((effect) => effect.name === name && effect.id === value);
-      if (moved === undefined && !this.#doomed.has(value)) continue;
+      const own = this.#effects('parameter').filter((effect) => effect.name === name);
+      const moved = own.find(({ id }) => id === value);
+      // Reads and deletions may not know yet what this run has set, and it would lead to an AMI that is gone.
+      if (own.length > 0 && !this.#movedBack.has(name) && elapsed < SETTLING) this.#isUndecided = true;
+      if (value === undefined || (moved === undefined && !this.#doomed.has(value))) continue;
       const before = await this.#valueBefore(name, value, moved?.before);
       if (before === value) continue;
       this.#pointers.set(name, before);
       await this.#attempt(name, async () => {
         await this.#say(`parameter ${name}: back to ${before ?? 'nothing'}`);
-        if (before === undefined) await ssm.remove(name);
-        else await ssm.putImage(name, before);
+        if (before !== undefined) await ssm.putImage(name, before);
+        else if (!(await ssm.remove(name))) return;
+        this.#movedBack.add(name);
       });
     }
   }

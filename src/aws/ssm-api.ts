@@ -20,6 +20,6 @@ export interface SsmApi {
    * word, so the version has to be looked for. `description` says what is known of this version.
    */
   putImage(name: string, imageId: string, description?: string): Promise<number>;
-  /** Whether it is there or not. */
-  remove(name: string): Promise<void>;
+  /** Whether it was there; one that was set a moment ago may not be there yet. */
+  remove(name: string): Promise<boolean>;
 }

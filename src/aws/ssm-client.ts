@@ -84,9 +84,10 @@ export function openSsm(world: AwsWorld, region: string): SsmApi {
       }),
     remove: async (name) => {
       // The plural form tells of a name that is not there instead of failing.
-      await call('DeleteParameters', `cannot delete ${name}`, () =>
+      const { DeletedParameters } = await call('DeleteParameters', `cannot delete ${name}`, () =>
         client.send(new DeleteParametersCommand({ Names: [name] })),
       );
+      return DeletedParameters?.includes(name) === true;
     },
   };
 }

@@ -286,7 +286,7 @@ export class ModelCloud implements Cloud {
           if (isThere) parameters.set(name, [...list, { value, version, dataType: 'aws:ec2:image', description }]);
           return version;
         }),
-      remove: (name) => answer('remove', () => void parameters.delete(name)),
+      remove: (name) => answer('remove', () => parameters.delete(name)),
     };
   }
 

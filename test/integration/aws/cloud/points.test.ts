@@ -27,3 +27,9 @@ it('a copy of which the answer is lost and EC2 does not know for minutes is take
   const { isPublished } = await failAt({ verb: 'ec2:CopyImage', region: 'sa-east-1', nth: 1 }, 14);
   expect(isPublished).toBe(false);
 });
+
+// Reads of SSM are late too: at this point a pointer was answered, and not there when it was to go back.
+it('a pointer that is not read yet after it was set goes back all the same', async () => {
+  const { isPublished } = await failAt({ verb: 'ssm:PutParameter', region: 'eu-north-1', nth: 2 }, 121);
+  expect(isPublished).toBe(false);
+});
