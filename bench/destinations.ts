@@ -1,13 +1,13 @@
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { nixConfig } from '../scripts/setup/nix-config.mjs';
+import { beginWithRelease, SCRATCH } from './begin.ts';
 import { homeEnvironment, makeHome } from './environment.ts';
 import { quiet } from './machine.ts';
 import { timed } from './measure/timed.ts';
-import { makeVersions, removeScratch, SCRATCH } from './measure-all.ts';
+import { makeVersions } from './measure-all.ts';
 import type { Options } from './options.ts';
 import { type Registry, startRegistry } from './registry/registry.ts';
-import { assembleRelease, PROGRAM } from './release.ts';
+import { PROGRAM } from './release.ts';
 import { median } from './statistics.ts';
 import { publishWords } from './subjects/own.ts';
 import { inTurns } from './turns.ts';
@@ -59,11 +59,7 @@ export async function measureDestinations(
   work: string,
   log: (line: string) => void,
 ): Promise<DestinationsResult> {
-  await mkdir(work, { recursive: true });
-  await removeScratch(work);
-  const env = { NIX_CONFIG: nixConfig() };
-  log('assembling a release of the working folder');
-  await assembleRelease();
+  const env = await beginWithRelease(work, log);
   const { base } = await makeVersions(options, work, env, log);
   const scratch = await mkdtemp(join(work, SCRATCH));
   const { nixWords } = base.inputs;

@@ -1,9 +1,9 @@
 import { execFile } from 'node:child_process';
-import { mkdir, mkdtemp, readdir, rm, stat } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { nixConfig } from '../scripts/setup/nix-config.mjs';
 import { layerRecord } from '../src/definition/layer-record.ts';
+import { beginWithRelease, SCRATCH } from './begin.ts';
 import { CASES } from './cases.ts';
 import { evaluationCommand } from './fixture/evaluation.ts';
 import { FIXTURES, STATES, type StateName } from './fixture/fixture.ts';
@@ -19,7 +19,7 @@ import { measureBounds } from './measure-bounds.ts';
 import { measureFloors } from './measure-floors.ts';
 import type { Measurement } from './measurement.ts';
 import type { Options } from './options.ts';
-import { assembleRelease } from './release.ts';
+
 import type { Result } from './result.ts';
 import { createRunner } from './runner.ts';
 import { measureLayersPass } from './steps/measure-steps.ts';
@@ -31,9 +31,6 @@ import { versionsOf } from './versions.ts';
 const run = promisify(execFile);
 
 type Log = (line: string) => void;
-
-/** What names of folders for one run begin with. */
-export const SCRATCH = 'scratch-';
 
 interface Version extends Realised {
   readonly inputs: MadeInputs;
@@ -49,11 +46,7 @@ export async function measureAll(
   log: Log,
   save: (result: Result) => Promise<unknown>,
 ): Promise<Result> {
-  await mkdir(work, { recursive: true });
-  await removeScratch(work);
-  const env = { NIX_CONFIG: nixConfig() };
-  log('assembling a release of the working folder');
-  await assembleRelease();
+  const env = await beginWithRelease(work, log);
   const subjects = (await allSubjects(work, log)).filter(({ name }) => isChosen(name, options.subjects));
   const versions = await makeVersions(options, work, env, log);
   const { base } = versions;
@@ -136,13 +129,6 @@ async function makeArchives(subjects: readonly Subject[], inputs: MadeInputs, lo
       await rm(inputs[form], { force: true });
       throw error;
     });
-  }
-}
-
-/** What runs that were broken off have left. Two at once would spoil each other's figures, so none of it is in use. */
-export async function removeScratch(work: string): Promise<void> {
-  for (const name of await readdir(work)) {
-    if (name.startsWith(SCRATCH)) await rm(join(work, name), { recursive: true, force: true });
   }
 }
 

@@ -1,10 +1,10 @@
 // Compares ways to restore a cache: see README.md.
+
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { execa } from 'execa';
-import type { Log } from '../../src/core/log.ts';
-import { NO_SPAN } from '../../src/core/span.ts';
+import { quietLog } from '../quiet-log.ts';
 import { makeClosure } from './closure.ts';
 import { DESIGNS, type Design, type Restored, restoreBy } from './designs.ts';
 import { saveClosure } from './save.ts';
@@ -14,19 +14,7 @@ const runs = Number(values.runs ?? (values.quick ? 1 : 3));
 const scale = values.quick ? 0.1 : 1;
 
 const say = (line: string): void => console.error(`cache-restore: ${line}`);
-const log: Log = {
-  debug: () => undefined,
-  info: () => undefined,
-  warn: say,
-  group: (_heading, work) => work(),
-  progress: () => ({
-    update: () => undefined,
-    part: () => ({ update: () => undefined, end: () => undefined }),
-    end: () => undefined,
-  }),
-  span: () => NO_SPAN,
-  mask: () => undefined,
-};
+const log = quietLog(say);
 
 const work = join(import.meta.dirname, '../../out/bench/cache-restore');
 await mkdir(work, { recursive: true });

@@ -1,5 +1,6 @@
 // A server of the comparison, as a process of its own: node serve.ts CONFIG, where CONFIG is the JSON of `ServeConfig`. Prints its
 // URL when it answers, and its counts when standard input ends.
+
 import { readFile } from 'node:fs/promises';
 import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -8,11 +9,10 @@ import { restoreIndex } from '../../src/cache/index-store.ts';
 import type { Prefetch } from '../../src/cache/substituter/pack-files.ts';
 import { runSubstituter } from '../../src/cache/substituter/run-substituter.ts';
 import { systemClock } from '../../src/core/clock.ts';
-import type { Log } from '../../src/core/log.ts';
-import { NO_SPAN } from '../../src/core/span.ts';
 import { keepHeapSmall } from '../../src/host/small-heap.ts';
 import { narinfoText } from '../../src/nix/narinfo.ts';
 import { createSigningKey } from '../../src/nix/signing-key.ts';
+import { quietLog } from '../quiet-log.ts';
 import type { ClosurePath } from './closure.ts';
 import { packedFile } from './closure.ts';
 import { DistantStore } from './distant-store.ts';
@@ -41,19 +41,7 @@ const link = new Link();
 const stopped = new AbortController();
 process.stdin.on('end', () => stopped.abort()).resume();
 
-const quiet: Log = {
-  debug: () => undefined,
-  info: () => undefined,
-  warn: (text) => console.error(text),
-  group: (_heading, work) => work(),
-  progress: () => ({
-    update: () => undefined,
-    part: () => ({ update: () => undefined, end: () => undefined }),
-    end: () => undefined,
-  }),
-  span: () => NO_SPAN,
-  mask: () => undefined,
-};
+const quiet = quietLog(console.error);
 
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
 

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { layOut } from '../../src/erofs/tree.ts';
 import { chancesOf } from '../../test/support/chances.ts';
-import { SCRATCH } from '../measure-all.ts';
+import { SCRATCH } from '../begin.ts';
 import { markdownTable } from '../report/table.ts';
 import { changedBlocks, changedChunks, type Share } from './compare.ts';
 import { casyncIndex, MAKERS, type Maker } from './makers.ts';

@@ -1,5 +1,4 @@
-import { mkdir } from 'node:fs/promises';
-import { removeScratch } from '../measure-all.ts';
+import { openWork } from '../begin.ts';
 import type { Options } from '../options.ts';
 import { changesText, measureChanges, missedChanges } from './changes.ts';
 import { commandsText, measureCommands, missedCommands } from './commands.ts';
@@ -20,8 +19,7 @@ export async function measureDisks(
   work: string,
   { log, show }: { readonly log: (line: string) => void; readonly show: (text: string) => void },
 ): Promise<boolean> {
-  await mkdir(work, { recursive: true });
-  await removeScratch(work);
+  await openWork(work);
   const has = (row: DiskRow): boolean => rows.includes(row);
   const compares = has('changes') || has('chunks');
   const [base, ...others] = await diskVersions(compares ? VERSIONS : ['base'], fixture, work, log);

@@ -1,11 +1,10 @@
 // node upload-own.ts DISK PROGRAM URL [DIGESTS]: uploads a disk by this program; prints the seconds, with hashing and without, as JSON. With DIGESTS the
 // parent's list is read from there, and written to it where there is none.
+
 import { readFile, writeFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { pathToFileURL } from 'node:url';
 import { systemClock } from '../../src/core/clock.ts';
-import type { Log } from '../../src/core/log.ts';
-import { NO_SPAN } from '../../src/core/span.ts';
 import { DiskThreads } from '../../src/disk/disk-threads.ts';
 import { hashBlocks } from '../../src/disk/hash-blocks.ts';
 import { openDisk } from '../../src/disk/open-disk.ts';
@@ -13,24 +12,13 @@ import { uploadSnapshot } from '../../src/ebs/upload-snapshot.ts';
 import { execOfProcess } from '../../src/host/exec.ts';
 import { openFetch } from '../../src/host/process-fetch.ts';
 import { keepHeapSmall } from '../../src/host/small-heap.ts';
+import { quietLog } from '../quiet-log.ts';
 
 keepHeapSmall();
 const [path = '', entry = '', endpoint = '', parentFile] = process.argv.slice(2);
 const program = pathToFileURL(entry);
 const { signal } = new AbortController();
-const quiet: Log = {
-  debug: () => undefined,
-  info: () => undefined,
-  warn: (text) => console.error(text),
-  group: (_heading, work) => work(),
-  progress: () => ({
-    update: () => undefined,
-    part: () => ({ update: () => undefined, end: () => undefined }),
-    end: () => undefined,
-  }),
-  span: () => NO_SPAN,
-  mask: () => undefined,
-};
+const quiet = quietLog(console.error);
 const begin = performance.now();
 const disk = await openDisk(path, { exec: execOfProcess(signal), signal });
 const threads = new DiskThreads(program, availableParallelism());

@@ -4,20 +4,19 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { promisify } from 'node:util';
 import { z } from 'zod';
-import { nixConfig } from '../../scripts/setup/nix-config.mjs';
 import type { Closure } from '../../src/definition/closure.ts';
 import { parsePathInfo } from '../../src/nix/path-info.ts';
+import { beginWithRelease, SCRATCH } from '../begin.ts';
 import { homeEnvironment, makeHome } from '../environment.ts';
 import { FIXTURES } from '../fixture/fixture.ts';
 import { fetchPackages } from '../fixture/packages.ts';
 import { systemOfMachine } from '../fixture/system-of-machine.ts';
 import { quiet } from '../machine.ts';
 import { startTimed } from '../measure/timed.ts';
-import { removeScratch, SCRATCH } from '../measure-all.ts';
 import type { Options } from '../options.ts';
 import { layersOf } from '../registry/output.ts';
 import { startRegistry } from '../registry/registry.ts';
-import { assembleRelease, PROGRAM } from '../release.ts';
+import { PROGRAM } from '../release.ts';
 import { median } from '../statistics.ts';
 import { inTurns } from '../turns.ts';
 import { RULES, type Shared, shareBy } from './rules.ts';
@@ -116,11 +115,7 @@ export function fleetText(result: FleetResult): string {
 
 /** Makes the images of the fleet, and builds them in one job and in one image, into empty registries. Throws what a command says that fails. */
 export async function measureFleet(options: Options, work: string, log: (line: string) => void): Promise<FleetResult> {
-  await mkdir(work, { recursive: true });
-  await removeScratch(work);
-  const env = { NIX_CONFIG: nixConfig() };
-  log('assembling a release of the working folder');
-  await assembleRelease();
+  const env = await beginWithRelease(work, log);
   const { folder, hashes } = await fetchPackages(FIXTURES[options.fixture], systemOfMachine(), work, log);
   const sets = fleetSets(options.fixture);
   const wordsFor = (more: Readonly<Record<string, string>> = {}): string[] =>

@@ -1,6 +1,6 @@
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { nixConfig } from '../../scripts/setup/nix-config.mjs';
+import { beginWithRelease, SCRATCH } from '../begin.ts';
 import { homeEnvironment, makeHome } from '../environment.ts';
 import { evaluationCommand } from '../fixture/evaluation.ts';
 import { IMAGE_FILE } from '../fixture/image-file.ts';
@@ -11,9 +11,9 @@ import type { Command } from '../measure/command.ts';
 import { repeated } from '../measure/repeated.ts';
 import { timed } from '../measure/timed.ts';
 import type { Usage } from '../measure/usage.ts';
-import { makeVersions, removeScratch, SCRATCH } from '../measure-all.ts';
+import { makeVersions } from '../measure-all.ts';
 import type { Options } from '../options.ts';
-import { assembleRelease, PROGRAM } from '../release.ts';
+import { PROGRAM } from '../release.ts';
 import { inTurns } from '../turns.ts';
 import { type EngineName, type LoadResult, type LoadRun, type LoadStep, STEPS } from './result.ts';
 
@@ -89,11 +89,7 @@ function enginesHere(log: (line: string) => void): readonly EngineName[] {
 
 /** Loads the closure into engines, by `load` and as an archive, in turns. Throws what a command says that fails. */
 export async function measureLoad(options: Options, work: string, log: (line: string) => void): Promise<LoadResult> {
-  await mkdir(work, { recursive: true });
-  await removeScratch(work);
-  const env = { NIX_CONFIG: nixConfig() };
-  log('assembling a release of the working folder');
-  await assembleRelease();
+  const env = await beginWithRelease(work, log);
   const versions = await makeVersions(options, work, env, log);
   const scratch = await mkdtemp(join(work, SCRATCH));
   try {

@@ -1,16 +1,16 @@
-import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { nixConfig } from '../../scripts/setup/nix-config.mjs';
+import { beginWithRelease, SCRATCH } from '../begin.ts';
 import { homeEnvironment, makeHome } from '../environment.ts';
 import { IMAGE_FILE } from '../fixture/image-file.ts';
 import { systemOfMachine } from '../fixture/system-of-machine.ts';
 import { quiet } from '../machine.ts';
 import { startTimed, timed } from '../measure/timed.ts';
-import { makeVersions, removeScratch, SCRATCH } from '../measure-all.ts';
+import { makeVersions } from '../measure-all.ts';
 import type { Options } from '../options.ts';
 import { startRegistry } from '../registry/registry.ts';
-import { assembleRelease, PROGRAM } from '../release.ts';
+import { PROGRAM } from '../release.ts';
 import { median } from '../statistics.ts';
 import { publishWords } from '../subjects/own.ts';
 import { inTurns } from '../turns.ts';
@@ -149,11 +149,7 @@ async function firstByte(host: string): Promise<number> {
 
 /** Pulls the closure cold from both, in turns. Throws what a command says that fails. */
 export async function measureServe(options: Options, work: string, log: (line: string) => void): Promise<ServeResult> {
-  await mkdir(work, { recursive: true });
-  await removeScratch(work);
-  const env = { NIX_CONFIG: nixConfig() };
-  log('assembling a release of the working folder');
-  await assembleRelease();
+  const env = await beginWithRelease(work, log);
   const { base } = await makeVersions(options, work, env, log);
   const scratch = await mkdtemp(join(work, SCRATCH));
   try {
