@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import type { Sharing } from '../aws/ec2-api.ts';
 import { decodeJson } from '../core/decode-json.ts';
 import { UserError } from '../core/error.ts';
+import { SHARING_FIELDS } from './sharing.ts';
 import { stepKindSchema } from './step.ts';
 
 /**
@@ -14,12 +14,7 @@ const VERSION = 1;
 /** Lines of a journal: a plan has some dozens of steps in each of some dozens of regions. */
 const MOST_LINES = 1_000_000;
 
-const sharingSchema = z.strictObject({
-  public: z.boolean(),
-  accounts: z.array(z.string()).readonly(),
-  organizations: z.array(z.string()).readonly(),
-  units: z.array(z.string()).readonly(),
-}) satisfies z.ZodType<Sharing, unknown>;
+const sharingSchema = z.strictObject(SHARING_FIELDS);
 
 const stepFields = {
   time: z.number(),

@@ -1,22 +1,17 @@
 import { z } from 'zod';
-import type { Sharing } from '../aws/ec2-api.ts';
 import { decodeJson } from '../core/decode-json.ts';
 import { digestSchema } from '../oci/digest.ts';
 import { systemSchema } from '../oci/system.ts';
 import { parameterName } from './content.ts';
 import type { Deployed } from './deploy.ts';
 import type { AmiPlan } from './plan.ts';
+import { SHARING_FIELDS } from './sharing.ts';
 
 /** What a deployment has left in AWS, as a file: what later steps read, and what the live state is compared with. */
 
 const VERSION = 1;
 
-const sharingSchema = z.object({
-  public: z.boolean(),
-  accounts: z.array(z.string()).readonly(),
-  organizations: z.array(z.string()).readonly(),
-  units: z.array(z.string()).readonly(),
-}) satisfies z.ZodType<Sharing, unknown>;
+const sharingSchema = z.object(SHARING_FIELDS);
 
 const amiSchema = z.object({
   image: z.string(),

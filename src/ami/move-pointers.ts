@@ -4,7 +4,7 @@ import type { ParameterRecord } from '../aws/ssm-api.ts';
 import type { Effects } from '../core/effects.ts';
 import { cancelled, hintsOf, UserError } from '../core/error.ts';
 import { mapParallel } from '../core/parallel.ts';
-import type { Left } from './left.ts';
+import { type Left, pointerCommand } from './left.ts';
 import { TAKEN_BACK } from './pointer-history.ts';
 import { lookUntil, SETTLING, type Waiting, whilePassing } from './settle.ts';
 import { REGIONS_AT_ONCE } from './survey.ts';
@@ -105,11 +105,8 @@ async function takeBack({ cloud, clock, log }: MoveTools, move: PointerMove): Pr
     return [];
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
-    const command =
-      before === undefined
-        ? `aws ssm delete-parameter --region ${region} --name ${name}`
-        : `aws ssm put-parameter --region ${region} --name ${name} --value ${before.value} --data-type aws:ec2:image --type String --overwrite`;
-    return [{ region, what: `parameter ${name}`, why: error.message, commands: [command] }];
+    const commands = [pointerCommand(region, name, before?.value)];
+    return [{ region, what: `parameter ${name}`, why: error.message, commands }];
   }
 }
 

@@ -1,4 +1,13 @@
+import { z } from 'zod';
 import type { Sharing } from '../aws/ec2-api.ts';
+
+/** Who may use an AMI, as files of ours say it. */
+export const SHARING_FIELDS = {
+  public: z.boolean(),
+  accounts: z.array(z.string()).readonly(),
+  organizations: z.array(z.string()).readonly(),
+  units: z.array(z.string()).readonly(),
+} satisfies Readonly<Record<keyof Sharing, z.ZodType>>;
 
 export const NOBODY: Sharing = { public: false, accounts: [], organizations: [], units: [] };
 

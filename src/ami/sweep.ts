@@ -1,7 +1,7 @@
 import { type AmiRecord, hasFailed } from '../aws/ec2-api.ts';
 import { isRefused, NO_IMAGE, NO_SNAPSHOT } from '../aws/refusal.ts';
 import { TAGS } from './content.ts';
-import type { Left, UndoTools } from './left.ts';
+import { type Left, pointerCommand, type UndoTools } from './left.ts';
 import type { ScopedEffect, UndoScope } from './scope.ts';
 import { SETTLING } from './settle.ts';
 import { isShared, NOBODY } from './sharing.ts';
@@ -68,13 +68,12 @@ export class RegionSweep {
     const region = this.#region;
     const whyOf = (id: string): string => this.#reasons.get(id) ?? (why === '' ? 'it is still there' : why);
     const images = [...this.#doomed].filter((id) => !this.#goneImages.has(id));
-    const pointers = [...this.#pointers].map(([name, before]): Left => {
-      const command =
-        before === undefined
-          ? `aws ssm delete-parameter --region ${region} --name ${name}`
-          : `aws ssm put-parameter --region ${region} --name ${name} --value ${before} --data-type aws:ec2:image --type String --overwrite`;
-      return { region, what: `parameter ${name}`, why: whyOf(name), commands: [command] };
-    });
+    const pointers = [...this.#pointers].map(([name, before]) => ({
+      region,
+      what: `parameter ${name}`,
+      why: whyOf(name),
+      commands: [pointerCommand(region, name, before)],
+    }));
     const list: Left[] = [
       ...pointers,
       ...images.map((id) => ({
