@@ -22,7 +22,7 @@ interface PrunedCounts {
   /** Names that are gone, whether with their items or without. */
   readonly names: number;
   readonly left: number;
-  /** How many were brought a step further, by steps. */
+  /** How many went a step further towards removal, by steps. */
   readonly steps: ReadonlyMap<string, number>;
 }
 
