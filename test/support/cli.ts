@@ -78,28 +78,37 @@ export function startCli(args: readonly string[], { root = ROOT, cwd, env }: Cli
 
 async function runHere(args: readonly string[], options: CliOptions): Promise<ProgramResult> {
   const { cwd = process.cwd(), env, signal = new AbortController().signal, heard } = options;
-  let [stdout, stderr] = ['', ''];
+  const { streams, said } = capture(heard);
   const world = openWorld({
     argv: args,
     cwd,
     environment: { ...process.env, ...neutral(env) },
+    ...streams,
+    program: pathToFileURL(join(ROOT, 'src/main.ts')),
+    signal,
+  });
+  const exitCode = await runCommandLine(commands, world);
+  return { exitCode, ...said() };
+}
+
+/** Streams of a command that runs in this process, and what was written to them; `heard` is told of errors at once. */
+export function capture(heard?: (text: string) => void) {
+  let [stdout, stderr] = ['', ''];
+  const streams = {
     stdout: {
-      write: (text, done) => {
+      write: (text: string, done: () => void) => {
         stdout += text;
         done();
       },
     },
     stderr: {
-      write: (text) => {
+      write: (text: string) => {
         stderr += text;
         heard?.(text);
       },
     },
-    program: pathToFileURL(join(ROOT, 'src/main.ts')),
-    signal,
-  });
-  const exitCode = await runCommandLine(commands, world);
-  return { exitCode, stdout, stderr };
+  };
+  return { streams, said: () => ({ stdout, stderr }) };
 }
 
 /** The same, for data: fails with what the command said when it did not succeed. */

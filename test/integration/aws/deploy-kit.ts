@@ -19,7 +19,7 @@ import type { Cloud, CloudOptions } from '../../emulators/aws/cloud/emulator.ts'
 import { startCloud } from '../../emulators/aws/cloud/emulator.ts';
 import { type Identity, variablesOf } from '../../emulators/aws/cloud/identities.ts';
 import { chancesOf } from '../../support/chances.ts';
-import { ROOT } from '../../support/cli.ts';
+import { capture, ROOT } from '../../support/cli.ts';
 import { diskTools, noise } from '../../support/disks.ts';
 import { IdleClock } from '../../support/idle-clock.ts';
 import { memoryLog } from '../../support/memory-log.ts';
@@ -106,22 +106,12 @@ export async function openDeployKit(disks: string, options: CloudOptions = {}): 
     },
     run: async (args, { env = {}, who = cloud.admin, signal = new AbortController().signal } = {}) => {
       await clock.sleep(PAUSE);
-      let [stdout, stderr] = ['', ''];
+      const { streams, said } = capture();
       const world = openWorld({
         argv: ['deploy-ami', ...args],
         cwd: temp.path,
         environment: { ...process.env, NO_COLOR: '1', ...variablesOf(who), AWS_ENDPOINT_URL: cloud.url, ...env },
-        stdout: {
-          write: (text, done) => {
-            stdout += text;
-            done();
-          },
-        },
-        stderr: {
-          write: (text) => {
-            stderr += text;
-          },
-        },
+        ...streams,
         program: pathToFileURL(join(ROOT, 'src/main.ts')),
         signal,
       });
@@ -133,7 +123,7 @@ export async function openDeployKit(disks: string, options: CloudOptions = {}): 
       };
       const tracked = { ...world, fetch: (...request: Parameters<typeof fetch>) => idle.track(answered(...request)) };
       const exitCode = await runCli({ 'deploy-ami': async () => command }, tracked);
-      return { exitCode, stdout, stderr };
+      return { exitCode, ...said() };
     },
     count: (verb, region) =>
       cloud.requests.filter(
