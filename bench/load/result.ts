@@ -67,7 +67,7 @@ export function loadText(result: LoadResult): string {
     `seconds, medians; load at the start ${loadBefore.toFixed(2)}; evaluation alone ${evaluation.toFixed(2)}`,
     `${''.padEnd(22)} ${STEPS.map((step) => step.padStart(9)).join(' ')}`,
     ...rows,
-    `of an archive, writing it ${made.toFixed(2)}, and evaluating and building come on top`,
+    `an archive is written (${made.toFixed(2)} of its seconds) and loaded; evaluating and building come on top`,
     `memory of load, at most ${(memoryOf(result) / 1e6).toFixed(0)} MB (limit ${MOST.memory / 1e6})`,
     `limits: unchanged ${(evaluation + MOST.unchanged).toFixed(2)}, a leaf ${(evaluation + MOST.leaf).toFixed(2)}`,
     missed.length === 0 ? 'all reached' : `missed: ${missed.join('; ')}`,
