@@ -32,23 +32,27 @@ function stop(): void {
   process.exit(1);
 }
 
-const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
-
 function endWithParent(): void {
-  for (const signal of SIGNALS) process.on(signal, stop);
   const parent = process.ppid;
   setInterval(() => {
     if (process.ppid !== parent) stop();
   }, PARENT_CHECK).unref();
 }
 
-/** Asks for this process's turn and stands still until it comes; ends the process where none will, or on a signal. */
+/**
+ * Has a signal end the tar too, from now on. Not before this process has stood still: its listeners would wait as long, and a signal
+ * that is on its way to one is lost where it is taken off. Without one the system ends the process at once.
+ */
+function endTarOnSignals(): void {
+  for (const signal of ['SIGINT', 'SIGTERM'] as const)
+    if (process.listenerCount(signal) === 0) process.on(signal, stop);
+}
+
+/** Asks for this process's turn and stands still until it comes; ends the process where none will. */
 function waitForTurn(input: InputLines, say: (line: string) => void): void {
   say(`${ASKS}\n`);
-  // Nothing is under way now, and a listener would not be called.
-  for (const signal of SIGNALS) process.off(signal, stop);
   if (input.next() === undefined) process.exit(0);
-  for (const signal of SIGNALS) process.on(signal, stop);
+  endTarOnSignals();
 }
 
 /** Milliseconds between two collections of what has been copied already: 2 MB at 100 MB/s, and on a faster line a tenth of an entry. */
@@ -72,6 +76,7 @@ function readAlong(input: InputLines): void {
       waitForTurn(input, write);
       copying = setInterval(() => collect({ type: 'minor' }), COLLECT_EVERY);
     } else if (TRANSFERRED.test(line)) {
+      endTarOnSignals();
       clearInterval(copying);
       setImmediate(collect);
     }

@@ -158,12 +158,15 @@ export class GitHubStore implements CacheStore {
       this.#ready ??= this.#prepare();
       const compiled = await this.#ready;
       if (compiled === undefined || this.#isGivenUp()) return undefined;
-      const said = await moveEntry({ ...this.#deps, compiled, turn, isOff: this.#isGivenUp }, moved);
+      const said = await moveEntry({ ...this.#deps, compiled, turn, isOff: this.#isOff }, moved);
       return said && { said, verdict: this.#count(judge(said)) };
     });
   }
 
   readonly #isGivenUp = (): boolean => this.#failures >= PATIENCE;
+
+  /** A job that is cancelled moves nothing more: the signal may reach a process that waits later than its turn does. */
+  readonly #isOff = (): boolean => this.#isGivenUp() || this.#deps.signal.aborted;
 
   /** Says once what keeps the cache from being used. */
   async #prepare(): Promise<string | undefined> {

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { decodeJson } from '../../core/decode-json.ts';
 import type { Effects } from '../../core/effects.ts';
+import { cancelled } from '../../core/error.ts';
 import type { ExecResult } from '../../core/exec.ts';
 import { systemCode, withFileErrors } from '../../core/file-error.ts';
 import type { Env } from '../runtime.ts';
@@ -123,7 +124,10 @@ async function run(deps: MoveDeps, folders: TransferFolders, transfer: Transfer)
   } finally {
     talk.end();
   }
-  if (talk.isSkipped) return undefined;
+  if (talk.isSkipped) {
+    if (signal.aborted) throw cancelled(signal.reason);
+    return undefined;
+  }
   const { stderr } = result;
   const lines = talk.heard.trimEnd().split('\n');
   const said = readClientLog(lines.slice(0, -1).join('\n'));

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { pathToFileURL } from 'node:url';
 import { expect, test } from 'vitest';
 import type { ResultsOptions } from '../../../emulators/results/emulator.ts';
 import type { Fault } from '../../../emulators/results/faults.ts';
@@ -162,10 +163,13 @@ test("GitHub Enterprise Server's older service is spoken to, and its refusal is 
   expect(results.requests[0]?.path).toBe('/_apis/artifactcache/cache');
 });
 
-test('a job that is cancelled while it saves stops at once, what waits for its turn too, and leaves nothing behind', async () => {
-  const { results, save, cancel, leftovers } = await scene({
-    faults: [{ kind: 'slow', milliseconds: 20_000, route: 'PutBlob' }],
-  });
+// The second: as where its signal comes between two of its steps.
+test.each([
+  ['', {}],
+  [', though no signal reaches that', { deaf: 2 }],
+])('a job that is cancelled while it saves stops at once, what waits for its turn too%s, and leaves nothing behind', async (_, more) => {
+  const slow: Fault = { kind: 'slow', milliseconds: 20_000, route: 'PutBlob' };
+  const { results, save, cancel, leftovers } = await scene({ faults: [slow] }, more);
   const saving = Promise.allSettled([save(), save('waiting')]);
   for (let at = 0; at < 500 && !results.requests.some(({ route }) => route === 'PutBlob'); at += 1) await sleep(20);
   const began = Date.now();
@@ -174,6 +178,13 @@ test('a job that is cancelled while it saves stops at once, what waits for its t
   expect(await saving).toMatchObject([cancelled, cancelled]);
   expect(Date.now() - began).toBeLessThan(3000);
   expect(await leftovers()).toEqual([]);
+  expect(results.caches.all()).toEqual([]);
+});
+
+test('a signal that comes just when a process asks for its turn ends it', async () => {
+  const ends = pathToFileURL(join(import.meta.dirname, 'end-when-asking.mjs')).href;
+  const { results, save } = await scene({}, { env: { NODE_OPTIONS: `--import=${ends}` } });
+  expect(await save()).toEqual({ kind: 'failed', why: 'the process that moves entries ended with 143' });
   expect(results.caches.all()).toEqual([]);
 });
 

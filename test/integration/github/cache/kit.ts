@@ -77,6 +77,8 @@ export interface StoreOptions {
   readonly github?: GitHubEmulator;
   /** Milliseconds since 1970. Default: the machine's clock. */
   readonly now?: () => number;
+  /** Which of its processes no signal reaches, counted from 1. Default: none. */
+  readonly deaf?: number;
 }
 
 export interface StoreScene {
@@ -101,8 +103,14 @@ export const openStore = async (results: ResultsEmulator, options: StoreOptions 
     ...results.environment({ run: 7, job: 'build', ...options.job }),
     ...options.env,
   };
+  const exec = createExec({ env: environment, signal: controller.signal });
+  const deafExec = createExec({ env: environment, signal: new AbortController().signal });
+  let processes = 0;
   const store = new GitHubStore({
-    exec: createExec({ env: environment, signal: controller.signal }),
+    exec: (...args) => {
+      processes += 1;
+      return processes === options.deaf ? deafExec(...args) : exec(...args);
+    },
     env: (name) => environment[name] || undefined,
     program: pathToFileURL(join(ROOT, 'src/main.ts')),
     log,
