@@ -2,6 +2,7 @@ import { fileInstallable, type Installable, installableText, parseInstallable } 
 import type { System } from '../oci/system.ts';
 import type { PlannedJob } from '../plan/plan.ts';
 import type { PlanSource } from '../plan/source.ts';
+import type { NamedJobs } from '../publish/platform-input.ts';
 import type { Location } from '../storage/location.ts';
 
 /** As a build job would be told. */
@@ -9,10 +10,7 @@ const installableOf = ({ flake, file }: PlanSource, attr: string): Installable =
   file === null ? parseInstallable(`${flake}#${attr}`) : fileInstallable(file, attr || undefined);
 
 /** What to evaluate for jobs of one image: those that differ in their system alone are evaluated together. */
-export function jobsTogether(
-  source: PlanSource,
-  jobs: readonly PlannedJob[],
-): Iterable<{ readonly installable: Installable; readonly systems: readonly System[] }> {
+export function jobsTogether(source: PlanSource, jobs: readonly PlannedJob[]): Iterable<NamedJobs> {
   const groups = new Map<string, { installable: Installable; systems: System[] }>();
   for (const { attr, system } of jobs) {
     const installable = installableOf(source, attr);

@@ -8,14 +8,14 @@ import type { System } from '../oci/system.ts';
 import { isNeeded, type Plan, type PlannedImage, type PlannedJob } from '../plan/plan.ts';
 import { lostSystems } from '../plan/problems.ts';
 import { type DestinationLine, imageLines, parseToLine, type ToLine } from '../publish/destination-line.ts';
-import { buildInputs, type PlatformInput } from '../publish/platform-input.ts';
+import type { PlatformInput } from '../publish/platform-input.ts';
 import { checkPlatforms } from '../publish/platforms.ts';
 import { formatLocation, type Location } from '../storage/location.ts';
 import { locationOf } from '../storage/location-template.ts';
 import type { CollectHandovers } from './collecting.ts';
 import { isSamePlace } from './handover-trust.ts';
 import { inFolder, type Places } from './places.ts';
-import { atDigest, jobsTogether } from './planned-places.ts';
+import { atDigest } from './planned-places.ts';
 import type { Publishing } from './publish-image.ts';
 import { decisiveLines } from './tags.ts';
 
@@ -30,22 +30,27 @@ export interface PlanInputs {
 }
 
 /** What it takes to find the parts of an image. */
-interface Finding extends Publishing {
+export interface Finding extends Publishing {
   readonly collect: CollectHandovers;
   /** Closes what published parts are read from. */
   readonly opened: AsyncDisposableStack;
 }
 
-/**
- * What an image of the plan is made of: published, handed over or, where that is asked for, to be built here. Throws
- * UserError `platforms` where a build job has left nothing.
- */
-export async function platformInputsOf(
+/** What there is of an image of a plan. */
+interface FoundParts {
+  /** Published, or handed over. */
+  readonly parts: readonly PlatformInput[];
+  /** Jobs of which there is nothing. */
+  readonly missing: readonly PlannedJob[];
+}
+
+/** Finds what is published or handed over of an image of the plan. Throws UserError `handover` where that is not what was planned. */
+export async function findParts(
   image: PlannedImage,
   plan: Plan,
-  { allowMissing, buildMissing, to }: PlanInputs,
-  { collect, opened, places, host, nix, reuseFrom, tags }: Finding,
-): Promise<PlatformInput[]> {
+  { allowMissing, to }: PlanInputs,
+  { collect, opened, places, host, reuseFrom, tags }: Finding,
+): Promise<FoundParts> {
   const lost = lostSystems(image);
   if (lost && !allowMissing) throw lost;
   const destinations = imageLines(to);
@@ -83,14 +88,18 @@ export async function platformInputsOf(
       return [{ kind: 'published', name: image.name, tag: image.tag, system, systems, origin, manifest, key, source }];
     }),
   );
-  const parts = [...handed, ...published.flat()];
-  if (buildMissing) {
-    const missing = needed.filter(({ system }) => !handed.some((part) => part.system === system));
-    for (const { installable, systems: open } of jobsTogether(image.source, missing)) {
-      const wanted = { systems: open, handed: new Set<System>(), allowMissing };
-      parts.push(...(await buildInputs(await nix(), installable, wanted)));
-    }
-  }
+  const missing = needed.filter(({ system }) => !handed.some((part) => part.system === system));
+  return { parts: [...handed, ...published.flat()], missing };
+}
+
+/** All that an image of the plan is made of, in the plan's order. Throws UserError `platforms` where a build job has left nothing. */
+export function allParts(
+  image: PlannedImage,
+  parts: readonly PlatformInput[],
+  plan: Plan,
+  { allowMissing, host }: Pick<PlanInputs, 'allowMissing'> & { readonly host: Pick<Host, 'kind'> },
+): PlatformInput[] {
+  const systems = image.jobs.map(({ system }) => system);
   if (!allowMissing) checkExpired(parts, systems, plan, host);
   checkPlatforms(parts, systems, allowMissing);
   return systems.flatMap((system) => parts.filter((part) => part.system === system));

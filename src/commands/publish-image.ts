@@ -1,7 +1,9 @@
 import { systemClock } from '../core/clock.ts';
 import { UserError } from '../core/error.ts';
+import { prefixed } from '../core/log.ts';
 import type { OnceEach } from '../core/once-each.ts';
 import type { Host } from '../host/host.ts';
+import type { RoundMember } from '../image/build-round.ts';
 import { NO_JOURNAL } from '../image/journal.ts';
 import type { Nix } from '../nix/nix.ts';
 import type { StoredManifest } from '../oci/read-manifest.ts';
@@ -67,6 +69,8 @@ export interface Publishing extends ReuseInputs, TestInputs {
   readonly files: FilesPlaces;
   readonly host: Host;
   readonly nix: () => Promise<Nix>;
+  /** The parts that are built at the same time as those of other images. Default: none. */
+  readonly members?: ReadonlyMap<PlatformInput, RoundMember>;
 }
 
 export interface PublishedImage {
@@ -274,7 +278,9 @@ async function childrenOf(
       images.push(justMadeImage(part, await part.make(repositories), sent() - before));
     } else {
       const before = sent();
-      const tools = await buildTools(host, await nix(), places, publishing);
+      const round = publishing.members?.get(part);
+      const log = round ? prefixed(host.log, part.name) : host.log;
+      const tools = { ...(await buildTools(host, await nix(), places, publishing)), round, log };
       // Its tests run on what is at the first of them: files, which come first, cost no network.
       tellImage(host, part.evaluated);
       const { image, testRun } = await buildAny(part.evaluated, repositories, reuse, tools);

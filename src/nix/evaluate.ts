@@ -20,7 +20,7 @@ interface Asked {
 }
 
 /** What one evaluation says of an image. */
-interface Evaluations {
+export interface Evaluations {
   /** The systems of those asked for that have the image, in the order of `SYSTEMS`; of one that fails it counts as there. */
   readonly systems: readonly System[];
   /** The container image for a system that was asked for. Throws UserError with what is wrong with it, also for a disk. */

@@ -1,6 +1,7 @@
+import type { Answered } from '../core/asked-together.ts';
 import { UserError } from '../core/error.ts';
 import type { Handover } from '../handover/handover.ts';
-import { evaluateImages } from '../nix/evaluate.ts';
+import { type Evaluations, evaluateImages, evaluateSeveral } from '../nix/evaluate.ts';
 import { type EvaluatedAny, isContainerImage } from '../nix/found-image.ts';
 import { type Installable, installableText } from '../nix/installable.ts';
 import type { Nix } from '../nix/nix.ts';
@@ -87,9 +88,81 @@ export async function buildInputs(nix: Nix, installable: Installable, wanted: Wa
   const evaluations = await evaluateImages(nix, installable, { systems: open, others });
   const systems = named.length > 0 ? named : evaluations.systems;
   if (systems.length === 0) await evaluations.foundFor(first);
+  return evaluatedParts(nix, installable, evaluations, {
+    systems,
+    open: systems.filter((each) => open.includes(each)),
+    mayBeNone: handed.size > 0,
+    allowMissing,
+  });
+}
+
+/** What is to be built of one image. */
+export interface NamedJobs {
+  readonly installable: Installable;
+  readonly systems: readonly System[];
+}
+
+/**
+ * What is to be built of several images, those of one source by one evaluation; in their order. What one throws is its own outcome. Throws
+ * UserError `cancelled`.
+ */
+export async function buildInputsTogether(
+  nix: Nix,
+  all: readonly NamedJobs[],
+  allowMissing: boolean,
+): Promise<readonly Answered<PlatformInput[]>[]> {
+  const answers = new Map<NamedJobs, Answered<PlatformInput[]>>();
+  const answer = async (one: NamedJobs, work: () => Promise<PlatformInput[]>): Promise<void> => {
+    try {
+      answers.set(one, { answer: await work() });
+    } catch (error) {
+      if (!(error instanceof UserError) || error.code === 'cancelled') throw error;
+      answers.set(one, { error });
+    }
+  };
+  const together = Map.groupBy(all, ({ installable, systems }) => JSON.stringify([...sourceOf(installable), systems]));
+  for (const same of together.values()) {
+    const [{ systems } = { systems: [] }] = same;
+    const evaluating = evaluateSeveral(
+      nix,
+      same.map(({ installable }) => installable),
+      { systems },
+    );
+    for (const [at, one] of same.entries()) {
+      await answer(one, async () => {
+        const evaluations = (await evaluating)[at];
+        if (evaluations === undefined) throw new RangeError(`${installableText(one.installable)} was not evaluated`);
+        return evaluatedParts(nix, one.installable, evaluations, {
+          ...{ systems, open: systems, mayBeNone: false, allowMissing },
+        });
+      });
+    }
+  }
+  return all.flatMap((one) => answers.get(one) ?? []);
+}
+
+const sourceOf = (installable: Installable): readonly string[] =>
+  installable.kind === 'flake' ? ['flake', installable.flake] : ['file', installable.file];
+
+interface EvaluatedSystems extends Pick<WantedJobs, 'allowMissing'> {
+  /** All systems of the image. */
+  readonly systems: readonly System[];
+  /** Those that are to be built. */
+  readonly open: readonly System[];
+  /** Whether it may be that nothing is to be built. */
+  readonly mayBeNone: boolean;
+}
+
+/** One part for each system; without one that does not evaluate, where that is allowed. */
+async function evaluatedParts(
+  nix: Nix,
+  installable: Installable,
+  evaluations: Evaluations,
+  { systems, open, mayBeNone, allowMissing }: EvaluatedSystems,
+): Promise<PlatformInput[]> {
   const parts: PlatformInput[] = [];
   const failures: UserError[] = [];
-  for (const system of systems.filter((each) => open.includes(each))) {
+  for (const system of open) {
     try {
       const evaluated = await evaluations.foundFor(system);
       parts.push(partOf(evaluated, systems, `${installableText(installable)} (${system})`));
@@ -99,7 +172,7 @@ export async function buildInputs(nix: Nix, installable: Installable, wanted: Wa
     }
   }
   const [failure] = failures;
-  if (failure && parts.length === 0 && handed.size === 0) throw failure;
+  if (failure && parts.length === 0 && !mayBeNone) throw failure;
   for (const { message } of failures) nix.log.warn(`left out: ${message}`);
   return parts;
 }

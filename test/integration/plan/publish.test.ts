@@ -1,4 +1,4 @@
-import { readdir, writeFile } from 'node:fs/promises';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest';
 import { batchedJobs, matrixOf } from '../../../src/plan/matrix.ts';
@@ -161,6 +161,28 @@ test('images of one build job share what they have: each layer is sent once and 
   const more = committedBlobs(emulator).slice(before);
   expect(more).toHaveLength(new Set(more).size);
   expect(mountsOf(emulator)).toHaveLength(3);
+
+  // Without handovers all are evaluated, planned and made together; what does not build is told of that image alone.
+  await shared.write(
+    'flake.nix',
+    (await readFile(join(shared.path, 'flake.nix'), 'utf8')).replace(
+      'p.mkImage { name = "typo"; copyToRot = [ ]; }',
+      'p.mkImage { name = "typo"; copyToRoot = [ (derivation { name = "typo"; system = "x86_64-linux"; builder = "/bin/false"; }) ]; }',
+    ),
+  );
+  const [plan, trace] = [join(temp.path, 'missing.json'), join(temp.path, 'missing-trace.json')];
+  await writeFile(plan, JSON.stringify(await planOf([shared.flake, '--to', `${emulator.host}/missing/{name}`])));
+  const [sentBefore, mountsBefore] = [committedBlobs(emulator).length, mountsOf(emulator).length];
+  const missing = await runCli(['publish', '--plan', `@${plan}`, '--build-missing', '--timings', trace, '--json']);
+  expect(missing.exitCode, missing.stderr).toBe(1);
+  expect(missing.stderr).toMatch(/error: 1 of 4 images are not published:\n {4}typo: /);
+  expect(JSON.parse(missing.stdout).images.map(({ name }: { name: string }) => name)).toEqual(['one', 'three', 'two']);
+  const sentNow = committedBlobs(emulator).slice(sentBefore);
+  expect(sentNow).toHaveLength(new Set(sentNow).size);
+  expect(mountsOf(emulator).length - mountsBefore).toBe(2);
+  const { traceEvents } = JSON.parse(await readFile(trace, 'utf8')) as { traceEvents: { name: string }[] };
+  const times = (what: string): number => traceEvents.filter(({ name }) => name === what).length;
+  expect([times('nix eval'), times('Realising what the images are made of')]).toEqual([1, 1]);
 });
 
 test('what is published but gone, of another key, or handed over of another commit is refused', async () => {
