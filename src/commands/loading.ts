@@ -5,11 +5,11 @@ import { ENGINES } from '../engine/engine.ts';
 import { loadIntoEngine } from '../engine/load-image.ts';
 import { choice, type InputsOf, text } from '../host/fields.ts';
 import type { Host } from '../host/host.ts';
-import type { ContainerConfig } from '../oci/container-config.ts';
 import type { Digest } from '../oci/digest.ts';
 import { platformOf, platformText, SYSTEMS } from '../oci/system.ts';
 import { fixedTag } from '../serve/respond.ts';
 import { servedArchive } from '../serve/served-archive.ts';
+import type { ServedPlatform } from '../serve/served-image.ts';
 import { openServing } from './serving.ts';
 import { nixInputs, registryInputs, timingsInput } from './shared-inputs.ts';
 import { systemHere } from './system-here.ts';
@@ -46,7 +46,7 @@ export interface LoadedImage {
   readonly repository: string;
   readonly engine: Engine['name'];
   readonly digest: Digest;
-  readonly config: Pick<ContainerConfig, 'ExposedPorts' | 'Volumes'>;
+  readonly config: ServedPlatform['config'];
   readonly layers: number;
   /** Layers that the engine did not have, and their bytes. */
   readonly sentLayers: number;

@@ -8,7 +8,7 @@ import type { Sink, WrittenLayer } from './write-layer.ts';
 export interface LayerWriter {
   /** Layers that are made at once, each on a thread of its own. */
   readonly width: number;
-  /** Writes one layer into `sink`, when a thread is free, whose number from 0 on `began` is told. Rejects with UserError `file` or `definition`, or with what `sink` throws. */
+  /** Writes one layer into `sink`, when a thread is free, whose number from 0 on `began` is told; of one that is only hashed `sink` gets no bytes, and how many were read. Rejects with UserError `file` or `definition`, or with what `sink` throws. */
   write(task: LayerTask, sink: Sink, began?: (thread: number) => void): Promise<WrittenLayer>;
   /** Ends all threads, whatever they are doing. */
   close(): Promise<void>;
@@ -55,6 +55,8 @@ export class LayerThreads implements LayerWriter {
   }
 }
 
+const NOTHING = new Uint8Array(0);
+
 class LayerThread {
   readonly number: number;
   readonly #worker: Worker;
@@ -85,7 +87,11 @@ class LayerThread {
       this.#receive = (message) => {
         if (message.kind === 'failed') reject(receiveError(message.error));
         else if (message.kind === 'written') taken.then(() => resolve(message.layer), reject);
-        else {
+        else if (message.kind === 'hashed') {
+          const { read } = message;
+          taken = taken.then(() => sink(NOTHING, read));
+          taken.catch(reject);
+        } else {
           const { memory, length, read } = message;
           taken = taken.then(() => sink(new Uint8Array(memory, 0, length), read));
           taken.then(() => this.#post({ kind: 'taken', memory }, [memory]), reject);

@@ -25,7 +25,8 @@ export function serveLayers(port: MessagePort, tools: ProgramTools): void {
   port.on('message', (message: ToThread) => {
     if (message.kind === 'taken') return chunks.give(message.memory);
     const { task, crew } = message;
-    write(task, crew, { ...tools, pool }, (bytes, read) => chunks.write(bytes, read)).then(
+    const onHashed = (read: number): void => answer({ kind: 'hashed', read });
+    write(task, crew, { ...tools, pool, onHashed }, (bytes, read) => chunks.write(bytes, read)).then(
       (layer) => {
         chunks.flush(layer.unpackedSize);
         pool.shrink(BLOCKS_KEPT);
@@ -36,15 +37,20 @@ export function serveLayers(port: MessagePort, tools: ProgramTools): void {
   });
 }
 
+interface WriteTools extends ProgramTools {
+  readonly pool: BlockPool;
+  readonly onHashed: (read: number) => void;
+}
+
 async function write(
   { content, compression, parallel: least }: LayerTask,
   crew: Crew,
-  { pool, ...tools }: ProgramTools & { readonly pool: BlockPool },
+  { pool, onHashed, ...tools }: WriteTools,
   sink: Sink,
 ): Promise<WrittenLayer> {
   const tar = tarStream(layerEntries(content, storeTree), pool);
   const release = (block: Uint8Array): void => pool.give(block);
-  if (compression === null) return hashLayer(tar, release);
+  if (compression === null) return hashLayer(tar, release, onHashed);
   const parallel = (): number => Math.max(least, 1 + idleShare(crew));
   return writeLayer(tar, chosenCodec(compression, tools), sink, { parallel, release });
 }

@@ -28,5 +28,7 @@ export type ToThread =
 export type FromThread =
   /** The next bytes of the compressed layer, and the bytes of tar that went in so far. */
   | { readonly kind: 'chunk'; readonly memory: ArrayBuffer; readonly length: number; readonly read: number }
+  /** Where nothing of it comes back: the bytes of tar that were hashed so far. */
+  | { readonly kind: 'hashed'; readonly read: number }
   | { readonly kind: 'written'; readonly layer: WrittenLayer }
   | { readonly kind: 'failed'; readonly error: SentError };

@@ -50,14 +50,23 @@ export async function writeLayer(
   };
 }
 
-/** What is known of a tar that is a layer as it is, once all of it was hashed. Throws what the stream throws. */
-export function hashLayer(tar: Iterable<Uint8Array>, release: Release): WrittenLayer {
+/** Bytes of a tar that are hashed between two calls of `onHashed`: some tens in a second. */
+const HASHED_BYTES = 16 * 1024 * 1024;
+
+/**
+ * What is known of a tar that is a layer as it is, once all of it was hashed; `onHashed` gets the bytes so far from time to time. Throws what
+ * the stream throws.
+ */
+export function hashLayer(tar: Iterable<Uint8Array>, release: Release, onHashed: (read: number) => void): WrittenLayer {
   const hash = createHash('sha256');
-  let size = 0;
+  let [size, told] = [0, 0];
   for (const block of tar) {
     hash.update(block);
     size += block.length;
     release(block);
+    if (size - told < HASHED_BYTES) continue;
+    told = size;
+    onHashed(size);
   }
   const digest = endDigest(hash);
   return { mediaType: MEDIA_TYPE.layer, digest, size, diffId: digest, unpackedSize: size };

@@ -4,6 +4,8 @@ import type { Json } from '../core/canonical-json.ts';
 export interface ByteStream {
   /** Each chunk stays as it is until it is given back. */
   readonly chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
+  /** What they are, in a few words. */
+  readonly name?: string;
   /** Takes a chunk back that was sent. */
   readonly release?: (chunk: Uint8Array) => void;
 }

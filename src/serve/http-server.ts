@@ -5,6 +5,8 @@ import { setImmediate } from 'node:timers/promises';
 import { UserError } from '../core/error.ts';
 import { systemCode } from '../core/file-error.ts';
 import type { Log } from '../core/log.ts';
+import { truncate } from '../core/table.ts';
+import { durationText } from '../core/time.ts';
 import type { ByteStream, RegistryAnswer } from './answer.ts';
 import type { Request } from './respond.ts';
 
@@ -23,6 +25,15 @@ interface RegistryServer {
   close(): Promise<void>;
 }
 
+/**
+ * Milliseconds in which a client takes nothing of what is sent until it is given up: it holds the tree of its layer. Longer than a disk that
+ * flushes its cache keeps a client from reading.
+ */
+const PATIENCE = 120_000;
+
+/** Characters of a client's name that are shown. */
+const SHOWN_NAME = 60;
+
 /** Answered to what is not HTTP, a TLS handshake above all: clients that try TLS first know by these words to go on without. */
 const NOT_HTTP = 'HTTP/1.1 400 Bad Request\r\nconnection: close\r\n\r\n';
 
@@ -31,10 +42,11 @@ export async function listenFor(
   { address, port }: ListenOn,
   respond: (request: Request) => Promise<RegistryAnswer>,
   log: Log,
+  patience = PATIENCE,
 ): Promise<RegistryServer> {
   // Node's limits are for requests alone: an image may take minutes to build before the first byte of its answer.
   const server = createServer((request, response) => {
-    answer(request, response, respond, log).catch((error: unknown) => {
+    answer(request, response, respond, { log, patience }).catch((error: unknown) => {
       log.debug(`${request.method} ${request.url}: ${error instanceof Error ? error.message : String(error)}`);
       if (response.headersSent) response.destroy();
       else response.writeHead(500, { 'content-length': 0 }).end();
@@ -61,7 +73,7 @@ async function answer(
   request: IncomingMessage,
   response: ServerResponse,
   respond: (request: Request) => Promise<RegistryAnswer>,
-  log: Log,
+  { log, patience }: { readonly log: Log; readonly patience: number },
 ): Promise<void> {
   const { method = '', url = '', headers } = request;
   const { authorization, accept, range } = headers;
@@ -69,21 +81,42 @@ async function answer(
   log.debug(`${method} ${url}: ${status}`);
   response.writeHead(status, sent);
   if (body === undefined || body instanceof Uint8Array) response.end(body);
-  else await send(body, response);
+  else {
+    const onStalled = (): void => {
+      const who = truncate(headers['user-agent'] ?? 'a client', SHOWN_NAME);
+      log.warn(`${who} takes nothing of ${url} any more: its connection is closed after ${durationText(patience)}`);
+    };
+    await send(body, response, patience, onStalled);
+  }
 }
 
 /** Sends chunk after chunk; the next one is made while the one before is on its way. */
-async function send({ chunks, release = () => {} }: ByteStream, response: ServerResponse): Promise<void> {
+async function send(
+  { chunks, release = () => {} }: ByteStream,
+  response: ServerResponse,
+  patience: number,
+  onStalled: () => void,
+): Promise<void> {
   const gone = new Promise<never>((_, reject) => {
     response.once('close', () => reject(new Error('the client went away')));
   });
   // Told of where it is awaited.
   gone.catch(() => undefined);
+  // Only while bytes wait for the client: what makes them may take longer.
+  const taken = async (): Promise<void> => {
+    response.setTimeout(patience);
+    await Promise.race([sent, gone]);
+    response.setTimeout(0);
+  };
+  response.once('timeout', () => {
+    onStalled();
+    response.destroy();
+  });
   // What clients wait for first: that it is there, and how large it is.
   response.flushHeaders();
   let sent: Promise<void> = Promise.resolve();
   for await (const chunk of chunks) {
-    await Promise.race([sent, gone]);
+    await taken();
     // The kernel takes blocks at once from time to time, and nobody else would have a turn.
     await setImmediate();
     sent = new Promise((resolve, reject) => {
@@ -95,7 +128,7 @@ async function send({ chunks, release = () => {} }: ByteStream, response: Server
     });
     sent.catch(() => undefined);
   }
-  await Promise.race([sent, gone]);
+  await taken();
   response.end();
 }
 

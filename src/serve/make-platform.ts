@@ -13,6 +13,7 @@ import { type Layer, type LayerTree, MEDIA_TYPES, type TreeLayer } from '../imag
 import { NOTHING_PREVIOUS } from '../image/previous-image.ts';
 import { createReuse } from '../image/reuse.ts';
 import { keyOf } from '../image/send-layer.ts';
+import { layerTitle } from '../image/watch-layer.ts';
 import { inBlocks } from '../layer/blocks.ts';
 import type { LayerWriter } from '../layer/layer-threads.ts';
 import type { Evaluated } from '../nix/found-image.ts';
@@ -86,11 +87,16 @@ async function nameLayers(
     const found = tars.get(keyOf(layer));
     if (!found) throw new Error(`${layer.label} was not read`);
     const { diffId, unpackedSize: size } = found;
+    const title = layerTitle(layer);
     const named = { mediaType: MEDIA_TYPE.layer, digest: diffId, size };
     if (layer.kind === 'stream')
       return {
         diffId,
-        blob: { descriptor: named, open: (from) => skippedBytes(() => inBlocks(layer.read(), SERVED_BLOCK), from) },
+        blob: {
+          descriptor: named,
+          title,
+          open: (from) => skippedBytes(() => inBlocks(layer.read(), SERVED_BLOCK), from),
+        },
       };
     const record = layer.record(found);
     if (record.storeHashes.length > 0) groups.push(record.storeHashes);
@@ -102,7 +108,7 @@ async function nameLayers(
         from,
         () => onDamage(layer.key),
       );
-    return { diffId, blob: { descriptor, open } };
+    return { diffId, blob: { descriptor, title, open } };
   });
   const diffIds = layers.map(({ diffId }) => diffId);
   const config = documentBlob(MEDIA_TYPE.config, image.config({ diffIds, created: CREATED }));
@@ -149,9 +155,13 @@ function openedTrees(image: Image) {
 /** A layer whose bytes lie somewhere: a base's, or of another tool. */
 async function asItLies(layer: Exclude<Layer, { kind: 'tree' }>): Promise<NamedLayer> {
   const { diffId } = layer;
+  const title = layerTitle(layer);
   if (layer.kind === 'blob') {
     const { descriptor, from: source } = layer;
-    return { diffId, blob: { descriptor, open: (from) => skippedBytes(() => source.readBlob(descriptor), from) } };
+    return {
+      diffId,
+      blob: { descriptor, title, open: (from) => skippedBytes(() => source.readBlob(descriptor), from) },
+    };
   }
   const { encoding, read } = layer;
   // A list of layers gives packed files no digest that could be believed.
@@ -160,6 +170,7 @@ async function asItLies(layer: Exclude<Layer, { kind: 'tree' }>): Promise<NamedL
     diffId,
     blob: {
       descriptor: { mediaType: MEDIA_TYPES[encoding], digest, size },
+      title,
       open: (from) => skippedBytes(read, from),
     },
   };
@@ -167,17 +178,22 @@ async function asItLies(layer: Exclude<Layer, { kind: 'tree' }>): Promise<NamedL
 
 /** What of a config is needed to start a container; another tool's may hold what is not known here. */
 const containerSchema = z.looseObject({
-  config: containerConfigSchema.pick({ ExposedPorts: true, Volumes: true }).loose().nullish(),
+  config: containerConfigSchema
+    .pick({ Entrypoint: true, Cmd: true, ExposedPorts: true, Volumes: true })
+    .loose()
+    .nullish(),
 });
 
 function containerIn(bytes: Uint8Array): ServedPlatform['config'] {
-  const { ExposedPorts = {}, Volumes = {} } =
-    tryDecodeJson(Buffer.from(bytes).toString(), containerSchema)?.config ?? {};
-  return { ExposedPorts, Volumes };
+  const read = tryDecodeJson(Buffer.from(bytes).toString(), containerSchema);
+  const { Entrypoint, Cmd, ExposedPorts = {}, Volumes = {} } = read?.config ?? {};
+  const hasCommand = read === undefined || [Entrypoint, Cmd].some((words) => words && words.length > 0);
+  return { hasCommand, ExposedPorts, Volumes };
 }
 
 const documentBlob = (mediaType: string, bytes: Uint8Array): ServedBlob & { readonly bytes: Uint8Array } => ({
   bytes,
+  title: 'config',
   descriptor: { mediaType, digest: digestOf(bytes), size: bytes.length } satisfies Descriptor,
   open: (from) => ({ chunks: [bytes.subarray(from)] }),
 });

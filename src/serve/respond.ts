@@ -157,7 +157,7 @@ function listAnswer(
 }
 
 function blobAnswer(
-  { descriptor: { digest, size }, open }: ServedBlob,
+  { descriptor: { digest, size }, title, open }: ServedBlob,
   { method, range: header }: Request,
 ): RegistryAnswer {
   // Of a layer it says the content, not the packing: clients go by what the manifest says.
@@ -173,7 +173,7 @@ function blobAnswer(
   }
   const { start, end } = range ?? { start: 0, end: size - 1 };
   const length = end - start + 1;
-  const body = method === 'HEAD' ? undefined : atMost(open(start), length);
+  const body = method === 'HEAD' ? undefined : { ...atMost(open(start), length), name: title };
   const sized = { ...headers, 'content-length': String(length) };
   if (!range) return streamAnswer(200, sized, body);
   return streamAnswer(206, { ...sized, 'content-range': `bytes ${start}-${end}/${size}` }, body);

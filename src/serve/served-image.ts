@@ -8,8 +8,15 @@ import type { ByteStream } from './answer.ts';
 /** Bytes that are served under their digest. */
 export interface ServedBlob {
   readonly descriptor: Descriptor;
+  /** What is in it, in a few words. */
+  readonly title: string;
   /** The bytes from byte `from` on. */
   open(from: number): ByteStream;
+}
+
+interface ServedConfig extends Pick<ContainerConfig, 'ExposedPorts' | 'Volumes'> {
+  /** Whether it says what is started; true where that is not known. */
+  readonly hasCommand: boolean;
 }
 
 /** One platform's image, whose layers can be read until it is closed. */
@@ -20,7 +27,7 @@ export interface ServedPlatform {
   readonly manifest: StoredManifest;
   readonly configDigest: Digest;
   /** How a container of it starts. */
-  readonly config: Pick<ContainerConfig, 'ExposedPorts' | 'Volumes'>;
+  readonly config: ServedConfig;
   /** Digests of its layers, the lowest first. */
   readonly layers: readonly Digest[];
   /** Config and layers. */

@@ -1,11 +1,12 @@
 import type { Effects } from '../core/effects.ts';
 import { EVERYBODY, whoHas } from './access.ts';
-import type { ByteStream, RegistryAnswer } from './answer.ts';
+import type { RegistryAnswer } from './answer.ts';
 import { openShelf } from './definition-shelf.ts';
 import type { Definitions } from './definitions.ts';
 import { type ListenOn, listenFor } from './http-server.ts';
 import { makePlatform, type PlatformTools } from './make-platform.ts';
 import { type Request, respond } from './respond.ts';
+import { sentBlobs } from './sent-blobs.ts';
 import type { ServedImage } from './served-image.ts';
 
 interface ServingSettings extends ListenOn {
@@ -36,31 +37,17 @@ export async function startServing(
 ): Promise<Serving> {
   const shelf = openShelf({ ...tools, definitions, make: (evaluated) => makePlatform(evaluated, tools) });
   const mayRead = settings.token === undefined ? EVERYBODY : whoHas(settings.token);
-  const sent = new Map<string, number>();
+  const blobs = sentBlobs(tools);
   const answer = async (request: Request): Promise<RegistryAnswer> =>
-    counted(await respond(request, { shelf, mayRead }), sent);
+    blobs.inTurn(await respond(request, { shelf, mayRead }));
   const server = await listenFor(settings, answer, tools.log);
   return {
     host: server.host,
     find: shelf.find,
-    sent,
+    sent: blobs.bytes,
     close: async () => {
       await server.close();
       await shelf.close();
     },
   };
-}
-
-/** Counts a blob's bytes as they are made. */
-function counted(answer: RegistryAnswer, sent: Map<string, number>): RegistryAnswer {
-  const { body, headers } = answer;
-  if (body === undefined || body instanceof Uint8Array) return answer;
-  const digest = headers['docker-content-digest'] ?? '';
-  async function* chunks({ chunks: all }: ByteStream): AsyncGenerator<Uint8Array> {
-    for await (const chunk of all) {
-      sent.set(digest, (sent.get(digest) ?? 0) + chunk.length);
-      yield chunk;
-    }
-  }
-  return { ...answer, body: { ...body, chunks: chunks(body) } };
 }

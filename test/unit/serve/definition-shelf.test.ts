@@ -59,7 +59,7 @@ function lab() {
         key: toolImageKey({ kind: 'stream', outPath: path }, what.system),
         manifest: { bytes, mediaType: MEDIA_TYPE.manifest, digest: digestOf(bytes) },
         configDigest: digestOf(Buffer.from('{}')),
-        config: {},
+        config: { hasCommand: true },
         layers: [],
         blobs: new Map(),
         isDamaged: () => state.damaged.has(path),

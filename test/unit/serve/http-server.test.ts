@@ -8,10 +8,11 @@ import { memoryLog } from '../../support/memory-log.ts';
 
 type Respond = Parameters<typeof listenFor>[1];
 
-async function start(respond: Respond, address = '127.0.0.1') {
-  const server = await listenFor({ address, port: 0 }, respond, memoryLog());
+async function start(respond: Respond, address = '127.0.0.1', patience?: number) {
+  const log = memoryLog();
+  const server = await listenFor({ address, port: 0 }, respond, log, patience);
   onTestFinished(() => server.close());
-  return server;
+  return { ...server, log };
 }
 
 /** An answer of `count` blocks, of which what was made and given back is counted. */
@@ -50,6 +51,32 @@ test('who reads slowly is waited for, and who goes away ends what is made', asyn
   socket.destroy();
   while (!counts.ended) await setTimeout(10);
   expect(counts.made).toBeLessThan(200);
+});
+
+test('who takes nothing for a while is given up, and who waits for what is made is not', async () => {
+  const { counts, answer } = blocks(10_000);
+  const { host, log } = await start(async () => answer(), undefined, 50);
+  const socket = connect(Number(host.split(':')[1]), '127.0.0.1');
+  socket.on('error', () => undefined);
+  socket.write('GET /v2/app/blobs/x HTTP/1.1\r\nhost: x\r\nuser-agent: containerd/1.7\r\n\r\n');
+  while (!counts.ended) await setTimeout(10);
+  expect(counts.made).toBeLessThan(200);
+  expect(log.lines).toContain(
+    'containerd/1.7 takes nothing of /v2/app/blobs/x any more: its connection is closed after 0.1 s',
+  );
+  socket.destroy();
+  async function* slow() {
+    for (const byte of [1, 2]) {
+      await setTimeout(120);
+      yield Buffer.of(byte);
+    }
+  }
+  const patient = await start(
+    async () => streamAnswer(200, { 'content-length': '2' }, { chunks: slow() }),
+    undefined,
+    50,
+  );
+  expect([...new Uint8Array(await (await fetch(`http://${patient.host}/`)).arrayBuffer())]).toEqual([1, 2]);
 });
 
 test('a TLS handshake is answered in words by which clients know that there is none', async () => {

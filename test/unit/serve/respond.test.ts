@@ -20,12 +20,13 @@ const platform = (system: ServedPlatform['system']): ServedPlatform => ({
   key: system,
   manifest: document(`{"for":"${system}"}`, MEDIA_TYPE.manifest),
   configDigest: digestOf(Buffer.from('{}')),
-  config: {},
+  config: { hasCommand: true },
   layers: [digestOf(LAYER)],
   blobs: new Map([
     [
       digestOf(LAYER),
       {
+        title: 'a layer',
         descriptor: { mediaType: MEDIA_TYPE.layer, digest: digestOf(LAYER), size: LAYER.length },
         // In two pieces, so that ranges begin and end within one.
         open: (from: number) => ({ chunks: [LAYER.subarray(from, 4), LAYER.subarray(Math.max(from, 4))] }),

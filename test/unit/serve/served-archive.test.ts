@@ -16,6 +16,7 @@ function blob(mediaType: string, text: string): ServedBlob {
   }
   const bytes = Buffer.from(text);
   return {
+    title: 'a blob',
     descriptor: { mediaType, digest: digestOf(bytes), size: bytes.length },
     open: () => ({ chunks: chunks(), release: (chunk) => chunk.fill(0) }),
   };
@@ -30,7 +31,7 @@ test('an archive holds the image as docker and as OCI describe it, each blob onc
     key: 'key',
     manifest: { bytes, mediaType: MEDIA_TYPE.manifest, digest: digestOf(bytes) },
     configDigest: config.descriptor.digest,
-    config: {},
+    config: { hasCommand: true },
     layers: [layer.descriptor.digest, layer.descriptor.digest],
     blobs: new Map([config, layer].map((each) => [each.descriptor.digest, each])),
     isDamaged: () => false,

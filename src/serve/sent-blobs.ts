@@ -1,0 +1,47 @@
+import type { Effects } from '../core/effects.ts';
+import { Gate } from '../core/gate.ts';
+import type { ByteStream, RegistryAnswer } from './answer.ts';
+import { SERVED_BLOCK } from './layer-bytes.ts';
+
+/**
+ * Blobs that are made at once, each with two blocks in memory: enough for several clients, which ask for three to six each, and 12 MB. The
+ * others wait in the order in which they asked.
+ */
+const MADE_AT_ONCE = 24;
+
+/** The blobs that a registry sends, over all of its clients. */
+interface SentBlobs {
+  /** Bytes that were made of each so far, by its digest. */
+  readonly bytes: ReadonlyMap<string, number>;
+  /** The same answer, whose blob is made when it is its turn, counted and timed. One that is small waits for nobody. */
+  inTurn(answer: RegistryAnswer): RegistryAnswer;
+}
+
+export function sentBlobs({ log }: Pick<Effects, 'log'>): SentBlobs {
+  const places = new Gate(MADE_AT_ONCE);
+  const sent = new Map<string, number>();
+  async function* counted({ chunks, name = '' }: ByteStream, digest: string, size: number): AsyncGenerator<Uint8Array> {
+    const leave = size > SERVED_BLOCK ? await places.enter() : undefined;
+    const span = log.span({ track: 'sending', name, facts: { digest } });
+    let bytes = 0;
+    try {
+      for await (const chunk of chunks) {
+        bytes += chunk.length;
+        sent.set(digest, (sent.get(digest) ?? 0) + chunk.length);
+        yield chunk;
+      }
+    } finally {
+      span.end({ bytes });
+      leave?.();
+    }
+  }
+  return {
+    bytes: sent,
+    inTurn: (answer) => {
+      const { body, headers } = answer;
+      if (body === undefined || body instanceof Uint8Array) return answer;
+      const digest = headers['docker-content-digest'] ?? '';
+      return { ...answer, body: { ...body, chunks: counted(body, digest, Number(headers['content-length'])) } };
+    },
+  };
+}
