@@ -1,9 +1,10 @@
+import { isatty } from 'node:tty';
 import { UserError } from '../core/error.ts';
 import { findEngine } from '../engine/find-engine.ts';
 import { runWords } from '../engine/run-words.ts';
 import { defineCommand } from '../host/command.ts';
 import { lines } from '../host/fields.ts';
-import { loadImage, loadInputs } from './loading.ts';
+import { type LoadedImage, loadImage, loadInputs } from './loading.ts';
 
 /** `8080:80`, `127.0.0.1:8080:80/udp`. */
 const PUBLISH = /^(?:[\w.[\]:]+:)?\d{1,5}:\d{1,5}(?:\/(?:tcp|udp|sctp))?$/;
@@ -12,6 +13,14 @@ function parsePublish(text: string): string {
   if (PUBLISH.test(text)) return text;
   throw new UserError('input', `${JSON.stringify(text)} is not a valid pair of ports`, {
     hint: 'Write it as HOST:CONTAINER, such as 8080:80 or 8053:53/udp.',
+  });
+}
+
+/** Throws UserError `input` where neither the image nor the command line says what is to be started. */
+function checkStarts(image: string, { hasCommand }: LoadedImage['config'], words: readonly string[]): void {
+  if (hasCommand || words.length > 0) return;
+  throw new UserError('input', `${image} has no Entrypoint and no Cmd, so there is nothing to start`, {
+    hint: 'Write what is to be started after --, or set config.Entrypoint or config.Cmd in the definition.',
   });
 }
 
@@ -31,6 +40,11 @@ export const run = defineCommand({
       short: 'p',
       parse: parsePublish,
     }),
+    engineArg: lines({
+      description:
+        "One more argument of the engine's own `run`, such as `--engine-arg=--env=LEVEL=debug`; several are given one by one.",
+      placeholder: 'ARG',
+    }),
     args: lines({
       description: 'What the container is started with, after its entrypoint. Default: what its definition says.',
       placeholder: 'ARGS',
@@ -44,18 +58,21 @@ export const run = defineCommand({
     if (!attach) throw new TypeError('run is a command of a terminal');
     const engine = await findEngine(inputs.engine, true, host.exec);
     // Beside a file there is no installable, so the first word is an argument too.
-    const { file, publish, namespace } = inputs;
+    const { file, publish, namespace, engineArg } = inputs;
     const args = [...(file === undefined ? [] : [inputs.installable ?? []]), inputs.args].flat();
     const installable = file === undefined ? inputs.installable : undefined;
     const { image, repository, config } = await loadImage({ ...inputs, installable }, engine, host);
-    const isTerminal = process.stdin.isTTY && process.stdout.isTTY;
-    const words = runWords(engine, { image, repository, config, publish, namespace, isTerminal, args });
+    // Not by the streams: to open standard input would change it for the container, too.
+    const isTerminal = isatty(0) && isatty(1);
+    checkStarts(image, config, [...args, ...engineArg]);
+    const words = runWords(engine, { image, repository, config, publish, namespace, isTerminal, engineArg, args });
     if (!words)
       throw new UserError('input', `${engine.name} runs no containers by itself`, {
         hint: 'Name another engine with --engine.',
       });
     const [program, ...rest] = words;
     host.log.debug(words.join(' '));
+    host.signal.throwIfAborted();
     return { image, engine: engine.name, exitCode: await attach(program, rest, engine.env) };
   },
   present: ({ image, engine, exitCode }) => ({

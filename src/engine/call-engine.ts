@@ -9,8 +9,9 @@ const CANNOT_REACH =
 /** What went wrong, in the engines' own words, and what helps. */
 const KNOWN: readonly (readonly [RegExp, string])[] = [
   [
-    /no space left on device/i,
-    'Free space where the engine keeps its images: `podman system prune`, `docker system prune`, or another disk for its storage.',
+    /no space left on device|disk quota exceeded|disk is full/i,
+    'Free space where the engine keeps its images: `podman system prune`, `docker system prune`, or another disk for its storage. podman also ' +
+      'needs room in /var/tmp, or in the folder that TMPDIR names.',
   ],
   [
     /permission denied/i,

@@ -11,6 +11,8 @@ interface ContainerToRun {
   readonly publish: readonly string[];
   readonly namespace: string | undefined;
   readonly isTerminal: boolean;
+  /** Of the engine's own `run`. */
+  readonly engineArg: readonly string[];
   /** What it is started with, after its entrypoint. */
   readonly args: readonly string[];
 }
@@ -20,7 +22,7 @@ interface ContainerToRun {
  * next. Undefined for an engine that runs nothing.
  */
 export function runWords(engine: Engine, container: ContainerToRun): Argv | undefined {
-  const { image, config, namespace, isTerminal, args } = container;
+  const { image, config, namespace, isTerminal, engineArg, args } = container;
   const [program, ...before] = engine.run?.(namespace) ?? [];
   if (program === undefined) return undefined;
   return [
@@ -30,6 +32,7 @@ export function runWords(engine: Engine, container: ContainerToRun): Argv | unde
     ...(isTerminal ? ['--tty'] : []),
     ...portFlags(container),
     ...Object.keys(config.Volumes ?? {}).map((path) => `--volume=${volumeOf(container, path)}:${path}`),
+    ...engineArg,
     image,
     ...args,
   ];

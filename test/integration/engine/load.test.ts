@@ -1,8 +1,9 @@
 // podman pulls an image of busybox from the command's own process and starts it, a second each; one podman for all.
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { cliData, runCli, testImage } from '../../support/cli.ts';
+import { cliData, runCli, startCli, testImage } from '../../support/cli.ts';
 import { type Podman, preparePodman } from '../../support/podman.ts';
 import { ONLY_X86 } from '../../support/systems.ts';
 import { programPath, type TempDir, uniqueTempDir } from '../../support/tools.ts';
@@ -30,9 +31,15 @@ interface Loaded {
 }
 
 test('an image is loaded under its own name alone, once, and what it shares with another is not moved again', async () => {
-  const loaded = await cliData<Loaded>(['load', ...words], { env });
+  const trace = join(temp.path, 'trace.json');
+  const loaded = await cliData<Loaded>(['load', ...words, '--timings', trace], { env });
   expect(loaded.image).toBe('localhost/test/small:latest');
   expect(loaded.sentLayers).toBe(loaded.layers);
+  // Each layer is read once to be named, and once to be sent.
+  const { traceEvents } = JSON.parse(await readFile(trace, 'utf8')) as { traceEvents: Record<string, unknown>[] };
+  const titles = (track: string) => traceEvents.filter(({ cat }) => cat === track).map(({ name }) => name);
+  expect(titles('layers')).toHaveLength(loaded.layers);
+  expect(titles('sending').sort()).toEqual(['config', ...titles('layers')].sort());
   const names = await podman.run(['images', '--format', '{{.Repository}}:{{.Tag}}']);
   expect(names.stdout.trim().split('\n')).toEqual([loaded.image]);
   const again = await Promise.all([1, 2].map(() => cliData<Loaded>(['load', ...words], { env })));
@@ -73,6 +80,18 @@ test('run starts it, passes on what it says, its arguments and how it ends', asy
     asProcess,
   });
   expect([failing.exitCode, failing.stdout], failing.stderr).toEqual([7, ' two  words \n']);
+});
+
+test('a signal reaches the container, which says how the command ends', async () => {
+  const script = 'trap "exit 5" TERM; echo up >&2; while :; do sleep 0.1; done';
+  const running = startCli(['run', ...words, '--', '/bin/sh', '-c', script], { env });
+  while (!running.stderr().endsWith('up\n')) {
+    expect(running.process.exitCode, running.stderr()).toBeNull();
+    await sleep(20);
+  }
+  running.process.kill('SIGTERM');
+  expect((await running.ended).exitCode).toBe(5);
+  expect((await podman.run(['ps', '--all', '--quiet'])).stdout).toBe('');
 });
 
 test('no engine, and several images', async () => {

@@ -202,6 +202,7 @@ describe('a container', () => {
     publish: [],
     namespace: undefined,
     isTerminal: false,
+    engineArg: ['--env=LEVEL=debug'],
     args: ['--verbose', 'a b'],
   };
 
@@ -212,6 +213,7 @@ describe('a container', () => {
       ...['--rm', '--interactive', '--pull=never'],
       ...['--publish=127.0.0.1:8080:8080/tcp', '--publish=127.0.0.1:53:53/udp', '--publish=127.0.0.1:9000:9000/tcp'],
       ...['--volume=team-web-var-data:/var/data', '--volume=team-web:/'],
+      '--env=LEVEL=debug',
       'localhost/team/web:v1',
       ...['--verbose', 'a b'],
     ]);
