@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { createdSchema } from '../core/time.ts';
-import { compressionSchema } from '../oci/compression.ts';
+import { compressionSchema, isZstd } from '../oci/compression.ts';
 import { containerConfigSchema } from '../oci/container-config.ts';
 import { REPOSITORY_PART } from '../oci/reference.ts';
 import { systemSchema } from '../oci/system.ts';
@@ -126,7 +126,7 @@ export const definitionSchema = z
     format: z.enum(FORMATS).default('oci').describe("Media types of the image: OCI's, or Docker's."),
     tests: imageTestsSchema.default({}),
   })
-  .refine(({ format, compression }) => format === 'oci' || compression.name !== 'zstd', {
+  .refine(({ format, compression }) => format === 'oci' || !isZstd(compression), {
     path: ['compression'],
     message: 'the format docker has no zstd layers: use gzip, or the format oci',
   })

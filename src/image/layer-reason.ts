@@ -1,4 +1,5 @@
 import { STORE, storeHash, storePathName } from '../definition/store-path.ts';
+import { hasForm, type LayerForm } from './layer-form.ts';
 import type { LayerBefore } from './previous-image.ts';
 import type { Reuse } from './reuse.ts';
 import { keyOf, type LayerToSend } from './send-layer.ts';
@@ -33,16 +34,16 @@ export type Before = Pick<Reuse, 'planned' | 'layersOf' | 'isRecompressing'>;
 interface MadeLayer extends LayerToSend {
   readonly before: Before;
   /** What it is to be packed as. */
-  readonly mediaType: string;
+  readonly form: LayerForm;
 }
 
 /** Why a layer is made, of what was known before it was; `reusable` is what some destinations have of it. */
-export function whyMade({ layer, before, mediaType, reusable }: MadeLayer): WhyMade {
+export function whyMade({ layer, before, form, reusable }: MadeLayer): WhyMade {
   if (before.isRecompressing) return { kind: 'asked' };
   const told = before.layersOf(keyOf(layer));
   if (reusable) return { kind: 'destination', names: reusable.unknownAt.map(({ name }) => name) };
   if (told.length > 0)
-    return { kind: told.some(({ descriptor }) => descriptor.mediaType === mediaType) ? 'lost' : 'compression' };
+    return { kind: told.some(({ descriptor }) => hasForm(descriptor, form)) ? 'lost' : 'compression' };
   if (before.planned.length === 0) return { kind: 'first' };
   return layer.kind === 'tree' && layer.paths.length > 0 ? changedKey(layer.paths, before.planned) : { kind: 'files' };
 }

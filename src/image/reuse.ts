@@ -7,6 +7,7 @@ import type { Origin } from '../oci/origin.ts';
 import { copyBlobToAll } from '../storage/copy.ts';
 import type { Repository } from '../storage/destination.ts';
 import type { Journal } from './journal.ts';
+import { formAnnotations, hasForm, type LayerForm } from './layer-form.ts';
 import { NOTHING_PREVIOUS, type Previous, type PreviousLayer } from './previous-image.ts';
 
 /** What an image that is written may reuse: of images that were published before, and of an interrupted publish. */
@@ -26,11 +27,11 @@ export interface Reuse {
   /** All that images before say of the layer of a key. */
   layersOf(key: string): readonly PreviousLayer[];
   /**
-   * The layer of a key that most of `destinations` may reuse; undefined when there is none of that media type. What an
+   * The layer of a key that most of `destinations` may reuse; undefined when there is none in that form. What an
    * image of a destination says counts for that destination alone: whoever can write a mirror must not choose what gets
    * into the main registry. The journal of this machine and images that the workflow names count for all.
    */
-  find(key: string, mediaType: string, destinations: readonly Repository[]): Promise<Reusable | undefined>;
+  find(key: string, form: LayerForm, destinations: readonly Repository[]): Promise<Reusable | undefined>;
   /** Whether a destination surely has a manifest, with all that it names. */
   hasManifest(destination: Repository, manifest: Digest): boolean;
   /** Notes a layer that a destination has now, for a publish that continues where this one was interrupted. */
@@ -67,13 +68,13 @@ export function createReuse(
     hasLayers: previous.layers.size > 0,
     originOf: previous.originOf,
     layersOf,
-    find: async (key, mediaType, destinations) => {
+    find: async (key, form, destinations) => {
       if (recompress) return undefined;
       const told = layersOf(key);
-      const best = mostKnown(told, mediaType, destinations);
+      const best = mostKnown(told, form, destinations);
       if (best?.unknownAt.length === 0) return best;
       const noted = await journal.find(key);
-      return noted && isThere(noted) ? mostKnown([...told, noted], mediaType, destinations) : best;
+      return noted && isThere(noted) ? mostKnown([...told, noted], form, destinations) : best;
     },
     hasManifest: (destination, manifest) => !recompress && previous.has(destination, manifest),
     remember: (layer) => journal.add(layer),
@@ -89,14 +90,13 @@ export function createReuse(
 
 function mostKnown(
   candidates: readonly PreviousLayer[],
-  mediaType: string,
+  form: LayerForm,
   destinations: readonly Repository[],
 ): Reusable | undefined {
-  // Another codec is another promise to clients: whoever asks for gzip must not get the zstd of the week before.
-  const usable = candidates.filter(({ descriptor }) => descriptor.mediaType === mediaType);
+  const usable = candidates.filter(({ descriptor }) => hasForm(descriptor, form));
   const same = Map.groupBy(usable, ({ descriptor, record }) =>
-    // What a layer says of its base is read back, so it counts as the layer itself does.
-    [descriptor.digest, record.diffId, record.base ?? ''].join(' '),
+    // What a layer says of its base or of its files is read back, so it counts as the layer itself does.
+    [descriptor.digest, record.diffId, record.base ?? '', JSON.stringify(formAnnotations(descriptor, form))].join(' '),
   );
   const layers = [...same.values()].flatMap((sources): Reusable[] => {
     const [first] = sources;

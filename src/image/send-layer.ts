@@ -7,6 +7,7 @@ import { inBlocks } from '../layer/blocks.ts';
 import type { Codec } from '../layer/codec.ts';
 import type { LayerWriter } from '../layer/layer-threads.ts';
 import { type Sink, type WrittenLayer, writeLayer } from '../layer/write-layer.ts';
+import { asChunked } from '../oci/chunked.ts';
 import type { Compression } from '../oci/compression.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Repository } from '../storage/destination.ts';
@@ -159,13 +160,13 @@ function recordOf(layer: TreeLayer | StreamLayer, tar: FoundTar): LayerRecord {
 /** A layer that was sent now, or by an earlier publish, which left a record of its tar. */
 export function storedLayer(
   layer: TreeLayer | StreamLayer,
-  { mediaType, digest, size }: Pick<Descriptor, 'mediaType' | 'digest' | 'size'>,
+  { mediaType, digest, size, annotations: said }: Pick<Descriptor, 'mediaType' | 'digest' | 'size' | 'annotations'>,
   tar: FoundTar,
   isReused: boolean,
 ): StoredLayer {
   // What its maker says of these very bytes; what only this project may say was left out when it was read.
   const told = layer.kind === 'stream' && digest === layer.descriptor?.digest ? layer.descriptor.annotations : {};
-  const annotations = { ...told, ...layerAnnotations(recordOf(layer, tar)) };
+  const annotations = { ...told, ...asChunked(said), ...layerAnnotations(recordOf(layer, tar)) };
   return { descriptor: { mediaType, digest, size, annotations }, diffId: tar.diffId, isReused };
 }
 

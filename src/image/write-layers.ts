@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
 import { countText } from '../core/count.ts';
 import type { Effects } from '../core/effects.ts';
-import type { Gate } from '../core/gate.ts';
 import { mapParallel } from '../core/parallel.ts';
 import { sizeText } from '../core/size.ts';
 import { layerRecord } from '../definition/layer-record.ts';
@@ -11,14 +10,8 @@ import { copyBlobToAll } from '../storage/copy.ts';
 import type { Repository } from '../storage/destination.ts';
 import type { Follower } from '../storage/follower.ts';
 import type { Image } from './image.ts';
-import {
-  type BlobLayer,
-  type Layer,
-  MEDIA_TYPES,
-  type StoredLayer,
-  type StreamLayer,
-  type TreeLayer,
-} from './layer.ts';
+import type { BlobLayer, Layer, StoredLayer, StreamLayer, TreeLayer } from './layer.ts';
+import { formAnnotations, formOf, type LayerForm } from './layer-form.ts';
 import type { LayerOutcome, LayerWay } from './layer-outcome.ts';
 import { whyMade } from './layer-reason.ts';
 import { copyOrMount, type Reusable, type Reuse } from './reuse.ts';
@@ -84,10 +77,12 @@ async function lookUp(
     return (await shared.ensure(bytesName(layer, compression), destinations, { ...options, make, check: () => {} }))
       .stored;
   }
-  const reusable = await findReusable(layer, destinations, shared.streams, options);
+  const form = formOf(layer, compression);
+  const reusable = await findReusable(layer, form, destinations, options);
   if (!reusable || !(await copyOrMount(reusable, options.signal))) return { layer };
   if (reusable.unknownAt.length > 0) return { layer, reusable };
-  return storedLayer(layer, reusable.descriptor, reusable.record, true);
+  const { descriptor, record } = reusable;
+  return storedLayer(layer, { ...descriptor, annotations: formAnnotations(descriptor, form) }, record, true);
 }
 
 async function copyLayer(
@@ -99,19 +94,15 @@ async function copyLayer(
   return { descriptor, diffId, isReused: false };
 }
 
-const mediaTypeOf = (layer: TreeLayer | StreamLayer, codec: Codec): string =>
-  layer.kind === 'stream' && layer.encoding !== 'tar' ? MEDIA_TYPES[layer.encoding] : codec.mediaType;
-
 /** A layer of the same content, of an image before or of an interrupted publish. */
 async function findReusable(
   layer: TreeLayer | StreamLayer,
+  form: LayerForm,
   destinations: readonly Repository[],
-  streams: Gate,
-  { codec, reuse }: LayerOptions,
+  { shared, reuse }: LayerOptions,
 ): Promise<Reusable | undefined> {
   const isPacked = layer.kind === 'stream' && layer.encoding !== 'tar';
-  const mediaType = mediaTypeOf(layer, codec);
-  const found = await reuse.find(keyOf(layer), mediaType, destinations);
+  const found = await reuse.find(keyOf(layer), form, destinations);
   if (!found || layer.kind === 'tree') return found;
   // A key says nothing of the tar that an image there claims for it.
   if (found.record.diffId !== layer.diffId) return undefined;
@@ -121,7 +112,7 @@ async function findReusable(
     return { ...found, knownAt: destinations, unknownAt: [] };
   }
   // Hashed only where something is known: most often a tar is not read twice.
-  return layer.isVerified || (await streams.run(() => hashOf(layer))) === layer.diffId ? found : undefined;
+  return layer.isVerified || (await shared.streams.run(() => hashOf(layer))) === layer.diffId ? found : undefined;
 }
 
 async function hashOf(layer: StreamLayer): Promise<Digest> {
@@ -184,7 +175,7 @@ async function sendLayers(
       });
       if (isOwn) {
         own.push(stored);
-        const before = { ...each, before: options.reuse, mediaType: mediaTypeOf(layer, options.codec) };
+        const before = { ...each, before: options.reuse, form: formOf(layer, image.compression) };
         sent.set(each, { ...stored, way: 'made', why: whyMade(before), milliseconds });
         return;
       }

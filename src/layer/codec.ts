@@ -23,6 +23,8 @@ export interface CompressOptions {
 export interface Codec {
   readonly name: 'gzip' | 'zstd';
   readonly mediaType: string;
+  /** What a layer's descriptor says of these very bytes, once all were yielded. */
+  annotations?(): Readonly<Record<string, string>>;
   compress(blocks: Blocks, options: CompressOptions): AsyncGenerator<Uint8Array>;
 }
 
@@ -84,14 +86,25 @@ function deflater(level: number): Compressor {
   };
 }
 
-function zstd(level: number): Compressor {
-  const options = { params: { [constants.ZSTD_c_compressionLevel]: level }, chunkSize: OUTPUT_CHUNK };
+function zstd(level: number, chunkSize = OUTPUT_CHUNK): Compressor {
+  const options = { params: { [constants.ZSTD_c_compressionLevel]: level }, chunkSize };
   return {
     here: (block) => zstdCompressSync(block, options),
     // Not `zstdCompress`: it learns the size of its input too late, and makes other frames.
     open: () => createZstdCompress({ ...options, flush: constants.ZSTD_e_end }),
   };
 }
+
+/** What a frame of `size` bytes takes at most (zstd.h, ZSTD_COMPRESSBOUND). */
+const frameBound = (size: number): number => size + (size >>> 8) + Math.max(0, (128 * 1024 - size) >>> 11);
+
+/** Bytes of any size as a frame of zstd, on this thread. Takes the memory that such a frame needs, and not that of a block. */
+export const frameHere = (bytes: Uint8Array, level: number): Uint8Array =>
+  zstd(level, frameBound(bytes.length)).here(bytes);
+
+/** The same frame, made on the thread pool; `bytes` must stay as they are meanwhile. */
+export const frameOnPool = (bytes: Uint8Array, level: number): Promise<Uint8Array> =>
+  onPool(zstd(level, frameBound(bytes.length)), bytes);
 
 /** Compresses blocks, up to `parallel` at once, and yields the results in the blocks' order. */
 async function* inOrder(
@@ -118,11 +131,15 @@ async function* inOrder(
   }
 }
 
-/** Yields bytes that are gone when the next are asked for: without it a gigabyte of garbage waits to be collected. */
+/** Yields bytes that are gone when the next are asked for. */
 function* once(bytes: Uint8Array): Generator<Uint8Array> {
   yield bytes;
+  releaseMemory(bytes);
+}
+
+/** Frees memory that nobody looks at any more: without it a gigabyte of garbage waits to be collected. */
+export function releaseMemory({ buffer }: Uint8Array): void {
   // Small ones lie in memory that Node shares among buffers.
-  const { buffer } = bytes;
   if (buffer.byteLength > Buffer.poolSize && buffer instanceof ArrayBuffer) buffer.transfer(0);
 }
 

@@ -26,9 +26,14 @@ const NO_OPTIONS = { GZIP: '', PIGZ: '' };
 /** gzip's trailer: CRC-32 and length of what was compressed, little-endian (RFC 1952, section 2.3.1). */
 const TRAILER = 8;
 
-/** The codec that a definition chose. Programs are run by `exec`, until `signal` fires. */
-export const chosenCodec = ({ name, level }: Compression, tools: ProgramTools): Codec =>
-  isProgram(name) ? externalCodec(name, level, tools) : codecOf(name, level);
+/**
+ * The codec that a definition chose, for a tar of which nothing else is known: zstd:chunked is made of entries, and is plain zstd here. Programs are
+ * run by `exec`, until `signal` fires.
+ */
+export function chosenCodec({ name, level }: Compression, tools: ProgramTools): Codec {
+  if (isProgram(name)) return externalCodec(name, level, tools);
+  return codecOf(name === 'zstd:chunked' ? 'zstd' : name, level);
+}
 
 export type ProgramTools = Pick<Effects, 'exec' | 'signal'>;
 

@@ -2,6 +2,7 @@ import type { MessagePort } from 'node:worker_threads';
 import { BlockPool } from '../core/block-pool.ts';
 import { sendError } from '../core/sent-error.ts';
 import { STREAM_BLOCK, tarStream } from '../tar/writer.ts';
+import { ChunkedCodec } from './chunked/chunked-codec.ts';
 import { layerEntries } from './entries.ts';
 import { chosenCodec, type ProgramTools } from './external-codec.ts';
 import { storeTree } from './store-tree.ts';
@@ -48,11 +49,15 @@ async function write(
   { pool, onHashed, ...tools }: WriteTools,
   sink: Sink,
 ): Promise<WrittenLayer> {
-  const tar = tarStream(layerEntries(content, storeTree), pool);
+  const entries = layerEntries(content, storeTree);
   const release = (block: Uint8Array): void => pool.give(block);
-  if (compression === null) return hashLayer(tar, release, onHashed);
-  const parallel = (): number => Math.max(least, 1 + idleShare(crew));
-  return writeLayer(tar, chosenCodec(compression, tools), sink, { parallel, release });
+  if (compression === null) return hashLayer(tarStream(entries, pool), release, onHashed);
+  const options = { parallel: (): number => Math.max(least, 1 + idleShare(crew)), release };
+  if (compression.name !== 'zstd:chunked')
+    return writeLayer(tarStream(entries, pool), chosenCodec(compression, tools), sink, options);
+  const codec = new ChunkedCodec(compression.level);
+  const tar = tarStream(entries, pool, 0, (entry, headerLength) => codec.announce(entry, headerLength));
+  return writeLayer(tar, codec, sink, options);
 }
 
 /**

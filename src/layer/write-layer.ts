@@ -13,6 +13,8 @@ export interface WrittenLayer {
   readonly size: number;
   readonly diffId: Digest;
   readonly unpackedSize: number;
+  /** What its descriptor says of these very bytes. */
+  readonly annotations?: Readonly<Record<string, string>>;
 }
 
 /**
@@ -47,6 +49,7 @@ export async function writeLayer(
     size,
     diffId: endDigest(diffId),
     unpackedSize,
+    ...(codec.annotations && { annotations: codec.annotations() }),
   };
 }
 

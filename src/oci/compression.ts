@@ -18,6 +18,8 @@ export const CODECS = {
   gzip: { least: 1, most: 9, usual: 2 },
   // zstd's own; 1 is a third faster and a tenth larger. From 20 on clients need more memory to unpack than many allow.
   zstd: { least: 1, most: 19, usual: 3 },
+  // The same, in frames that follow files.
+  'zstd:chunked': { least: 1, most: 19, usual: 3 },
   // igzip's own; all its levels are faster than the disk, and 3 takes half as long again for 2 %.
   igzip: { least: 0, most: 3, usual: 2 },
   // pigz's own, and gzip's: who names pigz wants the size that the world is used to, from every core.
@@ -50,6 +52,9 @@ export const compressionSchema = z
   .regex(PATTERN, { error: ({ input }) => `${JSON.stringify(input)} is not a valid codec; expected ${EXPECTED}` })
   .describe(EXPECTED)
   .transform((text): Compression => {
-    const [name, level] = text.split(':') as [CodecName, string?];
+    const [, name, level] = /^(.*?)(?::(\d+))?$/.exec(text) as unknown as [string, CodecName, string?];
     return { name, level: level === undefined ? CODECS[name].usual : Number(level) };
   });
+
+/** Whether clients get layers as zstd, whose media type Docker's format does not have. */
+export const isZstd = ({ name }: Pick<Compression, 'name'>): boolean => name === 'zstd' || name === 'zstd:chunked';

@@ -11,15 +11,23 @@ const SIZE_LIMIT = octalLimit(FIELD.size);
 /** Of the records' own entry; readers never show it. */
 const PAX_HEADER = { name: '././@PaxHeader', mode: 0o644, uid: 0, gid: 0, mtime: MTIME, device: true } as const;
 
+/** What the header of an entry says, with whatever records carry in full: what a reader of the tar finds. */
+export function headerFields(entry: TarEntry) {
+  return {
+    name: entry.type === 'directory' ? `${entry.path}/` : entry.path,
+    link: entry.type === 'symlink' ? entry.target : '',
+    size: contentSize(entry),
+    // No record carries it.
+    mtime: Math.min((entry.type === 'directory' ? entry.mtime : undefined) ?? MTIME, SIZE_LIMIT),
+  };
+}
+
 /**
  * The header blocks of a layer's entry: a ustar header, before it a pax header where the name or link target is over 100
  * bytes or not ASCII, the size is 8 GiB or more, an id is over 7 octal digits, or there are extended attributes.
  */
 export function layerHeader(entry: TarEntry): Buffer {
-  const name = entry.type === 'directory' ? `${entry.path}/` : entry.path;
-  const link = entry.type === 'symlink' ? entry.target : '';
-  const size = contentSize(entry);
-  const mtime = entry.type === 'directory' ? (entry.mtime ?? MTIME) : MTIME;
+  const { name, link, size, mtime } = headerFields(entry);
   const header = encodeHeader({
     type: TYPE[entry.type],
     name,
@@ -29,7 +37,7 @@ export function layerHeader(entry: TarEntry): Buffer {
     size: size > SIZE_LIMIT ? 0 : size,
     uid: Math.min(entry.uid, ID_LIMIT),
     gid: Math.min(entry.gid, ID_LIMIT),
-    mtime: Math.min(mtime, SIZE_LIMIT),
+    mtime,
     device: true,
   });
   const records = paxRecords(entry, name, link, size);

@@ -16,12 +16,14 @@ export const STREAM_BLOCK = 1024 * 1024;
  * The bytes of a layer's tar from byte `from` on as blocks of exactly the pool's size, 1 MiB (the last one shorter), taken from `pool`.
  * Content is read straight into the block it stands in, with blocking calls: layers are made on threads of their own, and most files of a
  * closure are so small that a round trip through the thread pool costs several times the read itself. What is before `from` is counted
- * and not read. Throws UserError `file` when a file cannot be read or changed its size.
+ * and not read. `onEntry` is told of each entry and the length of its header before the block is yielded in which that begins. Throws UserError
+ * `file` when a file cannot be read or changed its size.
  */
 export function* tarStream(
   entries: Iterable<TarEntry>,
   pool: BlockPool = new BlockPool(STREAM_BLOCK),
   from = 0,
+  onEntry: (entry: TarEntry, headerLength: number) => void = () => {},
 ): Generator<Buffer> {
   let block = pool.take();
   let used = 0;
@@ -48,7 +50,9 @@ export function* tarStream(
   }
 
   for (const entry of entries) {
-    yield* put(layerHeader(entry));
+    const header = layerHeader(entry);
+    onEntry(entry, header.length);
+    yield* put(header);
     if (entry.type !== 'file') continue;
     const size = contentSize(entry);
     if (entry.content.kind === 'bytes') yield* put(entry.content.bytes);

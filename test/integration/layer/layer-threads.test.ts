@@ -38,6 +38,7 @@ async function storePath(size: number, index: number): Promise<LayerContent> {
 const CODECS: readonly Compression[] = [
   { name: 'gzip', level: 1 },
   { name: 'zstd', level: 3 },
+  { name: 'zstd:chunked', level: 3 },
 ];
 
 interface Made {

@@ -32,7 +32,7 @@ const why = (layer: TreeLayer, told: Partial<Before>, reusable?: Reusable): stri
     whyMade({
       layer,
       before: { planned: [], layersOf: () => [], isRecompressing: false, ...told },
-      mediaType: 'gzip',
+      form: { mediaType: 'gzip', isChunked: false },
       ...(reusable ? { reusable } : {}),
     }),
   );

@@ -24,7 +24,7 @@ const says = (repository: Repository, bytes: string, more: { forAll?: boolean; t
 const found = async (told: readonly PreviousLayer[], noted?: PreviousLayer) => {
   const previous = { ...NOTHING_PREVIOUS, layers: new Map([[KEY, told]]) };
   const reuse = createReuse(previous, { ...NO_JOURNAL, find: async () => noted });
-  const best = await reuse.find(KEY, MEDIA_TYPE.layerGzip, [MAIN, MIRROR]);
+  const best = await reuse.find(KEY, { mediaType: MEDIA_TYPE.layerGzip, isChunked: false }, [MAIN, MIRROR]);
   const names = (all: readonly Repository[]): string => all.map(({ name }) => name).join(' ');
   return best && [best.descriptor.digest, names(best.knownAt), names(best.unknownAt)];
 };

@@ -30,13 +30,14 @@ describe('compression', () => {
     ' gzip',
     'gzip\n',
     'zstd:1:2',
+    'zstd:1:chunked',
     '/bin/igzip',
     ':1',
   ])('refuses %j, and says what is allowed', (text) => {
     const { error } = compressionSchema.safeParse(text);
     expect(error?.issues[0]?.message).toBe(
-      `${JSON.stringify(text)} is not a valid codec; expected gzip, zstd, igzip, pigz, or one of them with a level: ` +
-        'gzip:1 to gzip:9, zstd:1 to zstd:19, igzip:0 to igzip:3, pigz:1 to pigz:9',
+      `${JSON.stringify(text)} is not a valid codec; expected gzip, zstd, zstd:chunked, igzip, pigz, or one of them with a level: ` +
+        'gzip:1 to gzip:9, zstd:1 to zstd:19, zstd:chunked:1 to zstd:chunked:19, igzip:0 to igzip:3, pigz:1 to pigz:9',
     );
   });
 

@@ -1,0 +1,187 @@
+import { createHash } from 'node:crypto';
+import { expect, test } from 'vitest';
+import { fromText } from '../../../src/core/bytes.ts';
+import { CHUNK } from '../../../src/layer/chunked/chunk-end.ts';
+import { Crc64 } from '../../../src/layer/chunked/crc64.ts';
+import { asChunked } from '../../../src/oci/chunked.ts';
+import type { TarEntry } from '../../../src/tar/entry.ts';
+import { BLOCK, decodeHeader } from '../../../src/tar/header.ts';
+import {
+  contentsOf,
+  type MadeChunked,
+  makeChunked,
+  type Row,
+  readChunked,
+  reassemble,
+  sha256,
+  unpacked,
+} from '../../support/chunked-layer.ts';
+
+const OWNER = { uid: 0, gid: 0 };
+/** Bytes that do not compress and are the same in every run. */
+const noise = (length: number, seed: string): Buffer =>
+  createHash('shake256', { outputLength: length }).update(seed).digest();
+
+const directory = (path: string): TarEntry => ({ type: 'directory', path, mode: 0o555, ...OWNER });
+const symlink = (path: string, target: string): TarEntry => ({ type: 'symlink', path, target, mode: 0o777, ...OWNER });
+const file = (path: string, bytes: Uint8Array, xattrs?: ReadonlyMap<string, Uint8Array>): TarEntry => ({
+  type: 'file',
+  path,
+  mode: 0o444,
+  ...OWNER,
+  content: { kind: 'bytes', bytes },
+  ...(xattrs ? { xattrs } : {}),
+});
+
+const LARGE = noise(1_700_000, 'large');
+const LONG = `nix/store/${'long-'.repeat(40)}`;
+
+const MIXED: readonly TarEntry[] = [
+  { ...directory('nix'), mtime: 0 } as TarEntry,
+  directory('nix/store'),
+  file('nix/store/empty', Buffer.alloc(0)),
+  file('nix/store/small', Buffer.from('hello\n')),
+  symlink('nix/store/link', 'small'),
+  file('nix/store/whole-blocks', noise(2 * BLOCK, 'blocks')),
+  file('nix/store/large', LARGE),
+  file('nix/store/whole', noise(CHUNK.whole, 'whole')),
+  // Without a place to cut.
+  file('nix/store/same', Buffer.alloc(CHUNK.most - 1, 'same')),
+  file('nix/store/longest', Buffer.alloc(2 * CHUNK.most, 'same')),
+  file(LONG, Buffer.from('its name is in a pax header')),
+  symlink('nix/store/far', LONG),
+  file(fromText('nix/store/grün'), Buffer.from('UTF-8')),
+  file('bin/ping', Buffer.from('capable'), new Map([['security.capability', Buffer.from([1, 0, 0, 2, 255])]])),
+  { ...file('owned', Buffer.from('big ids')), uid: 3_000_000, gid: 4_000_000, mode: 0o4755 } as TarEntry,
+  symlink('last', 'owned'),
+];
+
+const bytesOf = (entry: TarEntry): Uint8Array =>
+  entry.type === 'file' && entry.content.kind === 'bytes' ? entry.content.bytes : new Uint8Array();
+
+/** What must be true of every layer; returns its rows. */
+async function check(made: MadeChunked): Promise<readonly Row[]> {
+  const { layer, bytes } = made;
+  expect(layer.size).toBe(bytes.length);
+  expect(sha256(bytes)).toBe(layer.digest);
+  const tar = await unpacked(bytes);
+  expect(sha256(tar)).toBe(layer.diffId);
+  const read = readChunked(made);
+  expect(read.isConsistent).toBe(true);
+  expect(read.toc.version).toBe(1);
+  expect(read.toc.tarSplitDigest).toBe(read.tarSplitDigest);
+  const { entries } = read.toc;
+  const contents = contentsOf(made, entries);
+  expect(reassemble(read.lines, contents).equals(tar)).toBe(true);
+  expect(read.lines.map(({ position }) => position)).toEqual(read.lines.map((_, at) => at));
+  // Readers take the header of an entry out of one segment, and compare it with the entry's row.
+  const names = read.lines.flatMap(({ type, name }) => (type === 1 ? [name] : []));
+  expect(names).toEqual(entries.flatMap(({ type, name }) => (type === 'chunk' ? [] : [name])));
+  let last = 0;
+  for (const { offset } of entries) {
+    if (offset === undefined) continue;
+    expect(offset).toBeGreaterThan(last);
+    last = offset;
+  }
+  for (const [at, line] of read.lines.entries())
+    if (line.type === 1 && line.size)
+      expect(line.payload).toBe(
+        new Crc64()
+          .update(contents.get(line.name ?? '') as Buffer)
+          .digest()
+          .toString('base64'),
+      );
+    else if (line.type === 2 && at + 1 < read.lines.length) {
+      const segment = Buffer.from(line.payload ?? '', 'base64');
+      expect(decodeHeader(segment.subarray(-BLOCK))).toBeDefined();
+    }
+  return entries;
+}
+
+test('a layer of all kinds of entries: ordinary zstd, and each file by its range', async () => {
+  const made = await makeChunked(MIXED);
+  const rows = await check(made);
+  const contents = contentsOf(made, rows);
+  for (const entry of MIXED) {
+    const name = Buffer.from(entry.type === 'directory' ? `${entry.path}/` : entry.path, 'latin1').toString();
+    const row = rows.find((each) => each.name === name);
+    expect(row).toMatchObject({
+      type: { file: 'reg', directory: 'dir', symlink: 'symlink' }[entry.type],
+      mode: entry.mode,
+      uid: entry.uid,
+      gid: entry.gid,
+    });
+    const bytes = bytesOf(entry);
+    expect((contents.get(name) ?? Buffer.alloc(0)).equals(bytes)).toBe(true);
+    // Where there is none, readers take that of nothing.
+    expect(row?.digest).toBe(bytes.length > 0 ? sha256(bytes) : undefined);
+  }
+  expect(rows.find(({ name }) => name === 'bin/ping')?.xattrs).toEqual({ 'security.capability': 'AQAAAv8=' });
+  expect(rows.find(({ name }) => name === 'nix/store/far')?.linkName).toBe(LONG);
+  expect(rows[0]?.modtime).toBe('1970-01-01T00:00:00Z');
+  expect(rows[1]?.modtime).toBe('1970-01-01T00:00:01Z');
+  expect(asChunked(made.layer.annotations)).toEqual(made.layer.annotations);
+});
+
+test('the same bytes, however many blocks are compressed at once and wherever they end', async () => {
+  const { bytes } = await makeChunked(MIXED);
+  let call = 0;
+  const ways = [
+    { parallel: 2 },
+    { parallel: 4 },
+    { parallel: () => [4, 1, 3][call++ % 3] ?? 1 },
+    { block: 70_000 },
+    { block: 512 },
+  ];
+  for (const way of ways) expect((await makeChunked(MIXED, way)).bytes.equals(bytes)).toBe(true);
+});
+
+test('a layer of nothing, and one without contents', async () => {
+  expect(await check(await makeChunked([]))).toEqual([]);
+  const rows = await check(await makeChunked([directory('a'), symlink('a/b', 'c'), file('a/d', Buffer.alloc(0))]));
+  expect(rows.map(({ type }) => type)).toEqual(['dir', 'symlink', 'reg']);
+});
+
+test('ten thousand small files', async () => {
+  const entries = Array.from({ length: 10_000 }, (_, at) => file(`many/${at}`, Buffer.from(`${at}`)));
+  const made = await makeChunked(entries);
+  const { toc, lines } = readChunked(made);
+  expect(toc.entries).toHaveLength(10_000);
+  expect(sha256(reassemble(lines, contentsOf(made, toc.entries)))).toBe(made.layer.diffId);
+});
+
+test('a file in which something is inserted has the chunks of before around it', async () => {
+  const chunksOf = async (bytes: Uint8Array): Promise<string[]> =>
+    (await check(await makeChunked([file('f', bytes)]))).flatMap(({ chunkDigest }) => chunkDigest ?? []);
+  const before = await chunksOf(LARGE);
+  const changed = Buffer.concat([LARGE.subarray(0, 700_000), Buffer.from('inserted'), LARGE.subarray(700_000)]);
+  const after = await chunksOf(changed);
+  expect(before.length).toBeGreaterThan(4);
+  expect(after.filter((each) => !before.includes(each)).length).toBeLessThanOrEqual(2);
+});
+
+test.each<[string, TarEntry]>([
+  ['name', file('nix/\xff', Buffer.from('x'))],
+  ['target', symlink('nix/link', '\xff')],
+])('a %s that is not UTF-8 makes a layer that is zstd and no more, and says why', async (_, entry) => {
+  const made = await makeChunked([file('before', Buffer.from('x')), entry, file('behind', Buffer.from('y'))]);
+  expect(made.layer.annotations).toEqual({
+    'io.nix-images.layer.not-chunked': expect.stringContaining('is not UTF-8'),
+  });
+  const tar = await unpacked(made.bytes);
+  expect(sha256(tar)).toBe(made.layer.diffId);
+  expect(made.bytes.includes('GNUlInUx')).toBe(false);
+  // It counts as what was asked for, or it would be made again in each publish.
+  expect(asChunked(made.layer.annotations)).toEqual(made.layer.annotations);
+});
+
+test('CRC-64 is that of ISO 3309, wherever its bytes lie', () => {
+  const text = Buffer.from('123456789');
+  expect(new Crc64().update(text).digest().toString('hex')).toBe('b90956c775a41001');
+  const bytes = noise(1000, 'crc');
+  const sum = new Crc64().update(bytes).digest();
+  for (const at of [1, 2, 3, 5, 511]) {
+    const moved = Buffer.concat([Buffer.alloc(at), bytes]).subarray(at);
+    expect(new Crc64().update(moved.subarray(0, at)).update(moved.subarray(at)).digest()).toEqual(sum);
+  }
+});
