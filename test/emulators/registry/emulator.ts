@@ -4,6 +4,7 @@ import type { AddressInfo, Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type AuthOptions, Authority } from './auth.ts';
 import { type Fault, FaultPlan } from './faults.ts';
+import type { RangeModes } from './ranges.ts';
 import { RateLimit } from './rate-limit.ts';
 import { handle } from './routes.ts';
 import { RegistryStore } from './store.ts';
@@ -50,6 +51,10 @@ export interface EmulatorOptions {
   readonly locationQuery?: string;
   /** Another origin to which each POST is sent on, and with which status. */
   readonly sendsUploadsTo?: { readonly origin: string; readonly status: 307 | 308 };
+  /** Another origin to which each GET of a blob is sent on, as registries do that keep blobs on an object store. */
+  readonly sendsBlobsTo?: string;
+  /** How `Range` is taken. Default: as RFC 9110 has it, several ranges in parts of their own. */
+  readonly ranges?: RangeModes;
   /** Whether and with which status a tag that exists is kept from being put again, and the code in the answer. */
   readonly immutableTags?: { readonly status: number; readonly code: string; readonly message: string };
   /**

@@ -1,6 +1,7 @@
 import { sha256 } from '../../support/bytes.ts';
 import { answer, readBody, refuse, refuseFor } from './answer.ts';
 import type { Exchange } from './emulator.ts';
+import { partialAnswer } from './ranges.ts';
 import type { StoredBlob } from './store.ts';
 import { handleUpload, openUpload } from './uploads.ts';
 
@@ -12,19 +13,20 @@ const MANIFEST_TYPES = [
 ];
 
 const sendStored = async (exchange: Exchange, { bytes, mediaType }: StoredBlob): Promise<void> => {
-  const { request, fault, response } = exchange;
+  const { request, fault, response, options } = exchange;
   const digest = fault?.kind === 'wrong-digest' ? `sha256:${'0'.repeat(64)}` : sha256(bytes);
   const body = Buffer.from(bytes);
   if (fault?.kind === 'corrupt') body[body.length - 1] = (body.at(-1) ?? 0) ^ 1;
-  const start = fault?.kind === 'ignore-range' ? undefined : /^bytes=(\d+)-$/.exec(request.headers.range ?? '')?.[1];
-  const part = body.subarray(Number(start ?? 0));
+  const modes = fault?.kind === 'ignore-range' ? { unknown: true } : (options.ranges ?? {});
+  const found = partialAnswer(body, request.headers.range, mediaType, modes);
+  const { status, body: part } = found ?? { status: 200, body };
+  if (found?.message !== undefined) response.statusMessage = found.message;
   const headers = {
     'content-type': mediaType,
     'content-length': part.length,
     'docker-content-digest': digest,
-    ...(start === undefined ? {} : { 'content-range': `bytes ${start}-${body.length - 1}/${body.length}` }),
+    ...found?.headers,
   };
-  const status = start === undefined ? 200 : 206;
   if (request.method === 'HEAD') return answer(exchange, status, headers);
   if (fault?.kind !== 'cut-download') return answer(exchange, status, headers, part);
   response.writeHead(status, headers);
@@ -36,6 +38,9 @@ const handleBlob = async (exchange: Exchange, repository: string, digest: string
   if (exchange.request.method !== 'GET' && exchange.request.method !== 'HEAD')
     return refuse(exchange, 405, 'UNSUPPORTED', 'no');
   if (blob === undefined) return refuse(exchange, 404, 'BLOB_UNKNOWN', 'blob unknown to registry');
+  const { sendsBlobsTo } = exchange.options;
+  if (sendsBlobsTo !== undefined && exchange.request.method === 'GET')
+    return answer(exchange, 307, { location: `${sendsBlobsTo}${exchange.url.pathname}` });
   return sendStored(exchange, blob);
 };
 
