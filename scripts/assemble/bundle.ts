@@ -54,11 +54,12 @@ const transpile = async (root: string, source: string, out: string): Promise<voi
   });
 };
 
-/** The program reads its version from package.json, which would go into the bundle as it is. */
+/** The program reads its version and repository from package.json, which would go into the bundle as it is. */
 const trimmedManifest = async (source: string): Promise<string> => {
-  const manifest = z.object({ name: z.string(), version: z.string() }).loose();
-  const { name, version } = manifest.parse(JSON.parse(await readFile(join(source, 'package.json'), 'utf8')));
-  return `${JSON.stringify({ name, version, type: 'module' })}\n`;
+  const repository = z.object({ type: z.string(), url: z.string() });
+  const manifest = z.object({ name: z.string(), version: z.string(), repository });
+  const kept = manifest.parse(JSON.parse(await readFile(join(source, 'package.json'), 'utf8')));
+  return `${JSON.stringify({ ...kept, type: 'module' })}\n`;
 };
 
 const checkFile = (name: string, text: string, root: string): void => {

@@ -11,6 +11,7 @@ const MANIFEST = z.object({
   version: z.string(),
   description: z.string(),
   license: z.string(),
+  repository: z.object({ type: z.string(), url: z.string() }),
   engines: z.object({ node: z.string() }),
 });
 
@@ -21,11 +22,10 @@ const MANIFEST = z.object({
 export const writeNpmPackage = async (tree: string, manifest: string, folder: string): Promise<void> => {
   await mkdir(folder, { recursive: true });
   if ((await readdir(folder)).length > 0) throw new AssembleError(`${folder} is not empty`);
-  const { name, version, description, license, engines } = MANIFEST.parse(JSON.parse(manifest));
+  const { name, version, description, license, repository, engines } = MANIFEST.parse(JSON.parse(manifest));
   for (const path of CONTENT) await cp(join(tree, path), join(folder, path), { recursive: true });
   const content = {
-    ...{ name, version, description, license, type: 'module', engines, os: ['linux', 'darwin'] },
-    ...{ repository: { type: 'git', url: 'git+https://github.com/org/nix-images.git' } },
+    ...{ name, version, description, license, repository, type: 'module', engines, os: ['linux', 'darwin'] },
     ...{ bin: { [name]: 'dist/index.js' }, files: CONTENT },
   };
   await writeFile(join(folder, 'package.json'), `${JSON.stringify(content, null, 2)}\n`);

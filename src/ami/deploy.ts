@@ -1,5 +1,5 @@
 import { AwsRefusal } from '../aws/refusal.ts';
-import { cancelled, hintsOf, UserError } from '../core/error.ts';
+import { cancelled, docsOf, hintsOf, UserError } from '../core/error.ts';
 import type { System } from '../oci/system.ts';
 import { TAGS } from './content.ts';
 import { Deployment, type DeployTools } from './deployment.ts';
@@ -197,5 +197,9 @@ function failureOf({ failed }: StepsRun, { signal }: DeployTools, outcome: keyof
   const [first] = errors;
   if (first === undefined || signal.aborted) return cancelled(first);
   const lines = own.map(({ step, error }) => `  ${step.id}: ${messageOf(error)}`);
-  return new UserError(first.code, `${ENDS[outcome]}:\n${lines.join('\n')}`, { hint: hintsOf(errors), cause: first });
+  return new UserError(first.code, `${ENDS[outcome]}:\n${lines.join('\n')}`, {
+    hint: hintsOf(errors),
+    docs: docsOf(errors),
+    cause: first,
+  });
 }

@@ -2,7 +2,7 @@ import type { Cloud } from '../aws/cloud.ts';
 import { isRefused } from '../aws/refusal.ts';
 import type { ParameterRecord } from '../aws/ssm-api.ts';
 import type { Effects } from '../core/effects.ts';
-import { cancelled, hintsOf, UserError } from '../core/error.ts';
+import { cancelled, docsOf, hintsOf, UserError } from '../core/error.ts';
 import { mapParallel } from '../core/parallel.ts';
 import { type Left, pointerCommand } from './left.ts';
 import { TAKEN_BACK } from './pointer-history.ts';
@@ -120,6 +120,7 @@ function failureOf(failures: readonly unknown[], left: readonly Left[], signal: 
   const end = left.length === 0 ? 'all parameters are as they were' : 'not every parameter could be put back';
   return new UserError(first.code, `cannot move the parameters, and ${end}: ${first.message}`, {
     hint: hintsOf(errors),
+    docs: docsOf(errors) ?? 'ami-lifecycle.md#channels',
     cause: first,
   });
 }

@@ -48,7 +48,7 @@ export async function checkPermissions(
   const statement = { Effect: 'Allow', Action: missing, Resource: '*' };
   throw new UserError('credentials', `cannot deploy, and nothing was made: not allowed are ${missing.join(', ')}`, {
     hint: `Add this statement to the policy of the role or user: ${JSON.stringify(statement)}`,
-    docs: 'aws-iam.md',
+    docs: 'aws-iam.md#the-policy',
   });
 }
 

@@ -79,7 +79,7 @@ export async function planMoves(cloud: Cloud, asked: PromotionAsked): Promise<Pl
   if (problems.length > 0)
     throw new UserError('input', `cannot promote, and nothing was moved:\n${problems.sort().join('\n')}`, {
       hint: 'Deploy the version to these regions first, or name the regions that are meant. To make parameters, use --new-parameter.',
-      docs: 'ami-lifecycle.md',
+      docs: 'ami-lifecycle.md#channels',
     });
   const moves = planned.flat();
   // Regions that have nothing of it are passed over, and these may be all.
@@ -139,7 +139,7 @@ async function versionsBefore(cloud: Cloud, { regions }: PromotionAsked, pointer
     if (target === undefined)
       throw new UserError('input', `${first.name} in ${first.region} has nothing to roll back to`, {
         hint: 'Its history has no other version that is still available. Name one with --ami-version.',
-        docs: 'ami-lifecycle.md',
+        docs: 'ami-lifecycle.md#channels',
       });
     found.set(key, target);
   }

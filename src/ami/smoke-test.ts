@@ -157,6 +157,7 @@ function explained(error: unknown): unknown {
   if (!isRefused(error, 'VPCIdNotSpecified', 'MissingInput', 'DefaultVpcDoesNotExist')) return error;
   return new UserError('aws', error.message, {
     hint: 'The account has no default network in this region: name a subnet for the smoke test.',
+    docs: 'ami-lifecycle.md#smoke-test',
     cause: error,
   });
 }
@@ -173,7 +174,7 @@ async function awaitMarker(
   const fail = (why: string): UserError =>
     new UserError('test', `${imageId} does not come up in ${region}: ${why}${shown(text)}`, {
       hint: 'Look at the console above; a test of the disk in QEMU (tests.boot) shows more, and sooner.',
-      docs: 'ami-lifecycle.md',
+      docs: 'ami-lifecycle.md#smoke-test',
     });
   const ended = await lookUntil<true>(
     async () => {

@@ -51,6 +51,7 @@ function cloudFailure(
   if (hasNoCredentials(error)) {
     return new UserError('credentials', `${what}: no AWS credentials were found in ${LOOKED_AT}`, {
       hint: 'In a workflow, give the input `aws-role`, or run aws-actions/configure-aws-credentials before; elsewhere set AWS_PROFILE or log in.',
+      docs: 'aws-iam.md#the-role',
       cause: error,
     });
   }
@@ -63,6 +64,7 @@ function cloudFailure(
     requestId,
     attempts,
     hint: isDenied(error) ? deniedHint(error, action) : lookUp(HINTS, name),
+    docs: isDenied(error) ? 'aws-iam.md#the-policy' : undefined,
     cause: error,
     isCredential: isDenied(error) || name === 'AuthFailure' || CREDENTIAL_ERRORS.includes(name),
   });
@@ -73,7 +75,7 @@ function unreached(error: Error, what: string): UserError {
   const failure = networkFailure(error, what, 'AWS');
   if (!failure.hint?.startsWith('No such host')) return failure;
   const hint = 'No such host. Check the name of the region, and AWS_ENDPOINT_URL where it is set.';
-  return new UserError(failure.code, failure.message, { hint, cause: error });
+  return new UserError(failure.code, failure.message, { hint, docs: failure.docs, cause: error });
 }
 
 /** A call, as errors speak of it. */

@@ -179,6 +179,6 @@ async function checkAlias({ client, calls }: Session, alias: string): Promise<vo
   if (ours.includes(alias)) return;
   throw new UserError('reference', `${alias} is not an alias of this AWS account's registry in ECR Public`, {
     hint: ours.length > 0 ? `Its aliases are ${ours.join(', ')}.` : 'It has no registry in ECR Public yet.',
-    docs: 'registries.md',
+    docs: 'registries.md#amazon-ecr',
   });
 }

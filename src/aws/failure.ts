@@ -108,6 +108,9 @@ export const CREDENTIAL_ERRORS = [
   'InvalidSignatureException',
 ];
 
+/** Registries have a page of their own beside that of AMIs. */
+const isRegistry = (action: string): boolean => action.startsWith('ecr');
+
 /**
  * What AWS refused, as a person sees it. `action` is the one that IAM knows, such as `ecr:CreateRepository`; `what` says
  * what was to be done, as in `cannot create app`.
@@ -118,7 +121,7 @@ export function awsFailure(error: unknown, action: string, what: string, signal?
   if (hasNoCredentials(error)) {
     return new UserError('credentials', `${what}: no AWS credentials were found in ${LOOKED_AT}`, {
       hint: 'In a workflow, give the input `aws-role`, or run aws-actions/configure-aws-credentials before; elsewhere set AWS_PROFILE or log in.',
-      docs: 'registries.md',
+      docs: isRegistry(action) ? 'registries.md#amazon-ecr' : 'aws-iam.md#the-role',
       cause: error,
     });
   }
@@ -128,8 +131,8 @@ export function awsFailure(error: unknown, action: string, what: string, signal?
   const refusals = action.endsWith(':PutImage') ? IMAGE_HINTS : HINTS;
   const hint = isDenied(error) ? deniedHint(error, action) : (lookUp(refusals, name) ?? lookUp(HINTS, name));
   return new UserError(isCredential ? 'credentials' : 'registry', `${what}: ${name}: ${message}`, {
-    ...(hint === undefined ? {} : { hint }),
-    docs: 'registries.md',
+    hint,
+    docs: isRegistry(action) ? 'registries.md#amazon-ecr' : isDenied(error) ? 'aws-iam.md#the-policy' : undefined,
     cause: error,
   });
 }

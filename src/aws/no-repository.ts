@@ -4,5 +4,5 @@ import { UserError } from '../core/error.ts';
 export const noRepository = (place: string): UserError =>
   new UserError('registry', `the repository ${place} does not exist`, {
     hint: 'Check its name, create it, or let it be created with `--create-repository` (the input `create-repository`).',
-    docs: 'registries.md',
+    docs: 'registries.md#amazon-ecr',
   });

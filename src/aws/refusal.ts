@@ -6,6 +6,7 @@ interface Refusal {
   readonly reason: string;
   readonly requestId: string | undefined;
   readonly hint?: string | undefined;
+  readonly docs?: string | undefined;
   readonly cause?: unknown;
   readonly isCredential?: boolean;
   /** Requests that were sent, where it is known. */
@@ -19,11 +20,8 @@ export class AwsRefusal extends UserError {
   /** Whether nothing was sent before that may have been done although no answer came. */
   readonly isFirst: boolean;
 
-  constructor(message: string, { reason, requestId, hint, cause, isCredential = false, attempts = 1 }: Refusal) {
-    super(isCredential ? 'credentials' : 'aws', message, {
-      ...(hint === undefined ? {} : { hint }),
-      ...(cause === undefined ? {} : { cause }),
-    });
+  constructor(message: string, { reason, requestId, isCredential = false, attempts = 1, ...more }: Refusal) {
+    super(isCredential ? 'credentials' : 'aws', message, more);
     this.reason = reason;
     this.requestId = requestId;
     this.isFirst = attempts === 1;

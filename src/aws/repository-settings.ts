@@ -74,7 +74,8 @@ export async function readRepositorySettings(given: string, cwd: string, name: s
   const settings = decodeJson(text, settingsSchema, {
     code: 'input',
     what: place,
-    hint: 'The fields are listed in docs/registries.md, "Amazon ECR".',
+    hint: 'Correct the field; each is listed with its values below "Amazon ECR".',
+    docs: 'registries.md#amazon-ecr',
   });
   return settingsOf(settings, place, folderOf(file === undefined ? cwd : dirname(file), name));
 }

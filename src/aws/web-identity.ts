@@ -60,7 +60,7 @@ function notAssumed(error: unknown, role: string, token: IdToken): unknown {
   if (isUnreached(error)) return networkFailure(error, `cannot assume ${role}`, 'AWS');
   return new UserError('credentials', `cannot assume ${role}: ${error.name}: ${error.message}`, {
     hint: hintFor(error, role, token),
-    docs: 'registries.md',
+    docs: 'aws-iam.md#the-role',
     cause: error,
   });
 }

@@ -69,7 +69,7 @@ export async function findEmulator(
   if (asked === 'kvm') {
     throw new UserError('input', `cannot boot disks for ${system} with KVM: ${why}`, {
       hint: 'Leave the choice to --boot-with auto, which boots them without KVM, many times slower.',
-      docs: 'disks.md',
+      docs: 'disks.md#tests',
     });
   }
   tools.log.info(`KVM is not used for ${system}: ${why}`);

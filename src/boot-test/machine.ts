@@ -97,5 +97,6 @@ function refused({ program, label }: Emulator, { exitCode, stderr }: ExecResult)
   const said = stderr.trim().split('\n').slice(-3).join('\n') || `it ended with ${exitCode}`;
   return new UserError('test', `${program} cannot run a machine: ${said}`, {
     hint: `This is ${label}. Has the machine enough memory for the guest's? --boot-with tcg tries without KVM, none leaves the tests out.`,
+    docs: 'disks.md#tests',
   });
 }

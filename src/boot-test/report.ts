@@ -14,6 +14,6 @@ export function bootError(name: string, run: TestRun, { consoles, areOwn }: Boot
   const where = consoles === null ? 'With --consoles FOLDER each is kept as a file.' : `They are in ${consoles}.`;
   return testError(name, run, {
     hint: `What is shown is the end of each console. ${where}${areOwn ? ' --boot-with none leaves the tests of disks out.' : ''}`,
-    docs: 'disks.md',
+    docs: 'disks.md#tests',
   });
 }

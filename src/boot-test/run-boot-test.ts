@@ -144,7 +144,7 @@ async function enlarge(disk: DiskToBoot, gib: number, cwd: string, { exec, signa
       `a test boots the disk with ${gib} GiB, and it has ${disk.size / GIB} GiB already`,
       {
         hint: 'Give diskGiB at least the size of the disk, or leave it out.',
-        docs: 'disks.md',
+        docs: 'disks.md#tests',
       },
     );
   }

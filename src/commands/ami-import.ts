@@ -43,6 +43,7 @@ export function checkUpload({ upload, uploadBucket }: AmiImports['inputs']): voi
   if (upload === 's3' && uploadBucket === undefined)
     throw new UserError('input', 'no bucket to upload through', {
       hint: 'Name one of the first region with --upload-bucket; in a workflow it is the input `upload-bucket`.',
+      docs: 'aws-iam.md#through-s3',
     });
 }
 

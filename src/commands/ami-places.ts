@@ -33,7 +33,7 @@ export function parseAmiPlaces(text: string): AmiPlaces {
     return { kind: 'ami', image: image === '*' ? undefined : image, regions: regions?.split(',') ?? [] };
   throw new UserError('input', `${JSON.stringify(text)} does not name AMIs`, {
     hint: 'Write ami:IMAGE, ami:IMAGE@REGION,REGION, or ami:* for all images.',
-    docs: 'ami-lifecycle.md',
+    docs: 'ami-lifecycle.md#removal',
   });
 }
 

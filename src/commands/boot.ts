@@ -75,7 +75,7 @@ export const boot = defineCommand({
     if (testRun.notRun !== null) {
       throw new UserError('test', `${name} was not booted: ${testRun.notRun}`, {
         hint: installHint(system),
-        docs: 'disks.md',
+        docs: 'disks.md#tests',
       });
     }
     return { name, testRun, consoles: consolesOf(inputs, host) };

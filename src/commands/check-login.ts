@@ -43,7 +43,7 @@ export async function checkMayWrite(targets: readonly Pick<Target, 'repository'>
     if ((await repository.mayWrite?.()) !== false) continue;
     throw new UserError('credentials', `${repository.name}: the login may only read`, {
       hint: 'Log in with credentials that may write to this repository.',
-      docs: 'registries.md',
+      docs: 'registries.md#logins',
     });
   }
 }

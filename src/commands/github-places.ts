@@ -29,7 +29,7 @@ export function parsePrunePlace(text: string): Location | GitHubPlace | AmiPlace
   if (what !== undefined) return { kind: 'github', what };
   throw new UserError('input', `${JSON.stringify(text)} is not something that GitHub keeps`, {
     hint: `Write one of ${KEPT.map((one) => SCHEME + one).join(', ')}; the repository is another input.`,
-    docs: 'retention.md',
+    docs: 'retention.md#caches-artifacts-and-releases',
   });
 }
 
@@ -39,7 +39,7 @@ export function repositoryAt(given: string | undefined, host: Host, why: string)
   if (repository !== undefined) return repository;
   throw new UserError('input', `missing repository: ${why}`, {
     hint: 'Give it: --repository OWNER/NAME.',
-    docs: 'retention.md',
+    docs: 'retention.md#places',
   });
 }
 
@@ -57,7 +57,10 @@ export function openGitHubPlace(
 ): PrunePlace {
   const place = SCHEME + what;
   const repository = repositoryAt(given, host, `${place} is of one`);
-  const needed = { what: `${place} is asked for by GitHub's REST interface`, docs: 'retention.md' };
+  const needed = {
+    what: `${place} is asked for by GitHub's REST interface`,
+    docs: 'retention.md#caches-artifacts-and-releases',
+  };
   const deps = { ...gitHubApi(host, token, needed), repository };
   const name = `${place} (${repository})`;
   switch (what) {

@@ -53,6 +53,7 @@ export async function checkLayersPlace(
     if (!isRegistryOnly) return;
     throw new UserError('handover', `${origin} holds its layers itself, which handovers: ${handovers} does not allow`, {
       hint: 'Give the build job `to` and the same login for that registry as this job has, or set handovers: any.',
+      docs: 'workflow-run.md#what-a-job-of-the-run-can-do',
     });
   }
   const destination = parseLocation(label.destination);
@@ -62,6 +63,7 @@ export async function checkLayersPlace(
       `${origin} says that its layers are at ${label.destination}, where nothing is published`,
       {
         hint: 'Give build and publish the same `to`. To read layers from elsewhere, name that image with --reuse-from.',
+        docs: 'workflow-run.md#what-a-job-of-the-run-can-do',
       },
     );
   }

@@ -151,7 +151,7 @@ function readJson(given: string, log: Pick<Log, 'mask' | 'warn'>): string {
 const noPassword = (registry: string): UserError =>
   new UserError('input', `registry-auth: the entry for ${registry} has no password`, {
     hint: `With credsStore or credHelpers, docker keeps passwords in a program of the machine that it runs on. ${LINES_HINT}`,
-    docs: 'registries.md',
+    docs: 'registries.md#several-at-once',
   });
 
 /**
@@ -164,6 +164,6 @@ export function checkNamed(registry: string | undefined, hasLogin: boolean, hasS
     hint:
       'Give the input `password`; of the reusable workflow that is the secret `registry-password`. The token of the run is for ' +
       `${GITHUB_REGISTRY} alone.`,
-    docs: 'registries.md',
+    docs: 'registries.md#logins',
   });
 }

@@ -28,7 +28,7 @@ export function givenPlan(
       'Either that job failed (let this one run only after it succeeded, and re-run it), or GitHub dropped its output ' +
       '`plan` because it contains a secret, such as a user name that is part of `to`: make that a variable, not a ' +
       'secret. To publish without a plan, leave the input out.',
-    docs: 'workflow-run.md',
+    docs: 'workflow-run.md#what-can-get-lost-between-jobs',
   });
 }
 

@@ -56,5 +56,6 @@ export async function planFromArtifact(
     found.length === 0 ? 'is not among the artifacts of this run' : `is not the one with the digest ${digest}`;
   throw new UserError('handover', `the plan's artifact ${name} ${why}`, {
     hint: `It is kept for ${RETENTION_DAYS} days, or as long as the repository allows. Re-run all jobs, not only the failed ones.`,
+    docs: 'workflow-run.md#what-can-get-lost-between-jobs',
   });
 }

@@ -162,7 +162,7 @@ function checkExpired(
       hint:
         'Choose "Re-run all jobs": "Re-run failed jobs" does not build again what was built well. Handovers are kept as ' +
         'long as the input retention-days of build says.',
-      docs: 'workflow-run.md',
+      docs: 'workflow-run.md#what-can-get-lost-between-jobs',
     },
   );
 }

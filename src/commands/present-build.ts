@@ -1,5 +1,5 @@
 import { countText } from '../core/count.ts';
-import { hintsOf, UserError } from '../core/error.ts';
+import { docsData, docsOf, hintsOf, UserError } from '../core/error.ts';
 import { plainMarkdown } from '../core/markdown.ts';
 import { plainLine } from '../core/printable.ts';
 import { shellWord } from '../core/shell.ts';
@@ -32,7 +32,7 @@ export function presentBuild({ built, failed }: BuiltImages) {
       : {
           schemaVersion: 1,
           images: built.map(dataOf),
-          failed: failed.map(({ name, error }) => ({ name, error: error.message })),
+          failed: failed.map(({ name, error }) => ({ name, error: error.message, ...docsData(error) })),
         },
     text: [...built.map(textOf), ...(notBuilt.length > 0 ? [notBuilt.join('\n')] : [])].join('\n\n'),
     summary: [...built.map(summaryOf), ...notBuilt.map((line) => `${plainMarkdown(line)}\n`)].join('\n'),
@@ -48,8 +48,10 @@ function failureOf({ built, failed }: BuiltImages): UserError | undefined {
   const count = built.length + failed.length;
   if (first === undefined || count === 1) return first?.error;
   const list = all.map(({ name, error }) => `\n  ${name}: ${error.message}`).join('');
+  const errors = all.map(({ error }) => error);
   return new UserError(first.error.code, `${all.length} of ${countText(count, 'image')} are not built:${list}`, {
-    hint: hintsOf(all.map(({ error }) => error)),
+    hint: hintsOf(errors),
+    docs: docsOf(errors),
   });
 }
 

@@ -1,5 +1,5 @@
 import { countText } from '../core/count.ts';
-import { hintsOf, UserError } from '../core/error.ts';
+import { docsData, docsOf, hintsOf, UserError } from '../core/error.ts';
 import { codeMarkdown, markdownTable, plainMarkdown } from '../core/markdown.ts';
 import { sizeText } from '../core/size.ts';
 import { columns } from '../core/table.ts';
@@ -63,7 +63,13 @@ function presentList(outcomes: readonly LineOutcome[]) {
       images: outcomes.flatMap((outcome) =>
         'copied' in outcome ? [{ line: outcome.line, ...imageData(outcome.copied) }] : [],
       ),
-      failed: failed.map(({ line, source, error: { code, message } }) => ({ line, source, code, message })),
+      failed: failed.map(({ line, source, error }) => ({
+        line,
+        source,
+        code: error.code,
+        message: error.message,
+        ...docsData(error),
+      })),
     },
     text: [
       ...columns([HEADINGS, ...table], [2]),
@@ -104,7 +110,9 @@ const imageData = ({ source, digest, mediaType, referrers, targets }: CopiedImag
 function failureOf(failed: readonly Extract<LineOutcome, { error: UserError }>[], all: number): UserError {
   const list = failed.map(({ line, source, error }) => `\n  line ${line}, ${source}: ${error.message}`).join('');
   const [first] = failed;
+  const errors = failed.map(({ error }) => error);
   return new UserError(first?.error.code ?? 'registry', `${failed.length} of ${all} images are not copied:${list}`, {
-    hint: hintsOf(failed.map(({ error }) => error)) || 'See the log.',
+    hint: hintsOf(errors) || 'See the log.',
+    docs: docsOf(errors),
   });
 }

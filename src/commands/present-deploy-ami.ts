@@ -56,13 +56,15 @@ const leftLines = ({ region, what, why, commands }: Left): string[] => [
   ...commands.map((command) => `  ${command}`),
 ];
 
+const UNDO_DOCS = 'amis.md#when-it-fails';
+
 const notUndone = (left: readonly Left[]): UserError =>
   new UserError(
     'aws',
     `${countText(left.length, 'thing')} could not be taken back:\n${indented(left.flatMap(leftLines))}`,
     {
       hint: 'Run the commands that are listed, or deploy-ami --undo with the journal later.',
-      docs: 'amis.md',
+      docs: UNDO_DOCS,
     },
   );
 
@@ -162,5 +164,6 @@ function failureOf(
     left.length > 0 ? `What is left is removed by the commands above, or by deploy-ami --undo ${journal}.` : undefined,
   ];
   const hint = hints.filter((one) => one !== undefined && one !== '').join('\n');
-  return new UserError(error.code, message, { ...(hint === '' ? {} : { hint }), docs: 'amis.md', cause: error });
+  const docs = left.length > 0 ? UNDO_DOCS : (error.docs ?? UNDO_DOCS);
+  return new UserError(error.code, message, { hint: hint || undefined, docs, cause: error });
 }

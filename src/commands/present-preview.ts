@@ -73,6 +73,6 @@ function budgetError(over: Preview['images']): UserError | undefined {
   const what = over.flatMap((image) => image.over.map((one) => `${image.name} for ${overBudgetText(one)}`));
   return new UserError('test', what.join('\n'), {
     hint: 'Look at what was added in the summary; to allow it, raise the input budget.',
-    docs: 'previews.md',
+    docs: 'previews.md#budget',
   });
 }

@@ -1,5 +1,5 @@
 import { countText } from '../core/count.ts';
-import { hintsOf, UserError } from '../core/error.ts';
+import { docsData, docsOf, hintsOf, UserError } from '../core/error.ts';
 import { plainMarkdown } from '../core/markdown.ts';
 import { sizeText } from '../core/size.ts';
 import type { LeftOut } from '../plan/plan.ts';
@@ -95,7 +95,12 @@ function presentOutcomes({ outcomes, leftOut }: Extract<PublishResult, { kind: '
       schemaVersion: 1,
       images: results.map(({ data }) => data),
       ...(files.length > 0 ? { files: files.map(filesData) } : {}),
-      failed: failed.map(({ name, error }) => ({ name, code: error.code, message: error.message })),
+      failed: failed.map(({ name, error }) => ({
+        name,
+        code: error.code,
+        message: error.message,
+        ...docsData(error),
+      })),
       leftOut: leftOut.map(({ attr, why }) => ({ attr, why })),
     },
     text: [
@@ -131,7 +136,9 @@ function failureOf(failed: readonly { readonly name: string; readonly error: Use
   const [first] = failed;
   if (first && all === 1) return first.error;
   const list = failed.map(({ name, error }) => `\n  ${name}: ${error.message}`).join('');
+  const errors = failed.map(({ error }) => error);
   return new UserError('platforms', `${failed.length} of ${all} images are not published:${list}`, {
-    hint: hintsOf(failed.map(({ error }) => error)) || 'See the log.',
+    hint: hintsOf(errors) || 'See the log.',
+    docs: docsOf(errors),
   });
 }

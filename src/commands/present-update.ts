@@ -74,7 +74,7 @@ const noMerge = (number: number, why: string): UserError =>
     hint:
       'GitHub merges by itself only where branch protection or a ruleset requires a check, and "Allow auto-merge" is on in the settings of ' +
       'the repository.',
-    docs: 'rebuild.md',
+    docs: 'rebuild.md#whose-token',
   });
 
 function textOf({ files, changes, images, pull, closed, reasons }: UpdateResult): string {

@@ -49,7 +49,10 @@ export async function closePull(number: number, names: readonly string[], run: P
 
 /** Removes what build jobs have handed over for a closed pull request from this branch. */
 export async function dropHandovers(branch: string, { host, token, second }: PreviewRun): Promise<void> {
-  const api = { ...gitHubApi(host, token, { what: 'handovers are deleted by it', docs: 'previews.md' }), second };
+  const api = {
+    ...gitHubApi(host, token, { what: 'handovers are deleted by it', docs: 'previews.md#when-it-is-closed' }),
+    second,
+  };
   const removed = await removePullHandovers({ ...api, repository: host.env('GITHUB_REPOSITORY') ?? '' }, branch);
   if (removed > 0) host.log.info(`removed ${countText(removed, 'handover')} of ${branch}`);
 }
@@ -89,7 +92,10 @@ export async function sweepPreviews(names: readonly string[], now: number, run: 
   });
   const images = [...new Set([...names, ...own.flatMap(({ marker }) => marker.images)])].sort();
   const repository = host.env('GITHUB_REPOSITORY') ?? '';
-  const api = { ...gitHubApi(host, token, { what: 'pull requests are asked for by it', docs: 'previews.md' }), second };
+  const api = {
+    ...gitHubApi(host, token, { what: 'pull requests are asked for by it', docs: 'previews.md#when-it-is-closed' }),
+    second,
+  };
   const askPulls: AskPulls = (numbers) => pullStates({ ...api, repository }, numbers);
   const cleaned = await cleanPreviews(images, { ...run, askPulls, isWatched: false });
   const waiting = own.filter(({ marker }) => marker.state === 'there');

@@ -145,7 +145,7 @@ export async function runPreview(
 const noImages = (): UserError =>
   new UserError('input', 'to names no destination of images', {
     hint: 'Name a registry where the images of pull requests go, such as ghcr.io/org/{name}.',
-    docs: 'previews.md',
+    docs: 'previews.md#step-by-step',
   });
 
 type OpenPull = Extract<PullEvent, { readonly kind: 'pull' }>;
@@ -201,7 +201,7 @@ function openPulls(token: string | undefined, { env, fetch, log, signal }: Host,
   if (token === undefined) {
     throw new UserError('credentials', 'missing token: pull requests are read and commented on by it', {
       hint: 'Leave the input token out; its default is the token of the run.',
-      docs: 'previews.md',
+      docs: 'previews.md#step-by-step',
     });
   }
   const url = env('GITHUB_API_URL') ?? 'https://api.github.com';
@@ -215,11 +215,11 @@ const runUrl = ({ runId }: Job, { env }: Host): string =>
 const notARun = (): UserError =>
   new UserError('input', 'preview is for workflow runs: it comments on the pull request that a run is for', {
     hint: 'To compare images here, use nix-images diff.',
-    docs: 'previews.md',
+    docs: 'previews.md#step-by-step',
   });
 
 const notAPull = (event: string): UserError =>
   new UserError('input', `the event ${event} is not that of a pull request`, {
     hint: "Run it on pull_request, or on a schedule. In pull_request_target, a stranger's code would run with secrets.",
-    docs: 'previews.md',
+    docs: 'previews.md#forks',
   });

@@ -66,7 +66,7 @@ async function openRegistryPlace(
   if (reference.host !== GITHUB_REGISTRY) return new RegistryPlace({ ...opened, log, run });
   const [owner = '', ...name] = reference.repository.split('/');
   const what = `packages at ${GITHUB_REGISTRY} are listed and deleted by GitHub's REST interface`;
-  const api = gitHubApi(host, token, { what, docs: 'retention.md' });
+  const api = gitHubApi(host, token, { what, docs: 'retention.md#places' });
   const packages = openPackages({ ...api, owner, name: name.join('/') });
   return new PackagePlace({ repository: opened.repository, packages, log, run });
 }
@@ -81,12 +81,12 @@ function checkWhole(location: Location): void {
   if (isOne) {
     throw new UserError('input', `${text} names one image; a policy is for a whole repository`, {
       hint: 'Leave out the tag or digest.',
-      docs: 'retention.md',
+      docs: 'retention.md#places',
     });
   }
   if (location.kind === 'registry' || location.kind === 'oci') return;
   throw new UserError('input', `${text} is an archive: nothing can be removed from it`, {
     hint: 'Name a repository of a registry, or an OCI layout (oci:DIR).',
-    docs: 'retention.md',
+    docs: 'retention.md#places',
   });
 }

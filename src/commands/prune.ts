@@ -169,7 +169,7 @@ function pullsOf({ closedPreviews, repository, token }: PullInputs, host: Host):
   const of = repositoryAt(repository, host, 'closed-previews asks which pull requests are closed');
   const api = gitHubApi(host, token, {
     what: "closed-previews asks GitHub's REST interface for pull requests",
-    docs: 'retention.md',
+    docs: 'retention.md#places',
   });
   return (numbers) => pullStates({ ...api, repository: of }, numbers);
 }

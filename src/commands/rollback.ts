@@ -105,4 +105,5 @@ function parseDigest(text: string): Digest {
 const gone = (name: string, digest: Digest): UserError =>
   new UserError('reference', `${name} has no image ${digest}`, {
     hint: 'No tag was moved. If it was there before, it was removed: keep a tag of each release, and name another image with --to DIGEST.',
+    docs: 'promote.md#rollback',
   });

@@ -158,7 +158,7 @@ async function commitUpdate(
       first === undefined ? `${total} commits` : `${first.sha.slice(0, 10)} by ${by}, ${JSON.stringify(subject)}`;
     throw new UserError('input', `the branch ${branch} has commits of others (${which}), which an update would lose`, {
       hint: `Merge or close its pull request and delete the branch; or name another one: branch: ${branch}-2. ${base} and ${branch} are as they were.`,
-      docs: 'rebuild.md',
+      docs: 'rebuild.md#what-the-pull-request-is',
     });
   }
   const ids = await Promise.all(

@@ -83,5 +83,5 @@ const rowOf = ({ region, image, system, id, kind, what }: Drift): string[] => [r
 const differs = (drift: readonly Drift[]): UserError =>
   new UserError('aws', `${countText(drift.length, 'difference')} between the manifest and what is there`, {
     hint: 'Deploy again to set what is missing; what somebody has changed on purpose needs another manifest.',
-    docs: 'ami-lifecycle.md',
+    docs: 'ami-lifecycle.md#drift',
   });

@@ -15,6 +15,7 @@ export interface JsonDocument {
   /** What errors say of another shape, where there is something better than "is not valid". */
   readonly mismatch?: string;
   readonly hint?: string;
+  readonly docs?: string;
   /** Show how the text begins: a person gave it, or a program printed it. */
   readonly isShown?: boolean;
   /** It may hold a secret, so errors quote nothing of it; parsers would. */
@@ -41,10 +42,11 @@ const textOf = (source: string | Uint8Array): string =>
 
 /** Reads JSON from outside and checks its shape. Throws UserError that says what is wrong, at which field. */
 export function decodeJson<T>(source: string | Uint8Array, schema: z.ZodType<T>, document: JsonDocument): T {
-  const { code, what, mismatch = 'is not valid', hint, isSecret = false } = document;
+  const { code, what, mismatch = 'is not valid', hint, docs, isSecret = false } = document;
   const failure = (text: string, cause?: unknown): UserError =>
     new UserError(code, text, {
-      ...(hint === undefined ? {} : { hint }),
+      hint,
+      docs,
       ...(isSecret || cause === undefined ? {} : { cause }),
     });
   let value: unknown;

@@ -17,6 +17,12 @@ export type ErrorCode =
   | 'file' // the file system refused (no space, no permission, no such file)
   | 'cancelled';
 
+interface UserErrorOptions {
+  readonly hint?: string | undefined;
+  readonly docs?: string | undefined;
+  readonly cause?: unknown;
+}
+
 /**
  * A failure that a user can fix. The message says what happened and where; the hint says what to do.
  * Everything else that is thrown is a bug and is shown with its stack.
@@ -25,10 +31,10 @@ export class UserError extends Error {
   override readonly name = 'UserError';
   readonly code: ErrorCode;
   readonly hint: string | undefined;
-  /** Page of the project's documentation, relative to `docs/`. */
+  /** Page of the project's documentation, from `docs/`, with the heading that helps with this error: `tags.md#patterns`. */
   readonly docs: string | undefined;
 
-  constructor(code: ErrorCode, message: string, options: { hint?: string; docs?: string; cause?: unknown } = {}) {
+  constructor(code: ErrorCode, message: string, options: UserErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.code = code;
     this.hint = options.hint;
@@ -45,3 +51,13 @@ const HINTS_SHOWN = 3;
 /** What to do about several failures at once: each hint once. */
 export const hintsOf = (errors: readonly UserError[]): string =>
   [...new Set(errors.flatMap(({ hint }) => hint ?? []))].slice(0, HINTS_SHOWN).join('\n');
+
+/** The page of an error as results in JSON name it: its path in the repository. */
+export const docsData = ({ docs }: UserError): { readonly docs?: string } =>
+  docs === undefined ? {} : { docs: `docs/${docs}` };
+
+/** The page that helps with several failures at once; undefined where they have not all the same. */
+export function docsOf(errors: readonly UserError[]): string | undefined {
+  const [first, ...others] = new Set(errors.map(({ docs }) => docs));
+  return others.length > 0 ? undefined : first;
+}

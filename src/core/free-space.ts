@@ -22,6 +22,7 @@ export async function checkSpace({ what, bytes, path }: NeededSpace, free: FreeS
     `no space for ${what}: ${sizeText(bytes)} are needed at ${path}, where ${sizeText(room)} are free`,
     {
       hint: "Free space there, or choose a larger file system; on GitHub's runners, setup can remove what is preinstalled.",
+      docs: 'caches.md#disk-space',
     },
   );
 }

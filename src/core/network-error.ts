@@ -31,13 +31,22 @@ const BLOCKED_PORT = 'bad port';
 const BLOCKED_HINT =
   'Let the registry listen on another port: the list of refused ones is at https://fetch.spec.whatwg.org/#port-blocking.';
 
-const HINTS: readonly (readonly [RegExp, string])[] = [
+const CERTIFICATES = 'registries.md#certificates';
+const PROXIES = 'registries.md#proxies';
+
+/** What to do, and the page on it, by the code of the failure; the first that fits counts. */
+const ADVICE: readonly (readonly [RegExp, string, string?])[] = [
   [/^ENOTFOUND$/, 'No such host. Check the name of the registry.'],
   [
     /^ERR_SSL_[\w/]*ALERT_\w*(CERTIFICATE|UNKNOWN_CA|HANDSHAKE_FAILURE)/,
-    'The host wants a client certificate, or does not take the one it got. Put NAME.cert and NAME.key into its folder in certs.d (docs/registries.md).',
+    'The host wants a client certificate, or does not take the one it got. Put NAME.cert and NAME.key into its folder in certs.d.',
+    CERTIFICATES,
   ],
-  [/^(ERR_SSL_|EPROTO)/, 'The host does not speak TLS. If it is a registry in plain http, name it as one.'],
+  [
+    /^(ERR_SSL_|EPROTO)/,
+    'The host does not speak TLS. If it is a registry in plain http, name it as one.',
+    'registries.md#plain-http',
+  ],
   [
     /^CERT_(HAS_EXPIRED|NOT_YET_VALID)/,
     'Its certificate is not valid today. Have it renewed, or set the clock of this machine.',
@@ -48,13 +57,15 @@ const HINTS: readonly (readonly [RegExp, string])[] = [
   ],
   [
     /^(CERT_|ERR_TLS_|UNABLE_TO_|SELF_SIGNED|DEPTH_ZERO)/,
-    'Its certificate is not trusted. Add its authority to the certificates of this machine, to certs.d, or name its file in SSL_CERT_FILE (docs/registries.md).',
+    'Its certificate is not trusted. Add its authority to the certificates of this machine, to certs.d, or name its file in SSL_CERT_FILE.',
+    CERTIFICATES,
   ],
   [
     /^ERR_PROXY_REFUSED$/,
     'The proxy does not let this host through. Ask for that where the proxy is run, or except the registry with NO_PROXY.',
+    PROXIES,
   ],
-  [/^ERR_PROXY_/, 'Check HTTPS_PROXY, HTTP_PROXY and their password, or except the registry with NO_PROXY.'],
+  [/^ERR_PROXY_/, 'Check HTTPS_PROXY, HTTP_PROXY and their password, or except the registry with NO_PROXY.', PROXIES],
   [/^ECONNREFUSED$/, 'Nothing listens there. Check host and port, and that the registry runs.'],
 ];
 
@@ -86,10 +97,11 @@ export const isLastingNetworkError = (error: unknown): boolean =>
 
 /** The error a person sees when a registry could not be reached. `what` is the method and redacted URL. */
 export function networkFailure(error: unknown, what: string, host: string): UserError {
-  const hint = HINTS.find(([pattern]) => codesOf(error).some((code) => pattern.test(code)))?.[1];
+  const [, hint, docs] = ADVICE.find(([pattern]) => codesOf(error).some((code) => pattern.test(code))) ?? [];
   const blocked = causes(error).some(({ message }) => message === BLOCKED_PORT);
   return new UserError('registry', `cannot reach ${host}: ${what}: ${describeNetworkError(error)}`, {
     hint: blocked ? BLOCKED_HINT : (hint ?? 'Check the network, proxies and the registry’s state, and run again.'),
+    docs: blocked ? undefined : docs,
     cause: error,
   });
 }

@@ -23,7 +23,7 @@ export function sendError(error: unknown): SentError {
 export function receiveError(sent: SentError): Error {
   if (sent.kind === 'user') {
     const { code, message, hint, docs } = sent;
-    return new UserError(code, message, { ...(hint ? { hint } : {}), ...(docs ? { docs } : {}) });
+    return new UserError(code, message, { hint, docs });
   }
   const error = new Error(sent.message);
   if (sent.stack !== undefined) error.stack = sent.stack;

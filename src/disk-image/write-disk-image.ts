@@ -165,6 +165,6 @@ const REFUSED = [400, 405, 415];
 const refusedArtifact = ({ code, message, cause }: UserError): UserError =>
   new UserError(code, `${message}: the registry does not take the disk as an artifact`, {
     hint: `Allow ${DISK_TYPE.config} there (Quay: ALLOWED_OCI_ARTIFACT_TYPES in config.yaml), publish to another registry, or there with as=container-disk.`,
-    docs: 'disks.md',
+    docs: 'disks.md#where-a-disk-goes',
     cause,
   });

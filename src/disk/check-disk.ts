@@ -43,6 +43,7 @@ export async function checkDisk(disk: TableDisk, { system, bootMode }: DiskPurpo
   if (esp === undefined) {
     throw new UserError('file', `${disk.path} has no EFI system partition, and is to boot by UEFI`, {
       hint: `Add a FAT partition of the type ${PARTITION_TYPE.esp} with a loader. Where a BIOS is to boot the disk, its image-info.json says so: "boot_mode": "legacy-bios".`,
+      docs: 'disks.md#disks-of-other-tools',
     });
   }
   await checkLoader(disk, esp, system);

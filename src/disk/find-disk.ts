@@ -72,6 +72,7 @@ const PRODUCTS = 'nix-support/hydra-build-products';
 const ambiguous = (output: string, names: readonly string[]): UserError =>
   new UserError('file', `${output} has ${names.length} disks: ${listed(names.map((name) => basename(name)))}`, {
     hint: 'Name one of them by passthru.filePath of the derivation.',
+    docs: 'disks.md#disks-of-other-tools',
   });
 
 const listed = (names: readonly string[]): string =>

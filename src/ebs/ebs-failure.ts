@@ -86,7 +86,7 @@ export function ebsUserError(error: EbsError, note = ''): UserError {
   const said = Object.assign(new Error(`${message}${more && ` (${more})`}${note}`), { name: code });
   const failure = awsFailure(said, `ebs:${action}`, where);
   if (failure instanceof UserError && failure.hint === undefined) {
-    return new UserError(failure.code, failure.message, { ...hintOf(error.failure), cause: error });
+    return new UserError(failure.code, failure.message, { ...hintOf(error.failure), docs: failure.docs, cause: error });
   }
   return failure instanceof UserError ? failure : new UserError('registry', said.message, { cause: error });
 }

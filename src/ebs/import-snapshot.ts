@@ -157,6 +157,7 @@ async function beginImport(
 const roleError = (error: Error, role: string, bucket: string): UserError =>
   new UserError('input', error.message, {
     hint: `Make the role ${role}: vmie.amazonaws.com may assume it with the external id vmimport, and it may read the bucket (s3:GetBucketLocation, s3:ListBucket on arn:aws:s3:::${bucket}, s3:GetObject on arn:aws:s3:::${bucket}/*).`,
+    docs: 'aws-iam.md#through-s3',
     cause: error,
   });
 

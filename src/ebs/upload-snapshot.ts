@@ -62,6 +62,7 @@ function withOtherWay(error: EbsError): UserError {
   const other = 'Where EBS direct cannot be used, upload by way of S3: --upload s3 --upload-bucket BUCKET';
   return new UserError(shown.code, shown.message, {
     hint: [shown.hint, other].filter(Boolean).join('\n'),
+    docs: 'aws-iam.md#through-s3',
     cause: error,
   });
 }

@@ -57,6 +57,7 @@ export function placeTrees(trees: readonly Sized[], { previous, fresh = false, l
     `the store does not fit between what the previous disk keeps in place: it would end after ${inBytes(positions.blocks)}, but its partition has ${inBytes(limit)}`,
     {
       hint: `${remedy?.(positions.blocks) ?? LARGER} Or place everything again (fresh): then most of the disk is uploaded once more.`,
+      docs: 'disk-layout.md#how-paths-get-their-places',
     },
   );
 }

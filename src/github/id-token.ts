@@ -69,5 +69,5 @@ const mayNotAsk = (): UserError =>
     hint:
       'Add the line `id-token: write` to the `permissions` of the job; if the job calls a reusable workflow, let it call ' +
       'images-oidc.yml.',
-    docs: 'registries.md',
+    docs: 'registries.md#without-passwords',
   });

@@ -39,6 +39,7 @@ export function chooseMode(facts: ModeFacts): { readonly mode: HandoverMode; rea
     if (!isFork) return { mode: 'registry', why: 'asked for' };
     throw new UserError('input', "handover: registry is asked for in a fork's pull request", {
       hint: "Use handover: auto, which only builds and reports there: a stranger's layers must not reach the registry.",
+      docs: 'security.md#forks',
     });
   }
   if (asked !== 'auto') return { mode: asked, why: 'asked for' };

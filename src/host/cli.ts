@@ -6,6 +6,7 @@ import { didYouMean } from '../core/nearest.ts';
 import { type Arguments, cliFields, helpHint, readArguments } from './argv.ts';
 import { createAttach } from './attach.ts';
 import type { Command, CommandLoaders } from './command.ts';
+import { docsOfProgram } from './docs-place.ts';
 import { createExec } from './exec.ts';
 import { asUserError, describeFailure, EXIT } from './failure.ts';
 import { renderCommandHelp, renderProgramHelp } from './help.ts';
@@ -71,9 +72,9 @@ interface Session {
   readonly mask: Mask;
 }
 
-function failWith({ terminal, mask }: Session, error: unknown, code: number): number {
+function failWith({ world, terminal, mask }: Session, error: unknown, code: number): number {
   terminal.close();
-  terminal.showFailure(describeFailure(error, mask.apply));
+  terminal.showFailure(describeFailure(error, { docsAt: docsOfProgram(world.program), mask: mask.apply }));
   return code;
 }
 

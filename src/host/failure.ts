@@ -1,6 +1,7 @@
 import { type ErrorCode, UserError } from '../core/error.ts';
 import { lookUp } from '../core/lookup.ts';
 import { plainLine, plainText } from '../core/printable.ts';
+import type { DocsPlace } from './docs-place.ts';
 
 /** A failure in the parts that every face shows: plain text, with its secrets hidden. */
 export interface Failure {
@@ -9,6 +10,8 @@ export interface Failure {
   readonly code: ErrorCode | undefined;
   readonly message: string;
   readonly hint: string | undefined;
+  /** Where more is told of it: an address, or a path of the checkout. */
+  readonly docs: string | undefined;
   /** What it came from, outermost first, one short line each. */
   readonly causes: readonly string[];
   /** Of a bug. */
@@ -87,11 +90,20 @@ function causesOf(error: unknown, mask: MaskText): string[] {
   return causes;
 }
 
+interface FailureFace {
+  /** Default: the path in the repository. */
+  readonly docsAt?: DocsPlace;
+  readonly mask?: MaskText;
+}
+
+const inRepository: DocsPlace = (page) => `docs/${page}`;
+
 /**
  * Takes apart whatever was thrown. Messages quote registries, flakes and archives: here, in one place for every face, they
  * become plain text.
  */
-export function describeFailure(error: unknown, mask: MaskText = (text) => text): Failure {
+export function describeFailure(error: unknown, face: FailureFace = {}): Failure {
+  const { docsAt = inRepository, mask = (text) => text } = face;
   const mendable = error instanceof UserError;
   const clean = (text: string): string => mask(plainText(text));
   const hint = mendable ? error.hint : REPORT_HINT;
@@ -101,6 +113,7 @@ export function describeFailure(error: unknown, mask: MaskText = (text) => text)
     code: mendable ? error.code : undefined,
     message: clean(messageOf(error)),
     hint: hint === undefined ? undefined : clean(hint),
+    docs: mendable && error.docs !== undefined ? clean(docsAt(error.docs)) : undefined,
     causes: causesOf(error, mask),
     stack: stack === undefined ? undefined : clean(String(stack)),
   };
@@ -112,9 +125,13 @@ export function labelled(label: string, text: string): string[] {
   return [`${label}: ${first}`, ...more.map((line) => `  ${line}`)];
 }
 
+/** The line that leads to the documentation; none where a failure has no page. */
+export const docsLine = ({ docs }: Pick<Failure, 'docs'>): string[] => (docs === undefined ? [] : [`See ${docs}`]);
+
 /** As a terminal shows it; without colour. A bug shows its stack and asks to be reported. */
-export const renderFailure = ({ mendable, message, hint, causes, stack }: Failure): string[] => [
+export const renderFailure = ({ mendable, message, hint, causes, stack, docs }: Failure): string[] => [
   ...labelled(mendable ? 'error' : 'bug', mendable ? message : (stack ?? message)),
   ...causes.flatMap((cause) => labelled('cause', cause)),
   ...(hint === undefined ? [] : labelled('hint', hint)),
+  ...docsLine({ docs }),
 ];

@@ -52,8 +52,7 @@ function sayIssue(issue: z.core.$ZodIssue, meta: FieldMeta, value: unknown): str
 function withName(error: unknown, spelled: string): unknown {
   if (!(error instanceof UserError)) return error;
   const { hint, docs, cause } = error;
-  const options = { ...(hint === undefined ? {} : { hint }), ...(docs === undefined ? {} : { docs }), cause };
-  return new UserError(error.code, `${spelled}: ${error.message}`, options);
+  return new UserError(error.code, `${spelled}: ${error.message}`, { hint, docs, cause });
 }
 
 /** The parsed value of one input, or what is wrong with it. Rethrows what the field's own `parse` threw. */

@@ -2,8 +2,9 @@ import { tmpdir } from 'node:os';
 import type { Log } from '../core/log.ts';
 import { plainText } from '../core/printable.ts';
 import type { Command, CommandLoaders, CommandResult, State } from './command.ts';
+import { type DocsPlace, docsOfAction } from './docs-place.ts';
 import { createExec } from './exec.ts';
-import { asUserError, describeFailure, EXIT, type Failure } from './failure.ts';
+import { asUserError, describeFailure, docsLine, EXIT, type Failure } from './failure.ts';
 import { type Fields, fieldMeta } from './fields.ts';
 import { parseInputs, type RawInputs } from './inputs.ts';
 import { createMask, type Mask } from './mask.ts';
@@ -62,6 +63,7 @@ interface Step {
   readonly toolkit: Toolkit;
   readonly log: Log;
   readonly mask: Mask;
+  readonly docsAt: DocsPlace;
 }
 
 /** The runner says it only at the end of the job, and of job outputs it says no more than that it skips them. */
@@ -81,33 +83,44 @@ async function leave({ toolkit, log, mask }: Step, result: CommandResult): Promi
 }
 
 /** The failure as the job's summary shows it; its plain text is in code blocks, where Markdown means nothing. */
-function failureSummary(title: string, { message, hint }: Failure): string {
+function failureSummary(title: string, { message, hint, docs }: Failure): string {
   const block = (text: string): string =>
     text
       .split('\n')
       .map((line) => `    ${line}\n`)
       .join('');
-  return `### ${title} failed\n\n${block(message)}\n${hint === undefined ? '' : `What to do:\n\n${block(hint)}`}`;
+  const parts = [
+    `### ${title} failed\n`,
+    block(message),
+    ...(hint === undefined ? [] : [`What to do:\n\n${block(hint)}`]),
+    ...docsLine({ docs }).map((line) => `${line}\n`),
+  ];
+  return parts.join('\n');
 }
 
 /** The text of a failure's annotation; the stack of a bug goes to the log. */
-function annotate({ message, causes, hint, stack }: Failure, log: Log): string {
+function annotate({ message, causes, hint, docs, stack }: Failure, log: Log): string {
   if (stack !== undefined) log.info(stack);
-  return [message, ...causes.map((cause) => `cause: ${cause}`), ...(hint === undefined ? [] : [`hint: ${hint}`])].join(
-    '\n',
-  );
+  return [
+    message,
+    ...causes.map((cause) => `cause: ${cause}`),
+    ...(hint === undefined ? [] : [`hint: ${hint}`]),
+    ...docsLine({ docs }),
+  ].join('\n');
 }
 
-async function fail({ toolkit, log, mask }: Step, title: string, error: unknown): Promise<number> {
-  const failure = describeFailure(error, mask.apply);
+const faceOf = ({ mask, docsAt }: Pick<Step, 'mask' | 'docsAt'>) => ({ mask: mask.apply, docsAt });
+
+async function fail({ toolkit, log, ...face }: Step, title: string, error: unknown): Promise<number> {
+  const failure = describeFailure(error, faceOf(face));
   toolkit.error(annotate(failure, log), { title });
   await writeSummary(toolkit, failureSummary(title, failure), log);
   return EXIT.failed;
 }
 
 /** A post step comes when the job's work is done; its failure must not take that back. */
-function warn({ toolkit, log, mask }: Step, title: string, error: unknown): number {
-  toolkit.warning(annotate(describeFailure(error, mask.apply), log), { title });
+function warn({ toolkit, log, ...face }: Step, title: string, error: unknown): number {
+  toolkit.warning(annotate(describeFailure(error, faceOf(face)), log), { title });
   return EXIT.done;
 }
 
@@ -150,7 +163,8 @@ export async function runAction(
   toolkit: Toolkit,
 ): Promise<number> {
   const mask = createMask();
-  const step: Step = { toolkit, mask, log: createRunnerLog(toolkit, mask, world.now) };
+  const log = createRunnerLog(toolkit, mask, world.now);
+  const step: Step = { toolkit, mask, log, docsAt: docsOfAction(world) };
   try {
     const load = Object.hasOwn(loaders, name) ? loaders[name] : undefined;
     if (load === undefined) throw new TypeError(`the action's entry asks for the unknown command ${name}`);

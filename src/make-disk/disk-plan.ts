@@ -105,6 +105,7 @@ function tooSmall(
     `the disk ${name} needs ${sizeText(needed)} (${parts}), but its sizeGiB says ${sizeText(size)}`,
     {
       hint: `Set sizeGiB to ${Math.ceil(needed / GIB)} or more, or leave it out: then it is the least that fits.`,
+      docs: 'disks.md#sizes',
     },
   );
 }

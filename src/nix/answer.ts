@@ -66,8 +66,8 @@ export const parseDefinition = (what: string, value: unknown): Definition =>
   parseAs(what, value, {
     schema: definitionSchema,
     invalid: 'is not a valid image definition:',
-    hint: 'docs/definition.md lists every argument of mkImage.',
-    docs: 'definition.md',
+    hint: 'Correct it in the arguments of mkImage.',
+    docs: 'definition.md#arguments',
   });
 
 /** The same for that of a disk. */
@@ -75,8 +75,8 @@ export const parseDiskDefinition = (what: string, value: unknown): DiskDefinitio
   parseAs(what, value, {
     schema: diskDefinitionSchema,
     invalid: 'is not a valid disk definition:',
-    hint: 'docs/disks.md lists every argument of mkDisk.',
-    docs: 'disks.md',
+    hint: 'Correct it in the arguments of mkDisk.',
+    docs: 'disks.md#arguments',
   });
 
 /** Whether a definition says of itself that it describes a disk. */

@@ -89,8 +89,8 @@ const NO_SPACE = /No space left on device/;
 const spaceHint = 'Free some space (nix-collect-garbage), or build on a larger disk.';
 
 const systemHint = (needed: string): string =>
-  `let this machine run programs of ${needed} (binfmt_misc with qemu-user, and extra-platforms = ${needed} in nix.conf), ` +
-  'Name a remote builder (--builders, or in nix.conf), or build each system on a native runner with a matrix.';
+  `Let this machine run programs of ${needed} (binfmt_misc with qemu-user, and extra-platforms = ${needed} in nix.conf), ` +
+  'name a remote builder (--builders, or in nix.conf), or build each system on a native runner with a matrix.';
 
 /** `log` is the end of the failed builder's log. */
 export function buildError(failure: BuildFailure, stderr: string, log: readonly string[]): UserError {
@@ -101,13 +101,16 @@ export function buildError(failure: BuildFailure, stderr: string, log: readonly 
       return new UserError(
         'system',
         `${failure.drvPath} must be built on ${failure.needed}, and this machine builds for ${failure.here}`,
-        { hint: systemHint(failure.needed) },
+        { hint: systemHint(failure.needed), docs: 'caches.md#emulation' },
       );
     case 'features':
       return new UserError(
         'system',
         `${failure.drvPath} needs a machine with the system feature ${failure.features}, which this machine does not have`,
-        { hint: 'Name a remote builder that has it (--builders), or add it to system-features in nix.conf.' },
+        {
+          hint: 'Name a remote builder that has it (--builders), or add it to system-features in nix.conf.',
+          docs: 'caches.md#remote-builders',
+        },
       );
     case 'hash':
       return new UserError(

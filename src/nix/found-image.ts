@@ -44,7 +44,7 @@ function agreeOnSystem(what: string, { system, listedUnder = system }: ImagePlac
   if (typeof its === 'string') {
     throw new UserError('definition', `${what} ${its}`, {
       hint: `Take its packages from the package set of ${listedUnder}, or leave 'system' out.`,
-      docs: 'definition.md',
+      docs: 'definition.md#system',
     });
   }
   if (its.system === system) return;

@@ -48,7 +48,7 @@ export function unknownAttribute(
   const places = [...searched.filter(({ isLarge }) => !isLarge).map(searchedText), ...missing].join('; ');
   return new UserError('evaluation', `${what}: no such image${systems}; ${places}`, {
     hint: `${meant}Images are declared as nixImages.<system>.<name> = mkImage { … }.`,
-    docs: 'definition.md',
+    docs: 'definition.md#where-images-are-found',
   });
 }
 
@@ -66,7 +66,7 @@ function kindText(found: Other): string {
 
 function wrapHint(found: Other, name: string): string {
   if (found.found === 'disk')
-    return 'A disk is built and published like an image (docs/disks.md), but it is not one: name a container image here.';
+    return 'A disk is built and published like an image, but it is not one: name a container image here.';
   if (found.found === 'derivation') {
     return `Wrap it: nixImages.<system>.${name} = mkImage { name = "${name}"; copyToRoot = [ … ]; }`;
   }
@@ -78,5 +78,5 @@ function wrapHint(found: Other, name: string): string {
 export const notAnImage = (what: string, attribute: readonly string[], found: Other): UserError =>
   new UserError('evaluation', `${what}: ${attributeText(attribute) || 'the file'} is ${kindText(found)}`, {
     hint: wrapHint(found, attribute.at(-1) ?? 'app'),
-    docs: 'definition.md',
+    docs: 'definition.md#where-images-are-found',
   });

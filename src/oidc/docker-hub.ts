@@ -55,7 +55,7 @@ export async function dockerHubAccess(connection: string, askToken: AskIdToken, 
     `the ID token of this job is not taken by Docker Hub, which answered ${shownAnswer(answer)}`,
     {
       hint: `Check in Docker Home that the connection is active and that a ruleset of it has the subject claim ${subject}`,
-      docs: 'registries.md',
+      docs: 'registries.md#without-passwords',
     },
   );
 }

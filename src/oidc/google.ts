@@ -116,7 +116,7 @@ async function accountAccess(
     `this job may not act as ${who.serviceAccount}: Google answered ${shownAnswer(answer)}`,
     {
       hint: `Give this principal the role roles/iam.workloadIdentityUser on the service account: ${principal}`,
-      docs: 'registries.md',
+      docs: 'registries.md#without-passwords',
     },
   );
 }
@@ -137,7 +137,7 @@ function notExchanged(answer: Answer, provider: string, subject: string): UserEr
     `the ID token of this job is not taken by Google: ${why} (subject ${subject}, for ${provider})`,
     {
       hint: (refused && lookUp(HINTS, refused.error)) ?? 'Check the provider (IAM, Workload Identity Federation).',
-      docs: 'registries.md',
+      docs: 'registries.md#without-passwords',
     },
   );
 }

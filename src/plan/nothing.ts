@@ -39,6 +39,6 @@ export function noImages(source: string, leftOut: readonly LeftOut[], filters: r
   }
   return new UserError('evaluation', `${source} has no image; looked for ${LOOKED_FOR}${said}`, {
     hint: EXAMPLE,
-    docs: 'definition.md',
+    docs: 'definition.md#where-images-are-found',
   });
 }

@@ -1,4 +1,4 @@
-import { hintsOf, UserError } from '../core/error.ts';
+import { docsOf, hintsOf, UserError } from '../core/error.ts';
 import { listed } from '../nix/not-image.ts';
 import { SYSTEMS } from '../oci/system.ts';
 import type { LeftOut, Plan, PlannedImage, Problem } from './plan.ts';
@@ -43,6 +43,7 @@ export function lostSystems({ name, missing }: Pick<PlannedImage, 'name' | 'miss
   const lost = missing.map(({ system, why }) => `${system} (${why})`).join(' and ');
   return new UserError('platforms', `${name} would lose ${lost}`, {
     hint: 'An index without it would take the place of one that has it. Fix it, or allow that with allow-missing.',
+    docs: 'troubleshooting.md#name-would-lose-system',
   });
 }
 
@@ -52,7 +53,7 @@ export function problemsError(
   images: readonly PlannedImage[] = [],
 ): UserError | undefined {
   const errors = [
-    ...problems.map(({ why, hint }) => new UserError('definition', why, { hint, docs: 'definition.md' })),
+    ...problems.map(({ why, hint }) => new UserError('definition', why, { hint, docs: 'definition.md#name-and-tag' })),
     ...images.flatMap((image) => lostSystems(image) ?? []),
   ];
   const [first] = errors;
@@ -60,8 +61,6 @@ export function problemsError(
   return new UserError(
     first.code,
     `${errors.length} images:${errors.map(({ message }) => `\n  ${message}`).join('')}`,
-    {
-      hint: hintsOf(errors),
-    },
+    { hint: hintsOf(errors), docs: docsOf(errors) },
   );
 }

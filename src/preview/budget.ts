@@ -28,7 +28,7 @@ export function parseBudget(text: string): Budget {
   if (number !== '' && bytes > 0) return { image, bytes };
   throw new UserError('input', `${JSON.stringify(text)} is not a valid size budget`, {
     hint: 'Write SIZE or NAME=SIZE, such as 120MB or app=1.5GB.',
-    docs: 'previews.md',
+    docs: 'previews.md#budget',
   });
 }
 

@@ -97,6 +97,6 @@ export async function putSticky(
   }
   throw new UserError('registry', 'the comment on the pull request changes all the time', {
     hint: 'Give each workflow that comments a `name` of its own, and let its runs wait for one another (concurrency).',
-    docs: 'previews.md',
+    docs: 'previews.md#the-comment',
   });
 }

@@ -74,6 +74,7 @@ export async function checkAge(candidate: ImageToPromote, { least, now, log }: A
   if (since === undefined) {
     throw new UserError('input', `${nameOf(candidate)} does not say when it was made, so its age is not known`, {
       hint: 'Images of the actions say it (org.opencontainers.image.created), as do promotions. Leave out --min-age.',
+      docs: 'promote.md#what-is-checked',
     });
   }
   const age = now - Date.parse(since);
@@ -113,6 +114,7 @@ export async function checkReferrers(candidate: ImageToPromote, types: readonly 
     const kinds = [...new Set(found.flatMap(({ artifactType }) => artifactType ?? []))].sort();
     throw new UserError('registry', `${nameOf(candidate)} has no ${type} for ${without.join(', ')}`, {
       hint: `Attach it to the index, or to each platform. What refers to the image is of ${kinds.join(', ') || 'no type'}.`,
+      docs: 'promote.md#what-is-checked',
     });
   }
 }

@@ -124,7 +124,7 @@ async function lookAtOne(
       `${channel} means an image of run ${verdict.run}, which is newer than ${image.digest}`,
       {
         hint: 'No tag was moved. Use rollback to go back to what a channel meant before, or --move-back.',
-        docs: 'promote.md',
+        docs: 'promote.md#tags-move-forward',
       },
     );
   }
@@ -187,6 +187,7 @@ function notRecorded(error: unknown, channel: string): unknown {
   if (!(error instanceof UserError) || error.code === 'cancelled') return error;
   return new UserError(error.code, `cannot record the promotion to ${channel}: ${error.message}`, {
     hint: 'No tag was moved. To move tags without a history, which rollback needs, use --no-record.',
+    docs: 'promote.md#rollback',
     cause: error.cause,
   });
 }

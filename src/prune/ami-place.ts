@@ -105,6 +105,7 @@ export class AmiReleasesPlace implements PrunePlace {
     const [, error] = first;
     return new UserError(error.code, `nothing was done in ${[...this.#failed.keys()].join(', ')}: ${error.message}`, {
       hint: 'Run again when AWS answers there; the other regions are done.',
+      docs: 'ami-lifecycle.md#removal',
       cause: error,
     });
   }

@@ -83,7 +83,7 @@ export class PackagePlace implements PrunePlace {
     if (version === undefined || others.length > 0) {
       throw new UserError('registry', `GitHub does not list what ${tags.join(', ')} was moved to`, {
         hint: 'Run again later; the tags go then.',
-        docs: 'retention.md',
+        docs: 'retention.md#places',
       });
     }
     const removal = await this.#packages.remove(version.id);

@@ -47,7 +47,7 @@ export function parseTagPattern(text: string): TagPattern {
   if (!NAME.test(text)) {
     throw new UserError('input', `${JSON.stringify(text)} is not a valid pattern of names`, {
       hint: 'Write a name, a glob such as v* or main-?, or a range of versions such as >=1.2.',
-      docs: 'retention.md',
+      docs: 'retention.md#rules',
     });
   }
   return { text, matches: (tag) => globMatches(text, tag) };
@@ -64,7 +64,7 @@ function parseCount(text: string): number {
   if (/^\d{1,6}$/.test(text)) return Number(text);
   throw new UserError('input', `${JSON.stringify(text)} is not a valid number of images`, {
     hint: 'Write how many are kept: 10, or 5 of nightly-*.',
-    docs: 'retention.md',
+    docs: 'retention.md#rules',
   });
 }
 
@@ -79,6 +79,6 @@ export function checkPolicy({ keepLast, maxAge, untagged, closedPreviews }: Poli
   if (keepLast.length > 0 || maxAge.length > 0 || untagged !== undefined || closedPreviews) return;
   throw new UserError('input', 'the policy removes nothing', {
     hint: 'Say what goes: keep-last, max-age, untagged or closed-previews. keep-tags says only what stays.',
-    docs: 'retention.md',
+    docs: 'retention.md#rules',
   });
 }

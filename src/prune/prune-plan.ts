@@ -75,7 +75,7 @@ export function checkPlan(decisions: readonly Decision[], { name, noun, limit, f
       noun === 'manifest' ? `${count} manifests and tags from ${name}` : `${countText(count, noun)} from ${name}`;
     throw new UserError('input', `the policy removes ${what}; the limit is ${limit}`, {
       hint: 'Look at what would go (dry-run), then raise limit if it is right.',
-      docs: 'retention.md',
+      docs: 'retention.md#what-is-never-lost',
     });
   }
   if (force || count === 0) return;
@@ -90,7 +90,7 @@ export function checkPlan(decisions: readonly Decision[], { name, noun, limit, f
       : `the policy leaves no ${noun} in ${name}`;
   throw new UserError('input', left, {
     hint: 'Keep some: keep-last, or keep-tags. To remove all of them, add force.',
-    docs: 'retention.md',
+    docs: 'retention.md#what-is-never-lost',
   });
 }
 

@@ -93,13 +93,14 @@ export class RegistryPlace implements PrunePlace {
       if (!(error instanceof UserError) || error.code !== 'credentials') throw error;
       throw new UserError('credentials', error.message, {
         hint: error.hint ?? 'The login needs the right to delete.',
+        docs: 'retention.md#places',
         cause: error.cause,
       });
     }
     if (answer !== 'unsupported') return;
     throw new UserError('registry', `${this.name} does not let manifests be deleted`, {
       hint: NO_DELETE,
-      docs: 'retention.md',
+      docs: 'retention.md#places',
     });
   }
 

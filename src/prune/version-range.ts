@@ -34,7 +34,7 @@ function comparator(text: string, range: string): (release: Release) => boolean 
   if (parts.length === 0) {
     throw new UserError('input', `${JSON.stringify(range)} is not a valid range of versions`, {
       hint: 'Write it as >=1.2.0, >=1.2 <3, ^2 or ~1.4; several lines count together.',
-      docs: 'retention.md',
+      docs: 'retention.md#rules',
     });
   }
   const low: Release = [parts[0] ?? 0, parts[1] ?? 0, parts[2] ?? 0];

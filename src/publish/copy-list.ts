@@ -82,5 +82,6 @@ export function eachLine<T extends { readonly line: number }, R>(
   const more = failures.length - shown.length;
   throw new UserError('input', [...shown, ...(more > 0 ? [`and ${more} more`] : [])].join('\n  '), {
     hint: `${first.error.hint ?? 'Correct the line.'} Nothing was copied.`,
+    docs: first.error.docs ?? 'registries.md#many-images-air-gaps',
   });
 }

@@ -103,6 +103,7 @@ function refused(error: unknown, what: string, subject: Digest): unknown {
   if (!(error instanceof UserError) || error.code === 'cancelled') return error;
   return new UserError(error.code, `cannot copy ${what}, which refers to ${subject}: ${error.message}`, {
     hint: `${error.hint ?? 'Look at what the registry says.'} To copy the image alone, use --no-referrers.`,
+    docs: error.docs ?? 'registries.md#copies',
     cause: error.cause,
   });
 }

@@ -170,7 +170,7 @@ function unknownOption(written: string, word: string): UserError {
       : `Behind a destination may stand may-fail, tag=TAG and as=${CONTAINER_DISK}.${didYouMean(name, [MAY_FAIL, 'tag', 'as'])}`;
   return new UserError('input', `the destination ${written} has the unknown option ${word}`, {
     hint,
-    docs: 'registries.md',
+    docs: 'registries.md#several-at-once',
   });
 }
 

@@ -37,6 +37,7 @@ export async function checkFixedTags(
       `${repository.name} does not let the tag ${tag} change: it means ${before}, and another image was to be published; nothing was sent`,
       {
         hint: 'Publish under a new tag, or delete this one, or allow changes in the settings of the repository (tag immutability).',
+        docs: 'troubleshooting.md#repository-does-not-let-the-tag-tag-change-',
       },
     );
   }

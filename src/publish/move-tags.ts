@@ -136,11 +136,13 @@ function refusal(
     left.length > 1 ? `Not moved: ${names(left)}.` : '',
   ];
   return new UserError(isFixed ? 'registry' : error.code, what.filter(Boolean).join(' '), {
-    ...(isFixed ? { hint: FIXED_HINT } : error.hint === undefined ? {} : { hint: error.hint }),
+    hint: isFixed ? FIXED_HINT : error.hint,
+    docs: isFixed ? FIXED_DOCS : error.docs,
     cause: error.cause,
   });
 }
 
+const FIXED_DOCS = 'troubleshooting.md#repository-does-not-let-the-tag-tag-change-';
 const FIXED_HINT =
   'Publish under a new tag, or delete this one, or allow changes in the settings of the repository (tag immutability). The image itself is there, by its digest.';
 

@@ -32,5 +32,6 @@ export function checkPlatforms(
   const names = missing.map((system) => `${system} (${platformText(platformOf(system))})`).join(' and ');
   throw new UserError('platforms', missing.length > 0 ? `no image for ${names}` : 'no image to publish', {
     hint: 'Its build job failed, was skipped or did not run: fix it and run it again (in a workflow, re-run failed jobs), or publish without it with --allow-missing.',
+    docs: 'workflow-run.md#a-run-that-fails',
   });
 }

@@ -58,7 +58,7 @@ function onlyFlavor(flavor: readonly FlavorLine[]): UserError {
     hint: isLatest
       ? 'Write latest for that tag in every run, or add a rule such as type=ref,event=branch.'
       : 'Add a tag, or a rule such as type=ref,event=branch.',
-    docs: 'tags.md',
+    docs: 'tags.md#for-all-rules',
   });
 }
 
@@ -80,7 +80,7 @@ const askedBy = (where: string, { event, ...facts }: TagFacts): RuleFacts => ({
     if (event !== undefined) return event;
     throw new UserError('input', `the tag rule ${where} needs the event of a workflow run, and this is not one`, {
       hint: 'Name the tag itself, or give the rule a value= where it takes one.',
-      docs: 'tags.md',
+      docs: 'tags.md#on-the-command-line',
     });
   },
 });

@@ -22,7 +22,8 @@ export type TagLine =
   | { readonly kind: 'rule'; readonly text: string; readonly type: RuleName; readonly attributes: TagAttributes }
   | FlavorLine;
 
-const wrong = (what: string, hint: string): UserError => new UserError('input', what, { hint, docs: 'tags.md' });
+const wrong = (what: string, hint: string): UserError =>
+  new UserError('input', what, { hint, docs: 'tags.md#your-own' });
 
 /**
  * Reads one line: a literal tag, `latest=auto|true|false`, `prefix=…` or `suffix=…`, or a rule. What has a `=` is not a tag and so

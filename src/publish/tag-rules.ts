@@ -145,7 +145,7 @@ function matchOf(pattern: string, text: string | undefined, where: string): RegE
   } catch (cause) {
     throw new UserError('input', `the tag rule ${where} has a pattern that is not a valid regular expression`, {
       hint: `${cause instanceof Error ? cause.message : String(cause)}.`,
-      docs: 'tags.md',
+      docs: 'tags.md#your-own',
       cause,
     });
   }

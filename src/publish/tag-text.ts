@@ -33,7 +33,7 @@ export function fillIn(template: string, expressions: Expressions, where: string
 const unknownExpression = (text: string, known: readonly string[], where: string): UserError =>
   new UserError('input', `the tag rule ${where} has ${text}, which is not a known expression`, {
     hint: `Here it may have: ${known.map((name) => `{{${name}}}`).join(', ')}.`,
-    docs: 'tags.md',
+    docs: 'tags.md#patterns',
   });
 
 /** Parts of a date, all in UTC: runners have no other zone. */
@@ -55,7 +55,7 @@ export function dateText(date: Date, argument: string, where: string): string {
   if (format === undefined || rest === undefined || /[A-Za-z]/.test(rest)) {
     throw new UserError('input', `the tag rule ${where} has the date format ${argument || '(none)'}`, {
       hint: `Write {{date 'YYYYMMDD'}}: in quotes, from ${Object.keys(DATE_PARTS).join(', ')} and the characters between them. It is in UTC.`,
-      docs: 'tags.md',
+      docs: 'tags.md#patterns',
     });
   }
   return format.replaceAll(/YYYY|MM|DD|HH|mm|ss/g, (part) => DATE_PARTS[part]?.(date) ?? '');

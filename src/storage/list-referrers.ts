@@ -71,6 +71,7 @@ export async function listReferrers(
       if (!(error instanceof UserError) || error.code === 'cancelled') throw error;
       throw new UserError(error.code, `${to.name} cannot list what refers to ${subject}: ${error.message}`, {
         hint: error.hint ?? 'Copy without what refers to the image (--no-referrers).',
+        docs: error.docs ?? 'registries.md#copies',
         cause: error.cause,
       });
     }
@@ -125,6 +126,7 @@ class TaggedList {
       `the list under the tag ${referrersTag(this.#subject)} does not keep what is added`,
       {
         hint: 'Others may be writing it at the same time: run again. If it stays so, the registry does not let clients keep such a list; leave out what refers to the image (--no-referrers).',
+        docs: 'registries.md#copies',
       },
     );
   }

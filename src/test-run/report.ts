@@ -33,7 +33,7 @@ export function testError(image: string, testRun: TestRun, advice?: Advice): Use
   const [tests, it] = failed.length === 1 ? ['test', 'it'] : ['tests', 'them'];
   return new UserError('test', `${image}: ${failed.length} of ${testRun.tests.length} tests failed\n${list}`, {
     hint: `Nothing was handed over. Fix the image or the ${tests}; --test-with none builds without ${it}.`,
-    docs: 'tests.md',
+    docs: 'tests.md#what-must-hold',
     ...advice,
   });
 }

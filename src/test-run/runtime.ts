@@ -26,6 +26,7 @@ export async function callRuntime(runtime: Runtime, args: readonly string[], sig
   if (exitCode === 0) return stdout;
   throw new UserError('test', `${program} ${args[0]} failed: ${stderr.trim() || `it ended with ${exitCode}`}`, {
     hint: `Does ${program} run containers on this machine? Choose another with --test-with, or none to leave the tests out.`,
+    docs: 'tests.md#when-they-run-and-where',
   });
 }
 

@@ -54,17 +54,30 @@ test('so they do in a release, which has fewer files and others at the top', () 
   expect(released.length).toBeGreaterThan(20);
 });
 
-test('errors and hints name pages that are there', async () => {
-  const paths = new Set(everything.map(({ path }) => path));
-  const source = (await readTree('src')).filter(({ path }) => path.endsWith('.ts'));
-  const named = source.flatMap(({ path, text }) =>
-    [...text.matchAll(/docs: '([\w-]+\.md)'|docs\/([\w-]+\.md)/g)].map(([, first, second]) => [
-      path,
-      first ?? second ?? '',
-    ]),
+/** Pages that are one answer as a whole. */
+const SHORT_PAGES = ['environment.md'];
+
+test('errors lead to sections that are there, in a release too; descriptions and hints name pages', async () => {
+  const released = new Set(
+    placeFiles(everything.map(({ path }) => ({ mode: '100644', object: '', path }))).map(({ path }) => path),
   );
+  const anchors = new Map(
+    pages.map((page) => [page.path, anchorsOf({ ...page, text: pageInRelease(page.text) })] as const),
+  );
+  const source = (await readTree('src')).filter(({ path }) => path.endsWith('.ts'));
+  const found = (pattern: RegExp) =>
+    source.flatMap(({ path, text }) =>
+      [...text.matchAll(pattern)].map(([, page = '', anchor]) => ({ path, page, anchor })),
+    );
+  const shown = found(/'([\w-]+\.md)(?:#([^']*))?'/g).filter(({ page }) => page !== 'README.md');
+  const isThere = ({ page, anchor }: (typeof shown)[number]): boolean =>
+    released.has(`docs/${page}`) &&
+    (anchor === undefined ? SHORT_PAGES.includes(page) : anchors.get(`docs/${page}`)?.has(anchor) === true);
+  expect(shown.length).toBeGreaterThan(100);
+  expect(shown.filter((one) => !isThere(one))).toEqual([]);
+  const named = found(/docs\/([\w-]+\.md)/g);
   expect(named.length).toBeGreaterThan(10);
-  expect(named.filter(([, page]) => !paths.has(`docs/${page}`))).toEqual([]);
+  expect(named.filter(({ page }) => !anchors.has(`docs/${page}`))).toEqual([]);
 });
 
 test('every page of docs/ is in its contents', () => {

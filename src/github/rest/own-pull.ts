@@ -53,7 +53,7 @@ export async function openPull(api: RepositoryApi, compareUrl: string, text: Pul
       hint:
         'Switch on "Allow GitHub Actions to create and approve pull requests" (Settings, Actions, General; an organisation may forbid it), or give the ' +
         `token of a GitHub App. The branch is there: ${compareUrl} opens the pull request by hand.`,
-      docs: 'rebuild.md',
+      docs: 'rebuild.md#whose-token',
       cause: error,
     });
   }

@@ -70,7 +70,7 @@ export function pullRequests(deps: PullDeps): PullRequests {
     if (status === 404 && number !== undefined) {
       return new UserError('input', `${deps.repository} has no pull request ${number}`, {
         hint: 'Check the number and the repository (GITHUB_REPOSITORY), and that the token may see it.',
-        docs: 'previews.md',
+        docs: 'previews.md#when-it-is-closed',
         cause: error,
       });
     }
@@ -78,7 +78,7 @@ export function pullRequests(deps: PullDeps): PullRequests {
       hint: isDenied
         ? `The job needs \`permissions: { pull-requests: ${level} }\`; in the run of a pull request from a fork no token may write.`
         : 'Run again later.',
-      docs: 'previews.md',
+      docs: 'previews.md#step-by-step',
       cause: error,
     });
   };

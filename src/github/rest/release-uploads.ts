@@ -186,7 +186,7 @@ const unseen = (what: string): UserError =>
 export const immutable = (where: string): UserError =>
   new UserError('github', `${where} is immutable: its assets cannot change`, {
     hint: 'Publish under another tag; a draft can be filled before it is published.',
-    docs: 'disks.md#where-a-disk-goes',
+    docs: 'disks.md#releases',
   });
 
 /** The bytes of an upload, from their start each time they are asked for, and hashed as they pass. */

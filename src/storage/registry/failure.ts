@@ -76,6 +76,12 @@ const STATUS_HINTS: Readonly<Record<number, string>> = {
   429: HINTS.TOOMANYREQUESTS ?? '',
 };
 
+/** What is said of logins and limits of all registries. */
+function docsFor(code: ErrorCode, status: number): string | undefined {
+  if (code === 'credentials') return 'registries.md#logins';
+  return status === 429 ? 'registries.md#limits-of-requests' : undefined;
+}
+
 const SERVER_HINT = 'The registry itself failed. Look at its status page or log, and run again.';
 
 function errorCode(status: number, codes: readonly string[]): ErrorCode {
@@ -121,7 +127,8 @@ export async function failureOf({
   const isMissing = method === 'PUT' && codes.some((name) => MISSING_BLOB.includes(name));
   const Failure = isMissing ? MissingBlobError : UserError;
   return new Failure(code, `${message}${credentials}`, {
-    ...(hint === undefined ? {} : { hint }),
+    hint,
+    docs: saying ? saying.docs : docsFor(code, status),
     cause: new RegistryFailure(message, status, codes),
   });
 }

@@ -7,6 +7,7 @@ interface Saying {
   /** What it is, where the status says something else. */
   readonly code?: ErrorCode;
   readonly hint: string;
+  readonly docs?: string;
 }
 
 /** How GitHub says that a user or an app did too much at once: with 403, in the words of an error of rights. */
@@ -78,7 +79,8 @@ const SAYINGS: readonly Saying[] = [
 const PAGE = /^<(?:!doctype|html)/i;
 
 const NO_REGISTRY: Omit<Saying, 'says'> = {
-  hint: 'What answers there is a web page, not a registry. Registries have /v2/ at the root of a host (docs/registries.md).',
+  hint: 'What answers there is a web page, not a registry. Registries have /v2/ at the root of a host.',
+  docs: 'registries.md#a-registry-below-a-path',
 };
 
 /**

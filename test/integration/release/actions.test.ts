@@ -51,12 +51,15 @@ describe.each(names)('the action %s of a release', (name) => {
   });
 });
 
-test('an action takes its inputs and says what is wrong with one', async () => {
-  const { exitCode, stdout } = await runStep(join(tree.path, 'inspect/main.mjs'), {
-    reference: 'oci:/nonexistent:latest',
+test('an action takes its inputs and says what is wrong with one, and where more is told of it', async () => {
+  const page = 'https://github.com/org/nix-images/blob/HEAD/docs/registries.md#several-at-once';
+  const { exitCode, stdout, summary } = await runStep(join(tree.path, 'publish/main.mjs'), {
+    to: 'ghcr.io/org/app later',
   });
   expect(exitCode).toBe(1);
-  expect(stdout).toContain('/nonexistent');
+  expect(stdout).toContain('the unknown option later');
+  expect(stdout).toContain(`%0ASee ${page}`);
+  expect(summary.trimEnd().split('\n\n').at(-1)).toBe(`See ${page}`);
 });
 
 describe.each([...names, undefined])('main used as the action %s', (name) => {

@@ -206,8 +206,11 @@ test('as an npm package it is one file, and npx runs it', async () => {
   const words = ['--offline', '--yes', '--package', join(content, filename), '--', 'nix-images'];
   const exec = (args: readonly string[]) => npm(['exec', ...words, ...args], folder.path);
   expect((await exec(['--version'])).stdout).toMatch(/^nix-images \d/);
-  const { stdout, exitCode } = await exec(['inspect', 'oci:nowhere:latest']);
-  expect([exitCode, stdout]).toEqual([1, '']);
+  const { stdout, stderr, exitCode } = await exec(['publish', '.#app', '--to', 'ghcr.io/org/app later']);
+  expect([exitCode, stdout]).toEqual([2, '']);
+  expect(stderr).toMatch(
+    /^See https:\/\/github\.com\/org\/nix-images\/blob\/v[\d.]+\/docs\/registries\.md#several-at-once$/m,
+  );
 });
 
 /** A stand-in for what the flake needs of nixpkgs: a shell, a Node, and runCommand. */

@@ -17,7 +17,7 @@ test.each([
   ],
   [
     'what retention removes',
-    'retention.md',
+    'retention.md#caches-artifacts-and-releases',
     () =>
       openGitHubPlace(
         { kind: 'github', what: 'caches' },

@@ -140,7 +140,7 @@ describe('a build', () => {
   const only = (one: MadeHandover) => ({ built: [one], failed: [] });
 
   test('of several images tells of each, then fails for those that are not built', () => {
-    const error = new UserError('build', 'app-0 does not build', { hint: 'Look at its log.' });
+    const error = new UserError('build', 'app-0 does not build', { hint: 'Look at its log.', docs: 'a.md#b' });
     const other = { ...made(), label: { ...made().label, name: 'other' } };
     const { outputs, data, text, failure } = presentBuild({
       built: [made(), other],
@@ -148,11 +148,15 @@ describe('a build', () => {
     });
     expect(outputs).toMatchObject({ name: 'app\nother', system: 'x86_64-linux' });
     expect(outputs.handover.split('\n')).toHaveLength(2);
-    expect(data).toMatchObject({ images: [{ name: 'app' }, { name: 'other' }], failed: [{ name: 'third' }] });
+    expect(data).toMatchObject({
+      images: [{ name: 'app' }, { name: 'other' }],
+      failed: [{ name: 'third', docs: 'docs/a.md#b' }],
+    });
     expect(text).toMatch(/^app for [\s\S]*\n\nother for [\s\S]*\n\nthird is not built: app-0 does not build$/);
     expect(failure).toMatchObject({
       message: '1 of 3 images are not built:\n  third: app-0 does not build',
       hint: 'Look at its log.',
+      docs: 'a.md#b',
     });
   });
 

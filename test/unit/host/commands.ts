@@ -60,7 +60,9 @@ const failing = defineCommand({
   async run({ how }, host) {
     await host.tempDir();
     const cause = new Error('connection refused', { cause: new Error('port closed') });
-    if (how === 'mendable') throw new UserError('registry', 'the registry refused', { hint: 'Log in.', cause });
+    if (how === 'mendable') {
+      throw new UserError('registry', 'the registry refused', { hint: 'Log in.', docs: 'registries.md#logins', cause });
+    }
     if (how === 'usage') throw new UserError('input', '--to and --out exclude each other');
     if (how === 'full-disk') {
       throw Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC', syscall: 'write' });

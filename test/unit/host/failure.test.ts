@@ -8,6 +8,12 @@ describe('a failure that can be mended', () => {
   test.each<[string, unknown, string[]]>([
     ['message alone', new UserError('file', 'no such file'), ['error: no such file']],
     ['with hint', new UserError('file', 'a', { hint: 'do b' }), ['error: a', 'hint: do b']],
+    ['with a page', new UserError('file', 'a', { docs: 'b.md#c' }), ['error: a', 'See docs/b.md#c']],
+    [
+      'with a page behind the hint',
+      new UserError('file', 'a', { docs: 'b.md', hint: 'do c' }),
+      ['error: a', 'hint: do c', 'See docs/b.md'],
+    ],
     [
       'several lines are set in',
       new UserError('build', 'a\nb', { hint: 'c\nd' }),

@@ -28,7 +28,12 @@ const failureArbitrary = fc
   .record({ message: leaking, hint: fc.option(leaking, { nil: undefined }), cause: fc.option(leaking) })
   .map(({ message, hint, cause }) => {
     const options = hint === undefined ? {} : { hint };
-    return new UserError('registry', message, { ...options, ...(cause === null ? {} : { cause: new Error(cause) }) });
+    const docs = 'registries.md#logins';
+    return new UserError('registry', message, {
+      ...options,
+      docs,
+      ...(cause === null ? {} : { cause: new Error(cause) }),
+    });
   });
 
 describe('the terminal', () => {
@@ -50,7 +55,7 @@ describe('the terminal', () => {
         const [first = '', ...more] = text.trimEnd().split('\n');
         expect(first).toMatch(/^error: /);
         const labels = more.filter((line) => !line.startsWith('  ')).map((line) => line.split(':')[0]);
-        expect(labels.join(' ')).toMatch(/^(cause)? ?(hint)?$/);
+        expect(labels.join(' ')).toMatch(/^(cause )?(hint )?See docs\/registries\.md#logins$/);
       }),
       runs,
     );
@@ -317,7 +322,7 @@ describe('a step on a runner', () => {
         const outside = read.summary
           .split(/\r\n|[\n\r]/)
           .filter((line) => line.trim() !== '' && !line.startsWith('    '));
-        expect(outside.join('|')).toMatch(/^### nix-images x failed(\|What to do:)?$/);
+        expect(outside.join('|')).toMatch(/^### nix-images x failed(\|What to do:)?\|See docs\/registries\.md#logins$/);
       }),
       runs,
     );

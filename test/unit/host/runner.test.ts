@@ -89,14 +89,15 @@ describe('a step', () => {
       'a failure',
       'failing',
       { INPUT_HOW: 'mendable' },
-      'the registry refused\ncause: connection refused\ncause: port closed\nhint: Log in.',
+      'the registry refused\ncause: connection refused\ncause: port closed\nhint: Log in.\nSee docs/registries.md#logins',
     ],
     ['a wrong input', 'failing', {}, "input how is missing\nhint: The inputs are described in the action's README.md."],
   ])('%s is one annotation, and stands in the summary', async (_name, name, variables, text) => {
     const { exitCode, calls } = await run(name, variables);
     expect([exitCode, calls[0], calls.length]).toEqual([1, `error ${text} {"title":"nix-images failing"}`, 2]);
-    const [message = '', hint = ''] = [text.split('\n')[0], text.split('hint: ')[1]];
-    expect(calls[1]).toBe(`summary ### nix-images failing failed\n\n    ${message}\n\nWhat to do:\n\n    ${hint}\n`);
+    const [, message, hint, see = ''] = /^(.*)[\s\S]*hint: (.*)\n?([\s\S]*)$/.exec(text) ?? [];
+    const shown = `### nix-images failing failed\n\n    ${message}\n\nWhat to do:\n\n    ${hint}\n`;
+    expect(calls[1]).toBe(`summary ${shown}${see && `\n${see}\n`}`);
   });
 
   test('a bug shows its stack in the log', async () => {

@@ -127,6 +127,6 @@ test("an action's entry runs the same command with the real toolkit", async () =
   const failed = await runNode(PROGRAM, ['--action=failing'], { env: { ...env, INPUT_HOW: 'mendable' } });
   expect(failed.code).toBe(1);
   expect(failed.stdout).toBe(
-    '::error title=nix-images failing::the registry refused%0Acause: connection refused%0Acause: port closed%0Ahint: Log in.\n',
+    '::error title=nix-images failing::the registry refused%0Acause: connection refused%0Acause: port closed%0Ahint: Log in.%0ASee docs/registries.md#logins\n',
   );
 });

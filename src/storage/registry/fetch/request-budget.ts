@@ -136,6 +136,7 @@ export class RequestBudget {
   #tooLong(wait: number): UserError {
     return new UserError('registry', `${this.#host} limits requests and asks us to wait ${seconds(wait)} s`, {
       hint: 'Run again after that time, log in if the limit is for anonymous users, or ask for a higher limit.',
+      docs: 'registries.md#limits-of-requests',
     });
   }
 }
