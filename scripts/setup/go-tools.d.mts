@@ -6,3 +6,5 @@ export function actPath(): string;
 export function actionlintPath(): string;
 /** Where distribution 3 lies once set-up for the full tests has built it. */
 export function distributionPath(): string;
+/** Where crictl lies once set-up for the full tests has built it. */
+export function crictlPath(): string;

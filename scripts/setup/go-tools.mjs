@@ -42,6 +42,15 @@ const TOOLS = [
     goMinor: 25,
     isFull: true,
   },
+  // Asks containerd for images as a kubelet does.
+  {
+    name: 'crictl',
+    module: 'sigs.k8s.io/cri-tools',
+    program: '/cmd/crictl',
+    version: 'v1.34.0',
+    goMinor: 24,
+    isFull: true,
+  },
 ];
 
 /** @param {boolean} isFull */
@@ -61,6 +70,9 @@ export const actionlintPath = () => pathOf('actionlint');
 
 /** Where distribution 3 lies once it is there. */
 export const distributionPath = () => pathOf('registry');
+
+/** Where crictl lies once it is there. */
+export const crictlPath = () => pathOf('crictl');
 
 /**
  * Whether a tool is there in the wanted version: Go writes the module's version into the program.

@@ -1,11 +1,13 @@
 // Debian's docker and containerd, unpacked and started as root: 55 MB of packages, and a few seconds for each daemon.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, readdir, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { cliData, testImage } from '../../support/cli.ts';
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
+import { crictlPath } from '../../../scripts/setup/go-tools.mjs';
+import { cliData, ROOT, startCli, testImage } from '../../support/cli.ts';
 import { ONLY_X86 } from '../../support/systems.ts';
 import { runProgram, type TempDir, uniqueTempDir } from '../../support/tools.ts';
 
@@ -92,18 +94,69 @@ test.each([
   expect([ran.exitCode, ran.stdout], ran.stderr).toEqual([0, 'x86_64\n']);
 });
 
-test('containerd has the image where Kubernetes looks', async () => {
-  const folder = join(temp.path, 'c');
+/** Starts a containerd that looks for registries' settings in `certs.d` of its folder. */
+async function startContainerd(
+  name: string,
+): Promise<{ folder: string; address: string; env: Record<string, string> }> {
+  const folder = join(temp.path, name);
   await mkdir(folder);
   const address = `${folder}/c.sock`;
-  const places = `root = "${folder}/root"\nstate = "${folder}/state"\n[grpc]\naddress = "${address}"\n`;
-  await writeFile(join(folder, 'config.toml'), `version = 2\n${places}[ttrpc]\naddress = "${folder}/t.sock"\n`);
+  const sockets = `[grpc]\naddress = "${address}"\n[ttrpc]\naddress = "${folder}/t.sock"\n`;
+  const registries = `[plugins."io.containerd.grpc.v1.cri".registry]\nconfig_path = "${folder}/certs.d"\n`;
+  const places = `version = 2\nroot = "${folder}/root"\nstate = "${folder}/state"\n`;
+  await writeFile(join(folder, 'config.toml'), `${places}${sockets}${registries}`);
   const env = { PATH: path, CONTAINERD_ADDRESS: address, XDG_STATE_HOME: join(temp.path, 'state') };
   await start(['containerd', '--config', join(folder, 'config.toml')], ['ctr', 'version'], env);
+  return { folder, address, env };
+}
+
+test('containerd has the image where Kubernetes looks', async () => {
+  const { env } = await startContainerd('c');
   const image = await loadTwice('containerd', env);
   const images = await runProgram('ctr', ['--namespace', 'k8s.io', 'images', 'ls', '--quiet'], { env });
   // The name by which it was pulled is gone; the CRI plugin adds that of the config.
   expect(images.stdout.split('\n').filter((name) => name !== '' && !name.startsWith('sha256:'))).toEqual([image]);
   const ran = await runProgram('ctr', ['--namespace', 'k8s.io', 'run', '--rm', image, 'load-test'], { env });
+  expect([ran.exitCode, ran.stdout], ran.stderr).toEqual([0, 'x86_64\n']);
+});
+
+/** An address of this machine that is not the loopback one, as nodes of a cluster reach it. */
+function ownAddress(): string {
+  const all = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? []);
+  const found = all.find(({ internal, family }) => !internal && family === 'IPv4');
+  if (!found) throw new Error('this machine has no address but the loopback one');
+  return found.address;
+}
+
+test('a kubelet has its images pulled from serve, with the settings of the page, and is told of an unknown tag', async () => {
+  const { folder, address, env } = await startContainerd('k');
+  const token = 'a-token-for-readers';
+  const words = [...(await testImage('tagged', { salt: temp.path })), ...ONLY_X86];
+  const serving = startCli(['serve', ...words, '--address', ownAddress(), '--port', '0'], {
+    env: { XDG_STATE_HOME: join(temp.path, 'state'), NIX_IMAGES_READ_TOKEN: token },
+  });
+  onTestFinished(async () => {
+    serving.process.kill('SIGINT');
+    await serving.ended;
+  });
+  let host: string | undefined;
+  while (host === undefined) {
+    expect(serving.process.exitCode, serving.stderr()).toBeNull();
+    await sleep(50);
+    [, host] = /at http:\/\/(\S+) until/.exec(serving.stderr()) ?? [];
+  }
+  const page = await readFile(join(ROOT, 'docs/serve.md'), 'utf8');
+  const [, settings = ''] = /```text\n# \/etc\/containerd[^\n]*\n([\s\S]*?)```/.exec(page) ?? [];
+  await mkdir(join(folder, 'certs.d', host), { recursive: true });
+  const its = settings.replaceAll('172.17.0.1:5000', host).replaceAll('TOKEN', token);
+  await writeFile(join(folder, 'certs.d', host, 'hosts.toml'), its);
+  const endpoint = ['--image-endpoint', `unix://${address}`, '--runtime-endpoint', `unix://${address}`];
+  const crictl = (...args: string[]) => runProgram(crictlPath(), [...endpoint, ...args], { env });
+  const pulled = await crictl('pull', `${host}/test/small:v7`);
+  expect(pulled.exitCode, pulled.stderr).toBe(0);
+  const unknown = await crictl('pull', `${host}/test/small:v9`);
+  expect([unknown.exitCode, unknown.stderr]).toEqual([1, expect.stringContaining(`${host}/test/small:v9: not found`)]);
+  const image = ['--namespace', 'k8s.io', 'run', '--rm', `${host}/test/small:v7`, 'kubelet-test'];
+  const ran = await runProgram('ctr', image, { env });
   expect([ran.exitCode, ran.stdout], ran.stderr).toEqual([0, 'x86_64\n']);
 });
