@@ -62,7 +62,7 @@ export async function loadImage(inputs: LoadInputs, engine: Engine, host: Host):
     const [repository, ...others] = serving.names;
     if (repository === undefined || others.length > 0) {
       throw new UserError('input', `${serving.text} has ${serving.names.length} images, and one is loaded at a time`, {
-        hint: `Name one as FLAKE#NAME${others.length > 0 ? `: it has ${serving.names.join(', ')}` : ''}.`,
+        hint: `Name one by its attribute, as FLAKE#NAME${others.length > 0 ? `; the images are ${serving.names.join(', ')}` : ''}.`,
       });
     }
     const found = await serving.find(repository);

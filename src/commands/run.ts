@@ -29,7 +29,7 @@ export const run = defineCommand({
   summary: 'Build an image, load it and start a container of it.',
   description:
     'As `load`, and then the container runs on this terminal until it ends, with the ports and volumes that its definition names: ports on the loopback address, and ' +
-    'volumes that keep their content. It is removed when it ends. Words after `--` are its arguments.',
+    'volumes that keep their content. It is removed when it ends, and its exit code is that of the command. Words after `--` are its arguments.',
   faces: 'cli',
   inputs: {
     ...loadInputs,
@@ -47,7 +47,7 @@ export const run = defineCommand({
     }),
     args: lines({
       description: 'What the container is started with, after its entrypoint. Default: what its definition says.',
-      placeholder: 'ARGS',
+      placeholder: '-- ARGS',
       verbatim: true,
       positional: true,
     }),

@@ -71,7 +71,9 @@ function detail(name: string, meta: FieldMeta, description: string): string {
   }
   if (meta.repeatable && !meta.positional) parts.push('May be repeated.');
   const fallback = meta.kind === 'flag' && meta.fallback[0] === 'false' ? [] : meta.fallback;
-  if (fallback.length > 0) parts.push(`Default: ${fallback.join(', ')}.`);
+  // A folder's name of one point would stand before another one.
+  const shown = fallback.map((value) => (value.endsWith('.') ? `\`${value}\`` : value));
+  if (shown.length > 0) parts.push(`Default: ${shown.join(', ')}.`);
   else if (meta.required) parts.push('Required.');
   return parts.filter((part) => part !== '').join(' ');
 }
