@@ -13,6 +13,8 @@ import { replaceMarked } from './report/marked-part.ts';
 import { report } from './report/report.ts';
 import { type Result, resultSchema } from './result.ts';
 import { measureServe, missedServe, serveText } from './serve/measure.ts';
+import { measureThreads } from './threads/measure.ts';
+import { missedThreads, threadsText } from './threads/result.ts';
 
 const ROOT = join(import.meta.dirname, '..');
 const RESULTS = join(import.meta.dirname, 'results');
@@ -45,6 +47,12 @@ async function bench(): Promise<void> {
     const found = await measureFleet(options, join(ROOT, 'out/bench'), log);
     console.log(fleetText(found));
     if (missedFleet(found).length > 0) process.exitCode = 1;
+    return;
+  }
+  if (options.threads.length > 0) {
+    const found = await measureThreads(options, join(ROOT, 'out/bench'), log);
+    console.log(threadsText(found));
+    if (missedThreads(found).length > 0) process.exitCode = 1;
     return;
   }
   if (options.ebs) {

@@ -19,6 +19,8 @@ export interface Options {
   readonly rows: readonly DiskRow[];
   /** Whether images that share most of their closures are built together and compared, and nothing else. */
   readonly fleet: boolean;
+  /** Numbers of threads with which the closure is published; where there are any, nothing else is measured. */
+  readonly threads: readonly number[];
   /** Whether the upload of a disk to EBS is measured, and nothing else. */
   readonly ebs: boolean;
   /** Whether pulls from `serve` are measured, and nothing else. */
@@ -42,6 +44,7 @@ export const USAGE = `usage: npm run bench -- [OPTIONS]
   --disk                  what of a disk changes with its closure, and what making and reading it costs; nothing else
   --rows A,B              of --disk: ${DISK_ROWS.join(', ')}; all unless told
   --fleet                 twenty images that share most of what they hold, beside one that holds all of it; nothing else
+  --threads A,B           a cold publish with each of so many threads, such as 2,4,8,16, beside skopeo; nothing else
   --ebs                   what uploading a disk as a snapshot takes, beside coldsnap where COLDSNAP names it; nothing else
   --serve                 pulls from serve beside publish and a registry, first bytes and memory; nothing else
   --load                  load into podman (and docker where a daemon answers) beside an archive that is loaded; nothing else
@@ -73,6 +76,7 @@ export function parseOptions(words: readonly string[]): Options {
       serve: { type: 'boolean', default: false },
       load: { type: 'boolean', default: false },
       fleet: { type: 'boolean', default: false },
+      threads: { type: 'string' },
       docs: { type: 'boolean', default: false },
       render: { type: 'string' },
     },
@@ -87,6 +91,9 @@ export function parseOptions(words: readonly string[]): Options {
   const rows = listed(values.rows);
   const unknownRow = rows.find((name) => !isRow(name));
   if (unknownRow !== undefined) throw new Error(`--rows: ${unknownRow} is none of ${DISK_ROWS.join(', ')}`);
+  const threads = listed(values.threads);
+  const wrong = threads.find((count) => !/^(?:[1-9]|1[0-6])$/.test(count));
+  if (wrong !== undefined) throw new Error(`--threads: ${wrong} is not a number of threads from 1 to 16`);
   return {
     fixture,
     cases: cases.length > 0 ? cases.filter(isCase) : CASE_NAMES,
@@ -100,6 +107,7 @@ export function parseOptions(words: readonly string[]): Options {
     serve: values.serve,
     load: values.load,
     fleet: values.fleet,
+    threads: threads.map(Number),
     docs: values.docs,
     render: values.render,
   };

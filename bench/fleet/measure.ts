@@ -41,6 +41,11 @@ const builtSchema = z.union([
 export interface FleetRun {
   readonly kind: 'fleet' | 'union';
   readonly wallSeconds: number;
+  /** User and system time of the program and what it started. */
+  readonly cpuSeconds: number;
+  /** The same of the registry, and the requests that it answered. */
+  readonly registryCpuSeconds: number;
+  readonly requests: number;
   /** Of blobs, over all images. */
   readonly bytesSent: number;
   readonly layers: number;
@@ -99,6 +104,10 @@ export function fleetText(result: FleetResult): string {
     `load at the start ${loadBefore.toFixed(2)}; ${runs.length / 2} runs, medians`,
     `all images      ${seconds('fleet')} s, ${of('fleet', ({ layers }) => layers)} layers, ${of('fleet', ({ distinct }) => distinct)} different`,
     `one with all    ${seconds('union')} s, ${of('union', ({ layers }) => layers)} layers`,
+    ...(['fleet', 'union'] as const).map(
+      (kind) =>
+        `${kind === 'fleet' ? 'all images    ' : 'one with all  '}  ${of(kind, ({ cpuSeconds }) => cpuSeconds).toFixed(2)} s of CPU, the registry's ${of(kind, (run) => run.registryCpuSeconds).toFixed(2)} s, ${of(kind, ({ requests }) => requests)} requests`,
+    ),
     `memory          ${Math.round(of('fleet', ({ memory }) => memory) / 1e6)} MB, one with all ${Math.round(of('union', ({ memory }) => memory) / 1e6)} MB`,
     `sent / different layers        ${sent.toFixed(3)}, at most ${MOST.sent}: ${verdict(sent <= MOST.sent)}`,
     `compressed / different layers  ${compressed.toFixed(3)} (${of('fleet', (run) => run.compressed)}), at most ${MOST.compressed}: ${verdict(compressed <= MOST.compressed)}`,
@@ -185,19 +194,21 @@ async function buildOnce(
       ...words.map((word) => `--nix-arg=${word}`),
     ];
     const command = { program: process.execPath, args, env: { ...env, ...homeEnvironment(home) } };
+    const before = await registry.counters();
     const { child, ended } = startTimed(command, scratch, ['ignore', 'pipe', 'pipe']);
     const said = child.stdout ? text(child.stdout) : Promise.resolve('');
     let log = '';
     child.stderr?.on('data', (more) => {
       log += more;
     });
-    const { wallSeconds, tree } = await ended;
+    const { wallSeconds, cpuSeconds, tree } = await ended;
+    const registryCpuSeconds = (await registry.counters()).cpuSeconds - before.cpuSeconds;
     const { images } = builtSchema.parse(JSON.parse(await said));
     const layers = await Promise.all(images.map(({ name, digest }) => layersOf(registry.host, name, digest)));
     const different = new Map(layers.flat().map(({ digest, size }) => [digest, size]));
     return {
-      kind,
-      wallSeconds,
+      ...{ kind, wallSeconds, cpuSeconds, registryCpuSeconds },
+      requests: await registry.stop(),
       memory: tree,
       bytesSent: images.reduce((sum, image) => sum + image.bytesSent, 0),
       layers: layers.flat().length,

@@ -1,4 +1,4 @@
-import { indexSchema, manifestSchema } from '../../src/oci/manifest.ts';
+import { type ImageManifest, indexSchema, manifestSchema } from '../../src/oci/manifest.ts';
 
 /** How our own requests name themselves, so that they count for nobody. */
 export const AGENT = 'nix-images-bench';
@@ -18,34 +18,34 @@ const ACCEPTED = [
   'application/vnd.docker.distribution.manifest.v2+json',
 ].join(', ');
 
-/** Looks at an image on a loopback registry; of an index, at its first image. Throws when it is not there. */
-export async function readOutput(host: string, repository: string, reference: string): Promise<Output> {
+/** The manifest of an image on a loopback registry; of an index, that of its first image. Throws when it is not there. */
+async function manifestOf(host: string, repository: string, reference: string): Promise<ImageManifest> {
   const url = `http://${host}/v2/${repository}/manifests/${reference}`;
   const response = await fetch(url, { headers: { accept: ACCEPTED, 'user-agent': AGENT } });
   if (!response.ok) throw new Error(`GET ${url}: ${response.status} ${await response.text()}`);
   const body: unknown = await response.json();
   const index = indexSchema.safeParse(body);
-  if (index.success) {
-    const [first] = index.data.manifests;
-    if (first === undefined) throw new Error(`${url} is an index of nothing`);
-    return readOutput(host, repository, first.digest);
-  }
-  const manifest = manifestSchema.parse(body);
+  if (!index.success) return manifestSchema.parse(body);
+  const [first] = index.data.manifests;
+  if (first === undefined) throw new Error(`${url} is an index of nothing`);
+  return manifestOf(host, repository, first.digest);
+}
+
+/** Looks at an image on a loopback registry; of an index, at its first image. Throws when it is not there. */
+export async function readOutput(host: string, repository: string, reference: string): Promise<Output> {
+  const { layers } = await manifestOf(host, repository, reference);
   return {
-    layers: manifest.layers.length,
-    bytes: manifest.layers.reduce((sum, layer) => sum + layer.size, 0),
-    mediaTypes: [...new Set(manifest.layers.map((layer) => layer.mediaType))],
+    layers: layers.length,
+    bytes: layers.reduce((sum, layer) => sum + layer.size, 0),
+    mediaTypes: [...new Set(layers.map((layer) => layer.mediaType))],
   };
 }
 
-/** The layers of one platform's image on a loopback registry. Throws when it is not there. */
+/** The layers of an image on a loopback registry; of an index, those of its first image. Throws when it is not there. */
 export async function layersOf(
   host: string,
   repository: string,
-  digest: string,
+  reference: string,
 ): Promise<readonly { readonly digest: string; readonly size: number }[]> {
-  const url = `http://${host}/v2/${repository}/manifests/${digest}`;
-  const response = await fetch(url, { headers: { accept: ACCEPTED, 'user-agent': AGENT } });
-  if (!response.ok) throw new Error(`GET ${url}: ${response.status} ${await response.text()}`);
-  return manifestSchema.parse(await response.json()).layers;
+  return (await manifestOf(host, repository, reference)).layers;
 }

@@ -15,12 +15,17 @@ const PROGRAM = pathToFileURL(join(ROOT, 'src/main.ts'));
 const MIB = 1024 * 1024;
 
 let folder: string;
-/** One large layer, and others so that threads become free while it is made. */
+/**
+ * One large layer, others so that threads become free while it is made, and many of a few kilobytes, as closures have them: threads take the next one
+ * while others are in the middle of theirs.
+ */
+const MIBS = [9, 3, 1, 0.3, 0.2, 0.1, ...Array.from({ length: 34 }, (_, at) => 0.002 * (1 + (at % 7)))];
+
 let layers: readonly LayerContent[];
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'layer-threads-'));
-  layers = await Promise.all([9, 3, 1, 0.3, 0.2, 0.1].map(storePath));
+  layers = await Promise.all(MIBS.map(storePath));
 });
 
 afterAll(() => rm(folder, { recursive: true, force: true }));

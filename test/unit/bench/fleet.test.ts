@@ -5,6 +5,7 @@ import { fleetSets } from '../../../bench/fleet/sets.ts';
 
 const run = (kind: FleetRun['kind'], wallSeconds: number, bytesSent: number, distinctBytes: number): FleetRun => ({
   ...{ kind, wallSeconds, bytesSent, distinctBytes },
+  ...{ cpuSeconds: 20, registryCpuSeconds: 5, requests: 40 },
   ...{ layers: 10, distinct: 5, compressed: 5, memory: 1e8 },
 });
 

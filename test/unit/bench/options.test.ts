@@ -16,6 +16,7 @@ const usual = {
   serve: false,
   load: false,
   fleet: false,
+  threads: [],
   docs: false,
   render: undefined,
 };
@@ -34,6 +35,7 @@ describe('parseOptions', () => {
     [['--disk'], { disk: true }],
     [['--disk', '--rows', 'reading,commands'], { disk: true, rows: ['reading', 'commands'] }],
     [['--ebs'], { ebs: true }],
+    [['--threads', '2,16'], { threads: [2, 16] }],
     [['--serve'], { serve: true }],
     [['--load', '--docs'], { load: true, docs: true }],
     [['--docs', '--render', 'a.json'], { docs: true, render: 'a.json' }],
@@ -46,6 +48,7 @@ describe('parseOptions', () => {
     [['--fixture', 'toString'], 'toString is none of small, large'],
     [['--cases', 'cold,warm'], 'warm is none of cold, unchanged'],
     [['--disk', '--rows', 'reading,speed'], 'speed is none of changes, chunks'],
+    [['--threads', '2,17'], '17 is not a number of threads from 1 to 16'],
     [['--runs', '0'], '0 is no number of runs'],
     [['--runs', 'many'], 'many is no number of runs'],
     [['--speed'], '--speed'],
