@@ -9,13 +9,13 @@ export const createPages = (): BlockPool => new BlockPool(PAGE);
 
 /** Gathers bytes up to a capacity, in pages of a pool; its memory grows with what it holds. */
 export class ChunkBuffer {
-  readonly capacity: number;
+  #capacity: number;
   readonly #pool: BlockPool;
   readonly #pages: Buffer[] = [];
   #length = 0;
 
   constructor(capacity: number, pool: BlockPool) {
-    this.capacity = capacity;
+    this.#capacity = capacity;
     this.#pool = pool;
   }
 
@@ -24,12 +24,17 @@ export class ChunkBuffer {
   }
 
   get isFull(): boolean {
-    return this.#length === this.capacity;
+    return this.#length === this.#capacity;
+  }
+
+  /** Has room for `capacity` bytes in all from now on, which are no fewer than before. */
+  widen(capacity: number): void {
+    this.#capacity = capacity;
   }
 
   /** Copies as much of `chunk` as there is room for and returns how much that was, in bytes. */
   append(chunk: Uint8Array): number {
-    const taken = Math.min(chunk.length, this.capacity - this.#length);
+    const taken = Math.min(chunk.length, this.#capacity - this.#length);
     for (let at = 0; at < taken; ) {
       const offset = this.#length % PAGE;
       if (offset === 0) this.#pages.push(this.#pool.take());

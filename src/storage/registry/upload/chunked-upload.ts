@@ -24,6 +24,7 @@ export class ChunkedUpload {
     this.#client = client;
     this.#session = session;
     this.#pages = pages;
+    held.widen(CHUNK_SIZE);
     this.#buffer = held;
   }
 

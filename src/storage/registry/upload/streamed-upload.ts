@@ -8,8 +8,8 @@ import { forgottenUpload, LostUpload, lossByAnswer, lossOfLine } from './lost-up
 import { PageQueue } from './page-queue.ts';
 import type { UploadSession } from './upload-session.ts';
 
-/** Bytes that may wait for the network before the writer does; what was held back waits beside them at first. */
-const WAITING = 4 * 1024 * 1024;
+/** Bytes that may wait for the network before the writer does. */
+export const WAITING = 4 * 1024 * 1024;
 
 /** A blob on its way in one PATCH. What was sent is not kept: when it breaks, the blob must be made again. */
 export class StreamedUpload {
