@@ -19,6 +19,15 @@ export interface FleetImage {
  */
 const TWICE = 16;
 
+/**
+ * Bytes of paths that cost as much as one more image that holds their layer, which asks its registry to mount it: what docker-registry takes for that, two files that
+ * it waits for, is about what compressing and sending so many takes, and further away a request takes longer.
+ */
+const MOUNT = 512 * 1024;
+
+/** From so many bytes on a path is apart, however many images hold it: it would be sent again for a change of what is small. */
+const LARGE = 4 * 1024 * 1024;
+
 /** Paths that lie in one layer of each of `images`. */
 interface Group {
   readonly paths: readonly StorePathInfo[];
@@ -90,7 +99,7 @@ const byWeight = (a: Group, b: Group): number => b.bytes - a.bytes || compareByt
 
 /**
  * Each path for itself, but for layers that stay for another image and fit whole into what is new here, and small paths that the same images
- * hold, where one of those has not room for all.
+ * hold.
  */
 function firstGroups(together: readonly Planning[], planned: readonly Planning[]): Group[] {
   const published = publishedLayers(planned);
@@ -111,7 +120,7 @@ function firstGroups(together: readonly Planning[], planned: readonly Planning[]
     }
     for (const info of open.values()) add([info], bit);
   }
-  return smallTogether([...found.values()], together);
+  return smallTogether([...found.values()], together, isPublished);
 }
 
 /** Layers that stay for some image, as store hashes in the order of their paths; the largest first. */
@@ -124,14 +133,21 @@ function publishedLayers(planned: readonly Planning[]): readonly (readonly strin
   return ordered.sort(byWeight).map(({ paths }) => paths.map(({ path }) => storeHash(path)));
 }
 
-/** Puts small paths of the same images together where one of them has more groups than it may have layers. */
-function smallTogether(groups: readonly Group[], together: readonly Planning[]): Group[] {
+/**
+ * Puts small paths of the same images together, where one of those has more groups than it may have layers, or where they are small beside the requests of so many
+ * images.
+ */
+function smallTogether(groups: readonly Group[], together: readonly Planning[], isPublished: bigint): Group[] {
   const tight = together.filter((one) => excessOf(one, groups) > 0).reduce((bits, { bit }) => bits | bit, 0n);
-  const isSmall = ({ bytes, paths, images }: Group): boolean =>
-    paths.length === 1 && bytes < WORTH_A_LAYER && (images & tight) !== 0n;
+  const worthOf = ({ images }: Pick<Group, 'images'>): number =>
+    Math.max(
+      (images & tight) !== 0n ? WORTH_A_LAYER : 0,
+      (images & isPublished) === 0n ? Math.min(LARGE, (countBits(images) - 1) * MOUNT) : 0,
+    );
+  const isSmall = (group: Group): boolean => group.paths.length === 1 && group.bytes < worthOf(group);
   const alike = Map.groupBy(groups.filter(isSmall), ({ images }) => images);
   const joined = [...alike].flatMap(([images, small]) =>
-    inParts(small).map((part) =>
+    inParts(small, worthOf({ images })).map((part) =>
       groupOf(
         part.flatMap(({ paths }) => paths),
         images,
@@ -141,12 +157,18 @@ function smallTogether(groups: readonly Group[], together: readonly Planning[]):
   return [...groups.filter((group) => !isSmall(group)), ...joined];
 }
 
+function countBits(bits: bigint): number {
+  let count = 0;
+  for (let rest = bits; rest > 0n; rest &= rest - 1n) count += 1;
+  return count;
+}
+
 /** Small groups in parts of about the size that is worth a layer. */
-function inParts(small: readonly Group[]): Group[][] {
+function inParts(small: readonly Group[], worth: number): Group[][] {
   const parts: Group[][] = [];
-  let bytes = WORTH_A_LAYER;
+  let bytes = worth;
   for (const group of [...small].sort((a, b) => compareBytes(a.first, b.first))) {
-    if (bytes >= WORTH_A_LAYER) {
+    if (bytes >= worth) {
       parts.push([]);
       bytes = 0;
     }

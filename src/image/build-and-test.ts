@@ -119,7 +119,7 @@ function build(
     const making = { track: 'steps', name: `Making the layers of ${name}`, facts: { system } } as const;
     if (evaluated.kind === 'definition') {
       const image = await open(reuse);
-      return round.writing.run(() => timed(log, making, () => write(image)));
+      return round.writingPlanned.run(() => timed(log, making, () => write(image)));
     }
     return round.writing.run(() => timed(log, making, async () => write(await open(reuse))));
   });

@@ -8,8 +8,14 @@ import type { Nix } from '../nix/nix.ts';
 import { type Building, type ImageClosure, readImageClosures } from './from-definition/image-closure.ts';
 import { keepClosures } from './from-definition/image-paths.ts';
 
-/** Images that are written at once: while one waits for its registry, another one's layers are made. */
+/** Images of other tools that are written at once: each has its layers unpacked somewhere, or in a pipe. */
 const WRITTEN_AT_ONCE = 4;
+
+/**
+ * Images of definitions that are written at once. They share their threads, so more of them take no more memory; but an image that waits for its turn has its
+ * layers mounted at the end, when nothing else is left to do and each waits for the registry alone.
+ */
+const PLANNED_AT_ONCE = 32;
 
 interface ToPlan {
   readonly image: FleetImage;
@@ -21,6 +27,8 @@ export interface RoundMember {
   /** Nix builds for one image of another tool, or base, after another: it keeps the cores busy by itself. */
   readonly realising: Gate;
   readonly writing: Gate;
+  /** The same for images whose layers are planned together. */
+  readonly writingPlanned: Gate;
   /** Containers try one image after another, too. */
   readonly testing: Gate;
   /**
@@ -50,6 +58,7 @@ interface RoundTools {
 export class BuildRound {
   readonly #realising = new Gate(1);
   readonly #writing = new Gate(WRITTEN_AT_ONCE);
+  readonly #writingPlanned = new Gate(PLANNED_AT_ONCE);
   readonly #testing = new Gate(1);
   readonly #closures: AskedTogether<Definition, ImageClosure>;
   readonly #plans: AskedTogether<ToPlan, StorePathInfo[][]>;
@@ -66,6 +75,7 @@ export class BuildRound {
     return {
       realising: this.#realising,
       writing: this.#writing,
+      writingPlanned: this.#writingPlanned,
       testing: this.#testing,
       closure: closures.ask,
       plan: (image, like) => plans.ask({ image, like }),

@@ -180,18 +180,20 @@ describe('twenty images over one base', () => {
     return { closure: [...base, ...some, ...own].sort(byPath), budget: 39, previous: [] };
   });
 
-  test('nearly every byte is in one layer alone, with as many layers as each image may have', () => {
+  test('nearly every byte is in one layer alone, with few layers for each image to ask for', () => {
     expect(graph.length).toBe(120);
     const plans = planFleet(images);
-    expect(plans.map((layers) => layers.length)).toEqual(images.map(() => 39));
+    // Its eight large paths, and tools; small ones of the same images lie together.
+    for (const layers of plans) expect(layers.length).toBeLessThan(30);
     expect(overhead(plans)).toBeLessThan(1.02);
     // Alone, each puts its small paths together in its own way.
     expect(overhead(images.map(({ closure, budget }) => planLayers(closure, budget)))).toBeGreaterThan(1.1);
   });
 
   test('the largest paths stand alone', () => {
-    const large = planFleet(images).flatMap((layers) => layers.filter((layer) => bytesOf(layer) > 4 * MB));
-    expect(large.filter((layer) => layer.length > 1)).toEqual([]);
+    const shared = planFleet(images).flatMap((layers) => layers.filter((layer) => layer.length > 1));
+    expect(shared.length).toBeGreaterThan(0);
+    expect(shared.flat().filter(({ narSize }) => narSize >= 4 * MB)).toEqual([]);
   });
 
   test('an image that comes later takes the layers that the others have', () => {
