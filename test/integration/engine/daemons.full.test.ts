@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { crictlPath } from '../../../scripts/setup/go-tools.mjs';
-import { cliData, ROOT, startCli, testImage } from '../../support/cli.ts';
+import { cliData, ROOT, runCli, startCli, testImage } from '../../support/cli.ts';
 import { ONLY_X86 } from '../../support/systems.ts';
 import { runProgram, type TempDir, uniqueTempDir } from '../../support/tools.ts';
 
@@ -15,6 +15,8 @@ let temp: TempDir;
 /** With the programs of the packages first. */
 let path: string;
 const daemons: ChildProcess[] = [];
+/** What is mounted. */
+const disks: string[] = [];
 
 beforeAll(async () => {
   temp = await uniqueTempDir('daemons');
@@ -34,6 +36,7 @@ afterAll(async () => {
     daemon.kill('SIGTERM');
     await once(daemon, 'exit');
   }
+  for (const disk of disks) await runProgram('umount', ['--lazy', disk]);
   await temp.remove();
 }, 60_000);
 
@@ -57,7 +60,7 @@ async function start(words: readonly string[], probe: readonly string[], env: Re
 
 async function startDocker(name: string, before: readonly string[] = []): Promise<Record<string, string>> {
   const folder = join(temp.path, name);
-  await mkdir(folder);
+  await mkdir(folder, { recursive: true });
   // A machine's own settings are not for this one.
   await writeFile(join(folder, 'daemon.json'), '{}');
   const places = ['--data-root', `${folder}/root`, '--exec-root', `${folder}/exec`, '--pidfile', `${folder}/pid`];
@@ -92,6 +95,26 @@ test.each([
   expect(names.stdout.trim()).toBe(image);
   const ran = await runProgram('docker', ['run', '--rm', '--network=none', image], { env });
   expect([ran.exitCode, ran.stdout], ran.stderr).toEqual([0, 'x86_64\n']);
+});
+
+/** Makes a folder of the given size; an image of busybox has 4 MB. */
+async function smallDisk(folder: string, size: string): Promise<void> {
+  await mkdir(folder, { recursive: true });
+  const mounted = await runProgram('mount', ['-t', 'tmpfs', '-o', `size=${size}`, 'none', folder]);
+  expect(mounted.exitCode, mounted.stderr).toBe(0);
+  disks.push(folder);
+}
+
+test.each(['podman', 'docker'])('%s whose disk is full says so, and what to do', async (engine) => {
+  const disk = join(temp.path, `full-${engine}`, 'root');
+  await smallDisk(disk, engine === 'podman' ? '1500k' : '3m');
+  const conf = join(temp.path, 'storage.conf');
+  await writeFile(conf, `[storage]\ndriver = "vfs"\ngraphroot = "${disk}/graph"\nrunroot = "${disk}/run"\n`);
+  const env = engine === 'podman' ? { CONTAINERS_STORAGE_CONF: conf } : await startDocker('full-docker');
+  const words = [...(await testImage('small', { salt: temp.path })), ...ONLY_X86, '--engine', engine];
+  const { exitCode, stderr } = await runCli(['load', ...words], { env });
+  expect([exitCode, stderr]).toEqual([1, expect.stringMatching(/^error: \w+ cannot load the image: .*no space left/m)]);
+  expect(stderr).toContain('hint: Free space where the engine keeps its images');
 });
 
 /** Starts a containerd that looks for registries' settings in `certs.d` of its folder. */
