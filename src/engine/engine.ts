@@ -42,6 +42,8 @@ export interface Engine {
   forget(image: ImageToLoad): Argv;
   /** Reads an archive from standard input that says what the image is called. */
   load(image: ImageToLoad): Argv;
+  /** The same from a file, for one that does not take every standard input. */
+  readonly loadFile?: (image: ImageToLoad, file: string) => Argv;
   /** The program and options before `run`; undefined for one that runs nothing by itself. */
   readonly run: ((namespace: string | undefined) => Argv) | undefined;
 }
@@ -99,6 +101,7 @@ const nerdctl: Engine = {
   forget: ({ from, namespace }) => [...nerdctlIn(namespace), 'rmi', from],
   find: ({ name, namespace }) => [...nerdctlIn(namespace), 'image', 'inspect', '--format', '{{.Id}}', name],
   load: ({ platform, namespace }) => [...nerdctlIn(namespace), 'load', `--platform=${platform}`],
+  loadFile: (image, file) => [...nerdctl.load(image), `--input=${file}`],
   run: (namespace) => [...nerdctlIn(namespace), 'run'],
 };
 

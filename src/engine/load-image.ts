@@ -1,8 +1,10 @@
+import { join } from 'node:path';
 import type { Effects } from '../core/effects.ts';
+import { UserError } from '../core/error.ts';
 import type { Exec } from '../core/exec.ts';
 import { digestHex } from '../oci/digest.ts';
 import { askEngine, cannotReach, checkDone } from './call-engine.ts';
-import type { Engine, ImageToLoad } from './engine.ts';
+import type { Argv, Engine, ImageToLoad } from './engine.ts';
 
 /** How an engine got an image: it had it, it pulled what it did not have, or it read all of it. */
 type Way = 'had' | 'pulled' | 'read';
@@ -11,6 +13,11 @@ interface LoadedByEngine {
   /** What the engine has it under. */
   readonly name: string;
   readonly way: Way;
+}
+
+interface LoadTools extends Pick<Effects, 'exec' | 'log'> {
+  /** Makes a folder. */
+  readonly tempDir: () => Promise<string>;
 }
 
 /**
@@ -22,7 +29,7 @@ export async function loadIntoEngine(
   engine: Engine,
   image: ImageToLoad,
   archive: (name: string) => AsyncIterable<Uint8Array>,
-  { exec, log }: Pick<Effects, 'exec' | 'log'>,
+  { exec, log, tempDir }: LoadTools,
 ): Promise<LoadedByEngine> {
   const name = engine.fullName(image.name);
   if (await hasImage(engine, image, exec)) return { name, way: 'had' };
@@ -31,8 +38,7 @@ export async function loadIntoEngine(
   if (cannotReach(pulled)) {
     log.debug(pulled.said);
     log.info(`${engine.name} cannot pull from here, so all of ${image.name} is sent to it`);
-    const load = engine.load(image);
-    checkDone(await askEngine(engine, load, exec, archive(name)), load);
+    await sendArchive(engine, image, () => archive(name), { exec, tempDir });
     return { name, way: 'read' };
   }
   checkDone(pulled, pull);
@@ -45,6 +51,35 @@ export async function loadIntoEngine(
     await exec(program, args, { cleanup: true, env: engine.env }).catch(() => undefined);
   }
   return { name, way: 'pulled' };
+}
+
+/** What nerdctl says to a standard input that is a socket, as Node's children have: it has no size, and is not a named pipe (nerdctl, `pkg/imgutil/load`). */
+const WANTS_PIPE = /stdin is empty/;
+
+async function sendArchive(
+  engine: Engine,
+  image: ImageToLoad,
+  archive: () => AsyncIterable<Uint8Array>,
+  { exec, tempDir }: Omit<LoadTools, 'log'>,
+): Promise<void> {
+  const load = engine.load(image);
+  const read = await askEngine(engine, load, exec, archive());
+  if (!engine.loadFile || !WANTS_PIPE.test(read.said)) return checkDone(read, load);
+  const pipe = join(await tempDir(), 'image');
+  const make: Argv = ['mkfifo', pipe];
+  checkDone(await askEngine(engine, make, exec), make);
+  const loadFile = engine.loadFile(image, pipe);
+  const end = new AbortController();
+  const feeding = exec('dd', [`of=${pipe}`, 'bs=1M', 'status=none'], { input: archive(), signal: end.signal });
+  const failure = feeding.then(
+    () => undefined,
+    (error: unknown) => error,
+  );
+  const done = await askEngine(engine, loadFile, exec).finally(() => end.abort());
+  const why = await failure;
+  // A layer that is another one by now says more than an archive that ends too early.
+  if (!done.isDone && why instanceof UserError && why.code !== 'cancelled') throw why;
+  checkDone(done, loadFile);
 }
 
 /** Whether the image is there under its own name. What cannot be asked is not there. */

@@ -33,7 +33,7 @@ function machine(
     if (answer === 'missing' || !answer) throw new UserError('file', `cannot run ${program}: no such program`);
     return { stdout: '', stderr: '', ...answer };
   };
-  return { exec, calls, read, log: memoryLog() };
+  return { exec, calls, read, log: memoryLog(), tempDir: async () => '/tmp/of-the-run' };
 }
 
 const engine = (name: string): Engine => ALL_ENGINES.find((each) => each.name === name) as Engine;
@@ -148,6 +148,25 @@ test.each([
   expect(read).toEqual([`archive of ${its.fullName(image.name)}`]);
   expect(calls.slice(2)).toEqual([`${its.load(image)[0]} ${load}`]);
   expect(world.log.lines).toContain(`${name} cannot pull from here, so all of team/web:v1 is sent to it`);
+});
+
+test('nerdctl, which takes no socket for its input, reads a named pipe', async () => {
+  const stderr = 'level=fatal msg="stdin is empty and input flag is not specified"';
+  const load = 'nerdctl load --platform=linux/arm64';
+  const { calls, read, ...world } = machine({
+    'nerdctl pull': { exitCode: 1, stderr: 'connection refused' },
+    [`${load} --input=`]: { exitCode: 0 },
+    [load]: { exitCode: 1, stderr },
+  });
+  expect((await loadIntoEngine(engine('nerdctl'), image, archive, world)).way).toBe('read');
+  const pipe = '/tmp/of-the-run/image';
+  expect(calls.slice(3)).toEqual([`mkfifo ${pipe}`, `dd of=${pipe} bs=1M status=none`, `${load} --input=${pipe}`]);
+  expect(read).toEqual(['archive of team/web:v1', 'archive of team/web:v1']);
+  const other = machine({
+    'docker pull': { exitCode: 1, stderr: 'connection refused' },
+    'docker load': { exitCode: 1, stderr },
+  });
+  await expect(loadIntoEngine(engine('docker'), image, archive, other)).rejects.toThrow('stdin is empty');
 });
 
 test('a namespace of containerd', async () => {
