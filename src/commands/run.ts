@@ -4,7 +4,9 @@ import { findEngine } from '../engine/find-engine.ts';
 import { runWords } from '../engine/run-words.ts';
 import { defineCommand } from '../host/command.ts';
 import { lines } from '../host/fields.ts';
+import { platformOf, platformText } from '../oci/system.ts';
 import { type LoadedImage, loadImage, loadInputs } from './loading.ts';
+import { systemHere } from './system-here.ts';
 
 /** `8080:80`, `127.0.0.1:8080:80/udp`. */
 const PUBLISH = /^(?:[\w.[\]:]+:)?\d{1,5}:\d{1,5}(?:\/(?:tcp|udp|sctp))?$/;
@@ -65,7 +67,10 @@ export const run = defineCommand({
     // Not by the streams: to open standard input would change it for the container, too.
     const isTerminal = isatty(0) && isatty(1);
     checkStarts(image, config, [...args, ...engineArg]);
-    const words = runWords(engine, { image, repository, config, publish, namespace, isTerminal, engineArg, args });
+    const { system = systemHere() } = inputs;
+    const platform = system === systemHere() ? undefined : platformText(platformOf(system));
+    const container = { image, repository, config, publish, namespace, platform, isTerminal, engineArg, args };
+    const words = runWords(engine, container);
     if (!words)
       throw new UserError('input', `${engine.name} runs no containers by itself`, {
         hint: 'Name another engine with --engine.',

@@ -19,6 +19,10 @@ const KNOWN: readonly (readonly [RegExp, string])[] = [
   ],
 ];
 
+/** For what is not known. By hand the same pull would find nobody: this process has ended by then. */
+const BY_ITSELF =
+  'Look whether the engine works by itself (podman info, docker info, ctr version). For a pull by hand, nix-images serve keeps the image up.';
+
 /** What an engine answered. */
 interface EngineAnswer {
   readonly isDone: boolean;
@@ -44,7 +48,6 @@ export const cannotReach = ({ isDone, said }: EngineAnswer): boolean => !isDone 
 /** Throws UserError `file` with what the engine said, unless it did what it was asked for. */
 export function checkDone({ isDone, said }: EngineAnswer, words: Argv): void {
   if (isDone) return;
-  const [, hint = `Run it by hand to see more: ${words.join(' ')}`] =
-    KNOWN.find(([pattern]) => pattern.test(said)) ?? [];
+  const [, hint = BY_ITSELF] = KNOWN.find(([pattern]) => pattern.test(said)) ?? [];
   throw new UserError('file', `${words[0]} cannot load the image: ${said}`, { hint });
 }

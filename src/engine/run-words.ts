@@ -10,6 +10,8 @@ interface ContainerToRun {
   /** `HOST:CONTAINER` for ports that are to be others on this machine. */
   readonly publish: readonly string[];
   readonly namespace: string | undefined;
+  /** `linux/arm64`, where it is not this machine's: engines warn of one that nobody named. */
+  readonly platform: string | undefined;
   readonly isTerminal: boolean;
   /** Of the engine's own `run`. */
   readonly engineArg: readonly string[];
@@ -22,13 +24,14 @@ interface ContainerToRun {
  * next. Undefined for an engine that runs nothing.
  */
 export function runWords(engine: Engine, container: ContainerToRun): Argv | undefined {
-  const { image, config, namespace, isTerminal, engineArg, args } = container;
+  const { image, config, namespace, platform, isTerminal, engineArg, args } = container;
   const [program, ...before] = engine.run?.(namespace) ?? [];
   if (program === undefined) return undefined;
   return [
     program,
     ...before,
     ...['--rm', '--interactive', '--pull=never'],
+    ...(platform === undefined ? [] : [`--platform=${platform}`]),
     ...(isTerminal ? ['--tty'] : []),
     ...portFlags(container),
     ...Object.keys(config.Volumes ?? {}).map((path) => `--volume=${volumeOf(container, path)}:${path}`),

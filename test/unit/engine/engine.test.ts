@@ -182,7 +182,7 @@ describe('what engines say when they cannot load', () => {
   test.each([
     ['write /var/lib/x: no space left on device', 'prune'],
     ['dial unix /var/run/docker.sock: connect: permission denied', 'the group docker'],
-    ['something else', 'Run it by hand to see more: docker pull'],
+    ['something else', 'For a pull by hand, nix-images serve keeps the image up.'],
   ])('%s', async (stderr, help) => {
     const { calls, ...world } = machine({ 'docker pull': { exitCode: 1, stderr } });
     const error = await loadIntoEngine(engine('docker'), image, archive, world).catch((caught) => caught);
@@ -220,6 +220,7 @@ describe('a container', () => {
     config: { ExposedPorts: { '8080/tcp': {}, '53/udp': {}, '9000/tcp': {} }, Volumes: { '/var/data': {}, '/': {} } },
     publish: [],
     namespace: undefined,
+    platform: undefined,
     isTerminal: false,
     engineArg: ['--env=LEVEL=debug'],
     args: ['--verbose', 'a b'],
@@ -244,6 +245,7 @@ describe('a container', () => {
       config: { ExposedPorts: { '8080/tcp': {}, '53/udp': {} } },
       publish: ['80:8080', '0.0.0.0:5353:53/udp', '2222:22'],
       namespace: 'dev',
+      platform: 'linux/arm64',
       isTerminal: true,
     });
     expect(words?.slice(0, 5)).toEqual(['nerdctl', '--namespace', 'dev', 'run', '--rm']);
@@ -252,7 +254,7 @@ describe('a container', () => {
       '--publish=0.0.0.0:5353:53/udp',
       '--publish=127.0.0.1:2222:22/tcp',
     ]);
-    expect(words).toContain('--tty');
+    expect(words).toEqual(expect.arrayContaining(['--tty', '--platform=linux/arm64']));
   });
 
   test('cannot be run by containerd alone', () => {
