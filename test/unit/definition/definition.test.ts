@@ -38,6 +38,7 @@ describe('the schema', () => {
     ['a day', { created: '2026-01-31' }],
     ['a time before 1970', { created: -1 }],
     ["zstd in Docker's format", { format: 'docker', compression: 'zstd:3' }],
+    ["zstd:chunked in Docker's format", { format: 'docker', compression: 'zstd:chunked' }],
     ['a format that is none', { format: 'v2s2' }],
     ['a link to nowhere', link('')],
     ['a link with a zero byte', link('a\0b')],

@@ -131,7 +131,7 @@ test('the same bytes, however many blocks are compressed at once and wherever th
     { parallel: 4 },
     { parallel: () => [4, 1, 3][call++ % 3] ?? 1 },
     { block: 70_000 },
-    { block: 512 },
+    { block: 4_096 },
   ];
   for (const way of ways) expect((await makeChunked(MIXED, way)).bytes.equals(bytes)).toBe(true);
 });
@@ -142,11 +142,11 @@ test('a layer of nothing, and one without contents', async () => {
   expect(rows.map(({ type }) => type)).toEqual(['dir', 'symlink', 'reg']);
 });
 
-test('ten thousand small files', async () => {
-  const entries = Array.from({ length: 10_000 }, (_, at) => file(`many/${at}`, Buffer.from(`${at}`)));
+test('many small files', async () => {
+  const entries = Array.from({ length: 1_500 }, (_, at) => file(`many/${at}`, Buffer.from(`${at}`)));
   const made = await makeChunked(entries);
   const { toc, lines } = readChunked(made);
-  expect(toc.entries).toHaveLength(10_000);
+  expect(toc.entries).toHaveLength(1_500);
   expect(sha256(reassemble(lines, contentsOf(made, toc.entries)))).toBe(made.layer.diffId);
 });
 
