@@ -5,6 +5,8 @@ import { createInterface } from 'node:readline';
 import { pipeline } from 'node:stream/promises';
 import { execa } from 'execa';
 import type { Prefetch } from '../../src/cache/substituter/pack-files.ts';
+import { SUBSTITUTER_FILES } from '../../src/cache/substituter/run-substituter.ts';
+import { includeLine } from '../../src/nix/substituter-settings.ts';
 import type { ClosureOnDisk } from './closure.ts';
 import { Link, type LinkCounts } from './link.ts';
 import type { ServeConfig } from './serve.ts';
@@ -36,9 +38,6 @@ interface Places {
 
 /** Upstream has 40, as cache.nixos.org; what has a smaller number is asked before it. */
 const UPSTREAM_PRIORITY = 40;
-
-/** What the substituter sets besides. */
-const OWN_SETTINGS = ['fallback = true', 'narinfo-cache-negative-ttl = 0'];
 
 interface RunningServer {
   readonly url: string;
@@ -101,7 +100,12 @@ async function byNix(design: Exclude<Design, 'tarball'>, places: Places, folder:
   const ours = await startServer({ ...config, kind, priority });
   // What the job is to build: Nix asks for it before it asks for what that needs.
   if (kind === 'packs') await fetch(`${ours.url}/${'a'.repeat(32)}.narinfo`);
-  await substitute(places, folder, [upstream.url, ours.url], kind === 'packs' ? OWN_SETTINGS : []);
+  // The substituter has written its own settings, its URL among them.
+  const [urls, more] =
+    kind === 'packs'
+      ? [[upstream.url], [includeLine(join(state, SUBSTITUTER_FILES.settings))]]
+      : [[upstream.url, ours.url], []];
+  await substitute(places, folder, urls, more);
   const seconds = (performance.now() - begin) / 1000;
   const counts = await ours.end();
   await upstream.end();

@@ -1,14 +1,21 @@
 import type { SigningKey } from './signing-key.ts';
 
+interface SubstituterFacts extends Pick<SigningKey, 'publicKey'> {
+  /** Whether another process may have answered at the same URL before. */
+  readonly mayBeKnown: boolean;
+}
+
 /**
  * Lines of nix.conf by which Nix takes paths from a binary cache, and stays able to build: without `fallback`, a NAR that
- * cannot be fetched fails the build. Answers "not there" are not remembered, for the next step may find the path.
+ * cannot be fetched fails the build. At a URL that may be known, answers "not there" are not remembered (an hour, by default), for
+ * they may be those of another index. Everywhere else they are: Nix has no such setting for one cache alone, and would ask every
+ * cache before this one again for each path that is here, twice and one after another.
  */
-export const substituterLines = (url: string, { publicKey }: Pick<SigningKey, 'publicKey'>): readonly string[] => [
+export const substituterLines = (url: string, { publicKey, mayBeKnown }: SubstituterFacts): readonly string[] => [
   `extra-substituters = ${url}`,
   `extra-trusted-public-keys = ${publicKey}`,
   'fallback = true',
-  'narinfo-cache-negative-ttl = 0',
+  ...(mayBeKnown ? ['narinfo-cache-negative-ttl = 0'] : []),
 ];
 
 /**

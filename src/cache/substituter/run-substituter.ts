@@ -65,7 +65,9 @@ export async function runSubstituter(
   const settings = join(folder, SUBSTITUTER_FILES.settings);
   const written = keepWritten(statistics, join(folder, SUBSTITUTER_FILES.statistics), log);
   try {
-    await writeWhole(settings, `${substituterLines(server.url, key).join('\n')}\n`);
+    // A port that is any free one makes a new URL each time.
+    const lines = substituterLines(server.url, { ...key, mayBeKnown: port !== 0 });
+    await writeWhole(settings, `${lines.join('\n')}\n`);
     await options.onReady(server.url);
     const why = await untilEnd(limits, server.lastAsked, signal);
     return { why, statistics: statistics.sum() };

@@ -7,7 +7,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import type { CacheIndex } from '../../../src/cache/cache-index.ts';
 import type { CacheStore } from '../../../src/cache/store.ts';
 import { runSubstituter, type SubstituterEnd } from '../../../src/cache/substituter/run-substituter.ts';
@@ -62,6 +62,20 @@ async function start(index: CacheIndex, store: Pick<CacheStore, 'name' | 'restor
   return one;
 }
 
+/** A cache that Nix asks first and that has nothing. */
+async function startBefore(): Promise<{ readonly url: string; readonly asked: readonly string[] }> {
+  const asked: string[] = [];
+  const server = createServer(({ url = '' }, response) => {
+    if (url === '/nix-cache-info') return void response.end('StoreDir: /nix/store\nWantMassQuery: 1\nPriority: 40\n');
+    asked.push(url);
+    response.writeHead(404).end();
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  onTestFinished(() => void server.close().closeAllConnections());
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, asked };
+}
+
 /** Realises a derivation, with further lines of nix.conf. */
 const realise = (version: NixUnderTest, drvPath: string, lines: readonly string[]) =>
   new Promise<{ readonly exitCode: number; readonly stderr: string }>((resolve) => {
@@ -87,10 +101,14 @@ describe.each(nixVersionsUnderTest())('the substituter with $label', (version) =
 
   const builds = (stderr: string): number => [...stderr.matchAll(/^building '/gm)].length;
 
-  test('gives Nix what the cache has, so that nothing is built', async () => {
+  test('gives Nix what the cache has, so that nothing is built, and caches before it are asked once a path', async () => {
     const store = memoryStore(chain.packs);
     const one = await start(chain.index, store);
-    const { exitCode, stderr } = await realise(version, chain.drvPath, [includeLine(one.settings)]);
+    const before = await startBefore();
+    const lines = [`extra-substituters = ${before.url}`, includeLine(one.settings)];
+    const { exitCode, stderr } = await realise(version, chain.drvPath, lines);
+    expect(before.asked.length).toBeGreaterThanOrEqual(chain.paths.length);
+    expect(new Set(before.asked).size).toBe(before.asked.length);
     expect(exitCode, stderr).toBe(0);
     expect(builds(stderr)).toBe(0);
     expect(stderr).toMatch(/copying path '.*-three' from 'http:/);
@@ -211,7 +229,10 @@ describe.each(nixVersionsUnderTest())('the substituter with $label', (version) =
 
   test('does not take a path that another key has signed', async () => {
     const one = await start(chain.index, memoryStore(chain.packs));
-    const lines = substituterLines(one.url, { publicKey: `other-1:${Buffer.alloc(32, 1).toString('base64')}` });
+    const lines = substituterLines(one.url, {
+      publicKey: `other-1:${Buffer.alloc(32, 1).toString('base64')}`,
+      mayBeKnown: false,
+    });
     const { exitCode, stderr } = await realise(version, chain.drvPath, lines);
     expect(exitCode, stderr).toBe(0);
     expect(builds(stderr)).toBe(3);
