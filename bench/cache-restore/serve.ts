@@ -67,35 +67,52 @@ async function servePacks(): Promise<void> {
 
 const paths = JSON.parse(await readFile(`${config.closure}/paths.json`, 'utf8')) as ClosurePath[];
 
-/** A cache that has either the project's paths, each an entry of the service, or upstream's. */
-async function servePaths(): Promise<void> {
-  const isUpstream = config.kind === 'upstream';
-  const has = new Map(
-    paths.filter(({ isOurs }) => isOurs !== isUpstream).map((path) => [path.path.slice(11, 43), path]),
-  );
-  const key = createSigningKey('bench-1');
-  const lookUp = (): Promise<void> => (isUpstream ? setTimeout(UPSTREAM) : link.call());
-  const answer = async (asked: string, response: ServerResponse): Promise<void> => {
-    if (asked.endsWith('nix-cache-info')) {
-      response.end(`StoreDir: /nix/store\nWantMassQuery: 1\nPriority: ${config.priority}\n`);
-      return;
-    }
-    await lookUp();
-    const path = has.get(asked.replace(/^.*\//, '').slice(0, 32));
-    if (path === undefined) {
-      response.writeHead(404).end();
-      return;
-    }
-    if (asked.endsWith('.narinfo')) {
-      const url = `nar/${path.path.slice(11, 43)}.nar.zst`;
-      response.end(narinfoText(path, { url, compression: 'zstd', fileSize: path.packed }, key));
-      return;
-    }
-    if (!isUpstream) await link.blob(path.packed);
-    response.end(await readFile(packedFile({ folder: config.closure }, path)));
+/** What a request for `/HASH.narinfo` or `/nar/HASH.nar.zst` gets; undefined for nothing. */
+type Answer = (asked: string) => Promise<Buffer | undefined>;
+
+const hashOf = (text: string): string => text.replace(/^.*\//, '').slice(0, 32);
+
+const key = createSigningKey('bench-1');
+
+function narinfoOf(path: ClosurePath): Buffer {
+  const url = `nar/${hashOf(path.path)}.nar.zst`;
+  return Buffer.from(narinfoText(path, { url, compression: 'zstd', fileSize: path.packed }, key));
+}
+
+/** All that upstream has, ready before anybody asks: what it does elsewhere takes nothing of this machine's processor. */
+async function answerUpstream(): Promise<Answer> {
+  const answers = new Map<string, Buffer>();
+  for (const path of paths.filter(({ isOurs }) => !isOurs)) {
+    answers.set(`/${hashOf(path.path)}.narinfo`, narinfoOf(path));
+    answers.set(`/nar/${hashOf(path.path)}.nar.zst`, await readFile(packedFile({ folder: config.closure }, path)));
+  }
+  return async (asked) => {
+    await setTimeout(UPSTREAM);
+    return answers.get(asked);
   };
-  const server = createServer((request, response) => {
-    answer(request.url ?? '', response).catch(() => response.destroy());
+}
+
+/** The project's paths, each an entry of the service. */
+function answerEntries(): Answer {
+  const has = new Map(paths.filter(({ isOurs }) => isOurs).map((path) => [hashOf(path.path), path]));
+  return async (asked) => {
+    await link.call();
+    const path = has.get(hashOf(asked));
+    if (path === undefined || asked.endsWith('.narinfo')) return path && narinfoOf(path);
+    await link.blob(path.packed);
+    return await readFile(packedFile({ folder: config.closure }, path));
+  };
+}
+
+/** Serves until it is stopped. */
+async function serveAnswers(answer: Answer): Promise<void> {
+  const info = Buffer.from(`StoreDir: /nix/store\nWantMassQuery: 1\nPriority: ${config.priority}\n`);
+  const send = async (asked: string, response: ServerResponse): Promise<void> => {
+    const body = asked === '/nix-cache-info' ? info : await answer(asked);
+    response.writeHead(body === undefined ? 404 : 200, { 'content-length': body?.length ?? 0 }).end(body);
+  };
+  const server = createServer(({ url = '' }, response) => {
+    send(url, response).catch(() => response.destroy());
   });
   server.listen(0, '127.0.0.1', () => say(`http://127.0.0.1:${(server.address() as AddressInfo).port}`));
   await new Promise((resolve) => stopped.signal.addEventListener('abort', resolve));
@@ -103,4 +120,5 @@ async function servePaths(): Promise<void> {
   say(JSON.stringify(link.counts()));
 }
 
-await (config.kind === 'packs' ? servePacks() : servePaths());
+if (config.kind === 'packs') await servePacks();
+else await serveAnswers(config.kind === 'upstream' ? await answerUpstream() : answerEntries());
