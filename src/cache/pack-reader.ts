@@ -1,10 +1,9 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { stat } from 'node:fs/promises';
-import { pipeline } from 'node:stream/promises';
+import { open, stat } from 'node:fs/promises';
 import { constants, createZstdDecompress } from 'node:zlib';
 import { UserError } from '../core/error.ts';
-import { fileError, withFileErrors } from '../core/file-error.ts';
+import { withFileErrors } from '../core/file-error.ts';
 import type { CachedPack, CachedPath, Piece } from './cache-index.ts';
 import { checkedNar } from './checked-nar.ts';
 import type { CacheStore } from './store.ts';
@@ -21,21 +20,28 @@ const CHUNK = 256 * 1024;
 /** Where the packs of pieces are on this machine, by their number. */
 export type FileOfPack = (pack: number) => string;
 
-/** The bytes of a path's frame. Throws UserError `file` when a pack cannot be read, `digest` when one is too short. */
+/**
+ * The bytes of a path's frame. All of them lie in one buffer, so a chunk is good until the next one is asked for: a buffer for each
+ * takes as much time again, for the collector goes through everything each time some megabytes of them are dead. Throws UserError
+ * `file` when a pack cannot be read, `digest` when one is too short.
+ */
 export async function* readFrame(pieces: readonly Piece[], fileOf: FileOfPack): AsyncGenerator<Buffer> {
+  const buffer = Buffer.allocUnsafeSlow(CHUNK);
   for (const { pack, offset, length } of pieces) {
     const file = fileOf(pack);
-    let left = length;
-    const range = { start: offset, end: offset + length - 1, highWaterMark: CHUNK };
+    const handle = await withFileErrors(file, 'read', () => open(file));
     try {
-      for await (const chunk of createReadStream(file, range)) {
-        left -= (chunk as Buffer).length;
-        yield chunk as Buffer;
+      for (let at = 0; at < length; ) {
+        const size = Math.min(CHUNK, length - at);
+        const { bytesRead } = await withFileErrors(file, 'read', () => handle.read(buffer, 0, size, offset + at));
+        if (bytesRead === 0)
+          throw new UserError('digest', `${file} ends ${length - at} bytes before the end of a path's frame`);
+        at += bytesRead;
+        yield buffer.subarray(0, bytesRead);
       }
-    } catch (error) {
-      throw fileError(error, file, 'read');
+    } finally {
+      await handle.close();
     }
-    if (left > 0) throw new UserError('digest', `${file} ends ${left} bytes before the end of a path's frame`);
   }
 }
 
@@ -49,15 +55,19 @@ export async function* unpackFrame(path: CachedPath, fileOf: FileOfPack): AsyncG
     params: { [constants.ZSTD_d_windowLogMax]: WINDOW_LOG_MAX },
   });
   let packed = 0;
-  async function* counted(): AsyncGenerator<Uint8Array> {
+  async function feed(): Promise<void> {
     for await (const chunk of readFrame(path.pieces, fileOf)) {
       packed += chunk.length;
-      yield chunk;
+      // It is not needed once it was unpacked.
+      await new Promise<void>((resolve, reject) => {
+        unpack.write(chunk, (error) => (error ? reject(error) : resolve()));
+      });
     }
+    unpack.end();
   }
-  const reading = pipeline(counted(), unpack);
-  // Its error is that of `unpack`, which is read below.
-  reading.catch(() => undefined);
+  const reading = feed();
+  // It is that of `unpack`, which is read below.
+  reading.catch((error: Error) => unpack.destroy(error));
   try {
     yield* checkedNar(path, unpack);
     await reading;
@@ -71,9 +81,14 @@ export async function* unpackFrame(path: CachedPath, fileOf: FileOfPack): AsyncG
   if (unpack.bytesWritten !== packed) throw new UserError('digest', `something follows the frame of ${path.path}`);
 }
 
+/** Gives memory back at once that nobody looks at any more. What shares it with others stays. */
+function release({ buffer, byteLength }: Uint8Array): void {
+  if (buffer instanceof ArrayBuffer && byteLength === buffer.byteLength) buffer.transfer(0);
+}
+
 /** Reads a path's frame once, and throws as `unpackFrame` does unless it holds the path's NAR. */
 export async function checkFrame(path: CachedPath, fileOf: FileOfPack): Promise<void> {
-  for await (const _ of unpackFrame(path, fileOf));
+  for await (const chunk of unpackFrame(path, fileOf)) release(chunk);
 }
 
 /**

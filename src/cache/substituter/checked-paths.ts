@@ -29,9 +29,10 @@ export class CheckedPaths {
   readonly #packs: PackFiles;
   readonly #checks = new Gate(CHECKS);
   readonly #found = new Map<CachedPath, Promise<string | undefined>>();
-  /** Paths that Nix knows of and whose packs were not here when one came last. */
-  readonly #told = new Set<CachedPath>();
-  readonly #ready: CachedPath[] = [];
+  /** Paths that Nix knows of and whose packs were not here when one came last, with how many lie below each. */
+  readonly #told = new Map<CachedPath, number>();
+  /** Those that Nix takes first come last. */
+  readonly #ready: (readonly [path: CachedPath, height: number])[] = [];
   #isBusy = false;
 
   constructor(packs: PackFiles) {
@@ -39,9 +40,9 @@ export class CheckedPaths {
     packs.watch({ came: () => this.#sort(), dropped: (pack) => this.#forget(pack) });
   }
 
-  /** Tells that Nix knows of a path. */
-  tell(path: CachedPath): void {
-    this.#told.add(path);
+  /** Tells that Nix knows of a path, which it takes after all of a smaller height. */
+  tell(path: CachedPath, height: number): void {
+    this.#told.set(path, height);
     if (this.#packs.areHere(packsOf(path))) this.#sort();
   }
 
@@ -56,11 +57,12 @@ export class CheckedPaths {
   }
 
   #sort(): void {
-    for (const path of this.#told) {
-      if (!this.#packs.areHere(packsOf(path))) continue;
-      this.#told.delete(path);
-      this.#ready.push(path);
+    for (const told of this.#told) {
+      if (!this.#packs.areHere(packsOf(told[0]))) continue;
+      this.#told.delete(told[0]);
+      this.#ready.push(told);
     }
+    this.#ready.sort(([, a], [, b]) => b - a);
     void this.#checkAhead();
   }
 
@@ -68,8 +70,8 @@ export class CheckedPaths {
     if (this.#isBusy) return;
     this.#isBusy = true;
     const { signal } = new AbortController();
-    for (let path = this.#ready.shift(); path !== undefined; path = this.#ready.shift()) {
-      const each = path;
+    for (let next = this.#ready.pop(); next !== undefined; next = this.#ready.pop()) {
+      const [each] = next;
       const numbers = packsOf(each);
       if (this.#found.has(each) || !this.#packs.areHere(numbers)) continue;
       // What is thrown is for the one who asks for it, for whom it is checked again.

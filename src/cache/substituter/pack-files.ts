@@ -23,6 +23,8 @@ interface PackState {
   state: 'away' | 'queued' | 'here' | 'lost';
   /** Whether somebody waits for it; otherwise it is only likely to be asked for. */
   isWanted: boolean;
+  /** The least height of its paths that will probably be asked for; undefined where none will. */
+  height: number | undefined;
   /** Called when it is here or lost. */
   waiting: (() => void)[];
   readers: number;
@@ -34,6 +36,12 @@ interface PackState {
  * there, so that something will be built and what it needs will be fetched; `asked`, once a NAR was asked for.
  */
 export type Prefetch = 'told' | 'missing' | 'asked';
+
+/** Packs that hold a path which will probably be asked for, after all of a smaller height. */
+interface PackHint {
+  readonly numbers: readonly number[];
+  readonly height: number;
+}
 
 /** Who wants to know where packs are. */
 interface PackWatcher {
@@ -58,14 +66,13 @@ interface PackFilesOptions {
  *
  * Packs that are only likely to be asked for (Nix was told that we have a path of them) come when nobody waits for another, and
  * only once it is clear that some will be (`Prefetch`): where all is there, layers come from a registry, and nothing is fetched. Nix fetches what a
- * path refers to first, so what was built here comes last, and these packs come meanwhile; the last of which we were told first,
- * for Nix is told of a path before it is told of what that refers to.
+ * path refers to first, so what was built here comes last, and these packs come meanwhile; those with the paths that depend on least first,
+ * so that Nix takes what they have while the next ones come, and little is left to do after the last.
  */
 export class PackFiles {
   /** By their number in the index. */
   readonly #packs: readonly PackState[];
   readonly #options: PackFilesOptions;
-  #hinted: PackState[] = [];
   #wanted: PackState[] = [];
   #busy = 0;
   #hasBegun = false;
@@ -79,7 +86,7 @@ export class PackFiles {
     this.#hasBegun = options.prefetch === 'told';
     this.#packs = packs.map((pack, at) => {
       const file = join(options.folder, `${at}.pack`);
-      return { pack, file, state: 'away', isWanted: false, waiting: [], readers: 0, lastUsed: 0 };
+      return { pack, file, state: 'away', isWanted: false, height: undefined, waiting: [], readers: 0, lastUsed: 0 };
     });
   }
 
@@ -92,12 +99,13 @@ export class PackFiles {
     return !this.#isClosed && numbers.every((number) => this.#packs[number]?.state === 'here');
   }
 
-  /** Tells that these will probably be asked for. */
-  hint(numbers: readonly number[]): void {
-    for (const number of numbers) {
-      const state = this.#packs[number];
-      if (state?.state !== 'away' || this.#hinted.includes(state)) continue;
-      this.#hinted.push(state);
+  /** Tells what will probably be asked for. */
+  hint(hints: readonly PackHint[]): void {
+    for (const { numbers, height } of hints) {
+      for (const number of numbers) {
+        const state = this.#packs[number];
+        if (state !== undefined) state.height = Math.min(state.height ?? height, height);
+      }
     }
     if (this.#hasBegun) this.#pump();
   }
@@ -164,10 +172,11 @@ export class PackFiles {
     for (let state = this.#wanted.shift(); state !== undefined; state = this.#wanted.shift()) {
       if (state.state === 'away') return state;
     }
-    for (let state = this.#hinted.pop(); state !== undefined; state = this.#hinted.pop()) {
-      if (state.state === 'away') return state;
-    }
-    return undefined;
+    const [first] = this.#packs
+      .filter(({ state, height }) => state === 'away' && height !== undefined)
+      // Of equals the first of the index: a pack has what depends on little before the next one does.
+      .sort((a, b) => (a.height ?? 0) - (b.height ?? 0));
+    return first;
   }
 
   #pump(): void {
@@ -225,6 +234,8 @@ export class PackFiles {
       // While one is removed others may be asked for.
       if (state.state !== 'here' || state.readers > 0) continue;
       state.state = 'away';
+      // It was there for whoever wanted it.
+      state.height = undefined;
       this.#watcher?.dropped(this.#packs.indexOf(state));
       this.#onDisk -= state.pack.bytes;
       await rm(state.file, { force: true });

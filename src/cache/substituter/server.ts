@@ -2,8 +2,6 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
 import { UserError } from '../../core/error.ts';
 import { systemCode } from '../../core/file-error.ts';
 import type { Log } from '../../core/log.ts';
@@ -11,6 +9,7 @@ import { STORE } from '../../definition/store-path.ts';
 import { type CachedPath, packedSize } from '../cache-index.ts';
 import { type FileOfPack, readFrame } from '../pack-reader.ts';
 import { CheckedPaths, packsOf } from './checked-paths.ts';
+import { ExpectedPaths } from './expected-paths.ts';
 import type { PackFiles } from './pack-files.ts';
 import { type Asked, parseAsked, type ServedIndex } from './served-index.ts';
 import type { Statistics } from './statistics.ts';
@@ -70,15 +69,31 @@ function sendText(response: ServerResponse, type: string, text: string): void {
   response.end(response.req.method === 'HEAD' ? undefined : text);
 }
 
+/** Waits until the system has the chunk, whose memory is used again then. Throws when the one who asked is gone. */
+function write(response: ServerResponse, chunk: Uint8Array): Promise<void> {
+  return new Promise((resolve, reject) => {
+    // A response whose connection has ended in between calls nobody back.
+    const gone = (): void => reject(new Error('the connection has ended'));
+    response.once('close', gone);
+    response.write(chunk, (error) => {
+      response.off('close', gone);
+      if (error) reject(error);
+      else resolve();
+    });
+  });
+}
+
 /** Answers requests. Whatever goes wrong before the status line is a 404, the one answer after which Nix builds at once. */
 class Answerer {
   readonly #options: ServerOptions;
   readonly #isSecret: (given: string) => boolean;
   readonly #checked: CheckedPaths;
+  readonly #expected: ExpectedPaths;
 
   constructor(options: ServerOptions) {
     this.#options = options;
     this.#checked = new CheckedPaths(options.packs);
+    this.#expected = new ExpectedPaths(options.index);
     this.#isSecret = createSecretCheck(options.secret);
   }
 
@@ -108,8 +123,8 @@ class Answerer {
       nothing(response);
       return;
     }
-    packs.hint(packsOf(path));
-    this.#checked.tell(path);
+    packs.hint(this.#expected.after(path).map((each) => ({ numbers: packsOf(each.path), height: each.height })));
+    this.#checked.tell(path, this.#expected.heightOf(path));
     sendText(response, 'text/x-nix-narinfo', index.narinfo(path));
   }
 
@@ -133,19 +148,8 @@ class Answerer {
   async #send(path: CachedPath, fileOf: FileOfPack, response: ServerResponse): Promise<void> {
     response.writeHead(200, { 'content-type': 'application/x-nix-nar', 'content-length': packedSize(path) });
     if (response.req.method === 'HEAD') return void response.end();
-    let left = packedSize(path);
-    async function* counted(): AsyncGenerator<Buffer> {
-      for await (const chunk of readFrame(path.pieces, fileOf)) {
-        yield chunk;
-        left -= chunk.length;
-      }
-    }
-    try {
-      await pipeline(Readable.from(counted()), response);
-    } catch (error) {
-      // Nix knows the length, and may be gone before the end is written.
-      if (left > 0) throw error;
-    }
+    for await (const chunk of readFrame(path.pieces, fileOf)) await write(response, chunk);
+    response.end();
     this.#options.statistics.served(path);
   }
 }

@@ -34,7 +34,7 @@ const unreadable: FileOfPack = () => '/nonexistent/pack';
 test('a path that Nix knows of is checked when its packs come, before anybody asks; another one is not', async () => {
   const { paths, checked, use, fetch } = await scene(3);
   const [told, untold] = paths;
-  checked.tell(told);
+  checked.tell(told, 0);
   await fetch(told);
   await fetch(untold);
   await vi.waitFor(() => expect(use).toHaveBeenCalledTimes(3));
@@ -47,10 +47,10 @@ test('a path that Nix knows of is checked when its packs come, before anybody as
 test('a path whose packs are here when Nix is told of it is checked at once, and once', async () => {
   const { paths, checked, use, fetch } = await scene(3);
   await fetch(paths[0]);
-  checked.tell(paths[0]);
-  checked.tell(paths[0]);
+  checked.tell(paths[0], 0);
+  checked.tell(paths[0], 0);
   await use.mock.results.at(-1)?.value;
-  checked.tell(paths[0]);
+  checked.tell(paths[0], 0);
   await turn();
   expect(use).toHaveBeenCalledTimes(2);
   expect(await checked.faultOf(paths[0], unreadable)).toBeUndefined();
@@ -61,7 +61,7 @@ test('what is wrong is found out ahead as well', async () => {
   const [path] = paths;
   await fetch(path);
   await writeFile(join(folder, `${packsOf(path)[0]}.pack`), 'damaged');
-  checked.tell(path);
+  checked.tell(path, 0);
   const fault = await packs.use(packsOf(path), forever, (fileOf) => checked.faultOf(path, fileOf));
   expect(fault).toMatch(/ends \d+ bytes before|cannot be unpacked/);
 });
@@ -69,7 +69,7 @@ test('what is wrong is found out ahead as well', async () => {
 test('a pack that was dropped and came again is read again', async () => {
   const { folder, paths, checked, packs, fetch } = await scene(3, 700);
   const [path, , other] = paths;
-  checked.tell(path);
+  checked.tell(path, 0);
   const fault = (): Promise<string | undefined> =>
     packs.use(packsOf(path), forever, (fileOf) => checked.faultOf(path, fileOf));
   expect(await fault()).toBeUndefined();
@@ -105,8 +105,8 @@ test('a path that could not be checked ahead keeps no other one from it', async 
   await fetch(first);
   await fetch(second);
   use.mockRejectedValueOnce(new Error('gone'));
-  checked.tell(first);
-  checked.tell(second);
+  checked.tell(first, 0);
+  checked.tell(second, 0);
   await vi.waitFor(() => expect(use).toHaveBeenCalledTimes(4));
   await use.mock.results.at(-1)?.value;
   expect(await checked.faultOf(second, unreadable)).toBeUndefined();
@@ -119,8 +119,8 @@ test('nothing is fetched to check ahead: not what was dropped meanwhile, nor whe
   await fetch(first);
   const blocked = Promise.withResolvers<undefined>();
   use.mockReturnValueOnce(blocked.promise);
-  checked.tell(first);
-  checked.tell(second);
+  checked.tell(first, 0);
+  checked.tell(second, 0);
   for (const path of paths.slice(3)) await fetch(path);
   expect(packs.areHere(packsOf(second))).toBe(false);
   const calls = use.mock.calls.length;
@@ -128,7 +128,7 @@ test('nothing is fetched to check ahead: not what was dropped meanwhile, nor whe
   await turn();
   const last = paths.at(-1) as CachedPath;
   packs.close();
-  checked.tell(last);
+  checked.tell(last, 0);
   expect(use).toHaveBeenCalledTimes(calls);
 });
 
@@ -139,4 +139,16 @@ test('a pack that is read is not dropped, however little room there is', async (
     await fetch(other);
     expect(packs.areHere(packsOf(path))).toBe(true);
   });
+});
+
+test('of paths that wait to be checked the one that Nix takes first is next', async () => {
+  const { paths, checked, use, fetch } = await scene(3);
+  const [first, later, sooner] = paths;
+  for (const path of paths) await fetch(path);
+  checked.tell(first, 0);
+  checked.tell(later, 1);
+  checked.tell(sooner, 0);
+  await vi.waitFor(() => expect(use).toHaveBeenCalledTimes(6));
+  const ahead = use.mock.calls.slice(3).map(([numbers]) => numbers);
+  expect(ahead).toEqual([first, sooner, later].map(packsOf));
 });

@@ -154,8 +154,30 @@ describe('packs', () => {
     await vi.waitFor(() => expect(new Set(asked)).toEqual(expected));
     expect(asked.length).toBe(expected.size);
     expect(most).toBe(2);
-    // Nobody waits for it, and Nix was told of another one later.
-    expect(keysOf(SECOND)).toContain(asked.at(-1));
+    // Nobody waits for them, and none depends on another.
+    expect(keysOf(THIRD)).toContain(asked.at(-1));
+  });
+
+  test('come in the order in which Nix will need them, though it was told of the last one alone', async () => {
+    const { index, packs } = sampleCache(6, { cut: 330 });
+    // Each refers to the one behind it, which is of the packs behind.
+    const paths = index.paths.map((path, at) => ({
+      ...path,
+      references: index.paths.slice(at + 1).map((one) => one.path),
+    }));
+    const asked: string[] = [];
+    const restore: Parameters<typeof serveSample>[1] = (key, file) => {
+      asked.push(key);
+      return fromMap(packs)(key, file);
+    };
+    const { get } = await serve({ ...index, paths }, restore, { prefetch: 'told' });
+    await get(narinfoOf(at(paths, FIRST)));
+    await vi.waitFor(() => expect(asked.length).toBe(index.packs.length));
+    const numberOf = (key: string): number => index.packs.findIndex((pack) => pack.key === key);
+    const lowest = asked.map((key) =>
+      paths.findLastIndex(({ pieces }) => pieces.some(({ pack }) => pack === numberOf(key))),
+    );
+    expect(lowest).toEqual([...lowest].sort((a, b) => b - a));
   });
 
   test.each<[Prefetch, number, number]>([
