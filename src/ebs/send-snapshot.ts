@@ -133,7 +133,7 @@ async function sendNow(
   { blocks, checksums }: { readonly blocks: Uint32Array; readonly checksums: Uint8Array<SharedArrayBuffer> },
 ): Promise<void> {
   if (blocks.length === 0) return;
-  const { region, program, signal, log } = settings;
+  const { region, log } = settings;
   const progress = log.progress(`${snapshotId} in ${region}`, blocks.length * BLOCK_BYTES);
   const most = Math.max(1, Math.floor(requests / threads));
   const shared = new Uint32Array(new SharedArrayBuffer(blocks.byteLength));
@@ -147,7 +147,7 @@ async function sendNow(
   try {
     await sendBlocks(
       task,
-      { program, width: threads, session, signal },
+      { ...settings, width: threads, session },
       {
         sent(block) {
           record.add(block);

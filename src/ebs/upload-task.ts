@@ -24,6 +24,13 @@ export interface UploadTask {
   readonly limits: EbsLimits;
 }
 
+/** Hears what becomes of blocks. */
+export interface UploadWatcher {
+  sent(block: number): void;
+  /** A request that is tried again; `width`: how many its thread has under way from now on. */
+  refused(failure: EbsFailure, width: number): void;
+}
+
 /** What an upload's thread is told. */
 export type ToUploadThread =
   | { readonly kind: 'send'; readonly task: UploadTask }

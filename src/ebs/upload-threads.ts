@@ -1,37 +1,38 @@
 import { Worker } from 'node:worker_threads';
+import type { Effects } from '../core/effects.ts';
 import { receiveError, sendError } from '../core/sent-error.ts';
 import { SMALL_HEAP } from '../disk/disk-threads.ts';
 import type { AwsKeys, AwsSession } from './aws-session.ts';
-import { EbsError, type EbsFailure } from './ebs-failure.ts';
-import { type FromUploadThread, type ToUploadThread, UPLOAD_THREAD, type UploadTask } from './upload-task.ts';
+import { EbsError } from './ebs-failure.ts';
+import { sendTaken } from './send-taken.ts';
+import {
+  type FromUploadThread,
+  type ToUploadThread,
+  UPLOAD_THREAD,
+  type UploadTask,
+  type UploadWatcher,
+} from './upload-task.ts';
 
-/** Hears what becomes of blocks. */
-interface UploadWatcher {
-  sent(block: number): void;
-  /** A request that is tried again; `width`: how many its thread has under way from now on. */
-  refused(failure: EbsFailure, width: number): void;
-}
-
-/** Blocks that one thread sends while another would start: 16 MiB. */
+/** Blocks that are sent while a thread would start: 16 MiB. */
 const FEW = 32;
 
-/** Threads that send blocks. */
-interface UploadThreads {
+/** Threads that send blocks; few blocks are sent by this one, with these effects. */
+interface UploadThreads extends Pick<Effects, 'fetch' | 'clock' | 'signal'> {
   /** This program: its own file must call `serveUpload` on a thread whose `workerData` is `UPLOAD_THREAD`. */
   readonly program: URL;
   /** Threads at most. */
   readonly width: number;
   readonly session: AwsSession;
-  readonly signal: AbortSignal;
 }
 
 /**
- * Sends the blocks of a task, by several threads of which each takes what the others have not. Rejects with the first failure, when all have been
- * ended, and with what the signal says.
+ * Sends the blocks of a task, by several threads of which each takes what the others have not, or without any where there are few. Rejects with the
+ * first failure, when all have been ended, and with what the signal says.
  */
 export async function sendBlocks(task: UploadTask, threads: UploadThreads, watcher: UploadWatcher): Promise<void> {
   const { program, width, session, signal } = threads;
   signal.throwIfAborted();
+  if (task.blocks.length <= FEW) return await sendTaken(task, { ...threads, watcher });
   const count = Math.min(width, Math.ceil(task.blocks.length / FEW));
   const stopped = Promise.withResolvers<never>();
   const stop = (): void => stopped.reject(signal.reason);

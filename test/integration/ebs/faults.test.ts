@@ -1,4 +1,4 @@
-// Threads of the program itself are started for each upload, and wait by the machine's clock: about a second for each test.
+// Threads of the program itself are started where there are many blocks, and wait by the machine's clock: about a second for each such test.
 import { open, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';

@@ -1,4 +1,4 @@
-// Threads of the program itself are started for each upload, which takes a second of each test.
+// Threads of the program itself are started for the first upload.
 import { hash } from 'node:crypto';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
@@ -36,6 +36,22 @@ test('a disk, the same over itself, and a changed one over it: what differs is s
   ]);
   expect(wrongBlock(child.snapshotId, changed.blocks)).toBeUndefined();
   expect(cloud.violations).toEqual([]);
+});
+
+test('few blocks are sent without a thread; a run that is cancelled sends none afterwards, and is gone on with', async () => {
+  const { cloud, upload, count, wrongBlock, folder, deleted } = await startUploadKit();
+  const disk = await diskOf(join(folder, 'disk.raw'), 'ab0c');
+  const program = new URL('file:///nonexistent');
+  const stop = new AbortController();
+  const answer = cloud.state.faults.add({ verb: 'ebs:PutSnapshotBlock', harm: { kind: 'silence' } });
+  const cut = expect(upload(disk, {}, { program, signal: stop.signal })).rejects.toMatchObject({ code: 'cancelled' });
+  await expect.poll(() => count('PutSnapshotBlock')).toBe(3);
+  stop.abort();
+  await cut;
+  answer();
+  const { snapshotId, sent } = await upload(disk, {}, { program });
+  expect([sent, count('PutSnapshotBlock'), deleted]).toEqual([3, 6, []]);
+  expect(wrongBlock(snapshotId, disk.blocks)).toBeUndefined();
 });
 
 test('whoever asks again finds the completed snapshot, and sends nothing', async () => {
