@@ -63,7 +63,8 @@ export async function buildEach(
   const [sole, ...others] = found;
   if (sole && others.length === 0) return { built: [await buildOne(sole, inputs, tools, undefined)], failed: [] };
   checkNames(found);
-  const outcomes = await withGcRoots((gcRootDir) => buildTogether(found, inputs, tools, gcRootDir));
+  const tempDir = await tools.host.tempDir();
+  const outcomes = await withGcRoots((gcRootDir) => buildTogether(found, inputs, tools, gcRootDir), tempDir);
   const failed = outcomes.flatMap((one) => ('error' in one ? one : []));
   const isFatal = ({ error }: { readonly error: unknown }): boolean =>
     !(error instanceof UserError) || error.code === 'cancelled';

@@ -38,7 +38,8 @@ export async function startCacheProcess({ program, args, env, folder }: CachePro
   await withFileErrors(folder, 'write', () => mkdir(folder, { recursive: true, mode: 0o700 }));
   const settings = join(folder, SUBSTITUTER_FILES.settings);
   const logFile = join(folder, LOG_FILE);
-  const { pid, started, ended } = await startDetached({ program, args, env, logFile });
+  // Its packs too: where it is killed, they go with the folder.
+  const { pid, started, ended } = await startDetached({ program, args, env: { ...env, TMPDIR: folder }, logFile });
   const file = join(folder, PROCESS_FILE);
   await withFileErrors(file, 'write', () => writeFile(file, JSON.stringify({ pid, started }), { mode: 0o600 }));
   let hasEnded = false;

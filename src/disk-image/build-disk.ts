@@ -79,7 +79,8 @@ export async function buildDisk(
 ): Promise<TestedDisk> {
   const workDir = await mkdtemp(join(tools.tempDir, 'disk-'));
   try {
-    return await withGcRoots((gcRootDir) => build(evaluated, destinations, options, { ...tools, workDir, gcRootDir }));
+    const work = (gcRootDir: string) => build(evaluated, destinations, options, { ...tools, workDir, gcRootDir });
+    return await withGcRoots(work, workDir);
   } finally {
     await rm(workDir, { recursive: true, force: true });
   }

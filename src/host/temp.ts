@@ -9,16 +9,18 @@ interface TempDirs {
 }
 
 export function createTempDirs(parent: string): TempDirs {
-  const made: string[] = [];
+  const made: Promise<string>[] = [];
   return {
-    create: async () => {
+    create: () => {
       // mkdtemp gives mode 0700.
-      const folder = await mkdtemp(join(parent, 'nix-images-'));
+      const folder = mkdtemp(join(parent, 'nix-images-'));
       made.push(folder);
       return folder;
     },
     remove: async () => {
-      await Promise.allSettled(made.splice(0).map((folder) => rm(folder, { recursive: true, force: true })));
+      // What was cancelled may have asked for one just before.
+      const gone = made.splice(0).map(async (folder) => rm(await folder, { recursive: true, force: true }));
+      await Promise.allSettled(gone);
     },
   };
 }

@@ -122,7 +122,7 @@ function build(
       return round.writingPlanned.run(() => timed(log, making, () => write(image)));
     }
     return round.writing.run(() => timed(log, making, async () => write(await open(reuse))));
-  });
+  }, tools.tempDir);
 }
 
 const inTurn = <T>(gate: Gate | undefined, work: () => Promise<T>): Promise<T> => (gate ? gate.run(work) : work());

@@ -28,7 +28,9 @@ async function startScene({ onTestFinished }: Pick<TestContext, 'onTestFinished'
   const begin = Date.now();
   const cloud = await startCloud({ now: () => begin + (Date.now() - begin) * SPEED, lags: 'none', keepsBlocks: true });
   onTestFinished(() => cloud.stop());
-  const options = { cwd: dir.path, env: { ...variablesOf(cloud.admin), AWS_ENDPOINT_URL: cloud.url } };
+  // What is killed leaves its temporary folders.
+  const env = { ...variablesOf(cloud.admin), AWS_ENDPOINT_URL: cloud.url, TMPDIR: dir.path };
+  const options = { cwd: dir.path, env };
   const start = (journal: string, words: readonly string[] = threeRegions(dir.path)) =>
     startCli(['deploy-ami', ...words, '--state', '.', '--journal', journal], options);
   return { cloud, start };

@@ -10,7 +10,7 @@ import { parseLocation } from '../../../src/storage/location.ts';
 import { type AwsEmulator, type AwsOptions, startAwsEmulator } from '../../emulators/aws/emulator.ts';
 import { type EmulatorOptions, type RegistryEmulator, startEmulator } from '../../emulators/registry/emulator.ts';
 import { memoryLog } from '../../support/memory-log.ts';
-import { uniqueTempDir } from '../../support/tools.ts';
+import { type TempDir, uniqueTempDir } from '../../support/tools.ts';
 
 export const PRIVATE = '123456789012.dkr.ecr.eu-central-1.amazonaws.com';
 export const PUBLIC = 'public.ecr.aws';
@@ -136,10 +136,17 @@ export const startAws = async (
     const url = new URL(input instanceof Request ? input.url : input);
     return plain(url.hostname.startsWith('127.') ? url : `http://${registry.host}${url.pathname}${url.search}`, init);
   };
+  const folders: TempDir[] = [];
+  onTestFinished(async () => void (await Promise.all(folders.map((folder) => folder.remove()))));
+  const ownFolder = async (): Promise<string> => {
+    const folder = await uniqueTempDir('aws');
+    folders.push(folder);
+    return folder.path;
+  };
   const host = {
     kind: 'terminal' as const,
     env: (name: string) => variables[name] || undefined,
-    cwd: (await uniqueTempDir()).path,
+    cwd: await ownFolder(),
     program: new URL('file:///nonexistent'),
     log: memoryLog(),
     exec: async () => {
@@ -147,7 +154,7 @@ export const startAws = async (
     },
     fetch: onLoopback,
     signal: new AbortController().signal,
-    tempDir: async () => (await uniqueTempDir()).path,
+    tempDir: ownFolder,
     loadArtifactClient: async () => {
       throw new Error('no artifact is to be read');
     },

@@ -155,8 +155,10 @@ describe('as steps of a job', () => {
     await step('--post-action=cache', { STATE_folder: main.state });
   });
 
-  test('when it dies, what it had is built', async () => {
-    const main = await step('--action=cache');
+  test('when it dies, what it had is built, and nothing is left behind', async () => {
+    const temporary = join(folder, 'temporary');
+    await mkdir(temporary);
+    const main = await step('--action=cache', { TMPDIR: temporary });
     const pid = await processOf(main.state);
     process.kill(pid, 'SIGKILL');
     while (!(await hasEnded(pid))) await setTimeout(20);
@@ -165,6 +167,7 @@ describe('as steps of a job', () => {
     const post = await step('--post-action=cache', { STATE_folder: main.state });
     expect(post.exitCode, post.log).toBe(0);
     expect(existsSync(main.state)).toBe(false);
+    expect(await readdir(temporary)).toEqual([]);
   });
 
   test('the post step ends no other process that got the id', async () => {

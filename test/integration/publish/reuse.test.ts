@@ -211,7 +211,8 @@ describe('what is under the tag is not to be trusted blindly', () => {
 // Ten starts of the real process: each is killed with SIGKILL, which nothing in it can see.
 test('killed at ten places, it ends right and sends no committed blob twice', { timeout: 300_000 }, async () => {
   const args = ['publish', ...(await testImage('python')), ...ONLY_X86, '--to', `${registry.host}/killed/app:v1`];
-  const env = { XDG_STATE_HOME: join(temp.path, 'killed') };
+  // What is killed leaves its temporary folders.
+  const env = { XDG_STATE_HOME: join(temp.path, 'killed'), TMPDIR: temp.path };
   for (let round = 1; round <= 10; round += 1) {
     const target = blobPuts(registry.requests) + 1;
     const run = startCli(args, { env });

@@ -236,7 +236,7 @@ describe('packs', () => {
     const slow = await serve(index, () => new Promise(() => undefined));
     const waiting = slow.get(narOf(at(index.paths, FIRST))).catch(() => ({ status: 0 }));
     await setTimeout(50);
-    await slow.server.close();
+    await slow.close();
     expect([0, 404]).toContain((await waiting).status);
     running = running.filter((other) => other !== slow);
   });
