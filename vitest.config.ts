@@ -14,8 +14,8 @@ export default defineConfig(({ mode }) => ({
     hookTimeout: 600_000,
     // The command line is started some thousand times from source: half of its start is reading what does not change.
     env: { NODE_COMPILE_CACHE: join(import.meta.dirname, 'node_modules/.cache/node-compile') },
-    // Files of real builds keep a core busy each; one waits while another works where there is a single one.
-    maxWorkers: Math.max(2, availableParallelism()),
+    // One more than cores: a file waits a third of its time, for programs that wait, timers and disks.
+    maxWorkers: availableParallelism() + 1,
     sequence: { sequencer: LongestFirst },
     // A process for each file would load everything anew, which is half of what unit tests take. In full mode two files may
     // take their tests from one module, which is to be run for both.
