@@ -23,6 +23,7 @@ function checkStarts(image: string, { hasCommand }: LoadedImage['config'], words
   if (hasCommand || words.length > 0) return;
   throw new UserError('input', `${image} has no Entrypoint and no Cmd, so there is nothing to start`, {
     hint: 'Write what is to be started after --, or set config.Entrypoint or config.Cmd in the definition.',
+    docs: 'serve.md#load-and-run',
   });
 }
 

@@ -49,5 +49,5 @@ export const cannotReach = ({ isDone, said }: EngineAnswer): boolean => !isDone 
 export function checkDone({ isDone, said }: EngineAnswer, words: Argv): void {
   if (isDone) return;
   const [, hint = BY_ITSELF] = KNOWN.find(([pattern]) => pattern.test(said)) ?? [];
-  throw new UserError('file', `${words[0]} cannot load the image: ${said}`, { hint });
+  throw new UserError('file', `${words[0]} cannot load the image: ${said}`, { hint, docs: 'serve.md#load-and-run' });
 }

@@ -31,5 +31,6 @@ export async function findEngine(asked: EngineName | 'auto', runs: boolean, exec
   const what = asked === 'auto' ? 'no container engine can be used' : `${asked} cannot be used`;
   throw new UserError('input', `${what}; looked for ${refusals.join('; ')}`, {
     hint: `Install or start ${ways}.`,
+    docs: 'serve.md#load-and-run',
   });
 }
