@@ -56,6 +56,8 @@ interface RunOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly who?: Identity;
   readonly signal?: AbortSignal;
+  /** Where S3 is, for deployments by way of it, and what is told of each answer. */
+  readonly s3?: { readonly url: string; readonly answered: (...request: Parameters<typeof fetch>) => Promise<void> };
 }
 
 /** Two small disks that UEFI would boot, and the first one with one block more that is not zeros and one that is another. */
@@ -104,22 +106,29 @@ export async function openDeployKit(disks: string, options: CloudOptions = {}): 
     close: async () => {
       await Promise.all([cloud.stop(), temp.remove()]);
     },
-    run: async (args, { env = {}, who = cloud.admin, signal = new AbortController().signal } = {}) => {
+    run: async (args, { env = {}, who = cloud.admin, signal = new AbortController().signal, s3 } = {}) => {
       await clock.sleep(PAUSE);
       const { streams, said } = capture();
       const world = openWorld({
         argv: ['deploy-ami', ...args],
         cwd: temp.path,
-        environment: { ...process.env, NO_COLOR: '1', ...variablesOf(who), AWS_ENDPOINT_URL: cloud.url, ...env },
+        environment: {
+          ...{ ...process.env, NO_COLOR: '1', ...variablesOf(who), AWS_ENDPOINT_URL: cloud.url },
+          ...(s3 && { AWS_ENDPOINT_URL_S3: s3.url }),
+          ...env,
+        },
         ...streams,
         program: pathToFileURL(join(ROOT, 'src/main.ts')),
         signal,
       });
       const answered = async (...request: Parameters<typeof fetch>): Promise<Response> => {
         const response = await world.fetch(...request);
-        if (!String(request[0]).startsWith(cloud.url)) return response;
+        const isOf = (url: string | undefined): boolean => url !== undefined && String(request[0]).startsWith(url);
+        if (!isOf(cloud.url) && !isOf(s3?.url)) return response;
         const { status, headers } = response;
-        return new Response(await response.arrayBuffer(), { status, headers });
+        const answer = new Response(status === 204 ? null : await response.arrayBuffer(), { status, headers });
+        if (isOf(s3?.url)) await s3?.answered(...request);
+        return answer;
       };
       const tracked = { ...world, fetch: (...request: Parameters<typeof fetch>) => idle.track(answered(...request)) };
       const exitCode = await runCli({ 'deploy-ami': async () => command }, tracked);

@@ -20,6 +20,7 @@ import { chancesOf } from '../../support/chances.ts';
 import { IdleClock } from '../../support/idle-clock.ts';
 import { memoryLog } from '../../support/memory-log.ts';
 import { uniqueTempDir } from '../../support/tools.ts';
+import { inRegions, makeDisks, startDeployKit } from '../aws/deploy-kit.ts';
 import { startMoto } from '../aws/sts.ts';
 import { diskOf, plainFetch, REGION } from './kit.ts';
 
@@ -69,6 +70,16 @@ async function stored(): Promise<string[]> {
   return [...Contents.map(({ Key = '' }) => Key), ...Uploads.map(({ Key }) => `upload of ${Key}`)];
 }
 
+/** EC2 reads what is in the bucket by now: an object when its upload has ended, which is given. */
+async function readByEc2(objects: Map<string, number>, url: URL, init: RequestInit): Promise<Buffer | undefined> {
+  if (init.method !== 'POST' || !url.searchParams.has('uploadId')) return undefined;
+  const Key = url.pathname.slice(`/${BUCKET}/`.length);
+  const object = await moto.send(new GetObjectCommand({ Bucket: BUCKET, Key }));
+  const bytes = Buffer.from((await object.Body?.transformToByteArray()) ?? []);
+  objects.set(`${BUCKET}/${Key}`, bytes.length);
+  return bytes;
+}
+
 async function startImports(lags: 'none' | 'longest' = 'none') {
   const clock = new IdleClock(chancesOf(3));
   const cloud = await startCloud({ now: () => clock.now(), lags });
@@ -93,13 +104,7 @@ async function startImports(lags: 'none' | 'longest' = 'none') {
     const response = await plainFetch(input, init);
     const { status, headers } = response;
     const answer = new Response(status === 204 ? null : await response.arrayBuffer(), { status, headers });
-    // EC2 reads what is in the bucket by now.
-    if (init.method === 'POST' && url.searchParams.has('uploadId')) {
-      const Key = url.pathname.slice(`/${BUCKET}/`.length);
-      const object = await moto.send(new GetObjectCommand({ Bucket: BUCKET, Key }));
-      bytes = Buffer.from((await object.Body?.transformToByteArray()) ?? []);
-      region.objects.set(`${BUCKET}/${Key}`, bytes.length);
-    }
+    bytes = (await readByEc2(region.objects, url, init)) ?? bytes;
     return answer;
   };
   const settings: ImportSettings = {
@@ -129,6 +134,39 @@ test('a disk goes through S3, byte for byte; the snapshot gets its tags, and the
   expect(await stored()).toEqual([]);
   expect(verbs().filter((verb) => verb === 'ImportSnapshot')).toHaveLength(1);
   expect(cloud.violations).toEqual([]);
+});
+
+test('deploy-ami takes the way through S3, and takes everything back where the import fails', async () => {
+  await using disks = await uniqueTempDir('import-disks');
+  await makeDisks(disks.path);
+  const kit = await startDeployKit(disks.path);
+  const { objects, importFailures } = kit.cloud.state.region(REGION);
+  const sent: (Buffer | undefined)[] = [];
+  const answered = async (...[input, init = {}]: Parameters<typeof fetch>): Promise<void> => {
+    const bytes = await readByEc2(objects, new URL(String(input)), init);
+    if (bytes !== undefined) sent.push(bytes);
+  };
+  const words = [kit.disk('x64'), ...inRegions([REGION, 'us-east-1']), '--upload', 's3', '--upload-bucket', BUCKET];
+  const run = () => kit.run([...words, '--json'], { s3: { url: motoUrl, answered } });
+
+  importFailures.push('ClientError: Disk validation failed [Unsupported partition table]');
+  const failed = await run();
+  expect(failed.exitCode).toBe(1);
+  expect(failed.stderr).toMatch(/deployment failed, and everything was taken back:\n.*Unsupported partition table/);
+  expect(kit.cloud.contents()).toMatchObject({ images: [], snapshots: [] });
+  expect(await stored()).toEqual([]);
+
+  const { exitCode, stdout, stderr } = await run();
+  expect(exitCode, stderr).toBe(0);
+  expect(JSON.parse(stdout)).toMatchObject({ outcome: 'published' });
+  const { images, snapshots } = kit.cloud.contents();
+  expect(images.map(({ region }) => region).sort()).toEqual([REGION, 'us-east-1']);
+  expect(snapshots).toHaveLength(2);
+  expect(sent).toHaveLength(2);
+  expect(sent[1]?.equals(await readFile(join(disks.path, 'x64.raw')))).toBe(true);
+  expect(kit.count('ec2:ImportSnapshot') + kit.count('ebs:StartSnapshot')).toBe(2);
+  expect(await stored()).toEqual([]);
+  expect(kit.cloud.violations).toEqual([]);
 });
 
 test('who comes after a run that was killed goes on with its import', async () => {
