@@ -30,16 +30,29 @@ function keysOf({ env, log }: AwsWorld) {
   return { accessKeyId, secretAccessKey, ...(sessionToken === undefined ? {} : { sessionToken }) };
 }
 
+const told = new WeakMap<AwsWorld['log'], Set<string>>();
+
+/** Says once what is waited for, however many requests and clients wait for it. */
+function tellOnce(log: AwsWorld['log'], where: string, text: string): void {
+  const known = told.get(log) ?? new Set();
+  told.set(log, known);
+  if (known.has(where)) return;
+  known.add(where);
+  log.warn(`${where}: ${text}`);
+}
+
 /** Where a service is, and what sends to it; without its own endpoint the client knows that. */
 function connection(world: AwsWorld, service: AwsService, region: string) {
-  const { clock, signal } = world;
+  const { clock, signal, log } = world;
   const endpoint = serviceEndpoint(world, service);
+  const where = `${service} in ${region}${endpoint === undefined ? '' : ` at ${new URL(endpoint).host}`}`;
+  const tell = (text: string): void => tellOnce(log, where, text);
   return {
     region,
     maxAttempts: ATTEMPTS,
     requestHandler: createRequestHandler(world.fetch, world.signal),
     ...(endpoint === undefined ? {} : { endpoint }),
-    ...(clock === undefined ? {} : { retryStrategy: clientRetries(clock, { policy: PATIENT, signal }) }),
+    ...(clock === undefined ? {} : { retryStrategy: clientRetries(clock, { policy: PATIENT, signal, tell }) }),
   };
 }
 
