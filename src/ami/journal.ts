@@ -66,6 +66,8 @@ const entrySchema = z.discriminatedUnion('event', [
   /** `isAnswered`: AWS said no, so nothing came of it that could become visible later. */
   z.strictObject({ event: z.literal('failed'), ...stepFields, error: z.string(), isAnswered: z.boolean() }),
   z.strictObject({ event: z.literal('undo'), time: z.number(), region: z.string(), what: z.string() }),
+  /** What `undo` was written of before, and was not there: an earlier run has taken it back. */
+  z.strictObject({ event: z.literal('gone'), time: z.number(), region: z.string(), what: z.string() }),
   z.strictObject({
     event: z.literal('end'),
     time: z.number(),

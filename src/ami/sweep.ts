@@ -1,7 +1,7 @@
 import { type AmiRecord, hasFailed } from '../aws/ec2-api.ts';
-import { isRefused, NO_IMAGE, NO_SNAPSHOT } from '../aws/refusal.ts';
+import { type AwsRefusal, isRefused, NO_IMAGE, NO_SNAPSHOT } from '../aws/refusal.ts';
 import { TAGS } from './content.ts';
-import { type Left, pointerCommand, type UndoTools } from './left.ts';
+import { type Left, leftImage, leftPointer, leftSnapshot, leftUnknown, leftUpload, type UndoTools } from './left.ts';
 import type { ScopedEffect, UndoScope } from './scope.ts';
 import { SETTLING } from './settle.ts';
 import { isShared, NOBODY } from './sharing.ts';
@@ -21,6 +21,8 @@ export class RegionSweep {
   readonly #goneImages = new Set<string>();
   readonly #snapshots = new Set<string>();
   readonly #goneSnapshots = new Set<string>();
+  /** AMIs and snapshots that a list has shown. */
+  readonly #seen = new Set<string>();
   /** Snapshots that AMIs which stay are made of. */
   #kept: ReadonlySet<string> = new Set();
   /** AMIs that were ever seen with the tag of a run that published them: a read without it is an old one. */
@@ -68,52 +70,13 @@ export class RegionSweep {
     const region = this.#region;
     const whyOf = (id: string): string => this.#reasons.get(id) ?? (why === '' ? 'it is still there' : why);
     const images = [...this.#doomed].filter((id) => !this.#goneImages.has(id));
-    const pointers = [...this.#pointers].map(([name, before]) => ({
-      region,
-      what: `parameter ${name}`,
-      why: whyOf(name),
-      commands: [pointerCommand(region, name, before)],
-    }));
     const list: Left[] = [
-      ...pointers,
-      ...images.map((id) => ({
-        region,
-        what: `AMI ${id}`,
-        why: whyOf(id),
-        commands: [`aws ec2 deregister-image --region ${region} --image-id ${id}`],
-      })),
-      ...this.#openSnapshots().map((id) => ({
-        region,
-        what: `snapshot ${id}`,
-        why: whyOf(id),
-        commands: [`aws ec2 delete-snapshot --region ${region} --snapshot-id ${id}`],
-      })),
-      ...[...this.#uploads].map((content) => ({
-        region,
-        what: 'an upload by way of S3',
-        why: whyOf(content),
-        commands: [
-          `aws ec2 describe-import-snapshot-tasks --region ${region} --filters Name=task-state,Values=active`,
-          'aws s3 ls s3://BUCKET/nix-images/',
-        ],
-      })),
+      ...[...this.#pointers].map(([name, before]) => leftPointer(region, name, before, whyOf(name))),
+      ...images.map((id) => leftImage(region, id, whyOf(id))),
+      ...this.#openSnapshots().map((id) => leftSnapshot(region, id, whyOf(id))),
+      ...[...this.#uploads].map((content) => leftUpload(region, whyOf(content))),
     ];
-    return list.length > 0 ? list : [this.#unknown(whyOf(''))];
-  }
-
-  /** A region that could not be asked at all. */
-  #unknown(why: string): Left {
-    const region = this.#region;
-    const filter = `--filters Name=tag:${TAGS.content},Values=${this.#contents.join(',')}`;
-    return {
-      region,
-      what: 'whatever is there of it',
-      why,
-      commands: [
-        `aws ec2 describe-images --region ${region} --owners self --include-disabled ${filter}`,
-        `aws ec2 describe-snapshots --region ${region} --owner-ids self ${filter}`,
-      ],
-    };
+    return list.length > 0 ? list : [leftUnknown(region, this.#contents, whyOf(''))];
   }
 
   #effects<Made extends ScopedEffect['made']>(made: Made): Effect<Made>[] {
@@ -158,7 +121,7 @@ export class RegionSweep {
       this.#doomed.add(id);
       for (const snapshot of snapshots) this.#snapshots.add(snapshot);
     }
-    for (const { id, state } of all) if (state === 'deregistered') this.#goneImages.add(id);
+    for (const { id, state } of all) (state === 'deregistered' ? this.#goneImages : this.#seen).add(id);
     return doomed;
   }
 
@@ -232,6 +195,7 @@ export class RegionSweep {
       if (!isRefused(error, ...NO_IMAGE)) throw error;
       // One that was made a moment ago may be there and unknown yet; one that is listed may be, however late.
       if (image !== undefined || elapsed < SETTLING) return;
+      await this.#sayGone(id, `AMI ${id}`, error);
     }
     this.#goneImages.add(id);
   }
@@ -249,7 +213,10 @@ export class RegionSweep {
     for (const { snapshots } of images) for (const id of snapshots) this.#snapshots.add(id);
     if (this.#contents.length === 0) return;
     const tagged = await this.#ec2().snapshots({ tag: TAGS.content, values: this.#contents });
-    for (const { id } of tagged) if (!this.#goneSnapshots.has(id)) this.#snapshots.add(id);
+    for (const { id } of tagged) {
+      this.#seen.add(id);
+      if (!this.#goneSnapshots.has(id)) this.#snapshots.add(id);
+    }
   }
 
   /** Those that no AMI which stays is made of. */
@@ -276,8 +243,15 @@ export class RegionSweep {
     } catch (error) {
       if (!isRefused(error, ...NO_SNAPSHOT)) throw error;
       if (elapsed < SETTLING) return;
+      await this.#sayGone(id, `snapshot ${id}`, error);
     }
     this.#goneSnapshots.add(id);
+  }
+
+  /** What no list has shown, and no request of this run whose answer was lost can have removed, was gone before. */
+  async #sayGone(id: string, what: string, { isFirst }: AwsRefusal): Promise<void> {
+    if (isFirst && !this.#seen.has(id) && !this.#reasons.has(id))
+      await this.#tools.journal.write({ event: 'gone', region: this.#region, what });
   }
 
   async #say(what: string): Promise<void> {

@@ -12,6 +12,7 @@ import {
   RunInstancesCommand,
 } from '@aws-sdk/client-ec2';
 import { PutParameterCommand, SSMClient } from '@aws-sdk/client-ssm';
+import type { Clock } from '../core/retry.ts';
 import { clientSettings } from './client-settings.ts';
 import { callCloud } from './cloud-failure.ts';
 import type { AwsWorld } from './ecr-api.ts';
@@ -38,7 +39,13 @@ const NAME = 'nix-images permission probe';
 /** A name of a tag that is ours, and no value of one: nothing is changed by a dry run. */
 const TAG = { Key: 'nix-images:image', Value: 'probe' };
 
-type Trial = (client: EC2Client, ami: ProbedAmi, region: string) => Promise<unknown>;
+interface Where {
+  readonly region: string;
+  /** Milliseconds since 1970. */
+  readonly now: number;
+}
+
+type Trial = (client: EC2Client, ami: ProbedAmi, where: Where) => Promise<unknown>;
 
 const DryRun = true;
 
@@ -55,7 +62,7 @@ const TRIALS = {
         BlockDeviceMappings: [{ DeviceName: '/dev/xvda', Ebs: { SnapshotId: snapshotId } }],
       }),
     ),
-  CopyImage: (client, { imageId }, region) =>
+  CopyImage: (client, { imageId }, { region }) =>
     client.send(new CopyImageCommand({ DryRun, Name: NAME, SourceImageId: imageId, SourceRegion: region })),
   CreateTags: (client, { imageId }) =>
     client.send(new CreateTagsCommand({ DryRun, Resources: [imageId], Tags: [TAG] })),
@@ -71,10 +78,8 @@ const TRIALS = {
         CreateVolumePermission: { Add: [{ Group: 'all' }] },
       }),
     ),
-  EnableImageDeprecation: (client, { imageId }) =>
-    client.send(
-      new EnableImageDeprecationCommand({ DryRun, ImageId: imageId, DeprecateAt: new Date(Date.now() + YEAR) }),
-    ),
+  EnableImageDeprecation: (client, { imageId }, { now }) =>
+    client.send(new EnableImageDeprecationCommand({ DryRun, ImageId: imageId, DeprecateAt: new Date(now + YEAR) })),
   EnableImageDeregistrationProtection: (client, { imageId }) =>
     client.send(new EnableImageDeregistrationProtectionCommand({ DryRun, ImageId: imageId })),
   RunInstances: async (client, { instance }) => {
@@ -106,7 +111,7 @@ export interface PermissionProbe {
 }
 
 /** Asks EC2 by dry runs, and Systems Manager, which has none, to make what is there. Load it with `import()`: few commands need AWS's clients. */
-export const openPermissionProbe = (world: AwsWorld): PermissionProbe => ({
+export const openPermissionProbe = (world: AwsWorld, clock: Pick<Clock, 'now'>): PermissionProbe => ({
   denied: async (region, actions, ami) => {
     const client = new EC2Client(clientSettings(world, 'EC2', region));
     const tried = actions.filter((action) => ami !== undefined || ALWAYS.includes(action));
@@ -114,7 +119,7 @@ export const openPermissionProbe = (world: AwsWorld): PermissionProbe => ({
       tried.map(async (action) => {
         const call = { action: `ec2:${action}`, what: `cannot try ${action}`, region, signal: world.signal };
         try {
-          await callCloud<unknown>(call, () => TRIALS[action](client, ami ?? NOTHING, region));
+          await callCloud<unknown>(call, () => TRIALS[action](client, ami ?? NOTHING, { region, now: clock.now() }));
         } catch (error) {
           if (isRefused(error, 'UnauthorizedOperation')) return [deniedAction(error) ?? call.action];
           // It is allowed (DryRunOperation), or something else is wrong, which the step itself tells.

@@ -2,7 +2,8 @@ import { randomBytes } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { type Deployed, deploy } from '../ami/deploy.ts';
-import { type JournalEntry, readJournal } from '../ami/journal.ts';
+import { readJournal } from '../ami/journal.ts';
+import { openDeployJournal, timeName } from '../ami/journal-file.ts';
 import type { Left } from '../ami/left.ts';
 import { makePlan } from '../ami/make-plan.ts';
 import { type AmiManifest, manifestOf, manifestText } from '../ami/manifest.ts';
@@ -13,6 +14,7 @@ import { amiPlanText } from '../ami/show-plan.ts';
 import { smokeTest } from '../ami/smoke-test.ts';
 import { survey } from '../ami/survey.ts';
 import { undoJournal } from '../ami/undo.ts';
+import { type Undone, undoneOf } from '../ami/undone.ts';
 import { homeOf } from '../ami/wanted.ts';
 import { UserError } from '../core/error.ts';
 import { withFileErrors } from '../core/file-error.ts';
@@ -25,7 +27,6 @@ import type { AmiDisk } from './ami-disk.ts';
 import { openAmiDisks } from './ami-disks.ts';
 import { amiImports, checkUpload } from './ami-import.ts';
 import type { DeployAmiInputs } from './ami-inputs.ts';
-import { openDeployJournal, timeName } from './ami-journal.ts';
 import { type FoundParents, findParents, wholeDisks } from './ami-parents.ts';
 import { amiUpload } from './ami-upload.ts';
 import { wantedAmis } from './ami-wanted.ts';
@@ -47,6 +48,8 @@ export type AmiResult =
       readonly kind: 'undo';
       readonly journal: string | undefined;
       readonly undone: readonly Undone[];
+      /** What an earlier run had taken back. */
+      readonly gone: readonly Undone[];
       readonly left: readonly Left[];
     }
   | {
@@ -59,12 +62,6 @@ export type AmiResult =
       /** Path of the journal, and of the manifest where one was written. */
       readonly files: AmiFiles;
     };
-
-/** Something that was taken back. */
-export interface Undone {
-  readonly region: string;
-  readonly what: string;
-}
 
 interface AmiFiles {
   readonly journal: string | undefined;
@@ -95,7 +92,7 @@ export async function deployingAmi(inputs: DeployAmiInputs, host: Host, clock: C
         : await findParents(found, homeOf(wanted), disks, { cloud: aws.cloud, places, log: host.log, folder });
     const plan = makePlan(parents.survey, wanted, clock.now());
     const { openPermissionProbe } = await import('../aws/permission-probe.ts');
-    await checkPermissions(plan, aws.cloud, openPermissionProbe(aws.world), inputs.smokeTestSubnet);
+    await checkPermissions(plan, aws.cloud, openPermissionProbe(aws.world, clock), inputs.smokeTestSubnet);
     if (inputs.dryRun) return { kind: 'plan', plan };
     return await carryOut(plan, { inputs, host, clock, aws, disks, parents, folder });
   } finally {
@@ -152,7 +149,7 @@ async function carryOut(plan: AmiPlan, { inputs, host, clock, aws, disks, parent
     const manifest = isPublished ? manifestOf(plan, deployed, { run, now: clock.now() }) : undefined;
     const manifestPath = manifest && (await writeManifest(manifest, inputs.manifest, host));
     if (manifestPath !== undefined) await kept.manifest(manifestPath);
-    const undone = undoneIn(journal.entries, deployed.left);
+    const { undone } = undoneOf(journal.entries, deployed.left);
     return { kind: 'deploy', plan, deployed, manifest, sent, undone, files: { journal: path, manifest: manifestPath } };
   } finally {
     await close();
@@ -198,18 +195,6 @@ async function writeManifest(
   return path;
 }
 
-/** What was taken back, each once; what is left was tried too. */
-function undoneIn(entries: readonly JournalEntry[], left: readonly Left[]): Undone[] {
-  const tried = entries.flatMap((entry) => (entry.event === 'undo' ? [`${entry.region} ${entry.what}`] : []));
-  const isLeft = (text: string): boolean => left.some(({ region, what }) => text.startsWith(`${region} ${what}`));
-  return [...new Set(tried)]
-    .filter((text) => !isLeft(text))
-    .map((text) => {
-      const [region = '', ...words] = text.split(' ');
-      return { region, what: words.join(' ') };
-    });
-}
-
 async function undoRun(file: string, inputs: DeployAmiInputs, host: Host, clock: Clock): Promise<AmiResult> {
   const given = resolve(host.cwd, file);
   const entries = readJournal(await withFileErrors(given, 'read', () => readFile(given, 'utf8')));
@@ -233,7 +218,7 @@ async function undoRun(file: string, inputs: DeployAmiInputs, host: Host, clock:
     const account = begun[0]?.account ?? '';
     const discardUpload = amiImports({ world, host, clock, inputs, account }, [])?.discardUpload;
     const left = await undoJournal(entries, { cloud, clock, log: host.log, journal, discardUpload });
-    return { kind: 'undo', journal: path, undone: undoneIn(journal.entries, left), left };
+    return { kind: 'undo', journal: path, ...undoneOf(journal.entries, left), left };
   } finally {
     await close();
   }

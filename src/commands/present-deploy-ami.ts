@@ -1,12 +1,13 @@
 import type { DeployedAmi } from '../ami/deploy.ts';
 import type { Left } from '../ami/left.ts';
 import { amiPlanJson, amiPlanMarkdown, amiPlanText } from '../ami/show-plan.ts';
+import type { Undone } from '../ami/undone.ts';
 import { countText } from '../core/count.ts';
 import { UserError } from '../core/error.ts';
 import { markdownTable, plainMarkdown } from '../core/markdown.ts';
 import { columns } from '../core/table.ts';
 import type { CommandResult } from '../host/command.ts';
-import type { AmiResult, SentDisk, Undone } from './deploying-ami.ts';
+import type { AmiResult, SentDisk } from './deploying-ami.ts';
 
 export const AMI_OUTPUTS = {
   amis: 'Of one image, the AMIs\' ids as JSON by region and system: `{"eu-central-1":{"x86_64-linux":"ami-…"}}`.',
@@ -38,16 +39,18 @@ export function presentAmi(result: AmiResult): CommandResult<typeof AMI_OUTPUTS>
   return result.kind === 'undo' ? presentUndo(result) : presentDeploy(result);
 }
 
-function presentUndo({ undone, left, journal }: Extract<AmiResult, { kind: 'undo' }>) {
-  const lines = [...undone.map(undoneText), ...left.flatMap(leftLines)];
+function presentUndo({ undone, gone, left, journal }: Extract<AmiResult, { kind: 'undo' }>) {
+  const lines = [...undone.map(undoneText), ...gone.map(goneText), ...left.flatMap(leftLines)];
   return {
     outputs: { ...NO_OUTPUTS, changed: String(undone.length > 0), journal: journal ?? '' },
-    data: { schemaVersion: 1, kind: 'undo', undone, left, journal: journal ?? null },
+    data: { schemaVersion: 1, kind: 'undo', undone, gone, left, journal: journal ?? null },
     text: lines.length > 0 ? lines.join('\n') : 'nothing is there to be taken back',
     summary: lines.map((line) => `- ${plainMarkdown(line)}\n`).join(''),
     ...(left.length > 0 ? { failure: notUndone(left) } : {}),
   };
 }
+
+const goneText = ({ region, what }: Undone): string => `already gone in ${region}: ${what}`;
 
 const undoneText = ({ region, what }: Undone): string => `taken back in ${region}: ${what}`;
 

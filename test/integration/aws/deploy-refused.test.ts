@@ -197,6 +197,11 @@ test('what cannot be taken back is listed with commands, and another run takes i
     expect.stringContaining(`taken back in ${home}: AMI ${image?.id}`),
   ]);
   expect(kit.cloud.contents()).toMatchObject({ images: [], snapshots: [] });
+  const again = await kit.run(['--undo', 'j.jsonl', '--json']);
+  expect(again.exitCode, again.stderr).toBe(0);
+  const { undone: taken, gone, left } = JSON.parse(again.stdout);
+  expect([taken, left]).toEqual([[], []]);
+  expect(gone).toContainEqual({ region: home, what: `AMI ${image?.id}` });
   expect((await kit.run(['--undo', join(disks.path, 'text.raw')])).stderr).toContain('line 1 of the journal');
   const journal = await readFile(join(kit.folder, 'j.jsonl'), 'utf8');
   await writeFile(join(kit.folder, 's3.jsonl'), journal.replace('"upload":"ebs-direct"', '"upload":"s3"'));

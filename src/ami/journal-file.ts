@@ -1,8 +1,8 @@
 import { open } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { DeployJournal } from '../ami/journal.ts';
 import { withFileErrors } from '../core/file-error.ts';
 import type { Clock } from '../core/retry.ts';
+import { DeployJournal } from './journal.ts';
 
 /** A journal in a file. */
 interface JournalFile {
