@@ -8,6 +8,7 @@ import type { AmiPlan } from './plan.ts';
 import { smokeInstance } from './smoke-test.ts';
 import type { StepKind } from './step.ts';
 import { REGIONS_AT_ONCE } from './survey.ts';
+import { amisOf } from './tagged.ts';
 
 /** What each kind of step asks of EC2 that changes something; taking it back included. */
 const ACTIONS: Readonly<Partial<Record<StepKind, readonly ProbedAction[]>>> = {
@@ -71,7 +72,7 @@ async function knownAmi(
 ): Promise<ProbedAmi | undefined> {
   const found = places.find(({ region, found: one }) => region === home && one)?.found?.ami;
   const images = wanted.disks.map(({ image }) => image);
-  const candidates = found ? [found] : await cloud.ec2(home).images({ tag: TAGS.image, values: images });
+  const candidates = found ? [found] : await amisOf(cloud.ec2(home), images);
   const ami = candidates.find(({ state, snapshots }) => state === 'available' && snapshots.length > 0);
   if (ami === undefined) return undefined;
   const system = SYSTEMS.find((one) => one === ami.tags.get(TAGS.system)) ?? SYSTEMS[0];

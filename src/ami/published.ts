@@ -4,6 +4,7 @@ import { mapParallel } from '../core/parallel.ts';
 import { isSystem, type System } from '../oci/system.ts';
 import { TAGS } from './content.ts';
 import { REGIONS_AT_ONCE } from './survey.ts';
+import { amisOf } from './tagged.ts';
 
 /** An AMI that a deployment has published. */
 export interface PublishedAmi {
@@ -20,10 +21,10 @@ export async function publishedAmis(
   image: string,
 ): Promise<PublishedAmi[]> {
   const found = await mapParallel(regions, REGIONS_AT_ONCE, async (region) => {
-    const amis = await cloud.ec2(region).images({ tag: TAGS.image, values: [image] });
+    const amis = await amisOf(cloud.ec2(region), [image]);
     return amis.flatMap((ami): PublishedAmi[] => {
       const system = ami.tags.get(TAGS.system) ?? '';
-      const isOurs = ami.tags.get(TAGS.image) === image && ami.tags.has(TAGS.run) && ami.state !== 'deregistered';
+      const isOurs = ami.tags.has(TAGS.run) && ami.state !== 'deregistered';
       return isOurs && isSystem(system) ? [{ region, system, version: ami.tags.get(TAGS.version) ?? '', ami }] : [];
     });
   });

@@ -10,6 +10,7 @@ import {
   PutImageCommand,
 } from '@aws-sdk/client-ecr-public';
 import { UserError } from '../core/error.ts';
+import { partsOf } from '../core/parts.ts';
 import { type AwsCalls, awsCalls } from './aws-calls.ts';
 import { clientSettings, ONE_TRY } from './client-settings.ts';
 import { decodeLogin } from './decode-login.ts';
@@ -114,8 +115,7 @@ async function heldBlobs(
   const [registryId, repositoryName] = split(repository);
   const held = new Set<string>();
   try {
-    for (let at = 0; at < digests.length; at += BATCH) {
-      const layerDigests = digests.slice(at, at + BATCH);
+    for (const layerDigests of partsOf(digests, BATCH)) {
       const command = new BatchCheckLayerAvailabilityCommand({ registryId, repositoryName, layerDigests });
       const what = `cannot look up blobs of ${repository} in ECR Public`;
       const { layers = [] } = await calls.call('BatchCheckLayerAvailability', what, () => client.send(command));

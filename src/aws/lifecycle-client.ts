@@ -1,5 +1,6 @@
 import { DisableImageCommand, EC2Client, paginateDescribeImageReferences } from '@aws-sdk/client-ec2';
 import { z } from 'zod';
+import { partsOf } from '../core/parts.ts';
 import { clientSettings } from './client-settings.ts';
 import { callCloud } from './cloud-failure.ts';
 import type { AwsWorld } from './ecr-api.ts';
@@ -41,8 +42,8 @@ export function openLifecycle(world: AwsWorld, region: string): LifecycleApi {
     references: (ids) =>
       call('DescribeImageReferences', 'cannot ask what uses AMIs', async () => {
         const found = new Map<string, AmiReference[]>();
-        for (let at = 0; at < ids.length; at += ASKED_AT_ONCE) {
-          const input = { ImageIds: ids.slice(at, at + ASKED_AT_ONCE), ResourceTypes: USERS };
+        for (const ImageIds of partsOf(ids, ASKED_AT_ONCE)) {
+          const input = { ImageIds, ResourceTypes: USERS };
           for await (const page of paginateDescribeImageReferences({ client }, input))
             for (const { ImageId: id, ResourceType: type, Arn: arn } of readAnswer(
               referencesSchema,

@@ -7,6 +7,7 @@ import {
 } from '@aws-sdk/client-ssm';
 import { z } from 'zod';
 import { UserError } from '../core/error.ts';
+import { partsOf } from '../core/parts.ts';
 import { clientSettings } from './client-settings.ts';
 import { callCloud } from './cloud-failure.ts';
 import type { AwsWorld } from './ecr-api.ts';
@@ -48,8 +49,8 @@ export function openSsm(world: AwsWorld, region: string): SsmApi {
     parameters: (names) =>
       call('GetParameters', `cannot read ${names.join(', ')}`, async () => {
         const found = new Map<string, ParameterRecord>();
-        for (let at = 0; at < names.length; at += BATCH) {
-          const answer = await client.send(new GetParametersCommand({ Names: names.slice(at, at + BATCH) }));
+        for (const Names of partsOf(names, BATCH)) {
+          const answer = await client.send(new GetParametersCommand({ Names }));
           for (const { name, ...parameter } of read(answer.Parameters)) found.set(name, parameter);
         }
         return found;

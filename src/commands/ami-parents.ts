@@ -1,17 +1,16 @@
-import { readFile, rename, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { TAGS } from '../ami/content.ts';
 import type { AmiPlace, Survey } from '../ami/survey.ts';
+import { snapshotsOf } from '../ami/tagged.ts';
 import type { Cloud } from '../aws/cloud.ts';
 import type { SnapshotRecord } from '../aws/ec2-api.ts';
 import { UserError } from '../core/error.ts';
-import { isMissing, withFileErrors } from '../core/file-error.ts';
 import type { Log } from '../core/log.ts';
-import { BLOCK_BYTES, type BlockList, blockCount, DIGEST_BYTES, diskIdentity } from '../disk/block-list.ts';
+import { BLOCK_BYTES, type BlockList } from '../disk/block-list.ts';
+import { readKept } from '../disk/kept-blocks.ts';
 import { readBlocks, readDisk } from '../disk-image/read-disk.ts';
 import { planBlocks } from '../ebs/block-plan.ts';
 import type { ParentSnapshot } from '../ebs/snapshot-request.ts';
-import { type Digest, digestHex, isDigest } from '../oci/digest.ts';
+import { type Digest, isDigest } from '../oci/digest.ts';
 import { parseRegistryLocation } from '../storage/location.ts';
 import type { AmiDisk } from './ami-disk.ts';
 import type { Places } from './places.ts';
@@ -70,7 +69,7 @@ async function parentOf(
   { cloud, log, ...tools }: ParentTools,
 ): Promise<ParentSnapshot | undefined> {
   try {
-    const snapshots = await cloud.ec2(region).snapshots({ tag: TAGS.image, values: [image] });
+    const snapshots = await snapshotsOf(cloud.ec2(region), [image]);
     const fitting = snapshots
       .filter(({ state, tags }) => state === 'completed' && tags.get(TAGS.system) === system)
       .filter(({ tags }) => isDigest(tags.get(TAGS.disk) ?? '') && tags.get(TAGS.disk) !== identity)
@@ -117,36 +116,4 @@ async function blocksOf(
 function repositoryOf(place: string): string {
   const { host, repository } = parseRegistryLocation(place).reference;
   return `${host}/${repository}`;
-}
-
-/** `SIZE`, 8 bytes, big-endian, then the digests. */
-const HEAD = 8;
-
-const pathIn = (folder: string, identity: Digest): string => join(folder, `${digestHex(identity)}.blocks`);
-
-/** Keeps the list of a disk that was uploaded, for the next one. Throws UserError `file`. */
-export async function keepBlocks(folder: string, blocks: BlockList): Promise<void> {
-  const path = pathIn(folder, diskIdentity(blocks));
-  const head = Buffer.alloc(HEAD);
-  head.writeBigUInt64BE(BigInt(blocks.size));
-  const draft = `${path}.${process.pid}`;
-  await withFileErrors(path, 'write', async () => {
-    await writeFile(draft, Buffer.concat([head, blocks.digests]));
-    await rename(draft, path);
-  });
-}
-
-/** A list that was kept; undefined where there is none, or it is another disk's. */
-async function readKept(folder: string, identity: Digest): Promise<BlockList | undefined> {
-  const path = pathIn(folder, identity);
-  const bytes = await withFileErrors(path, 'read', () =>
-    readFile(path).catch((error: unknown) => {
-      if (isMissing(error)) return undefined;
-      throw error;
-    }),
-  );
-  if (bytes === undefined || bytes.length < HEAD) return undefined;
-  const list = { size: Number(bytes.readBigUInt64BE()), digests: bytes.subarray(HEAD) };
-  const isWhole = Number.isSafeInteger(list.size) && list.digests.length === blockCount(list.size) * DIGEST_BYTES;
-  return isWhole && diskIdentity(list) === identity ? list : undefined;
 }

@@ -1,5 +1,6 @@
 import { TAGS } from '../ami/content.ts';
 import { REGIONS_AT_ONCE } from '../ami/survey.ts';
+import { amisOf, snapshotsOf } from '../ami/tagged.ts';
 import type { Cloud } from '../aws/cloud.ts';
 import { parseAge } from '../core/age.ts';
 import { UserError } from '../core/error.ts';
@@ -96,18 +97,15 @@ export async function openAmiPlaces(
 /** Images and their systems. A region that cannot be asked is told of by the place itself. */
 async function imagesIn(cloud: Cloud, regions: readonly string[], image: string | undefined) {
   const found = new Map<string, { readonly image: string; readonly system: string }>();
+  const images = image === undefined ? [] : [image];
   const failures: UserError[] = [];
   await mapParallel(regions, REGIONS_AT_ONCE, async (region) => {
     try {
-      const query = { tag: TAGS.image, values: [image ?? '*'] };
-      const [amis, snapshots] = await Promise.all([
-        cloud.ec2(region).images(query),
-        cloud.ec2(region).snapshots(query),
-      ]);
+      const ec2 = cloud.ec2(region);
+      const [amis, snapshots] = await Promise.all([amisOf(ec2, images), snapshotsOf(ec2, images)]);
       for (const { tags } of [...amis, ...snapshots]) {
         const [of, system] = [tags.get(TAGS.image), tags.get(TAGS.system)];
-        if (of !== undefined && system !== undefined && (image ?? of) === of)
-          found.set(`${of} ${system}`, { image: of, system });
+        if (of !== undefined && system !== undefined) found.set(`${of} ${system}`, { image: of, system });
       }
     } catch (error) {
       if (!(error instanceof UserError) || ['cancelled', 'credentials'].includes(error.code)) throw error;

@@ -5,13 +5,14 @@ import { isRefused, NO_SNAPSHOT } from '../aws/refusal.ts';
 import { serviceEndpoint } from '../aws/service-endpoint.ts';
 import { UserError } from '../core/error.ts';
 import type { Clock } from '../core/retry.ts';
+import { keepBlocks } from '../disk/kept-blocks.ts';
 import type { SnapshotState } from '../ebs/await-completed.ts';
 import type { EbsSettings } from '../ebs/ebs-settings.ts';
 import { type UploadedSnapshot, uploadSnapshot } from '../ebs/upload-snapshot.ts';
 import type { Host } from '../host/host.ts';
 import type { AmiWorld } from './ami-cloud.ts';
 import type { AmiDisk } from './ami-disk.ts';
-import { type FoundParents, keepBlocks } from './ami-parents.ts';
+import type { FoundParents } from './ami-parents.ts';
 
 /** What uploads of a run have in common. */
 interface AmiUploads extends AmiWorld {

@@ -1,8 +1,10 @@
 import { parameterName } from '../ami/content.ts';
 import { type PointedAt, pointerHistory } from '../ami/pointer-history.ts';
+import { REGIONS_AT_ONCE } from '../ami/survey.ts';
 import { systemClock } from '../core/clock.ts';
 import { UserError } from '../core/error.ts';
 import { codeMarkdown, markdownTable, plainMarkdown } from '../core/markdown.ts';
+import { mapParallel } from '../core/parallel.ts';
 import { plainLine } from '../core/printable.ts';
 import { columns } from '../core/table.ts';
 import { defineCommand } from '../host/command.ts';
@@ -44,12 +46,14 @@ export const historyAmi = defineCommand({
     const names = systems.flatMap((system) =>
       parameters.map((template) => parameterName(template, { image, system, version: '' }, '')),
     );
-    const found: AmiHistory[] = [];
-    for (const region of await chosenRegions(cloud, home, inputs.regions))
-      for (const name of new Set(names)) {
-        const entries = await pointerHistory(cloud, region, name);
-        if (entries.length > 0) found.push({ region, name, entries });
-      }
+    const regions = await chosenRegions(cloud, home, inputs.regions);
+    const asked = regions.flatMap((region) => [...new Set(names)].map((name) => ({ region, name })));
+    const all = await mapParallel(
+      asked,
+      REGIONS_AT_ONCE,
+      async (one): Promise<AmiHistory> => ({ ...one, entries: await pointerHistory(cloud, one.region, one.name) }),
+    );
+    const found = all.filter(({ entries }) => entries.length > 0);
     if (found.length > 0) return found;
     throw new UserError('input', `none of the parameters exists: ${[...new Set(names)].join(', ')}`, {
       hint: 'Check their names and the regions.',

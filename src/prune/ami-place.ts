@@ -1,5 +1,6 @@
 import { TAGS } from '../ami/content.ts';
 import { REGIONS_AT_ONCE } from '../ami/survey.ts';
+import { amisOf, snapshotsOf } from '../ami/tagged.ts';
 import { UserError } from '../core/error.ts';
 import { mapParallel } from '../core/parallel.ts';
 import { type AmiItem, type AmiRegion, amiItems, type PlacedAmi } from './ami-releases.ts';
@@ -43,11 +44,10 @@ export class AmiReleasesPlace implements PrunePlace {
   async list(): Promise<readonly Prunable[]> {
     const { image, system, regions, cloud } = this.#tools;
     const isOurs = ({ tags }: { readonly tags: ReadonlyMap<string, string> }): boolean =>
-      tags.get(TAGS.image) === image && tags.get(TAGS.system) === system;
-    const query = { tag: TAGS.image, values: [image] };
+      tags.get(TAGS.system) === system;
     const found = await this.#inRegions(regions, async (region) => {
       const ec2 = cloud.ec2(region);
-      const [amis, snapshots] = await Promise.all([ec2.images(query), ec2.snapshots(query)]);
+      const [amis, snapshots] = await Promise.all([amisOf(ec2, [image]), snapshotsOf(ec2, [image])]);
       return { region, amis: amis.filter(isOurs), snapshots: snapshots.filter(isOurs) };
     });
     this.#regions = [...found.values()];
@@ -88,7 +88,10 @@ export class AmiReleasesPlace implements PrunePlace {
     });
     const failure = this.unread();
     if (done.size === 0 && failure !== undefined) return keptBecause(failure.message);
-    return together([...done.values()].flat());
+    const removal = together([...done.values()].flat());
+    // Of a region that was not looked at nobody knows.
+    const isWhole = failure === undefined || !['removed', 'gone'].includes(removal.kind);
+    return isWhole ? removal : keptBecause(`elsewhere it is gone, but ${failure.message}`);
   }
 
   async removeNames(): Promise<Removal> {
