@@ -44,7 +44,7 @@ export function unknownAttribute(
   const near = searched.flatMap(({ place, depth, names }) => nearestNames(place[depth] ?? '', names));
   const meant = near.length > 0 ? `Did you mean ${[...new Set(near)].join(' or ')}? ` : '';
   const systems = elsewhere.length > 0 ? ` (there is one for ${elsewhere.join(' and ')})` : '';
-  const missing = absent.length > 0 ? [`there is no ${absent.join(' and no ')}`] : [];
+  const missing = absent.length > 0 ? [`the flake has no ${absent.join(' and no ')}`] : [];
   const places = [...searched.filter(({ isLarge }) => !isLarge).map(searchedText), ...missing].join('; ');
   return new UserError('evaluation', `${what}: no such image${systems}; ${places}`, {
     hint: `${meant}Images are declared as nixImages.<system>.<name> = mkImage { … }.`,

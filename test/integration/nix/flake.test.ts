@@ -100,7 +100,7 @@ describe.each(nixVersionsUnderTest())("the repository's own flake with $label", 
   test('refuses a flake without images and a file that is not there', async () => {
     const nix = await openNixUnderTest(version);
     await expect(evaluateDefinition(nix, parseInstallable(`path:${nixpkgs}#app`), SYSTEMS[0])).rejects.toThrow(
-      /no such image; there is no nixImages and no packages/,
+      /no such image; the flake has no nixImages and no packages/,
     );
     const file = fileInstallable(join(dir, 'none.nix'), 'app');
     await expect(evaluateDefinition(nix, file, SYSTEMS[0])).rejects.toMatchObject({
