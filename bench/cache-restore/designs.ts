@@ -44,8 +44,10 @@ interface RunningServer {
   end(): Promise<LinkCounts>;
 }
 
-async function startServer(config: ServeConfig): Promise<RunningServer> {
+/** `compiled` is where Node keeps what it has compiled: the released program is one file, which is ready in half of the time that its sources take. */
+async function startServer(config: ServeConfig, compiled: string): Promise<RunningServer> {
   const child = execa(process.execPath, [join(import.meta.dirname, 'serve.ts'), JSON.stringify(config)], {
+    env: { NODE_COMPILE_CACHE: compiled },
     stdin: 'pipe',
     stderr: 'inherit',
     buffer: false,
@@ -62,6 +64,15 @@ async function startServer(config: ServeConfig): Promise<RunningServer> {
       return JSON.parse(String(value)) as LinkCounts;
     },
   };
+}
+
+const compiledIn = ({ work }: Pick<Places, 'work'>): string => join(work, 'compiled');
+
+/** Has Node compile the servers, which the first restore would wait for. */
+export async function compileServers(places: Places): Promise<void> {
+  const { closure, cache, work: state } = places;
+  const config = { closure: closure.folder, cache, state, kind: 'entries', priority: 0, prefetch: 'asked' } as const;
+  await (await startServer(config, compiledIn(places))).end();
 }
 
 /** Has Nix take the whole closure from caches into a store of its own. */
@@ -93,11 +104,12 @@ async function byNix(design: Exclude<Design, 'tarball'>, places: Places, folder:
   await mkdir(state);
   const prefetch = PREFETCH[design] ?? 'missing';
   const config = { closure: places.closure.folder, cache: places.cache, state, prefetch };
-  const upstream = await startServer({ ...config, kind: 'upstream', priority: UPSTREAM_PRIORITY });
+  const compiled = compiledIn(places);
+  const upstream = await startServer({ ...config, kind: 'upstream', priority: UPSTREAM_PRIORITY }, compiled);
   const begin = performance.now();
   const kind = design.startsWith('packs') ? 'packs' : 'entries';
   const priority = design === 'entries, asked first' ? UPSTREAM_PRIORITY - 10 : UPSTREAM_PRIORITY + 10;
-  const ours = await startServer({ ...config, kind, priority });
+  const ours = await startServer({ ...config, kind, priority }, compiled);
   // What the job is to build: Nix asks for it before it asks for what that needs.
   if (kind === 'packs') await fetch(`${ours.url}/${'a'.repeat(32)}.narinfo`);
   // The substituter has written its own settings, its URL among them.

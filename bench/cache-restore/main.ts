@@ -6,7 +6,7 @@ import { parseArgs } from 'node:util';
 import { execa } from 'execa';
 import { quietLog } from '../quiet-log.ts';
 import { makeClosure } from './closure.ts';
-import { DESIGNS, type Design, type Restored, restoreBy } from './designs.ts';
+import { compileServers, DESIGNS, type Design, type Restored, restoreBy } from './designs.ts';
 import { saveClosure } from './save.ts';
 
 const { values } = parseArgs({ options: { quick: { type: 'boolean', default: false }, runs: { type: 'string' } } });
@@ -28,6 +28,7 @@ const first = await saveClosure(closure, { cache, folder: packing, run: '1', log
 const second = await saveClosure(closure, { cache, folder: packing, run: '2', log });
 
 const restores = await mkdtemp(join(work, 'restores-'));
+await compileServers({ closure, cache, work: restores });
 const results = new Map<Design, Restored[]>(DESIGNS.map((design) => [design, []]));
 for (let run = 0; run < runs; run++) {
   for (const design of DESIGNS) {
