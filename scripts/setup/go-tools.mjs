@@ -1,6 +1,8 @@
 // Test tools that exist as Go modules only.
+import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { goFor } from './go.mjs';
 import { cacheDirectory, run, SetupError } from './machine.mjs';
 
@@ -12,6 +14,8 @@ import { cacheDirectory, run, SetupError } from './machine.mjs';
  * @property {string} version
  * @property {number} goMinor the oldest Go 1.x that builds it
  * @property {boolean} [isFull] whether only the full tests call it
+ * @property {URL} [source] where the program lies that calls the module; without it, it is in the module
+ * @property {string} [tags] of the build, by commas
  */
 
 /** @type {readonly GoTool[]} */
@@ -51,6 +55,17 @@ const TOOLS = [
     goMinor: 24,
     isFull: true,
   },
+  // Pulls as podman and CRI-O do. Without C: no GPGME and no btrfs, which it does not need here.
+  {
+    name: 'partial-pull',
+    module: 'go.podman.io/image/v5',
+    program: '',
+    version: 'v5.42.1',
+    goMinor: 26,
+    isFull: true,
+    source: new URL('../../test/fixtures/partial-pull/', import.meta.url),
+    tags: 'containers_image_openpgp,exclude_graphdriver_btrfs',
+  },
 ];
 
 /** @param {boolean} isFull */
@@ -58,6 +73,24 @@ const wanted = (isFull) => TOOLS.filter((tool) => isFull || !tool.isFull);
 
 /** @param {string} name */
 const pathOf = (name) => join(cacheDirectory(), 'bin', name);
+
+/**
+ * Where a tool lies; one that is built from here has another name when it is another.
+ * @param {GoTool} tool
+ */
+function fileOf({ name, source }) {
+  if (source === undefined) return pathOf(name);
+  const hash = createHash('sha256');
+  for (const file of ['main.go', 'go.mod']) hash.update(readFileSync(new URL(file, source)));
+  return pathOf(`${name}-${hash.digest('hex').slice(0, 12)}`);
+}
+
+/** @param {string} name */
+function toolOf(name) {
+  const tool = TOOLS.find((each) => each.name === name);
+  if (tool === undefined) throw new Error(`no tool ${name}`);
+  return tool;
+}
 
 /** Where crane lies once it is there. */
 export const cranePath = () => pathOf('crane');
@@ -74,12 +107,18 @@ export const distributionPath = () => pathOf('registry');
 /** Where crictl lies once it is there. */
 export const crictlPath = () => pathOf('crictl');
 
+/** Where what pulls as podman does lies once it is there. */
+export const partialPullPath = () => fileOf(toolOf('partial-pull'));
+
 /**
  * Whether a tool is there in the wanted version: Go writes the module's version into the program.
  * @param {GoTool} tool
  */
-function ready({ name, module, version }) {
-  return existsSync(pathOf(name)) && readFileSync(pathOf(name)).includes(`mod\t${module}\t${version}\t`);
+function ready(tool) {
+  const { module, version, source } = tool;
+  const file = fileOf(tool);
+  const kind = source === undefined ? 'mod' : 'dep';
+  return existsSync(file) && readFileSync(file).includes(`${kind}\t${module}\t${version}\t`);
 }
 
 /**
@@ -103,25 +142,40 @@ export function ensureGoTools(isFull, log) {
 }
 
 /**
+ * Builds what pulls as podman does, where it is not there: for the benchmark, which needs no other of the full tests' tools.
+ * Throws SetupError as `ensureGoTools` does.
+ * @param {(line: string) => void} log
+ */
+export function ensurePartialPull(log) {
+  const tool = toolOf('partial-pull');
+  if (!ready(tool)) build(tool, log);
+}
+
+/**
  * @param {GoTool} tool
  * @param {(line: string) => void} log
  */
-function build({ name, module, program, version, goMinor }, log) {
+function build(tool, log) {
+  const { name, module, program, version, goMinor, source, tags = '' } = tool;
   const { go, env } = goFor(name, goMinor, log);
-  log(`${name}: go install ${module}${program}@${version}`);
+  log(`${name}: ${source === undefined ? `go install ${module}${program}` : `go build with ${module}`}@${version}`);
   const directory = join(cacheDirectory(), 'bin');
   mkdirSync(directory, { recursive: true });
   const draft = mkdtempSync(join(directory, '.draft-'));
   try {
     // In the temporary place first: another run may be calling the program that this one replaces.
-    const install = run([go, 'install', `${module}${program}@${version}`], {
+    const words =
+      source === undefined
+        ? ['install', `${module}${program}@${version}`]
+        : ['build', '-trimpath', '-ldflags=-s -w', `-tags=${tags}`, `-o=${join(draft, name)}`, '.'];
+    const made = run([go, ...words], {
       quiet: true,
-      env: { ...env, GOBIN: draft, GOFLAGS: '' },
-      cwd: draft,
+      env: { ...env, GOBIN: draft, GOFLAGS: '', ...(source === undefined ? {} : { CGO_ENABLED: '0' }) },
+      cwd: source === undefined ? draft : fileURLToPath(source),
     });
-    if (!install.ok)
-      throw new SetupError(`go install failed:\n${install.stderr.trim().split('\n').slice(-12).join('\n')}`);
-    renameSync(join(draft, name), pathOf(name));
+    if (!made.ok)
+      throw new SetupError(`go ${words[0]} failed:\n${made.stderr.trim().split('\n').slice(-12).join('\n')}`);
+    renameSync(join(draft, name), fileOf(tool));
   } finally {
     rmSync(draft, { recursive: true, force: true });
   }

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { cacheDirectory, findProgram, run, SetupError } from './machine.mjs';
 
 /** What an older Go is told to fetch: Debian 12 has 1.19, Ubuntu 24.04 has 1.22. */
-const NEWER = '1.25.9';
+const NEWER = '1.26.8';
 
 /** The oldest Go that knows modules as they are fetched here. */
 const OLDEST_MINOR = 18;

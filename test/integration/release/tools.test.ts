@@ -41,8 +41,8 @@ const withGo = async (version: string): Promise<string> => {
 test.each([
   ['go1.26.1', 'uses /go\n'],
   ['go1.17', 'SetupError: Go 1.18 or newer is needed to build act; /go is go version go1.17 linux/amd64.'],
-  ['go1.19.8', 'log: go: act needs Go 1.25 or newer and /go is go version go1.19.8 linux/amd64; fetching Go 1.25.9\n'],
-  ['go1.19.8', 'and Go 1.25.9 cannot be fetched: no network\nInstall a newer Go.'],
+  ['go1.19.8', 'log: go: act needs Go 1.25 or newer and /go is go version go1.19.8 linux/amd64; fetching Go 1.26.8\n'],
+  ['go1.19.8', 'and Go 1.26.8 cannot be fetched: no network\nInstall a newer Go.'],
 ])('a machine with %s', async (version, said) => {
   expect(await withGo(version)).toContain(said);
 });

@@ -16,6 +16,7 @@ import {
   sha256,
   unpacked,
 } from '../../support/chunked-layer.ts';
+import { readChunkedLayer } from '../../support/strict-chunked-layer.ts';
 
 const OWNER = { uid: 0, gid: 0 };
 /** Bytes that do not compress and are the same in every run. */
@@ -183,5 +184,19 @@ test('CRC-64 is that of ISO 3309, wherever its bytes lie', () => {
   for (const at of [1, 2, 3, 5, 511]) {
     const moved = Buffer.concat([Buffer.alloc(at), bytes]).subarray(at);
     expect(new Crc64().update(moved.subarray(0, at)).update(moved.subarray(at)).digest()).toEqual(sum);
+  }
+});
+
+test('what containers/storage compares is equal, and a bit that is another is found', async () => {
+  const { layer, bytes } = await makeChunked(MIXED);
+  const { annotations = {} } = layer;
+  const { entries, tar } = await readChunkedLayer(bytes, annotations);
+  expect(entries.filter(({ type }) => type !== 'chunk')).toHaveLength(MIXED.length);
+  expect(tar.equals(await unpacked(bytes))).toBe(true);
+  const large = entries.find(({ name }) => name.endsWith('/large'))?.offset ?? 0;
+  for (const at of [large + 100, bytes.length - 1, bytes.length - 64]) {
+    const damaged = Buffer.from(bytes);
+    damaged[at] = (damaged[at] ?? 0) ^ 1;
+    await expect(readChunkedLayer(damaged, annotations)).rejects.toThrow();
   }
 });
