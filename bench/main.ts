@@ -9,6 +9,8 @@ import { measureLoad } from './load/measure.ts';
 import { loadText, missedLoad } from './load/result.ts';
 import { measureAll } from './measure-all.ts';
 import { parseOptions, USAGE } from './options.ts';
+import { measurePull } from './pull/measure.ts';
+import { missedPull, pullText } from './pull/result.ts';
 import { replaceMarked } from './report/marked-part.ts';
 import { report } from './report/report.ts';
 import { type Result, resultSchema } from './result.ts';
@@ -75,6 +77,12 @@ async function bench(): Promise<void> {
       await writeFile(LOAD_PAGE, replaceMarked(await readFile(LOAD_PAGE, 'utf8'), text));
     }
     if (missedLoad(found).length > 0) process.exitCode = 1;
+    return;
+  }
+  if (options.pull) {
+    const found = await measurePull(options, join(ROOT, 'out/bench'), log);
+    console.log(pullText(found));
+    if (missedPull(found).length > 0) process.exitCode = 1;
     return;
   }
   const result = options.render

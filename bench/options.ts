@@ -27,6 +27,8 @@ export interface Options {
   readonly serve: boolean;
   /** Whether `load` into engines is measured, and nothing else. */
   readonly load: boolean;
+  /** Whether pulls after a change are measured, and nothing else. */
+  readonly pull: boolean;
   /** Whether docs/benchmarks.md is written anew from the result. */
   readonly docs: boolean;
   /** A result to render again instead of measuring. */
@@ -48,6 +50,7 @@ export const USAGE = `usage: npm run bench -- [OPTIONS]
   --ebs                   what uploading a disk as a snapshot takes, beside coldsnap where COLDSNAP names it; nothing else
   --serve                 pulls from serve beside publish and a registry, first bytes and memory; nothing else
   --load                  load into podman (and docker where a daemon answers) beside an archive that is loaded; nothing else
+  --pull                  what a store that has the image before fetches after a change, of gzip, zstd and zstd:chunked; nothing else
   --quick                 the small closure, once: whether everything works
   --docs                  write docs/benchmarks.md from the result; docs/serve.md with --load
   --render FILE           print an earlier result again, and measure nothing
@@ -75,6 +78,7 @@ export function parseOptions(words: readonly string[]): Options {
       ebs: { type: 'boolean', default: false },
       serve: { type: 'boolean', default: false },
       load: { type: 'boolean', default: false },
+      pull: { type: 'boolean', default: false },
       fleet: { type: 'boolean', default: false },
       threads: { type: 'string' },
       docs: { type: 'boolean', default: false },
@@ -106,6 +110,7 @@ export function parseOptions(words: readonly string[]): Options {
     ebs: values.ebs,
     serve: values.serve,
     load: values.load,
+    pull: values.pull,
     fleet: values.fleet,
     threads: threads.map(Number),
     docs: values.docs,

@@ -5,3 +5,7 @@ export function countRequests(log: string, ownAgent: string): number {
     .filter((line) => /"(?:GET|HEAD|POST|PATCH|PUT|DELETE) \S+ HTTP\/[\d.]+" \d{3} /.test(line));
   return lines.filter((line) => !line.endsWith(`"${ownAgent}"`)).length;
 }
+
+/** Bytes of the bodies with which GETs were answered in such a log: all that whoever pulls is sent. */
+export const bytesSent = (log: string): number =>
+  [...log.matchAll(/"GET \S+ HTTP\/[\d.]+" 20\d (\d+) /g)].reduce((sum, [, bytes]) => sum + Number(bytes), 0);

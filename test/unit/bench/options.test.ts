@@ -15,6 +15,7 @@ const usual = {
   ebs: false,
   serve: false,
   load: false,
+  pull: false,
   fleet: false,
   threads: [],
   docs: false,
@@ -37,6 +38,7 @@ describe('parseOptions', () => {
     [['--ebs'], { ebs: true }],
     [['--threads', '2,16'], { threads: [2, 16] }],
     [['--serve'], { serve: true }],
+    [['--pull'], { pull: true }],
     [['--load', '--docs'], { load: true, docs: true }],
     [['--docs', '--render', 'a.json'], { docs: true, render: 'a.json' }],
   ])('%j', (words, expected) => {
