@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
-import { appendFile, mkdir, readFile, rm } from 'node:fs/promises';
+import { appendFileSync } from 'node:fs';
+import { mkdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { countText } from '../core/count.ts';
@@ -8,7 +9,8 @@ import type { Log } from '../core/log.ts';
 import { onFirstUse } from '../core/on-first-use.ts';
 import type { LayerRecord } from '../definition/layer-record.ts';
 import { type Descriptor, descriptorSchema } from '../oci/descriptor.ts';
-import { type Digest, digestSchema } from '../oci/digest.ts';
+import type { Digest } from '../oci/digest.ts';
+import { digestSchema } from '../oci/digest-schema.ts';
 import type { Repository } from '../storage/destination.ts';
 import type { PreviousLayer } from './previous-image.ts';
 
@@ -116,7 +118,8 @@ function openAppender(folder: string, file: string, log: Log) {
     if (isBroken) return;
     try {
       await prepare();
-      await appendFile(file, lines);
+      // Blocking: a few hundred bytes into the page cache, where three trips to the thread pool take twenty times as long while it compresses.
+      appendFileSync(file, lines);
     } catch (error) {
       isBroken = true;
       log.debug(`no journal: ${error instanceof Error ? error.message : String(error)}`);
