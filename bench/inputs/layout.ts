@@ -1,7 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { type Digest, digestSchema } from '../../src/oci/digest.ts';
+import type { Digest } from '../../src/oci/digest.ts';
+import { digestSchema } from '../../src/oci/digest-schema.ts';
 import { type ImageManifest, indexSchema, manifestSchema } from '../../src/oci/manifest.ts';
 
 /** One image in an OCI layout. */

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { decodeJson } from '../core/decode-json.ts';
-import { digestSchema } from '../oci/digest.ts';
+import { digestSchema } from '../oci/digest-schema.ts';
 import { systemSchema } from '../oci/system.ts';
 import { parameterName } from './content.ts';
 import type { Deployed } from './deploy.ts';

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { UserError } from '../core/error.ts';
-import { digestSchema } from '../oci/digest.ts';
+import { digestSchema } from '../oci/digest-schema.ts';
 import { BOOT_MODES } from '../oci/disk-artifact.ts';
 import { systemSchema } from '../oci/system.ts';
 

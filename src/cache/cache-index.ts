@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { storePathSchema } from '../definition/store-path.ts';
+import { storePathSchema } from '../definition/store-path-schema.ts';
 import { isPackKey } from './keys.ts';
 
 /** The version that is written. One that is not read is left alone: see `decodeIndex`. */

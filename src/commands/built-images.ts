@@ -1,4 +1,4 @@
-import { storePathSchema } from '../definition/store-path.ts';
+import { storePathSchema } from '../definition/store-path-schema.ts';
 import type { Host } from '../host/host.ts';
 import type { EvaluatedAny } from '../nix/found-image.ts';
 import { appendToJob, readOfJob } from './job-file.ts';

@@ -6,7 +6,7 @@ import { REPOSITORY_PART } from '../oci/reference.ts';
 import { systemSchema } from '../oci/system.ts';
 import { absolutePathSchema, modeSchema } from './absolute-path.ts';
 import { imageTestsSchema } from './image-tests.ts';
-import { belowStorePathSchema, storePathSchema } from './store-path.ts';
+import { belowStorePathSchema, storePathSchema } from './store-path-schema.ts';
 
 /**
  * The image definition: what `mkImage` in `nix/lib` evaluates to and the only thing that crosses from Nix to

@@ -10,7 +10,8 @@ import {
   tagSchema,
 } from './definition.ts';
 import { diskTestsSchema } from './disk-tests.ts';
-import { belowStorePathSchema, storePathOf, storePathSchema } from './store-path.ts';
+import { storePathOf } from './store-path.ts';
+import { belowStorePathSchema, storePathSchema } from './store-path-schema.ts';
 
 /**
  * The definition of a disk: what `mkDisk` in `nix/lib` evaluates to. The disk that the engine makes of it has a GPT and three

@@ -3,7 +3,7 @@ import { canonicalJson } from '../core/canonical-json.ts';
 import { tryDecodeJson } from '../core/decode-json.ts';
 import { type History, historyEntry } from '../oci/config.ts';
 import type { PlannedLayer } from './layer.ts';
-import { storePathSchema } from './store-path.ts';
+import { storePathSchema } from './store-path-schema.ts';
 
 /** The words of a layer in the image's history. */
 export const layerHistory = (layer: PlannedLayer): History =>

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { pipeline } from 'node:stream/promises';
-import { type Digest, digestSchema } from '../oci/digest.ts';
+import type { Digest } from '../oci/digest.ts';
+import { digestSchema } from '../oci/digest-schema.ts';
 
 /** sha256 of a file, read in pieces. Rejects when it cannot be read or the signal fires. */
 export async function digestOfFile(file: string, signal: AbortSignal): Promise<Digest> {

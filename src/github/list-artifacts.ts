@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { UserError } from '../core/error.ts';
-import { digestSchema } from '../oci/digest.ts';
+import { digestSchema } from '../oci/digest-schema.ts';
 import { artifactFailure } from './artifact-failure.ts';
 import { patient } from './patience.ts';
 import type { ArtifactSession } from './session.ts';

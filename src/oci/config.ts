@@ -2,7 +2,8 @@ import { z } from 'zod';
 import { canonicalJson, type Json } from '../core/canonical-json.ts';
 import type { ContainerConfig } from './container-config.ts';
 import type { OciPlatform } from './descriptor.ts';
-import { type Digest, digestSchema } from './digest.ts';
+import type { Digest } from './digest.ts';
+import { digestSchema } from './digest-schema.ts';
 
 /**
  * When every image was made: one second after the epoch, as dockerTools has it. A true time would give equal

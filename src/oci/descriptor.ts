@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { digestSchema } from './digest.ts';
+import { digestSchema } from './digest-schema.ts';
 
 export const platformSchema = z.looseObject({
   architecture: z.string(),

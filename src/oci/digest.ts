@@ -1,5 +1,4 @@
 import { createHash, type Hash } from 'node:crypto';
-import { z } from 'zod';
 
 declare const brand: unique symbol;
 
@@ -9,11 +8,6 @@ export type Digest = string & { readonly [brand]: 'Digest' };
 const DIGEST = /^sha256:[0-9a-f]{64}$/;
 
 export const isDigest = (text: string): text is Digest => DIGEST.test(text);
-
-/** Accepts a digest at an edge: a manifest, a header, a reference. */
-export const digestSchema = z.custom<Digest>((value) => typeof value === 'string' && isDigest(value), {
-  message: 'expected sha256: and 64 hexadecimal digits',
-});
 
 /** Ends a SHA-256 hash. */
 export const endDigest = (hash: Hash): Digest => `sha256:${hash.digest('hex')}` as Digest;

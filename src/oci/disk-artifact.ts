@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { UserError } from '../core/error.ts';
 import { type Descriptor, platformSchema } from './descriptor.ts';
-import { type Digest, digestSchema, isDigest } from './digest.ts';
+import { type Digest, isDigest } from './digest.ts';
+import { digestSchema } from './digest-schema.ts';
 import type { ImageManifest } from './manifest.ts';
 
 /** The disk of a virtual machine as an OCI artifact (image-spec 1.1, manifest.md, "Guidelines for Artifact Usage"). */

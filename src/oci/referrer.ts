@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { tryDecodeJson } from '../core/decode-json.ts';
 import type { Descriptor } from './descriptor.ts';
-import { type Digest, digestSchema } from './digest.ts';
+import type { Digest } from './digest.ts';
+import { digestSchema } from './digest-schema.ts';
 import { descriptorOf, type StoredManifest } from './read-manifest.ts';
 
 /** A manifest that names another one as its subject: a signature, an SBOM, an attestation. */

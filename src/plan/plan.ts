@@ -5,7 +5,7 @@ import { imageNameSchema, tagSchema } from '../definition/definition.ts';
 import { isImageKey } from '../definition/image-key.ts';
 import { callSchema } from '../handover/call.ts';
 import { imageKindSchema } from '../nix/recognise.ts';
-import { digestSchema } from '../oci/digest.ts';
+import { digestSchema } from '../oci/digest-schema.ts';
 import { systemSchema } from '../oci/system.ts';
 import { sourceSchema } from './source.ts';
 

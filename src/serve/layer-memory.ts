@@ -6,7 +6,7 @@ import { tryDecodeJson } from '../core/decode-json.ts';
 import type { Log } from '../core/log.ts';
 import { type BaseRecord, parseRecord } from '../definition/base-record.ts';
 import type { FoundTar } from '../image/layer.ts';
-import { digestSchema } from '../oci/digest.ts';
+import { digestSchema } from '../oci/digest-schema.ts';
 
 /** What this machine knows of layers that it has read: their digests, so that none is read twice to be named. */
 export interface LayerMemory {

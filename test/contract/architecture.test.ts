@@ -164,6 +164,24 @@ test('the command line does not load @actions/core', () => {
   expect(pathsOf(wrong)).toEqual([]);
 });
 
+/** What a program has to load for a file: the files of src/ and packages, without what only types are imported from. */
+function loadedFor(path: string, found: Set<string> = new Set()): ReadonlySet<string> {
+  if (found.has(path)) return found;
+  found.add(path);
+  const text = sources.find((file) => file.path === path)?.text ?? '';
+  for (const [, , name = ''] of text.matchAll(/^(import|export) (?!type )[^;]*?from '([^']+)';/gm)) {
+    if (name.startsWith('.')) loadedFor(posix.join(posix.dirname(path), name), found);
+    else if (!name.startsWith('node:')) found.add(name);
+  }
+  return found;
+}
+
+test("a layer's thread loads no package: there may be sixteen of them, and zod alone takes 3 MB in each", () => {
+  const loaded = [...loadedFor('src/layer/serve-layers.ts')];
+  expect(loaded).toContain('src/oci/digest.ts');
+  expect(loaded.filter((name) => !name.startsWith('src/'))).toEqual([]);
+});
+
 test("AWS's clients are loaded for registries of AWS and for AMIs alone", () => {
   const clients = sources.filter((file) => importsOf(file).some((name) => name.startsWith('@aws-sdk/')));
   expect(pathsOf(clients)).toEqual(

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { ByteString } from '../../core/bytes.ts';
 import { UserError } from '../../core/error.ts';
 import { withinTime } from '../../core/time-limit.ts';
-import { belowStorePathSchema } from '../../definition/store-path.ts';
+import { belowStorePathSchema } from '../../definition/store-path-schema.ts';
 
 /** Patterns longer than this are not patterns for paths, in characters. */
 const PATTERN_LIMIT = 4096;
