@@ -18,6 +18,8 @@ export const IMAGES = join(ROOT, 'test/fixtures/images');
 export interface CliOptions extends ProgramOptions {
   /** Another checkout's source. */
   readonly root?: string;
+  /** File of a program made of it. Default: the source itself. */
+  readonly program?: string;
   /** Stands for Ctrl-C, in this process. */
   readonly signal?: AbortSignal;
   /** Hears what is written to standard error, in this process. */
@@ -58,8 +60,9 @@ export interface RunningCli {
 }
 
 /** Starts the command line as a process of its own, for tests that look at it or send it signals. */
-export function startCli(args: readonly string[], { root = ROOT, cwd, env }: CliOptions = {}): RunningCli {
-  const child = spawn(process.execPath, [join(root, 'src/main.ts'), ...args], {
+export function startCli(args: readonly string[], options: CliOptions = {}): RunningCli {
+  const { root = ROOT, program = join(root, 'src/main.ts'), cwd, env } = options;
+  const child = spawn(process.execPath, [program, ...args], {
     cwd,
     env: { ...process.env, ...neutral(env) },
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -23,13 +23,21 @@ const UNUSED_MS = 24 * 3_600_000;
 
 /** The release tree of the working folder, in a folder of its own. */
 export async function releaseTree(): Promise<TempDir> {
-  const [assembled, folder] = await Promise.all([assembledOnce(), memoryTempDir('release')]);
-  await cp(assembled, folder.path, { recursive: true });
+  const [from, folder] = await Promise.all([assembledRelease(), memoryTempDir('release')]);
+  await cp(from, folder.path, { recursive: true });
   return folder;
 }
 
+let assembled: Promise<string> | undefined;
+
+/** A folder with the release tree of the working folder, for reading. */
+export function assembledRelease(): Promise<string> {
+  assembled ??= assembledOnce();
+  return assembled;
+}
+
 /**
- * A folder with the release tree of the working folder, for reading. An assembly takes 25 seconds of a core and several test
+ * The same, asked for the first time in this process. An assembly takes 25 seconds of a core and several test
  * files want the same, so it is kept by what it is made of: the files of the checkout but for the tests (package-lock.json
  * among them, which the assembly compares with what is installed) and Node.
  */
