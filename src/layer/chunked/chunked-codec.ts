@@ -86,10 +86,9 @@ export class ChunkedCodec implements Codec {
         if (isSmall) {
           room.set(frame, used);
           used += frame.length;
-        } else {
-          yield frame;
-          releaseMemory(frame);
-        }
+        } else yield frame;
+        // A small frame may lie in as much memory as its content had.
+        releaseMemory(frame);
       }
       if (used > 0) yield room.subarray(0, used);
       const { bytes, annotations } = await this.#index.end(offset);

@@ -101,7 +101,7 @@ export class TarCutter {
     const length = next ? this.#padding + next.headerLength - this.#segmentLength : bytes.length;
     const part = bytes.subarray(0, length);
     // The block is used again.
-    this.#segment.push(Uint8Array.from(part));
+    this.#segment.push(Buffer.from(part));
     this.#segmentLength += part.length;
     if (next && part.length === length) {
       this.#announced.shift();
