@@ -69,7 +69,7 @@ export function cachesPlace(name: string, caches: Pick<RestCaches, 'listed' | 'r
       if (kind === 'gone') return GONE;
       throw new UserError(kind === 'denied' ? 'credentials' : 'github', `cannot delete the cache ${key}: ${why}`, {
         hint: kind === 'denied' ? 'Add it to the job.' : 'Run again; what is left then goes.',
-        docs: 'retention.md#caches-artifacts-and-releases',
+        docs: kind === 'denied' ? 'retention.md#caches-artifacts-and-releases' : undefined,
       });
     },
   });

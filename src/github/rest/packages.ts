@@ -71,7 +71,7 @@ export function openPackages(deps: PackagesDeps): Packages {
     const isDenied = [400, 401, 403, 404].includes(status);
     return new UserError(isDenied ? 'credentials' : 'registry', `cannot ${what} ${owner}/${name} at GitHub: ${why}`, {
       hint: isDenied ? causes(owner, name) : 'Run again; what is left then goes.',
-      docs: 'retention.md#places',
+      docs: isDenied ? 'retention.md#places' : undefined,
       cause: error,
     });
   };

@@ -78,7 +78,7 @@ export function pullRequests(deps: PullDeps): PullRequests {
       hint: isDenied
         ? `The job needs \`permissions: { pull-requests: ${level} }\`; in the run of a pull request from a fork no token may write.`
         : 'Run again later.',
-      docs: 'previews.md#step-by-step',
+      docs: isDenied ? 'previews.md#step-by-step' : undefined,
       cause: error,
     });
   };

@@ -54,7 +54,7 @@ export async function pullStates(
         hint: isDenied
           ? 'The job needs `permissions: pull-requests: read`.'
           : 'Check the repository, and that the token may read it.',
-        docs: 'retention.md#places',
+        docs: isDenied ? 'retention.md#places' : undefined,
         cause: error,
       },
     );
