@@ -35,11 +35,14 @@ const FOOTER_MAGIC = 'GNUlInUx';
 export class LayerIndex {
   readonly #toc = new PackedText();
   readonly #tarSplit = new PackedText();
+  readonly #limit: number;
   #position = 0;
   #rows = 0;
   #why: string | undefined;
 
-  constructor() {
+  /** `limit` is the most bytes that the table of contents may have, unpacked. */
+  constructor(limit = TOC_LIMIT) {
+    this.#limit = limit;
     this.#toc.add('{"version":1,"entries":[');
   }
 
@@ -70,7 +73,7 @@ export class LayerIndex {
     if (this.#why !== undefined) return;
     await this.#toc.settle();
     await this.#tarSplit.settle();
-    if (this.#toc.size + TAIL > TOC_LIMIT) this.#giveUp(`its table of contents is over ${TOC_LIMIT / 1024 / 1024} MiB`);
+    if (this.#toc.size + TAIL > this.#limit) this.#giveUp(`its table of contents is over ${this.#limit} bytes`);
   }
 
   /** The frames that go behind `offset` bytes of data, and what the layer's descriptor says: without frames, why. */

@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 import { fromText } from '../../../src/core/bytes.ts';
 import { CHUNK } from '../../../src/layer/chunked/chunk-end.ts';
 import { Crc64 } from '../../../src/layer/chunked/crc64.ts';
+import { LayerIndex } from '../../../src/layer/chunked/layer-index.ts';
 import { asChunked } from '../../../src/oci/chunked.ts';
 import type { TarEntry } from '../../../src/tar/entry.ts';
 import { BLOCK, decodeHeader } from '../../../src/tar/header.ts';
@@ -174,6 +175,19 @@ test.each<[string, TarEntry]>([
   expect(made.bytes.includes('GNUlInUx')).toBe(false);
   // It counts as what was asked for, or it would be made again in each publish.
   expect(asChunked(made.layer.annotations)).toEqual(made.layer.annotations);
+});
+
+test('a table of contents that clients refuse for its size is left out, and nothing else is', async () => {
+  for (const [limit, isPlain] of [
+    [1_000, true],
+    [5_000, false],
+  ] as const) {
+    const index = new LayerIndex(limit);
+    for (let at = 0; at < 20; at += 1) index.addRows(directory(`${at}`));
+    const { bytes, annotations } = await index.end(0);
+    expect([bytes.length === 0, 'io.nix-images.layer.not-chunked' in annotations]).toEqual([isPlain, isPlain]);
+    index.close();
+  }
 });
 
 test('CRC-64 is that of ISO 3309, wherever its bytes lie', () => {
