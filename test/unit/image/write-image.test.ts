@@ -311,3 +311,15 @@ describe('images of one process', () => {
     });
   });
 });
+
+test.each([
+  ['docker://ghcr.io/org/app', 'zstd:chunked', true],
+  ['docker://ghcr.io/org/app', 'zstd', false],
+  ['docker://registry.example/ghcr.io/app', 'zstd:chunked', false],
+] as const)('%s as %s is warned of: %s', async (name, compression, isWarned) => {
+  const image = { ...imageOf(stream('packed', 'gzip')), compression: { name: compression, level: 3 } };
+  const { log } = await write(image, [memory(name).repository]);
+  expect(log.lines.filter((line) => line.includes('refuses requests for several ranges'))).toHaveLength(
+    isWarned ? 1 : 0,
+  );
+});
