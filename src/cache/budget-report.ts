@@ -2,7 +2,7 @@ import { countText } from '../core/count.ts';
 import { codeMarkdown, markdownTable } from '../core/markdown.ts';
 import { sizeText } from '../core/size.ts';
 import { sum } from '../core/sum.ts';
-import { columns } from '../core/table.ts';
+import { columns, truncate } from '../core/table.ts';
 import { durationText } from '../core/time.ts';
 import { storePathName } from '../definition/store-path.ts';
 import { type BudgetPlan, currentPaths } from './budget.ts';
@@ -80,7 +80,7 @@ export function budgetHead({ store, plan }: PlannedCache): string {
 
 /** A plan for a terminal of 80 columns. */
 export function budgetText(planned: PlannedCache): string {
-  const cut = (line: string): string => (line.length > 80 ? `${line.slice(0, 79)}…` : line);
+  const cut = (line: string): string => truncate(line, 80);
   const largest = largestPaths(planned);
   return [
     budgetHead(planned),

@@ -2,7 +2,7 @@ import { countText } from '../core/count.ts';
 import { codeMarkdown, markdownTable } from '../core/markdown.ts';
 import { sizeText } from '../core/size.ts';
 import { sum } from '../core/sum.ts';
-import { columns } from '../core/table.ts';
+import { columns, truncate } from '../core/table.ts';
 import { durationText } from '../core/time.ts';
 import { currentPaths } from './budget.ts';
 import { budgetChart } from './budget-chart.ts';
@@ -66,9 +66,9 @@ function goingLines({ store, gone, plan }: CacheState): string[] {
 
 const HEADINGS = ['image', 'system', 'paths', 'size', 'builds saved'];
 
-/** A cache for a terminal of 80 columns. */
+/** A cache for a terminal of 80 columns; sentences are as long as they are, for their end says why. */
 export function cacheText(state: CacheState): string {
-  const cut = (line: string): string => (line.length > 80 ? `${line.slice(0, 79)}…` : line);
+  const cut = (line: string): string => truncate(line, 80);
   const rows = rowsOf(state);
   const largest = largestPaths(state);
   return [
@@ -76,7 +76,7 @@ export function cacheText(state: CacheState): string {
     budgetBar(state.plan),
     ...(rows.length === 0 ? ['no store paths'] : columns([HEADINGS, ...rows], [2, 3, 4]).map(cut)),
     ...(largest.length === 0 ? [] : ['largest:', ...columns(largest, [1, 2]).map((line) => cut(`  ${line}`))]),
-    ...goingLines(state).map(cut),
+    ...goingLines(state),
   ].join('\n');
 }
 
