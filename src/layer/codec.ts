@@ -96,7 +96,7 @@ function zstd(level: number, chunkSize = OUTPUT_CHUNK): Compressor {
 }
 
 /** What a frame of `size` bytes takes at most (zstd.h, ZSTD_COMPRESSBOUND). */
-const frameBound = (size: number): number => size + (size >>> 8) + Math.max(0, (128 * 1024 - size) >>> 11);
+export const frameBound = (size: number): number => size + (size >>> 8) + Math.max(0, (128 * 1024 - size) >>> 11);
 
 /** Bytes of any size as a frame of zstd, on this thread. Takes the memory that such a frame needs, and not that of a block. */
 export const frameHere = (bytes: Uint8Array, level: number): Uint8Array =>

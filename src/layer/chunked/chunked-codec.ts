@@ -10,6 +10,7 @@ import {
   releaseMemory,
 } from '../codec.ts';
 import { LayerIndex } from './layer-index.ts';
+import { SmallFrames } from './small-frames.ts';
 import { TarCutter, type TarPiece } from './tar-cutter.ts';
 
 /** Bytes from which a piece is worth its way through the thread pool. */
@@ -105,6 +106,7 @@ export class ChunkedCodec implements Codec {
     { parallel, release = () => {} }: CompressOptions,
   ): AsyncGenerator<Queued & { readonly frame: Uint8Array }> {
     const queue: Queued[] = [];
+    const small = new SmallFrames(this.#level, POOLED);
     let pooled = 0;
     async function* first(): AsyncGenerator<Queued & { readonly frame: Uint8Array }> {
       const { piece, frame } = queue.shift() as Queued;
@@ -123,14 +125,15 @@ export class ChunkedCodec implements Codec {
           const used = (): void => letGo(piece, held);
           queue.push({ piece, frame: frameOnPool(piece.bytes, this.#level).finally(used) });
         } else {
-          held?.hold();
-          queue.push({ piece, frame: frameHere(piece.bytes, this.#level) });
-          letGo(piece, held);
+          const frame = isLarge ? frameHere(piece.bytes, this.#level) : small.frame(piece.bytes);
+          queue.push({ piece, frame });
+          letGo(piece);
         }
         while (queue[0] && !(queue[0].frame instanceof Promise)) yield* first();
       }
       while (queue.length > 0) yield* first();
     } finally {
+      small.close();
       // What is still in the pool when the reader gives up must not become an unhandled rejection.
       await Promise.allSettled(queue.map(({ frame }) => frame));
     }
@@ -150,7 +153,7 @@ export class ChunkedCodec implements Codec {
   }
 }
 
-function letGo({ bytes, isOfBlock }: TarPiece, held: HeldBlock | undefined): void {
+function letGo({ bytes, isOfBlock }: TarPiece, held?: HeldBlock): void {
   if (!isOfBlock) releaseMemory(bytes);
   held?.letGo();
 }

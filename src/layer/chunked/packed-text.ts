@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { constants, createZstdCompress } from 'node:zlib';
 
-/** Characters that are compressed at once. */
+/** Bytes that are compressed at once. */
 const PIECE = 256 * 1024;
 
 /**
@@ -14,11 +14,14 @@ const OPTIONS = {
   chunkSize: 64 * 1024,
 };
 
-/** A text that is compressed as it grows, in one frame: only that is held in memory. */
+/**
+ * A text that is compressed as it grows, in one frame: only that is held in memory. What waits is held as bytes, for strings that wait outlive their
+ * time in V8's heap, which then grows by tens of megabytes.
+ */
 export class PackedText {
   readonly #stream = createZstdCompress(OPTIONS);
   readonly #parts: Buffer[] = [];
-  #waiting: string[] = [];
+  #waiting = Buffer.allocUnsafeSlow(2 * PIECE);
   #length = 0;
   #size = 0;
   #failure: Error | undefined;
@@ -36,9 +39,11 @@ export class PackedText {
   }
 
   add(text: string): void {
-    this.#waiting.push(text);
-    this.#length += text.length;
-    this.#size += Buffer.byteLength(text);
+    const size = Buffer.byteLength(text);
+    if (this.#length + size > this.#waiting.length) this.#grow(this.#length + size);
+    this.#waiting.write(text, this.#length);
+    this.#length += size;
+    this.#size += size;
   }
 
   /** Compresses what was added, if it is enough. */
@@ -56,16 +61,22 @@ export class PackedText {
 
   /** Gives up what it holds. */
   close(): void {
-    this.#waiting = [];
+    this.#waiting = Buffer.alloc(0);
     this.#length = 0;
     this.#parts.length = 0;
     this.#stream.destroy();
   }
 
+  /** A block of nothing but headers has more to say than the others. */
+  #grow(least: number): void {
+    const larger = Buffer.allocUnsafeSlow(2 * least);
+    larger.set(this.#waiting.subarray(0, this.#length));
+    this.#waiting = larger;
+  }
+
   async #write(): Promise<void> {
     if (this.#failure) throw this.#failure;
-    const bytes = Buffer.from(this.#waiting.join(''));
-    this.#waiting = [];
+    const bytes = this.#waiting.subarray(0, this.#length);
     this.#length = 0;
     await new Promise<void>((resolve, reject) => {
       this.#stream.write(bytes, (error) => (error ? reject(error) : resolve()));

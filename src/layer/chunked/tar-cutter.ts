@@ -18,6 +18,8 @@ export interface TarPiece {
   placed(offset: number, end: number): void;
 }
 
+const joined = (parts: readonly Buffer[]): Buffer => (parts.length === 1 && parts[0] ? parts[0] : Buffer.concat(parts));
+
 const digestOf = (bytes: Uint8Array): string => `sha256:${hashOnce('sha256', bytes, 'hex')}`;
 
 /** An entry whose header begins in what was given, with the length of that. */
@@ -62,11 +64,11 @@ export class TarCutter {
   readonly #index: LayerIndex;
   readonly #announced: Announced[] = [];
   /** What is behind the last content, up to the end of the next header. */
-  #segment: Uint8Array[] = [];
+  #segment: Buffer[] = [];
   #segmentLength = 0;
   #padding = 0;
   /** Segments that are not in a piece yet, and the entries without content that they are of. */
-  #gap: Uint8Array[] = [];
+  #gap: Buffer[] = [];
   #gapLength = 0;
   #gapEntries: TarEntry[] = [];
   #file: OpenFile | undefined;
@@ -126,7 +128,7 @@ export class TarCutter {
   }
 
   #endSegment(): void {
-    const bytes = Buffer.concat(this.#segment);
+    const bytes = joined(this.#segment);
     this.#index.addSegment(bytes);
     this.#gap.push(bytes);
     this.#gapLength += bytes.length;
@@ -136,7 +138,7 @@ export class TarCutter {
 
   *#endGap(): Generator<TarPiece> {
     const entries = this.#gapEntries;
-    const bytes = Buffer.concat(this.#gap);
+    const bytes = joined(this.#gap);
     this.#gap = [];
     this.#gapLength = 0;
     this.#gapEntries = [];
