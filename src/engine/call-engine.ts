@@ -1,5 +1,5 @@
 import { UserError } from '../core/error.ts';
-import type { Exec } from '../core/exec.ts';
+import type { Exec, ExecOptions } from '../core/exec.ts';
 import type { Argv, Engine } from './engine.ts';
 
 /** What engines say that cannot pull from this process, or not without TLS. */
@@ -36,9 +36,9 @@ export async function askEngine(
   { env }: Engine,
   [program, ...args]: Argv,
   exec: Exec,
-  input?: AsyncIterable<Uint8Array>,
+  options: Pick<ExecOptions, 'input' | 'signal'> = {},
 ): Promise<EngineAnswer> {
-  const { exitCode, stdout, stderr } = await exec(program, args, { env, ...(input ? { input } : {}) });
+  const { exitCode, stdout, stderr } = await exec(program, args, { ...options, env });
   return { isDone: exitCode === 0, stdout, said: stderr.trim() || `it ended with ${exitCode}` };
 }
 

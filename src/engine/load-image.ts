@@ -63,23 +63,51 @@ async function sendArchive(
   { exec, tempDir }: Omit<LoadTools, 'log'>,
 ): Promise<void> {
   const load = engine.load(image);
-  const read = await askEngine(engine, load, exec, archive());
+  const read = await askEngine(engine, load, exec, { input: archive() });
   if (!engine.loadFile || !WANTS_PIPE.test(read.said)) return checkDone(read, load);
   const pipe = join(await tempDir(), 'image');
   const make: Argv = ['mkfifo', pipe];
   checkDone(await askEngine(engine, make, exec), make);
   const loadFile = engine.loadFile(image, pipe);
-  const end = new AbortController();
-  const feeding = exec('dd', [`of=${pipe}`, 'bs=1M', 'status=none'], { input: archive(), signal: end.signal });
-  const failure = feeding.then(
-    () => undefined,
-    (error: unknown) => error,
-  );
-  const done = await askEngine(engine, loadFile, exec).finally(() => end.abort());
-  const why = await failure;
-  // A layer that is another one by now says more than an archive that ends too early.
-  if (!done.isDone && why instanceof UserError && why.code !== 'cancelled') throw why;
-  checkDone(done, loadFile);
+  // An engine waits without end for a pipe that nobody opens, and of a layer that has changed it only says that the archive ends too early.
+  const broken = new AbortController();
+  const done = new AbortController();
+  const stop = (error: unknown): void => broken.abort(error);
+  const feeding = feedPipe(pipe, watched(archive(), stop), exec, done.signal).catch(stop);
+  try {
+    checkDone(await askEngine(engine, loadFile, exec, { signal: broken.signal }), loadFile);
+  } catch (error) {
+    throw broken.signal.aborted ? broken.signal.reason : error;
+  } finally {
+    done.abort();
+    await feeding;
+  }
+}
+
+/** The same bytes; `onFailure` hears at once of what they end with. */
+async function* watched(bytes: AsyncIterable<Uint8Array>, onFailure: (error: unknown) => void) {
+  try {
+    yield* bytes;
+  } catch (error) {
+    onFailure(error);
+    throw error;
+  }
+}
+
+/** What a shell says of a program whose reader is gone: 128 and SIGPIPE. */
+const READER_GONE = 141;
+
+/** Writes an archive into a named pipe until its reader has enough. Throws what `archive` throws, and UserError `file`. */
+async function feedPipe(
+  pipe: string,
+  archive: AsyncIterable<Uint8Array>,
+  exec: Exec,
+  signal: AbortSignal,
+): Promise<void> {
+  const words = [`of=${pipe}`, 'bs=1M', 'status=none'];
+  const { exitCode, stderr } = await exec('dd', words, { input: archive, signal });
+  if (exitCode !== 0 && exitCode !== READER_GONE)
+    throw new UserError('file', `cannot write the image into ${pipe}: ${stderr.trim() || `dd ended with ${exitCode}`}`);
 }
 
 /** Whether the image is there under its own name. What cannot be asked is not there. */

@@ -169,6 +169,44 @@ test('nerdctl, which takes no socket for its input, reads a named pipe', async (
   await expect(loadIntoEngine(engine('docker'), image, archive, other)).rejects.toThrow('stdin is empty');
 });
 
+/** A nerdctl that wants a pipe and reads it to its end, or until it is stopped: where nobody opens the other end it gets no further by itself. */
+const waitingNerdctl = (dd: Exec): Exec => {
+  const asked: Exec = machine({
+    'nerdctl pull': { exitCode: 1, stderr: 'connection refused' },
+    'nerdctl load': { exitCode: 1, stderr: 'stdin is empty' },
+  }).exec;
+  return async (program, args, options) => {
+    if (program === 'dd') return dd(program, args, options);
+    if (!args.some((arg) => arg.startsWith('--input='))) return asked(program, args, options);
+    await new Promise((resolve) => options?.signal?.addEventListener('abort', resolve));
+    throw new UserError('cancelled', 'nerdctl was stopped');
+  };
+};
+
+/** An archive of which a layer has changed when it is read a second time. */
+function changingArchive() {
+  let times = 0;
+  return async function* read() {
+    yield Buffer.from('archive');
+    times += 1;
+    if (times > 1) throw new UserError('digest', 'layer 3 is another one by now');
+  };
+}
+
+test.each<[string, Exec, string]>([
+  ['a layer that has changed', machine({}).exec, 'layer 3 is another one by now'],
+  ['a missing dd', machine({ dd: 'missing' }).exec, 'cannot run dd: no such program'],
+  [
+    'a dd that fails',
+    machine({ dd: { exitCode: 1, stderr: 'Permission denied\n' } }).exec,
+    'cannot write the image into /tmp/of-the-run/image: Permission denied',
+  ],
+])('nerdctl does not wait for a pipe that breaks: %s', async (_what, dd, message) => {
+  const world = { exec: waitingNerdctl(dd), log: memoryLog(), tempDir: async () => '/tmp/of-the-run' };
+  const read = message.startsWith('layer') ? changingArchive() : archive;
+  await expect(loadIntoEngine(engine('nerdctl'), image, read, world)).rejects.toThrow(message);
+});
+
 test('a namespace of containerd', async () => {
   for (const name of ['nerdctl', 'containerd']) {
     const { calls, ...world } = machine({});
