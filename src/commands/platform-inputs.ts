@@ -4,7 +4,7 @@ import { annotatedKey } from '../definition/image-key.ts';
 import type { Host } from '../host/host.ts';
 import type { Digest } from '../oci/digest.ts';
 import { parseImageManifest } from '../oci/read-manifest.ts';
-import type { System } from '../oci/system.ts';
+import { SYSTEMS, type System } from '../oci/system.ts';
 import { isNeeded, type Plan, type PlannedImage, type PlannedJob } from '../plan/plan.ts';
 import { lostSystems } from '../plan/problems.ts';
 import { type DestinationLine, imageLines, parseToLine, type ToLine } from '../publish/destination-line.ts';
@@ -92,14 +92,17 @@ export async function findParts(
   return { parts: [...handed, ...published.flat()], missing };
 }
 
-/** All that an image of the plan is made of, in the plan's order. Throws UserError `platforms` where a build job has left nothing. */
+/**
+ * All that an image of the plan is made of, in the order of `SYSTEMS`: images that are built together wait for each other system by system. Throws UserError
+ * `platforms` where a build job has left nothing.
+ */
 export function allParts(
   image: PlannedImage,
   parts: readonly PlatformInput[],
   plan: Plan,
   { allowMissing, host }: Pick<PlanInputs, 'allowMissing'> & { readonly host: Pick<Host, 'kind'> },
 ): PlatformInput[] {
-  const systems = image.jobs.map(({ system }) => system);
+  const systems = SYSTEMS.filter((system) => image.jobs.some((job) => job.system === system));
   if (!allowMissing) checkExpired(parts, systems, plan, host);
   checkPlatforms(parts, systems, allowMissing);
   return systems.flatMap((system) => parts.filter((part) => part.system === system));

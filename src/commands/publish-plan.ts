@@ -50,7 +50,10 @@ export async function publishPlan(
   await using opened = new AsyncDisposableStack();
   const finding = { ...publishing, collect, opened };
   const published = inputs.buildMissing
-    ? await withGcRoots((gcRootDir) => publishAll(images, { plan, inputs, finding, to, gcRootDir }))
+    ? await withGcRoots(
+        (gcRootDir) => publishAll(images, { plan, inputs, finding, to, gcRootDir }),
+        await host.tempDir(),
+      )
     : await publishAll(images, { plan, inputs, finding, to });
   // Neither destinations that may fail nor tags that are watched for a while hold up another image.
   const outcomes = await settledOutcomes(published, publishing);

@@ -1,11 +1,13 @@
 import { expect, test } from 'vitest';
+import { allParts } from '../../../src/commands/platform-inputs.ts';
 import type { Publishing } from '../../../src/commands/publish-image.ts';
 import { publishPlan } from '../../../src/commands/publish-plan.ts';
 import { digestOf } from '../../../src/oci/digest.ts';
-import type { Plan } from '../../../src/plan/plan.ts';
+import type { Plan, PlannedImage } from '../../../src/plan/plan.ts';
 import { parseToLine } from '../../../src/publish/destination-line.ts';
+import type { PlatformInput } from '../../../src/publish/platform-input.ts';
 import { memoryLog } from '../../support/memory-log.ts';
-import { X86 } from '../../support/systems.ts';
+import { ARM, X86 } from '../../support/systems.ts';
 
 const KEY = 'a'.repeat(64);
 const published = digestOf(Buffer.from('manifest'));
@@ -40,4 +42,12 @@ test('the archives that published parts are in are closed, though the publish fa
     outcomes: [{ name: 'app', error: { message: expect.stringContaining('but not yet at oci-archive:') } }],
   });
   expect([opened, open]).toEqual([1, 0]);
+});
+
+test('systems come in the same order whatever that of the plan: images built together wait for each other system by system', () => {
+  const jobs = [{ ...job, system: ARM }, job];
+  const image = { ...plan.images[0], jobs } as unknown as PlannedImage;
+  const parts = jobs.map(({ system }) => ({ kind: 'published', system }) as PlatformInput);
+  const found = allParts(image, parts, plan, { allowMissing: false, host: { kind: 'terminal' } });
+  expect(found.map(({ system }) => system)).toEqual([X86, ARM]);
 });
