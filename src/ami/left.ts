@@ -16,21 +16,25 @@ export const pointerCommand = (region: string, name: string, before: string | un
     ? `aws ssm delete-parameter --region ${region} --name ${name}`
     : `aws ssm put-parameter --region ${region} --name ${name} --value ${before} --data-type aws:ec2:image --type String --overwrite`;
 
+/** A parameter that still names an AMI of the run. */
 export const leftPointer = (region: string, name: string, before: string | undefined, why: string): Left => ({
   ...{ region, what: `parameter ${name}`, why },
   commands: [pointerCommand(region, name, before)],
 });
 
+/** An AMI that is still registered. */
 export const leftImage = (region: string, id: string, why: string): Left => ({
   ...{ region, what: `AMI ${id}`, why },
   commands: [`aws ec2 deregister-image --region ${region} --image-id ${id}`],
 });
 
+/** A snapshot that is still there. */
 export const leftSnapshot = (region: string, id: string, why: string): Left => ({
   ...{ region, what: `snapshot ${id}`, why },
   commands: [`aws ec2 delete-snapshot --region ${region} --snapshot-id ${id}`],
 });
 
+/** An import, or the object that it reads. The journal does not name the bucket. */
 export const leftUpload = (region: string, why: string): Left => ({
   ...{ region, what: 'an upload by way of S3', why },
   commands: [

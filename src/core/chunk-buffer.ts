@@ -27,7 +27,7 @@ export class ChunkBuffer {
     return this.#length === this.#capacity;
   }
 
-  /** Has room for `capacity` bytes in all from now on, which are no fewer than before. */
+  /** Raises the capacity, in bytes; never lowers it. */
   widen(capacity: number): void {
     this.#capacity = capacity;
   }

@@ -9,7 +9,7 @@ import { EbsSender } from './ebs-request.ts';
 import { persist } from './persist.ts';
 import type { UploadTask, UploadWatcher } from './upload-task.ts';
 
-/** By what one thread sends, and who hears of it. */
+/** What blocks are sent with, and who hears of it. */
 interface Sending extends Pick<Effects, 'fetch' | 'clock'> {
   readonly session: AwsSession;
   readonly watcher: UploadWatcher;
@@ -72,7 +72,7 @@ export async function sendTaken(task: UploadTask, { fetch, clock, session, watch
   }
 }
 
-/** Reads a block; what a disk's last one lacks is zeros, and its checksum then that of the whole. */
+/** Reads a block. The last one of a disk is filled up with zeros, and its checksum is then that of the whole block. */
 async function fillBlock(
   memory: Buffer<ArrayBuffer>,
   block: number,

@@ -19,9 +19,9 @@ const KNOWN: readonly (readonly [RegExp, string])[] = [
   ],
 ];
 
-/** For what is not known. By hand the same pull would find nobody: this process has ended by then. */
+/** For what is not known. The pull cannot be repeated by hand, since the registry in this process has ended by then. */
 const BY_ITSELF =
-  'Look whether the engine works by itself (podman info, docker info, ctr version). For a pull by hand, nix-images serve keeps the image up.';
+  'Check that the engine itself works (podman info, docker info, ctr version). To pull by hand, use nix-images serve, which keeps running.';
 
 /** What an engine answered. */
 interface EngineAnswer {

@@ -10,7 +10,7 @@ export interface Failure {
   readonly code: ErrorCode | undefined;
   readonly message: string;
   readonly hint: string | undefined;
-  /** Where more is told of it: an address, or a path of the checkout. */
+  /** The page that tells more: an address, or a path of the checkout. */
   readonly docs: string | undefined;
   /** What it came from, outermost first, one short line each. */
   readonly causes: readonly string[];

@@ -133,7 +133,10 @@ export async function buildInputsTogether(
         const evaluations = (await evaluating)[at];
         if (evaluations === undefined) throw new RangeError(`${installableText(one.installable)} was not evaluated`);
         return evaluatedParts(nix, one.installable, evaluations, {
-          ...{ systems, open: systems, mayBeNone: false, allowMissing },
+          systems,
+          open: systems,
+          mayBeNone: false,
+          allowMissing,
         });
       });
     }

@@ -26,7 +26,7 @@ interface RegistryServer {
 }
 
 /**
- * Milliseconds in which a client takes nothing of what is sent until it is given up: it holds the tree of its layer. Longer than a disk that
+ * Milliseconds in which a client reads nothing of what is sent until it is disconnected: it holds the tree of its layer. Longer than a disk that
  * flushes its cache keeps a client from reading.
  */
 const PATIENCE = 120_000;
@@ -84,7 +84,7 @@ async function answer(
   else {
     const onStalled = (): void => {
       const who = truncate(headers['user-agent'] ?? 'a client', SHOWN_NAME);
-      log.warn(`${who} takes nothing of ${url} any more: its connection is closed after ${durationText(patience)}`);
+      log.warn(`${who} has read nothing of ${url} for ${durationText(patience)}: its connection is closed`);
     };
     await send(body, response, patience, onStalled);
   }

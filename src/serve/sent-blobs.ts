@@ -18,6 +18,7 @@ interface SentBlobs {
   inTurn(answer: RegistryAnswer): RegistryAnswer;
 }
 
+/** Counts, times and shows what is sent, and has no more made at once than memory allows. */
 export function sentBlobs({ log }: Pick<Effects, 'log'>): SentBlobs {
   const places = new Gate(MADE_AT_ONCE);
   const sent = new Map<string, number>();

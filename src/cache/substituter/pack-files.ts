@@ -234,7 +234,7 @@ export class PackFiles {
       // While one is removed others may be asked for.
       if (state.state !== 'here' || state.readers > 0) continue;
       state.state = 'away';
-      // It was there for whoever wanted it.
+      // It was fetched ahead once; from now on it comes only where it is asked for.
       state.height = undefined;
       this.#watcher?.dropped(this.#packs.indexOf(state));
       this.#onDisk -= state.pack.bytes;

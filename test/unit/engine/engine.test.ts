@@ -220,7 +220,7 @@ describe('what engines say when they cannot load', () => {
   test.each([
     ['write /var/lib/x: no space left on device', 'prune'],
     ['dial unix /var/run/docker.sock: connect: permission denied', 'the group docker'],
-    ['something else', 'For a pull by hand, nix-images serve keeps the image up.'],
+    ['something else', 'To pull by hand, use nix-images serve, which keeps running.'],
   ])('%s', async (stderr, help) => {
     const { calls, ...world } = machine({ 'docker pull': { exitCode: 1, stderr } });
     const error = await loadIntoEngine(engine('docker'), image, archive, world).catch((caught) => caught);

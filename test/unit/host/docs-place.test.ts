@@ -26,7 +26,7 @@ test.each<[string, string, Record<string, string>, string]>([
     'https://git.acme.test/acme/x/blob/v1',
   ],
   [
-    'a server that is no address',
+    'a server that is not an address',
     'act',
     { REPOSITORY: 'acme/x', REF: 'v1', SERVER: 'javascript:alert()' },
     'https://github.com/acme/x/blob/v1',
@@ -53,7 +53,7 @@ test.each([
   'acme/x/y',
   'a b/c',
   'acme/x?y',
-])('an action of the checkout, or a repository that is none, %s', (repository) => {
+])('an action of the checkout, or what is not the name of a repository: %s', (repository) => {
   const env = (name: string) => ({ GITHUB_ACTION_REPOSITORY: repository, GITHUB_ACTION_REF: 'v1' })[name];
   expect(docsOfAction({ program: RELEASE, env })(PAGE)).toBe(OWN);
   expect(docsOfAction({ program: SOURCE, env })(PAGE)).toBe(`docs/${PAGE}`);
