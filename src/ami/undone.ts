@@ -20,7 +20,8 @@ export function undoneOf(
     entries.flatMap((entry) => (entry.event === event ? [{ region: entry.region, what: entry.what }] : []));
   const gone = once(told('gone'));
   const wasGone = new Set(gone.map(textOf));
+  // Of a parameter the journal says in addition what it was to be set back to.
   const isLeft = (one: Undone): boolean =>
-    left.some(({ region, what }) => textOf(one).startsWith(textOf({ region, what })));
+    left.some((each) => textOf(one) === textOf(each) || textOf(one).startsWith(`${textOf(each)}: `));
   return { undone: once(told('undo')).filter((one) => !isLeft(one) && !wasGone.has(textOf(one))), gone };
 }

@@ -91,7 +91,7 @@ export class AmiReleasesPlace implements PrunePlace {
     const removal = together([...done.values()].flat());
     // Of a region that was not looked at nobody knows.
     const isWhole = failure === undefined || !['removed', 'gone'].includes(removal.kind);
-    return isWhole ? removal : keptBecause(`removed elsewhere, but ${failure.message}`);
+    return isWhole ? removal : keptBecause(`gone elsewhere, but ${failure.message}`);
   }
 
   async removeNames(): Promise<Removal> {

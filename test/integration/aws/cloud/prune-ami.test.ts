@@ -305,7 +305,7 @@ it('goes on in the other regions where one does not answer, and tells', async ()
   expect(done?.error?.message).toContain('nothing was done in eu-central-1: cannot list');
   // It is in the region that nobody could look at, so it is not gone.
   expect(done?.outcomes.map(({ kind, why }) => [kind, why])).toEqual([
-    ['kept', expect.stringMatching(/^removed elsewhere, but nothing was done in eu-central-1: cannot list/)],
+    ['kept', expect.stringMatching(/^gone elsewhere, but nothing was done in eu-central-1: cannot list/)],
   ]);
   expect(
     kit.cloud
@@ -326,7 +326,7 @@ it('does not count as removed what is only in a region that stops answering', as
   const outcomes = done?.outcomes.map(({ decision, kind, why }) => [decision.item.names[0], kind, why]);
   expect(Object.fromEntries(outcomes?.map(([name, ...rest]) => [name, rest]) ?? [])).toEqual({
     '1': ['kept', expect.stringContaining('cannot ask what uses AMIs in eu-central-1')],
-    '2': ['kept', expect.stringMatching(/^removed elsewhere, but nothing was done in eu-central-1/)],
+    '2': ['kept', expect.stringMatching(/^gone elsewhere, but nothing was done in eu-central-1/)],
   });
 });
 
