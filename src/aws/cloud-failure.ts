@@ -7,7 +7,7 @@ import {
   hasNoCredentials,
   isDenied,
   isUnreached,
-  LOOKED_AT,
+  noCredentials,
   readableMessage,
 } from './failure.ts';
 import { AwsRefusal } from './refusal.ts';
@@ -48,13 +48,7 @@ function cloudFailure(
 ): unknown {
   if (signal?.aborted) return cancelled(error);
   if (error instanceof UserError || !(error instanceof Error)) return error;
-  if (hasNoCredentials(error)) {
-    return new UserError('credentials', `${what}: no AWS credentials were found in ${LOOKED_AT}`, {
-      hint: 'In a workflow, give the input `aws-role`, or run aws-actions/configure-aws-credentials before; elsewhere set AWS_PROFILE or log in.',
-      docs: 'aws-iam.md#the-role',
-      cause: error,
-    });
-  }
+  if (hasNoCredentials(error)) return noCredentials(error, action, what);
   if (isUnreached(error)) return unreached(error, `${what} in ${region}`);
   const { name } = error;
   const { requestId, attempts } = (error as Error & Metadata).$metadata ?? {};

@@ -111,6 +111,14 @@ export const CREDENTIAL_ERRORS = [
 /** Registries have a page of their own beside that of AMIs. */
 const isRegistry = (action: string): boolean => action.startsWith('ecr');
 
+/** The error where no credentials are found for an action. */
+export const noCredentials = (error: Error, action: string, what: string): UserError =>
+  new UserError('credentials', `${what}: no AWS credentials were found in ${LOOKED_AT}`, {
+    hint: 'In a workflow, give the input `aws-role`, or run aws-actions/configure-aws-credentials before; elsewhere set AWS_PROFILE or log in.',
+    docs: isRegistry(action) ? 'registries.md#amazon-ecr' : 'aws-iam.md#the-role',
+    cause: error,
+  });
+
 /**
  * What AWS refused, as a person sees it. `action` is the one that IAM knows, such as `ecr:CreateRepository`; `what` says
  * what was to be done, as in `cannot create app`.
@@ -118,13 +126,7 @@ const isRegistry = (action: string): boolean => action.startsWith('ecr');
 export function awsFailure(error: unknown, action: string, what: string, signal?: AbortSignal): unknown {
   if (signal?.aborted) return cancelled(error);
   if (error instanceof UserError || !(error instanceof Error)) return error;
-  if (hasNoCredentials(error)) {
-    return new UserError('credentials', `${what}: no AWS credentials were found in ${LOOKED_AT}`, {
-      hint: 'In a workflow, give the input `aws-role`, or run aws-actions/configure-aws-credentials before; elsewhere set AWS_PROFILE or log in.',
-      docs: isRegistry(action) ? 'registries.md#amazon-ecr' : 'aws-iam.md#the-role',
-      cause: error,
-    });
-  }
+  if (hasNoCredentials(error)) return noCredentials(error, action, what);
   if (isUnreached(error)) return networkFailure(error, what, 'AWS');
   const { name, message } = error;
   const isCredential = isDenied(error) || CREDENTIAL_ERRORS.includes(name) || name === 'CredentialsProviderError';

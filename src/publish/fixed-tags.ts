@@ -3,7 +3,7 @@ import { isDigest } from '../oci/digest.ts';
 import type { RunIdentity } from '../oci/newer-run.ts';
 import type { StoredManifest } from '../oci/read-manifest.ts';
 import type { ReadTag } from '../storage/read-tag.ts';
-import { lookAtTags } from './move-tags.ts';
+import { FIXED_TAG, lookAtTags } from './move-tags.ts';
 import type { Target } from './target.ts';
 
 /** What is known of the tags before anything is sent. */
@@ -35,10 +35,7 @@ export async function checkFixedTags(
     throw new UserError(
       'registry',
       `${repository.name} does not let the tag ${tag} change: it means ${before}, and another image was to be published; nothing was sent`,
-      {
-        hint: 'Publish under a new tag, or delete this one, or allow changes in the settings of the repository (tag immutability).',
-        docs: 'troubleshooting.md#repository-does-not-let-the-tag-tag-change-',
-      },
+      FIXED_TAG,
     );
   }
 }

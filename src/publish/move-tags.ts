@@ -136,15 +136,17 @@ function refusal(
     left.length > 1 ? `Not moved: ${names(left)}.` : '',
   ];
   return new UserError(isFixed ? 'registry' : error.code, what.filter(Boolean).join(' '), {
-    hint: isFixed ? FIXED_HINT : error.hint,
-    docs: isFixed ? FIXED_DOCS : error.docs,
+    hint: isFixed ? `${FIXED_TAG.hint} The image itself is there, by its digest.` : error.hint,
+    docs: isFixed ? FIXED_TAG.docs : error.docs,
     cause: error.cause,
   });
 }
 
-const FIXED_DOCS = 'troubleshooting.md#repository-does-not-let-the-tag-tag-change-';
-const FIXED_HINT =
-  'Publish under a new tag, or delete this one, or allow changes in the settings of the repository (tag immutability). The image itself is there, by its digest.';
+/** What to do about a tag that a repository does not let change. */
+export const FIXED_TAG = {
+  hint: 'Publish under a new tag, or delete this one, or allow changes in the settings of the repository (tag immutability).',
+  docs: 'troubleshooting.md#repository-does-not-let-the-tag-tag-change-',
+} as const;
 
 const names = (moves: readonly TagMove[]): string =>
   moves.map(({ repository, tag }) => `${repository.name} ${tag}`).join(', ');
