@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { createGunzip, createZstdDecompress } from 'node:zlib';
 import { checkUnpacked } from '../core/unpack-limit.ts';
+import { ZstdFrames } from '../layer/zstd-frames.ts';
 import { type Digest, endDigest } from '../oci/digest.ts';
 import type { Encoding } from './layer.ts';
 
@@ -14,7 +15,7 @@ interface UnpackedDigest {
 
 type Packed = Exclude<Encoding, 'tar'>;
 
-/** One stream of Node's: for gzip the whole layer, for zstd one frame, for Node's reader stops after it. */
+/** One stream of Node's, which ends where something follows that is not gzip or zstd. */
 interface Part {
   /** How many of the bytes were of this part: fewer than given when it ended. */
   write(chunk: Uint8Array): Promise<number>;
@@ -38,11 +39,15 @@ function openPart(encoding: Packed, sink: (chunk: Uint8Array) => void): Part {
   ended.catch(() => undefined);
   const write = async (chunk: Uint8Array): Promise<number> => {
     const before = stream.bytesWritten;
-    const taken = new Promise<void>((resolve, reject) => {
-      stream.write(chunk, (error) => (error ? reject(error) : resolve()));
+    await new Promise<void>((resolve, reject) => {
+      // A damaged stream never calls back.
+      stream.once('error', reject);
+      stream.write(chunk, (error) => {
+        stream.off('error', reject);
+        if (error) reject(error);
+        else resolve();
+      });
     });
-    // A damaged stream never calls back.
-    await Promise.race([taken, ended.then(() => taken)]);
     return stream.bytesWritten - before;
   };
   const end = async (): Promise<void> => {
@@ -67,13 +72,16 @@ export function unpackedDigest(encoding: Packed, name: string): UnpackedDigest {
       hash.update(chunk);
     });
   let part = open();
+  // Node's reader of zstd stops after a frame where there is more in the same write.
+  const frames = encoding === 'zstd' ? new ZstdFrames() : undefined;
   return {
     write: async (chunk) => {
       packedSize += chunk.length;
       for (let left = chunk; left.length > 0; ) {
-        const used = await part.write(left);
+        const given = frames?.take(left) ?? left.length;
+        const used = await part.write(left.subarray(0, given));
         left = left.subarray(used);
-        if (left.length === 0) return;
+        if (used === given) continue;
         await part.end();
         part = open();
       }

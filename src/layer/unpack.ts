@@ -1,5 +1,6 @@
 import { createGunzip, createZstdDecompress } from 'node:zlib';
 import type { Packing } from '../oci/packing.ts';
+import { ZstdFrames } from './zstd-frames.ts';
 
 type Part = ReturnType<typeof createGunzip> | ReturnType<typeof createZstdDecompress>;
 
@@ -30,20 +31,20 @@ export async function* unpack(
   const source = packed[Symbol.asyncIterator]();
   try {
     let rest = await source.next();
+    // Node's reader of zstd stops after a frame where there is more in the same write. A reader for each costs twice the time where files have frames.
+    const frames = packing === 'zstd' ? new ZstdFrames() : undefined;
     const feed = async (part: Part): Promise<void> => {
       for (let fresh = true; !rest.done; fresh = false) {
-        const used = await give(part, rest.value);
-        if (used < rest.value.length) {
-          if (fresh && used === 0) throw new Error(`not ${packing}`);
-          rest = { done: false, value: rest.value.subarray(used) };
-          break;
-        }
-        rest = await source.next();
+        const given = frames?.take(rest.value) ?? rest.value.length;
+        const used = await give(part, rest.value.subarray(0, given));
+        if (fresh && used === 0 && given > 0) throw new Error(`not ${packing}`);
+        if (used === rest.value.length) rest = await source.next();
+        else rest = { done: false, value: rest.value.subarray(used) };
+        if (used < given) break;
       }
       part.end();
     };
     while (!rest.done) {
-      // Node's reader of zstd stops after one frame.
       const part = packing === 'gzip' ? createGunzip({ chunkSize }) : createZstdDecompress({ chunkSize });
       const feeding = feed(part).catch((error: unknown) => {
         part.destroy(error instanceof Error ? error : new Error(String(error)));
