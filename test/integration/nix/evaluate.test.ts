@@ -48,7 +48,7 @@ const ERRORS = [
   [
     '#bad-name',
     /nixImages\.x86_64-linux\.bad-name is not a valid image definition: name: expected a repository/,
-    /docs/,
+    /Correct it in the arguments of mkImage/,
   ],
   ['#bad-argument', /unknown argument 'copyToRot', did you mean 'copyToRoot'\?/, /--show-trace/],
   [
