@@ -12,8 +12,13 @@ const START = 130;
 /** Milliseconds that it takes between two requests, beyond what they take. */
 const PREPARE = 60;
 
-/** Milliseconds that it takes for 64 MB in proportion to the bytes: while they move, and for tar and zstd beside that. */
-const READ = 100;
+/** Milliseconds that it takes before it asks for the first byte, of an entry whose size it knows: two collections of its memory. */
+const READY = 50;
+
+/** Milliseconds that it takes for 64 MB in proportion to the bytes: while they move, until they are in a file, and for tar and zstd beside that. */
+const READ = 40;
+const SEND = 100;
+const WRITE = 15;
 const UNPACK = 120;
 const CLIENT_BYTES = 64_000_000;
 
@@ -37,9 +42,10 @@ export class DistantStore extends FolderStore {
       // The storage client asks for the size first.
       await setTimeout(PREPARE);
       await this.#link.blob(0);
-      await this.#transfer(size, turn);
+      await setTimeout(READY);
+      await this.#transfer(size, turn, READ);
       turn.isOver();
-      await setTimeout((UNPACK * size) / CLIENT_BYTES);
+      await setTimeout(((WRITE + UNPACK) * size) / CLIENT_BYTES);
       return true;
     });
   }
@@ -54,15 +60,15 @@ export class DistantStore extends FolderStore {
       await this.#link.call();
       if (outcome.kind !== 'saved') return outcome;
       this.uploads += 1;
-      await this.#transfer(size, turn);
+      await this.#transfer(size, turn, SEND);
       await this.#link.call();
       return outcome;
     });
   }
 
-  async #transfer(size: number, { comes }: Turn): Promise<void> {
+  async #transfer(size: number, { comes }: Turn, idle: number): Promise<void> {
     await comes;
-    await setTimeout((READ * size) / CLIENT_BYTES);
+    await setTimeout((idle * size) / CLIENT_BYTES);
     await this.#link.blob(size);
   }
 }
