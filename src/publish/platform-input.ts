@@ -103,7 +103,7 @@ export interface NamedJobs {
 }
 
 /**
- * What is to be built of several images, those of one source by one evaluation; in their order. What one throws is its own outcome. Throws
+ * What is to be built of several images, in their order; those of one source and for the same systems by one evaluation. What one throws is its own outcome. Throws
  * UserError `cancelled`.
  */
 export async function buildInputsTogether(
