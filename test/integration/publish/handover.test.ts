@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { cliData, type Published, runCli, testImage } from '../../support/cli.ts';
 import { type RunningRegistry, startRegistry } from '../../support/registry.ts';
+import { readChunkedLayer } from '../../support/strict-chunked-layer.ts';
 import { runProgram, type TempDir, uniqueTempDir } from '../../support/tools.ts';
 
 let registry: RunningRegistry;
@@ -14,7 +15,7 @@ const SYSTEMS = ['x86_64-linux', 'aarch64-linux'];
 beforeAll(async () => {
   registry = await startRegistry();
   temp = await uniqueTempDir('handover');
-  image = await testImage('small');
+  image = await testImage('smallChunked');
   // What two build jobs leave: layers in the handover, and layers in the registry.
   for (const system of SYSTEMS) {
     const build = ['build', ...image, '--system', system];
@@ -40,6 +41,19 @@ const filesIn = async (folder: string): Promise<string[]> =>
     .filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath, entry.name));
 
+/** Reads every layer of an index in a layout by what its descriptor says of it; how many there are. */
+async function chunkedLayers(layout: string, index: string): Promise<number> {
+  const blob = (digest: string): Promise<Buffer> => readFile(join(layout, 'blobs', digest.replace(':', '/')));
+  const read = async (digest: string) => JSON.parse((await blob(digest)).toString());
+  let count = 0;
+  for (const { digest } of (await read(index)).manifests)
+    for (const layer of (await read(digest)).layers) {
+      await readChunkedLayer(await blob(layer.digest), layer.annotations);
+      count += 1;
+    }
+  return count;
+}
+
 describe('publish from handovers', () => {
   test('gives the index that building in place gives, without Nix', async () => {
     const direct = await cliData<Published>(['publish', ...image, '--to', `oci:${temp.path}/direct:v1`]);
@@ -51,6 +65,8 @@ describe('publish from handovers', () => {
       const raw = await runProgram('skopeo', ['inspect', '--raw', '--tls-verify=false', `docker://${to}`]);
       expect(JSON.parse(raw.stdout).manifests).toHaveLength(2);
     }
+    // What says where files lie in a layer is in the manifests, which are those of the index.
+    expect(await chunkedLayers(join(temp.path, 'direct'), direct.digest)).toBeGreaterThan(3);
   });
 
   test('a handover with its layers in the registry is a few kilobytes', async () => {
@@ -79,7 +95,7 @@ describe('publish from handovers', () => {
   test('goes to a registry that never had the layers', async () => {
     const other = await startRegistry();
     try {
-      const { destinations } = await cliData<Published>([
+      const { destinations, digest } = await cliData<Published>([
         'publish',
         '--from',
         join(temp.path, 'registry'),
@@ -89,6 +105,9 @@ describe('publish from handovers', () => {
         `${registry.host}/lab/app`,
       ]);
       expect(destinations[0]?.bytesSent).toBeGreaterThan(1_000_000);
+      const copied = join(temp.path, 'copied');
+      await cliData(['copy', `${other.host}/copy/app:v1`, '--to', `oci:${copied}:v1`]);
+      expect(await chunkedLayers(copied, digest)).toBeGreaterThan(3);
     } finally {
       await other.stop();
     }
