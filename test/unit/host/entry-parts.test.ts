@@ -22,7 +22,7 @@ test('the first part is told before it is asked for, and the last byte once all 
     await buffer(response);
   };
   watchParts(8, { before: () => void told.push('before'), after: () => void told.push('after') });
-  // Neither what is no part nor an answer that says to try later counts.
+  // What is not a part does not count, and an answer that says to try later does not either.
   for (const part of [undefined, 'a', 'busy', 'b']) await ask(part);
   expect(told).toEqual(['asked for nothing', 'before', 'asked for a', 'asked for busy', 'asked for b', 'after']);
 });
