@@ -38,7 +38,7 @@ export const copy = defineCommand({
     }),
     to: lines({
       description:
-        'Destination, written as the image is; `{name}` in it is the repository of the image. Behind it may stand `tag=TAG`, ' +
+        'Destination, written as the image is; `{name}` in it is the repository of the image. It may be followed by `tag=TAG`, ' +
         'several times, for tags of its own, and `may-fail`, for one that the others do not depend on. Several are given one by one.',
       placeholder: 'DEST',
       parse: parseDestinationLine,

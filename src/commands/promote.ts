@@ -51,7 +51,7 @@ export const promote = defineCommand({
     }),
     to: lines({
       description:
-        'Repository whose channels move; `{name}` in it is the repository of the image, and behind it may stand `tag=TAG` for channels of its ' +
+        'Repository whose channels move; `{name}` in it is the repository of the image, and it may be followed by `tag=TAG` for channels of its ' +
         'own. Default: the repository of the image. Several are given one by one.',
       placeholder: 'DEST',
       parse: parseRegistryLine,

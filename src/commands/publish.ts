@@ -66,7 +66,7 @@ export const publish = defineCommand({
       description:
         'Destination: `docker://REFERENCE` or a plain reference, `oci:DIR[:TAG]`, `oci-archive:FILE[:TAG]`, ' +
         '`docker-archive:FILE[:REFERENCE]`, of disks also `dir:FOLDER` and `release:OWNER/REPO@TAG`; `{name}` in it is the name of the image. ' +
-        'Behind it may stand `tag=TAG`, several times, for tags of its own (as `tags` has them), `may-fail`, for one that the others do not depend on ' +
+        'It may be followed by `tag=TAG`, several times, for tags of its own (as `tags` has them), `may-fail`, for one that the others do not depend on ' +
         "(docs/registries.md), and of disks `as=container-disk`, for an image that KubeVirt boots (docs/disks.md). Default: what the plan says, else an OCI layout in a folder of the image's name.",
       placeholder: 'DEST',
       parse: parseToLine,

@@ -90,7 +90,7 @@ function checkAccess(address: string, token: string | undefined): void {
   if (token !== undefined || LOOPBACK.test(address)) return;
   throw new UserError('input', `${address} can be reached from other machines, so readers need a token`, {
     hint: `Set ${secretVariable('readToken')}, for instance to what openssl rand -hex 16 prints, and log in with it as password: docker login, podman login.`,
-    docs: 'serve.md#serve',
+    docs: 'serve.md#kind-and-k3d',
   });
 }
 

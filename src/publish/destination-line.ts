@@ -128,7 +128,7 @@ function formOf(written: string, { isFiles, forms, hasTags }: Asked): ToLine['fo
   if (isFiles && form !== undefined)
     throw refuse(`cannot have as=${form}`, 'A folder and a release hold the disk itself.');
   if (isFiles && hasTags)
-    throw refuse('cannot have tag=', 'A folder has no tags, and the tag of a release stands behind its @.');
+    throw refuse('cannot have tag=', 'A folder has no tags, and the tag of a release follows its @.');
   if (isFiles) return 'files';
   return form === undefined ? 'image' : CONTAINER_DISK;
 }
@@ -167,7 +167,7 @@ function unknownOption(written: string, word: string): UserError {
   const hint =
     name === 'tags'
       ? 'Write tag=… for each tag: ghcr.io/org/app tag=latest tag=1.2.'
-      : `Behind a destination may stand may-fail, tag=TAG and as=${CONTAINER_DISK}.${didYouMean(name, [MAY_FAIL, 'tag', 'as'])}`;
+      : `A destination may be followed by may-fail, tag=TAG and as=${CONTAINER_DISK}.${didYouMean(name, [MAY_FAIL, 'tag', 'as'])}`;
   return new UserError('input', `the destination ${written} has the unknown option ${word}`, {
     hint,
     docs: 'registries.md#several-at-once',
