@@ -26,6 +26,7 @@ const CLIENT_BYTES = 64_000_000;
 export class DistantStore extends FolderStore {
   readonly #link: Link;
   readonly #queue = new TransferQueue();
+  #spare: Promise<void> | undefined;
   uploads = 0;
 
   constructor(folder: string, link: Link, world: Pick<Effects, 'log' | 'clock'>) {
@@ -33,9 +34,15 @@ export class DistantStore extends FolderStore {
     this.#link = link;
   }
 
+  prepare(): void {
+    this.#spare ??= setTimeout(START);
+  }
+
   override restore(key: string, file: string): Promise<boolean> {
     return this.#queue.run(async (turn) => {
-      await setTimeout(START);
+      const started = this.#spare ?? setTimeout(START);
+      this.#spare = undefined;
+      await started;
       await this.#link.call();
       if (!(await super.restore(key, file))) return false;
       const { size } = await stat(file);

@@ -53,6 +53,8 @@ export interface CacheStore {
   restoreNewest(prefix: string, file: string): Promise<string | undefined>;
   /** Writes the entry of exactly this key to `file`; false when it is not there (any longer), and `file` may be half written. */
   restore(key: string, file: string): Promise<boolean>;
+  /** Gets ready for a `restore` that comes soon, where that takes time and nothing else is under way; nothing is lost where none comes. */
+  prepare?(): void;
   save(key: string, file: string): Promise<SaveOutcome>;
   /** Has the store count an entry as used just now, with as few bytes as it takes; false when it is not there. */
   touch(key: string): Promise<boolean>;

@@ -93,8 +93,11 @@ function readAlong(input: InputLines): void {
   };
 }
 
-async function perform({ verb, key }: Transfer, input: InputLines): Promise<TransferReport> {
-  const { restoreCache, saveCache } = await import('@actions/cache');
+async function perform(
+  { restoreCache, saveCache }: typeof import('@actions/cache'),
+  { verb, key }: Transfer,
+  input: InputLines,
+): Promise<TransferReport> {
   if (verb === 'save') {
     waitForTurn(input, (line) => process.stdout.write(line));
     return { id: await saveCache([ENTRY_FILE], key) };
@@ -106,18 +109,20 @@ async function perform({ verb, key }: Transfer, input: InputLines): Promise<Tran
 
 /**
  * Moves one entry between GitHub's cache and the file `ENTRY_FILE` in this process's folder, as the first line of standard input
- * says; the second one lets it move the bytes. It is a process of its own since @actions/cache cannot be stopped, takes paths
+ * says, which may come long after it was started; the second one lets it move the bytes. It is a process of its own since @actions/cache cannot be stopped, takes paths
  * from the process's folder and environment, keeps what it has read in memory, and says what went wrong in its log only, which
  * is standard output here.
  */
 export async function serveTransfer(): Promise<void> {
   endWithParent();
   const input = new InputLines();
-  const transfer = transferSchema.parse(JSON.parse(input.next() ?? ''));
+  const client = await import('@actions/cache');
   // The client asks Node's own list only.
   const { authorities } = await trustedAuthorities((name) => process.env[name] || undefined);
   setDefaultCACertificates([...authorities]);
-  const report = await perform(transfer, input).catch(
+  const line = input.next();
+  if (line === undefined) process.exit(0);
+  const report = await perform(client, transferSchema.parse(JSON.parse(line)), input).catch(
     (error: unknown): TransferReport => ({ thrown: error instanceof Error ? error.message : String(error) }),
   );
   process.stdout.write(`\n${JSON.stringify(report)}\n`, () => process.exit(0));

@@ -52,7 +52,7 @@ interface PackWatcher {
 }
 
 interface PackFilesOptions {
-  readonly store: Pick<CacheStore, 'name' | 'restore'>;
+  readonly store: Pick<CacheStore, 'name' | 'restore' | 'prepare'>;
   /** Only this process writes there. */
   readonly folder: string;
   readonly log: Pick<Log, 'debug' | 'info' | 'warn'>;
@@ -114,6 +114,8 @@ export class PackFiles {
   missed(): void {
     if (this.#hasBegun || this.#options.prefetch !== 'missing') return;
     this.#hasBegun = true;
+    // What is to be built is often asked for before anything that is here.
+    this.#options.store.prepare?.();
     this.#pump();
   }
 

@@ -29,7 +29,7 @@ interface SubstituterLimits {
 
 interface SubstituterOptions {
   readonly index: CacheIndex;
-  readonly store: Pick<CacheStore, 'name' | 'restore'>;
+  readonly store: Pick<CacheStore, 'name' | 'restore' | 'prepare'>;
   /** Its own: settings, statistics, and packs while they are needed. Made if it is not there. */
   readonly folder: string;
   readonly secret: string;

@@ -5,7 +5,9 @@ import { UserError } from '../../core/error.ts';
 import type { Clock } from '../../core/retry.ts';
 import type { RestCaches } from '../rest/caches.ts';
 import { noCacheService } from './cache-service.ts';
-import { type Moved, moveEntry, type TransferDeps } from './move-entry.ts';
+import { moveEntry, type TransferDeps } from './move-entry.ts';
+import { SpareTransfer } from './spare-transfer.ts';
+import type { EntryOrder, Moved } from './talk.ts';
 import { missingTools } from './tools.ts';
 import { TransferQueue } from './transfer-queue.ts';
 import { restoreVerdict, type Said, saveVerdict, type Verdict } from './verdict.ts';
@@ -37,6 +39,7 @@ export class GitHubStore implements CacheStore {
   #ready: Promise<string | undefined> | undefined;
   /** What was listed last; undefined where that is not true any more. */
   #listed: Promise<readonly CacheEntry[] | undefined> | undefined;
+  #spare: SpareTransfer | undefined;
   #failures = 0;
   #limitedUntil = 0;
   /** Whether looking an entry up counts as use here; undefined until it was seen. */
@@ -54,6 +57,11 @@ export class GitHubStore implements CacheStore {
   async restore(key: string, file: string): Promise<boolean> {
     // The service finds what begins so, too.
     return (await this.#restore({ verb: 'restore', key, file }, (found) => found === key)) !== undefined;
+  }
+
+  prepare(): void {
+    if (this.#spare?.isWaiting) return;
+    this.#spare = new SpareTransfer((ordered) => this.#start('restore', ordered));
   }
 
   async save(key: string, file: string): Promise<SaveOutcome> {
@@ -155,12 +163,19 @@ export class GitHubStore implements CacheStore {
     judge: (said: Said) => Verdict,
   ): Promise<{ readonly said: Said; readonly verdict: Verdict } | undefined> {
     return await this.#queue.run(async (turn) => {
-      this.#ready ??= this.#prepare();
-      const compiled = await this.#ready;
-      if (compiled === undefined || this.#isGivenUp()) return undefined;
-      const said = await moveEntry({ ...this.#deps, compiled, turn, isOff: this.#isOff }, moved);
+      const order = { moved, turn };
+      const spare = moved.verb === 'restore' && this.#spare?.isWaiting ? this.#spare : undefined;
+      const said = await (spare?.give(order) ?? this.#start(moved.verb, Promise.resolve(order)));
       return said && { said, verdict: this.#count(judge(said)) };
     });
+  }
+
+  /** Starts a process that does what it will be told; undefined where there is no cache, or none any more. */
+  async #start(verb: Moved['verb'], ordered: Promise<EntryOrder | undefined>): Promise<Said | undefined> {
+    this.#ready ??= this.#open();
+    const compiled = await this.#ready;
+    if (compiled === undefined || this.#isGivenUp()) return undefined;
+    return await moveEntry({ ...this.#deps, compiled, isOff: this.#isOff }, verb, ordered);
   }
 
   readonly #isGivenUp = (): boolean => this.#failures >= PATIENCE;
@@ -169,7 +184,7 @@ export class GitHubStore implements CacheStore {
   readonly #isOff = (): boolean => this.#isGivenUp() || this.#deps.signal.aborted;
 
   /** Says once what keeps the cache from being used. */
-  async #prepare(): Promise<string | undefined> {
+  async #open(): Promise<string | undefined> {
     const { env, log, tempDir } = this.#deps;
     const reason = noCacheService(env);
     if (reason !== undefined) {

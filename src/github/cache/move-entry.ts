@@ -9,7 +9,7 @@ import { systemCode, withFileErrors } from '../../core/file-error.ts';
 import type { Env } from '../runtime.ts';
 import { type TransferFolders, transferEnvironment } from './cache-service.ts';
 import { readClientLog } from './client-log.ts';
-import { Talk, TIME_LIMIT, type TurnOfTransfer } from './talk.ts';
+import { type EntryOrder, Talk, TIME_LIMIT } from './talk.ts';
 import { ENTRY_FILE, TRANSFER_PROCESS, type Transfer, transferReportSchema } from './transfer.ts';
 import type { Said } from './verdict.ts';
 
@@ -29,12 +29,11 @@ export interface TransferDeps extends Pick<Effects, 'exec' | 'log' | 'signal'> {
   readonly tempDir: () => Promise<string>;
 }
 
-/** The file to send for `save`, and to write for `restore`. */
-export type Moved = Transfer & { readonly file?: string };
-
 /** What moving one entry takes besides. */
-interface MoveDeps extends TransferDeps, TurnOfTransfer {
+interface MoveDeps extends TransferDeps {
   readonly compiled: string;
+  /** Asked when the turn has come: whether nothing is to be moved any more. */
+  readonly isOff: () => boolean;
 }
 
 /** Two such processes are there at once, and each holds an entry of 64 MB: 5 to 10 MB less of what glibc keeps for each thread. */
@@ -46,22 +45,28 @@ const SMALL_YOUNG = '--max-semi-space-size=1';
 const NO_SECRETS = { lines: [], secrets: [] };
 
 /**
- * Starts the process that moves one entry once its turn comes, and gives what it said, which `verdict.ts` reads; undefined where
- * nothing was to be moved any more by then. In the folder `compiled` Node keeps the client as it has compiled it, so that the
+ * Starts the process that moves one entry once it is told which and its turn comes, and gives what it said, which `verdict.ts` reads;
+ * undefined where nothing was to be moved any more by then. In the folder `compiled` Node keeps the client as it has compiled it, so that the
  * next one starts in two thirds of the time. What it leaves behind is removed, however it ends: when `signal` fires it is stopped, and UserError `cancelled` thrown. Throws UserError `file` where this
  * machine's files refuse.
  */
-export async function moveEntry(deps: MoveDeps, { file, ...transfer }: Moved): Promise<Said | undefined> {
+export async function moveEntry(
+  deps: MoveDeps,
+  verb: Transfer['verb'],
+  ordered: Promise<EntryOrder | undefined>,
+): Promise<Said | undefined> {
   const root = await deps.tempDir();
   const folders = { work: join(root, 'work'), temp: join(root, 'temp') };
   try {
     await mkdir(folders.work);
     await mkdir(folders.temp);
     const inside = join(folders.work, ENTRY_FILE);
-    if (transfer.verb === 'save' && file !== undefined) await withFileErrors(file, 'read', () => place(file, inside));
-    const said = await run(deps, folders, transfer);
-    if (said === undefined || transfer.verb !== 'restore' || file === undefined || said.report.found === undefined)
-      return said;
+    const sent = verb === 'save' ? (await ordered)?.moved.file : undefined;
+    if (sent !== undefined) await withFileErrors(sent, 'read', () => place(sent, inside));
+    const talk = new Talk(ordered, deps.isOff);
+    const said = await run(deps, folders, { verb, talk });
+    const file = talk.moved?.file;
+    if (said === undefined || verb !== 'restore' || file === undefined || said.report.found === undefined) return said;
     if (await isFile(inside)) {
       await withFileErrors(file, 'write', () => take(inside, file));
       return said;
@@ -97,9 +102,12 @@ async function take(file: string, to: string): Promise<void> {
   }
 }
 
-async function run(deps: MoveDeps, folders: TransferFolders, transfer: Transfer): Promise<Said | undefined> {
+async function run(
+  deps: MoveDeps,
+  folders: TransferFolders,
+  { verb, talk }: { readonly verb: Transfer['verb']; readonly talk: Talk },
+): Promise<Said | undefined> {
   const { exec, env, program, log, signal, compiled } = deps;
-  const talk = new Talk(transfer, deps);
   let result: ExecResult;
   try {
     result = await exec(process.execPath, [SMALL_YOUNG, fileURLToPath(program), `--process=${TRANSFER_PROCESS}`], {
@@ -108,7 +116,7 @@ async function run(deps: MoveDeps, folders: TransferFolders, transfer: Transfer)
         ...transferEnvironment(env, folders),
         NODE_COMPILE_CACHE: compiled,
         ...ONE_ARENA,
-        ...(transfer.verb === 'restore' ? { TAR_OPTIONS } : {}),
+        ...(verb === 'restore' ? { TAR_OPTIONS } : {}),
       },
       input: talk.say(),
       onStdout: (chunks) => talk.listen(chunks),
@@ -124,7 +132,7 @@ async function run(deps: MoveDeps, folders: TransferFolders, transfer: Transfer)
   } finally {
     talk.end();
   }
-  if (talk.isSkipped) {
+  if (talk.isSkipped || (talk.moved === undefined && result.exitCode === 0)) {
     if (signal.aborted) throw cancelled(signal.reason);
     return undefined;
   }

@@ -4,10 +4,13 @@ import type { Turn } from './transfer-queue.ts';
 /** Milliseconds for one entry: 64 MB at a fifth of a megabyte a second, and five tries of a service that does not answer. */
 export const TIME_LIMIT = 300_000;
 
-export interface TurnOfTransfer {
+/** The file to send for `save`, and to write for `restore`. */
+export type Moved = Transfer & { readonly file?: string };
+
+/** What a process is to do, and when it may. */
+export interface EntryOrder {
+  readonly moved: Moved;
   readonly turn: Turn;
-  /** Asked when the turn has come: whether nothing is to be moved any more. */
-  readonly isOff: () => boolean;
 }
 
 /** What is said to the process that moves an entry, and what it says: its standard input and output (`host/cache-transfer.ts`). */
@@ -15,9 +18,9 @@ export class Talk {
   heard = '';
   /** Whether its turn came when nothing was to be moved any more. */
   isSkipped = false;
-  readonly #transfer: Transfer;
-  readonly #turn: Turn;
+  readonly #ordered: Promise<EntryOrder | undefined>;
   readonly #isOff: () => boolean;
+  #order: EntryOrder | undefined;
   readonly #late = new AbortController();
   #timer: NodeJS.Timeout | undefined;
   /** Resolves to whether it asks for its turn; to false when it ends without. */
@@ -25,10 +28,15 @@ export class Talk {
   /** Resolves to false when it ends: it may die while it waits for its turn. */
   readonly #ends = Promise.withResolvers<false>();
 
-  constructor(transfer: Transfer, { turn, isOff }: TurnOfTransfer) {
-    this.#transfer = transfer;
-    this.#turn = turn;
+  /** `ordered` may be resolved later, and to undefined; `isOff` is asked when the turn has come: whether nothing is to be moved any more. */
+  constructor(ordered: Promise<EntryOrder | undefined>, isOff: () => boolean) {
+    this.#ordered = ordered;
     this.#isOff = isOff;
+  }
+
+  /** What it was told to do; undefined where nothing was. */
+  get moved(): Moved | undefined {
+    return this.#order?.moved;
   }
 
   /** Fires when the entry has taken too long. What it waits for its turn does not count. */
@@ -36,13 +44,16 @@ export class Talk {
     return this.#late.signal;
   }
 
-  /** What it is told: what to do at once, and to go on when it has asked and its turn has come, unless nothing is to be moved then. */
+  /** What it is told: what to do, and to go on when it has asked and its turn has come, unless nothing is to be moved then. */
   async *say(): AsyncGenerator<Uint8Array> {
+    this.#order = (await Promise.race([this.#ordered, this.#ends.promise])) || undefined;
+    if (this.#order === undefined) return;
+    const { moved, turn } = this.#order;
     this.#startTime();
-    yield Buffer.from(`${JSON.stringify(this.#transfer)}\n`);
+    yield Buffer.from(`${JSON.stringify({ verb: moved.verb, key: moved.key } satisfies Transfer)}\n`);
     if (!(await this.#asks.promise)) return;
     clearTimeout(this.#timer);
-    if (!(await Promise.race([this.#turn.comes.then(() => true), this.#ends.promise]))) return;
+    if (!(await Promise.race([turn.comes.then(() => true), this.#ends.promise]))) return;
     this.isSkipped = this.#isOff();
     if (this.isSkipped) return;
     this.#startTime();
@@ -56,8 +67,8 @@ export class Talk {
       for await (const chunk of chunks) {
         this.heard += decoder.decode(chunk, { stream: true });
         if (this.heard.includes(ASKS)) this.#asks.resolve(true);
-        if (this.#transfer.verb === 'restore' && (this.heard.includes(HAS_ALL) || TRANSFERRED.test(this.heard)))
-          this.#turn.isOver();
+        if (this.moved?.verb === 'restore' && (this.heard.includes(HAS_ALL) || TRANSFERRED.test(this.heard)))
+          this.#order?.turn.isOver();
       }
     } finally {
       this.#asks.resolve(false);

@@ -64,13 +64,18 @@ export interface Answer {
 export async function serveSample(
   index: CacheIndex,
   restore: CacheStore['restore'],
-  options: { readonly patience?: number; readonly diskLimit?: number; readonly prefetch?: Prefetch } = {},
+  options: {
+    readonly patience?: number;
+    readonly diskLimit?: number;
+    readonly prefetch?: Prefetch;
+    readonly prepare?: () => void;
+  } = {},
 ) {
   const folder = await mkdtemp(join(tmpdir(), 'cache-served-'));
   const log = memoryLog();
   const statistics = new Statistics();
-  const store = { name: 'a test', restore };
-  const { patience, diskLimit, prefetch = 'asked' } = options;
+  const { patience, diskLimit, prefetch = 'asked', prepare } = options;
+  const store = { name: 'a test', restore, ...(prepare ? { prepare } : {}) };
   const packs = new PackFiles(index.packs, {
     store,
     folder,

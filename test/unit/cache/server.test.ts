@@ -191,9 +191,11 @@ describe('packs', () => {
       asked.push(key);
       return fromMap(packs)(key, file);
     };
-    const { get } = await serve(index, restore, { prefetch });
+    const prepare = vi.fn();
+    const { get } = await serve(index, restore, { prefetch, prepare });
     const path = at(index.paths, FIRST);
     await get(narinfoOf(path));
+    expect(prepare).not.toHaveBeenCalled();
     // Time for what should not come; what should may take longer.
     await setTimeout(50);
     await vi.waitFor(() => expect(asked.length).toBe(told * path.pieces.length));
@@ -201,6 +203,8 @@ describe('packs', () => {
     expect((await get(`${'a'.repeat(32)}.narinfo`)).status).toBe(404);
     await setTimeout(50);
     await vi.waitFor(() => expect(asked.length).toBe(missing * path.pieces.length));
+    // The store knows that something will be wanted as soon as it is known that something is built.
+    expect(prepare).toHaveBeenCalledTimes(prefetch === 'missing' ? 1 : 0);
     await get(narinfoOf(at(index.paths, SECOND)));
     await setTimeout(50);
     await vi.waitFor(() => expect(asked.length).toBe(missing * index.packs.length));

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import type { ResultsOptions } from '../../../emulators/results/emulator.ts';
 import type { Fault } from '../../../emulators/results/faults.ts';
 import { CLIENT_VERSION, newFolder, openResults, openStore, randomPack, type StoreOptions } from './kit.ts';
@@ -170,8 +170,11 @@ test.each([
 ])('a job that is cancelled while it saves stops at once, what waits for its turn too%s, and leaves nothing behind', async (_, more) => {
   const slow: Fault = { kind: 'slow', milliseconds: 20_000, route: 'PutBlob' };
   const { results, save, cancel, leftovers } = await scene({ faults: [slow] }, more);
-  const saving = Promise.allSettled([save(), save('waiting')]);
+  const first = save();
   for (let at = 0; at < 500 && !results.requests.some(({ route }) => route === 'PutBlob'); at += 1) await sleep(20);
+  // Only now, so that its process is the second one.
+  const saving = Promise.allSettled([first, save('waiting')]);
+  await vi.waitFor(async () => expect(await leftovers()).toHaveLength(2));
   const began = Date.now();
   cancel();
   const cancelled = { status: 'rejected', reason: { code: 'cancelled' } };
@@ -179,6 +182,20 @@ test.each([
   expect(Date.now() - began).toBeLessThan(3000);
   expect(await leftovers()).toEqual([]);
   expect(results.caches.all()).toEqual([]);
+});
+
+test('a process that was started ahead moves the first entry that is wanted, and ends with a job that is cancelled', async () => {
+  const { results, store, save, cancel, leftovers, restore } = await scene();
+  await save();
+  store.prepare();
+  await vi.waitFor(async () => expect(await leftovers()).toHaveLength(1));
+  expect(await restore()).toBe(true);
+  expect(await leftovers()).toEqual([]);
+  store.prepare();
+  await vi.waitFor(async () => expect(await leftovers()).toHaveLength(1));
+  cancel();
+  await vi.waitFor(async () => expect(await leftovers()).toEqual([]));
+  expect(results.requests.filter(({ route }) => route === 'GetCacheEntryDownloadURL')).toHaveLength(1);
 });
 
 test('a signal that comes just when a process asks for its turn ends it', async () => {

@@ -49,6 +49,7 @@ test('packs of 64 MB take less than 200 MB of memory, tar and zstd included, sev
   const { path, bytes } = await randomPack(folder, 64 * MB);
   const saving = await peakOf(() => Promise.all([store.save('a', path), store.save('b', path)]));
   const back = join(folder, 'back');
+  store.prepare();
   const restoring = await peakOf(() => Promise.all([store.restore('a', back), store.restore('b', `${back}-2`)]));
   expect(said()).toEqual([]);
   expect(sha256(readFileSync(back))).toBe(sha256(bytes));

@@ -6,10 +6,19 @@ import { ASKS, HAS_ALL, type Transfer } from '../../../../src/github/cache/trans
 const TRANSFER: Transfer = { verb: 'restore', key: 'k' };
 
 /** A talk with a process, whose words are written to `output`. */
-const scene = ({ isOff = false, verb = TRANSFER.verb }: { isOff?: boolean; verb?: Transfer['verb'] } = {}) => {
+const scene = ({
+  isOff = false,
+  isTold = true,
+  verb = TRANSFER.verb,
+}: {
+  isOff?: boolean;
+  isTold?: boolean;
+  verb?: Transfer['verb'];
+} = {}) => {
   const turn = Promise.withResolvers<void>();
   const isOver = vi.fn();
-  const talk = new Talk({ ...TRANSFER, verb }, { turn: { comes: turn.promise, isOver }, isOff: () => isOff });
+  const order = { moved: { ...TRANSFER, verb, file: '/f' }, turn: { comes: turn.promise, isOver } };
+  const talk = new Talk(isTold ? Promise.resolve(order) : new Promise(() => {}), () => isOff);
   const output = new PassThrough();
   const listening = talk.listen(output);
   const said: string[] = [];
@@ -62,6 +71,14 @@ test('one that ends without asking is told nothing more, and waits for nobody', 
   await end();
   expect(said).toEqual([JSON_LINE]);
   expect(talk.isSkipped).toBe(false);
+});
+
+test('one that dies before it is told what to do is told nothing', async () => {
+  const { said, talk, settle, end } = scene({ isTold: false });
+  await settle();
+  await end();
+  expect(said).toEqual([]);
+  expect(talk.moved).toBeUndefined();
 });
 
 test('one that dies while it waits for its turn is waited for no longer', async () => {
