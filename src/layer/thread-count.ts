@@ -6,9 +6,9 @@ const MOST = 16;
 /** As many as there have always been, whatever a container allows. */
 const ALWAYS = 4;
 
-/** MiB that a process takes without its threads, and that each thread takes with its upload. */
+/** MiB that a process takes without its threads, and that each thread takes with its upload: zstd:chunked most, others 20 to 30. */
 const WITHOUT = 110;
-const EACH = 30;
+const EACH = 35;
 
 /** The part of a machine's or container's memory that is taken at most: what runs beside needs the rest. */
 const PART = 1 / 2;
@@ -25,7 +25,7 @@ interface Machine {
 }
 
 /**
- * Threads that make layers: as many as cores up to 16, and no more than half of the memory is for (110 MiB and 30 MiB a thread), or what is
+ * Threads that make layers: as many as cores up to 16, and no more than half of the memory is for (110 MiB and 35 MiB a thread), or what is
  * stated. Throws UserError `input` where that is not a number of threads.
  */
 export function threadCount({ cores, memory, stated }: Machine): number {

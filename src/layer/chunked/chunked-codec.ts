@@ -1,16 +1,9 @@
 import { MEDIA_TYPE } from '../../oci/media-type.ts';
 import type { TarEntry } from '../../tar/entry.ts';
-import {
-  type Blocks,
-  type Codec,
-  type CompressOptions,
-  frameHere,
-  frameOnPool,
-  type Release,
-  releaseMemory,
-} from '../codec.ts';
+import { type Blocks, type Codec, type CompressOptions, frameOnPool, type Release, releaseMemory } from '../codec.ts';
+import { CHUNK } from './chunk-end.ts';
+import { FramesHere } from './frames-here.ts';
 import { LayerIndex } from './layer-index.ts';
-import { SmallFrames } from './small-frames.ts';
 import { TarCutter, type TarPiece } from './tar-cutter.ts';
 
 /** Bytes from which a piece is worth its way through the thread pool. */
@@ -96,6 +89,7 @@ export class ChunkedCodec implements Codec {
       this.#annotations = annotations;
       if (bytes.length > 0) yield bytes;
     } finally {
+      releaseMemory(room);
       this.#index.close();
     }
   }
@@ -106,7 +100,7 @@ export class ChunkedCodec implements Codec {
     { parallel, release = () => {} }: CompressOptions,
   ): AsyncGenerator<Queued & { readonly frame: Uint8Array }> {
     const queue: Queued[] = [];
-    const small = new SmallFrames(this.#level, POOLED);
+    const here = new FramesHere(this.#level, CHUNK.most);
     let pooled = 0;
     async function* first(): AsyncGenerator<Queued & { readonly frame: Uint8Array }> {
       const { piece, frame } = queue.shift() as Queued;
@@ -125,15 +119,14 @@ export class ChunkedCodec implements Codec {
           const used = (): void => letGo(piece, held);
           queue.push({ piece, frame: frameOnPool(piece.bytes, this.#level).finally(used) });
         } else {
-          const frame = isLarge ? frameHere(piece.bytes, this.#level) : small.frame(piece.bytes);
-          queue.push({ piece, frame });
+          queue.push({ piece, frame: here.frame(piece.bytes) });
           letGo(piece);
         }
         while (queue[0] && !(queue[0].frame instanceof Promise)) yield* first();
       }
       while (queue.length > 0) yield* first();
     } finally {
-      small.close();
+      here.close();
       // What is still in the pool when the reader gives up must not become an unhandled rejection.
       await Promise.allSettled(queue.map(({ frame }) => frame));
     }

@@ -1,9 +1,13 @@
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { constants, createZstdCompress } from 'node:zlib';
+import { releaseMemory } from '../codec.ts';
 
 /** Bytes that are compressed at once. */
 const PIECE = 256 * 1024;
+
+/** Bytes that most layers need, whose files are few. */
+const FIRST = 32 * 1024;
 
 /**
  * zstd's usual level in any layer, and a window of 512 KiB: what is said of a file is like what is said of its neighbours, and two windows of
@@ -21,7 +25,7 @@ const OPTIONS = {
 export class PackedText {
   readonly #stream = createZstdCompress(OPTIONS);
   readonly #parts: Buffer[] = [];
-  #waiting = Buffer.allocUnsafeSlow(2 * PIECE);
+  #waiting = Buffer.allocUnsafeSlow(FIRST);
   #length = 0;
   #size = 0;
   #failure: Error | undefined;
@@ -61,16 +65,18 @@ export class PackedText {
 
   /** Gives up what it holds. */
   close(): void {
+    this.#stream.destroy();
+    releaseMemory(this.#waiting);
     this.#waiting = Buffer.alloc(0);
     this.#length = 0;
+    for (const part of this.#parts) releaseMemory(part);
     this.#parts.length = 0;
-    this.#stream.destroy();
   }
 
-  /** A block of nothing but headers has more to say than the others. */
   #grow(least: number): void {
     const larger = Buffer.allocUnsafeSlow(2 * least);
     larger.set(this.#waiting.subarray(0, this.#length));
+    releaseMemory(this.#waiting);
     this.#waiting = larger;
   }
 

@@ -9,10 +9,10 @@ test.each([
   [2, 7, 2],
   [16, 64, 16],
   [64, 256, 16],
-  // Half of it is 640 MiB: 110 and 16 times 30 fit.
-  [16, 1.25, 16],
-  [16, 1, 13],
-  [16, 0.75, 9],
+  // Half of it is 704 MiB: 110 and 16 times 35 fit.
+  [16, 1.375, 16],
+  [16, 1, 11],
+  [16, 0.75, 7],
   // Four there are in any container.
   [16, 0.25, 4],
   [2, 0.25, 2],
