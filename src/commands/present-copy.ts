@@ -112,7 +112,7 @@ function failureOf(failed: readonly Extract<LineOutcome, { error: UserError }>[]
   const [first] = failed;
   const errors = failed.map(({ error }) => error);
   return new UserError(first?.error.code ?? 'registry', `${failed.length} of ${all} images are not copied:${list}`, {
-    hint: hintsOf(errors) || 'See the log.',
+    hint: hintsOf(errors) ?? 'See the log.',
     docs: docsOf(errors),
   });
 }

@@ -138,7 +138,7 @@ function failureOf(failed: readonly { readonly name: string; readonly error: Use
   const list = failed.map(({ name, error }) => `\n  ${name}: ${error.message}`).join('');
   const errors = failed.map(({ error }) => error);
   return new UserError('platforms', `${failed.length} of ${all} images are not published:${list}`, {
-    hint: hintsOf(errors) || 'See the log.',
+    hint: hintsOf(errors) ?? 'See the log.',
     docs: docsOf(errors),
   });
 }

@@ -48,9 +48,9 @@ export const cancelled = (cause?: unknown): UserError => new UserError('cancelle
 /** Hints of several errors that are shown; more of them would not be read. */
 const HINTS_SHOWN = 3;
 
-/** What to do about several failures at once: each hint once. */
-export const hintsOf = (errors: readonly UserError[]): string =>
-  [...new Set(errors.flatMap(({ hint }) => hint ?? []))].slice(0, HINTS_SHOWN).join('\n');
+/** What to do about several failures at once: each hint once; undefined where none has one. */
+export const hintsOf = (errors: readonly UserError[]): string | undefined =>
+  [...new Set(errors.flatMap(({ hint }) => hint ?? []))].slice(0, HINTS_SHOWN).join('\n') || undefined;
 
 /** The page of an error as results in JSON name it: its path in the repository. */
 export const docsData = ({ docs }: UserError): { readonly docs?: string } =>

@@ -158,6 +158,8 @@ describe('a build', () => {
       hint: 'Look at its log.',
       docs: 'a.md#b',
     });
+    const silent = presentBuild({ built: [made()], failed: [{ name: 'third', error: new UserError('build', 'no') }] });
+    expect(silent.failure?.hint).toBeUndefined();
   });
 
   test('of several images counts one whose tests failed among them', () => {
