@@ -39,7 +39,7 @@ export async function writeImage(
   options: WriteOptions,
 ): Promise<BuiltImage> {
   checkSizes(knownSizes(image), destinations);
-  warnOfPartialPulls(image, destinations, options.log);
+  warnOfPartialPulls(image, destinations, options);
   const codec = chosenCodec(image.compression, options);
   let { reuse } = options;
   for (let attempt = 1; ; attempt++) {
