@@ -18,7 +18,7 @@ const READY = 50;
 /** Milliseconds that it takes for 64 MB in proportion to the bytes: while they move, until they are in a file, and for tar and zstd beside that. */
 const READ = 40;
 const SEND = 100;
-const WRITE = 15;
+const WRITE = 20;
 const UNPACK = 120;
 const CLIENT_BYTES = 64_000_000;
 
@@ -50,9 +50,9 @@ export class DistantStore extends FolderStore {
       await setTimeout(PREPARE);
       await this.#link.blob(0);
       await setTimeout(READY);
-      await this.#transfer(size, turn, READ);
+      await this.#transfer(size, turn, READ + WRITE);
       turn.isOver();
-      await setTimeout(((WRITE + UNPACK) * size) / CLIENT_BYTES);
+      await setTimeout((UNPACK * size) / CLIENT_BYTES);
       return true;
     });
   }

@@ -5,14 +5,13 @@ import { runInNewContext } from 'node:vm';
 import {
   ASKS,
   ENTRY_FILE,
-  HAS_ALL,
   READS,
   TRANSFERRED,
   type Transfer,
   type TransferReport,
   transferSchema,
 } from '../github/cache/transfer.ts';
-import { watchParts } from './entry-parts.ts';
+import { beforeFirstPart } from './first-part.ts';
 import { InputLines } from './input-lines.ts';
 import { trustedAuthorities } from './trust.ts';
 
@@ -62,7 +61,7 @@ const COLLECT_EVERY = 20;
 
 /**
  * Reads along what the client says. When it is about to read an entry, it waits for this process's turn: that it has asked for the
- * entry's place and size, and for memory, is a quarter of its time. With the last byte its turn is over. Meanwhile and afterwards it
+ * entry's place and size, and for memory, is a quarter of its time. Meanwhile and afterwards it
  * gives back memory sooner than Node would: two such processes are there at once, and this one holds the whole entry until tar and
  * zstd unpack it.
  */
@@ -78,12 +77,11 @@ function readAlong(input: InputLines): void {
   };
   process.stdout.write = (...args: readonly unknown[]): boolean => {
     const line = String(args[0]);
-    const [, bytes] = READS.exec(line) ?? [];
     // Once: nobody would answer a second time.
-    if (!isReading && bytes !== undefined) {
+    if (!isReading && READS.test(line)) {
       isReading = true;
       collect();
-      watchParts(Number(bytes), { before, after: () => void write(`${HAS_ALL}\n`) });
+      beforeFirstPart(before);
     } else if (TRANSFERRED.test(line)) {
       endTarOnSignals();
       clearInterval(copying);

@@ -1,4 +1,4 @@
-import { ASKS, HAS_ALL, TRANSFERRED, type Transfer } from './transfer.ts';
+import { ASKS, TRANSFERRED, type Transfer } from './transfer.ts';
 import type { Turn } from './transfer-queue.ts';
 
 /** Milliseconds for one entry: 64 MB at a fifth of a megabyte a second, and five tries of a service that does not answer. */
@@ -67,8 +67,7 @@ export class Talk {
       for await (const chunk of chunks) {
         this.heard += decoder.decode(chunk, { stream: true });
         if (this.heard.includes(ASKS)) this.#asks.resolve(true);
-        if (this.moved?.verb === 'restore' && (this.heard.includes(HAS_ALL) || TRANSFERRED.test(this.heard)))
-          this.#order?.turn.isOver();
+        if (this.moved?.verb === 'restore' && TRANSFERRED.test(this.heard)) this.#order?.turn.isOver();
       }
     } finally {
       this.#asks.resolve(false);

@@ -13,15 +13,12 @@ export const ENTRY_FILE = 'nix-images-entry';
  * The line by which the client says that it knows an entry's size, and will read it now. It has none where it reads through a
  * stream, which takes it no memory to speak of: from hosts that are not Azure's.
  */
-export const READS = /^::debug::Downloading segment at offset 0 with length (\d+)/m;
+export const READS = /^::debug::Downloading segment at offset 0 /m;
 
 /** The line by which the process asks for its turn. It goes on when a line comes on standard input, and ends when that ends. */
 export const ASKS = '::debug::waits for its turn';
 
-/** The line by which the process says that the last byte of an entry is here. */
-export const HAS_ALL = '::debug::has all bytes';
-
-/** The line by which the client says that it has written what it read to a file, and begins to unpack it. */
+/** The line by which the client says that it has written what it read to a file, and begins to unpack it: only now may the next one's bytes come, for this one held all of its own. */
 export const TRANSFERRED = /^Cache Size: ~/m;
 
 /** What the process is to do, as JSON on its standard input. */

@@ -1,7 +1,7 @@
 import { PassThrough } from 'node:stream';
 import { expect, test, vi } from 'vitest';
 import { Talk, TIME_LIMIT } from '../../../../src/github/cache/talk.ts';
-import { ASKS, HAS_ALL, type Transfer } from '../../../../src/github/cache/transfer.ts';
+import { ASKS, type Transfer } from '../../../../src/github/cache/transfer.ts';
 
 const TRANSFER: Transfer = { verb: 'restore', key: 'k' };
 
@@ -56,14 +56,6 @@ test('a process is told at once what to do, and to go on when it has asked and i
   await end();
   expect(talk.isSkipped).toBe(false);
   expect(talk.heard).toContain('Cache Size');
-});
-
-test('a turn is over with the last byte, before it is written to a file', async () => {
-  const { output, isOver, settle, end } = scene();
-  output.write(`${HAS_ALL}\n`);
-  await settle();
-  expect(isOver).toHaveBeenCalled();
-  await end();
 });
 
 test('one that ends without asking is told nothing more, and waits for nobody', async () => {
