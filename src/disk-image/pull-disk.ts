@@ -11,9 +11,9 @@ import { dataBytes } from '../disk/extent.ts';
 import { hashDisk } from '../disk/hash-disk.ts';
 import { openDisk } from '../disk/open-disk.ts';
 import { SparseWriter } from '../disk/sparse-writer.ts';
-import { unpack } from '../layer/unpack.ts';
 import type { DiskChunk } from '../oci/disk-artifact.ts';
 import type { StoredManifest } from '../oci/read-manifest.ts';
+import { unpack } from '../oci/unpack.ts';
 import type { ImageSource } from '../storage/source.ts';
 import { type PublishedDisk, readBlocks, readDisk } from './read-disk.ts';
 

@@ -6,7 +6,6 @@ import { inheritedAnnotation, layerAnnotations } from '../definition/layer-recor
 import { type Qcow2File, qcow2File } from '../disk/qcow2-writer.ts';
 import { inBlocks } from '../layer/blocks.ts';
 import { codecOf } from '../layer/codec.ts';
-import { unpack } from '../layer/unpack.ts';
 import { type WrittenLayer, writeLayer } from '../layer/write-layer.ts';
 import { CODECS } from '../oci/compression.ts';
 import { historyEntry, imageConfigBytes } from '../oci/config.ts';
@@ -16,6 +15,7 @@ import { MEDIA_TYPE } from '../oci/media-type.ts';
 import type { Origin } from '../oci/origin.ts';
 import type { StoredManifest } from '../oci/read-manifest.ts';
 import { platformOf, type System } from '../oci/system.ts';
+import { unpack } from '../oci/unpack.ts';
 import type { Repository } from '../storage/destination.ts';
 import { sendBlob } from '../storage/send-blob.ts';
 import { endBlocks, padding } from '../tar/header.ts';

@@ -5,7 +5,7 @@ import { UserError } from '../core/error.ts';
 import { fileError } from '../core/file-error.ts';
 import { checkSpace, type FreeSpace } from '../core/free-space.ts';
 import { checkUnpacked } from '../core/unpack-limit.ts';
-import { unpack } from '../layer/unpack.ts';
+import { unpack } from '../oci/unpack.ts';
 import { diskDamage } from './disk-damage.ts';
 import { checkUnpackedDisk } from './disk-limit.ts';
 import { SparseWriter } from './sparse-writer.ts';

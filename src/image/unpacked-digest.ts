@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { createGunzip, createZstdDecompress } from 'node:zlib';
 import { checkUnpacked } from '../core/unpack-limit.ts';
-import { ZstdFrames } from '../layer/zstd-frames.ts';
 import { type Digest, endDigest } from '../oci/digest.ts';
+import { ZstdFrames } from '../oci/zstd-frames.ts';
 import type { Encoding } from './layer.ts';
 
 /** Hashes what packed bytes unpack to. */

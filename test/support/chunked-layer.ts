@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto';
 import { zstdDecompressSync } from 'node:zlib';
 import { BlockPool } from '../../src/core/block-pool.ts';
 import { ChunkedCodec } from '../../src/layer/chunked/chunked-codec.ts';
-import { unpack } from '../../src/layer/unpack.ts';
 import { type WrittenLayer, writeLayer } from '../../src/layer/write-layer.ts';
+import { unpack } from '../../src/oci/unpack.ts';
 import type { TarEntry } from '../../src/tar/entry.ts';
 import { STREAM_BLOCK, tarStream } from '../../src/tar/writer.ts';
 

@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import { zstdDecompressSync } from 'node:zlib';
 import { z } from 'zod';
-import { unpack } from '../../src/layer/unpack.ts';
+import { unpack } from '../../src/oci/unpack.ts';
 import { sha256 } from './bytes.ts';
 
 /** Where a part of a blob lies, and what it unpacks to. */

@@ -4,10 +4,10 @@ import { UserError } from '../../core/error.ts';
 import { checkUnpacked } from '../../core/unpack-limit.ts';
 import { type BaseEntry, BaseLayer, BaseTree } from '../../definition/base-tree.ts';
 import { listsAccounts } from '../../definition/base-view.ts';
-import { unpack } from '../../layer/unpack.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
 import { endDigest } from '../../oci/digest.ts';
 import { MAGIC_BYTES, packingOf } from '../../oci/packing.ts';
+import { unpack } from '../../oci/unpack.ts';
 import { type ReadEntry, tarEntries } from '../../tar/reader.ts';
 import type { ExistingImage } from '../existing-image.ts';
 

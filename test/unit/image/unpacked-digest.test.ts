@@ -4,8 +4,8 @@ import { constants, gzipSync, zstdCompressSync, zstdDecompressSync } from 'node:
 import { describe, expect, test } from 'vitest';
 import { zeroFrames } from '../../../src/disk/zero-frames.ts';
 import { unpackedDigest } from '../../../src/image/unpacked-digest.ts';
-import { unpack as unpackStream } from '../../../src/layer/unpack.ts';
-import { ZstdFrames } from '../../../src/layer/zstd-frames.ts';
+import { unpack as unpackStream } from '../../../src/oci/unpack.ts';
+import { ZstdFrames } from '../../../src/oci/zstd-frames.ts';
 
 const parts = [Buffer.concat([randomBytes(300_000), Buffer.alloc(3_000_000, 1)]), Buffer.alloc(50_000, 2)];
 const whole = Buffer.concat(parts);

@@ -1,5 +1,5 @@
 import { createGunzip, createZstdDecompress } from 'node:zlib';
-import type { Packing } from '../oci/packing.ts';
+import type { Packing } from './packing.ts';
 import { ZstdFrames } from './zstd-frames.ts';
 
 type Part = ReturnType<typeof createGunzip> | ReturnType<typeof createZstdDecompress>;
