@@ -12,11 +12,11 @@ const START = 130;
 /** Milliseconds that it takes between two requests, beyond what they take. */
 const PREPARE = 60;
 
-/** Milliseconds that it takes before it asks for the first byte, of an entry whose size it knows: two collections of its memory. */
-const READY = 50;
+/** Milliseconds that it takes before it asks for the first byte, of an entry whose size it knows: its processor was at work for 26 to 34. */
+const READY = 30;
 
 /** Milliseconds that it takes for 64 MB in proportion to the bytes: while they move, until they are in a file, and for tar and zstd beside that. */
-const READ = 40;
+const READ = 50;
 const SEND = 100;
 const WRITE = 20;
 const UNPACK = 120;
