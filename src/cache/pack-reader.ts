@@ -58,9 +58,15 @@ export async function* unpackFrame(path: CachedPath, fileOf: FileOfPack): AsyncG
   async function feed(): Promise<void> {
     for await (const chunk of readFrame(path.pieces, fileOf)) {
       packed += chunk.length;
-      // It is not needed once it was unpacked.
+      // It is not needed once it was unpacked. Where nobody takes what comes out, the write is never called back.
       await new Promise<void>((resolve, reject) => {
-        unpack.write(chunk, (error) => (error ? reject(error) : resolve()));
+        const stopped = (): void => reject(new Error('stopped'));
+        unpack.once('close', stopped);
+        unpack.write(chunk, (error) => {
+          unpack.off('close', stopped);
+          if (error) reject(error);
+          else resolve();
+        });
       });
     }
     unpack.end();
@@ -76,6 +82,8 @@ export async function* unpackFrame(path: CachedPath, fileOf: FileOfPack): AsyncG
     throw new UserError('digest', `the frame of ${path.path} cannot be unpacked: ${(error as Error).message}`);
   } finally {
     unpack.destroy();
+    // It holds the pack's file open.
+    await reading.catch(() => undefined);
   }
   // Node stops at the end of a frame, without a word about what follows.
   if (unpack.bytesWritten !== packed) throw new UserError('digest', `something follows the frame of ${path.path}`);

@@ -8,6 +8,7 @@ import { inPackOrder } from '../../../src/cache/pack-order.ts';
 import { checkFrame, readFrame, unpackFrame } from '../../../src/cache/pack-reader.ts';
 import { type PackFile, PackWriter } from '../../../src/cache/pack-writer.ts';
 import { storePathName } from '../../../src/definition/store-path.ts';
+import { openFiles } from '../../support/open-files.ts';
 import { X86 } from '../../support/systems.ts';
 import { storePath } from './sample.ts';
 
@@ -171,6 +172,19 @@ test('bytes after the frame, a frame of other content and a missing pack are ref
   await expect(checkFrame(cached('a', nar, [other]), fileOf)).rejects.toThrow('has 100 bytes instead of 50000');
   await rm(fileOf(0));
   await expect(checkFrame(cached('a', nar, [piece]), fileOf)).rejects.toMatchObject({ code: 'file' });
+});
+
+test('neither damage nor a reader that stops leaves a pack open', async () => {
+  // Several reads of the pack, and more in each than is unpacked at once.
+  const nar = randomBytes(3_000_000);
+  const writer = writerOf(10_000_000);
+  const path = cached('a', nar, await writer.add(infoOf('a', nar), inChunks(nar, 1_000_000)));
+  await writer.end();
+  for await (const _ of unpackFrame(path, fileOf)) break;
+  expect(await openFiles(folder)).toEqual([]);
+  await writeFile(fileOf(0), Buffer.alloc((await stat(fileOf(0))).size));
+  await expect(checkFrame(path, fileOf)).rejects.toMatchObject({ code: 'digest' });
+  expect(await openFiles(folder)).toEqual([]);
 });
 
 describe('the order of paths in packs', () => {
