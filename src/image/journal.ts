@@ -1,12 +1,11 @@
 import { createHash } from 'node:crypto';
-import { appendFileSync } from 'node:fs';
-import { mkdir, readFile, rm } from 'node:fs/promises';
+import { appendFileSync, mkdirSync } from 'node:fs';
+import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { countText } from '../core/count.ts';
 import { tryDecodeJson } from '../core/decode-json.ts';
 import type { Log } from '../core/log.ts';
-import { onFirstUse } from '../core/on-first-use.ts';
 import type { LayerRecord } from '../definition/layer-record.ts';
 import { type Descriptor, descriptorSchema } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
@@ -80,7 +79,7 @@ export async function openJournal(folder: string, repositories: readonly Reposit
     for (const repository of repositories) if (await repository.hasBlob(descriptor)) return repository;
     return undefined;
   };
-  const { append, written } = openAppender(folder, file, log);
+  const append = openAppender(folder, file, log);
   return {
     find: async (key) => {
       const line = layers.get(key);
@@ -91,10 +90,7 @@ export async function openJournal(folder: string, repositories: readonly Reposit
     chunks,
     addChunk: append,
     holderOf,
-    clear: async () => {
-      await written();
-      await rm(file, { force: true });
-    },
+    clear: () => rm(file, { force: true }),
   };
 }
 
@@ -102,33 +98,20 @@ export async function openJournal(folder: string, repositories: readonly Reposit
 const linesOf = <T>(text: string, schema: z.ZodType<T>): T[] =>
   text.split('\n').flatMap((line) => tryDecodeJson(line, schema) ?? []);
 
-/**
- * Writes lines at the end of a file, whose folder is made first. Lines that come while others are written follow together: layers that are mounted
- * come faster than a file is opened and closed.
- */
-function openAppender(folder: string, file: string, log: Log) {
-  const prepare = onFirstUse(() => mkdir(folder, { recursive: true, mode: 0o700 }));
-  const waiting: string[] = [];
-  let last: Promise<void> = Promise.resolve();
-  let next: Promise<void> | undefined;
+/** Writes lines at the end of a file, whose folder is made first. What cannot be written is missed by nobody but the next publish. */
+function openAppender(folder: string, file: string, log: Log): (line: object) => Promise<void> {
+  let isPrepared = false;
   let isBroken = false;
-  const write = async (): Promise<void> => {
-    next = undefined;
-    const lines = waiting.splice(0).join('');
+  return async (line) => {
     if (isBroken) return;
     try {
-      await prepare();
-      // Blocking: a few hundred bytes into the page cache, where three trips to the thread pool take twenty times as long while it compresses.
-      appendFileSync(file, lines);
+      // Blocking: a few hundred bytes into the page cache, where each trip to the thread pool takes twenty times as long while it compresses.
+      if (!isPrepared) mkdirSync(folder, { recursive: true, mode: 0o700 });
+      isPrepared = true;
+      appendFileSync(file, `${JSON.stringify(line)}\n`);
     } catch (error) {
       isBroken = true;
       log.debug(`no journal: ${error instanceof Error ? error.message : String(error)}`);
     }
   };
-  const append = (line: object): Promise<void> => {
-    waiting.push(`${JSON.stringify(line)}\n`);
-    next ??= last = last.then(write);
-    return next;
-  };
-  return { append, written: (): Promise<void> => last };
 }

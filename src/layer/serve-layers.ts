@@ -10,13 +10,13 @@ import { CREW, type Crew, type FromThread, type LayerTask, type ToThread } from 
 import { hashLayer, type Sink, type WrittenLayer, writeLayer } from './write-layer.ts';
 
 /** Bytes that go to the other side at once: few messages, and little memory under way. */
-const CHUNK = 512 * 1024;
+const CHUNK = 256 * 1024;
 
 /** Chunks under way: one is filled, one waits, one is taken by the network. */
 const CHUNKS = 3;
 
 /** Blocks that a thread keeps between layers: more are in use only while others compress some of them. */
-const BLOCKS_KEPT = 2;
+const BLOCKS_KEPT = 1;
 
 /** Makes layers, one after the other, as the other side of `port` asks for them. */
 export function serveLayers(port: MessagePort, tools: ProgramTools): void {

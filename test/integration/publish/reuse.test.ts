@@ -236,7 +236,8 @@ test('killed at ten places, it ends right and sends no noted blob twice', { time
     );
   };
   for (let round = 1; round <= 10; round += 1) {
-    const target = blobPuts(registry.requests) + 1;
+    // In the middle of the first blob's end, of the second's or of the third's.
+    const target = blobPuts(registry.requests) + 1 + (round % 3);
     const run = startCli(args, { env });
     while (run.process.exitCode === null && blobPuts(registry.requests) < target)
       await new Promise((resolve) => setTimeout(resolve, 2));
