@@ -4,6 +4,7 @@ import { open, stat } from 'node:fs/promises';
 import { constants, createZstdDecompress } from 'node:zlib';
 import { UserError } from '../core/error.ts';
 import { withFileErrors } from '../core/file-error.ts';
+import { writeChunk } from '../core/stream.ts';
 import type { CachedPack, CachedPath, Piece } from './cache-index.ts';
 import { checkedNar } from './checked-nar.ts';
 import type { CacheStore } from './store.ts';
@@ -58,16 +59,8 @@ export async function* unpackFrame(path: CachedPath, fileOf: FileOfPack): AsyncG
   async function feed(): Promise<void> {
     for await (const chunk of readFrame(path.pieces, fileOf)) {
       packed += chunk.length;
-      // It is not needed once it was unpacked. Where nobody takes what comes out, the write is never called back.
-      await new Promise<void>((resolve, reject) => {
-        const stopped = (): void => reject(new Error('stopped'));
-        unpack.once('close', stopped);
-        unpack.write(chunk, (error) => {
-          unpack.off('close', stopped);
-          if (error) reject(error);
-          else resolve();
-        });
-      });
+      // It is not needed once it was unpacked.
+      await writeChunk(unpack, chunk);
     }
     unpack.end();
   }

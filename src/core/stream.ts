@@ -1,3 +1,4 @@
+import type { Writable } from 'node:stream';
 import { UserError } from './error.ts';
 
 /** The whole stream in one buffer. Throws UserError `registry` when it has more than `limit` bytes. */
@@ -26,4 +27,20 @@ export async function firstBytes(stream: AsyncIterable<Uint8Array>, count: numbe
     if (size >= count) break;
   }
   return Buffer.concat(chunks);
+}
+
+/**
+ * Gives a chunk to a stream; resolves when its memory may be used again. Rejects with the stream's error, and where it is closed meanwhile: one whose
+ * reader has gone, or that fails in this very write, calls nobody back.
+ */
+export function writeChunk(stream: Writable, chunk: Uint8Array): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const closed = (): void => reject(new Error('the stream was closed'));
+    stream.once('close', closed);
+    stream.write(chunk, (error) => {
+      stream.off('close', closed);
+      if (error) reject(error);
+      else resolve();
+    });
+  });
 }

@@ -1,21 +1,15 @@
 import { createGunzip, createZstdDecompress } from 'node:zlib';
+import { writeChunk } from '../core/stream.ts';
 import type { Packing } from './packing.ts';
 import { ZstdFrames } from './zstd-frames.ts';
 
 type Part = ReturnType<typeof createGunzip> | ReturnType<typeof createZstdDecompress>;
 
 /** Gives a chunk to a part; resolves with how many of its bytes were the part's, rejects when it was stopped meanwhile. */
-function give(part: Part, chunk: Uint8Array): Promise<number> {
+async function give(part: Part, chunk: Uint8Array): Promise<number> {
   const before = part.bytesWritten;
-  return new Promise((resolve, reject) => {
-    const stopped = (): void => reject(new Error('stopped'));
-    part.once('close', stopped);
-    part.write(chunk, (error) => {
-      part.off('close', stopped);
-      if (error) reject(error);
-      else resolve(part.bytesWritten - before);
-    });
-  });
+  await writeChunk(part, chunk);
+  return part.bytesWritten - before;
 }
 
 /**

@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { UserError } from '../../core/error.ts';
 import { systemCode } from '../../core/file-error.ts';
 import type { Log } from '../../core/log.ts';
+import { writeChunk } from '../../core/stream.ts';
 import { STORE } from '../../definition/store-path.ts';
 import { type CachedPath, packedSize } from '../cache-index.ts';
 import { type FileOfPack, readFrame } from '../pack-reader.ts';
@@ -67,20 +68,6 @@ function nothing(response: ServerResponse): void {
 function sendText(response: ServerResponse, type: string, text: string): void {
   response.writeHead(200, { 'content-type': type, 'content-length': Buffer.byteLength(text) });
   response.end(response.req.method === 'HEAD' ? undefined : text);
-}
-
-/** Waits until the system has the chunk, whose memory is used again then. Throws when the one who asked is gone. */
-function write(response: ServerResponse, chunk: Uint8Array): Promise<void> {
-  return new Promise((resolve, reject) => {
-    // A response whose connection has ended in between calls nobody back.
-    const gone = (): void => reject(new Error('the connection has ended'));
-    response.once('close', gone);
-    response.write(chunk, (error) => {
-      response.off('close', gone);
-      if (error) reject(error);
-      else resolve();
-    });
-  });
 }
 
 /** Answers requests. Whatever goes wrong before the status line is a 404, the one answer after which Nix builds at once. */
@@ -148,7 +135,7 @@ class Answerer {
   async #send(path: CachedPath, fileOf: FileOfPack, response: ServerResponse): Promise<void> {
     response.writeHead(200, { 'content-type': 'application/x-nix-nar', 'content-length': packedSize(path) });
     if (response.req.method === 'HEAD') return void response.end();
-    for await (const chunk of readFrame(path.pieces, fileOf)) await write(response, chunk);
+    for await (const chunk of readFrame(path.pieces, fileOf)) await writeChunk(response, chunk);
     response.end();
     this.#options.statistics.served(path);
   }
