@@ -4,7 +4,7 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { execa } from 'execa';
-import { quietLog } from '../quiet-log.ts';
+import { quietLog } from '../../test/support/quiet-log.ts';
 import { makeClosure } from './closure.ts';
 import { compileServers, DESIGNS, type Design, type Restored, restoreBy } from './designs.ts';
 import { saveClosure } from './save.ts';

@@ -12,7 +12,7 @@ import { systemClock } from '../../src/core/clock.ts';
 import { keepHeapSmall } from '../../src/host/small-heap.ts';
 import { narinfoText } from '../../src/nix/narinfo.ts';
 import { createSigningKey } from '../../src/nix/signing-key.ts';
-import { quietLog } from '../quiet-log.ts';
+import { quietLog } from '../../test/support/quiet-log.ts';
 import type { ClosurePath } from './closure.ts';
 import { packedFile } from './closure.ts';
 import { DistantStore } from './distant-store.ts';

@@ -12,7 +12,7 @@ import { uploadSnapshot } from '../../src/ebs/upload-snapshot.ts';
 import { execOfProcess } from '../../src/host/exec.ts';
 import { openFetch } from '../../src/host/process-fetch.ts';
 import { keepHeapSmall } from '../../src/host/small-heap.ts';
-import { quietLog } from '../quiet-log.ts';
+import { quietLog } from '../../test/support/quiet-log.ts';
 
 keepHeapSmall();
 const [path = '', entry = '', endpoint = '', parentFile] = process.argv.slice(2);

@@ -1,5 +1,5 @@
 import type { Log } from '../../src/core/log.ts';
-import { NO_SPAN } from '../../src/core/span.ts';
+import { quietLog } from './quiet-log.ts';
 
 /** A log that keeps what it is told, to be looked at. */
 export interface MemoryLog extends Log {
@@ -12,18 +12,11 @@ export const memoryLog = (): MemoryLog => {
   const masked: string[] = [];
   const keep = (text: string): void => void lines.push(text);
   return {
+    ...quietLog(keep),
     lines,
     masked,
     debug: keep,
     info: keep,
-    warn: keep,
-    group: (_heading, work) => work(),
-    progress: () => ({
-      update: () => undefined,
-      part: () => ({ update: () => undefined, end: () => undefined }),
-      end: () => undefined,
-    }),
-    span: () => NO_SPAN,
     mask: (value) => void masked.push(value),
   };
 };

@@ -1,5 +1,5 @@
-import type { Log } from '../src/core/log.ts';
-import { NO_SPAN } from '../src/core/span.ts';
+import type { Log } from '../../src/core/log.ts';
+import { NO_SPAN } from '../../src/core/span.ts';
 
 /** A log that tells of warnings alone, as `warn` does. */
 export const quietLog = (warn: (text: string) => void): Log => ({
