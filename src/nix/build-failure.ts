@@ -5,6 +5,7 @@ import { nixMessage } from './failure.ts';
 type BuildFailure =
   | { readonly kind: 'system'; readonly drvPath: string; readonly needed: string; readonly here: string }
   | { readonly kind: 'features'; readonly drvPath: string; readonly features: string }
+  | { readonly kind: 'jobs'; readonly drvPath: string }
   | { readonly kind: 'hash'; readonly drvPath: string; readonly specified: string; readonly got: string }
   | { readonly kind: 'builder'; readonly drvPath: string; readonly reason: string }
   | { readonly kind: 'derivation'; readonly drvPath: string }
@@ -49,8 +50,13 @@ const MATCHERS: readonly Matcher[] = [
     /Cannot build '(?<drv>[^']+)'\.\s+Reason: missing system features\s+Required features: {(?<features>[^{}\n]*)}/,
     ({ drv = '', features = '' }) => ({ kind: 'features', drvPath: drv, features }),
   ),
+  matcher(/Cannot build '(?<drv>[^']+)'\.\s+Reason: local builds are disabled/, ({ drv = '' }) => ({
+    kind: 'jobs',
+    drvPath: drv,
+  })),
+  // Lix names the URL first.
   matcher(
-    /hash mismatch in fixed-output derivation '(?<drv>[^']+)':\s+specified:\s+(?<specified>\S+)\s+got:\s+(?<got>\S+)/,
+    /hash mismatch in fixed-output derivation '(?<drv>[^']+)':\s+(?:likely URL: [^\n]*\n\s*)?specified:\s+(?<specified>\S+)\s+got:\s+(?<got>\S+)/,
     ({ drv = '', specified = '', got = '' }) => ({ kind: 'hash', drvPath: drv, specified, got }),
   ),
   matcher(/builder for '(?<drv>[^']+)' (?<reason>failed[^\n;]*)/, builder),
@@ -109,6 +115,15 @@ export function buildError(failure: BuildFailure, stderr: string, log: readonly 
         `${failure.drvPath} needs a machine with the system feature ${failure.features}, which this machine does not have`,
         {
           hint: 'Name a remote builder that has it (--builders), or add it to system-features in nix.conf.',
+          docs: 'caches.md#remote-builders',
+        },
+      );
+    case 'jobs':
+      return new UserError(
+        'system',
+        `${failure.drvPath} must be built, and this machine builds nothing (max-jobs = 0)`,
+        {
+          hint: 'Set max-jobs in nix.conf to 1 or more, or name a remote builder (--builders, or in nix.conf).',
           docs: 'caches.md#remote-builders',
         },
       );

@@ -18,7 +18,7 @@ import { lockFlags, logLine } from './lock-file.ts';
 import type { Nix } from './nix.ts';
 import { functionArguments } from './probe.ts';
 import { MIXED_OUTPUTS } from './recognise.ts';
-import { wholeFlake } from './version.ts';
+import { evalCommand, wholeFlake } from './version.ts';
 
 /** What is searched for images: a flake, or a file and an attribute path in it. */
 export type Source =
@@ -58,7 +58,7 @@ async function apply(
     source.kind === 'flake'
       ? [...lockFlags(nix.nixArgs), ...nix.nixArgs, ...wholeFlake(nix.version, source.flake)]
       : [...nix.nixArgs, '--file', source.file, ''];
-  const args = ['eval', '--json', '--option', 'eval-cache', 'false', '--apply', expression, ...where];
+  const args = [...evalCommand(nix.version), '--apply', expression, ...where];
   const result = await nix.command(args, { onStderrLine });
   return result.exitCode === 0 ? { ok: true, stdout: result.stdout } : { ok: false, stderr: result.stderr };
 }

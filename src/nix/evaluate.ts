@@ -9,7 +9,7 @@ import type { Nix } from './nix.ts';
 import { notAnImage, type Other, type Searched, unknownAttribute } from './not-image.ts';
 import { type Found, functionArguments, markedPlace, probeAnswerSchema, probeExpression } from './probe.ts';
 import { type ImagePlace, searchPlaces } from './search-places.ts';
-import { wholeFlake } from './version.ts';
+import { evalCommand, wholeFlake } from './version.ts';
 
 /** Which systems an evaluation is about. */
 interface Asked {
@@ -28,12 +28,6 @@ export interface Evaluations {
   /** The same for whatever is there: an image or a disk. */
   foundFor(system: System): Promise<EvaluatedAny>;
 }
-
-/**
- * `eval-cache` is off: an answer from the cache says nothing about whether the derivations that it names were
- * written to the store, or are still there.
- */
-const EVAL = ['eval', '--json', '--option', 'eval-cache', 'false'];
 
 /** What was found at places that were tried one after another; the last one decided, or nothing did. */
 type Tried = readonly { readonly place: ImagePlace; readonly found: Found }[];
@@ -63,7 +57,7 @@ async function run(nix: Nix, installable: Installable, expression: string): Prom
     if (marked === undefined) logLine(line, nix.log);
     else at = marked;
   };
-  const result = await nix.command([...EVAL, '--apply', expression, ...args], { onStderrLine });
+  const result = await nix.command([...evalCommand(nix.version), '--apply', expression, ...args], { onStderrLine });
   if (result.exitCode === 0) {
     return { found: parseAnswer(installableText(installable), result.stdout, probeAnswerSchema) };
   }

@@ -41,6 +41,17 @@ export function settingsCommands(version: NixVersion): readonly (readonly string
 }
 
 /**
+ * The beginning of every evaluation. `eval-cache` is off: an answer from the cache says nothing about whether the derivations that it names were
+ * written to the store, or are still there. Determinate Nix names the sources of flakes at random and copies them where a string with context ends
+ * in a derivation (`lazy-trees`, on by default there); in a definition, which is text without context, that name would stand for a path that does
+ * not exist, another one each time.
+ */
+export const evalCommand = ({ implementation }: NixVersion): readonly string[] => [
+  ...['eval', '--json', '--option', 'eval-cache', 'false'],
+  ...(implementation === 'determinate' ? ['--option', 'lazy-trees', 'false'] : []),
+];
+
+/**
  * What names all outputs of a flake at once. Newer versions take the path `.`; older ones look for every path in the
  * packages of the system first, so there they are told of a system that no flake has.
  */

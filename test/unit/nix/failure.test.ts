@@ -88,6 +88,16 @@ describe('builds that fail', () => {
       { kind: 'hash', drvPath: DRV, specified: 'sha256-A=', got: 'sha256-B=' },
     ],
     [
+      'hash, Lix',
+      `error: hash mismatch in fixed-output derivation '${DRV}':\n    likely URL: https://x.org/a.tar.gz\n     specified: sha256-A=\n           got: sha256-B=\n expected path: ${PATH}\n      got path: ${PATH}`,
+      { kind: 'hash', drvPath: DRV, specified: 'sha256-A=', got: 'sha256-B=' },
+    ],
+    [
+      'no builds here, 2.34',
+      `error: Cannot build '${DRV}'.\n       Reason: local builds are disabled (max-jobs = 0)\n       Hint: set 'max-jobs'`,
+      { kind: 'jobs', drvPath: DRV },
+    ],
+    [
       'builder, 2.8',
       `error: builder for '${DRV}' failed with exit code 3\nerror: 1 dependencies of derivation 'y' failed`,
       { kind: 'builder', drvPath: DRV, reason: 'failed with exit code 3' },
@@ -123,6 +133,13 @@ describe('builds that fail', () => {
   test('a machine without the group of builders is told what to write', () => {
     const failure = parseBuildFailure("error: the group 'nixbld' specified in 'build-users-group' does not exist");
     expect(buildError(failure, '', [])).toMatchObject({ hint: expect.stringMatching('`build-users-group =`') });
+  });
+
+  test('a machine that builds nothing is told by which setting, and of no log', () => {
+    const failure = parseBuildFailure(
+      `error: Cannot build '${DRV}'.\nReason: local builds are disabled (max-jobs = 0)`,
+    );
+    expect(buildError(failure, '', [])).toMatchObject({ code: 'system', hint: expect.stringMatching(/^Set max-jobs/) });
   });
 
   test('a full disk is told from a broken build', () => {

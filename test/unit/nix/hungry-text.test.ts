@@ -30,6 +30,7 @@ const SAID: readonly string[] = [
   filled("don't know how to build these paths: "),
   filled("hash mismatch in fixed-output derivation '"),
   `hash mismatch in fixed-output derivation 'x': specified:${filled(' ')}`,
+  `hash mismatch in fixed-output derivation 'x': likely URL: y\n${filled(' ')}`,
   filled("path '"),
   filled("builder for 'x' failed;"),
   filled('1'),
