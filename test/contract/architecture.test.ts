@@ -1,6 +1,6 @@
 import { posix } from 'node:path';
 import { expect, test } from 'vitest';
-import { readTree, type SourceFile } from './source-files.ts';
+import { readTree, type SourceFile } from '../support/source-files.ts';
 
 const sources = (await readTree('src')).filter(({ path }) => path.endsWith('.ts'));
 
@@ -132,6 +132,16 @@ test('no circles: no file imports itself by way of others, types included', () =
   };
   for (const path of uses.keys()) visit(path, []);
   expect(circles).toEqual([]);
+});
+
+test('what tests share imports no test, and benchmarks import none either', async () => {
+  const shared = (await Promise.all(['test/support', 'test/emulators', 'test/fixtures', 'bench'].map(readTree))).flat();
+  const code = shared.filter(({ path }) => /\.m?ts$/.test(path));
+  expect(code.length).toBeGreaterThan(20);
+  const wrong = code.filter((file) =>
+    filesUsedBy(file).some((used) => /^test\/(?:unit|contract|integration|e2e)\//.test(used)),
+  );
+  expect(pathsOf(wrong)).toEqual([]);
 });
 
 test('src/host does not import commands', () => {

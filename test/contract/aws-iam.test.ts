@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { z } from 'zod';
 import { readPages, snippetsOf } from '../support/pages.ts';
-import { readTree } from './source-files.ts';
+import { readTree } from '../support/source-files.ts';
 
 const names = z.union([z.string(), z.array(z.string())]).transform((value) => [value].flat());
 

@@ -1,6 +1,6 @@
 import { posix } from 'node:path';
 import { expect, test } from 'vitest';
-import { readTree, type SourceFile } from './source-files.ts';
+import { readTree, type SourceFile } from '../support/source-files.ts';
 
 const isCode = ({ path }: SourceFile) => /\.m?ts$|\.m?js$/.test(path);
 const sources = (await readTree('src')).filter(isCode);

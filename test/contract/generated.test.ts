@@ -18,9 +18,9 @@ import { renderSummaryPicture } from '../../scripts/generate/pictures/summary.ts
 import { exampleSummary } from '../../scripts/generate/run-example.ts';
 import { compareTree } from '../../scripts/generate/tree.ts';
 import { commands } from '../../src/commands/index.ts';
+import { ROOT } from '../support/root.ts';
 import { readYaml } from '../support/yaml.ts';
 import { everything, leaving, testCommands } from '../unit/host/commands.ts';
-import { ROOT } from './source-files.ts';
 
 const temporary: string[] = [];
 afterEach(async () => {

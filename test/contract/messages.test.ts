@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { readTree } from './source-files.ts';
+import { readTree } from '../support/source-files.ts';
 
 /**
  * How messages, hints and log lines are written: see CONTRIBUTING.md, "Messages". Held over every literal that is given to a

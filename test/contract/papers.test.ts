@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import manifest from '../../package.json' with { type: 'json' };
 import { hasLinks, pageInRelease, placeFiles } from '../../scripts/assemble/release-tree.ts';
 import { anchorsOf, linksOf, readPages } from '../support/pages.ts';
-import { readTree, type SourceFile } from './source-files.ts';
+import { readTree, type SourceFile } from '../support/source-files.ts';
 
 const pages = await readPages();
 const everything = await readTree('.');

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
-import { readTree } from './source-files.ts';
+import { readTree } from '../support/source-files.ts';
 
 const tests = (await readTree('test')).map(({ path }) => path.replace(/^test\//, ''));
 const rows = (await readFile('docs/proof.md', 'utf8'))

@@ -8,7 +8,7 @@ import { diskTestsSchema } from '../../src/definition/disk-tests.ts';
 import { imageTestsSchema } from '../../src/definition/image-tests.ts';
 import { CODECS } from '../../src/oci/compression.ts';
 import { COMMON_KEYS, RULE_TYPES } from '../../src/publish/tag-rules.ts';
-import { ROOT } from './source-files.ts';
+import { ROOT } from '../support/root.ts';
 
 // Pages written by hand that promise to be complete are held to what the program takes.
 

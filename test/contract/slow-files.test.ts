@@ -2,7 +2,7 @@ import { access } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { longestFirst, readSlowFiles } from '../longest-first.ts';
-import { ROOT } from './source-files.ts';
+import { ROOT } from '../support/root.ts';
 
 test('every file in the table of slow ones is there: a file that moves takes its line along', async () => {
   const names = Object.keys(await readSlowFiles());

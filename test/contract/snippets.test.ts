@@ -9,8 +9,8 @@ import { cliSpelling } from '../../src/host/names.ts';
 import { parseSettings } from '../../src/machine/nix-config.ts';
 import { parseTagLine } from '../../src/publish/tag-lines.ts';
 import { commandsOf, ownWords, proseOf, readPages, type Snippet, snippetsOf } from '../support/pages.ts';
+import { readTree } from '../support/source-files.ts';
 import { readYamlDocuments } from '../support/yaml.ts';
-import { readTree } from './source-files.ts';
 
 /**
  * The kinds of snippets, as the pages name them behind the fence, and what shows that one is right. CONTRIBUTING.md tells

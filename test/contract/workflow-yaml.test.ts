@@ -1,7 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { ROOT } from './source-files.ts';
+import { ROOT } from '../support/root.ts';
 
 /** A value that has no quotes and has `: ` in it, which YAML takes for a second key in one line, and refuses (YAML 1.2, 7.3.3). */
 const SECOND_KEY = /^ *(?:- )?[\w-]+: (?![>|'"{[])(?:(?! #).)*: /;

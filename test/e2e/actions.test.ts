@@ -1,8 +1,8 @@
 import { cp } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { releaseTree } from '../integration/release/release.ts';
-import { ROOT } from '../support/cli.ts';
+import { releaseTree } from '../support/release.ts';
+import { ROOT } from '../support/root.ts';
 import { type TempDir, uniqueTempDir } from '../support/tools.ts';
 import { jobOf, runWorkflow } from './harness/act.ts';
 import { forkPullRequest } from './harness/events.ts';

@@ -5,7 +5,7 @@ import { commentRoutes, type StoredComment } from '../emulators/github/comments.
 import { type GitHubEmulator, startGitHub } from '../emulators/github/emulator.ts';
 import type { Permissions } from '../emulators/github/permissions.ts';
 import { type Pull, pullRoutes } from '../emulators/github/pulls.ts';
-import { ROOT } from '../support/cli.ts';
+import { ROOT } from '../support/root.ts';
 import { CONSUMER, jobOf, type WorkflowRun } from './harness/act.ts';
 import { consumerFlake } from './harness/consumer.ts';
 import { forkPullRequest, pullRequest } from './harness/events.ts';

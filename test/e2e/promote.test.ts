@@ -5,9 +5,9 @@ import { startGitHub } from '../emulators/github/emulator.ts';
 import { pullRoutes } from '../emulators/github/pulls.ts';
 import { startEmulator } from '../emulators/registry/emulator.ts';
 import { putRelease } from '../integration/promote/kit.ts';
-import { releaseTree } from '../integration/release/release.ts';
 import { open } from '../integration/storage/bench.ts';
-import { ROOT } from '../support/cli.ts';
+import { releaseTree } from '../support/release.ts';
+import { ROOT } from '../support/root.ts';
 import { CONSUMER, jobOf, runWorkflow } from './harness/act.ts';
 import { createLibrary } from './harness/library.ts';
 

@@ -9,10 +9,10 @@ import { OpenedPulls, openedPullRoutes } from '../emulators/github/opened-pulls.
 import { type RegistryEmulator, startEmulator } from '../emulators/registry/emulator.ts';
 import { type ResultsEmulator, startResults } from '../emulators/results/emulator.ts';
 import { debianPackages } from '../fixtures/debian/generate.ts';
-import { releaseTree } from '../integration/release/release.ts';
 import { runStep } from '../support/action.ts';
-import { ROOT } from '../support/cli.ts';
 import { TEST_NIX_CONFIG } from '../support/nix.ts';
+import { releaseTree } from '../support/release.ts';
+import { ROOT } from '../support/root.ts';
 import { type TempDir, uniqueTempDir } from '../support/tools.ts';
 import { CONSUMER, jobOf, runWorkflow, type WorkflowRun } from './harness/act.ts';
 import { lockedFlake } from './harness/consumer.ts';

@@ -7,10 +7,10 @@ import { type GitHubEmulator, startGitHub } from '../emulators/github/emulator.t
 import { releaseUploadRoutes, type UploadState } from '../emulators/github/release-uploads.ts';
 import { type Issuer, startIssuer } from '../emulators/oidc/issuer.ts';
 import { type ResultsEmulator, startResults } from '../emulators/results/emulator.ts';
-import { releaseTree } from '../integration/release/release.ts';
-import { ROOT } from '../support/cli.ts';
 import { TEST_NIX_CONFIG } from '../support/nix.ts';
 import { type RunningRegistry, startRegistry } from '../support/registry.ts';
+import { releaseTree } from '../support/release.ts';
+import { ROOT } from '../support/root.ts';
 import { standInDisk } from '../support/stand-in-disk.ts';
 import { programPath, runProgram, type TempDir, uniqueTempDir } from '../support/tools.ts';
 import { uefiDisk } from '../support/uefi-disk.ts';

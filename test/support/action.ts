@@ -2,8 +2,9 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ResultsEmulator } from '../emulators/results/emulator.ts';
 import type { JobRun } from '../emulators/results/tokens.ts';
-import { assembledRelease } from '../integration/release/release.ts';
-import { ROOT, runCli } from './cli.ts';
+import { runCli } from './cli.ts';
+import { assembledRelease } from './release.ts';
+import { ROOT } from './root.ts';
 import { readYaml } from './yaml.ts';
 
 /** What a step left. */

@@ -2,8 +2,8 @@ import { chmod, copyFile, mkdir, readFile, symlink, writeFile } from 'node:fs/pr
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import type { RegistryEmulator } from '../emulators/registry/emulator.ts';
-import { configOf, dockerArchive, tarBytes } from '../integration/other-tools/archive.ts';
 import { sha256 } from './bytes.ts';
+import { configOf, dockerArchive, tarBytes } from './docker-archive.ts';
 import { cranePath, programPath, runProgram } from './tools.ts';
 
 const PASSWD = 'root:x:0:0:root:/root:/bin/sh\npostgres:x:70:70::/var/lib/postgresql:/bin/sh\n';

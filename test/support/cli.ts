@@ -7,10 +7,8 @@ import { runCli as runCommandLine } from '../../src/host/cli.ts';
 import { openWorld } from '../../src/host/start.ts';
 import { debianPackages } from '../fixtures/debian/generate.ts';
 import { TEST_NIX_CONFIG } from './nix.ts';
+import { ROOT } from './root.ts';
 import type { ProgramOptions, ProgramResult } from './tools.ts';
-
-/** The checkout that is tested. */
-export const ROOT = join(import.meta.dirname, '../..');
 
 /** Images to build in tests; see the file itself. */
 export const IMAGES = join(ROOT, 'test/fixtures/images');

@@ -1,4 +1,4 @@
-import { readTree, type SourceFile } from '../contract/source-files.ts';
+import { readTree, type SourceFile } from './source-files.ts';
 
 /** A fenced block of a page. */
 export interface Snippet {

@@ -1,9 +1,9 @@
 import { expect } from 'vitest';
 import { type ResultsEmulator, startResults } from '../../emulators/results/emulator.ts';
-import { releaseTree } from '../../integration/release/release.ts';
 import { TEST_NIX_CONFIG } from '../../support/nix.ts';
 import { type Podman, preparePodman } from '../../support/podman.ts';
 import { startRegistry } from '../../support/registry.ts';
+import { releaseTree } from '../../support/release.ts';
 import { uniqueTempDir } from '../../support/tools.ts';
 import { CONSUMER, runWorkflow, type WorkflowOptions, type WorkflowRun } from './act.ts';
 import { createLibrary } from './library.ts';

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type RegistryEmulator, startEmulator } from '../../emulators/registry/emulator.ts';
 import { type ResultsEmulator, startResults } from '../../emulators/results/emulator.ts';
 import { runStep, type StepResult } from '../../support/action.ts';
-import { ROOT } from '../../support/cli.ts';
+import { ROOT } from '../../support/root.ts';
 import { type TempDir, uniqueTempDir } from '../../support/tools.ts';
 import { becomeJob } from '../github/kit.ts';
 

@@ -19,10 +19,11 @@ import type { Cloud, CloudOptions } from '../../emulators/aws/cloud/emulator.ts'
 import { startCloud } from '../../emulators/aws/cloud/emulator.ts';
 import { type Identity, variablesOf } from '../../emulators/aws/cloud/identities.ts';
 import { chancesOf } from '../../support/chances.ts';
-import { capture, ROOT } from '../../support/cli.ts';
+import { capture } from '../../support/cli.ts';
 import { diskTools, noise } from '../../support/disks.ts';
 import { IdleClock } from '../../support/idle-clock.ts';
 import { memoryLog } from '../../support/memory-log.ts';
+import { ROOT } from '../../support/root.ts';
 import type { ProgramResult } from '../../support/tools.ts';
 import { uniqueTempDir } from '../../support/tools.ts';
 import { uefiDisk } from '../../support/uefi-disk.ts';

@@ -1,9 +1,9 @@
 import { cp, mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { actionlintPath } from '../../../scripts/setup/go-tools.mjs';
-import { readTree } from '../../contract/source-files.ts';
-import { ROOT } from '../../support/cli.ts';
 import type { Snippet } from '../../support/pages.ts';
+import { ROOT } from '../../support/root.ts';
+import { readTree } from '../../support/source-files.ts';
 import { runProgram, uniqueTempDir } from '../../support/tools.ts';
 
 const indented = (text: string, by: number): string => text.replaceAll(/^(?=.)/gm, ' '.repeat(by));

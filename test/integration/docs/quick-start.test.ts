@@ -1,12 +1,12 @@
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { ROOT } from '../../support/cli.ts';
 import { TEST_NIX_CONFIG } from '../../support/nix.ts';
 import { snippetsOf } from '../../support/pages.ts';
 import { preparePodman } from '../../support/podman.ts';
+import { releaseTree } from '../../support/release.ts';
+import { ROOT } from '../../support/root.ts';
 import { programPath, runProgram, uniqueTempDir } from '../../support/tools.ts';
-import { releaseTree } from '../release/release.ts';
 
 /** Stands in for nixpkgs: what the release's flake takes of it, and a `hello` that a static busybox runs. */
 const standIn = (busybox: string): string => `{

@@ -4,9 +4,9 @@ import { expect, test } from 'vitest';
 import { definitionSchema } from '../../../src/definition/definition.ts';
 import { diskDefinitionSchema } from '../../../src/definition/disk-definition.ts';
 import { isDiskDefinition } from '../../../src/nix/answer.ts';
-import { readTree } from '../../contract/source-files.ts';
 import { TEST_NIX_CONFIG } from '../../support/nix.ts';
 import { readPages, type Snippet, snippetsOf } from '../../support/pages.ts';
+import { readTree } from '../../support/source-files.ts';
 import { runProgram, uniqueTempDir } from '../../support/tools.ts';
 import { evaluateSnippets, lintWorkflows } from './kit.ts';
 

@@ -7,7 +7,8 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { crictlPath } from '../../../scripts/setup/go-tools.mjs';
-import { cliData, ROOT, runCli, startCli, testImage } from '../../support/cli.ts';
+import { cliData, runCli, startCli, testImage } from '../../support/cli.ts';
+import { ROOT } from '../../support/root.ts';
 import { ONLY_X86 } from '../../support/systems.ts';
 import { runProgram, type TempDir, uniqueTempDir } from '../../support/tools.ts';
 

@@ -2,7 +2,7 @@ import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { type MetadataOptions, serveMetadata } from '../../emulators/metadata/service.ts';
-import { ROOT } from '../../support/cli.ts';
+import { ROOT } from '../../support/root.ts';
 import { runProgram, uniqueTempDir } from '../../support/tools.ts';
 
 const KEY = 'ssh-ed25519 AAAAC3Nz test';

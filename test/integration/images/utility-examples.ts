@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { ROOT } from '../../support/cli.ts';
+import { ROOT } from '../../support/root.ts';
 import { readYamlDocuments } from '../../support/yaml.ts';
 
 export interface ConfigMap {

@@ -9,7 +9,7 @@ import type { LayerContent } from '../../../src/layer/layer-content.ts';
 import { LayerThreads } from '../../../src/layer/layer-threads.ts';
 import type { WrittenLayer } from '../../../src/layer/write-layer.ts';
 import type { Compression } from '../../../src/oci/compression.ts';
-import { ROOT } from '../../support/cli.ts';
+import { ROOT } from '../../support/root.ts';
 
 const PROGRAM = pathToFileURL(join(ROOT, 'src/main.ts'));
 const MIB = 1024 * 1024;

@@ -3,8 +3,8 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { MIB } from '../../support/bytes.ts';
+import { assembledRelease } from '../../support/release.ts';
 import { runProgram, type TempDir, uniqueTempDir } from '../../support/tools.ts';
-import { assembledRelease } from '../release/release.ts';
 
 /** What `thread-count.ts` counts with, in MiB: a process without its threads, and each of them. */
 const [WITHOUT, EACH] = [110, 35];

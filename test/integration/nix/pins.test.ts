@@ -2,7 +2,8 @@ import { cp, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { expect, test } from 'vitest';
-import { cliData, type Published, ROOT, runCli } from '../../support/cli.ts';
+import { cliData, type Published, runCli } from '../../support/cli.ts';
+import { ROOT } from '../../support/root.ts';
 import { runProgram, uniqueTempDir } from '../../support/tools.ts';
 
 const FIXTURES = join(ROOT, 'test/fixtures/pins');

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { debianPackages } from '../../fixtures/debian/generate.ts';
-import { ROOT } from '../../support/cli.ts';
+import { ROOT } from '../../support/root.ts';
 
 const FLAKES = join(ROOT, 'test/fixtures/flakes');
 

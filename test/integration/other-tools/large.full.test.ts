@@ -3,10 +3,10 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type RegistryEmulator, startEmulator } from '../../emulators/registry/emulator.ts';
 import { type Published, startCli } from '../../support/cli.ts';
+import { writeLargeArchive } from '../../support/docker-archive.ts';
 import { TEST_NIX_CONFIG } from '../../support/nix.ts';
 import { ONLY_X86 } from '../../support/systems.ts';
 import { runProgram, type TempDir, uniqueTempDir } from '../../support/tools.ts';
-import { writeLargeArchive } from './archive.ts';
 
 let temp: TempDir;
 let registry: RegistryEmulator;

@@ -2,10 +2,11 @@ import { mkdir, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { cliData, type Published, ROOT, runCli } from '../../support/cli.ts';
+import { cliData, type Published, runCli } from '../../support/cli.ts';
+import { configOf, digest, dockerArchive, type Member, manifestOf, tarBytes } from '../../support/docker-archive.ts';
+import { ROOT } from '../../support/root.ts';
 import { ONLY_X86 } from '../../support/systems.ts';
 import { type TempDir, uniqueTempDir } from '../../support/tools.ts';
-import { configOf, digest, dockerArchive, type Member, manifestOf, tarBytes } from './archive.ts';
 
 let temp: TempDir;
 

@@ -1,8 +1,9 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import { ROOT, runCli } from '../../support/cli.ts';
+import { runCli } from '../../support/cli.ts';
 import { type Lab, openLab } from '../../support/lab.ts';
+import { ROOT } from '../../support/root.ts';
 import { ONLY_X86 } from '../../support/systems.ts';
 import { imagesIn, planOf, publishedIn } from '../plan/kit.ts';
 import { flakeInputs } from './kit.ts';

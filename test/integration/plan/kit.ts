@@ -2,7 +2,8 @@ import { copyFile, cp, mkdir, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { MatrixJob } from '../../../src/plan/matrix.ts';
 import type { Plan } from '../../../src/plan/plan.ts';
-import { ROOT, runCli } from '../../support/cli.ts';
+import { runCli } from '../../support/cli.ts';
+import { ROOT } from '../../support/root.ts';
 import { type ProgramResult, programPath, uniqueTempDir } from '../../support/tools.ts';
 
 const FLAKES = join(ROOT, 'test/fixtures/flakes');

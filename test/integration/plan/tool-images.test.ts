@@ -1,7 +1,8 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { cliData, ROOT, runCli } from '../../support/cli.ts';
+import { cliData, runCli } from '../../support/cli.ts';
+import { ROOT } from '../../support/root.ts';
 import { type TempDir, uniqueTempDir } from '../../support/tools.ts';
 import { flakeInputs } from '../other-tools/kit.ts';
 import { imagesIn, planOf, publishedIn } from './kit.ts';

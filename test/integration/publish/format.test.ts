@@ -1,8 +1,9 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { cliData, type Published, ROOT } from '../../support/cli.ts';
+import { cliData, type Published } from '../../support/cli.ts';
 import { type Lab, openLab } from '../../support/lab.ts';
+import { ROOT } from '../../support/root.ts';
 import { runProgram } from '../../support/tools.ts';
 
 let lab: Lab;

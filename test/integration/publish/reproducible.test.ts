@@ -1,7 +1,8 @@
 import { symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { cliData, type Published, ROOT, testImage } from '../../support/cli.ts';
+import { cliData, type Published, testImage } from '../../support/cli.ts';
+import { ROOT } from '../../support/root.ts';
 import { ONLY_X86 } from '../../support/systems.ts';
 import { runProgram, type TempDir, uniqueTempDir } from '../../support/tools.ts';
 

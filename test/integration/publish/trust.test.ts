@@ -6,10 +6,11 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { PLAN_VERSION, type Plan, type PlannedJob } from '../../../src/plan/plan.ts';
 import { type RegistryEmulator, startEmulator } from '../../emulators/registry/emulator.ts';
 import { sha256 } from '../../support/bytes.ts';
-import { ROOT, runCli } from '../../support/cli.ts';
+import { runCli } from '../../support/cli.ts';
+import { configOf, tarBytes } from '../../support/docker-archive.ts';
+import { ROOT } from '../../support/root.ts';
 import { ONLY_X86 } from '../../support/systems.ts';
 import { type ProgramResult, type TempDir, uniqueTempDir } from '../../support/tools.ts';
-import { configOf, tarBytes } from '../other-tools/archive.ts';
 import { committedBlobs, expectClear, MANIFEST_TYPE, movedTags } from './kit.ts';
 
 const GZIP = 'application/vnd.oci.image.layer.v1.tar+gzip';

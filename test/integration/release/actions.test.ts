@@ -1,9 +1,10 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { ROOT } from '../../support/cli.ts';
+import { releaseTree } from '../../support/release.ts';
+import { ROOT } from '../../support/root.ts';
 import type { TempDir } from '../../support/tools.ts';
-import { actions, releaseTree, runStep } from './release.ts';
+import { actions, runStep } from './kit.ts';
 
 let tree: TempDir;
 beforeAll(async () => {

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { actionlintPath, actPath } from '../../../scripts/setup/go-tools.mjs';
 import { zizmorPath } from '../../../scripts/setup/python-tools.mjs';
-import { ROOT } from '../../support/cli.ts';
+import { ROOT } from '../../support/root.ts';
 import { runProgram, uniqueTempDir } from '../../support/tools.ts';
 
 test.each([

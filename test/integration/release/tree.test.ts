@@ -4,11 +4,12 @@ import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { writeNpmPackage } from '../../../scripts/assemble/npm-package.ts';
 import { openRepository } from '../../../src/storage/open.ts';
-import { ROOT } from '../../support/cli.ts';
 import { TEST_NIX_CONFIG } from '../../support/nix.ts';
+import { assemble, releaseTree, runAssemble } from '../../support/release.ts';
+import { ROOT } from '../../support/root.ts';
 import { runProgram, type TempDir, uniqueTempDir } from '../../support/tools.ts';
 import { putIndex, testDeps } from '../storage/kit.ts';
-import { actions, assemble, COMPOSITES, git, listFiles, releaseTree, runAssemble } from './release.ts';
+import { actions, COMPOSITES, git, listFiles } from './kit.ts';
 
 // An assembly takes seconds; beside other tests, many.
 vi.setConfig({ testTimeout: 300_000 });

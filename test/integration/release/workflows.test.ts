@@ -3,10 +3,10 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { actionlintPath } from '../../../scripts/setup/go-tools.mjs';
 import { zizmorPath } from '../../../scripts/setup/python-tools.mjs';
-import { ROOT } from '../../support/cli.ts';
+import { ROOT } from '../../support/root.ts';
 import { runProgram, uniqueTempDir } from '../../support/tools.ts';
 import { readYaml } from '../../support/yaml.ts';
-import { actions, COMPOSITES } from './release.ts';
+import { actions, COMPOSITES } from './kit.ts';
 
 const yamlBelow = async (folder: string): Promise<string[]> =>
   (await readdir(join(ROOT, folder))).filter((name) => name.endsWith('.yml')).map((name) => `${folder}/${name}`);

@@ -9,8 +9,8 @@ import { digestOf } from '../../../src/oci/digest.ts';
 import { MEDIA_TYPE } from '../../../src/oci/media-type.ts';
 import { LOCK_FILE, withLayoutLock } from '../../../src/storage/layout/layout-lock.ts';
 import { LayoutRepository } from '../../../src/storage/layout/layout-repository.ts';
-import { ROOT } from '../../support/cli.ts';
 import { memoryLog } from '../../support/memory-log.ts';
+import { ROOT } from '../../support/root.ts';
 import { useFolder } from './bench.ts';
 
 const at = useFolder();

@@ -10,8 +10,8 @@ import type { Digest } from '../../../src/oci/digest.ts';
 import type { System } from '../../../src/oci/system.ts';
 import { openArchive } from '../../../src/storage/archive/archive-source.ts';
 import { openImageFile } from '../../../src/storage/open.ts';
+import { digest, type Member, tarBytes } from '../../support/docker-archive.ts';
 import { memoryLog } from '../../support/memory-log.ts';
-import { digest, type Member, tarBytes } from '../other-tools/archive.ts';
 import { useFolder } from './bench.ts';
 
 const at = useFolder();

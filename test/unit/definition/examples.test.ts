@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { z } from 'zod';
 import { BUILDER_CAPABILITIES } from '../../integration/images/nix-ssh-kit.ts';
-import { ROOT } from '../../support/cli.ts';
+import { ROOT } from '../../support/root.ts';
 import { readYamlTexts } from '../../support/yaml.ts';
 
 // The examples beside the images with Nix: no engine is here, so the fields that matter are looked at.

@@ -15,8 +15,8 @@ import { cacheRoutes } from '../../../emulators/github/caches.ts';
 import { type GitHubEmulator, type GitHubOptions, startGitHub } from '../../../emulators/github/emulator.ts';
 import { type ResultsEmulator, type ResultsOptions, startResults } from '../../../emulators/results/emulator.ts';
 import type { JobRun } from '../../../emulators/results/tokens.ts';
-import { ROOT } from '../../../support/cli.ts';
 import { type MemoryLog, memoryLog } from '../../../support/memory-log.ts';
+import { ROOT } from '../../../support/root.ts';
 
 /** What Node has compiled of the client; shared by the stores of a file, whose first transfers would take half as long again. */
 const compiled = await mkdtemp(join(tmpdir(), 'nix-images-compiled-'));

@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { type FileHandle, open } from 'node:fs/promises';
-import { BLOCK, endBlocks, fileHeader, padding } from '../../../src/tar/header.ts';
-import { MIB } from '../../support/bytes.ts';
+import { BLOCK, endBlocks, fileHeader, padding } from '../../src/tar/header.ts';
+import { MIB } from './bytes.ts';
 
 /** A member of an archive: its name and its bytes, or how many MiB that no codec makes smaller. */
 export interface Member {

@@ -1,9 +1,6 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
-import { fileURLToPath } from 'node:url';
-
-/** The project's root, with a slash at its end. */
-export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+import { ROOT } from './root.ts';
 
 /** Not the project's own: installed packages, git's data, results of builds. */
 const FOREIGN = new Set(['node_modules', '.git', 'out', 'dist']);
