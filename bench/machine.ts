@@ -38,10 +38,10 @@ export const QUIET = 0.5;
 /** Milliseconds that are enough for the load of the preparation itself to pass. */
 const SETTLING = 300_000;
 
-/** Waits until the machine is quiet, or for as long as the preparation may still be felt; gives the load then. */
-export async function quiet(log: (line: string) => void): Promise<number> {
+/** Waits until the machine is quiet, or for as long as the preparation may still be felt; gives the load then. Throws when `signal` fires. */
+export async function quiet(log: (line: string) => void, signal?: AbortSignal): Promise<number> {
   const end = Date.now() + SETTLING;
   if (load() >= QUIET) log(`waiting until the machine is quiet; its load is ${load()}`);
-  while (load() >= QUIET && Date.now() < end) await sleep(5_000);
+  while (load() >= QUIET && Date.now() < end) await sleep(5_000, undefined, { signal });
   return load();
 }

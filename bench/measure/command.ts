@@ -4,4 +4,6 @@ export interface Command {
   readonly args: readonly string[];
   /** Added to the environment. */
   readonly env?: Readonly<Record<string, string>>;
+  /** Ends it, with all that it has started, when it fires. */
+  readonly signal?: AbortSignal;
 }

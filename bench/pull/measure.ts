@@ -2,12 +2,13 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ensurePartialPull, partialPullPath } from '../../scripts/setup/go-tools.mjs';
-import { beginWithRelease, SCRATCH } from '../begin.ts';
+import { beginWithRelease, removeMounted, SCRATCH } from '../begin.ts';
 import { homeEnvironment, makeHome } from '../environment.ts';
 import { FIXTURES } from '../fixture/fixture.ts';
 import { imageArguments } from '../fixture/image-file.ts';
 import { fetchPackages } from '../fixture/packages.ts';
 import { systemOfMachine } from '../fixture/system-of-machine.ts';
+import { watchInterruption } from '../interruption.ts';
 import { quiet } from '../machine.ts';
 import { timed } from '../measure/timed.ts';
 import type { Options } from '../options.ts';
@@ -24,7 +25,7 @@ interface World {
   readonly words: (way: Way, change: Readonly<Record<string, string>>) => readonly string[];
   readonly env: Readonly<Record<string, string>>;
   readonly runs: number;
-  readonly log: (line: string) => void;
+  readonly signal: AbortSignal;
 }
 
 /** Until the registry has written its lines: milliseconds for each. */
@@ -51,7 +52,7 @@ async function withPublished<T>(
   folder: string,
   way: Way,
   change: Readonly<Record<string, string>>,
-  { words, env }: World,
+  { words, env, signal }: World,
   use: (
     pull: (to: string, store: Readonly<Record<string, string>>) => Promise<Omit<PullRun, 'way' | 'step'>>,
   ) => Promise<T>,
@@ -65,12 +66,13 @@ async function withPublished<T>(
   };
   try {
     await timed(
-      { program: process.execPath, args: publishWords(words(way, change), way.compression, image), env },
+      { program: process.execPath, args: publishWords(words(way, change), way.compression, image), env, signal },
       folder,
     );
     return await use(async (to, store) => {
       const before = await sent();
-      const { wallSeconds } = await timed({ program: partialPullPath(), args: [image, to], env: store }, folder);
+      const pull = { program: partialPullPath(), args: [image, to], env: store, signal };
+      const { wallSeconds } = await timed(pull, folder);
       return { bytes: (await sent()) - before, seconds: wallSeconds };
     });
   } finally {
@@ -81,7 +83,9 @@ async function withPublished<T>(
 /** The pulls of one way: into an empty store, and after each change into one that has the image before. */
 async function runWay(way: Way, folder: string, world: World): Promise<PullRun[]> {
   const store = await makeStore(folder);
-  const remove = (name: string) => timed({ program: partialPullPath(), args: ['--delete', name], env: store }, folder);
+  const { signal } = world;
+  const remove = (name: string) =>
+    timed({ program: partialPullPath(), args: ['--delete', name], env: store, signal }, folder);
   const runs: PullRun[] = [];
   const first = join(folder, 'base');
   await withPublished(first, way, {}, world, async (pull) => {
@@ -104,31 +108,27 @@ async function runWay(way: Way, folder: string, world: World): Promise<PullRun[]
   return runs;
 }
 
-/** The driver mounts its own folder, and leaves it so. */
-async function removeWay(folder: string): Promise<void> {
-  const mounted = join(folder, 'graph/overlay');
-  await timed({ program: 'umount', args: [mounted] }, folder).catch(() => undefined);
-  await rm(folder, { recursive: true, force: true });
-}
-
 /**
  * Pulls the closure's image into a store of containers/storage that has the image before a change, stored in each way, and counts what the registry
  * sends. One way after another, and each is removed: for the large closure a registry and a store hold 7 GB. Throws what a command says that fails.
+ * When it is interrupted, it leaves nothing running, mounted or stored.
  */
 export async function measurePull(options: Options, work: string, log: (line: string) => void): Promise<PullResult> {
   if (process.getuid?.() !== 0) throw new Error('--pull needs root, as the driver overlay does');
   const env = await beginWithRelease(work, log);
   ensurePartialPull(log);
   const packages = await fetchPackages(FIXTURES[options.fixture], systemOfMachine(), work, log);
+  using interruption = watchInterruption();
+  const { signal } = interruption;
   const scratch = await mkdtemp(join(work, SCRATCH));
   const world: World = {
     words: ({ maxLayers }, change) => imageArguments(options.fixture, packages, 'base', { ...change, maxLayers }),
     env,
     runs: options.runs,
-    log,
+    signal,
   };
   try {
-    const loadBefore = await quiet(log);
+    const loadBefore = await quiet(log, signal);
     const runs: PullRun[] = [];
     for (const way of WAYS) {
       const folder = await mkdtemp(join(scratch, 'way-'));
@@ -137,11 +137,11 @@ export async function measurePull(options: Options, work: string, log: (line: st
         runs.push(...found);
         log(`${way.name}: ${found.map(({ step, bytes }) => `${step} ${(bytes / 1e6).toFixed(2)} MB`).join(', ')}`);
       } finally {
-        await removeWay(folder);
+        await removeMounted(folder);
       }
     }
     return { runs, loadBefore };
   } finally {
-    await rm(scratch, { recursive: true, force: true });
+    await removeMounted(scratch);
   }
 }

@@ -1,6 +1,7 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { unmountBelow } from './mounts.ts';
 import { describeTree } from './rootfs.ts';
 import { type ProgramResult, runProgram, type TempDir, uniqueTempDir } from './tools.ts';
 
@@ -51,7 +52,7 @@ async function findImage(graph: string, driver: string, name: string) {
 
 /** The driver mounts its own folder, and stays so. */
 async function removeStore(folder: TempDir): Promise<void> {
-  await runProgram('umount', ['--lazy', join(folder.path, 'graph/overlay')]);
+  await unmountBelow(folder.path);
   await folder.remove();
 }
 

@@ -1,6 +1,7 @@
 import { copyFile, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { unmountBelow } from './mounts.ts';
 import { memoryTempDir, type ProgramResult, programPath, runProgram, type TempDir, uniqueTempDir } from './tools.ts';
 
 /**
@@ -100,7 +101,7 @@ async function removePodman(directory: TempDir, run: Podman['run']): Promise<voi
   // What tidies up after a container would mount and make again what is taken away under it.
   for (let left = TIDYING_LOOKS; left > 0 && (await isNamedByProcess(directory.path)); left -= 1) await sleep(100);
   if (process.getuid?.() === 0) {
-    for (const mount of await mountsBelow(directory.path)) await runProgram('umount', ['--lazy', mount]);
+    await unmountBelow(directory.path);
   } else {
     // Files of a container's other users belong to this one only inside its user namespace.
     await run(['unshare', 'rm', '-rf', join(directory.path, 'graph'), join(directory.path, 'run')]);
@@ -117,11 +118,4 @@ async function isNamedByProcess(folder: string): Promise<boolean> {
   // One that has ended meanwhile names nothing.
   const lines = processes.map((id) => readFile(`/proc/${id}/cmdline`, 'utf8').catch(() => ''));
   return (await Promise.all(lines)).some((line) => line.includes(`${folder}/`));
-}
-
-/** Mount points in `directory`, innermost first. */
-async function mountsBelow(directory: string): Promise<string[]> {
-  const lines = (await readFile('/proc/self/mountinfo', 'utf8')).split('\n');
-  const points = lines.map((line) => line.split(' ')[4] ?? '').filter((point) => point.startsWith(`${directory}/`));
-  return points.sort((a, b) => b.length - a.length);
 }
