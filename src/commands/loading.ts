@@ -77,7 +77,12 @@ export async function loadImage(inputs: LoadInputs, engine: Engine, host: Host):
       namespace: inputs.namespace,
     };
     const { name, way } = await host.log.group(`Loading ${image.name} into ${engine.name}`, () =>
-      loadIntoEngine(engine, image, (fullName) => servedArchive(platform, fullName), host),
+      loadIntoEngine(
+        engine,
+        image,
+        { isFetched: () => serving.sent.size > 0, archive: (fullName) => servedArchive(platform, fullName) },
+        host,
+      ),
     );
     const { layers, config, blobs } = platform;
     const whole = layers.map((layer) => blobs.get(layer)?.descriptor.size ?? 0);

@@ -2,14 +2,15 @@ import { UserError } from '../core/error.ts';
 import type { Exec, ExecOptions } from '../core/exec.ts';
 import type { Argv, Engine } from './engine.ts';
 
-/** What engines say that cannot pull from this process, or not without TLS. */
-const CANNOT_REACH =
-  /connection refused|no route to host|network is unreachable|i\/o timeout|context deadline exceeded|HTTP response to HTTPS client|insecure registr/i;
-
-/** What went wrong, in the engines' own words, and what helps. */
+/** What went wrong, in the engines' own words, and what helps; the first that fits counts. */
 const KNOWN: readonly (readonly [RegExp, string])[] = [
   [
-    /no space left on device|disk quota exceeded|disk is full/i,
+    /rejected by policy/i,
+    'This machine takes only signed images: allow the transport docker-archive in its policy.json (man containers-policy.json), or name another engine with --engine.',
+  ],
+  [
+    // podman's `load` says the last of a disk that is full (containers/podman#26197).
+    /no space left on device|disk quota exceeded|disk is full|payload does not match any of the supported image formats/i,
     'Free space where the engine keeps its images: `podman system prune`, `docker system prune`, or another disk for its storage. podman also ' +
       'needs room in /var/tmp, or in the folder that TMPDIR names.',
   ],
@@ -18,6 +19,9 @@ const KNOWN: readonly (readonly [RegExp, string])[] = [
     'Run it as a user that may use the engine (docker: of the group docker; containerd: root), or name another engine with --engine.',
   ],
 ];
+
+/** What helps with what an engine said; undefined where that is not known. */
+export const knownHelp = (said: string): string | undefined => KNOWN.find(([pattern]) => pattern.test(said))?.[1];
 
 /** For what is not known. The pull cannot be repeated by hand, since the registry in this process has ended by then. */
 const BY_ITSELF =
@@ -42,12 +46,9 @@ export async function askEngine(
   return { isDone: exitCode === 0, stdout, said: stderr.trim() || `it ended with ${exitCode}` };
 }
 
-/** Whether an engine has a network of its own, as without root and in a virtual machine, or wants TLS on the loopback address. */
-export const cannotReach = ({ isDone, said }: EngineAnswer): boolean => !isDone && CANNOT_REACH.test(said);
-
 /** Throws UserError `file` with what the engine said, unless it did what it was asked for. */
 export function checkDone({ isDone, said }: EngineAnswer, words: Argv): void {
   if (isDone) return;
-  const [, hint = BY_ITSELF] = KNOWN.find(([pattern]) => pattern.test(said)) ?? [];
+  const hint = knownHelp(said) ?? BY_ITSELF;
   throw new UserError('file', `${words[0]} cannot load the image: ${said}`, { hint, docs: 'serve.md#load-and-run' });
 }

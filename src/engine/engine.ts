@@ -25,12 +25,14 @@ export type Argv = readonly [program: string, ...args: string[]];
 /** How an engine is asked, as plain data. */
 export interface Engine {
   readonly name: EngineName;
-  /** Ends with 0 where it can be used; a client without its daemon does not. */
+  /** Ends with 0 where it can be used; a client whose daemon or virtual machine is not there does not. */
   readonly probe: Argv;
   /** Variables that are set for it. */
   readonly env: Readonly<Record<string, string>>;
   /** How a person gets it. */
   readonly install: string;
+  /** How a person starts what its client asks, and finds out what that is. */
+  readonly start: string;
   /** What it calls an image: a name without a host is completed. */
   fullName(name: string): string;
   /** Prints what it has under the image's own name: a digest, or its digits. */
@@ -53,10 +55,12 @@ const KUBERNETES = 'k8s.io';
 
 const podman: Engine = {
   name: 'podman',
-  probe: ['podman', '--version'],
+  // Of both versions: the client's alone is known without the machine that it asks.
+  probe: ['podman', 'version', '--format', '{{.Client.Version}}'],
   // This registry wants no credentials, and podman refuses to start where these name a file that is not there.
   env: { DOCKER_CONFIG: '', REGISTRY_AUTH_FILE: '' },
   install: 'apt install podman, dnf install podman, or nix profile install nixpkgs#podman',
+  start: 'podman machine start; podman system connection list says which is asked',
   fullName: (name) => `localhost/${name}`,
   pull: ({ from, platform }) => [
     ...(['podman', 'pull', '--quiet', '--tls-verify=false', `--platform=${platform}`] as const),
@@ -75,6 +79,7 @@ const docker: Engine = {
   probe: ['docker', 'version', '--format', '{{.Server.Version}}'],
   env: {},
   install: 'https://docs.docker.com/engine/install',
+  start: 'systemctl start docker, or Docker Desktop; docker context ls says which is asked',
   fullName: (name) => name,
   pull: ({ from, platform }) => ['docker', 'pull', '--quiet', `--platform=${platform}`, from],
   tag: ({ from, name }) => ['docker', 'tag', from, name],
@@ -84,6 +89,8 @@ const docker: Engine = {
   run: () => ['docker', 'run'],
 };
 
+const CONTAINERD_START = 'systemctl start containerd; CONTAINERD_ADDRESS says which is asked';
+
 const nerdctlIn = (namespace: string | undefined): Argv =>
   namespace === undefined ? ['nerdctl'] : ['nerdctl', '--namespace', namespace];
 
@@ -92,6 +99,7 @@ const nerdctl: Engine = {
   probe: ['nerdctl', 'info', '--format', '{{.ServerVersion}}'],
   env: {},
   install: 'https://github.com/containerd/nerdctl/releases',
+  start: CONTAINERD_START,
   fullName: (name) => name,
   pull: ({ from, platform, namespace }) => [
     ...nerdctlIn(namespace),
@@ -111,6 +119,7 @@ const containerd: Engine = {
   probe: ['ctr', 'version'],
   env: {},
   install: 'apt install containerd',
+  start: CONTAINERD_START,
   // Kubelets ask for the whole name, where docker's client would add this in front of it.
   fullName: (name) => (name.includes('/') ? `docker.io/${name}` : `docker.io/library/${name}`),
   pull: ({ from, platform, namespace }) => [

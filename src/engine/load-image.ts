@@ -3,7 +3,7 @@ import type { Effects } from '../core/effects.ts';
 import { UserError } from '../core/error.ts';
 import type { Exec } from '../core/exec.ts';
 import { digestHex } from '../oci/digest.ts';
-import { askEngine, cannotReach, checkDone } from './call-engine.ts';
+import { askEngine, checkDone } from './call-engine.ts';
 import type { Argv, Engine, ImageToLoad } from './engine.ts';
 
 /** How an engine got an image: it had it, it pulled what it did not have, or it read all of it. */
@@ -15,6 +15,14 @@ interface LoadedByEngine {
   readonly way: Way;
 }
 
+/** Where an engine gets an image from: it pulls from this process, or reads all of it. */
+interface ImageSource {
+  /** Whether anything of the image was fetched from this process. */
+  isFetched(): boolean;
+  /** All of it, under the name that it is given. */
+  archive(name: string): AsyncIterable<Uint8Array>;
+}
+
 interface LoadTools extends Pick<Effects, 'exec' | 'log'> {
   /** Makes a folder. */
   readonly tempDir: () => Promise<string>;
@@ -22,20 +30,21 @@ interface LoadTools extends Pick<Effects, 'exec' | 'log'> {
 
 /**
  * Has an engine pull an image and call it by its own name; of the name that it was pulled by nothing stays. One that has the image already is
- * asked for nothing more; one that cannot pull from here reads `archive`, which says the name it is given. Two at once do not disturb each
- * other. Throws UserError `file` with what the engine said.
+ * asked for nothing more. One that fetches nothing reads all of it, whatever it says: its loopback address may be another one, where another
+ * registry may answer, and its settings may refuse this one. Two at once do not disturb each other. Throws UserError `file` with what the
+ * engine said.
  */
 export async function loadIntoEngine(
   engine: Engine,
   image: ImageToLoad,
-  archive: (name: string) => AsyncIterable<Uint8Array>,
+  { isFetched, archive }: ImageSource,
   { exec, log, tempDir }: LoadTools,
 ): Promise<LoadedByEngine> {
   const name = engine.fullName(image.name);
   if (await hasImage(engine, image, exec)) return { name, way: 'had' };
   const pull = engine.pull(image);
   const pulled = await askEngine(engine, pull, exec);
-  if (cannotReach(pulled)) {
+  if (!pulled.isDone && !isFetched()) {
     log.debug(pulled.said);
     log.info(`${engine.name} cannot pull from here, so all of ${image.name} is sent to it`);
     await sendArchive(engine, image, () => archive(name), { exec, tempDir });

@@ -17,6 +17,9 @@ async function* archive(name: string) {
   yield Buffer.from(`archive of ${name}`);
 }
 
+/** An image of which nothing was pulled. */
+const source = { isFetched: () => false, archive };
+
 /** Programs of which some are there, and what they were called with. */
 function machine(
   answers: Readonly<Record<string, { exitCode: number; stderr?: string; stdout?: string } | 'missing'>>,
@@ -40,7 +43,8 @@ const engine = (name: string): Engine => ALL_ENGINES.find((each) => each.name ==
 
 test('the first engine that can be used is taken; a client without its daemon cannot', async () => {
   const { exec } = machine({
-    podman: 'missing',
+    // As podman 4.3 answers whose machine is not started; `podman --version` ends with 0 there.
+    'podman version': { exitCode: 125, stderr: 'Cannot connect to Podman.\nError: unable to connect to Podman socket' },
     'docker version': { exitCode: 1, stderr: 'Cannot connect\nto the daemon' },
   });
   expect((await findEngine('auto', false, exec)).name).toBe('nerdctl');
@@ -48,6 +52,18 @@ test('the first engine that can be used is taken; a client without its daemon ca
   await expect(findEngine('docker', false, exec)).rejects.toThrow(
     'docker cannot be used; looked for docker: to the daemon',
   );
+});
+
+test.each([
+  ['Is the docker daemon running?', /^Start docker \(systemctl start docker.*docker context ls/],
+  ['permission denied while trying to connect to the docker API', /^Run it as a user that may use the engine/],
+])('an engine that is installed and cannot be used (%s) gets a hint of its own, alone', async (stderr, hint) => {
+  const { exec } = machine({ docker: { exitCode: 1, stderr }, podman: 'missing', nerdctl: 'missing', ctr: 'missing' });
+  for (const asked of ['docker', 'auto'] as const) {
+    const error = await findEngine(asked, false, exec).catch((caught) => caught);
+    expect(error.hint).toMatch(hint);
+    expect(error.hint).not.toContain('nerdctl/releases');
+  }
 });
 
 test('without any, the error names those that were looked for, and how each is installed', async () => {
@@ -108,7 +124,7 @@ test.each([
   ],
 ])('%s is asked, pulls, tags, and forgets where it pulled from', async (name, full, lines) => {
   const { calls, ...world } = machine({});
-  expect(await loadIntoEngine(engine(name), image, archive, world)).toEqual({ name: full, way: 'pulled' });
+  expect(await loadIntoEngine(engine(name), image, source, world)).toEqual({ name: full, way: 'pulled' });
   expect(calls).toEqual(lines);
 });
 
@@ -118,14 +134,14 @@ test.each([
   ['containerd', 'ctr --namespace k8s.io images ls', `REF TYPE DIGEST\ndocker.io/team/web:v1 manifest ${IDS[0]} 2 MiB`],
 ])('%s that has the image is asked for nothing more', async (name, question, stdout) => {
   const { calls, ...world } = machine({ [question]: { exitCode: 0, stdout: `${stdout}\n` } });
-  expect((await loadIntoEngine(engine(name), image, archive, world)).way).toBe('had');
+  expect((await loadIntoEngine(engine(name), image, source, world)).way).toBe('had');
   expect(calls).toHaveLength(1);
 });
 
 test('another image under the name does not count', async () => {
   const stdout = digestOf(Buffer.from('another'));
   const world = machine({ 'docker image inspect': { exitCode: 0, stdout } });
-  expect((await loadIntoEngine(engine('docker'), image, archive, world)).way).toBe('pulled');
+  expect((await loadIntoEngine(engine('docker'), image, source, world)).way).toBe('pulled');
 });
 
 test.each([
@@ -134,17 +150,20 @@ test.each([
     'pinging: Get "http://127.0.0.1:4000/v2/": dial tcp 127.0.0.1:4000: connect: connection refused',
     'load --quiet',
   ],
+  ['podman', 'registry 127.0.0.1 is blocked in /etc/containers/registries.conf', 'load --quiet'],
   [
     'docker',
     'Error response from daemon: Get "https://127.0.0.1:4000/v2/": http: server gave HTTP response to HTTPS client',
     'load --quiet',
   ],
+  // Another registry answers at that port of a virtual machine.
+  ['docker', 'Error response from daemon: manifest for 127.0.0.1:4000/team/web:id-0 not found', 'load --quiet'],
   ['nerdctl', 'dial tcp 127.0.0.1:4000: i/o timeout', 'load --platform=linux/arm64'],
   ['containerd', 'connect: network is unreachable', '--namespace k8s.io images import --platform linux/arm64 -'],
-])('%s that cannot pull from here reads all of it', async (name, stderr, load) => {
+])('%s that fetches nothing reads all of it: %s', async (name, stderr, load) => {
   const its = engine(name);
   const { calls, read, ...world } = machine({ [its.pull(image).slice(0, -1).join(' ')]: { exitCode: 1, stderr } });
-  expect((await loadIntoEngine(its, image, archive, world)).way).toBe('read');
+  expect((await loadIntoEngine(its, image, source, world)).way).toBe('read');
   expect(read).toEqual([`archive of ${its.fullName(image.name)}`]);
   expect(calls.slice(2)).toEqual([`${its.load(image)[0]} ${load}`]);
   expect(world.log.lines).toContain(`${name} cannot pull from here, so all of team/web:v1 is sent to it`);
@@ -158,7 +177,7 @@ test('nerdctl, which takes no socket for its input, reads a named pipe', async (
     [`${load} --input=`]: { exitCode: 0 },
     [load]: { exitCode: 1, stderr },
   });
-  expect((await loadIntoEngine(engine('nerdctl'), image, archive, world)).way).toBe('read');
+  expect((await loadIntoEngine(engine('nerdctl'), image, source, world)).way).toBe('read');
   const pipe = '/tmp/of-the-run/image';
   expect(calls.slice(3)).toEqual([`mkfifo ${pipe}`, `dd of=${pipe} bs=1M status=none`, `${load} --input=${pipe}`]);
   expect(read).toEqual(['archive of team/web:v1', 'archive of team/web:v1']);
@@ -166,7 +185,7 @@ test('nerdctl, which takes no socket for its input, reads a named pipe', async (
     'docker pull': { exitCode: 1, stderr: 'connection refused' },
     'docker load': { exitCode: 1, stderr },
   });
-  await expect(loadIntoEngine(engine('docker'), image, archive, other)).rejects.toThrow('stdin is empty');
+  await expect(loadIntoEngine(engine('docker'), image, source, other)).rejects.toThrow('stdin is empty');
 });
 
 /** A nerdctl that wants a pipe and reads it to its end, or until it is stopped: where nobody opens the other end it gets no further by itself. */
@@ -204,13 +223,13 @@ test.each<[string, Exec, string]>([
 ])('nerdctl does not wait for a pipe that breaks: %s', async (_what, dd, message) => {
   const world = { exec: waitingNerdctl(dd), log: memoryLog(), tempDir: async () => '/tmp/of-the-run' };
   const read = message.startsWith('layer') ? changingArchive() : archive;
-  await expect(loadIntoEngine(engine('nerdctl'), image, read, world)).rejects.toThrow(message);
+  await expect(loadIntoEngine(engine('nerdctl'), image, { ...source, archive: read }, world)).rejects.toThrow(message);
 });
 
 test('a namespace of containerd', async () => {
   for (const name of ['nerdctl', 'containerd']) {
     const { calls, ...world } = machine({});
-    await loadIntoEngine(engine(name), { ...image, namespace: 'dev' }, archive, world);
+    await loadIntoEngine(engine(name), { ...image, namespace: 'dev' }, source, world);
     expect(calls.every((call) => call.includes(' --namespace dev '))).toBe(true);
   }
   expect(engine('containerd').fullName('web:v1')).toBe('docker.io/library/web:v1');
@@ -223,28 +242,32 @@ describe('what engines say when they cannot load', () => {
     ['something else', 'To pull by hand, use nix-images serve, which keeps running.'],
   ])('%s', async (stderr, help) => {
     const { calls, ...world } = machine({ 'docker pull': { exitCode: 1, stderr } });
-    const error = await loadIntoEngine(engine('docker'), image, archive, world).catch((caught) => caught);
+    const fetched = { ...source, isFetched: () => true };
+    const error = await loadIntoEngine(engine('docker'), image, fetched, world).catch((caught) => caught);
     expect(error.message).toBe(`docker cannot load the image: ${stderr}`);
     expect(error.hint).toContain(help);
     expect(calls).toHaveLength(2);
   });
 
-  test('while they read all of it', async () => {
-    const stderr = 'write /var/tmp/x: no space left on device';
+  test.each([
+    'write /var/tmp/x: no space left on device',
+    'Error: payload does not match any of the supported image formats:\n * oci: initializing source',
+    'Error: payload does not match any of the supported image formats:\n * docker-archive: rejected by policy',
+  ])('while they read all of it: %s', async (stderr) => {
     const world = machine({
       'podman pull': { exitCode: 125, stderr: 'connection refused' },
       'podman load': { exitCode: 125, stderr },
     });
-    const error = await loadIntoEngine(engine('podman'), image, archive, world).catch((caught) => caught);
+    const error = await loadIntoEngine(engine('podman'), image, source, world).catch((caught) => caught);
     expect([error.message, error.hint]).toEqual([
       `podman cannot load the image: ${stderr}`,
-      expect.stringContaining('prune'),
+      expect.stringContaining(stderr.includes('policy') ? 'policy.json' : 'prune'),
     ]);
   });
 
   test('a tag that fails leaves no name behind', async () => {
     const { calls, ...world } = machine({ 'podman tag': { exitCode: 125, stderr: 'invalid' } });
-    await expect(loadIntoEngine(engine('podman'), image, archive, world)).rejects.toThrow(
+    await expect(loadIntoEngine(engine('podman'), image, source, world)).rejects.toThrow(
       'podman cannot load the image: invalid',
     );
     expect(calls.at(-1)).toContain('podman untag');
