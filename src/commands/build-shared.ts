@@ -31,7 +31,7 @@ interface BuildJob {
 function parseMatrix(json: string): readonly BuildJob[] {
   const matrix = tryDecodeJson(json, matrixSchema);
   if (matrix) return matrix.include.map(({ images, ...job }) => ({ ...job, names: images.split('\n') }));
-  throw new UserError('input', 'not a valid matrix: expected the output matrix of the action plan');
+  throw new UserError('input', 'not a valid matrix: expected the output jobs of the action plan');
 }
 
 interface BuiltShared {
@@ -59,7 +59,7 @@ export const buildShared = defineCommand({
     flake: lines({ description: 'The flake. Default: `.`.', placeholder: 'FLAKE', positional: true }),
     matrix: text({
       description:
-        'The output `matrix` of `plan`: the build jobs that there will be. Default: one for each image and system.',
+        'The output `jobs` (or `matrix`) of `plan`: the build jobs that there will be. Default: one for each image and system.',
       placeholder: 'JSON',
       parse: parseMatrix,
     }),

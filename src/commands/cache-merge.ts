@@ -14,7 +14,7 @@ const matrixSchema = z.object({ include: z.array(z.object({ name: z.string(), sy
 function parseMatrix(text: string): z.infer<typeof matrixSchema>['include'] {
   const matrix = tryDecodeJson(text, matrixSchema);
   if (matrix) return matrix.include;
-  throw new UserError('input', 'not a valid matrix: expected the output matrix of the action plan');
+  throw new UserError('input', 'not a valid matrix: expected the output jobs of the action plan');
 }
 
 interface Merged extends PlannedCache {
@@ -48,7 +48,7 @@ export const cacheMerge = defineCommand({
     ...cacheInputs,
     matrix: lines({
       description:
-        'An output `matrix` or `shared` of `plan`: whose parts to look for where the cache cannot list its entries. Default: this job alone.',
+        'An output `jobs` (or `matrix`) or `shared` of `plan`: whose parts to look for where the cache cannot list its entries. Default: this job alone.',
       placeholder: 'JSON',
       parse: parseMatrix,
     }),

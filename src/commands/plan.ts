@@ -5,7 +5,7 @@ import { choice, flag, integer, lines, path, text } from '../host/fields.ts';
 import { parseTag } from '../oci/reference.ts';
 import { parseBatch } from '../plan/batches.ts';
 import { filterSystems } from '../plan/filter.ts';
-import { MOST_JOBS, matrixOf, tooLarge } from '../plan/matrix.ts';
+import { MOST_JOBS, matrixOf, tooLarge, tooLong } from '../plan/matrix.ts';
 import { PLAN_VERSION, type Plan } from '../plan/plan.ts';
 import { parseRunner, runnersOf } from '../plan/runners.ts';
 import { MOST_AT_ONCE } from '../plan/shared-worth.ts';
@@ -21,7 +21,7 @@ import { placesOf } from './places.ts';
 import { planOutput } from './plan-output.ts';
 import { markAtAll } from './plan-places.ts';
 import { imagesOf, sourcesOf, warnOfBroken } from './plan-sources.ts';
-import { type PlanResult, planProblems, presentPlan } from './present-plan.ts';
+import { type PlanResult, planOutputs, planProblems, presentPlan } from './present-plan.ts';
 import { whyNoLogin, whyNotInRun } from './publish-reason.ts';
 import { nixInputs, registryInputs, variantInputs } from './shared-inputs.ts';
 import { NOTHING_SHARED, planShared } from './shared-work.ts';
@@ -120,6 +120,7 @@ export const plan = defineCommand({
     matrix:
       'Build jobs that are needed, as JSON for `strategy.matrix`: name, system, buildSystem, systems, runner, emulate, boot, diskSpace, file, call; and ' +
       'of each of its images, one per line: images (their names), kind, attr, installable, key.',
+    jobs: 'The same jobs by what tells them apart alone, for the input `matrix` of `build-shared` and `cache-merge`: an input may have 128 KiB, and the output `matrix` of hundreds of images is longer.',
     any: 'Whether a build job is needed: `true` or `false`.',
     shared:
       'Jobs that build first what several build jobs need, as JSON for `strategy.matrix`: name, system, runner, emulate, images; see `shared-work`.',
@@ -178,15 +179,11 @@ export const plan = defineCommand({
     const isStep = host.kind === 'runner';
     // What does not evaluate was told already, and a terminal shows the rest as the failure.
     if (isStep) for (const problem of planProblems({ planned, allowBroken: true })) host.log.warn(problem);
-    return {
-      planned,
-      include,
-      shared,
-      output,
-      isPublished: why === undefined,
-      isStep,
-      allowBroken: inputs.allowBroken,
-    };
+    const isPublished = why === undefined;
+    const result = { planned, include, shared, output, isPublished, isStep, allowBroken: inputs.allowBroken };
+    const long = isStep ? tooLong(planned, planOutputs(result)) : undefined;
+    if (long) throw long;
+    return result;
   },
   present: presentPlan,
 });

@@ -1,6 +1,6 @@
 import { plainMarkdown } from '../core/markdown.ts';
 import { plainLine } from '../core/printable.ts';
-import type { MatrixJob } from '../plan/matrix.ts';
+import { jobNames, type MatrixJob } from '../plan/matrix.ts';
 import type { Plan } from '../plan/plan.ts';
 import { brokenImages, byReason, lostSystems, problemsError } from '../plan/problems.ts';
 import { planSummary, planText } from '../plan/report.ts';
@@ -32,9 +32,9 @@ export function planProblems({ planned, allowBroken }: Pick<PlanResult, 'planned
 const sharedSummary = ({ lines }: SharedPlan): string =>
   lines.length === 0 ? '' : `\n#### Shared work\n\n${lines.map((line) => `- ${plainMarkdown(line)}\n`).join('')}`;
 
-export function presentPlan(result: PlanResult) {
-  const { planned, include, shared, output, isPublished, isStep } = result;
-  const failure = problemsError(planned.problems, planned.to.length === 0 ? [] : planned.images);
+/** The outputs of the step. */
+export function planOutputs(result: PlanResult) {
+  const { planned, include, shared, output, isPublished } = result;
   const images = planned.images.map(({ name, why, jobs }) => ({
     name,
     kind: jobs[0]?.kind,
@@ -42,16 +42,23 @@ export function presentPlan(result: PlanResult) {
     why,
   }));
   return {
-    outputs: {
-      matrix: JSON.stringify({ include }),
-      any: String(include.length > 0),
-      shared: JSON.stringify({ include: shared.jobs }),
-      anyShared: String(shared.jobs.length > 0),
-      images: JSON.stringify(images),
-      plan: output,
-      publish: String(isPublished),
-      complete: String(planProblems(result).length === 0),
-    },
+    matrix: JSON.stringify({ include }),
+    jobs: JSON.stringify({ include: jobNames(include) }),
+    any: String(include.length > 0),
+    shared: JSON.stringify({ include: shared.jobs }),
+    anyShared: String(shared.jobs.length > 0),
+    images: JSON.stringify(images),
+    plan: output,
+    publish: String(isPublished),
+    complete: String(planProblems(result).length === 0),
+  };
+}
+
+export function presentPlan(result: PlanResult) {
+  const { planned, shared, isStep } = result;
+  const failure = problemsError(planned.problems, planned.to.length === 0 ? [] : planned.images);
+  return {
+    outputs: planOutputs(result),
     data: planned,
     text: planText(planned),
     summary: `${planSummary(planned)}${sharedSummary(shared)}`,

@@ -1,6 +1,9 @@
+import { countText } from '../core/count.ts';
 import { UserError } from '../core/error.ts';
+import { sizeText } from '../core/size.ts';
 import { SYSTEMS, type System } from '../oci/system.ts';
 import { type BatchChoice, batchesOf } from './batches.ts';
+import { MOST_OUTPUT_BYTES, outputBytes } from './output-limit.ts';
 import { isContainer, isNeeded, type Plan, type PlannedImage, type PlannedJob } from './plan.ts';
 import { type RunnerLine, type RunsOn, runnersOf } from './runners.ts';
 
@@ -35,6 +38,12 @@ export interface MatrixJob {
   /** Tells this call from others in the run: what `build` takes as `call`. */
   readonly call: string;
 }
+
+/** What tells the build jobs apart, and no more. */
+type JobName = Pick<MatrixJob, 'name' | 'images' | 'system' | 'buildSystem'>;
+
+export const jobNames = (jobs: readonly MatrixJob[]): readonly JobName[] =>
+  jobs.map(({ name, images, system, buildSystem }) => ({ name, images, system, buildSystem }));
 
 /** An image for one system that a job is needed for. */
 export interface NeededJob {
@@ -126,13 +135,27 @@ function halfOf(names: readonly string[]): string {
   return `${(names[Math.floor(names.length / 2)] ?? '').slice(0, common + 1)}*`;
 }
 
+/** How to plan the images in two parts. */
+function inParts({ images }: Pick<Plan, 'images'>): string {
+  const half = halfOf(images.map(({ name }) => name));
+  return `Plan the images in parts, each with builds and a publish of its own: images: '${half}' in one, and '!${half}' in the other.`;
+}
+
 /** Why a workflow cannot run all build jobs of a plan, and how to part it; undefined where it can. */
-export function tooLarge(plan: Plan, jobs: readonly MatrixJob[]): UserError | undefined {
+export function tooLarge(plan: Pick<Plan, 'images'>, jobs: readonly MatrixJob[]): UserError | undefined {
   if (jobs.length <= MOST_JOBS) return undefined;
-  const half = halfOf(plan.images.map(({ name }) => name));
   return new UserError('input', `${jobs.length} build jobs are needed, and a workflow's matrix takes ${MOST_JOBS}`, {
-    hint:
-      'Let a job build several images (batch: auto). Disks have a job each: plan the images in parts, each with builds and a publish of its own: ' +
-      `images: '${half}' in one, and '!${half}' in the other.`,
+    hint: `Let a job build several images (batch: auto), except for disks. ${inParts(plan)}`,
+  });
+}
+
+/** Why a job cannot hand the outputs of a plan on, and how to part it; undefined where it can. */
+export function tooLong(plan: Pick<Plan, 'images'>, outputs: Readonly<Record<string, string>>): UserError | undefined {
+  const bytes = outputBytes(outputs);
+  if (bytes <= MOST_OUTPUT_BYTES) return undefined;
+  const what = `the plan of ${countText(plan.images.length, 'image')} takes ${sizeText(bytes)} of outputs`;
+  return new UserError('input', `${what}, and GitHub fails a job with more than 1 MiB`, {
+    hint: inParts(plan),
+    docs: 'workflow.md#limits',
   });
 }

@@ -27,3 +27,14 @@ test.each([
     expect(wrong, `${folder}/${name}`).toEqual([]);
   }
 });
+
+test.each([
+  'workflows',
+  'examples/workflows',
+])('workflows in %s give no action the whole matrix, which is longer than an input may be', async (folder) => {
+  for (const name of await readdir(join(ROOT, folder))) {
+    const lines = (await readFile(join(ROOT, folder, name), 'utf8')).split('\n');
+    const given = lines.filter((line) => /outputs\.matrix\b/.test(line) && !/fromJSON\(|steps\.|!= ''/.test(line));
+    expect(given, `${folder}/${name}`).toEqual([]);
+  }
+});

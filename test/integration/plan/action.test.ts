@@ -131,6 +131,10 @@ test('more images than there may be jobs go together', async () => {
   expect(include).toHaveLength(20);
   expect(include[0]).toMatchObject({ name: 'image-000 and 19 more', system: 'x86_64-linux' });
   expect(include.flatMap(({ installable }) => installable.split('\n'))).toHaveLength(400);
+  const jobs = JSON.parse(batched.outputs.jobs ?? '') as Matrix;
+  expect(jobs.include.map(({ images, system }) => [images, system])).toEqual(
+    include.map(({ images, system }) => [images, system]),
+  );
 });
 
 test('two calls of one run keep what they hand over apart', async () => {

@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest';
 import { digestOf } from '../../../src/oci/digest.ts';
 import { SYSTEMS } from '../../../src/oci/system.ts';
-import { batchedJobs, matrixOf, tooLarge } from '../../../src/plan/matrix.ts';
+import { batchedJobs, jobNames, matrixOf, tooLarge, tooLong } from '../../../src/plan/matrix.ts';
+import { MOST_OUTPUT_BYTES } from '../../../src/plan/output-limit.ts';
 import { MOST_INLINE_BYTES, passedOn } from '../../../src/plan/passed-on.ts';
 import { type Plan, type PlannedJob, parsePlan } from '../../../src/plan/plan.ts';
 import { planSummary, planText } from '../../../src/plan/report.ts';
@@ -132,6 +133,30 @@ test('a matrix of 256 jobs passes, and more are to be parted by filters', () => 
   const error = tooLarge(plan, jobsOf(plan));
   expect(error?.message).toContain('258 build jobs');
   expect(error?.hint).toContain("'image-0*' in one, and '!image-0*' in the other");
+});
+
+test('of 1000 images for two systems, what tells the jobs apart fits into one input of an action', () => {
+  const jobs = jobsOf(planWith(1000), [], { batch: 'auto', maxJobs: 20 });
+  // Linux takes 128 KiB of one variable (execve(2)), and an action has its inputs as variables.
+  expect(JSON.stringify(jobs).length).toBeGreaterThan(128 * 1024);
+  expect(JSON.stringify(jobNames(jobs)).length).toBeLessThan(64 * 1024);
+  expect(jobNames(jobs)[0]).toEqual({
+    name: 'image-000 and 99 more',
+    images: jobs[0]?.images,
+    system: 'x86_64-linux',
+    buildSystem: 'x86_64-linux',
+  });
+});
+
+test('outputs that GitHub would fail a job for are an error before, which says how to part the plan', () => {
+  const plan = planWith(3);
+  // GitHub counts two bytes for a character.
+  expect(tooLong(plan, { matrix: 'x'.repeat(MOST_OUTPUT_BYTES / 2 - 6) })).toBeUndefined();
+  const error = tooLong(plan, { matrix: 'x'.repeat(MOST_OUTPUT_BYTES / 4), plan: 'x'.repeat(MOST_OUTPUT_BYTES / 4) });
+  expect(error?.message).toBe(
+    'the plan of 3 images takes 1.0 MB of outputs, and GitHub fails a job with more than 1 MiB',
+  );
+  expect(error?.hint).toContain("images: 'image-001*' in one, and '!image-001*' in the other");
 });
 
 test('one image and 900 packages that do not evaluate: what is passed on stays small, and keeps what is news', () => {
