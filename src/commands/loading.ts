@@ -5,6 +5,7 @@ import { ENGINES } from '../engine/engine.ts';
 import { loadIntoEngine } from '../engine/load-image.ts';
 import { choice, type InputsOf, text } from '../host/fields.ts';
 import type { Host } from '../host/host.ts';
+import { listed } from '../nix/not-image.ts';
 import type { Digest } from '../oci/digest.ts';
 import { platformOf, platformText, SYSTEMS } from '../oci/system.ts';
 import { fixedTag } from '../serve/respond.ts';
@@ -62,7 +63,7 @@ export async function loadImage(inputs: LoadInputs, engine: Engine, host: Host):
     const [repository, ...others] = serving.names;
     if (repository === undefined || others.length > 0) {
       throw new UserError('input', `${serving.text} has ${serving.names.length} images, and one is loaded at a time`, {
-        hint: `Name one by its attribute, as FLAKE#NAME${others.length > 0 ? `; the images are ${serving.names.join(', ')}` : ''}.`,
+        hint: `Name one: ${others.length > 0 ? listed(serving.names.map(serving.installableOf)) : 'FLAKE#NAME'}.`,
       });
     }
     const found = await serving.find(repository);

@@ -13,6 +13,12 @@ import { installables } from './installables.ts';
 import { imagesOf, sourcesOf, warnOfBroken } from './plan-sources.ts';
 import { systemHere } from './system-here.ts';
 
+/** Definitions that a command line names. */
+interface NamedDefinitions extends Definitions {
+  /** How a person names one of several images: `.#app`, where `app` is the attribute and not the image's own name. */
+  installableOf(name: string): string;
+}
+
 export interface DefinitionInputs {
   /** `FLAKE#NAME` for one image, `FLAKE` for all of it. */
   readonly installable: string | undefined;
@@ -33,7 +39,7 @@ const EVALUATED_FRESH = 1_000;
 const READS_MORE = /^--(?:override-input|override-flake|impure|include|eval-store)$|^-I/;
 
 /** What is defined in the flake or file that the inputs name. Throws UserError `input`. */
-export function definitionsOf(inputs: DefinitionInputs, nix: Nix, host: Host): Definitions {
+export function definitionsOf(inputs: DefinitionInputs, nix: Nix, host: Host): NamedDefinitions {
   const { installable, file, attr } = inputs;
   const isOne = installable?.includes('#') || attr !== undefined;
   return isOne
@@ -54,7 +60,12 @@ function fingerprintOf(flake: string | undefined, { nixArg }: DefinitionInputs, 
   return async (): Promise<string | undefined> => (folder === undefined ? undefined : flakeFingerprint(folder, exec));
 }
 
-function oneImage([installable]: readonly Installable[], inputs: DefinitionInputs, nix: Nix, host: Host): Definitions {
+function oneImage(
+  [installable]: readonly Installable[],
+  inputs: DefinitionInputs,
+  nix: Nix,
+  host: Host,
+): NamedDefinitions {
   if (!installable) throw new UserError('input', 'missing image', { hint: 'Write FLAKE#NAME, for instance .#app.' });
   const text = installableText(installable);
   const evaluate = async (): Promise<DefinedImage> => {
@@ -72,6 +83,7 @@ function oneImage([installable]: readonly Installable[], inputs: DefinitionInput
   let last: { readonly image: DefinedImage; readonly fingerprint: string | undefined; readonly at: number } | undefined;
   return {
     text,
+    installableOf: () => text,
     names: async () => {
       const now = await fingerprint();
       last = { image: await evaluate(), fingerprint: now, at: Date.now() };
@@ -109,7 +121,7 @@ async function definedImage(
   return { name: first.name, tag: first.tag, platforms, failures };
 }
 
-function allImages(inputs: DefinitionInputs, nix: Nix, host: Host): Definitions {
+function allImages(inputs: DefinitionInputs, nix: Nix, host: Host): NamedDefinitions {
   const { installable, file, attr } = inputs;
   const sources = sourcesOf(installable === undefined ? [] : [installable], file, attr);
   const fingerprint = fingerprintOf(file === undefined ? (installable ?? '.') : undefined, inputs, host);
@@ -133,20 +145,27 @@ function allImages(inputs: DefinitionInputs, nix: Nix, host: Host): Definitions 
   return {
     text: file === undefined ? (installable ?? '.') : `--file ${file}`,
     names: async () => (await list()).map(({ name }) => name),
+    installableOf: (name) => {
+      const planned = seen.get(name);
+      const attribute = planned?.jobs.filter(isContainer)[0]?.attr;
+      return planned === undefined || attribute === undefined ? name : shortText(installableAt(planned, attribute));
+    },
     evaluate: async (name) => {
       const planned = (await list()).find((image) => image.name === name) ?? seen.get(name);
       if (!planned) return undefined;
       const attrs = new Map(planned.jobs.filter(isContainer).map((job) => [job.system, job.attr]));
       return definedImage(inOrder([...attrs.keys()]), async (system) => {
-        const { source } = planned;
-        const attribute = attrs.get(system) ?? '';
-        const its =
-          source.file === null
-            ? parseInstallable(`${source.flake}#${attribute}`)
-            : fileInstallable(source.file, attribute);
+        const its = installableAt(planned, attrs.get(system) ?? '');
         return (await evaluateImages(nix, its, { systems: [system] })).imageFor(system);
       });
     },
     fingerprint,
   };
 }
+
+const installableAt = ({ source }: PlannedImage, attribute: string): Installable =>
+  source.file === null ? parseInstallable(`${source.flake}#${attribute}`) : fileInstallable(source.file, attribute);
+
+/** Without the output and the system, which are searched for a name anyway. */
+const shortText = (installable: Installable): string =>
+  installableText(installable.kind === 'flake' ? { ...installable, output: undefined } : installable);

@@ -20,6 +20,8 @@ export interface OpenServing extends Serving {
   readonly text: string;
   /** Names of the images, as they were at the start. */
   readonly names: readonly string[];
+  /** How a person names one of them: `.#app`. */
+  installableOf(name: string): string;
 }
 
 /**
@@ -46,5 +48,5 @@ export async function openServing(
     openWriter: layerThreads(host),
     memory: await openLayerMemory(join(stateFolder(host), 'served-layers.jsonl'), host.log),
   });
-  return { ...serving, text: definitions.text, names };
+  return { ...serving, text: definitions.text, names, installableOf: definitions.installableOf };
 }

@@ -89,7 +89,7 @@ function checkTokens(command: Command, args: string[], flags: Record<string, Fla
 
 function parseStrictly(command: Command, args: string[], flags: Record<string, Flag>) {
   try {
-    return parseArgs({ args, options: flags, strict: true, allowPositionals: true, allowNegative: true });
+    return parseArgs({ args, options: flags, strict: true, allowPositionals: true, allowNegative: true, tokens: true });
   } catch (error) {
     // What checkTokens does not name; parseArgs tells enough in its first line.
     if (error instanceof TypeError && 'code' in error && String(error.code).startsWith('ERR_PARSE_ARGS')) {
@@ -99,13 +99,23 @@ function parseStrictly(command: Command, args: string[], flags: Record<string, F
   }
 }
 
-/** Arguments without a flag, given to the positional inputs in order; a repeatable one takes the rest. */
-function takePositionals(command: Command, words: readonly string[]): Record<string, RawValue> {
+/**
+ * Arguments without a flag, given to the positional inputs in order; a repeatable one takes the rest. `after` are those after `--`, which
+ * go to a verbatim input where the command has one, whatever was left out before.
+ */
+function takePositionals(
+  command: Command,
+  words: readonly string[],
+  after: readonly string[],
+): Record<string, RawValue> {
   const raw: Record<string, RawValue> = {};
-  let rest = [...words];
-  for (const [name, meta] of cliFields(command.inputs)) {
-    if (!meta.positional || rest.length === 0) continue;
-    raw[name] = meta.repeatable ? rest : rest[0];
+  const fields = cliFields(command.inputs).filter(([, meta]) => meta.positional);
+  const isApart = fields.some(([, meta]) => meta.verbatim);
+  let rest = isApart ? [...words] : [...words, ...after];
+  for (const [name, meta] of fields) {
+    const own = meta.verbatim ? after : [];
+    if (rest.length === 0 && own.length === 0) continue;
+    raw[name] = meta.repeatable ? [...rest, ...own] : rest[0];
     rest = meta.repeatable ? [] : rest.slice(1);
   }
   if (rest.length > 0) throw wrongUse(command, `unexpected argument ${JSON.stringify(rest[0])}`);
@@ -131,8 +141,10 @@ export function readArguments(command: Command, words: readonly string[]): Argum
   const args = [...words];
   const flags = flagsOf(command);
   checkTokens(command, args, flags);
-  const { values, positionals } = parseStrictly(command, args, flags);
-  const raw = takePositionals(command, positionals);
+  const { values, positionals, tokens } = parseStrictly(command, args, flags);
+  const end = tokens.find(({ kind }) => kind === 'option-terminator')?.index ?? args.length;
+  const before = tokens.filter(({ kind, index }) => kind === 'positional' && index < end).length;
+  const raw = takePositionals(command, positionals.slice(0, before), positionals.slice(before));
   const secretFiles: Record<string, string> = {};
   for (const [name, meta] of cliFields(command.inputs)) {
     if (meta.positional) continue;

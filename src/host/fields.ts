@@ -13,6 +13,8 @@ export interface FieldMeta {
   readonly required: boolean;
   /** An argument without a flag, in the order of declaration. */
   readonly positional: boolean;
+  /** What stands after `--` is this input's alone. */
+  readonly verbatim: boolean;
   readonly faces: Faces;
   /** The flag's name, where it is not the input's: `--tag` is given once for each of `tags`. */
   readonly flag: string | undefined;
@@ -84,7 +86,7 @@ const describe = (
   schema: z.ZodType,
   kind: FieldKind,
   options: Common & { readonly required?: boolean },
-  more: { allowed?: readonly string[]; fallback?: readonly string[]; repeatable?: boolean } = {},
+  more: Partial<Pick<FieldMeta, 'allowed' | 'fallback' | 'repeatable' | 'verbatim'>> = {},
 ) =>
   schema.meta({
     description: options.description,
@@ -93,6 +95,7 @@ const describe = (
       repeatable: more.repeatable ?? false,
       required: options.required ?? false,
       positional: options.positional ?? false,
+      verbatim: more.verbatim ?? false,
       faces: options.faces ?? 'both',
       flag: options.flag,
       short: options.short,
@@ -149,7 +152,7 @@ export function choice<const V extends readonly [string, ...string[]], const O e
 }
 
 interface LinesOptions extends Common {
-  /** Whether texts are taken as they are, empty ones and blanks too: arguments of another program. */
+  /** Whether texts are taken as they are, empty ones and blanks too, and all that stands after `--`: arguments of another program. */
   readonly verbatim?: boolean;
   readonly required?: boolean;
   readonly default?: readonly string[];
@@ -165,9 +168,8 @@ function several(item: z.ZodType, options: LinesOptions, parse?: (text: string) 
 /** Several texts: a repeated flag, the remaining arguments, or one a line in a workflow. Empty when not given. */
 export function lines<T = string>(options: LinesOptions & Parse<T>): Field<readonly T[]> {
   const schema = several(options.verbatim ? z.string() : notEmpty, options, options.parse);
-  return describe(schema, 'lines', options, { repeatable: true, fallback: options.default ?? [] }) as Field<
-    readonly T[]
-  >;
+  const more = { repeatable: true, fallback: options.default ?? [], verbatim: options.verbatim ?? false };
+  return describe(schema, 'lines', options, more) as Field<readonly T[]>;
 }
 
 /** Several of `values`, otherwise as `lines`. */

@@ -43,11 +43,13 @@ export function unknownAttribute(
 ): UserError {
   const near = searched.flatMap(({ place, depth, names }) => nearestNames(place[depth] ?? '', names));
   const meant = near.length > 0 ? `Did you mean ${[...new Set(near)].join(' or ')}? ` : '';
-  const systems = elsewhere.length > 0 ? ` (there is one for ${elsewhere.join(' and ')})` : '';
+  const [other] = elsewhere;
+  const systems = other === undefined ? '' : ` (there is one for ${elsewhere.join(' and ')})`;
+  const choose = other === undefined ? '' : `Choose that system with --system ${other}. `;
   const missing = absent.length > 0 ? [`the flake has no ${absent.join(' and no ')}`] : [];
   const places = [...searched.filter(({ isLarge }) => !isLarge).map(searchedText), ...missing].join('; ');
   return new UserError('evaluation', `${what}: no such image${systems}; ${places}`, {
-    hint: `${meant}Images are declared as nixImages.<system>.<name> = mkImage { … }.`,
+    hint: `${choose}${meant}Images are declared as nixImages.<system>.<name> = mkImage { … }.`,
     docs: 'definition.md#where-images-are-found',
   });
 }

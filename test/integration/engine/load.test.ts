@@ -2,11 +2,12 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { cliData, runCli, startCli, testImage } from '../../support/cli.ts';
 import { type Podman, preparePodman } from '../../support/podman.ts';
 import { ONLY_X86 } from '../../support/systems.ts';
 import { type TempDir, uniqueTempDir } from '../../support/tools.ts';
+import { copyFlake } from '../plan/kit.ts';
 
 let podman: Podman;
 let temp: TempDir;
@@ -92,10 +93,20 @@ test('a signal reaches the container, which says how the command ends', async ()
   expect((await podman.run(['ps', '--all', '--quiet'])).stdout).toBe('');
 });
 
-test('no engine, and several images', async () => {
+test('no engine', async () => {
   const none = await runCli(['load', ...words], { env: { ...env, PATH: '/nonexistent' } });
   expect(none.exitCode).toBe(2);
   expect(none.stderr).toContain(
     'no container engine can be used; looked for podman: cannot run podman: no such program; docker',
   );
+});
+
+test('of several images each is named as it is on the command line, not by its own name', async () => {
+  const flake = await copyFlake('mkimage');
+  onTestFinished(flake.remove);
+  const several = await runCli(['load', flake.flake], { env });
+  expect([several.exitCode, several.stderr]).toEqual([
+    2,
+    expect.stringContaining(`hint: Name one: ${flake.flake}#web, ${flake.flake}#worker.`),
+  ]);
 });

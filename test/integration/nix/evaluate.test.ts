@@ -281,9 +281,11 @@ describe.each(nixVersionsUnderTest())('evaluation with $label', (version) => {
   });
 
   test('an image that only the other system has is said to be there', async () => {
-    await expect(evaluate('#one-system', 'aarch64-linux')).rejects.toThrow(
+    const one = evaluate('#one-system', 'aarch64-linux');
+    await expect(one).rejects.toThrow(
       /#one-system for aarch64-linux: no such image \(there is one for x86_64-linux\); nixImages\.aarch64-linux has/,
     );
+    await expect(one).rejects.toMatchObject({ hint: expect.stringMatching(/^Choose .*--system x86_64-linux\./) });
   });
 
   test('a system that the installable does not fix is refused', async () => {

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { run as runCommand } from '../../../src/commands/run.ts';
 import { nearestNames } from '../../../src/core/nearest.ts';
 import { readArguments } from '../../../src/host/argv.ts';
 import { defineCommand } from '../../../src/host/command.ts';
@@ -69,6 +70,17 @@ describe('reading arguments', () => {
       '--on-runner is not a flag, but an input of the action alone',
     );
     expect(renderCommandHelp(command, 80)).not.toContain('on-runner');
+  });
+
+  test.each([
+    [['--', 'echo', 'hi'], undefined, ['echo', 'hi']],
+    [['.#app', '--', '--flag', ''], '.#app', ['--flag', '']],
+    [['.#app', 'echo', '--', '--', 'hi'], '.#app', ['echo', '--', 'hi']],
+    [['.#app', 'echo', 'hi'], '.#app', ['echo', 'hi']],
+    [['.#app', '--'], '.#app', []],
+  ])('words after -- are arguments of the program that is started: %j', (words, installable, args) => {
+    const { raw } = readArguments(runCommand, words);
+    expect([raw.installable, raw.args ?? []]).toEqual([installable, args]);
   });
 });
 
