@@ -1,6 +1,8 @@
-import { constants, crc32, createDeflateRaw, createZstdCompress, deflateRawSync, zstdCompressSync } from 'node:zlib';
+import { constants, crc32, createDeflateRaw, createZstdCompress, deflateRawSync } from 'node:zlib';
+import { releaseMemory } from '../core/release-memory.ts';
 import type { Compression } from '../oci/compression.ts';
 import { MEDIA_TYPE } from '../oci/media-type.ts';
+import { type FramesHere, frameHere, frameOptions } from './frames-here.ts';
 
 /** Gets back a block that is not needed any more. */
 export type Release = (block: Uint8Array) => void;
@@ -28,10 +30,7 @@ export interface Codec {
   compress(blocks: Blocks, options: CompressOptions): AsyncGenerator<Uint8Array>;
 }
 
-/**
- * Bytes that zlib and zstd write before they come back: what a block of 1 MiB takes at most. Node's default of 16 KiB takes
- * twenty round trips and a copy.
- */
+/** Bytes that zlib writes before it comes back: what a block of 1 MiB takes at most. Node's default of 16 KiB takes twenty round trips and a copy. */
 const OUTPUT_CHUNK = 1024 * 1024 + 16 * 1024;
 
 /** gzip (RFC 1952) as one member, an ordinary stream for any client; its blocks are deflated apart and end byte-aligned. */
@@ -61,20 +60,20 @@ const gzipCodec = (level: number): Codec => ({
 });
 
 /** zstd (RFC 8878), a frame for each block: frames follow one another freely, and clients read them as one. */
-const zstdCodec = (level: number): Codec => ({
+const zstdCodec = (level: number, frames?: FramesHere): Codec => ({
   name: 'zstd',
   mediaType: MEDIA_TYPE.layerZstd,
-  compress: (blocks, options) => inOrder(blocks, zstd(level), options),
+  compress: (blocks, options) => inOrder(blocks, zstd(level, frames), options),
 });
 
-/** The codec that Node has itself. Levels are those of `CODECS`. */
-export const codecOf = (name: Codec['name'], level: Compression['level']): Codec =>
-  name === 'gzip' ? gzipCodec(level) : zstdCodec(level);
+/** The codec that Node has itself. Levels are those of `CODECS`. Frames of zstd that this thread makes come from `frames`, where it is given. */
+export const codecOf = (name: Codec['name'], level: Compression['level'], frames?: FramesHere): Codec =>
+  name === 'gzip' ? gzipCodec(level) : zstdCodec(level, frames);
 
-/** One way to compress a block: on this thread, or on the thread pool by a stream that ends a block with each write. */
+/** One way to compress a block: on this thread, or on the thread pool by a stream to which a block of `size` bytes is written. */
 interface Compressor {
   here(block: Uint8Array): Uint8Array;
-  open(): ReturnType<typeof createDeflateRaw> | ReturnType<typeof createZstdCompress>;
+  open(size: number): ReturnType<typeof createDeflateRaw> | ReturnType<typeof createZstdCompress>;
 }
 
 function deflater(level: number): Compressor {
@@ -86,25 +85,16 @@ function deflater(level: number): Compressor {
   };
 }
 
-function zstd(level: number, chunkSize = OUTPUT_CHUNK): Compressor {
-  const options = { params: { [constants.ZSTD_c_compressionLevel]: level }, chunkSize };
+function zstd(level: number, frames?: FramesHere): Compressor {
   return {
-    here: (block) => zstdCompressSync(block, options),
+    here: (block) => frames?.frame(block, level) ?? frameHere(block, level),
     // Not `zstdCompress`: it learns the size of its input too late, and makes other frames.
-    open: () => createZstdCompress({ ...options, flush: constants.ZSTD_e_end }),
+    open: (size) => createZstdCompress({ ...frameOptions(level, size), flush: constants.ZSTD_e_end }),
   };
 }
 
-/** What a frame of `size` bytes takes at most (zstd.h, ZSTD_COMPRESSBOUND). */
-export const frameBound = (size: number): number => size + (size >>> 8) + Math.max(0, (128 * 1024 - size) >>> 11);
-
-/** Bytes of any size as a frame of zstd, on this thread. Takes the memory that such a frame needs, and not that of a block. */
-export const frameHere = (bytes: Uint8Array, level: number): Uint8Array =>
-  zstd(level, frameBound(bytes.length)).here(bytes);
-
-/** The same frame, made on the thread pool; `bytes` must stay as they are meanwhile. */
-export const frameOnPool = (bytes: Uint8Array, level: number): Promise<Uint8Array> =>
-  onPool(zstd(level, frameBound(bytes.length)), bytes);
+/** The frame of `bytes`, made on the thread pool; they must stay as they are meanwhile. */
+export const frameOnPool = (bytes: Uint8Array, level: number): Promise<Uint8Array> => onPool(zstd(level), bytes);
 
 /** Compresses blocks, up to `parallel` at once, and yields the results in the blocks' order. */
 async function* inOrder(
@@ -137,15 +127,9 @@ function* once(bytes: Uint8Array): Generator<Uint8Array> {
   releaseMemory(bytes);
 }
 
-/** Frees memory that nobody looks at any more: without it a gigabyte of garbage waits to be collected. */
-export function releaseMemory({ buffer }: Uint8Array): void {
-  // Small ones lie in memory that Node shares among buffers.
-  if (buffer.byteLength > Buffer.poolSize && buffer instanceof ArrayBuffer) buffer.transfer(0);
-}
-
 const onPool = (compressor: Compressor, block: Uint8Array): Promise<Uint8Array> =>
   new Promise((resolve, reject) => {
-    const stream = compressor.open();
+    const stream = compressor.open(block.length);
     const parts: Buffer[] = [];
     stream.on('data', (part: Buffer) => parts.push(part));
     stream.on('error', reject);
@@ -153,7 +137,7 @@ const onPool = (compressor: Compressor, block: Uint8Array): Promise<Uint8Array> 
       // Ending it would add an empty block.
       stream.destroy();
       if (error) reject(error);
-      // One part, as OUTPUT_CHUNK is chosen: a copy would leave both to the garbage collector.
+      // One part, as `chunkSize` is chosen: a copy would leave both to the garbage collector.
       else resolve(parts.length === 1 && parts[0] ? parts[0] : Buffer.concat(parts));
     });
   });

@@ -4,6 +4,7 @@ import { UserError } from '../core/error.ts';
 import type { CodecName, Compression } from '../oci/compression.ts';
 import { MEDIA_TYPE } from '../oci/media-type.ts';
 import { type Blocks, type Codec, codecOf, type Release } from './codec.ts';
+import type { FramesHere } from './frames-here.ts';
 
 /** @internal Codecs that are programs; both write gzip. */
 export type Compressor = 'igzip' | 'pigz';
@@ -30,12 +31,17 @@ const TRAILER = 8;
  * The codec that a definition chose, for a tar of which nothing else is known: zstd:chunked is made of entries, and is plain zstd here. Programs are
  * run by `exec`, until `signal` fires.
  */
-export function chosenCodec({ name, level }: Compression, tools: ProgramTools): Codec {
+export function chosenCodec({ name, level }: Compression, tools: CodecTools): Codec {
   if (isProgram(name)) return externalCodec(name, level, tools);
-  return codecOf(name === 'zstd:chunked' ? 'zstd' : name, level);
+  return codecOf(name === 'zstd:chunked' ? 'zstd' : name, level, tools.frames);
 }
 
 export type ProgramTools = Pick<Effects, 'exec' | 'signal'>;
+
+interface CodecTools extends ProgramTools {
+  /** What makes frames of zstd on this thread. */
+  readonly frames?: FramesHere;
+}
 
 /**
  * @internal gzip made by igzip or pigz, which must be on PATH. Its bytes depend on the program's version too, and igzip's on the

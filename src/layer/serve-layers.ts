@@ -5,6 +5,7 @@ import { STREAM_BLOCK, tarStream } from '../tar/writer.ts';
 import { ChunkedCodec } from './chunked/chunked-codec.ts';
 import { layerEntries } from './entries.ts';
 import { chosenCodec, type ProgramTools } from './external-codec.ts';
+import { FramesHere } from './frames-here.ts';
 import { storeTree } from './store-tree.ts';
 import { CREW, type Crew, type FromThread, type LayerTask, type ToThread } from './thread-messages.ts';
 import { hashLayer, type Sink, type WrittenLayer, writeLayer } from './write-layer.ts';
@@ -22,12 +23,13 @@ const BLOCKS_KEPT = 1;
 export function serveLayers(port: MessagePort, tools: ProgramTools): void {
   const chunks = new Chunks(port);
   const pool = new BlockPool(STREAM_BLOCK);
+  const frames = new FramesHere(STREAM_BLOCK);
   const answer = (message: FromThread): void => port.postMessage(message);
   port.on('message', (message: ToThread) => {
     if (message.kind === 'taken') return chunks.give(message.memory);
     const { task, crew } = message;
     const onHashed = (read: number): void => answer({ kind: 'hashed', read });
-    write(task, crew, { ...tools, pool, onHashed }, (bytes, read) => chunks.write(bytes, read)).then(
+    write(task, crew, { ...tools, pool, frames, onHashed }, (bytes, read) => chunks.write(bytes, read)).then(
       (layer) => {
         chunks.flush(layer.unpackedSize);
         pool.shrink(BLOCKS_KEPT);
@@ -40,6 +42,7 @@ export function serveLayers(port: MessagePort, tools: ProgramTools): void {
 
 interface WriteTools extends ProgramTools {
   readonly pool: BlockPool;
+  readonly frames: FramesHere;
   readonly onHashed: (read: number) => void;
 }
 
@@ -55,7 +58,7 @@ async function write(
   const options = { parallel: (): number => Math.max(least, 1 + idleShare(crew)), release };
   if (compression.name !== 'zstd:chunked')
     return writeLayer(tarStream(entries, pool), chosenCodec(compression, tools), sink, options);
-  const codec = new ChunkedCodec(compression.level);
+  const codec = new ChunkedCodec(compression.level, tools.frames);
   const tar = tarStream(entries, pool, 0, (entry, headerLength) => codec.announce(entry, headerLength));
   return writeLayer(tar, codec, sink, options);
 }

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { zstdDecompressSync } from 'node:zlib';
 import { BlockPool } from '../../src/core/block-pool.ts';
 import { ChunkedCodec } from '../../src/layer/chunked/chunked-codec.ts';
+import { FramesHere } from '../../src/layer/frames-here.ts';
 import { type WrittenLayer, writeLayer } from '../../src/layer/write-layer.ts';
 import { unpack } from '../../src/oci/unpack.ts';
 import type { TarEntry } from '../../src/tar/entry.ts';
@@ -44,7 +45,7 @@ export async function makeChunked(
   entries: Iterable<TarEntry>,
   { parallel = 1 as number | (() => number), block = STREAM_BLOCK, level = 3 } = {},
 ): Promise<MadeChunked> {
-  const codec = new ChunkedCodec(level);
+  const codec = new ChunkedCodec(level, new FramesHere(STREAM_BLOCK));
   const pool = new BlockPool(block);
   const chunks: Buffer[] = [];
   const tar = tarStream(entries, pool, 0, (entry, length) => codec.announce(entry, length));

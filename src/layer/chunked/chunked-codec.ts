@@ -1,8 +1,8 @@
+import { releaseMemory } from '../../core/release-memory.ts';
 import { MEDIA_TYPE } from '../../oci/media-type.ts';
 import type { TarEntry } from '../../tar/entry.ts';
-import { type Blocks, type Codec, type CompressOptions, frameOnPool, type Release, releaseMemory } from '../codec.ts';
-import { CHUNK } from './chunk-end.ts';
-import { FramesHere } from './frames-here.ts';
+import { type Blocks, type Codec, type CompressOptions, frameOnPool, type Release } from '../codec.ts';
+import type { FramesHere } from '../frames-here.ts';
 import { LayerIndex } from './layer-index.ts';
 import { TarCutter, type TarPiece } from './tar-cutter.ts';
 
@@ -47,12 +47,15 @@ export class ChunkedCodec implements Codec {
   readonly name = 'zstd';
   readonly mediaType: string = MEDIA_TYPE.layerZstd;
   readonly #level: number;
+  readonly #here: FramesHere;
   readonly #index = new LayerIndex();
   readonly #cutter = new TarCutter(this.#index);
   #annotations: Readonly<Record<string, string>> = {};
 
-  constructor(level: number) {
+  /** Frames that this thread makes come from `here`. */
+  constructor(level: number, here: FramesHere) {
     this.#level = level;
+    this.#here = here;
   }
 
   /** Tells of an entry, in the order of the tar, before the block comes in which its header begins. */
@@ -100,7 +103,6 @@ export class ChunkedCodec implements Codec {
     { parallel, release = () => {} }: CompressOptions,
   ): AsyncGenerator<Queued & { readonly frame: Uint8Array }> {
     const queue: Queued[] = [];
-    const here = new FramesHere(this.#level, CHUNK.most);
     let pooled = 0;
     async function* first(): AsyncGenerator<Queued & { readonly frame: Uint8Array }> {
       const { piece, frame } = queue.shift() as Queued;
@@ -119,14 +121,13 @@ export class ChunkedCodec implements Codec {
           const used = (): void => letGo(piece, held);
           queue.push({ piece, frame: frameOnPool(piece.bytes, this.#level).finally(used) });
         } else {
-          queue.push({ piece, frame: here.frame(piece.bytes) });
+          queue.push({ piece, frame: this.#here.frame(piece.bytes, this.#level) });
           letGo(piece);
         }
         while (queue[0] && !(queue[0].frame instanceof Promise)) yield* first();
       }
       while (queue.length > 0) yield* first();
     } finally {
-      here.close();
       // What is still in the pool when the reader gives up must not become an unhandled rejection.
       await Promise.allSettled(queue.map(({ frame }) => frame));
     }

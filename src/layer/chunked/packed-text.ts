@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { constants, createZstdCompress } from 'node:zlib';
-import { releaseMemory } from '../codec.ts';
+import { releaseMemory } from '../../core/release-memory.ts';
 
 /** Bytes that are compressed at once. */
 const PIECE = 256 * 1024;

@@ -1,10 +1,8 @@
 import { createHash } from 'node:crypto';
-import { zstdDecompressSync } from 'node:zlib';
 import { expect, test } from 'vitest';
 import { fromText } from '../../../src/core/bytes.ts';
 import { CHUNK } from '../../../src/layer/chunked/chunk-end.ts';
 import { Crc64 } from '../../../src/layer/chunked/crc64.ts';
-import { FramesHere } from '../../../src/layer/chunked/frames-here.ts';
 import { LayerIndex } from '../../../src/layer/chunked/layer-index.ts';
 import { asChunked } from '../../../src/oci/chunked.ts';
 import type { TarEntry } from '../../../src/tar/entry.ts';
@@ -215,19 +213,4 @@ test('what containers/storage compares is equal, and a bit that is another is fo
     damaged[at] = (damaged[at] ?? 0) ^ 1;
     await expect(readChunkedLayer(damaged, annotations)).rejects.toThrow();
   }
-});
-
-test('frames of one context are those of contexts of their own', () => {
-  const kept = new FramesHere(3, CHUNK.least);
-  const fresh = new FramesHere(3, CHUNK.least, '99.0.0');
-  // Fails on a Node that has another inside: see whether its way is still right, and name its version.
-  expect([kept.isKept, fresh.isKept]).toEqual([true, false]);
-  for (const length of [0, 1, 512, 100_000, 700, CHUNK.least, CHUNK.least + 1, 3]) {
-    const bytes = Buffer.from(noise(length, 'frame').toString('hex').slice(0, length));
-    const frame = Buffer.from(kept.frame(bytes));
-    expect(frame.equals(fresh.frame(bytes))).toBe(true);
-    expect(zstdDecompressSync(frame).equals(bytes)).toBe(true);
-  }
-  kept.close();
-  expect(zstdDecompressSync(kept.frame(LARGE.subarray(0, 9)))).toEqual(LARGE.subarray(0, 9));
 });
