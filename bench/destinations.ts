@@ -1,10 +1,10 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { beginWithRelease, SCRATCH } from './begin.ts';
+import { SCRATCH } from './begin.ts';
 import { homeEnvironment, makeHome } from './environment.ts';
 import { quiet } from './machine.ts';
+import { beginWithVersions } from './made-versions.ts';
 import { timed } from './measure/timed.ts';
-import { makeVersions } from './measure-all.ts';
 import type { Options } from './options.ts';
 import { type Registry, startRegistry } from './registry/registry.ts';
 import { PROGRAM } from './release.ts';
@@ -16,7 +16,7 @@ import { inTurns } from './turns.ts';
 const FURTHER = 3;
 
 /** Most CPU that a publish to all may take, as a part of that to one, when the sending of the others is taken off. */
-export const HIGHEST = 1.3;
+const HIGHEST = 1.3;
 
 /** What is run in turns: a publish to one registry, one to four, and what only sends: the finished image to three. */
 const KINDS = ['one', 'four', 'sending'] as const;
@@ -40,6 +40,10 @@ export const destinationsResult = (
   return { one, four, sending, ratio: (four - sending) / one, runs: cpu.one.length, loadBefore };
 };
 
+/** Names of the bounds that were missed. */
+export const missedDestinations = ({ ratio }: Pick<DestinationsResult, 'ratio'>): readonly string[] =>
+  ratio <= HIGHEST ? [] : ['destinations'];
+
 /** As a person reads it. */
 export const destinationsText = ({ one, four, sending, ratio, runs, loadBefore }: DestinationsResult): string =>
   [
@@ -59,8 +63,10 @@ export async function measureDestinations(
   work: string,
   log: (line: string) => void,
 ): Promise<DestinationsResult> {
-  const env = await beginWithRelease(work, log);
-  const { base } = await makeVersions(options, work, env, log);
+  const {
+    env,
+    versions: { base },
+  } = await beginWithVersions(options, work, log);
   const scratch = await mkdtemp(join(work, SCRATCH));
   const { nixWords } = base.inputs;
   try {

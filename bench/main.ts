@@ -1,27 +1,19 @@
 // npm run bench: publishes a closure in every way there is, side by side, and says how long each takes.
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { destinationsText, HIGHEST, measureDestinations } from './destinations.ts';
-import { measureDisks } from './disk/measure.ts';
-import { ebsText, measureEbs, missedEbs } from './ebs/measure.ts';
-import { fleetText, measureFleet, missedFleet } from './fleet/measure.ts';
-import { measureLoad } from './load/measure.ts';
-import { loadText, missedLoad } from './load/result.ts';
+import { ALONE } from './alone.ts';
 import { measureAll } from './measure-all.ts';
 import { parseOptions, USAGE } from './options.ts';
-import { measurePull } from './pull/measure.ts';
-import { missedPull, pullText } from './pull/result.ts';
 import { replaceMarked } from './report/marked-part.ts';
 import { report } from './report/report.ts';
 import { type Result, resultSchema } from './result.ts';
-import { measureServe, missedServe, serveText } from './serve/measure.ts';
-import { measureThreads } from './threads/measure.ts';
-import { missedThreads, threadsText } from './threads/result.ts';
 
 const ROOT = join(import.meta.dirname, '..');
 const RESULTS = join(import.meta.dirname, 'results');
 const PAGE = join(ROOT, 'docs/benchmarks.md');
-const LOAD_PAGE = join(ROOT, 'docs/serve.md');
+/** Of `load` alone: its figures belong to what users read of it. */
+const SERVE_PAGE = join(ROOT, 'docs/serve.md');
+const WORK = join(ROOT, 'out/bench');
 
 const log = (line: string): void => console.error(`bench: ${line}`);
 
@@ -32,66 +24,29 @@ const save = async (result: Result): Promise<string> => {
   return file;
 };
 
+const replaceIn = async (page: string, text: string): Promise<void> =>
+  writeFile(page, replaceMarked(await readFile(page, 'utf8'), text));
+
 async function bench(): Promise<void> {
   const options = parseOptions(process.argv.slice(2));
-  if (options.destinations) {
-    const found = await measureDestinations(options, join(ROOT, 'out/bench'), log);
-    console.log(destinationsText(found));
-    if (found.ratio > HIGHEST) process.exitCode = 1;
-    return;
-  }
-  if (options.disk) {
-    const isReached = await measureDisks(options, join(ROOT, 'out/bench'), { log, show: console.log });
+  if (options.alone) {
+    let shown = '';
+    const show = (text: string): void => {
+      console.log(text);
+      shown += text;
+    };
+    const isReached = await ALONE[options.alone](options, { work: WORK, log, show });
+    if (options.docs) await replaceIn(SERVE_PAGE, `\`\`\`text\n${shown}\n\`\`\``);
     if (!isReached) process.exitCode = 1;
-    return;
-  }
-  if (options.fleet) {
-    const found = await measureFleet(options, join(ROOT, 'out/bench'), log);
-    console.log(fleetText(found));
-    if (missedFleet(found).length > 0) process.exitCode = 1;
-    return;
-  }
-  if (options.threads.length > 0) {
-    const found = await measureThreads(options, join(ROOT, 'out/bench'), log);
-    console.log(threadsText(found));
-    if (missedThreads(found).length > 0) process.exitCode = 1;
-    return;
-  }
-  if (options.ebs) {
-    const found = await measureEbs(options, join(ROOT, 'out/bench'), log);
-    console.log(ebsText(found));
-    if (missedEbs(found).length > 0) process.exitCode = 1;
-    return;
-  }
-  if (options.serve) {
-    const found = await measureServe(options, join(ROOT, 'out/bench'), log);
-    console.log(serveText(found));
-    if (missedServe(found).length > 0) process.exitCode = 1;
-    return;
-  }
-  if (options.load) {
-    const found = await measureLoad(options, join(ROOT, 'out/bench'), log);
-    console.log(loadText(found));
-    if (options.docs) {
-      const text = `\`\`\`text\n${loadText(found)}\n\`\`\``;
-      await writeFile(LOAD_PAGE, replaceMarked(await readFile(LOAD_PAGE, 'utf8'), text));
-    }
-    if (missedLoad(found).length > 0) process.exitCode = 1;
-    return;
-  }
-  if (options.pull) {
-    const found = await measurePull(options, join(ROOT, 'out/bench'), log);
-    console.log(pullText(found));
-    if (missedPull(found).length > 0) process.exitCode = 1;
     return;
   }
   const result = options.render
     ? resultSchema.parse(JSON.parse(await readFile(options.render, 'utf8')))
-    : await measureAll(options, join(ROOT, 'out/bench'), log, save);
+    : await measureAll(options, WORK, log, save);
   const text = report(result);
   console.log(text);
   if (!options.render) log(`kept in ${await save(result)}`);
-  if (options.docs) await writeFile(PAGE, replaceMarked(await readFile(PAGE, 'utf8'), text));
+  if (options.docs) await replaceIn(PAGE, text);
   if (result.failures.some(({ subject }) => subject.startsWith('nix-images'))) process.exitCode = 1;
 }
 

@@ -1,25 +1,20 @@
 import { execFile } from 'node:child_process';
-import { mkdir, mkdtemp, rm, stat } from 'node:fs/promises';
+import { mkdtemp, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { layerRecord } from '../src/definition/layer-record.ts';
-import { beginWithRelease, SCRATCH } from './begin.ts';
+import { SCRATCH } from './begin.ts';
 import { CASES } from './cases.ts';
 import { evaluationCommand } from './fixture/evaluation.ts';
-import { FIXTURES, STATES, type StateName } from './fixture/fixture.ts';
-import { imageArguments } from './fixture/image-file.ts';
-import { fetchPackages } from './fixture/packages.ts';
-import { type Realised, realise } from './fixture/realise.ts';
-import { systemOfMachine } from './fixture/system-of-machine.ts';
-import { archiveCommand, type MadeInputs, makeInputs, tarCommand } from './inputs/inputs.ts';
+import { archiveCommand, type MadeInputs, tarCommand } from './inputs/inputs.ts';
 import { quiet, thisMachine } from './machine.ts';
+import { beginWithVersions, type Version } from './made-versions.ts';
 import { repeated } from './measure/repeated.ts';
 import { timed } from './measure/timed.ts';
 import { measureBounds } from './measure-bounds.ts';
 import { measureFloors } from './measure-floors.ts';
 import type { Measurement } from './measurement.ts';
 import type { Options } from './options.ts';
-
 import type { Result } from './result.ts';
 import { createRunner } from './runner.ts';
 import { measureLayersPass } from './steps/measure-steps.ts';
@@ -32,10 +27,6 @@ const run = promisify(execFile);
 
 type Log = (line: string) => void;
 
-interface Version extends Realised {
-  readonly inputs: MadeInputs;
-}
-
 /**
  * Makes what is missing in `work`, and then measures. `save` gets the result after each case, so that a run that is broken off
  * leaves what it found.
@@ -46,9 +37,8 @@ export async function measureAll(
   log: Log,
   save: (result: Result) => Promise<unknown>,
 ): Promise<Result> {
-  const env = await beginWithRelease(work, log);
+  const { env, versions } = await beginWithVersions(options, work, log);
   const subjects = (await allSubjects(work, log)).filter(({ name }) => isChosen(name, options.subjects));
-  const versions = await makeVersions(options, work, env, log);
   const { base } = versions;
   await makeArchives(subjects, base.inputs, log);
   const scratch = await mkdtemp(join(work, SCRATCH));
@@ -97,27 +87,6 @@ const withOutcome = (
 
 const isChosen = (name: string, words: readonly string[]): boolean =>
   words.length === 0 || words.some((word) => (word.startsWith('=') ? name === word.slice(1) : name.includes(word)));
-
-/** Every version of the closure, with what is made of it; what an earlier run made is taken as it is. */
-export async function makeVersions(
-  { fixture }: Options,
-  work: string,
-  env: Readonly<Record<string, string>>,
-  log: Log,
-): Promise<Record<StateName, Version>> {
-  const packages = await fetchPackages(FIXTURES[fixture], systemOfMachine(), work, log);
-  const pool = join(work, fixture, 'pool');
-  const made: Partial<Record<StateName, Version>> = {};
-  for (const state of STATES) {
-    const folder = join(work, fixture, state);
-    await mkdir(folder, { recursive: true });
-    const nixWords = imageArguments(fixture, packages, state);
-    log(`${fixture}, ${state}: realising, and making the layers that peers start from`);
-    const realised = await realise(nixWords, folder, { ...process.env, ...env });
-    made[state] = { ...realised, inputs: await makeInputs({ folder, pool, nixWords, realised, env }) };
-  }
-  return made as Record<StateName, Version>;
-}
 
 /** The forms that only some peers need, of the one version that those are run with. */
 async function makeArchives(subjects: readonly Subject[], inputs: MadeInputs, log: Log): Promise<void> {

@@ -3,6 +3,11 @@ import { CASE_NAMES, type CaseName } from './cases.ts';
 import { DISK_ROWS, type DiskRow } from './disk/rows.ts';
 import { FIXTURES, type FixtureName } from './fixture/fixture.ts';
 
+/** Options that have one thing measured, and nothing else. */
+const ALONE_NAMES = ['destinations', 'disk', 'ebs', 'fleet', 'load', 'pull', 'serve', 'threads'] as const;
+
+export type AloneName = (typeof ALONE_NAMES)[number];
+
 export interface Options {
   readonly fixture: FixtureName;
   readonly cases: readonly CaseName[];
@@ -11,25 +16,13 @@ export interface Options {
   readonly runs: number;
   /** Whether bounds and the floor are measured as well. */
   readonly bounds: boolean;
-  /** Whether what further destinations cost is measured, and nothing else. */
-  readonly destinations: boolean;
-  /** Whether disks are made and compared, and nothing else. */
-  readonly disk: boolean;
+  /** What is measured, and nothing else; undefined for the publishes of all programs. */
+  readonly alone: AloneName | undefined;
   /** The parts of what is measured of disks. */
   readonly rows: readonly DiskRow[];
-  /** Whether images that share most of their closures are built together and compared, and nothing else. */
-  readonly fleet: boolean;
-  /** Numbers of threads with which the closure is published; where there are any, nothing else is measured. */
+  /** Numbers of threads with which the closure is published. */
   readonly threads: readonly number[];
-  /** Whether the upload of a disk to EBS is measured, and nothing else. */
-  readonly ebs: boolean;
-  /** Whether pulls from `serve` are measured, and nothing else. */
-  readonly serve: boolean;
-  /** Whether `load` into engines is measured, and nothing else. */
-  readonly load: boolean;
-  /** Whether pulls after a change are measured, and nothing else. */
-  readonly pull: boolean;
-  /** Whether docs/benchmarks.md is written anew from the result. */
+  /** Whether the page that has the figures is written anew from the result. */
   readonly docs: boolean;
   /** A result to render again instead of measuring. */
   readonly render: string | undefined;
@@ -57,9 +50,27 @@ export const USAGE = `usage: npm run bench -- [OPTIONS]
 `;
 
 const isFixture = (name: string): name is FixtureName => Object.hasOwn(FIXTURES, name);
-const isRow = (name: string): name is DiskRow => (DISK_ROWS as readonly string[]).includes(name);
-const isCase = (name: string): name is CaseName => (CASE_NAMES as readonly string[]).includes(name);
-const listed = (text: string | undefined): string[] => (text ?? '').split(',').filter(Boolean);
+
+/** Names of a list with commas; all of them where nothing is given. Throws Error with the allowed ones at another. */
+function listed<Name extends string>(
+  option: string,
+  text: string | undefined,
+  names: readonly Name[],
+): readonly Name[] {
+  const given = (text ?? '').split(',').filter(Boolean);
+  const isName = (word: string): word is Name => (names as readonly string[]).includes(word);
+  const unknown = given.find((word) => !isName(word));
+  if (unknown !== undefined) throw new Error(`--${option}: ${unknown} is none of ${names.join(', ')}`);
+  return given.length > 0 ? given.filter(isName) : names;
+}
+
+/** Throws Error for what is not a list of 1 to 16. */
+function threadsIn(text: string | undefined): readonly number[] {
+  const counts = (text ?? '').split(',').filter(Boolean);
+  const wrong = counts.find((count) => !/^(?:[1-9]|1[0-6])$/.test(count));
+  if (wrong !== undefined) throw new Error(`--threads: ${wrong} is not a number of threads from 1 to 16`);
+  return counts.map(Number);
+}
 
 /** Reads the words of the command line. Throws Error with the allowed values when one is none of them. */
 export function parseOptions(words: readonly string[]): Options {
@@ -72,14 +83,14 @@ export function parseOptions(words: readonly string[]): Options {
       runs: { type: 'string' },
       'no-bounds': { type: 'boolean', default: false },
       quick: { type: 'boolean', default: false },
-      destinations: { type: 'boolean', default: false },
-      disk: { type: 'boolean', default: false },
+      destinations: { type: 'boolean' },
+      disk: { type: 'boolean' },
       rows: { type: 'string' },
-      ebs: { type: 'boolean', default: false },
-      serve: { type: 'boolean', default: false },
-      load: { type: 'boolean', default: false },
-      pull: { type: 'boolean', default: false },
-      fleet: { type: 'boolean', default: false },
+      ebs: { type: 'boolean' },
+      serve: { type: 'boolean' },
+      load: { type: 'boolean' },
+      pull: { type: 'boolean' },
+      fleet: { type: 'boolean' },
       threads: { type: 'string' },
       docs: { type: 'boolean', default: false },
       render: { type: 'string' },
@@ -88,31 +99,20 @@ export function parseOptions(words: readonly string[]): Options {
   const fixture = values.fixture ?? (values.quick ? 'small' : 'large');
   if (!isFixture(fixture)) throw new Error(`--fixture: ${fixture} is none of ${Object.keys(FIXTURES).join(', ')}`);
   const runs = Number(values.runs ?? (values.quick ? 1 : 3));
-  if (!Number.isInteger(runs) || runs < 1) throw new Error(`--runs: ${values.runs} is no number of runs`);
-  const cases = listed(values.cases);
-  const unknown = cases.find((name) => !isCase(name));
-  if (unknown !== undefined) throw new Error(`--cases: ${unknown} is none of ${CASE_NAMES.join(', ')}`);
-  const rows = listed(values.rows);
-  const unknownRow = rows.find((name) => !isRow(name));
-  if (unknownRow !== undefined) throw new Error(`--rows: ${unknownRow} is none of ${DISK_ROWS.join(', ')}`);
-  const threads = listed(values.threads);
-  const wrong = threads.find((count) => !/^(?:[1-9]|1[0-6])$/.test(count));
-  if (wrong !== undefined) throw new Error(`--threads: ${wrong} is not a number of threads from 1 to 16`);
+  if (!Number.isInteger(runs) || runs < 1) throw new Error(`--runs: ${values.runs} is not a number of runs`);
+  const threads = threadsIn(values.threads);
+  const [alone, other] = ALONE_NAMES.filter((name) => values[name]);
+  if (other !== undefined) throw new Error(`--${other}: is measured alone, without --${alone}`);
+  if (values.docs && alone !== undefined && alone !== 'load') throw new Error(`--docs: no page has it from --${alone}`);
   return {
     fixture,
-    cases: cases.length > 0 ? cases.filter(isCase) : CASE_NAMES,
+    cases: listed('cases', values.cases, CASE_NAMES),
     subjects: values.subject,
     runs,
     bounds: !values['no-bounds'],
-    destinations: values.destinations,
-    disk: values.disk,
-    rows: rows.length > 0 ? rows.filter(isRow) : DISK_ROWS,
-    ebs: values.ebs,
-    serve: values.serve,
-    load: values.load,
-    pull: values.pull,
-    fleet: values.fleet,
-    threads: threads.map(Number),
+    alone,
+    rows: listed('rows', values.rows, DISK_ROWS),
+    threads,
     docs: values.docs,
     render: values.render,
   };

@@ -13,7 +13,7 @@ import { quiet } from '../machine.ts';
 import { timed } from '../measure/timed.ts';
 import type { Usage } from '../measure/usage.ts';
 import { startRegistry } from '../registry/registry.ts';
-import { assembleRelease, PROGRAM } from '../release.ts';
+import { PROGRAM } from '../release.ts';
 import { markdownTable } from '../report/table.ts';
 
 /** Of one process, whatever the disk. */
@@ -39,7 +39,6 @@ export async function measureCommands(
   fixture: FixtureName,
   { runs, work, log }: { readonly runs: number; readonly work: string; readonly log: (line: string) => void },
 ): Promise<CommandsResult> {
-  await assembleRelease();
   const scratch = await mkdtemp(join(work, SCRATCH));
   const system = systemOfMachine();
   const at = (name: string): string => join(scratch, name);

@@ -1,5 +1,6 @@
 import { openWork } from '../begin.ts';
 import type { Options } from '../options.ts';
+import { assembleRelease } from '../release.ts';
 import { changesText, measureChanges, missedChanges } from './changes.ts';
 import { commandsText, measureCommands, missedCommands } from './commands.ts';
 import { makingText, measureMaking, missedMaking } from './making.ts';
@@ -24,6 +25,7 @@ export async function measureDisks(
   const compares = has('changes') || has('chunks');
   const [base, ...others] = await diskVersions(compares ? VERSIONS : ['base'], fixture, work, log);
   if (!base) throw new Error('no versions');
+  if (has('reading') || has('commands')) await assembleRelease();
   const inFolder = { runs, work, log };
   const parts: readonly (false | (() => Promise<Part>))[] = [
     compares &&

@@ -9,7 +9,7 @@ import { SCRATCH } from '../begin.ts';
 import { quiet } from '../machine.ts';
 import { startTimed, timed } from '../measure/timed.ts';
 import type { Usage } from '../measure/usage.ts';
-import { assembleRelease, PROGRAM } from '../release.ts';
+import { PROGRAM } from '../release.ts';
 import { markdownTable } from '../report/table.ts';
 import { median } from '../statistics.ts';
 import { inTurns } from '../turns.ts';
@@ -61,7 +61,6 @@ export async function measureReading(
   base: DiskVersion,
   { runs, work, log }: { readonly runs: number; readonly work: string; readonly log: (line: string) => void },
 ): Promise<ReadingResult> {
-  await assembleRelease();
   const [maker] = MAKERS;
   if (!maker) throw new Error('no disk to read');
   const scratch = await mkdtemp(join(work, SCRATCH));

@@ -1,15 +1,15 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, mkdtemp, open, rm } from 'node:fs/promises';
+import { mkdtemp, open, rm } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { sizeText } from '../../src/core/size.ts';
-import { SCRATCH } from '../begin.ts';
+import { beginWithRelease, SCRATCH } from '../begin.ts';
 import { quiet } from '../machine.ts';
 import { startTimed } from '../measure/timed.ts';
 import type { Options } from '../options.ts';
-import { assembleRelease, PROGRAM } from '../release.ts';
+import { PROGRAM } from '../release.ts';
 import { markdownTable } from '../report/table.ts';
 import { median } from '../statistics.ts';
 import { inTurns } from '../turns.ts';
@@ -116,9 +116,8 @@ async function runOnce({ command }: Uploader, url: string, scratch: string): Pro
 
 /** Uploads a disk of 5 GiB with 1 GiB of data in every way there is, to one server on this machine that checks each block. */
 export async function measureEbs(options: Options, work: string, log: (line: string) => void): Promise<EbsResult> {
-  await assembleRelease();
+  await beginWithRelease(work, log);
   const own = await transpiled('upload-own');
-  await mkdir(work, { recursive: true });
   const scratch = await mkdtemp(join(work, SCRATCH));
   const { server, url } = await startServer();
   try {

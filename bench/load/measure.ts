@@ -1,17 +1,17 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { beginWithRelease, SCRATCH } from '../begin.ts';
+import { SCRATCH } from '../begin.ts';
 import { homeEnvironment, makeHome } from '../environment.ts';
 import { evaluationCommand } from '../fixture/evaluation.ts';
 import { IMAGE_FILE } from '../fixture/image-file.ts';
 import { systemOfMachine } from '../fixture/system-of-machine.ts';
 import { archiveCommand, type MadeInputs } from '../inputs/inputs.ts';
 import { quiet } from '../machine.ts';
+import { beginWithVersions } from '../made-versions.ts';
 import type { Command } from '../measure/command.ts';
 import { repeated } from '../measure/repeated.ts';
 import { timed } from '../measure/timed.ts';
 import type { Usage } from '../measure/usage.ts';
-import { makeVersions } from '../measure-all.ts';
 import type { Options } from '../options.ts';
 import { PROGRAM } from '../release.ts';
 import { inTurns } from '../turns.ts';
@@ -89,8 +89,7 @@ function enginesHere(log: (line: string) => void): readonly EngineName[] {
 
 /** Loads the closure into engines, by `load` and as an archive, in turns. Throws what a command says that fails. */
 export async function measureLoad(options: Options, work: string, log: (line: string) => void): Promise<LoadResult> {
-  const env = await beginWithRelease(work, log);
-  const versions = await makeVersions(options, work, env, log);
+  const { env, versions } = await beginWithVersions(options, work, log);
   const scratch = await mkdtemp(join(work, SCRATCH));
   try {
     const engines = enginesHere(log);

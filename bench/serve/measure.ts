@@ -1,13 +1,13 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { beginWithRelease, SCRATCH } from '../begin.ts';
+import { SCRATCH } from '../begin.ts';
 import { homeEnvironment, makeHome } from '../environment.ts';
 import { IMAGE_FILE } from '../fixture/image-file.ts';
 import { systemOfMachine } from '../fixture/system-of-machine.ts';
 import { quiet } from '../machine.ts';
+import { beginWithVersions } from '../made-versions.ts';
 import { startTimed, timed } from '../measure/timed.ts';
-import { makeVersions } from '../measure-all.ts';
 import type { Options } from '../options.ts';
 import { startRegistry } from '../registry/registry.ts';
 import { PROGRAM } from '../release.ts';
@@ -149,8 +149,10 @@ async function firstByte(host: string): Promise<number> {
 
 /** Pulls the closure cold from both, in turns. Throws what a command says that fails. */
 export async function measureServe(options: Options, work: string, log: (line: string) => void): Promise<ServeResult> {
-  const env = await beginWithRelease(work, log);
-  const { base } = await makeVersions(options, work, env, log);
+  const {
+    env,
+    versions: { base },
+  } = await beginWithVersions(options, work, log);
   const scratch = await mkdtemp(join(work, SCRATCH));
   try {
     const loadBefore = await quiet(log);

@@ -4,13 +4,13 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { layerRecord } from '../../src/definition/layer-record.ts';
-import { beginWithRelease, SCRATCH } from '../begin.ts';
+import { SCRATCH } from '../begin.ts';
 import { homeEnvironment, makeHome } from '../environment.ts';
 import type { MadeInputs } from '../inputs/inputs.ts';
 import { quiet } from '../machine.ts';
+import { beginWithVersions } from '../made-versions.ts';
 import { watchMainThread } from '../measure/main-thread.ts';
 import { startTimed } from '../measure/timed.ts';
-import { makeVersions } from '../measure-all.ts';
 import type { Options } from '../options.ts';
 import { layersOf } from '../registry/output.ts';
 import { startRegistry } from '../registry/registry.ts';
@@ -40,8 +40,10 @@ export async function measureThreads(
   work: string,
   log: (line: string) => void,
 ): Promise<ThreadsResult> {
-  const env = await beginWithRelease(work, log);
-  const { base } = await makeVersions(options, work, env, log);
+  const {
+    env,
+    versions: { base },
+  } = await beginWithVersions(options, work, log);
   const { layers } = base.inputs.layout.manifest;
   const version = versionIn((await run('skopeo', ['--version'])).stdout);
   const subjectOf = (who: Turn['who'], codec: Turn['codec']): Subject =>
