@@ -177,7 +177,7 @@ let
     image:
     let
       described = mkImage image;
-      paths = map (root: root.outPath) (builtins.filter (root: root.outPath != described.fromImage) described.roots);
+      paths = map (root: builtins.unsafeDiscardStringContext root.outPath) (builtins.filter (root: root.outPath != described.fromImage) described.roots);
       unique = builtins.attrNames (builtins.listToAttrs (map (name: { inherit name; value = null; }) paths));
       roots."/lib/nix-images/roots".text = builtins.concatStringsSep "" (map (path: "${path}\n") unique);
     in

@@ -208,13 +208,12 @@ let
     ++ map (file: file.source or "") (builtins.attrValues disk.espFiles);
   withContext = rootsOf [ disk told ];
   roots = withContext ++ plainRoots withContext (stores ++ files);
-  plainRoot = root: builtins.mapAttrs (_: value: if value == null then null else text value) root;
   paths = builtins.attrNames (builtins.listToAttrs (map (root: { name = text root.outPath; value = null; }) storeRoots));
 in
 # As with images, text without context, and roots apart, whose `outPath` JSON would take for the whole set.
 builtins.fromJSON (text (builtins.toJSON (disk // { tests = diskTestsOf (args.tests or found.tests or { }); })))
 // {
-  roots = map plainRoot roots;
+  inherit roots;
   storeRoots =
     if paths == [ ] then
       throw "mkDisk: 'store' is empty, and neither boot.cmdline nor a file names a store path: give what the disk runs, or a NixOS system as nixos"

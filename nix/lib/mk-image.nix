@@ -126,7 +126,5 @@ in
 # Tests are no part of the image: what they alone name is no root.
 builtins.fromJSON (text (builtins.toJSON (image // { tests = testsOf (args.tests or { }); })))
 // {
-  roots = map (root: builtins.mapAttrs (_: value: if value == null then null else text value) root) (
-    roots ++ plainRoots roots (image.copyToRoot ++ image.replaceable ++ sources ++ base)
-  );
+  roots = roots ++ plainRoots roots (image.copyToRoot ++ image.replaceable ++ sources ++ base);
 }

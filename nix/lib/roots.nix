@@ -14,6 +14,8 @@ let
 
   unique = list: builtins.attrNames (builtins.listToAttrs (map (name: { inherit name; value = null; }) list));
 
+  withoutContext = builtins.unsafeDiscardStringContext;
+
   # Without its hash and the dash.
   nameOf = token: builtins.substring 33 (-1) token;
 
@@ -48,13 +50,15 @@ let
       }) (context.${drvPath}.outputs or [ ])
     ) (builtins.attrNames context);
 
+  # A source keeps its context, so that whoever prints it has it: Nix since 2.35 copies that of a flake or of its inputs to the store only
+  # where a string with its context leads there, such as one that `nix eval` prints. Reading it builds nothing, unless its string names a derivation too.
   sourcesOf =
-    context:
+    leaf: context:
     map
       (path: {
         drvPath = null;
         output = null;
-        outPath = path;
+        outPath = if context.${path}.path or false then builtins.substring 0 0 leaf + path else path;
       })
       (builtins.filter (path: context.${path}.path or false || context.${path}.allOutputs or false) (
         builtins.attrNames context
@@ -66,7 +70,7 @@ let
     leaf:
     let
       context = builtins.getContext leaf;
-      text = builtins.unsafeDiscardStringContext leaf;
+      text = withoutContext leaf;
       tokens = tokensOf text;
       outputs = outputsOf context;
       names = map (entry: entry.name) outputs;
@@ -101,12 +105,12 @@ let
             outPath = "${builtins.storeDir}/${token}";
           }) paths;
     in
-    if context == { } then [ ] else builtins.concatMap rootsOf outputs ++ sourcesOf context;
+    if context == { } then [ ] else builtins.concatMap rootsOf outputs ++ sourcesOf leaf context;
 in
 {
   /**
     Roots of all strings in `value`, sorted, without doubles: `{ drvPath, output, outPath }`, where sources have
-    neither derivation nor output.
+    neither derivation nor output, and alone have a context.
 
     # Type
 
@@ -119,19 +123,19 @@ in
     let
       roots = builtins.concatMap rootsOfLeaf (leaves value);
       keyed = map (root: {
-        name = "${root.outPath} ${toString root.drvPath} ${toString root.output}";
+        name = "${withoutContext root.outPath} ${toString root.drvPath} ${toString root.output}";
         value = root;
       }) roots;
       byKey = builtins.listToAttrs keyed;
       made = builtins.listToAttrs (
         map (root: {
-          name = root.outPath;
+          name = withoutContext root.outPath;
           value = true;
         }) (builtins.filter (root: root.drvPath != null) roots)
       );
     in
     # A path that a derivation makes needs no second entry as a source.
-    builtins.filter (root: root.drvPath != null || !(made ? ${root.outPath})) (builtins.attrValues byKey);
+    builtins.filter (root: root.drvPath != null || !(made ? ${withoutContext root.outPath})) (builtins.attrValues byKey);
 
   /**
     Roots for store paths, or paths below them, that were written without context (as plain text) and are none of
@@ -148,7 +152,7 @@ in
     let
       storePathOf = path: builtins.head (builtins.match "(${builtins.storeDir}/[^/]+).*" path);
       isKnown = path: builtins.any (root: root.outPath == path) roots;
-      inStore = builtins.filter (hasPrefix "${builtins.storeDir}/") (map builtins.unsafeDiscardStringContext paths);
+      inStore = builtins.filter (hasPrefix "${builtins.storeDir}/") (map withoutContext paths);
     in
     map (outPath: {
       drvPath = null;

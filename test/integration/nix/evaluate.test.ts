@@ -1,8 +1,12 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Root } from '../../../src/definition/definition.ts';
+import { entriesExpression } from '../../../src/nix/discovery-expression.ts';
 import { evaluateImages } from '../../../src/nix/evaluate.ts';
 import { fileInstallable, parseInstallable } from '../../../src/nix/installable.ts';
 import type { Nix } from '../../../src/nix/nix.ts';
+import { probeExpression } from '../../../src/nix/probe.ts';
+import { searchPlaces } from '../../../src/nix/search-places.ts';
+import { wholeFlake } from '../../../src/nix/version.ts';
 import { CODECS } from '../../../src/oci/compression.ts';
 import { SYSTEMS } from '../../../src/oci/system.ts';
 import { nixVersionsNotRun, nixVersionsUnderTest, openNixUnderTest } from '../../support/nix.ts';
@@ -141,6 +145,41 @@ describe.each(nixVersionsUnderTest())('evaluation with $label', (version) => {
     ['sources', ['flake.nix - -', 'libc-2.0 libc-2.0.drv out', 'rootfs - -']],
   ])('roots of %s', async (name, roots) => {
     expect(rootNames((await evaluate(`#${name}`)).definition.roots)).toEqual(roots);
+  });
+
+  // Nix 2.35 hashes the source of a flake, and copies it to the store only where a string of what it prints has it in its context.
+  describe('of a flake that is in its own image', () => {
+    const contextOf = async (expression: string): Promise<unknown> => {
+      const apply = `top: builtins.getContext (builtins.toJSON ((${expression}) top))`;
+      const { stdout } = await nix.command([
+        'eval',
+        '--json',
+        '--apply',
+        apply,
+        ...wholeFlake(nix.version, fixture.flake),
+      ]);
+      return JSON.parse(stdout);
+    };
+    const sourceOf = async (name: string): Promise<string> => {
+      const { roots } = (await evaluate(name)).definition;
+      return roots.find(({ drvPath }) => drvPath === null)?.outPath ?? '';
+    };
+
+    test('what is printed leads to its source, and to no derivation', async () => {
+      const source = await sourceOf('#whole');
+      expect(source).toMatch(/^\/nix\/store\/\w{32}-source$/);
+      const places = searchPlaces(parseInstallable(`${fixture.flake}#whole`), X86, true);
+      expect(await contextOf(probeExpression([places]))).toEqual({ [source]: { path: true } });
+      const path = ['nixImages', X86, 'whole'];
+      const found = entriesExpression([{ path, system: null }], { systems: SYSTEMS, variants: [], caught: true });
+      expect(await contextOf(found)).toEqual({ [source]: { path: true } });
+    });
+
+    test('the same where one string names it and what is built', async () => {
+      const source = await sourceOf('#whole-and-built');
+      const places = searchPlaces(parseInstallable(`${fixture.flake}#whole-and-built`), X86, true);
+      expect(await contextOf(probeExpression([places]))).toMatchObject({ [source]: { path: true } });
+    });
   });
 
   test('fills in what was left out', async () => {

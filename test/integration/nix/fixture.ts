@@ -122,7 +122,12 @@ const FLAKE = `
     imagesOf = import ./images.nix { inherit packagesOf; inherit (lib) mkImage; };
     systems = f: { x86_64-linux = f "x86_64-linux"; aarch64-linux = f "aarch64-linux"; };
   in {
-    nixImages = builtins.mapAttrs (system: images: if system == "x86_64-linux" then images // { one-system = images.app; } else images)
+    nixImages = builtins.mapAttrs (system: images: if system == "x86_64-linux" then images // {
+      one-system = images.app;
+      # The flake itself, whose source nothing else needs in the store.
+      whole = lib.mkImage { name = "x"; copyToRoot = [ self ]; files."/hello".source = "\${self}/rootfs/etc/hello"; };
+      whole-and-built = lib.mkImage { name = "x"; config.Env.BOTH = "\${(packagesOf system).libc}:\${self}"; };
+    } else images)
       (systems imagesOf);
     packages = systems (system: let p = packagesOf system; in {
       inherit (p) python3;
