@@ -46,6 +46,14 @@ const SAYINGS: readonly Saying[] = [
     hint: 'Give the job packages: write. Where it has that, the settings of the organization forbid it (Packages, Actions), or the package of that name belongs to another repository.',
   },
   {
+    says: /token provided does not match expected scopes/i,
+    hint: 'The login of ghcr.io is a personal access token without the scope write:packages. Give it that scope; in a job, its own token with packages: write will do.',
+  },
+  {
+    says: /requested installation does not exist/i,
+    hint: "The token of a job may write packages of its repository's owner alone. Name that owner after ghcr.io/, or log in with a token of the other one (the input registry-password).",
+  },
+  {
     says: /artifactregistry\.repositories\.\w+/i,
     hint: 'Log in for this very host, with an account that has the role Artifact Registry Writer. The repository (PROJECT/REPOSITORY before the name of the image) must exist.',
   },

@@ -186,6 +186,22 @@ describe('a refusal says what to do', () => {
       'credentials',
     ],
     [
+      'GHCR, a personal token',
+      403,
+      'DENIED',
+      'permission_denied: The token provided does not match expected scopes.',
+      /write:packages/,
+      'credentials',
+    ],
+    [
+      'GHCR, another owner',
+      403,
+      'DENIED',
+      'permission_denied: The requested installation does not exist.',
+      /owner alone/,
+      'credentials',
+    ],
+    [
       'Google Artifact Registry',
       403,
       'DENIED',
