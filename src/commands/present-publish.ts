@@ -3,10 +3,10 @@ import { docsData, docsOf, hintsOf, UserError } from '../core/error.ts';
 import { plainMarkdown } from '../core/markdown.ts';
 import { sizeText } from '../core/size.ts';
 import type { LeftOut } from '../plan/plan.ts';
-import { digestReferences, imageJson, imageMetadata } from '../publish/outputs.ts';
-import { failedDestinations, heldOf, publishData, publishSummary, publishText, references } from '../publish/report.ts';
+import { publishData, publishSummary, publishText } from '../publish/report.ts';
 import type { NotPublished } from './not-published.ts';
 import type { PublishedImage } from './publish-image.ts';
+import { publishOutputs, shownName } from './publish-outputs.ts';
 import { filesData, filesSummary, filesText, type PublishedFiles } from './published-files.ts';
 import { visibilityLines } from './visibility.ts';
 
@@ -24,6 +24,8 @@ export type PublishResult =
       readonly leftOut: readonly LeftOut[];
     };
 
+type PlanPublish = Extract<PublishResult, { kind: 'plan' }>;
+
 export function presentPublish(result: PublishResult) {
   switch (result.kind) {
     case 'nothing':
@@ -40,57 +42,50 @@ function presentImage(image: PublishedImage) {
   const { published, targets, packages } = image;
   const name = shownName(image);
   return {
-    outputs: outputsOf([image], [], image),
+    outputs: publishOutputs([image], [], image).outputs,
     data: publishData(name, published, targets),
     text: publishText(published, targets, image.form === undefined),
     summary: `${publishSummary(name, published, targets)}${packages.length > 0 ? `\n${visibilityLines(packages)}` : ''}`,
   };
 }
 
-/** A disk may be published in several forms, under one name. */
-const shownName = ({ name, form }: PublishedImage): string => (form === undefined ? name : `${name} as=${form}`);
-
-/** The outputs of a publish; `sole` is the image, where one was to be published. */
-function outputsOf(
-  images: readonly PublishedImage[],
-  files: readonly PublishedFiles[],
-  sole: PublishedImage | undefined,
-) {
-  const places = files.flatMap(({ targets }) => targets);
-  const byName = <T>(of: (image: PublishedImage) => T): string =>
-    JSON.stringify(Object.fromEntries(images.map((image) => [shownName(image), of(image)])));
-  const digestOf = ({ published, targets }: PublishedImage): string => heldOf(published, targets).digest;
-  return {
-    digest: sole ? digestOf(sole) : '',
-    digests: byName(digestOf),
-    references: images.flatMap(({ targets }) => references(targets)).join('\n'),
-    digestReferences: images.flatMap(({ published, targets }) => digestReferences(published, targets)).join('\n'),
-    files: places.flatMap((place) => place.files).join('\n'),
-    failedDestinations: [
-      ...images.flatMap(({ targets }) => failedDestinations(targets)),
-      ...places.flatMap(({ name, failure }) => (failure === undefined ? [] : [name])),
-    ].join('\n'),
-    json: byName(({ published, targets }) => imageJson(published, targets)),
-    metadata: JSON.stringify(sole ? imageMetadata(sole.published, sole.targets) : {}),
-  };
-}
-
 /** A run in which nothing is to be published, such as a fork's pull request. */
 const presentNothing = (why: string) => ({
-  outputs: outputsOf([], [], undefined),
+  outputs: publishOutputs([], [], undefined).outputs,
   data: null,
   text: why,
   summary: `${why}\n`,
 });
 
-function presentOutcomes({ outcomes, leftOut }: Extract<PublishResult, { kind: 'plan' }>) {
+/** What became of the images of a plan. */
+function sortedOutcomes({ outcomes }: PlanPublish) {
   const images = outcomes.flatMap((outcome) => ('image' in outcome ? [outcome.image] : []));
   const files = outcomes.flatMap((outcome) => ('files' in outcome ? [outcome.files] : []));
   const failed = outcomes.flatMap((outcome) => ('error' in outcome ? [outcome] : []));
+  return { images, files, failed, sole: images.length === 1 && failed.length === 0 ? images[0] : undefined };
+}
+
+/** What is to be said of outputs that are too long for a job; undefined where they are not. */
+export function shortOutputs(result: PublishResult): string | undefined {
+  if (result.kind !== 'plan') return undefined;
+  const { images, files, sole } = sortedOutcomes(result);
+  const { shortened } = publishOutputs(images, files, sole);
+  if (shortened.length === 0) return undefined;
+  const [json, ...left] = shortened;
+  const rest = left.length > 0 ? `, and ${left.join(' and ')} nothing` : '';
+  return (
+    `the output ${json} has the digests alone${rest}: GitHub fails a job with more than 1 MiB of outputs, which the ` +
+    `${countText(images.length, 'image')} would take; digests has every image`
+  );
+}
+
+function presentOutcomes(result: PlanPublish) {
+  const { outcomes, leftOut } = result;
+  const { images, files, failed, sole } = sortedOutcomes(result);
   const results = images.map(presentImage);
   const list = lines(failed.map(({ name, error }) => [name, error.message]));
   return {
-    outputs: outputsOf(images, files, images.length === 1 && failed.length === 0 ? images[0] : undefined),
+    outputs: publishOutputs(images, files, sole).outputs,
     data: {
       schemaVersion: 1,
       images: results.map(({ data }) => data),
@@ -108,13 +103,14 @@ function presentOutcomes({ outcomes, leftOut }: Extract<PublishResult, { kind: '
       ...files.map((one) => `${one.name}: files\n${filesText(one)}`),
       ...totalOf(images),
     ].join('\n\n'),
+    // What failed goes first: the summary of hundreds of images is cut at its end.
     summary: [
-      ...results.map(({ summary }) => summary),
-      ...files.map(filesSummary),
       ...(failed.length > 0 ? [`### Not published\n\n${list}`] : []),
       ...(leftOut.length > 0
         ? [`### Left out of the plan\n\n${lines(leftOut.map(({ attr, why }) => [attr, why]))}`]
         : []),
+      ...results.map(({ summary }) => summary),
+      ...files.map(filesSummary),
     ].join('\n'),
     ...(failed.length > 0 ? { failure: failureOf(failed, outcomes.length) } : {}),
   };

@@ -25,7 +25,7 @@ import { noteLowerCase } from './naming.ts';
 import { openNixFor } from './open-nix.ts';
 import { placesOf } from './places.ts';
 import { givenPlan, NO_PLAN, readPlan } from './plan-input.ts';
-import { type ImageOutcome, type PublishResult, presentPublish } from './present-publish.ts';
+import { type ImageOutcome, type PublishResult, presentPublish, shortOutputs } from './present-publish.ts';
 import { publishForms } from './publish-forms.ts';
 import type { Publishing } from './publish-image.ts';
 import { publishPlan, settledOutcomes } from './publish-plan.ts';
@@ -137,7 +137,7 @@ export const publish = defineCommand({
     digestReferences: 'Every image by its digest, one per line, such as `ghcr.io/org/app@sha256:…`.',
     files: 'Paths or URLs of the files of disks, one per line: from `dir:` and `release:`.',
     failedDestinations: FAILED_DESTINATIONS,
-    json: 'All of it as JSON, by name of the image: digest, references, digestReferences, platforms with digest and size.',
+    json: 'All of it as JSON, by name of the image: digest, references, digestReferences, platforms with digest and size. Of hundreds of images, which together would be more than GitHub takes from a job, digests alone.',
     metadata:
       'Of one image, as docker/build-push-action has it: JSON with `containerimage.digest`, `containerimage.descriptor`, `image.name`.',
   },
@@ -174,6 +174,8 @@ export const publish = defineCommand({
       if (planned) {
         const result = await publishPlan(planned, inputs, collect, publishing);
         if (inputs.deleteHandovers && result.kind === 'plan') await removeSpent(result.outcomes);
+        const short = job && shortOutputs(result);
+        if (short !== undefined) host.log.warn(short);
         return result;
       }
       const layerPlaces = (name: string): Location[] => [

@@ -13,8 +13,11 @@ import { maskSecrets, runCommand } from './run-command.ts';
 import { createRunnerLog, type Toolkit } from './runner-log.ts';
 import type { World } from './world.ts';
 
-/** GitHub refuses a step's summary over 1 MiB; some room is left for the closing note. */
-const SUMMARY_LIMIT = 1024 * 1024 - 1024;
+/**
+ * Bytes of what a step did and of what failed, together less than the 1 MiB of which GitHub drops a step's whole summary; some room is left for
+ * the notes at their ends.
+ */
+const SUMMARY_LIMIT = { work: 960 * 1024, failure: 60 * 1024 };
 
 const ACTION_HINT = "The inputs are described in the action's README.md.";
 
@@ -43,16 +46,20 @@ export const readInputs = (fields: Fields, env: World['env']): RawInputs =>
   );
 
 /** @internal Cuts a summary at a line end before GitHub refuses it. */
-export function fitSummary(markdown: string): string {
+export function fitSummary(markdown: string, limit: number): string {
   const bytes = Buffer.from(markdown);
-  if (bytes.length <= SUMMARY_LIMIT) return markdown;
-  const kept = bytes.subarray(0, SUMMARY_LIMIT).toString('utf8');
-  return `${kept.slice(0, kept.lastIndexOf('\n') + 1)}\n_The summary is cut here: GitHub takes 1 MiB._\n`;
+  if (bytes.length <= limit) return markdown;
+  const kept = bytes.subarray(0, limit).toString('utf8');
+  return `${kept.slice(0, kept.lastIndexOf('\n') + 1)}\n_The summary is cut here: GitHub takes 1 MiB of each step._\n`;
 }
 
-async function writeSummary(toolkit: Toolkit, markdown: string, log: Log): Promise<void> {
+async function writeSummary(
+  { toolkit, log }: Pick<Step, 'toolkit' | 'log'>,
+  part: keyof typeof SUMMARY_LIMIT,
+  markdown: string,
+): Promise<void> {
   try {
-    await toolkit.summary.addRaw(fitSummary(markdown), true).write();
+    await toolkit.summary.addRaw(fitSummary(markdown, SUMMARY_LIMIT[part]), true).write();
   } catch (error) {
     // The work is done; a missing summary must not make it fail.
     log.warn(`cannot write the job summary: ${error instanceof Error ? error.message : String(error)}`);
@@ -79,7 +86,7 @@ async function leave({ toolkit, log, mask }: Step, result: CommandResult): Promi
   }
   for (const [name, value] of Object.entries(result.environment ?? {})) toolkit.exportVariable(name, value);
   for (const [name, value] of Object.entries(result.state ?? {})) toolkit.saveState(name, value);
-  if (result.summary !== undefined) await writeSummary(toolkit, mask.apply(plainText(result.summary)), log);
+  if (result.summary !== undefined) await writeSummary({ toolkit, log }, 'work', mask.apply(plainText(result.summary)));
 }
 
 /** The failure as the job's summary shows it; its plain text is in code blocks, where Markdown means nothing. */
@@ -114,7 +121,7 @@ const faceOf = ({ mask, docsAt }: Pick<Step, 'mask' | 'docsAt'>) => ({ mask: mas
 async function fail({ toolkit, log, ...face }: Step, title: string, error: unknown): Promise<number> {
   const failure = describeFailure(error, faceOf(face));
   toolkit.error(annotate(failure, log), { title });
-  await writeSummary(toolkit, failureSummary(title, failure), log);
+  await writeSummary({ toolkit, log }, 'failure', failureSummary(title, failure));
   return EXIT.failed;
 }
 

@@ -2,12 +2,13 @@ import { describe, expect, test } from 'vitest';
 import type { MadeHandover } from '../../../src/commands/make-handover.ts';
 import { presentBuild } from '../../../src/commands/present-build.ts';
 import { type PlanResult, presentPlan } from '../../../src/commands/present-plan.ts';
-import { presentPublish } from '../../../src/commands/present-publish.ts';
+import { type PublishResult, presentPublish, shortOutputs } from '../../../src/commands/present-publish.ts';
 import type { PublishedImage } from '../../../src/commands/publish-image.ts';
 import { UserError } from '../../../src/core/error.ts';
 import { digestOf } from '../../../src/oci/digest.ts';
 import { MEDIA_TYPE } from '../../../src/oci/media-type.ts';
 import { SYSTEMS } from '../../../src/oci/system.ts';
+import { MOST_OUTPUT_BYTES, outputBytes } from '../../../src/plan/output-limit.ts';
 import type { LeftOut, Plan } from '../../../src/plan/plan.ts';
 import type { PublishedTarget } from '../../../src/publish/target.ts';
 import { NO_TEST_RUN } from '../../../src/test-run/test-run.ts';
@@ -93,6 +94,37 @@ describe('a publish', () => {
     expect(text.split('\n').at(-1)).toBe('2 images published, 40.0 GB sent');
   });
 
+  test('of hundreds of images has outputs that GitHub takes, with the digests of all of them', () => {
+    const target = (host: string, name: string): PublishedTarget => ({
+      ...registry,
+      name: `docker://${host}/organisation/${name}`,
+      tags: ['main', 'latest', 'sha-0123abc'],
+    });
+    const published = (count: number): PublishResult => ({
+      kind: 'plan',
+      outcomes: Array.from({ length: count }, (_, at) => {
+        const name = `service-${at}`;
+        return { image: { ...image(['ghcr.io', 'docker.io'].map((host) => target(host, name))), name } };
+      }),
+      leftOut: [],
+    });
+    const few = presentPublish(published(200)).outputs;
+    expect(JSON.parse(few.json)['service-7'].platforms).toHaveLength(2);
+    expect(shortOutputs(published(200))).toBeUndefined();
+    const many = presentPublish(published(400)).outputs;
+    expect(outputBytes(many)).toBeLessThanOrEqual(MOST_OUTPUT_BYTES);
+    expect(Object.entries(JSON.parse(many.json))).toHaveLength(400);
+    expect(JSON.parse(many.json)['service-7']).toEqual({ digest: digest('index') });
+    expect(many.references.split('\n')).toHaveLength(400 * 2 * 3);
+    expect(shortOutputs(published(400))).toMatch(
+      /^the output json has the digests alone: .* the 400 images would take/,
+    );
+    const most = presentPublish(published(1600)).outputs;
+    expect([most.references, most.digestReferences]).toEqual(['', '']);
+    expect(Object.keys(JSON.parse(most.digests))).toHaveLength(1600);
+    expect(shortOutputs(published(1600))).toContain(', and references and digest-references nothing: ');
+  });
+
   test('of a plan tells what was published and then fails for what was not', () => {
     const error = new UserError('evaluation', 'no such package', { hint: 'Fix it.' });
     const result = presentPublish({
@@ -102,7 +134,8 @@ describe('a publish', () => {
     });
     expect(JSON.parse(result.outputs.digests)).toEqual({ 'team/app': digest('index') });
     expect(result.text).toMatch(/^team\/app\nplatform /);
-    expect(result.summary).toContain('### Not published');
+    // At the top: the summary of hundreds of images is cut at its end.
+    expect(result.summary).toMatch(/^### Not published\n[\s\S]*### team\/app\n/);
     expect('failure' in result && result.failure).toMatchObject({
       message: '1 of 2 images are not published:\n  nixImages.x86_64-linux.typo: no such package',
       hint: 'Fix it.',

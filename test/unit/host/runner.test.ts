@@ -1,4 +1,6 @@
 import { describe, expect, test } from 'vitest';
+import { UserError } from '../../../src/core/error.ts';
+import type { Command } from '../../../src/host/command.ts';
 import { createMask } from '../../../src/host/mask.ts';
 import { actionOf, fitSummary, readInputs, runAction } from '../../../src/host/runner.ts';
 import { createRunnerLog, type Toolkit, withoutCommands } from '../../../src/host/runner-log.ts';
@@ -222,10 +224,9 @@ describe('the log of a step', () => {
   });
 });
 
-test('a summary over 1 MiB is cut at a line end, and says so', () => {
+test('a summary that is too long is cut at a line end, and says so', () => {
   const line = `${'ä'.repeat(500)}\n`;
-  const summary = fitSummary(line.repeat(2000));
-  expect(Buffer.byteLength(summary)).toBeLessThanOrEqual(1024 * 1024);
+  const summary = fitSummary(line.repeat(20), 10_000);
   expect(
     summary
       .split('\n')
@@ -233,5 +234,26 @@ test('a summary over 1 MiB is cut at a line end, and says so', () => {
       .every((text) => text === line.trim()),
   ).toBe(true);
   expect(summary).toContain('cut here');
-  expect(fitSummary('short')).toBe('short');
+  expect(fitSummary('short', 10_000)).toBe('short');
+});
+
+test('what a step did and what failed fit into one summary, for GitHub drops one over 1 MiB whole', async () => {
+  const { calls, toolkit } = createToolkit();
+  const long = `${'x'.repeat(99)}\n`.repeat(20_000);
+  const failure = new UserError('registry', `refused\n${long}`, { hint: 'Ask.' });
+  const command: Command = {
+    ...everything,
+    present: () => ({ outputs: {}, data: null, text: '', summary: long, failure }),
+  };
+  const world = worldWith({ INPUT_INSTALLABLE: '.#a' });
+  const exitCode = await runAction(
+    { everything: async () => command },
+    { name: 'everything', isPost: false },
+    world,
+    toolkit,
+  );
+  expect(exitCode).toBe(1);
+  const summaries = calls.filter((call) => call.startsWith('summary '));
+  expect(summaries.map((text) => text.includes('_The summary is cut here'))).toEqual([true, true]);
+  expect(Buffer.byteLength(summaries.join(''))).toBeLessThanOrEqual(1024 * 1024);
 });
