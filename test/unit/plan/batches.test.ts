@@ -72,6 +72,22 @@ describe('batchesOf', () => {
     expect(names(batchesOf(items, { batch: 2, maxJobs: 20 }))).toEqual(['api cron', 'blog docs']);
   });
 
+  test('the parts of an image are read a few times, however many images there are', () => {
+    let reads = 0;
+    class Counted extends Set<string> {
+      override [Symbol.iterator]() {
+        reads += 1;
+        return super[Symbol.iterator]();
+      }
+    }
+    const items = Array.from({ length: 200 }, (_, at) => ({
+      ...item(`i${at + 100}`, 'x86'),
+      parts: new Counted(['glibc', `own${at}`]),
+    }));
+    expect(batchesOf(items, { batch: 'auto', maxJobs: 20 })).toHaveLength(20);
+    expect(reads).toBeLessThanOrEqual(200 * 3);
+  });
+
   test('auto leaves each image alone where there are jobs enough; none always does', () => {
     const items = Array.from({ length: 20 }, (_, at) => item(`i${at + 10}`, 'x86', 'glibc'));
     const sizes = (given: Parameters<typeof batchesOf>[1]) => batchesOf(items, given).map(({ length }) => length);
