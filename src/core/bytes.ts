@@ -4,7 +4,15 @@
  */
 export type ByteString = string;
 
+export const isAscii = (text: ByteString): boolean => /^[\0-\x7f]*$/.test(text);
+
 export const toBytes = (text: ByteString): Buffer => Buffer.from(text, 'latin1');
+
+/**
+ * A path as calls of the file system take it: text where it is ASCII, as nearly all of a closure are, for a buffer for each call is memory that
+ * V8 has to clear away; its bytes otherwise.
+ */
+export const toPath = (path: ByteString): string | Buffer => (isAscii(path) ? path : toBytes(path));
 
 export const fromBytes = (bytes: Uint8Array): ByteString => Buffer.from(bytes).toString('latin1');
 

@@ -1,5 +1,5 @@
 import { realpathSync } from 'node:fs';
-import { type ByteString, fromBytes, fromText, toBytes, toText } from '../core/bytes.ts';
+import { type ByteString, fromText, toPath, toText } from '../core/bytes.ts';
 import { UserError } from '../core/error.ts';
 import { STORE } from '../definition/store-path.ts';
 
@@ -9,7 +9,8 @@ const BELOW = /^((.*?)\/[0-9a-z]{32}-[^/]+(?:\/.*)?)\/[^/]+$/s;
 /** With links followed; undefined when it is not there. */
 function realPath(path: ByteString): ByteString | undefined {
   try {
-    return fromBytes(realpathSync(toBytes(path), 'buffer'));
+    // Not the one that Node made itself, which looks at each part of the path anew and takes names for UTF-8.
+    return realpathSync.native(toPath(path), 'latin1');
   } catch {
     return undefined;
   }

@@ -1,5 +1,5 @@
 import { closeSync, lstatSync, openSync, readdirSync, readlinkSync, readSync, type Stats } from 'node:fs';
-import { type ByteString, fromBytes, toBytes, toText } from '../core/bytes.ts';
+import { type ByteString, toPath, toText } from '../core/bytes.ts';
 import { UserError } from '../core/error.ts';
 import { storePathOf } from '../definition/store-path.ts';
 import type { TreeFile, TreeNode } from '../definition/tree.ts';
@@ -18,6 +18,9 @@ export const storeTree: TreeSource = { read: (path) => readTree(path), sameConte
  */
 export const lazyStoreTree: TreeSource = { read: (path) => readTree(path, path, true), sameContent };
 
+/** Names as binary strings at once: a buffer for each is a third of what listing a tree takes. */
+const NAMES = 'latin1';
+
 /** Store paths that are to be read elsewhere on this machine, and where. */
 export type ContentPaths = ReadonlyMap<ByteString, ByteString>;
 
@@ -35,7 +38,7 @@ export const placedStoreTree = (places: ContentPaths, onMissing: (storePath: str
 });
 
 /** Whether there is anything at a path. */
-export const isHere = (path: ByteString): boolean => lstatSync(toBytes(path), { throwIfNoEntry: false }) !== undefined;
+export const isHere = (path: ByteString): boolean => lstatSync(toPath(path), { throwIfNoEntry: false }) !== undefined;
 
 /** Where a path of the store is to be read. */
 export function placeOf(path: ByteString, places: ContentPaths): ByteString {
@@ -50,7 +53,7 @@ export function placeOf(path: ByteString, places: ContentPaths): ByteString {
  */
 export function readTree(path: ByteString, from: ByteString = path, isLazy = false): TreeNode | undefined {
   return attempt(from, () => {
-    const stats = lstatSync(toBytes(from), { throwIfNoEntry: false });
+    const stats = lstatSync(toPath(from), { throwIfNoEntry: false });
     return stats && readNode(path, from, stats, isLazy);
   });
 }
@@ -77,7 +80,7 @@ function readNode(path: ByteString, from: ByteString, stats: Stats, isLazy: bool
     return { type: 'file', source: path, size: stats.size, executable: (stats.mode & 0o100) !== 0 };
   }
   if (stats.isSymbolicLink()) {
-    return { type: 'symlink', source: path, target: fromBytes(readlinkSync(toBytes(from), 'buffer')) };
+    return { type: 'symlink', source: path, target: readlinkSync(toPath(from), NAMES) };
   }
   if (stats.isDirectory()) {
     if (!isLazy) return { type: 'directory', source: path, children: readChildren(path, from, isLazy) };
@@ -95,10 +98,9 @@ function readNode(path: ByteString, from: ByteString, stats: Stats, isLazy: bool
 }
 
 function readChildren(path: ByteString, from: ByteString, isLazy: boolean): Map<ByteString, TreeNode> {
-  const names = readdirSync(toBytes(from), 'buffer').map(fromBytes);
-  const children = names.map((name): [ByteString, TreeNode] => {
+  const children = readdirSync(toPath(from), NAMES).map((name): [ByteString, TreeNode] => {
     const child = `${from}/${name}`;
-    return [name, readNode(`${path}/${name}`, child, lstatSync(toBytes(child)), isLazy)];
+    return [name, readNode(`${path}/${name}`, child, lstatSync(toPath(child)), isLazy)];
   });
   return new Map(children);
 }
@@ -116,7 +118,7 @@ function sameContent(
 
 function withFile<T>(path: ByteString, use: (descriptor: number) => T): T {
   return attempt(path, () => {
-    const descriptor = openSync(toBytes(path), 'r');
+    const descriptor = openSync(toPath(path), 'r');
     try {
       return use(descriptor);
     } finally {

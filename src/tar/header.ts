@@ -59,7 +59,17 @@ export interface HeaderFields {
 }
 
 function putText(block: Buffer, { at, length }: Field, value: ByteString): void {
-  block.write(value.slice(0, length), at, 'latin1');
+  if (value !== '') block.write(value, at, length, 'latin1');
+}
+
+/** Octal digits, as many as fit between `at` and the zero byte that ends a field. No text is made of them, for there are eight such fields in a header. */
+function putDigits(block: Buffer, at: number, digits: number, value: number): void {
+  let rest = value;
+  for (let to = at + digits - 1; to >= at; to -= 1) {
+    const more = Math.floor(rest / 8);
+    block[to] = 0x30 + rest - more * 8;
+    rest = more;
+  }
 }
 
 /** In octal digits, or in GNU's binary form where they are too few. */
@@ -68,7 +78,7 @@ function putNumber(block: Buffer, field: Field, value: number): void {
   if (value > octalLimit(field)) {
     block.writeBigUInt64BE(BigInt(value), at + length - 8);
     block[at] = 0x80 | (block[at] ?? 0);
-  } else putText(block, field, value.toString(8).padStart(length - 1, '0'));
+  } else putDigits(block, at, length - 1, value);
 }
 
 /** Of all bytes, those of the checksum itself counted as spaces. */
@@ -80,9 +90,9 @@ function checksum(block: Buffer): number {
   return sum;
 }
 
-/** One header block. */
-export function encodeHeader(fields: HeaderFields): Buffer {
-  const block = Buffer.alloc(BLOCK);
+/** One header block, in `block` where that is given, which may have been used before. */
+export function encodeHeader(fields: HeaderFields, block: Buffer = Buffer.allocUnsafe(BLOCK)): Buffer {
+  block.fill(0);
   putText(block, FIELD.name, fields.name);
   putNumber(block, FIELD.mode, fields.mode);
   putNumber(block, FIELD.uid, fields.uid);
@@ -99,7 +109,8 @@ export function encodeHeader(fields: HeaderFields): Buffer {
     putNumber(block, FIELD.deviceMinor, 0);
   }
   putText(block, FIELD.prefix, fields.prefix ?? '');
-  putText(block, FIELD.checksum, `${checksum(block).toString(8).padStart(6, '0')}\0 `);
+  putDigits(block, FIELD.checksum.at, 6, checksum(block));
+  block[FIELD.checksum.at + 7] = 0x20;
   return block;
 }
 

@@ -1,4 +1,4 @@
-import { type ByteString, toBytes, toText } from '../core/bytes.ts';
+import { type ByteString, isAscii, toBytes, toText } from '../core/bytes.ts';
 import { contentSize, type TarEntry } from './entry.ts';
 import { encodeHeader, FIELD, octalLimit, TYPE } from './header.ts';
 import { type PaxRecord, paxBlocks } from './pax.ts';
@@ -24,11 +24,12 @@ export function headerFields(entry: TarEntry) {
 
 /**
  * The header blocks of a layer's entry: a ustar header, before it a pax header where the name or link target is over 100
- * bytes or not ASCII, the size is 8 GiB or more, an id is over 7 octal digits, or there are extended attributes.
+ * bytes or not ASCII, the size is 8 GiB or more, an id is over 7 octal digits, or there are extended attributes. `block` is
+ * for a header alone, and may have been used before.
  */
-export function layerHeader(entry: TarEntry): Buffer {
+export function layerHeader(entry: TarEntry, block?: Buffer): Buffer {
   const { name, link, size, mtime } = headerFields(entry);
-  const header = encodeHeader({
+  const fields = {
     type: TYPE[entry.type],
     name,
     link,
@@ -39,7 +40,8 @@ export function layerHeader(entry: TarEntry): Buffer {
     gid: Math.min(entry.gid, ID_LIMIT),
     mtime,
     device: true,
-  });
+  };
+  const header = encodeHeader(fields, block);
   const records = paxRecords(entry, name, link, size);
   return records.length === 0 ? header : Buffer.concat([paxBlocks(PAX_HEADER, records), header]);
 }
@@ -47,15 +49,17 @@ export function layerHeader(entry: TarEntry): Buffer {
 function paxRecords(entry: TarEntry, name: ByteString, link: ByteString, size: number): PaxRecord[] {
   const records: PaxRecord[] = [];
   const add = (key: string, value: ByteString): void => void records.push([key, toBytes(value)]);
-  const long = Object.entries({ path: name, linkpath: link }).filter(([, value]) => !fitsUstar(value));
+  const hasPath = !fitsUstar(name);
+  const hasLink = !fitsUstar(link);
   // Records are UTF-8 unless this one says that names are bytes as they come.
-  if (long.some(([, value]) => !isUtf8(value))) add('hdrcharset', 'BINARY');
-  for (const [key, value] of long) add(key, value);
+  if ((hasPath && !isUtf8(name)) || (hasLink && !isUtf8(link))) add('hdrcharset', 'BINARY');
+  if (hasPath) add('path', name);
+  if (hasLink) add('linkpath', link);
   if (size > SIZE_LIMIT) add('size', String(size));
   if (entry.uid > ID_LIMIT) add('uid', String(entry.uid));
   if (entry.gid > ID_LIMIT) add('gid', String(entry.gid));
-  if (entry.type === 'file') {
-    const xattrs = [...(entry.xattrs ?? [])].sort(([a], [b]) => (a < b ? -1 : 1));
+  if (entry.type === 'file' && entry.xattrs) {
+    const xattrs = [...entry.xattrs].sort(([a], [b]) => (a < b ? -1 : 1));
     for (const [key, value] of xattrs) records.push([`SCHILY.xattr.${key}`, value]);
   }
   return records;
@@ -63,4 +67,4 @@ function paxRecords(entry: TarEntry, name: ByteString, link: ByteString, size: n
 
 const fitsUstar = (value: ByteString): boolean => value.length <= FIELD.name.length && /^[\x20-\x7e]*$/.test(value);
 
-const isUtf8 = (value: ByteString): boolean => !toText(value).includes('\ufffd');
+const isUtf8 = (value: ByteString): boolean => isAscii(value) || !toText(value).includes('\ufffd');

@@ -1,22 +1,31 @@
-import { encodeHeader, type Header, type HeaderFields, padding, TYPE, untilZero } from './header.ts';
+import { sum } from '../core/sum.ts';
+import { BLOCK, encodeHeader, type Header, type HeaderFields, padding, TYPE, untilZero } from './header.ts';
 
 /** A name and its value (POSIX.1-2017, pax, "pax Interchange Format"). */
 export type PaxRecord = readonly [key: string, value: Uint8Array];
 
-/** `LENGTH KEY=VALUE\n`, where LENGTH counts itself. */
-function encodeRecord([key, value]: PaxRecord): Buffer {
+/** Bytes of `LENGTH KEY=VALUE\n`, where LENGTH counts itself. */
+function recordLength([key, value]: PaxRecord): number {
   const rest = Buffer.byteLength(key) + value.length + 3;
-  let length = rest + String(rest).length;
+  const length = rest + String(rest).length;
   // Counting its own digits may have added one more.
-  if (String(length).length !== String(rest).length) length = rest + String(length).length;
-  return Buffer.concat([Buffer.from(`${length} ${key}=`), value, Buffer.from('\n')]);
+  return String(length).length === String(rest).length ? length : rest + String(length).length;
 }
 
 /** The blocks that say more of the entry after them: a header, and as its content the records. */
 export function paxBlocks(header: Omit<HeaderFields, 'type' | 'size'>, records: readonly PaxRecord[]): Buffer {
-  const body = Buffer.concat(records.map(encodeRecord));
-  const block = encodeHeader({ ...header, type: TYPE.pax, size: body.length });
-  return Buffer.concat([block, body, Buffer.alloc(padding(body.length))]);
+  const size = sum(records.map(recordLength));
+  const blocks = Buffer.alloc(BLOCK + size + padding(size));
+  encodeHeader({ ...header, type: TYPE.pax, size }, blocks.subarray(0, BLOCK));
+  let at = BLOCK;
+  for (const record of records) {
+    const [key, value] = record;
+    at += blocks.write(`${recordLength(record)} ${key}=`, at);
+    blocks.set(value, at);
+    at += value.length;
+    at += blocks.write('\n', at);
+  }
+  return blocks;
 }
 
 /** @internal Records of a pax header. Throws RangeError when they are damaged. */

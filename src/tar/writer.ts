@@ -1,9 +1,9 @@
 import { closeSync, openSync, readSync } from 'node:fs';
 import { BlockPool } from '../core/block-pool.ts';
-import { type ByteString, toBytes, toText } from '../core/bytes.ts';
+import { type ByteString, toPath, toText } from '../core/bytes.ts';
 import { UserError } from '../core/error.ts';
 import { contentSize, type TarEntry } from './entry.ts';
-import { endBlocks, padding } from './header.ts';
+import { BLOCK, endBlocks, padding } from './header.ts';
 import { layerHeader } from './layer-header.ts';
 
 /**
@@ -28,6 +28,8 @@ export function* tarStream(
   let block = pool.take();
   let used = 0;
   let toSkip = from;
+  /** It is copied into its block before the next one is made. */
+  const ownHeader = Buffer.alloc(BLOCK);
   /** How many of the next `length` bytes are before `from`. */
   const skip = (length: number): number => {
     const skipped = Math.min(toSkip, length);
@@ -50,7 +52,7 @@ export function* tarStream(
   }
 
   for (const entry of entries) {
-    const header = layerHeader(entry);
+    const header = layerHeader(entry, ownHeader);
     onEntry(entry, header.length);
     yield* put(header);
     if (entry.type !== 'file') continue;
@@ -66,17 +68,18 @@ export function* tarStream(
             used += file.read(block, used);
             if (used === pool.size) yield* next();
           }
-          file.checkEnd();
         } finally {
           file.close();
         }
       }
     }
-    yield* put(Buffer.alloc(padding(size)));
+    yield* put(ZEROS.subarray(0, padding(size)));
   }
   yield* put(endBlocks());
   if (used > 0) yield block.subarray(0, used);
 }
+
+const ZEROS = Buffer.alloc(BLOCK);
 
 /** A file that is read once, from byte `start` to its end, and must have the size that it was listed with. */
 class ContentFile {
@@ -89,25 +92,28 @@ class ContentFile {
     this.#path = path;
     this.#size = size;
     this.#left = size - start;
-    this.#descriptor = this.#attempt(() => openSync(toBytes(path), 'r'));
+    this.#descriptor = this.#attempt(() => openSync(toPath(path), 'r'));
   }
 
   get isRead(): boolean {
     return this.#left === 0;
   }
 
-  /** Reads into `block` from `offset` on, as far as file and block go; returns the bytes read. */
+  /**
+   * Reads into `block` from `offset` on, as far as file and block go; returns the bytes read. With the last of them it looks for one more byte,
+   * for which a block that they fill has no room.
+   */
   read(block: Buffer, offset: number): number {
-    const length = Math.min(this.#left, block.length - offset);
-    const count = this.#attempt(() => readSync(this.#descriptor, block, offset, length, this.#size - this.#left));
-    if (count === 0) throw this.#changed();
+    const room = block.length - offset;
+    const count = this.#readInto(block, offset, Math.min(this.#left + 1, room));
+    if (count === 0 || count > this.#left) throw this.#changed();
     this.#left -= count;
+    if (this.#left === 0 && count === room && this.#readInto(Buffer.allocUnsafe(1), 0, 1) > 0) throw this.#changed();
     return count;
   }
 
-  checkEnd(): void {
-    const more = Buffer.allocUnsafe(1);
-    if (this.#attempt(() => readSync(this.#descriptor, more, 0, 1, this.#size)) > 0) throw this.#changed();
+  #readInto(block: Buffer, offset: number, length: number): number {
+    return this.#attempt(() => readSync(this.#descriptor, block, offset, length, this.#size - this.#left));
   }
 
   close(): void {

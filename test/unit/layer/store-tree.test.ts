@@ -60,3 +60,16 @@ test('what is below a store path is read through links to the store alone', asyn
   ]);
   expect(() => read('etc/passwd')).toThrow(/-package\/etc\/passwd leads to \/etc, which is not in the Nix store/);
 });
+
+test('names that are not UTF-8 are read as they are, and lead out of the store no more than others', async () => {
+  const path = `${folder}/${'b'.repeat(32)}-package`;
+  const odd = Buffer.from(`${path}/\xff`, 'latin1');
+  await mkdir(odd, { recursive: true });
+  await symlink(Buffer.from('\xfe', 'latin1'), Buffer.from(`${path}/\xff/link`, 'latin1'));
+  await symlink('/etc', Buffer.from(`${path}/\xff/etc`, 'latin1'));
+  const tree = readTree(fromText(path));
+  const children = tree?.type === 'directory' ? tree.children : new Map();
+  expect([...children.keys()]).toEqual(['\xff']);
+  expect(children.get('\xff').children.get('link').target).toBe('\xfe');
+  expect(() => readTree(`${fromText(path)}/\xff/etc/passwd`)).toThrow('leads to /etc, which is not in the Nix store');
+});

@@ -93,6 +93,14 @@ describe('tarStream', () => {
     expect(() => tar([entry])).toThrow('changed while it was read');
   });
 
+  test.each([512, 1024, 4096])('one more byte than listed is seen where blocks are of %i bytes', async (block) => {
+    await using temp = await uniqueTempDir('tar-longer');
+    const path = `${temp.path}/content`;
+    await writeFile(path, Buffer.alloc(1537));
+    const entry: TarEntry = { ...file('x'), content: { kind: 'path', path: fromText(path), size: 1536 } };
+    expect(() => [...tarStream([entry], new BlockPool(block))]).toThrow('changed while it was read');
+  });
+
   test('content that ends with a block, and blocks that are used again, come out whole', () => {
     const bytes = randomBytes(2 * STREAM_BLOCK - 1024);
     const pool = new BlockPool(STREAM_BLOCK);
