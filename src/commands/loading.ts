@@ -58,7 +58,7 @@ export interface LoadedImage {
 export async function loadImage(inputs: LoadInputs, engine: Engine, host: Host): Promise<LoadedImage> {
   const system = inputs.system ?? systemHere();
   const settings = { address: '127.0.0.1', port: 0, token: undefined };
-  const serving = await openServing({ ...inputs, system: [system] }, settings, host);
+  const serving = await openServing({ ...inputs, system: [system], isFixed: true }, settings, host);
   try {
     const [repository, ...others] = serving.names;
     if (repository === undefined || others.length > 0) {

@@ -27,6 +27,8 @@ export interface DefinitionInputs {
   readonly nixArg: readonly string[];
   /** Systems to serve; none for all that an image has. */
   readonly system: readonly System[];
+  /** Whether what is found first counts to the end, so that nobody looks for files that have changed. */
+  readonly isFixed?: boolean;
 }
 
 /** Milliseconds that a list of images counts where nobody knows whether files have changed. */
@@ -54,7 +56,8 @@ function inOrder(systems: readonly System[]): System[] {
 }
 
 /** Changes with the files of a flake on this machine. */
-function fingerprintOf(flake: string | undefined, { nixArg }: DefinitionInputs, { exec, cwd }: Host) {
+function fingerprintOf(flake: string | undefined, { nixArg, isFixed = false }: DefinitionInputs, { exec, cwd }: Host) {
+  if (isFixed) return async (): Promise<string> => '';
   const folder =
     flake === undefined || nixArg.some((arg) => READS_MORE.test(arg)) ? undefined : flakeFolder(flake, cwd);
   return async (): Promise<string | undefined> => (folder === undefined ? undefined : flakeFingerprint(folder, exec));

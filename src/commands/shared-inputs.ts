@@ -79,7 +79,7 @@ export const imageReference = text({
 export const timingsInput = {
   timings: path({
     description:
-      'File that gets the times of each step, program, layer and request, as a trace that ui.perfetto.dev and chrome://tracing open (docs/timings.md).',
+      'File that gets the times of each step, program, layer and request, as a trace that ui.perfetto.dev and the developer tools of Chrome open (docs/timings.md).',
     placeholder: 'FILE',
   }),
 } as const;

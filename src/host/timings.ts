@@ -4,13 +4,14 @@ import { fileError, withFileErrors } from '../core/file-error.ts';
 import type { Log } from '../core/log.ts';
 import type { SpanFacts } from '../core/span.ts';
 import { truncate } from '../core/table.ts';
+import type { Attach } from './attach.ts';
 import type { Host } from './host.ts';
 import { startTrace, type Trace } from './trace.ts';
 
 /** Characters of a command line that a span repeats: an expression of Nix may have thousands. */
 const SHOWN_ARGUMENTS = 400;
 
-type Timed = Pick<Host, 'log' | 'exec' | 'fetch'>;
+type Timed = Pick<Host, 'log' | 'exec' | 'fetch' | 'attach'>;
 
 /** Times that are taken for a file. */
 interface Timings<H extends Timed> {
@@ -24,7 +25,7 @@ interface Timings<H extends Timed> {
 export async function startTimings<H extends Timed>(path: string, host: H, now: () => number): Promise<Timings<H>> {
   const file = await withFileErrors(path, 'write', () => open(path, 'w'));
   const trace = startTrace(now);
-  const { log, exec, fetch } = host;
+  const { log, exec, fetch, attach } = host;
   const { group } = log;
   const timedLog: Log = {
     ...log,
@@ -39,7 +40,11 @@ export async function startTimings<H extends Timed>(path: string, host: H, now: 
     },
   };
   return {
-    host: { ...host, log: timedLog, exec: timedExec(exec, trace), fetch: timedFetch(fetch, trace) },
+    host: {
+      ...host,
+      ...{ log: timedLog, exec: timedExec(exec, trace), fetch: timedFetch(fetch, trace) },
+      ...(attach ? { attach: timedAttach(attach, trace) } : {}),
+    },
     write: async (facts, hide) => {
       const hidden = (_key: string, value: unknown): unknown => (typeof value === 'string' ? hide(value) : value);
       try {
@@ -69,6 +74,21 @@ const timedExec =
       const result = await exec(program, args, options);
       facts = { exitCode: result.exitCode };
       return result;
+    } finally {
+      span.end(facts);
+    }
+  };
+
+/** Without its arguments, which are a person's own: environments of containers with what is secret in them. */
+const timedAttach =
+  (attach: Attach, trace: Trace): Attach =>
+  async (program, args, env) => {
+    const span = trace.begin({ track: 'programs', name: [basename(program), ...verb(args)].join(' ') });
+    let facts: SpanFacts = {};
+    try {
+      const exitCode = await attach(program, args, env);
+      facts = { exitCode };
+      return exitCode;
     } finally {
       span.end(facts);
     }

@@ -30,7 +30,7 @@ interface TraceEvent {
   readonly args?: Readonly<Record<string, unknown>>;
 }
 
-/** A trace as Perfetto and chrome://tracing read it ("Trace Event Format", JSON object format). */
+/** A trace as Perfetto and Chrome's developer tools read it ("Trace Event Format", JSON object format). */
 interface TraceDocument {
   readonly displayTimeUnit: 'ms';
   readonly otherData: SpanFacts;
@@ -107,8 +107,9 @@ function* names(rows: ReadonlyMap<Track, readonly boolean[]>): Generator<TraceEv
     ...{ name: what, cat: '__metadata', ph: 'M', pid: PID, tid, ts: 0, args },
   });
   yield name('process_name', 0, { name: 'nix-images' });
-  for (const [track, taken] of rows) {
-    for (const row of taken.keys()) {
+  // In the order in which they are shown: Chrome's Performance panel goes by it, and not by the numbers.
+  for (const track of Object.keys(TRACKS) as Track[]) {
+    for (const row of rows.get(track)?.keys() ?? []) {
       const tid = rowId(track, row);
       yield name('thread_name', tid, { name: `${TRACKS[track]} ${row + 1}` });
       yield name('thread_sort_index', tid, { sort_index: tid });

@@ -15,7 +15,7 @@ beforeAll(async () => {
 afterAll(() => temp?.remove());
 
 /** A host whose programs end with 3 and whose requests are answered 201. */
-const host = (): Pick<Host, 'log' | 'exec' | 'fetch'> => ({
+const host = (): Pick<Host, 'log' | 'exec' | 'fetch' | 'attach'> => ({
   log: memoryLog(),
   exec: async () => ({ exitCode: 3, stdout: '', stderr: '' }),
   fetch: async () => new Response(null, { status: 201 }),
@@ -56,6 +56,18 @@ test('a program or request that fails is in it too, and fails as it did', async 
   await expect(timings.host.fetch('http://registry.example/')).rejects.toThrow('no route');
   await timings.write({}, (text) => text);
   expect(await readFile(path, 'utf8')).toMatch(/"nix eval".*"GET registry.example".*"status":"none"/);
+});
+
+test('a container on the terminal is in it, without what it is started with', async () => {
+  const path = join(temp.path, 'attached.json');
+  const terminal: ReturnType<typeof host> = { ...host(), attach: async () => 7 };
+  const timings = await startTimings(path, terminal, () => 0);
+  expect(await timings.host.attach?.('/bin/podman', ['run', '--env=TOKEN=hunter2', 'app'])).toBe(7);
+  await timings.write({}, (text) => text);
+  const text = await readFile(path, 'utf8');
+  expect(text).toContain('"name":"podman run"');
+  expect(text).toContain('"args":{"exitCode":7}');
+  expect(text).not.toContain('hunter2');
 });
 
 test('a file that cannot be written is told before the work', async () => {

@@ -64,6 +64,13 @@ describe('a trace', () => {
     });
   });
 
+  test('has its rows in one order, whichever began first', () => {
+    const { trace } = opened();
+    for (const track of ['requests', 'programs', 'layers', 'steps'] as const) trace.begin({ track, name: track }).end();
+    const named = trace.document({}).traceEvents.filter(({ name }) => name === 'thread_name');
+    expect(named.map(({ args }) => args?.name)).toEqual(['steps 1', 'programs 1', 'thread of layers 1', 'requests 1']);
+  });
+
   test('never lets spans of one row overlap', () => {
     const { clock, trace } = opened();
     let state = 1;
