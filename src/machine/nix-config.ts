@@ -16,13 +16,22 @@ const FEATURES = ['nix-command', 'flakes'];
 export async function readNixSettings(nix: Nix, exec: Exec): Promise<NixSettings> {
   for (const command of settingsCommands(nix.version)) {
     const plain = await exec('nix', command);
-    if (plain.exitCode === 0) return parseSettings(plain.stdout);
+    if (plain.exitCode === 0) return withStable(nix, parseSettings(plain.stdout));
     const result = await nix.command(command);
     // Without the feature the command itself does not run.
     if (result.exitCode === 0) return new Map([...parseSettings(result.stdout), ['experimental-features', []]]);
     nix.log.debug(result.stderr.trim());
   }
   throw new UserError('evaluation', `${nix.version.text} does not print its settings`);
+}
+
+/** To Determinate Nix these features are stable: they are always on, and not listed among the experimental ones even where nix.conf names them. */
+function withStable({ version }: Nix, settings: NixSettings): NixSettings {
+  if (version.implementation !== 'determinate') return settings;
+  return new Map([
+    ...settings,
+    ['experimental-features', [...(settings.get('experimental-features') ?? []), ...FEATURES]],
+  ]);
 }
 
 /** @internal Of lines such as `max-jobs = 1`. */

@@ -1,5 +1,7 @@
 import { expect, test } from 'vitest';
-import { isTrusted, missingLines, parseSettings } from '../../../src/machine/nix-config.ts';
+import { isTrusted, missingLines, parseSettings, readNixSettings } from '../../../src/machine/nix-config.ts';
+import { openNix } from '../../../src/nix/nix.ts';
+import { memoryLog } from '../../support/memory-log.ts';
 
 const READY = `cores = 2
 experimental-features = flakes nix-command
@@ -19,6 +21,19 @@ test.each([
 
 test('everything for an installation that is still to come', () => {
   expect(missingLines(undefined, [])).toEqual(['extra-experimental-features = nix-command flakes', 'max-jobs = auto']);
+});
+
+test.each([
+  ['nix (Determinate Nix 3.22.1) 2.35.2', []],
+  ['nix (Nix) 2.34.8', ['extra-experimental-features = nix-command flakes']],
+])('features that %s has anyway are not missing', async (version, expected) => {
+  const settings = READY.replace('flakes nix-command', 'ca-derivations');
+  const exec = async (_program: string, args: readonly string[]) => ({
+    ...{ exitCode: 0, stderr: '' },
+    stdout: args.includes('--version') ? version : settings,
+  });
+  const nix = await openNix({ exec, log: memoryLog() });
+  expect(missingLines(await readNixSettings(nix, exec), [])).toEqual(expected);
 });
 
 test.each([
