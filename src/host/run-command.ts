@@ -51,7 +51,11 @@ export async function runCommand(
     try {
       return command.present(await command.run(inputs, { ...host, tempDir: temp.create, loadArtifactClient }));
     } finally {
-      await timings?.write({ program: `nix-images ${VERSION}`, command: command.name }, hide);
+      await timings?.write(
+        `nix-images ${command.name}`,
+        { program: `nix-images ${VERSION}`, command: command.name },
+        hide,
+      );
     }
   } catch (error) {
     throw asUserError(error, face.signal);

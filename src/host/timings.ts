@@ -17,8 +17,8 @@ type Timed = Pick<Host, 'log' | 'exec' | 'fetch' | 'attach'>;
 interface Timings<H extends Timed> {
   /** The host, each of whose groups, programs and requests is timed. */
   readonly host: H;
-  /** Writes the file, with what is said of the run; texts pass `hide`. A file that cannot be written is a warning: the work is done. */
-  write(facts: SpanFacts, hide: (text: string) => string): Promise<void>;
+  /** Writes the file, with the command and what else is said of the run; texts pass `hide`. A file that cannot be written is a warning: the work is done. */
+  write(command: string, facts: SpanFacts, hide: (text: string) => string): Promise<void>;
 }
 
 /** Starts to take times; the file is opened now, so that one which cannot be written is told before the work. Throws UserError `file`. */
@@ -45,10 +45,10 @@ export async function startTimings<H extends Timed>(path: string, host: H, now: 
       ...{ log: timedLog, exec: timedExec(exec, trace), fetch: timedFetch(fetch, trace) },
       ...(attach ? { attach: timedAttach(attach, trace) } : {}),
     },
-    write: async (facts, hide) => {
+    write: async (command, facts, hide) => {
       const hidden = (_key: string, value: unknown): unknown => (typeof value === 'string' ? hide(value) : value);
       try {
-        await file.writeFile(`${JSON.stringify(trace.document(facts), hidden)}\n`);
+        await file.writeFile(`${JSON.stringify(trace.document(command, facts), hidden)}\n`);
         log.info(`timings: ${path}`);
       } catch (error) {
         const failure = fileError(error, path, 'write');

@@ -46,13 +46,13 @@ interface Begun {
 /** Takes times, and gives them as a trace. */
 export interface Trace {
   begin(start: SpanStart): Span;
-  /** All of it; what has not ended by then ends now and says so. */
-  document(facts: SpanFacts): TraceDocument;
+  /** All of it, below one span of the whole command; what has not ended by then ends now and says so. */
+  document(command: string, facts: SpanFacts): TraceDocument;
 }
 
 /**
- * A trace that begins now. Spans of one row never overlap, for viewers draw what overlaps as if one had called the other: each takes the
- * first row of its track that is free. `now` in milliseconds, never going back.
+ * A trace that begins now. Spans of one row never overlap, for viewers draw what overlaps as if one had called the other, as the command
+ * does the steps: each takes the first row of its track that is free. `now` in milliseconds, never going back.
  */
 export function startTrace(now: () => number): Trace {
   const origin = now();
@@ -86,9 +86,15 @@ export function startTrace(now: () => number): Trace {
       open.add(begun);
       return { end: (facts) => close(begun, facts) };
     },
-    document: (facts) => {
+    document: (command, facts) => {
       for (const begun of [...open]) close(begun, { ended: 'no' });
-      return { displayTimeUnit: 'ms', otherData: facts, traceEvents: [...names(rows), ...inOrder(events)] };
+      if (!rows.has('steps')) rows.set('steps', [false]);
+      // Chrome's Performance panel has the row of the first event first, whatever the numbers say.
+      const all: TraceEvent = {
+        ...{ name: command, cat: 'command', ph: 'X', pid: PID, tid: rowId('steps', 0) },
+        ...{ ts: 0, dur: whole(now() - origin), args: {} },
+      };
+      return { displayTimeUnit: 'ms', otherData: facts, traceEvents: [...names(rows), all, ...inOrder(events)] };
     },
   };
 }
@@ -107,7 +113,6 @@ function* names(rows: ReadonlyMap<Track, readonly boolean[]>): Generator<TraceEv
     ...{ name: what, cat: '__metadata', ph: 'M', pid: PID, tid, ts: 0, args },
   });
   yield name('process_name', 0, { name: 'nix-images' });
-  // In the order in which they are shown: Chrome's Performance panel goes by it, and not by the numbers.
   for (const track of Object.keys(TRACKS) as Track[]) {
     for (const row of rows.get(track)?.keys() ?? []) {
       const tid = rowId(track, row);

@@ -30,12 +30,12 @@ test('groups, programs and requests are in the file, without queries and secrets
     await exec('nix-store', ['--realise', '/nix/store/a']);
     await fetch('https://registry.example/v2/hunter2/blobs?signature=1', { method: 'PUT' });
   });
-  await timings.write({ command: 'build' }, (text) => text.replaceAll('hunter2', '***'));
+  await timings.write('nix-images build', { command: 'build' }, (text) => text.replaceAll('hunter2', '***'));
   const text = await readFile(path, 'utf8');
   expect(text).not.toMatch(/signature|hunter2/);
   expect(text.length).toBeLessThan(3000);
   const { traceEvents } = JSON.parse(text);
-  const spans = traceEvents.filter(({ ph }: { ph: string }) => ph === 'X');
+  const spans = traceEvents.filter(({ ph, cat }: { ph: string; cat: string }) => ph === 'X' && cat !== 'command');
   expect(spans.map(({ name, args }: { name: string; args: object }) => [name, args])).toEqual([
     ['nix build', { arguments: expect.stringMatching(/^--option cores 2 build x+…$/), exitCode: 3 }],
     ['nix-store --realise', { arguments: '--realise /nix/store/a', exitCode: 3 }],
@@ -54,7 +54,7 @@ test('a program or request that fails is in it too, and fails as it did', async 
   const timings = await startTimings(path, failing, () => 0);
   await expect(timings.host.exec('nix', ['eval'])).rejects.toThrow('no program');
   await expect(timings.host.fetch('http://registry.example/')).rejects.toThrow('no route');
-  await timings.write({}, (text) => text);
+  await timings.write('nix-images build', {}, (text) => text);
   expect(await readFile(path, 'utf8')).toMatch(/"nix eval".*"GET registry.example".*"status":"none"/);
 });
 
@@ -63,7 +63,7 @@ test('a container on the terminal is in it, without what it is started with', as
   const terminal: ReturnType<typeof host> = { ...host(), attach: async () => 7 };
   const timings = await startTimings(path, terminal, () => 0);
   expect(await timings.host.attach?.('/bin/podman', ['run', '--env=TOKEN=hunter2', 'app'])).toBe(7);
-  await timings.write({}, (text) => text);
+  await timings.write('nix-images build', {}, (text) => text);
   const text = await readFile(path, 'utf8');
   expect(text).toContain('"name":"podman run"');
   expect(text).toContain('"args":{"exitCode":7}');

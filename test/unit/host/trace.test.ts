@@ -34,7 +34,7 @@ const traceSchema = z.strictObject({
 const spans = (document: object) =>
   traceSchema
     .parse(JSON.parse(JSON.stringify(document)))
-    .traceEvents.flatMap((event) => (event.ph === 'X' ? event : []));
+    .traceEvents.flatMap((event) => (event.ph === 'X' && event.cat !== 'command' ? event : []));
 
 const opened = () => {
   const clock = { time: 500 };
@@ -49,13 +49,14 @@ describe('a trace', () => {
     clock.time += 20.25;
     span.end({ size: 7 });
     span.end({ size: 8 });
-    expect(trace.document({ program: 'p' })).toEqual({
+    expect(trace.document('nix-images build', { program: 'p' })).toEqual({
       displayTimeUnit: 'ms',
       otherData: { program: 'p' },
       traceEvents: [
         { name: 'process_name', cat: '__metadata', ts: 0, ph: 'M', pid: 1, tid: 0, args: { name: 'nix-images' } },
         { name: 'thread_name', cat: '__metadata', ts: 0, ph: 'M', pid: 1, tid: 1000, args: { name: 'steps 1' } },
         { name: 'thread_sort_index', cat: '__metadata', ts: 0, ph: 'M', pid: 1, tid: 1000, args: { sort_index: 1000 } },
+        { name: 'nix-images build', cat: 'command', ph: 'X', pid: 1, tid: 1000, ts: 0, dur: 21_750, args: {} },
         {
           ...{ name: 'Realising app', cat: 'steps', ph: 'X', pid: 1, tid: 1000, ts: 1500, dur: 20_250 },
           args: { system: 'x86_64-linux', size: 7 },
@@ -64,11 +65,16 @@ describe('a trace', () => {
     });
   });
 
-  test('has its rows in one order, whichever began first', () => {
-    const { trace } = opened();
-    for (const track of ['requests', 'programs', 'layers', 'steps'] as const) trace.begin({ track, name: track }).end();
-    const named = trace.document({}).traceEvents.filter(({ name }) => name === 'thread_name');
-    expect(named.map(({ args }) => args?.name)).toEqual(['steps 1', 'programs 1', 'thread of layers 1', 'requests 1']);
+  test('has the steps first, below the command, whatever began first', () => {
+    const { clock, trace } = opened();
+    for (const track of ['requests', 'programs', 'layers'] as const) trace.begin({ track, name: track }).end();
+    clock.time += 3;
+    const { traceEvents } = trace.document('nix-images build', {});
+    const rows = traceEvents.filter(({ name }) => name === 'thread_name').map(({ args }) => args?.name);
+    expect(rows).toEqual(['steps 1', 'programs 1', 'thread of layers 1', 'requests 1']);
+    expect(traceEvents.find(({ ph }) => ph === 'X')).toMatchObject({
+      ...{ name: 'nix-images build', tid: 1000, ts: 0, dur: 3000 },
+    });
   });
 
   test('never lets spans of one row overlap', () => {
@@ -84,7 +90,7 @@ describe('a trace', () => {
       if (open.length > 0 && chance() < 0.5) open.splice(Math.floor(chance() * open.length), 1)[0]?.end();
       else open.push(trace.begin({ track: chance() < 0.5 ? 'requests' : 'programs', name: `span ${step}` }));
     }
-    for (const same of Map.groupBy(spans(trace.document({})), ({ tid }) => tid).values()) {
+    for (const same of Map.groupBy(spans(trace.document('nix-images build', {})), ({ tid }) => tid).values()) {
       for (const [at, { ts }] of same.entries()) {
         const before = same[at - 1];
         if (before) expect(ts).toBeGreaterThanOrEqual(before.ts + before.dur);
@@ -98,7 +104,7 @@ describe('a trace', () => {
     begin('a', 2).end();
     begin('b', 2);
     begin('c', 2);
-    expect(spans(trace.document({})).map(({ name, tid }) => [name, tid])).toEqual([
+    expect(spans(trace.document('nix-images build', {})).map(({ name, tid }) => [name, tid])).toEqual([
       ['a', 3002],
       ['b', 3002],
       ['c', 3000],
@@ -109,6 +115,8 @@ describe('a trace', () => {
     const { clock, trace } = opened();
     trace.begin({ track: 'requests', name: 'GET registry' });
     clock.time += 3;
-    expect(spans(trace.document({}))).toMatchObject([{ name: 'GET registry', dur: 3000, args: { ended: 'no' } }]);
+    expect(spans(trace.document('nix-images build', {}))).toMatchObject([
+      { name: 'GET registry', dur: 3000, args: { ended: 'no' } },
+    ]);
   });
 });
