@@ -30,7 +30,7 @@ export async function thisMachine(): Promise<Machine> {
 }
 
 /** Load over the last minute. Figures are to be trusted only when it was low at the start. */
-const load = (): number => loadavg()[0] ?? 0;
+export const load = (): number => loadavg()[0] ?? 0;
 
 /** Above this load the figures of a run do not count: others are at work. */
 export const QUIET = 0.5;
@@ -38,10 +38,10 @@ export const QUIET = 0.5;
 /** Milliseconds that are enough for the load of the preparation itself to pass. */
 const SETTLING = 300_000;
 
-/** Waits until the machine is quiet, or for as long as the preparation may still be felt; gives the load then. Throws when `signal` fires. */
-export async function quiet(log: (line: string) => void, signal?: AbortSignal): Promise<number> {
+/** Waits until the machine is quiet, or for as long as the preparation may still be felt; gives the load then. */
+export async function quiet(log: (line: string) => void): Promise<number> {
   const end = Date.now() + SETTLING;
   if (load() >= QUIET) log(`waiting until the machine is quiet; its load is ${load()}`);
-  while (load() >= QUIET && Date.now() < end) await sleep(5_000, undefined, { signal });
+  while (load() >= QUIET && Date.now() < end) await sleep(5_000);
   return load();
 }

@@ -9,7 +9,7 @@ import { imageArguments } from '../fixture/image-file.ts';
 import { fetchPackages } from '../fixture/packages.ts';
 import { systemOfMachine } from '../fixture/system-of-machine.ts';
 import { watchInterruption } from '../interruption.ts';
-import { quiet } from '../machine.ts';
+import { load } from '../machine.ts';
 import { timed } from '../measure/timed.ts';
 import type { Options } from '../options.ts';
 import { bytesSent } from '../registry/access-log.ts';
@@ -128,7 +128,8 @@ export async function measurePull(options: Options, work: string, log: (line: st
     signal,
   };
   try {
-    const loadBefore = await quiet(log, signal);
+    // Others may be at work: what counts are bytes.
+    const loadBefore = load();
     const runs: PullRun[] = [];
     for (const way of WAYS) {
       const folder = await mkdtemp(join(scratch, 'way-'));
