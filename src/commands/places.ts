@@ -18,6 +18,7 @@ import type { Keychain } from '../storage/registry/auth/credential.ts';
 import { type ConfigSource, createKeychain } from '../storage/registry/auth/keychain.ts';
 import { hostAliases } from '../storage/registry/endpoint.ts';
 import { Hosts } from '../storage/registry/fetch/hosts.ts';
+import { PartialPulls } from '../storage/registry/partial-pulls.ts';
 import type { OpenedImage } from '../storage/source.ts';
 import { credentialSources } from './credential-files.ts';
 import { ecrOf, ecrWays, type FindEcr, withEcr } from './ecr.ts';
@@ -37,6 +38,8 @@ export interface Places {
   openForRemoval(reference: Reference): RemovableRepository;
   /** The interface of AWS's beside one of their registries; undefined for every other host. */
   readonly ecr: FindEcr;
+  /** Warns of registries from which what is sent there cannot be pulled in part. */
+  readonly partialPulls: PartialPulls;
   /** Whether there is anything but anonymous access to a registry; true for what is not a registry. */
   hasCredentials(destination: Location): Promise<boolean>;
   /**
@@ -100,6 +103,7 @@ export async function placesOf(host: Host, inputs: RegistryInputs): Promise<Plac
   await checkLogin(inputs.registry, keychain, host);
   const { prepare, show } = awsRepositories(inputs, ecr, host);
   const temporaryFolder = await host.tempDir();
+  const partialPulls = new PartialPulls(log);
   const world: StorageWorld = {
     fetch,
     keychain,
@@ -110,12 +114,14 @@ export async function placesOf(host: Host, inputs: RegistryInputs): Promise<Plac
     temporaryFolder,
     signal,
     ways: ecrWays(ecr),
+    partialPulls,
   };
   return {
     openForWriting: (destination, imageName) => openRepository(destination, world, imageName),
     openForReading: (destination, files) => openSource(destination, world, files),
     openForRemoval: (reference) => openForRemoval(reference, world),
     ecr,
+    partialPulls,
     hasCredentials: async (destination) => {
       if (destination.kind !== 'registry') return true;
       const { host: registry, repository } = destination.reference;

@@ -1,8 +1,10 @@
 import { existsSync } from 'node:fs';
 import type { Host } from '../host/host.ts';
 import type { System } from '../oci/system.ts';
+import { neededJobs } from '../plan/matrix.ts';
 import type { PlannedImage } from '../plan/plan.ts';
 import { joinMarks, markPublished, type PublishedPlaces } from '../plan/published.ts';
+import { type Recipes, wantsChunked } from '../plan/recipes.ts';
 import { type DestinationLine, requiredLines } from '../publish/destination-line.ts';
 import { chooseTags } from '../publish/target.ts';
 import type { Location } from '../storage/location.ts';
@@ -54,6 +56,21 @@ export async function markAtAll(
     }),
   );
   return images.map((image) => joinMarks(marked.flatMap((marks) => marks.get(image) ?? [])));
+}
+
+/** Warns of destinations to which images that are to be built go, where nobody could pull them in part though they are made for that. */
+export function warnOfPartialPulls(
+  images: readonly PlannedImage[],
+  recipes: Recipes,
+  to: readonly DestinationLine[],
+  { partialPulls }: Pick<Places, 'partialPulls'>,
+): void {
+  const chunked = neededJobs({ images: [...images] }).find(({ image, job }) => wantsChunked(recipes, image, job));
+  if (chunked === undefined) return;
+  for (const line of to) {
+    const location = locationOf(line, chunked.image.name);
+    if (location.kind === 'registry') partialPulls.expect(location.reference.host);
+  }
 }
 
 /** The tags whose images count: those that were named, or those that a publish would move, then the image's own and the usual one. */

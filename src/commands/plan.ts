@@ -19,7 +19,7 @@ import { tryIdentity } from './oidc.ts';
 import { openNixFor } from './open-nix.ts';
 import { placesOf } from './places.ts';
 import { planOutput } from './plan-output.ts';
-import { markAtAll } from './plan-places.ts';
+import { markAtAll, warnOfPartialPulls } from './plan-places.ts';
 import { imagesOf, sourcesOf, warnOfBroken } from './plan-sources.ts';
 import { type PlanResult, planOutputs, planProblems, presentPlan } from './present-plan.ts';
 import { whyNoLogin, whyNotInRun } from './publish-reason.ts';
@@ -150,6 +150,7 @@ export const plan = defineCommand({
       host,
       places,
     });
+    warnOfPartialPulls(marked, chosen.recipes, imageLines(to), places);
     const planned: Plan = {
       schemaVersion: PLAN_VERSION,
       call: callOf({ sources, attr, file, globs, systems, nixArg, to: to.map(({ line }) => line) } as Record<

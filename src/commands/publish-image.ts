@@ -5,7 +5,6 @@ import type { OnceEach } from '../core/once-each.ts';
 import type { Host } from '../host/host.ts';
 import type { RoundMember } from '../image/build-round.ts';
 import { NO_JOURNAL } from '../image/journal.ts';
-import { warnOfChunkedLayers } from '../image/warn-partial-pulls.ts';
 import type { Nix } from '../nix/nix.ts';
 import type { StoredManifest } from '../oci/read-manifest.ts';
 import type { ImageLine } from '../publish/destination-line.ts';
@@ -271,9 +270,7 @@ async function childrenOf(
   const images: PlatformImage[] = [];
   for (const part of parts) {
     if (part.kind === 'handover') {
-      const handed = await handedOverImage(part.handover, places.openForReading);
-      warnOfChunkedLayers(handed.parsed.layers, repositories, { shared: sharedLayers(host), log: host.log });
-      images.push(handed);
+      images.push(await handedOverImage(part.handover, places.openForReading));
     } else if (part.kind === 'published') {
       images.push(await alreadyPublishedImage(part));
     } else if (part.kind === 'made') {

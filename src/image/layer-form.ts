@@ -1,7 +1,7 @@
-import { asChunked } from '../oci/chunked.ts';
 import { type Compression, isZstd } from '../oci/compression.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import { MEDIA_TYPE } from '../oci/media-type.ts';
+import { asChunked } from '../oci/read-chunked.ts';
 import { MEDIA_TYPES, type StreamLayer, type TreeLayer } from './layer.ts';
 
 /** What clients see of a layer's codec. */

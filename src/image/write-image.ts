@@ -15,7 +15,6 @@ import { type BuiltImage, type Image, inFormat } from './image.ts';
 import type { StoredLayer } from './layer.ts';
 import type { LayerOutcome } from './layer-outcome.ts';
 import type { Reuse } from './reuse.ts';
-import { warnOfPartialPulls } from './warn-partial-pulls.ts';
 import { layerTitle } from './watch-layer.ts';
 import { type LayerOptions, type PlacedLayer, writeLayers } from './write-layers.ts';
 
@@ -39,7 +38,6 @@ export async function writeImage(
   options: WriteOptions,
 ): Promise<BuiltImage> {
   checkSizes(knownSizes(image), destinations);
-  warnOfPartialPulls(image, destinations, options);
   const codec = chosenCodec(image.compression, options);
   let { reuse } = options;
   for (let attempt = 1; ; attempt++) {

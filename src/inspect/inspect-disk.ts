@@ -1,6 +1,7 @@
 import { isStorePath } from '../definition/store-path.ts';
 import { decodePositions, FS_BLOCK, type Placed } from '../erofs/positions.ts';
 import { type DiskChunk, diskLayers } from '../oci/disk-artifact.ts';
+import { layerCompression } from '../oci/layer-compression.ts';
 import type { ImageManifest } from '../oci/manifest.ts';
 import { normalisePlatform } from '../oci/platform.ts';
 import { platformText } from '../oci/system.ts';
@@ -43,6 +44,7 @@ export async function inspectDisk(
       const what = chunk ? `bytes ${chunk.offset} to ${chunk.offset + chunk.length}` : layer.mediaType;
       return {
         ...{ digest: layer.digest, mediaType: layer.mediaType, size: layer.size, key: null },
+        compression: layerCompression(layer),
         unpackedSize: chunk?.length ?? layer.size,
         storePaths: paths.map(({ path }) => STORE + path),
         storeSizes: paths.map(({ blocks }) => blocks * FS_BLOCK),

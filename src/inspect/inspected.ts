@@ -1,3 +1,5 @@
+import type { LayerCompression } from '../oci/layer-compression.ts';
+
 /** What a disk is beside its layers; offsets and sizes are in bytes. */
 export interface InspectedDisk {
   readonly size: number;
@@ -12,6 +14,8 @@ export interface InspectedDisk {
 export interface InspectedLayer {
   readonly digest: string;
   readonly mediaType: string;
+  /** How it is packed; null where its descriptor does not say. */
+  readonly compression: LayerCompression | null;
   /** Bytes as sent. */
   readonly size: number;
   /** Bytes as tar; null where the layer's maker does not say. */

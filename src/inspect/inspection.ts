@@ -5,6 +5,7 @@ import type { History, ImageConfig } from '../oci/config.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import { isDigest } from '../oci/digest.ts';
 import { isDisk } from '../oci/disk-artifact.ts';
+import { layerCompression } from '../oci/layer-compression.ts';
 import { isIndexType } from '../oci/media-type.ts';
 import { isImageEntry, normalisePlatform } from '../oci/platform.ts';
 import { parseImageManifest, parseIndex, type StoredManifest } from '../oci/read-manifest.ts';
@@ -73,6 +74,7 @@ function inspectLayer(
   return {
     digest: layer.digest,
     mediaType: layer.mediaType,
+    compression: layerCompression(layer),
     size: layer.size,
     unpackedSize: record?.unpackedSize ?? null,
     key: record?.key ?? null,

@@ -60,9 +60,19 @@ function imageLines(image: InspectedImage, withLayers: boolean): string[] {
   const facts = columns([
     ['  digest', shortDigest(digest)],
     ['  size', `${sizeText(size)}${disk || unpacked === null ? '' : `, ${sizeText(unpacked)} unpacked`} in ${count}`],
+    ...compressionRows(layers),
     ...(disk ? diskRows(disk) : configRows(config)),
   ]);
   return ['', platform, ...facts, ...(withLayers ? ['', ...layers.flatMap(layerLines)] : [])];
+}
+
+/** How the layers are packed, each way once, the most frequent first; nothing of layers that do not say it. */
+function compressionRows(layers: readonly InspectedLayer[]): [string, string][] {
+  const counts = [...Map.groupBy(layers, ({ compression }) => compression)].flatMap(([name, of]) =>
+    name === null ? [] : [{ name, count: of.length }],
+  );
+  const names = counts.sort((a, b) => b.count - a.count).map(({ name }) => name);
+  return names.length === 0 ? [] : [['  compression', names.join(', ')]];
 }
 
 const add = (sum: number | null, size: number | null): number | null =>
@@ -90,9 +100,10 @@ const diskRows = ({ size, dataBytes, bootMode, partitions, identity }: Inspected
 
 function layerLines(layer: InspectedLayer, at: number): string[] {
   const unpacked = layer.unpackedSize === null ? '' : `, ${sizeText(layer.unpackedSize)} unpacked`;
+  const packed = layer.compression === null ? '' : `, ${layer.compression}`;
   const more = layer.storePaths.length - PATHS_SHOWN;
   return [
-    `  ${String(at + 1).padStart(3)}  ${shortDigest(layer.digest)}  ${sizeText(layer.size)}${unpacked}`,
+    `  ${String(at + 1).padStart(3)}  ${shortDigest(layer.digest)}  ${sizeText(layer.size)}${unpacked}${packed}`,
     ...layer.storePaths.slice(0, PATHS_SHOWN).map((path) => `${INDENT}${storePathName(path)}`),
     ...(more > 0 ? [`${INDENT}and ${more} more`] : []),
     ...(layer.comment === null ? [] : [`${INDENT}${layer.comment}`]),

@@ -36,3 +36,11 @@ export function recipeFor(
 /** Store paths and derivations of the images that other tools make, built or not. */
 export const toolImagePaths = (recipes: Recipes): readonly string[] =>
   [...recipes.values()].flatMap((entry) => (entry.kind === 'image' ? [entry.image.path, entry.image.drvPath] : []));
+
+/** Whether an image's definition wants layers that are zstd:chunked. */
+export function wantsChunked(recipes: Recipes, { source }: Pick<PlannedImage, 'source'>, job: PlannedJob): boolean {
+  if (job.kind !== 'definition') return false;
+  const entry = recipes.get(keyOf(source, job.attr, job.buildSystem ?? job.system));
+  if (entry?.kind !== 'definition') return false;
+  return parseDefinition(placeText(entry), entry.definition).compression.name === 'zstd:chunked';
+}

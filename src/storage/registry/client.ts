@@ -17,6 +17,7 @@ import { withLog } from './fetch/with-log.ts';
 import { withRedirects } from './fetch/with-redirects.ts';
 import { withBody, withRetry } from './fetch/with-retry.ts';
 import { withTimeout } from './fetch/with-timeout.ts';
+import type { PartialPulls } from './partial-pulls.ts';
 import type { RegistryRequest, Reply, Send } from './send.ts';
 import { type FindWays, type RegistryWays, USUAL_WAYS } from './ways.ts';
 
@@ -33,6 +34,8 @@ export interface RegistryWorld extends Pick<Effects, 'fetch' | 'log' | 'clock'> 
   readonly timeout?: number | undefined;
   /** What registries do in their own way. Default: nothing. */
   readonly ways?: FindWays | undefined;
+  /** Is told what is sent. Default: nobody is. */
+  readonly partialPulls?: PartialPulls | undefined;
 }
 
 /** One repository's end of the distribution API. */
@@ -45,6 +48,8 @@ export interface RegistryClient {
   /** What tokens for the repository itself allow. */
   readonly scopes: readonly string[];
   readonly ways: RegistryWays;
+  /** Is told of each manifest that is sent. */
+  readonly partialPulls: PartialPulls | undefined;
   /** Whether the login allows `scopes`, as far as the registry has shown it; undefined where that is not known. */
   isGranted(): Promise<boolean | undefined>;
   /** Manifests that the repository has taken from this process, by digest and tag. */
@@ -100,6 +105,7 @@ export function openClient(
     signal,
     scopes,
     ways,
+    partialPulls: world.partialPulls,
     isGranted: () => authorizer.isGranted(scopes),
     written: hosts.written(host, repository),
     repository,

@@ -152,6 +152,7 @@ export class RegistryRepository implements Repository {
   }
 
   async #putManifest(reference: string, manifest: StoredManifest): Promise<void> {
+    this.#client.partialPulls?.sends(manifest, this.host);
     for (let attempt = 1; ; attempt += 1) {
       try {
         await this.#sendManifest(reference, manifest).catch((error) =>

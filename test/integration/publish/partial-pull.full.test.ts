@@ -3,10 +3,11 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { partialPullPath } from '../../../scripts/setup/go-tools.mjs';
 import { manifestSchema } from '../../../src/oci/manifest.ts';
 import { type EmulatorOptions, type RegistryEmulator, startEmulator } from '../../emulators/registry/emulator.ts';
+import { readChunkedLayer } from '../../support/chunked-reader.ts';
+import { placesOf, type TocEntry } from '../../support/chunked-toc.ts';
 import { cliData, runCli, testImage } from '../../support/cli.ts';
 import { type ImageStore, openImageStore, pullWith } from '../../support/image-store.ts';
 import { type RunningRegistry, startRegistry } from '../../support/registry.ts';
-import { placesOf, readChunkedLayer, type TocEntry } from '../../support/strict-chunked-layer.ts';
 import { ONLY_X86 } from '../../support/systems.ts';
 
 const REPOSITORY = 'test/rebuilt';
@@ -91,7 +92,7 @@ async function chunkedLayers(tag: 'old' | 'new') {
     const blob = first.store.blob(REPOSITORY, digest)?.bytes;
     if (blob === undefined || annotations['io.github.containers.zstd-chunked.manifest-position'] === undefined)
       continue;
-    found.push({ digest, blob, places: placesOf(annotations), ...(await readChunkedLayer(blob, annotations)) });
+    found.push({ digest, blob, places: placesOf(annotations), ...readChunkedLayer(blob, annotations) });
   }
   return { layers, chunked: found };
 }

@@ -185,6 +185,7 @@ const inspectionOf = (text: string) =>
             {
               digest: text,
               mediaType: text,
+              compression: null,
               size: 1,
               unpackedSize: null,
               key: null,

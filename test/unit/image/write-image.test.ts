@@ -10,9 +10,7 @@ import type { Encoding, Layer, StreamLayer } from '../../../src/image/layer.ts';
 import { NOTHING_PREVIOUS, type Previous } from '../../../src/image/previous-image.ts';
 import { createReuse } from '../../../src/image/reuse.ts';
 import { SharedLayers } from '../../../src/image/shared-layers.ts';
-import { warnOfChunkedLayers } from '../../../src/image/warn-partial-pulls.ts';
 import { writeImage } from '../../../src/image/write-image.ts';
-import { chunkedAnnotations } from '../../../src/oci/chunked.ts';
 import type { Descriptor } from '../../../src/oci/descriptor.ts';
 import { type Digest, digestOf } from '../../../src/oci/digest.ts';
 import { NO_ORIGIN } from '../../../src/oci/origin.ts';
@@ -312,29 +310,4 @@ describe('images of one process', () => {
       code: 'digest',
     });
   });
-});
-
-test.each([
-  ['docker://ghcr.io/org/app', 'zstd:chunked', true],
-  ['docker://ghcr.io/org/app', 'zstd', false],
-  ['docker://registry.example/ghcr.io/app', 'zstd:chunked', false],
-] as const)('%s as %s is warned of, once a run: %s', async (name, compression, isWarned) => {
-  const image = { ...imageOf(stream('packed', 'gzip')), compression: { name: compression, level: 3 } };
-  const shared = sharing();
-  const systems = [0, 1].map(() => write(image, [memory(name).repository], NOTHING_PREVIOUS, shared));
-  const lines = (await Promise.all(systems)).flatMap(({ log }) => log.lines);
-  expect(lines.filter((line) => line.includes('(docs/compression.md#pulling-in-part)'))).toHaveLength(isWarned ? 1 : 0);
-});
-
-test('an image that was handed over is warned of by its layers', () => {
-  const log = memoryLog();
-  const shared = sharing();
-  const part = { offset: 8, length: 1, unpacked: 1 };
-  const chunked = { annotations: chunkedAnnotations(digestOf(Buffer.alloc(0)), part, part) };
-  warnOfChunkedLayers([{}], [{ name: 'docker://ghcr.io/org/app' }], { shared, log });
-  warnOfChunkedLayers([chunked], [{ name: 'oci:out' }], { shared, log });
-  expect(log.lines).toEqual([]);
-  for (const layers of [[{}, chunked], [chunked]])
-    warnOfChunkedLayers(layers, [{ name: 'oci:out' }, { name: 'docker://ghcr.io/org/app' }], { shared, log });
-  expect(log.lines).toHaveLength(1);
 });

@@ -1,6 +1,7 @@
 // Makes and reads twenty thousand frames, which takes seconds.
 import { expect, test } from 'vitest';
-import { contentsOf, makeChunked, readChunked, reassemble, sha256, unpacked } from '../../support/chunked-layer.ts';
+import { sha256 } from '../../support/bytes.ts';
+import { makeChunked, readMade } from '../../support/chunked-layer.ts';
 
 test('ten thousand small files, read by their ranges and as a whole', async () => {
   const entries = Array.from({ length: 10_000 }, (_, at) => {
@@ -15,8 +16,7 @@ test('ten thousand small files, read by their ranges and as a whole', async () =
     } as const;
   });
   const made = await makeChunked(entries);
-  const { toc, lines, isConsistent } = readChunked(made);
-  expect([toc.entries.length, isConsistent]).toEqual([10_000, true]);
-  expect(sha256(reassemble(lines, contentsOf(made, toc.entries)))).toBe(made.layer.diffId);
-  expect(sha256(await unpacked(made.bytes))).toBe(made.layer.diffId);
+  const { entries: rows, tar } = readMade(made);
+  expect(rows).toHaveLength(10_000);
+  expect(sha256(tar)).toBe(made.layer.diffId);
 });
