@@ -6,8 +6,9 @@ import { ChunkedCodec } from './chunked/chunked-codec.ts';
 import { layerEntries } from './entries.ts';
 import { chosenCodec, type ProgramTools } from './external-codec.ts';
 import { FramesHere } from './frames-here.ts';
-import { storeTree } from './store-tree.ts';
+import { storeTree, watchedStoreTree } from './store-tree.ts';
 import { CREW, type Crew, type FromThread, type LayerTask, type ToThread } from './thread-messages.ts';
+import { treePrint } from './tree-print.ts';
 import { hashLayer, type Sink, type WrittenLayer, writeLayer } from './write-layer.ts';
 
 /** Bytes that go to the other side at once: few messages, and little memory under way. */
@@ -52,9 +53,14 @@ async function write(
   { pool, onHashed, ...tools }: WriteTools,
   sink: Sink,
 ): Promise<WrittenLayer> {
-  const entries = layerEntries(content, storeTree);
   const release = (block: Uint8Array): void => pool.give(block);
-  if (compression === null) return hashLayer(tarStream(entries, pool), release, onHashed);
+  if (compression === null) {
+    const print = treePrint();
+    const tar = tarStream(layerEntries(content, watchedStoreTree(print.add)), pool);
+    const layer = hashLayer(tar, release, onHashed);
+    return content.kind === 'store' ? { ...layer, treePrint: print.end() } : layer;
+  }
+  const entries = layerEntries(content, storeTree);
   const options = { parallel: (): number => Math.max(least, 1 + idleShare(crew)), release };
   if (compression.name !== 'zstd:chunked')
     return writeLayer(tarStream(entries, pool), chosenCodec(compression, tools), sink, options);

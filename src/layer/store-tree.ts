@@ -16,7 +16,12 @@ export const storeTree: TreeSource = { read: (path) => readTree(path), sameConte
  * The same, but a directory is listed when its children are looked at, and each time anew: whoever walks a tree once gets its first
  * members at once, however large it is, and other work has its turns meanwhile.
  */
-export const lazyStoreTree: TreeSource = { read: (path) => readTree(path, path, true), sameContent };
+export const lazyStoreTree = watchedStoreTree(() => {});
+
+/** The same, and `onListed` is told of each node that is listed, in one order while nothing is added or taken away. */
+export function watchedStoreTree(onListed: OnListed): TreeSource {
+  return { read: (path) => readTree(path, path, onListed), sameContent };
+}
 
 /** Names as binary strings at once: a buffer for each is a third of what listing a tree takes. */
 const NAMES = 'latin1';
@@ -47,14 +52,17 @@ export function placeOf(path: ByteString, places: ContentPaths): ByteString {
   return place === undefined ? path : place + path.slice(storePath.length);
 }
 
+/** Gets each node that is listed. */
+type OnListed = (stats: Stats) => void;
+
 /**
- * The tree at a path, undefined when nothing is there; read from `from`, under the names of `path`. Throws UserError
+ * The tree at a path, undefined when nothing is there; read from `from`, under the names of `path`; lazily where `onListed` is given. Throws UserError
  * `file` for what an image cannot hold.
  */
-export function readTree(path: ByteString, from: ByteString = path, isLazy = false): TreeNode | undefined {
+export function readTree(path: ByteString, from: ByteString = path, onListed?: OnListed): TreeNode | undefined {
   return attempt(from, () => {
     const stats = lstatSync(toPath(from), { throwIfNoEntry: false });
-    return stats && readNode(path, from, stats, isLazy);
+    return stats && readNode(path, from, stats, onListed);
   });
 }
 
@@ -75,7 +83,8 @@ function attempt<T>(path: ByteString, read: () => T): T {
   }
 }
 
-function readNode(path: ByteString, from: ByteString, stats: Stats, isLazy: boolean): TreeNode {
+function readNode(path: ByteString, from: ByteString, stats: Stats, onListed: OnListed | undefined): TreeNode {
+  onListed?.(stats);
   if (stats.isFile()) {
     return { type: 'file', source: path, size: stats.size, executable: (stats.mode & 0o100) !== 0 };
   }
@@ -83,12 +92,12 @@ function readNode(path: ByteString, from: ByteString, stats: Stats, isLazy: bool
     return { type: 'symlink', source: path, target: readlinkSync(toPath(from), NAMES) };
   }
   if (stats.isDirectory()) {
-    if (!isLazy) return { type: 'directory', source: path, children: readChildren(path, from, isLazy) };
+    if (!onListed) return { type: 'directory', source: path, children: readChildren(path, from, onListed) };
     return {
       type: 'directory',
       source: path,
       get children() {
-        return attempt(from, () => readChildren(path, from, isLazy));
+        return attempt(from, () => readChildren(path, from, onListed));
       },
     };
   }
@@ -97,10 +106,10 @@ function readNode(path: ByteString, from: ByteString, stats: Stats, isLazy: bool
   });
 }
 
-function readChildren(path: ByteString, from: ByteString, isLazy: boolean): Map<ByteString, TreeNode> {
+function readChildren(path: ByteString, from: ByteString, onListed: OnListed | undefined): Map<ByteString, TreeNode> {
   const children = readdirSync(toPath(from), NAMES).map((name): [ByteString, TreeNode] => {
     const child = `${from}/${name}`;
-    return [name, readNode(`${path}/${name}`, child, lstatSync(toPath(child)), isLazy)];
+    return [name, readNode(`${path}/${name}`, child, lstatSync(toPath(child)), onListed)];
   });
   return new Map(children);
 }

@@ -15,6 +15,8 @@ export interface WrittenLayer {
   readonly unpackedSize: number;
   /** What its descriptor says of these very bytes. */
   readonly annotations?: Readonly<Record<string, string>>;
+  /** Of one of store paths that was only hashed: its tree as it was listed meanwhile. */
+  readonly treePrint?: string;
 }
 
 /**

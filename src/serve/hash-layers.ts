@@ -11,6 +11,7 @@ import { layerTitle } from '../image/watch-layer.ts';
 import type { LayerWriter } from '../layer/layer-threads.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import { endDigest } from '../oci/digest.ts';
+import type { FreshHashes } from './fresh-hashes.ts';
 import type { LayerMemory } from './layer-memory.ts';
 
 /** A layer whose digest is known only when all of it was read: made of the store, or listed by a tool that does not say what it is. */
@@ -18,6 +19,7 @@ type UnnamedLayer = TreeLayer | (StreamLayer & { readonly encoding: 'tar' });
 
 interface HashTools extends Pick<Effects, 'log' | 'signal'> {
   readonly memory: LayerMemory;
+  readonly fresh: FreshHashes;
   /** Opens the threads that read trees. */
   readonly openWriter: () => LayerWriter;
   readonly openTree: (layer: TreeLayer) => Promise<LayerTree>;
@@ -130,14 +132,14 @@ export async function hashBytes(
 async function hashTree(
   layer: TreeLayer,
   writer: LayerWriter,
-  { openTree }: HashTools,
+  { openTree, fresh }: HashTools,
   begin: BeginReading,
 ): Promise<FoundTar> {
   const { content, base, close } = await openTree(layer);
   let reading: Reading | undefined;
   try {
     // Nothing of it comes back.
-    const { diffId, unpackedSize } = await writer.write(
+    const { diffId, unpackedSize, treePrint } = await writer.write(
       { content, compression: null, parallel: 1 },
       async (_nothing, bytes) => reading?.read(bytes),
       (row) => {
@@ -145,6 +147,7 @@ async function hashTree(
       },
     );
     reading?.read(unpackedSize);
+    if (treePrint !== undefined) fresh.keep(diffId, treePrint);
     return { diffId, unpackedSize, base };
   } finally {
     reading?.end();

@@ -97,36 +97,48 @@ async function send(
   patience: number,
   onStalled: () => void,
 ): Promise<void> {
-  const gone = new Promise<never>((_, reject) => {
-    response.once('close', () => reject(new Error('the client went away')));
+  let isGone = false;
+  /** Ends the wait for the block that is on its way. */
+  let onGone = (): void => {};
+  response.once('close', () => {
+    isGone = true;
+    onGone();
   });
-  // Told of where it is awaited.
-  gone.catch(() => undefined);
-  // Only while bytes wait for the client: what makes them may take longer.
-  const taken = async (): Promise<void> => {
-    response.setTimeout(patience);
-    await Promise.race([sent, gone]);
-    response.setTimeout(0);
-  };
   response.once('timeout', () => {
     onStalled();
     response.destroy();
   });
+  let isOnItsWay = false;
+  let sent: Promise<void> = Promise.resolve();
+  const write = (chunk: Uint8Array): void => {
+    isOnItsWay = true;
+    sent = new Promise((resolve, reject) => {
+      // Not by a race with one promise for all blocks, which would keep something of each of them.
+      onGone = () => reject(new Error('the client went away'));
+      response.write(chunk, (error) => {
+        release(chunk);
+        isOnItsWay = false;
+        if (error) reject(error);
+        else resolve();
+      });
+      if (isGone) onGone();
+    });
+    // Told of where it is awaited.
+    sent.catch(() => undefined);
+  };
+  const taken = async (): Promise<void> => {
+    // Only while bytes wait for the client: what makes them may take longer.
+    if (isOnItsWay) response.setTimeout(patience);
+    await sent;
+    if (response.socket?.timeout) response.setTimeout(0);
+  };
   // What clients wait for first: that it is there, and how large it is.
   response.flushHeaders();
-  let sent: Promise<void> = Promise.resolve();
   for await (const chunk of chunks) {
     await taken();
     // The kernel takes blocks at once from time to time, and nobody else would have a turn.
     await setImmediate();
-    sent = new Promise((resolve, reject) => {
-      response.write(chunk, (error) => {
-        release(chunk);
-        if (error) reject(error);
-        else resolve();
-      });
-    });
-    sent.catch(() => undefined);
+    write(chunk);
   }
   await taken();
   response.end();

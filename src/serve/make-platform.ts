@@ -24,6 +24,7 @@ import type { Descriptor } from '../oci/descriptor.ts';
 import { type Digest, digestOf } from '../oci/digest.ts';
 import { manifestBytes } from '../oci/manifest.ts';
 import { MEDIA_TYPE } from '../oci/media-type.ts';
+import type { FreshHashes } from './fresh-hashes.ts';
 import { hashBytes, hashLayers, isUnnamed } from './hash-layers.ts';
 import { SERVED_BLOCK, skippedBytes, treeBytes } from './layer-bytes.ts';
 import type { LayerMemory } from './layer-memory.ts';
@@ -31,6 +32,7 @@ import type { ServedBlob, ServedPlatform } from './served-image.ts';
 
 export interface PlatformTools extends RealiseTools {
   readonly memory: LayerMemory;
+  readonly fresh: FreshHashes;
   readonly openWriter: () => LayerWriter;
 }
 
@@ -101,14 +103,8 @@ async function nameLayers(
     const record = layer.record(found);
     if (record.storeHashes.length > 0) groups.push(record.storeHashes);
     const descriptor = { ...named, annotations: layerAnnotations(record) };
-    const open = (from: number) =>
-      treeBytes(
-        () => trees.open(layer),
-        descriptor,
-        from,
-        () => onDamage(layer.key),
-      );
-    return { diffId, blob: { descriptor, title, open } };
+    const tree = { open: () => trees.open(layer), descriptor, fresh: tools.fresh, onDamage: () => onDamage(layer.key) };
+    return { diffId, blob: { descriptor, title, open: (from) => treeBytes(tree, from) } };
   });
   const diffIds = layers.map(({ diffId }) => diffId);
   const config = documentBlob(MEDIA_TYPE.config, image.config({ diffIds, created: CREATED }));

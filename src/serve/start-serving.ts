@@ -3,6 +3,7 @@ import { EVERYBODY, whoHas } from './access.ts';
 import type { RegistryAnswer } from './answer.ts';
 import { openShelf } from './definition-shelf.ts';
 import type { Definitions } from './definitions.ts';
+import { freshHashes } from './fresh-hashes.ts';
 import { type ListenOn, listenFor } from './http-server.ts';
 import { makePlatform, type PlatformTools } from './make-platform.ts';
 import { type Request, respond } from './respond.ts';
@@ -33,9 +34,10 @@ export interface Serving {
 export async function startServing(
   settings: ServingSettings,
   definitions: Definitions,
-  tools: PlatformTools & Pick<Effects, 'clock'>,
+  tools: Omit<PlatformTools, 'fresh'> & Pick<Effects, 'clock'>,
 ): Promise<Serving> {
-  const shelf = openShelf({ ...tools, definitions, make: (evaluated) => makePlatform(evaluated, tools) });
+  const fresh = freshHashes(tools.clock);
+  const shelf = openShelf({ ...tools, definitions, make: (evaluated) => makePlatform(evaluated, { ...tools, fresh }) });
   const mayRead = settings.token === undefined ? EVERYBODY : whoHas(settings.token);
   const blobs = sentBlobs(tools);
   const answer = async (request: Request): Promise<RegistryAnswer> =>

@@ -5,10 +5,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { layerEntries } from '../../../src/layer/entries.ts';
 import type { LayerContent } from '../../../src/layer/layer-content.ts';
 import { LayerThreads } from '../../../src/layer/layer-threads.ts';
+import { watchedStoreTree } from '../../../src/layer/store-tree.ts';
+import { treePrint } from '../../../src/layer/tree-print.ts';
 import type { WrittenLayer } from '../../../src/layer/write-layer.ts';
 import type { Compression } from '../../../src/oci/compression.ts';
+import { tarStream } from '../../../src/tar/writer.ts';
 import { ROOT } from '../../support/root.ts';
 
 const PROGRAM = pathToFileURL(join(ROOT, 'src/main.ts'));
@@ -74,4 +78,23 @@ test('any number of threads makes the same layers, whoever compresses their bloc
   for (const { layer, came } of alone) expect(came).toBe(layer.digest);
   expect(await made(1, 3)).toEqual(alone);
   for (const width of [2, 3, 5, 8, 16]) expect(await made(width)).toEqual(alone);
+});
+
+test('a layer that is only hashed comes with what its tree looked like, in the order in which it is read', async () => {
+  const threads = new LayerThreads(PROGRAM, 1);
+  const content = layers[2];
+  if (!content) throw new Error('there is no such layer');
+  try {
+    const { treePrint: seen, diffId } = await threads.write(
+      { content, compression: null, parallel: 1 },
+      async () => {},
+    );
+    const print = treePrint();
+    const hash = createHash('sha256');
+    for (const block of tarStream(layerEntries(content, watchedStoreTree(print.add)))) hash.update(block);
+    expect(seen).toBe(print.end());
+    expect(diffId).toBe(`sha256:${hash.digest('hex')}`);
+  } finally {
+    await threads.close();
+  }
 });
