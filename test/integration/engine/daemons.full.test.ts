@@ -8,6 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { crictlPath } from '../../../scripts/setup/go-tools.mjs';
 import { cliData, runCli, startCli, testImage } from '../../support/cli.ts';
+import { startRegistry } from '../../support/registry.ts';
 import { ROOT } from '../../support/root.ts';
 import { ONLY_X86 } from '../../support/systems.ts';
 import { runProgram, type TempDir, uniqueTempDir } from '../../support/tools.ts';
@@ -142,6 +143,37 @@ test('containerd has the image where Kubernetes looks', async () => {
   expect(images.stdout.split('\n').filter((name) => name !== '' && !name.startsWith('sha256:'))).toEqual([image]);
   const ran = await runProgram('ctr', ['--namespace', 'k8s.io', 'run', '--rm', image, 'load-test'], { env });
   expect([ran.exitCode, ran.stdout], ran.stderr).toEqual([0, 'x86_64\n']);
+});
+
+// What docs/compression.md says of both: this docker is older than 23.
+test('containerd pulls zstd and zstd:chunked and runs them; docker before 23 refuses both in the words of the page', async () => {
+  const registry = await startRegistry();
+  onTestFinished(() => registry.stop());
+  const images = { 'zstd:chunked': 'smallChunked', zstd: 'smallZstd', gzip: 'small' };
+  const references = new Map<string, string>();
+  for (const [compression, name] of Object.entries(images)) {
+    const reference = `${registry.host}/test/${name.toLowerCase()}:v1`;
+    await cliData(['publish', ...(await testImage(name)), ...ONLY_X86, '--to', reference]);
+    references.set(compression, reference);
+  }
+  const { env } = await startContainerd('z');
+  const docker = await startDocker('docker-zstd');
+  const page = await readFile(join(ROOT, 'docs/compression.md'), 'utf8');
+  for (const [compression, reference] of references) {
+    const ctr = (...words: string[]) => runProgram('ctr', ['--namespace', 'k8s.io', ...words], { env });
+    const pulled = await ctr('images', 'pull', '--plain-http', reference);
+    expect(pulled.exitCode, pulled.stderr).toBe(0);
+    const ran = await ctr('run', '--rm', reference, `run-${compression.replace(':', '-')}`);
+    expect([ran.exitCode, ran.stdout], ran.stderr).toEqual([0, 'x86_64\n']);
+    // A layer whose content is there is not unpacked again.
+    expect((await ctr('images', 'rm', '--sync', reference)).exitCode).toBe(0);
+
+    const { exitCode, stderr } = await runProgram('docker', ['pull', reference], { env: docker });
+    const message = 'archive/tar: invalid tar header';
+    if (compression === 'gzip') expect(exitCode, stderr).toBe(0);
+    else expect([exitCode, stderr]).toEqual([1, expect.stringContaining(message)]);
+    expect(page).toContain(message);
+  }
 });
 
 /** An address of this machine that is not the loopback one, as nodes of a cluster reach it. */
