@@ -57,6 +57,19 @@ interface Planning {
  * smallest first, so that the largest stay apart. An image whose new paths no other one has is planned as if it were alone.
  */
 export function planFleet(images: readonly FleetImage[]): StorePathInfo[][][] {
+  // In an order of their own: where groups cost the same and begin with the same path, as after a split, the first image decides.
+  const named = images.map((image) => ({ image, name: nameOf(image) }));
+  const sorted = named.sort((a, b) => compareBytes(a.name, b.name)).map(({ image }) => image);
+  const plans = planInOrder(sorted);
+  const byImage = new Map(sorted.map((image, at) => [image, plans[at] ?? []]));
+  return images.map((image) => byImage.get(image) ?? []);
+}
+
+/** All that the plan of an image depends on. */
+const nameOf = ({ closure, budget, previous }: FleetImage): string =>
+  JSON.stringify([closure.map(({ path }) => path).sort(), budget, previous]);
+
+function planInOrder(images: readonly FleetImage[]): StorePathInfo[][][] {
   const planned = images.map((image, at) => begin(image, 1n << BigInt(at)));
   const holders = countHolders(planned);
   const isShared = ({ rest }: Planning): boolean => rest.some(({ path }) => (holders.get(path) ?? 0) > 1);
