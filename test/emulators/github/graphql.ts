@@ -10,6 +10,8 @@ export interface GraphqlModes {
   readonly permissions?: Permissions;
   /** Whether a check is required for the base. Default: true. */
   readonly hasRequiredChecks?: boolean;
+  /** Whether a check that is not required is still running. */
+  readonly hasRunningCheck?: boolean;
   /** Somebody pushes just before a branch is moved. */
   readonly beforeMove?: () => void;
 }
@@ -61,8 +63,9 @@ const OPERATIONS: Readonly<Record<string, Operation>> = {
   enablePullRequestAutoMerge: (input, world) => {
     needs('pull-requests', world);
     const { pullRequestId, mergeMethod } = input as { pullRequestId: string; mergeMethod: string };
-    const { hasRequiredChecks = true } = world.modes;
-    if (!hasRequiredChecks) throw new Error('Pull request Pull request is in clean status');
+    const { hasRequiredChecks = true, hasRunningCheck = false } = world.modes;
+    if (!hasRequiredChecks)
+      throw new Error(`Pull request Pull request is in ${hasRunningCheck ? 'unstable' : 'clean'} status`);
     world.pulls.byNumber(pullRequestId.replace('PR_', '')).merges = mergeMethod;
     return { clientMutationId: null };
   },

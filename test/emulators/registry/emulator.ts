@@ -47,6 +47,8 @@ export interface EmulatorOptions {
   readonly hidesUploads?: boolean;
   /** Whether Range stays at the end of the first part, although all arrived. */
   readonly hasStuckRange?: boolean;
+  /** Whether a PATCH is answered 201, and a manifest that is taken without Location. */
+  readonly isTerse?: boolean;
   /** What each Location has in its query, which must come back byte for byte. */
   readonly locationQuery?: string;
   /** Another origin to which each POST is sent on, and with which status. */

@@ -87,7 +87,7 @@ const putManifest = async (exchange: Exchange, repository: string, reference: st
   }
   const missing = exchange.options.takesAnyManifest ? undefined : missingIn(exchange, repository, content);
   if (missing !== undefined) return refuse(exchange, 404, 'MANIFEST_BLOB_UNKNOWN', `blob unknown: ${missing}`);
-  const { immutableTags, refusesArtifacts, refusesSubjects, referrersPerPage, referrers } = exchange.options;
+  const { immutableTags, refusesArtifacts, refusesSubjects, referrersPerPage, referrers, isTerse } = exchange.options;
   if (refusesArtifacts && content.config && !/image\.(?:config\.)?v1\+json$/.test(content.config.mediaType ?? ''))
     return refuse(exchange, refusesArtifacts.status, refusesArtifacts.code, refusesArtifacts.message);
   if (refusesSubjects && content.subject)
@@ -98,7 +98,7 @@ const putManifest = async (exchange: Exchange, repository: string, reference: st
   const stated = exchange.fault?.kind === 'wrong-digest' ? `sha256:${'0'.repeat(64)}` : digest;
   const isListed = content.subject && referrersPerPage !== undefined && !referrers?.noSubjectHeader;
   answer(exchange, 201, {
-    location: `/v2/${repository}/manifests/${digest}`,
+    ...(isTerse ? {} : { location: `/v2/${repository}/manifests/${digest}` }),
     'docker-content-digest': stated,
     ...(isListed ? { 'oci-subject': content.subject.digest } : {}),
   });

@@ -105,7 +105,7 @@ const patch = async (exchange: Exchange, upload: Upload): Promise<void> => {
   upload.firstPart ??= bytes.length;
   // Without a new Location the old one has to stay good.
   if (fault?.kind === 'no-location') upload.state -= 1;
-  progress(exchange, upload, 202);
+  progress(exchange, upload, options.isTerse ? 201 : 202);
 };
 
 /** The token was good when the request began. */

@@ -77,6 +77,7 @@ const modes = (
             },
           },
           hasStuckRange: true,
+          isTerse: true,
           mount: 'named',
           referrersPerPage: 50,
           repositories: { exists, missing: 'cut' },

@@ -39,6 +39,8 @@ describe('an image with a large layer goes to a registry', () => {
     ['that tells no status of uploads, in chunks', { hidesUploads: true, minimumChunk: MIB }],
     ['whose Range stays where it was', { hasStuckRange: true }],
     ['whose Range stays where it was, in chunks', { hasStuckRange: true, minimumChunk: MIB }],
+    ['that says little of what it took', { isTerse: true }],
+    ['that says little of what it took, in chunks', { isTerse: true, minimumChunk: MIB }],
     ['whose Location is signed', { locationQuery: 'sig=a%20b~c+d%2f(*)' }],
   ];
   it.each(uploads)('%s', async (_name, options) => {
@@ -63,7 +65,7 @@ describe('an image with a large layer goes to a registry', () => {
 
   // Two streams are cut, then a chunk: what is left of that is too small to be a part by itself.
   it.each([
-    ['private', { hasStuckRange: true }],
+    ['private', { hasStuckRange: true, isTerse: true }],
     ['public', { hidesUploads: true }],
   ])('that wants parts of 5 to 10 MiB, as ECR %s does, and the line is cut three times', async (_name, ways) => {
     const registry = await start({ parts: { smallest: 5 * MIB, largest: 10 * MIB }, ...ways }, FETCH);

@@ -228,6 +228,12 @@ test('GitHub merges by itself where checks are required, and the result says why
   const { merges, whyNot } = await none.update('2', { autoMerge: 'squash' });
   expect([merges, whyNot]).toEqual([false, 'no check is required for its base, so GitHub has nothing to wait for']);
   expect(none.pulls.open().length).toBe(1);
+
+  const running = await scene({ hasRequiredChecks: false, hasRunningCheck: true });
+  expect(await running.update('2', { autoMerge: 'squash' })).toMatchObject({
+    merges: false,
+    whyNot: expect.stringMatching(/^a check that is not required .* is running/),
+  });
 });
 
 test('an input that is older than before is for a person to merge', async () => {
