@@ -146,7 +146,9 @@ export function buildError(failure: BuildFailure, stderr: string, log: readonly 
         'build',
         `${failure.path} is not in the store or at a substituter, and no derivation builds it`,
         {
-          hint: 'A path written as plain text in a definition must be in the store or at a substituter.',
+          hint:
+            'A path written as plain text in a definition must be in the store or at a substituter. Name its package, or a file of the flake as ' +
+            './FILE: of toString ./FILE the text alone is left, and Nix 2.35 and newer put nothing into the store for it.',
         },
       );
     case 'group':

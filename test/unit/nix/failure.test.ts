@@ -142,6 +142,13 @@ describe('builds that fail', () => {
     expect(buildError(failure, '', [])).toMatchObject({ code: 'system', hint: expect.stringMatching(/^Set max-jobs/) });
   });
 
+  test('a path that nothing builds may be the text of one of the flake', () => {
+    const failure = parseBuildFailure(
+      `error: path '${PATH}' is required, but there is no substituter that can build it`,
+    );
+    expect(buildError(failure, '', [])).toMatchObject({ hint: expect.stringContaining('toString ./FILE') });
+  });
+
   test('a full disk is told from a broken build', () => {
     const failure = parseBuildFailure(`error: builder for '${DRV}' failed with exit code 1`);
     expect(buildError(failure, '', ['cp: No space left on device']).code).toBe('file');
