@@ -87,6 +87,12 @@ const RULES: readonly Rule[] = [
     hint: AGAIN,
   },
   {
+    // actions/download-artifact 486: the list has what an earlier attempt left, and a re-run of failed jobs is not given it.
+    matches: ({ message }) => message.includes('workflow run not found'),
+    reason: () => 'GitHub lists it and does not hand it out to this attempt of the run',
+    hint: 'It is of an earlier attempt. Run all jobs again, not only the failed ones.',
+  },
+  {
     matches: saysGone,
     reason: () => 'it is gone',
     hint: 'It has expired or was deleted. Run all jobs again, not only the failed ones.',

@@ -21,13 +21,18 @@ interface ProgressTiming {
   readonly delay: number;
   /** Parts of each work that are shown. */
   readonly parts: number;
+  /** Work that is shown, that with most left; the rest is counted. */
+  readonly works: number;
 }
 
 /** Live lines that are rewritten ten times a second move smoothly; more only costs time. Eight parts are four threads and what is still sent. */
-export const LIVE = { interval: 100, delay: 0, parts: 8 };
+export const LIVE = { interval: 100, delay: 0, parts: 8, works: Number.POSITIVE_INFINITY };
 
-/** A log that is read afterwards: a sign of life every ten seconds, and nothing about work shorter than that. */
-export const SPARSE = { interval: 10_000, delay: 10_000, parts: 0 };
+/**
+ * A log that is read afterwards: a sign of life every ten seconds, and nothing about work shorter than that. All that is at work is in one line, which thirty
+ * images of one job would make longer than anybody reads.
+ */
+export const SPARSE = { interval: 10_000, delay: 10_000, parts: 0, works: 4 };
 
 interface ProgressBoard {
   start(label: string, total?: number): Progress;
@@ -67,6 +72,9 @@ function describe({ label, total, done, detail, begun }: Item, now: number): str
   return parts.join(', ');
 }
 
+/** Bytes that work still has to do, as far as is known: of what takes longest, most is to be told. */
+const leftOf = ({ total = 0, done }: Item): number => Math.max(0, total - done);
+
 /** The work, and below it the parts that it has in hand. */
 function describeAll(work: Work, now: number, most: number): string[] {
   const shown = [...work.parts].slice(0, most).map((part) => `  ${describe(part, now)}`);
@@ -76,7 +84,7 @@ function describeAll(work: Work, now: number, most: number): string[] {
 /** All running work of a run, shown no oftener than the timing allows. */
 export function createProgressBoard(
   view: ProgressView,
-  { now, interval, delay, parts }: ProgressTiming,
+  { now, interval, delay, parts, works }: ProgressTiming,
 ): ProgressBoard {
   const running = new Set<Work>();
   let next = 0;
@@ -85,7 +93,12 @@ export function createProgressBoard(
     if (running.size === 0 || now() < next) return;
     next = now() + interval;
     const time = now();
-    view.show([...running].flatMap((work) => describeAll(work, time, parts)));
+    const rest = Math.max(0, running.size - works);
+    const shown = rest > 0 ? [...running].sort((a, b) => leftOf(b) - leftOf(a)).slice(0, works) : [...running];
+    view.show([
+      ...shown.flatMap((work) => describeAll(work, time, parts)),
+      ...(rest > 0 ? [`and ${rest} more at work`] : []),
+    ]);
   };
   const begin = (work: Work) => {
     if (running.size === 0) next = Math.max(next, now() + delay);

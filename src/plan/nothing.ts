@@ -1,6 +1,7 @@
 import { UserError } from '../core/error.ts';
 import type { LeftOut } from './plan.ts';
 import { byReason } from './problems.ts';
+import { shortReason } from './short-reason.ts';
 
 /** Reasons in a message at most. */
 const SHOWN = 10;
@@ -22,7 +23,7 @@ const EXAMPLE = `add one to the outputs of the flake:
 /** The error for a source without any image: what was looked for, what was left out, and how to begin. */
 export function noImages(source: string, leftOut: readonly LeftOut[], filters: readonly string[]): UserError {
   const rows = byReason(leftOut);
-  const reasons = rows.slice(0, SHOWN).map(({ attrs, why }) => `\n  ${attrs}: ${why.split('\n')[0]}`);
+  const reasons = rows.slice(0, SHOWN).map(({ attrs, why }) => `\n  ${attrs}: ${shortReason(why)}`);
   const rest = rows.slice(SHOWN).reduce((sum, { items }) => sum + items.length, 0);
   const more = rest > 0 ? [`\n  and ${rest} more`] : [];
   const said = reasons.length > 0 ? `; left out were${[...reasons, ...more].join('')}` : '';

@@ -1,6 +1,6 @@
-import { plainText } from '../core/printable.ts';
 import type { Plan } from './plan.ts';
 import { isWarning } from './problems.ts';
+import { shortReason } from './short-reason.ts';
 
 /** What was left out and is passed on at most: the plan's own log and summary say it too. */
 const MOST_LEFT_OUT = 10;
@@ -14,7 +14,7 @@ const LONGEST_REASON = 300;
  */
 export const MOST_INLINE_BYTES = 64 * 1024;
 
-const short = (why: string): string => (plainText(why).split('\n')[0] ?? '').slice(0, LONGEST_REASON);
+const short = (why: string): string => shortReason(why).slice(0, LONGEST_REASON);
 
 /**
  * The plan as `publish` needs it: without the reasons for what was taken, and of what was left out only what looks like an

@@ -1,12 +1,13 @@
 import { countText } from '../core/count.ts';
 import { markdownTable, plainMarkdown } from '../core/markdown.ts';
-import { plainLine, plainText } from '../core/printable.ts';
+import { plainLine } from '../core/printable.ts';
 import { columns } from '../core/table.ts';
 import type { Source } from '../nix/discover.ts';
 import { attributeText } from '../nix/installable.ts';
 import { SYSTEMS, type System } from '../oci/system.ts';
 import { isNeeded, type Plan, type PlannedImage } from './plan.ts';
 import { byReason } from './problems.ts';
+import { shortReason } from './short-reason.ts';
 
 function stateOf(image: PlannedImage, system: System): string {
   const job = image.jobs.find((candidate) => candidate.system === system);
@@ -20,13 +21,12 @@ const HEADINGS = ['image', ...SYSTEMS, 'why'];
 const rows = ({ images }: Plan): string[][] =>
   images.map((image) => [image.name, ...SYSTEMS.map((system) => stateOf(image, system)), plainLine(image.why)]);
 
-/** The first line: a message of nix may have many. */
-const short = (why: string): string => plainText(why).split('\n')[0] ?? '';
-
 /** What needs somebody: images that cannot be planned, and systems that are lost. */
 const problemRows = ({ problems, images }: Plan): string[][] => [
   ...problems.map(({ name, why }) => [name, why]),
-  ...images.flatMap(({ name, missing }) => missing.map(({ system, why }) => [name, `loses ${system}: ${short(why)}`])),
+  ...images.flatMap(({ name, missing }) =>
+    missing.map(({ system, why }) => [name, `loses ${system}: ${shortReason(why)}`]),
+  ),
 ];
 
 function totals(plan: Plan): string {
@@ -43,7 +43,7 @@ const MOST_LEFT_OUT = 20;
 const shownOf = ({ leftOut }: Plan): string[][] =>
   byReason(leftOut)
     .slice(0, MOST_LEFT_OUT)
-    .map(({ attrs, why }) => [attrs, short(why)]);
+    .map(({ attrs, why }) => [attrs, shortReason(why)]);
 
 function moreOf({ leftOut }: Plan): string[] {
   const rest = byReason(leftOut)

@@ -213,6 +213,12 @@ describe('downloads that fail', () => {
       /Re-run the job/,
     ],
     ['gone meanwhile', status('GetSignedArtifactURL', 404), /it is gone/, /Run all jobs again/],
+    [
+      'listed, and kept from a later attempt',
+      { ...status('GetSignedArtifactURL', 404), body: { code: 'not_found', msg: 'workflow run not found' } } as Fault,
+      /lists it and does not hand it out/,
+      /Run all jobs again/,
+    ],
     ['no permission', status('GetSignedArtifactURL', 403), /does not permit it/, /not for this run/],
   ])('%s', async (_what, fault, message, hint) => {
     const { results, upload, download } = await scene();

@@ -57,6 +57,14 @@ test.each<[string, unknown, string, RegExp]>([
     /githubstatus/,
   ],
   [
+    'an artifact of an earlier attempt that is listed alone',
+    new Error(
+      'Failed to GetSignedArtifactURL: Received non-retryable error: Failed request: (404) Not Found: workflow run not found',
+    ),
+    'GitHub lists it and does not hand it out to this attempt of the run',
+    /Run all jobs again/,
+  ],
+  [
     'a lost artifact',
     Object.assign(new Error('No artifacts found for ID: 1\nAre you trying …'), { name: 'ArtifactNotFoundError' }),
     'it is gone',

@@ -88,6 +88,19 @@ describe('a live line', () => {
 });
 
 describe('sparse lines', () => {
+  test('has what has most left of much work, and counts the rest', () => {
+    const { clock, events, board } = boardWith(SPARSE);
+    const all = ['a', 'b', 'c', 'd', 'e', 'f'].map((name, at) => board.start(name, 10 * (at + 1)));
+    clock.time += 10_000;
+    all[5]?.update(59);
+    expect(events).toEqual(['e 0% · d 0% · c 0% · b 0% · and 2 more at work']);
+    all[0]?.end();
+    all[1]?.end();
+    clock.time += 10_000;
+    all[2]?.update(0);
+    expect(events[1]?.split(' · ').map((one) => one.split(/[ ,]/)[0])).toEqual(['c', 'd', 'e', 'f']);
+  });
+
   test('come every ten seconds, not before the first ten', () => {
     const { clock, events, board } = boardWith(SPARSE);
     const progress = board.start('upload', 60e6);

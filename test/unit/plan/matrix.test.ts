@@ -177,6 +177,14 @@ test('one image and 900 packages that do not evaluate: what is passed on stays s
   expect(planSummary(plan).match(/<code>packages/g)).toHaveLength(19);
 });
 
+test('a reason that begins with a heading is shown with what stands below it', () => {
+  const why = 'mkImage: some arguments are written in another way here:\n  name: leave the registry out\n  more';
+  const plan = { ...planWith(1), leftOut: [{ attr: 'nixImages.x86_64-linux.x', why, broken: true, image: true }] };
+  const shown = 'mkImage: some arguments are written in another way here: name: leave the registry out';
+  expect(planText(plan)).toContain(`  nixImages.x86_64-linux.x: ${shown}\n`);
+  expect(passedOn(plan).leftOut.map((item) => item.why)).toEqual([shown]);
+});
+
 test('100 images for two systems go in an output; more are not held to a size, for they go by an artifact', () => {
   const bytes = (plan: Plan): number => Buffer.byteLength(JSON.stringify(passedOn(plan)));
   expect(bytes(planWith(100, { published: DIGEST }))).toBeLessThan(MOST_INLINE_BYTES);
