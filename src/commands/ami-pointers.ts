@@ -2,8 +2,18 @@ import { firstRegionBeside, regionsInUse } from '../ami/regions.ts';
 import { parseParameterName, partitionOf } from '../ami/wanted.ts';
 import type { Cloud } from '../aws/cloud.ts';
 import { parseRole } from '../aws/role.ts';
-import { lines } from '../host/fields.ts';
+import { lines, text } from '../host/fields.ts';
 import type { Host } from '../host/host.ts';
+
+/** The image that a command is about. */
+export const amiImage = {
+  image: text({
+    description: 'The image, as its AMIs are tagged: `server`.',
+    placeholder: 'IMAGE',
+    positional: true,
+    required: true,
+  }),
+} as const;
 
 /** Which parameters a command is about, and where. */
 export const pointerInputs = {

@@ -8,10 +8,10 @@ import { mapParallel } from '../core/parallel.ts';
 import { plainLine } from '../core/printable.ts';
 import { columns } from '../core/table.ts';
 import { defineCommand } from '../host/command.ts';
-import { choices, text } from '../host/fields.ts';
+import { choices } from '../host/fields.ts';
 import { SYSTEMS } from '../oci/system.ts';
 import { openAmiCloud } from './ami-cloud.ts';
-import { amiRole, chosenRegions, homeRegion, pointerInputs } from './ami-pointers.ts';
+import { amiImage, amiRole, chosenRegions, homeRegion, pointerInputs } from './ami-pointers.ts';
 
 /** What one parameter has pointed to, the newest first. */
 interface AmiHistory {
@@ -25,12 +25,7 @@ export const historyAmi = defineCommand({
   summary: 'Show what parameters for AMIs have pointed to: versions, AMIs, and when.',
   description: 'Reads the hundred values that Systems Manager keeps of a parameter. Times are UTC.',
   inputs: {
-    image: text({
-      description: 'The image, as its AMIs are tagged: `server`.',
-      placeholder: 'IMAGE',
-      positional: true,
-      required: true,
-    }),
+    ...amiImage,
     ...pointerInputs,
     system: choices(SYSTEMS, { description: 'System whose parameters are shown. Default: all.' }),
     ...amiRole,

@@ -6,7 +6,7 @@ import { defineCommand } from '../host/command.ts';
 import { choices, flag, text } from '../host/fields.ts';
 import { SYSTEMS } from '../oci/system.ts';
 import { openAmiCloud } from './ami-cloud.ts';
-import { amiRole, chosenRegions, homeRegion, pointerInputs } from './ami-pointers.ts';
+import { amiImage, amiRole, chosenRegions, homeRegion, pointerInputs } from './ami-pointers.ts';
 import { type AmiPromotion, presentAmiPromotion } from './present-promote-ami.ts';
 
 export const promoteAmi = defineCommand({
@@ -16,12 +16,7 @@ export const promoteAmi = defineCommand({
     'Everything is checked in every region before the first parameter moves: the version is there, it can be launched, and who may use what the parameter points to now ' +
     'may use it. Each is then watched until it is as it was asked for, for Systems Manager drops values without a word; where one fails, all go back. `history-ami` shows what parameters have pointed to.',
   inputs: {
-    image: text({
-      description: 'The image, as its AMIs are tagged: `server`.',
-      placeholder: 'IMAGE',
-      positional: true,
-      required: true,
-    }),
+    ...amiImage,
     amiVersion: text({ description: 'Version to point to.', placeholder: 'VERSION' }),
     rollback: flag({
       description:
