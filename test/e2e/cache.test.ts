@@ -139,7 +139,8 @@ test("the second run takes from the cache what the first one built, though it ma
     expect(second.ok, second.log).toBe(true);
     expect(buildOf(second)).toMatch(/served 1 path \(.*\), 2\.\d s of builds saved/);
     expect(jobOf(second, 'build').summary).toContain('| From the cache | 1 path |');
-    expect(buildOf(second)).toContain('; 1 could not be stored');
+    // One path, and what other tests have built in this machine's store meanwhile.
+    expect(buildOf(second)).toMatch(/; [1-9]\d* could not be stored/);
     expect(second.log).toContain("this job may only read GitHub's cache");
     expect((await built()).map((name) => name.slice(33))).toEqual([`slow-two-${salt}`]);
     expect(jobOf(second, 'cache').result, second.log).toBe('success');
