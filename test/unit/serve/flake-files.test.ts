@@ -8,19 +8,23 @@ import { runProgram, uniqueTempDir } from '../../support/tools.ts';
 const exec = createExec({ env: process.env, signal: new AbortController().signal });
 
 test.each([
-  ['.', '/home'],
-  ['./sub', '/home/sub'],
-  ['..', '/'],
-  ['/srv/flake?dir=x', '/srv/flake'],
-  ['path:/srv/flake', '/srv/flake'],
-  ['path:sub', '/home/sub'],
-  ['git+file:///srv/flake?ref=main', '/srv/flake'],
-  ['git+file:/srv/flake', '/srv/flake'],
-  ['github:org/repo', undefined],
-  ['nixpkgs', undefined],
-  ['git+https://example.com/x', undefined],
-])('the folder of %s', (flake, folder) => {
-  expect(flakeFolder(flake, '/home')).toBe(folder);
+  ['.', '/home', false],
+  ['./sub', '/home/sub', false],
+  ['./a b é%20', '/home/a b é%20', false],
+  ['..', '/', false],
+  ['/srv/flake?dir=x', '/srv/flake', false],
+  ['path:/srv/flake', '/srv/flake', true],
+  ['path:sub', '/home/sub', true],
+  ['path:/srv/a%20b%20%C3%A9', '/srv/a b é', true],
+  ['git+file:///srv/flake?ref=main', '/srv/flake', false],
+  ['git+file:///srv/a%20b', '/srv/a b', false],
+  ['git+file:/srv/flake', '/srv/flake', false],
+])('the folder of %s', (flake, path, isWhole) => {
+  expect(flakeFolder(flake, '/home')).toEqual({ path, isWhole });
+});
+
+test.each(['github:org/repo', 'nixpkgs', 'git+https://example.com/x', 'path:/srv/100%'])('no folder: %s', (flake) => {
+  expect(flakeFolder(flake, '/home')).toBeUndefined();
 });
 
 test('changes with each file that Nix reads, and with no other', async () => {
@@ -28,7 +32,7 @@ test('changes with each file that Nix reads, and with no other', async () => {
   const at = (name: string): string => join(temp.path, name);
   const git = (...args: string[]) =>
     runProgram('git', ['-C', temp.path, '-c', 'user.name=x', '-c', 'user.email=x@x', ...args]);
-  const now = () => flakeFingerprint(temp.path, exec);
+  const now = (isWhole = false) => flakeFingerprint({ path: temp.path, isWhole }, exec);
   await mkdir(at('sub'));
   await writeFile(at('sub/flake.nix'), '{ }');
 
@@ -41,8 +45,10 @@ test('changes with each file that Nix reads, and with no other', async () => {
   await git('init', '--quiet');
   await git('add', '.');
   const added = await now();
+  const whole = await now(true);
   await writeFile(at('untracked'), 'x');
   expect(await now()).toBe(added);
+  expect(await now(true)).not.toBe(whole);
   // Of the same size, and the time is set back.
   await writeFile(at('sub/flake.nix'), '{ a = 2; }');
   await utimes(at('sub/flake.nix'), 1, 1);
@@ -52,13 +58,30 @@ test('changes with each file that Nix reads, and with no other', async () => {
   await git('commit', '--quiet', '--all', '--message', 'one');
   const committed = await now();
   expect(committed).not.toBe(changed);
-  expect(await flakeFingerprint(at('sub'), exec)).toBe(committed);
+  expect(await flakeFingerprint({ path: at('sub'), isWhole: false }, exec)).toBe(committed);
   await git('add', 'untracked');
   expect(await now()).not.toBe(committed);
   await rm(at('sub/flake.nix'));
   expect(await now()).not.toBe(committed);
 });
 
+test('changes with the files of a submodule, which a flake may read', async () => {
+  await using temp = await uniqueTempDir('submodule');
+  const git = (...args: string[]) => runProgram('git', ['-C', temp.path, '-c', 'protocol.file.allow=always', ...args]);
+  const commit = ['-c', 'user.name=x', '-c', 'user.email=x@x', 'commit', '--quiet', '--message', 'one'];
+  await git('init', '--quiet', 'part');
+  await writeFile(join(temp.path, 'part/file'), 'a');
+  await git('-C', 'part', 'add', '.');
+  await git('-C', 'part', ...commit);
+  await git('init', '--quiet', 'whole');
+  const added = await git('-C', 'whole', 'submodule', 'add', '--quiet', '../part', 'part');
+  expect(added.exitCode, added.stderr).toBe(0);
+  const folder = { path: join(temp.path, 'whole'), isWhole: false };
+  const before = await flakeFingerprint(folder, exec);
+  await writeFile(join(temp.path, 'whole/part/file'), 'b');
+  expect(await flakeFingerprint(folder, exec)).not.toBe(before);
+});
+
 test('a folder that is not there cannot be known', async () => {
-  expect(await flakeFingerprint('/nonexistent/flake', exec)).toBeUndefined();
+  expect(await flakeFingerprint({ path: '/nonexistent/flake', isWhole: false }, exec)).toBeUndefined();
 });
