@@ -89,7 +89,7 @@ export function startTrace(now: () => number): Trace {
     document: (command, facts) => {
       for (const begun of [...open]) close(begun, { ended: 'no' });
       if (!rows.has('steps')) rows.set('steps', [false]);
-      // Chrome's Performance panel has the row of the first event first, whatever the numbers say.
+      // What the steps are part of, and how long it took. Rows are where a viewer puts them: Chrome's Performance panel goes by their number of events.
       const all: TraceEvent = {
         ...{ name: command, cat: 'command', ph: 'X', pid: PID, tid: rowId('steps', 0) },
         ...{ ts: 0, dur: whole(now() - origin), args: {} },

@@ -156,6 +156,7 @@ async function listen(server: Server, { address, port }: ListenOn): Promise<void
         code === 'EADDRINUSE'
           ? 'Choose another port with --port, or 0 for any that is free.'
           : 'Choose an address of this machine, such as 127.0.0.1, and a port that you may use.',
+      docs: 'serve.md#serve',
       cause: error,
     });
   }

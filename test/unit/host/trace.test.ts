@@ -65,7 +65,7 @@ describe('a trace', () => {
     });
   });
 
-  test('has the steps first, below the command, whatever began first', () => {
+  test('names the rows in one order, and has the steps below the command, whatever began first', () => {
     const { clock, trace } = opened();
     for (const track of ['requests', 'programs', 'layers'] as const) trace.begin({ track, name: track }).end();
     clock.time += 3;
