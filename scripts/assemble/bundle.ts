@@ -72,6 +72,13 @@ const checkFile = (name: string, text: string, root: string): void => {
   if (text.includes(root)) throw new AssembleError(`${name} names ${root}: releases would differ by checkout`);
 };
 
+/** One of these in a file, an ellipsis in a message, and V8 holds all of its text as two bytes a character. */
+const BEYOND_ASCII = /[\u0080-\uffff]/g;
+
+/** @internal The same JavaScript in ASCII, for a program's text stays in memory: 2 MB less in a publish. */
+export const inAscii = (script: string): string =>
+  script.replace(BEYOND_ASCII, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
+
 const checkPackages = (folders: readonly string[]): void => {
   const found = UNWANTED.filter((name) => folders.some((folder) => folder.endsWith(`node_modules/${name}`)));
   if (found.length > 0) throw new AssembleError(`the bundle has ${found.join(', ')} in it`);
@@ -98,7 +105,9 @@ export const bundle = async (root: string, source: string, dist: string): Promis
   for (const name of await readdir(drafts, { recursive: true, withFileTypes: true })) {
     if (!name.isFile()) continue;
     const file = join(name.parentPath, name.name);
-    checkFile(name.name, await readFile(file, 'utf8'), root);
+    const text = await readFile(file, 'utf8');
+    checkFile(name.name, text, root);
+    if (name.name.endsWith('.js')) await writeFile(file, inAscii(text));
   }
   // ncc's own says no more than that these are modules; the flake's package asks for the version.
   await writeFile(join(drafts, 'package.json'), manifest);

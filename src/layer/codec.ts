@@ -72,7 +72,8 @@ export const codecOf = (name: Codec['name'], level: Compression['level'], frames
 
 /** One way to compress a block: on this thread, or on the thread pool by a stream to which a block of `size` bytes is written. */
 interface Compressor {
-  here(block: Uint8Array): Uint8Array;
+  /** What it yields is gone with the next step. */
+  here(block: Uint8Array): Iterable<Uint8Array>;
   open(size: number): ReturnType<typeof createDeflateRaw> | ReturnType<typeof createZstdCompress>;
 }
 
@@ -80,14 +81,14 @@ function deflater(level: number): Compressor {
   // zlib's largest memLevel: a tenth faster than its default, for 300 KiB more.
   const options = { level, windowBits: 15, memLevel: 9, chunkSize: OUTPUT_CHUNK };
   return {
-    here: (block) => deflateRawSync(block, { ...options, finishFlush: constants.Z_SYNC_FLUSH }),
+    here: (block) => once(deflateRawSync(block, { ...options, finishFlush: constants.Z_SYNC_FLUSH })),
     open: () => createDeflateRaw({ ...options, flush: constants.Z_SYNC_FLUSH }),
   };
 }
 
 function zstd(level: number, frames?: FramesHere): Compressor {
   return {
-    here: (block) => frames?.frame(block, level) ?? frameHere(block, level),
+    here: (block) => (frames ? [frames.frame(block, level)] : once(frameHere(block, level))),
     // Not `zstdCompress`: it learns the size of its input too late, and makes other frames.
     open: (size) => createZstdCompress({ ...frameOptions(level, size), flush: constants.ZSTD_e_end }),
   };
@@ -109,9 +110,9 @@ async function* inOrder(
       // The next block was read meanwhile. With 1 all that are under way come first, for the bytes are in the blocks' order.
       while (queue.length >= atOnce) yield* once(await (queue.shift() as Promise<Uint8Array>));
       if (atOnce === 1) {
-        const bytes = compressor.here(block);
+        const made = compressor.here(block);
         release(block);
-        yield* once(bytes);
+        yield* made;
       } else queue.push(onPool(compressor, block).finally(() => release(block)));
     }
     for (let next = queue.shift(); next; next = queue.shift()) yield* once(await next);

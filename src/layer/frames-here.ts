@@ -1,4 +1,5 @@
 import { constants, createZstdCompress, zstdCompressSync } from 'node:zlib';
+import { releaseMemory } from '../core/release-memory.ts';
 
 /** What a compressor of Node 24 is inside. Each write sets in `_writeState` how many bytes of output and of input are left. */
 interface Engine {
@@ -54,6 +55,7 @@ export class FramesHere {
   readonly #isKnown: boolean;
   #room: Buffer | undefined;
   #context: Context | undefined;
+  #last: Uint8Array | undefined;
 
   constructor(most: number, version = process.versions.node) {
     this.#most = most;
@@ -65,9 +67,14 @@ export class FramesHere {
     return this.#context !== undefined && isEngine(this.#context.stream as Engine);
   }
 
-  /** The frame of `bytes`, as memory of its own. */
+  /** The frame of `bytes`, in memory that is gone with the next one. */
   frame(bytes: Uint8Array, level: number): Uint8Array {
-    return this.#kept(bytes, level) ?? frameHere(bytes, level);
+    if (this.#last) releaseMemory(this.#last);
+    this.#last = undefined;
+    const frame = this.#kept(bytes, level);
+    if (frame) return frame;
+    this.#last = frameHere(bytes, level);
+    return this.#last;
   }
 
   #kept(bytes: Uint8Array, level: number): Buffer | undefined {
@@ -78,7 +85,7 @@ export class FramesHere {
     const room = this.#room;
     handle.writeSync(constants.ZSTD_e_end, bytes, 0, bytes.length, room, 0, room.length);
     const [roomLeft = 0, bytesLeft = 0] = state;
-    if (bytesLeft === 0 && roomLeft > 0) return Buffer.from(room.subarray(0, room.length - roomLeft));
+    if (bytesLeft === 0 && roomLeft > 0) return room.subarray(0, room.length - roomLeft);
     // It is in the middle of this frame, and of no use for another.
     this.#drop();
     return;

@@ -121,7 +121,7 @@ export class ChunkedCodec implements Codec {
           const used = (): void => letGo(piece, held);
           queue.push({ piece, frame: frameOnPool(piece.bytes, this.#level).finally(used) });
         } else {
-          queue.push({ piece, frame: this.#here.frame(piece.bytes, this.#level) });
+          queue.push({ piece, frame: Buffer.from(this.#here.frame(piece.bytes, this.#level)) });
           letGo(piece);
         }
         while (queue[0] && !(queue[0].frame instanceof Promise)) yield* first();

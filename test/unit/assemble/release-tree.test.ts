@@ -1,5 +1,6 @@
+import { runInNewContext } from 'node:vm';
 import { expect, test } from 'vitest';
-import { bundledPackages } from '../../../scripts/assemble/bundle.ts';
+import { bundledPackages, inAscii } from '../../../scripts/assemble/bundle.ts';
 import type { TreeEntry } from '../../../scripts/assemble/git.ts';
 import { actionNames, pageInRelease, placeFiles } from '../../../scripts/assemble/release-tree.ts';
 
@@ -82,4 +83,12 @@ test('the packages in a bundle are found, nested ones too, and what the bundler 
   ];
   const names = ['@actions/core', 'a/node_modules/@b/c', 'zod'];
   expect(bundledPackages(modules)).toEqual(names.map((name) => `node_modules/${name}`));
+});
+
+test('a script in ASCII does what it did', () => {
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: it is a script.
+  const script = "/* – */ ['…', `▸ ${'é'}`, /^[–—𝄞]$/u.test('𝄞'), {'ключ': 1}.ключ]";
+  const ascii = inAscii(script);
+  expect(ascii).toMatch(/^[\0-\x7f]*$/);
+  expect(runInNewContext(ascii)).toEqual(['…', '▸ é', true, 1]);
 });
