@@ -1,8 +1,9 @@
-import { constants, crc32, createDeflateRaw, createZstdCompress, deflateRawSync } from 'node:zlib';
+import { constants, crc32, createDeflateRaw, deflateRawSync } from 'node:zlib';
 import { releaseMemory } from '../core/release-memory.ts';
 import type { Compression } from '../oci/compression.ts';
 import { MEDIA_TYPE } from '../oci/media-type.ts';
-import { type FramesHere, frameHere, frameOptions } from './frames-here.ts';
+import { FrameMaker } from './frame-maker.ts';
+import { writeBlock } from './write-block.ts';
 
 /** Gets back a block that is not needed any more. */
 export type Release = (block: Uint8Array) => void;
@@ -60,21 +61,22 @@ const gzipCodec = (level: number): Codec => ({
 });
 
 /** zstd (RFC 8878), a frame for each block: frames follow one another freely, and clients read them as one. */
-const zstdCodec = (level: number, frames?: FramesHere): Codec => ({
+const zstdCodec = (level: number, frames: FrameMaker): Codec => ({
   name: 'zstd',
   mediaType: MEDIA_TYPE.layerZstd,
   compress: (blocks, options) => inOrder(blocks, zstd(level, frames), options),
 });
 
-/** The codec that Node has itself. Levels are those of `CODECS`. Frames of zstd that this thread makes come from `frames`, where it is given. */
-export const codecOf = (name: Codec['name'], level: Compression['level'], frames?: FramesHere): Codec =>
+/** The codec that Node has itself. Levels are those of `CODECS`. Frames of zstd are made by `frames`, which is for one thread. */
+export const codecOf = (name: Codec['name'], level: Compression['level'], frames = new FrameMaker()): Codec =>
   name === 'gzip' ? gzipCodec(level) : zstdCodec(level, frames);
 
-/** One way to compress a block: on this thread, or on the thread pool by a stream to which a block of `size` bytes is written. */
+/** One way to compress a block. */
 interface Compressor {
-  /** What it yields is gone with the next step. */
+  /** On this thread; what it yields is gone with the next step. */
   here(block: Uint8Array): Iterable<Uint8Array>;
-  open(size: number): ReturnType<typeof createDeflateRaw> | ReturnType<typeof createZstdCompress>;
+  /** On the thread pool. */
+  onPool(block: Uint8Array): Promise<Uint8Array>;
 }
 
 function deflater(level: number): Compressor {
@@ -82,20 +84,18 @@ function deflater(level: number): Compressor {
   const options = { level, windowBits: 15, memLevel: 9, chunkSize: OUTPUT_CHUNK };
   return {
     here: (block) => once(deflateRawSync(block, { ...options, finishFlush: constants.Z_SYNC_FLUSH })),
-    open: () => createDeflateRaw({ ...options, flush: constants.Z_SYNC_FLUSH }),
+    onPool: (block) => {
+      const stream = createDeflateRaw({ ...options, flush: constants.Z_SYNC_FLUSH });
+      // Ending it would add an empty block.
+      return writeBlock(stream, block).finally(() => stream.destroy());
+    },
   };
 }
 
-function zstd(level: number, frames?: FramesHere): Compressor {
-  return {
-    here: (block) => (frames ? [frames.frame(block, level)] : once(frameHere(block, level))),
-    // Not `zstdCompress`: it learns the size of its input too late, and makes other frames.
-    open: (size) => createZstdCompress({ ...frameOptions(level, size), flush: constants.ZSTD_e_end }),
-  };
-}
-
-/** The frame of `bytes`, made on the thread pool; they must stay as they are meanwhile. */
-export const frameOnPool = (bytes: Uint8Array, level: number): Promise<Uint8Array> => onPool(zstd(level), bytes);
+const zstd = (level: number, frames: FrameMaker): Compressor => ({
+  here: (block) => [frames.frame(block, level)],
+  onPool: (block) => frames.frameOnPool(block, level),
+});
 
 /** Compresses blocks, up to `parallel` at once, and yields the results in the blocks' order. */
 async function* inOrder(
@@ -113,7 +113,7 @@ async function* inOrder(
         const made = compressor.here(block);
         release(block);
         yield* made;
-      } else queue.push(onPool(compressor, block).finally(() => release(block)));
+      } else queue.push(compressor.onPool(block).finally(() => release(block)));
     }
     for (let next = queue.shift(); next; next = queue.shift()) yield* once(await next);
   } finally {
@@ -127,18 +127,3 @@ function* once(bytes: Uint8Array): Generator<Uint8Array> {
   yield bytes;
   releaseMemory(bytes);
 }
-
-const onPool = (compressor: Compressor, block: Uint8Array): Promise<Uint8Array> =>
-  new Promise((resolve, reject) => {
-    const stream = compressor.open(block.length);
-    const parts: Buffer[] = [];
-    stream.on('data', (part: Buffer) => parts.push(part));
-    stream.on('error', reject);
-    stream.write(block, (error) => {
-      // Ending it would add an empty block.
-      stream.destroy();
-      if (error) reject(error);
-      // One part, as `chunkSize` is chosen: a copy would leave both to the garbage collector.
-      else resolve(parts.length === 1 && parts[0] ? parts[0] : Buffer.concat(parts));
-    });
-  });

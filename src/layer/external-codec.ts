@@ -4,7 +4,7 @@ import { UserError } from '../core/error.ts';
 import type { CodecName, Compression } from '../oci/compression.ts';
 import { MEDIA_TYPE } from '../oci/media-type.ts';
 import { type Blocks, type Codec, codecOf, type Release } from './codec.ts';
-import type { FramesHere } from './frames-here.ts';
+import type { FrameMaker } from './frame-maker.ts';
 
 /** @internal Codecs that are programs; both write gzip. */
 export type Compressor = 'igzip' | 'pigz';
@@ -39,8 +39,8 @@ export function chosenCodec({ name, level }: Compression, tools: CodecTools): Co
 export type ProgramTools = Pick<Effects, 'exec' | 'signal'>;
 
 interface CodecTools extends ProgramTools {
-  /** What makes frames of zstd on this thread. */
-  readonly frames?: FramesHere;
+  /** What makes frames of zstd, for this thread. */
+  readonly frames?: FrameMaker;
 }
 
 /**

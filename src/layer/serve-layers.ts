@@ -5,7 +5,7 @@ import { STREAM_BLOCK, tarStream } from '../tar/writer.ts';
 import { ChunkedCodec } from './chunked/chunked-codec.ts';
 import { layerEntries } from './entries.ts';
 import { chosenCodec, type ProgramTools } from './external-codec.ts';
-import { FramesHere } from './frames-here.ts';
+import { FrameMaker } from './frame-maker.ts';
 import { storeTree, watchedStoreTree } from './store-tree.ts';
 import { CREW, type Crew, type FromThread, type LayerTask, type ToThread } from './thread-messages.ts';
 import { treePrint } from './tree-print.ts';
@@ -24,7 +24,7 @@ const BLOCKS_KEPT = 1;
 export function serveLayers(port: MessagePort, tools: ProgramTools): void {
   const chunks = new Chunks(port);
   const pool = new BlockPool(STREAM_BLOCK);
-  const frames = new FramesHere(STREAM_BLOCK);
+  const frames = new FrameMaker();
   const answer = (message: FromThread): void => port.postMessage(message);
   port.on('message', (message: ToThread) => {
     if (message.kind === 'taken') return chunks.give(message.memory);
@@ -43,7 +43,7 @@ export function serveLayers(port: MessagePort, tools: ProgramTools): void {
 
 interface WriteTools extends ProgramTools {
   readonly pool: BlockPool;
-  readonly frames: FramesHere;
+  readonly frames: FrameMaker;
   readonly onHashed: (read: number) => void;
 }
 

@@ -1,6 +1,6 @@
 import { BlockPool } from '../../src/core/block-pool.ts';
 import { ChunkedCodec } from '../../src/layer/chunked/chunked-codec.ts';
-import { FramesHere } from '../../src/layer/frames-here.ts';
+import { FrameMaker } from '../../src/layer/frame-maker.ts';
 import { type WrittenLayer, writeLayer } from '../../src/layer/write-layer.ts';
 import type { TarEntry } from '../../src/tar/entry.ts';
 import { STREAM_BLOCK, tarStream } from '../../src/tar/writer.ts';
@@ -16,7 +16,7 @@ export async function makeChunked(
   entries: Iterable<TarEntry>,
   { parallel = 1 as number | (() => number), block = STREAM_BLOCK, level = 3 } = {},
 ): Promise<MadeChunked> {
-  const codec = new ChunkedCodec(level, new FramesHere(STREAM_BLOCK));
+  const codec = new ChunkedCodec(level, new FrameMaker());
   const pool = new BlockPool(block);
   const chunks: Buffer[] = [];
   const tar = tarStream(entries, pool, 0, (entry, length) => codec.announce(entry, length));

@@ -1,8 +1,8 @@
 import { releaseMemory } from '../../core/release-memory.ts';
 import { MEDIA_TYPE } from '../../oci/media-type.ts';
 import type { TarEntry } from '../../tar/entry.ts';
-import { type Blocks, type Codec, type CompressOptions, frameOnPool, type Release } from '../codec.ts';
-import type { FramesHere } from '../frames-here.ts';
+import type { Blocks, Codec, CompressOptions, Release } from '../codec.ts';
+import type { FrameMaker } from '../frame-maker.ts';
 import { LayerIndex } from './layer-index.ts';
 import { TarCutter, type TarPiece } from './tar-cutter.ts';
 
@@ -47,15 +47,15 @@ export class ChunkedCodec implements Codec {
   readonly name = 'zstd';
   readonly mediaType: string = MEDIA_TYPE.layerZstd;
   readonly #level: number;
-  readonly #here: FramesHere;
+  readonly #maker: FrameMaker;
   readonly #index = new LayerIndex();
   readonly #cutter = new TarCutter(this.#index);
   #annotations: Readonly<Record<string, string>> = {};
 
-  /** Frames that this thread makes come from `here`. */
-  constructor(level: number, here: FramesHere) {
+  /** Frames are made by `maker`. */
+  constructor(level: number, maker: FrameMaker) {
     this.#level = level;
-    this.#here = here;
+    this.#maker = maker;
   }
 
   /** Tells of an entry, in the order of the tar, before the block comes in which its header begins. */
@@ -119,9 +119,9 @@ export class ChunkedCodec implements Codec {
           pooled += 1;
           held?.hold();
           const used = (): void => letGo(piece, held);
-          queue.push({ piece, frame: frameOnPool(piece.bytes, this.#level).finally(used) });
+          queue.push({ piece, frame: this.#maker.frameOnPool(piece.bytes, this.#level).finally(used) });
         } else {
-          queue.push({ piece, frame: Buffer.from(this.#here.frame(piece.bytes, this.#level)) });
+          queue.push({ piece, frame: Buffer.from(this.#maker.frame(piece.bytes, this.#level)) });
           letGo(piece);
         }
         while (queue[0] && !(queue[0].frame instanceof Promise)) yield* first();
