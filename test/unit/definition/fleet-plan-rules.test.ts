@@ -70,15 +70,12 @@ test('where there is room, small paths of one image stay apart, and those of sev
 });
 
 test('published layers are taken as they are, those of one small path too', () => {
-  const [a, b, c, added] = ['a', 'b', 'c', 'added'].map((name) => path(name, KB)) as [
-    StorePathInfo,
-    StorePathInfo,
-    StorePathInfo,
-    StorePathInfo,
-  ];
-  const published = image([a, b, c], 9, hashes([[a], [b, c]]));
-  const [, one, two] = plan(published, image([a, b, c, added], 9), image([a, b, c, added], 9));
-  expect([one, two]).toEqual(Array(2).fill(['a', 'added', 'b c']));
+  const [a, b, c] = [path('a', KB), path('b', KB), path('c', KB)];
+  const [also, added] = [path('also', KB), path('added', KB)];
+  const published = image([a, also, b, c], 9, hashes([[a], [also], [b, c]]));
+  const both = image([a, also, b, c, added], 9);
+  const [, one, two] = plan(published, both, both);
+  expect([one, two]).toEqual(Array(2).fill(['a', 'added', 'also', 'b c']));
 });
 
 test('so they are where there is little room, and what is small goes together beside them', () => {
@@ -94,4 +91,42 @@ test('of a published layer that is not whole here nothing is kept apart', () => 
   const published = image([a, b], 9, hashes([[a, b]]));
   const [, one, two] = plan(published, image([a, added], 9), image([a, added], 9));
   expect([one, two]).toEqual([['a added'], ['a added']]);
+});
+
+test.each([
+  [20, 30, ['a c', 'b']],
+  [30, 20, ['a b', 'c']],
+])('of published layers that overlap the largest is taken: %d and %d kB', (ofB, ofC, expected) => {
+  const [a, b, c] = [path('a', 10 * KB), path('b', ofB * KB), path('c', ofC * KB)];
+  const published = [image([a, b], 9, hashes([[a, b]])), image([a, c], 9, hashes([[a, c]]))];
+  expect(plan(...published, image([a, b, c], 9)).at(-1)).toEqual(expected);
+});
+
+test('an image of which more is published than it may have layers has all of its paths', () => {
+  const own = Array.from({ length: 6 }, (_, at) => path(`own${at}`, (at + 1) * MB));
+  const shared = path('shared', MB);
+  const published = image([...own, shared], 4, hashes(own.map((info) => [info])));
+  const [layers = []] = planFleet([published, image([shared], 4)]);
+  expect(layers.length).toBeLessThanOrEqual(4);
+  expect(
+    layers
+      .flat()
+      .map((info) => info.path)
+      .sort(),
+  ).toEqual(published.closure.map((info) => info.path));
+});
+
+test.each([
+  ['small paths, in parts of what is worth a layer', 300 * KB, 9],
+  ['paths of which none is the smallest, merged', 5 * MB, 3],
+])('the order of the paths does not count for %s', (_what, size, budget) => {
+  const { closure } = image(
+    Array.from({ length: 7 }, (_, at) => path(`p${at}`, size)),
+    budget,
+  );
+  const [expected, reversed] = [closure, [...closure].reverse()].map((paths) => {
+    const one = { closure: paths, budget, previous: [] };
+    return planFleet([one, one]).map(keys);
+  });
+  expect(reversed).toEqual(expected);
 });
