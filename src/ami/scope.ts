@@ -28,7 +28,8 @@ interface ScopedPlace {
   readonly parameters: readonly string[];
 }
 
-export type ScopedEffect = StepEffect & { readonly region: string };
+/** `at`: when the journal told of it. */
+export type ScopedEffect = StepEffect & { readonly region: string; readonly at: number };
 
 /** Steps of which an answer that was lost leaves something behind. */
 const MAKING = ['snapshot', 'register', 'copy', 'parameter'];
@@ -41,12 +42,12 @@ export function undoScopeOf(entries: readonly JournalEntry[]): UndoScope {
   for (const entry of entries) {
     if (entry.event === 'before') {
       if (MAKING.includes(entry.kind)) open.set(entry.step, entry);
-      if (entry.planned) effects.push({ ...entry.planned, region: entry.region });
+      if (entry.planned) effects.push({ ...entry.planned, region: entry.region, at: entry.time });
     } else if (entry.event === 'failed') {
       if (entry.isAnswered) open.delete(entry.step);
     } else if (entry.event === 'after') {
       open.delete(entry.step);
-      if (entry.effect) effects.push({ ...entry.effect, region: entry.region });
+      if (entry.effect) effects.push({ ...entry.effect, region: entry.region, at: entry.time });
     }
   }
   return {

@@ -22,6 +22,13 @@ export const missingSharing = (wanted: Sharing, found: Sharing): Sharing => ({
   units: without(wanted.units, found.units),
 });
 
+/** Whether anybody of `others` may use what is shared like this. */
+export const sharesAnyOf = (found: Sharing, others: Sharing): boolean =>
+  (found.public && others.public) ||
+  (['accounts', 'organizations', 'units'] as const).some((kind) =>
+    found[kind].some((one) => others[kind].includes(one)),
+  );
+
 /** Whether anybody but the owner is in it. */
 export const isShared = ({ public: isPublic, accounts, organizations, units }: Sharing): boolean =>
   isPublic || accounts.length + organizations.length + units.length > 0;

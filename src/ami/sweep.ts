@@ -1,10 +1,10 @@
 import { type AmiRecord, hasFailed } from '../aws/ec2-api.ts';
 import { type AwsRefusal, isRefused, NO_IMAGE, NO_SNAPSHOT } from '../aws/refusal.ts';
 import { TAGS } from './content.ts';
+import { RegionGrants } from './grants.ts';
 import { type Left, leftImage, leftPointer, leftSnapshot, leftUnknown, leftUpload, type UndoTools } from './left.ts';
 import type { ScopedEffect, UndoScope } from './scope.ts';
 import { SETTLING } from './settle.ts';
-import { isShared, NOBODY } from './sharing.ts';
 
 type Effect<Made extends ScopedEffect['made']> = Extract<ScopedEffect, { readonly made: Made }>;
 
@@ -32,7 +32,7 @@ export class RegionSweep {
   readonly #pointers = new Map<string, string | undefined>();
   /** Those of which AWS has said that they are back. */
   readonly #movedBack = new Set<string>();
-  readonly #unshared = new Set<string>();
+  readonly #grants: RegionGrants;
   /** Contents of uploads that may have left something. */
   readonly #uploads: Set<string>;
 
@@ -41,6 +41,7 @@ export class RegionSweep {
     this.#scope = scope;
     this.#tools = tools;
     this.#contents = scope.places.filter((place) => place.region === region).map(({ content }) => content);
+    this.#grants = new RegionGrants(region, scope.effects, tools);
     const { uploads } = scope;
     this.#uploads = new Set(uploads.filter((one) => one.region === region).map(({ content }) => content));
     this.#made = new Set([...this.#effects('image'), ...this.#effects('snapshot')].filter(isOwn).map(({ id }) => id));
@@ -51,7 +52,7 @@ export class RegionSweep {
   async sweep(elapsed: number): Promise<boolean> {
     const images = await this.#doomedImages(elapsed);
     await this.#moveBack(elapsed);
-    await this.#unshare();
+    await this.#grants.takeBack((id) => this.#doomed.has(id) || this.#snapshots.has(id));
     // Lists may leave out some of those that were seen before.
     for (const id of this.#doomed) {
       if (this.#goneImages.has(id)) continue;
@@ -172,18 +173,6 @@ export class RegionSweep {
     if (recorded !== undefined && recorded !== value) return recorded ?? undefined;
     const history = await this.#tools.cloud.ssm(this.#region).history(name);
     return history.find((one) => !this.#doomed.has(one.value))?.value;
-  }
-
-  /** Takes back what was granted on AMIs that stay. */
-  async #unshare(): Promise<void> {
-    for (const { id, added, made } of [...this.#effects('image-sharing'), ...this.#effects('snapshot-sharing')]) {
-      if (this.#unshared.has(id) || !isShared(added) || this.#doomed.has(id) || this.#snapshots.has(id)) continue;
-      await this.#say(`permissions of ${id}`);
-      const change = { add: NOBODY, remove: added };
-      if (made === 'image-sharing') await this.#ec2().shareImage(id, change);
-      else await this.#ec2().shareSnapshot(id, change);
-      this.#unshared.add(id);
-    }
   }
 
   async #deregister(id: string, image: AmiRecord | undefined, elapsed: number): Promise<void> {

@@ -1,6 +1,10 @@
 import { expect, test } from 'vitest';
+import { RegionGrants } from '../../../src/ami/grants.ts';
 import { DeployJournal, readJournal } from '../../../src/ami/journal.ts';
+import { SETTLING } from '../../../src/ami/settle.ts';
+import { NOBODY } from '../../../src/ami/sharing.ts';
 import { undoJournal } from '../../../src/ami/undo.ts';
+import { type Undone, undoneOf } from '../../../src/ami/undone.ts';
 import { refusal } from './model.ts';
 import { POINTER, REGIONS, Scene, wanted } from './scene.ts';
 
@@ -127,6 +131,64 @@ test.each([
     expect([outcome, left], `${nth}`).toEqual(['undone', []]);
     expect(scene.cloud.state(), `${nth}`).toBe(before);
   }
+});
+
+test('of permissions, too, an undo says what an earlier one had taken back', async () => {
+  const scene = await live();
+  scene.cloud.onCall = ({ verb, when }) => {
+    if (verb === 'putImage' && when === 'before') throw refusal('InvalidParameter');
+  };
+  const told = ({ region, what }: Undone): string[] => (what.startsWith('permissions') ? [`${region} ${what}`] : []);
+  expect((await scene.run(shared([OLD, NEW], [POINTER, SECOND]))).outcome).toBe('undone');
+  const journal = readJournal(scene.text);
+  const first = undoneOf(journal, []);
+  expect(first.gone).toEqual([]);
+  const granted = first.undone.flatMap(told);
+  expect(granted).toHaveLength(12);
+  expect(granted[0]).toMatch(new RegExp(`^\\S+ permissions of \\S+: ${NEW}$`));
+
+  const later = toolsOf(scene);
+  expect(await undoJournal(journal, later)).toEqual([]);
+  const second = undoneOf(later.journal.entries, []);
+  expect([second.undone, second.gone.flatMap(told)]).toEqual([[], granted]);
+});
+
+test.each([
+  [0, 'taken back: reads may be older than the grant', []],
+  [SETTLING, 'told as gone', ['gone']],
+])('a permission that is not there %d milliseconds after it was given is %s', async (age, _what, more) => {
+  const scene = await live();
+  const [region = ''] = REGIONS;
+  const [id = ''] = scene.cloud.region(region).images.keys();
+  const effect = { made: 'image-sharing', id, added: { ...NOBODY, accounts: [NEW] } } as const;
+  const tools = toolsOf(scene);
+  const grants = new RegionGrants(region, [{ ...effect, region, at: scene.clock.now() - age }], tools);
+  await grants.takeBack(() => false);
+  expect(tools.journal.entries.map(({ event }) => event)).toEqual(['undo', ...more]);
+});
+
+test('what several runs of a journal have granted on one AMI is taken back, all of it', async () => {
+  const scene = await live();
+  const before = scene.cloud.state();
+  let journal = '';
+  for (const accounts of [
+    [OLD, NEW],
+    [OLD, NEW, '444444444444'],
+  ]) {
+    scene.cloud.onCall = ({ verb, when }) => {
+      if (verb === 'putImage' && when === 'before') throw new TypeError('killed');
+    };
+    // Nothing can be undone: the process has ended.
+    const run = scene.run(shared(accounts, [POINTER, SECOND]), async (line) => {
+      if (line.includes('"event":"undo"')) throw new TypeError('killed');
+    });
+    await run.catch(() => undefined);
+    journal += scene.text;
+  }
+  scene.cloud.onCall = () => undefined;
+  expect(scene.cloud.state()).not.toBe(before);
+  expect(await undoJournal(readJournal(journal), toolsOf(scene))).toEqual([]);
+  expect(scene.cloud.state()).toBe(before);
 });
 
 class Killed extends Error {}
