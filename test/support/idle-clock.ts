@@ -1,42 +1,32 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import type { Clock } from '../../src/core/retry.ts';
-
-interface Sleeper {
-  readonly until: number;
-  readonly wake: () => void;
-}
+import { Sleepers } from './sleepers.ts';
 
 /**
  * A clock of a test whose time goes on, to the next who wakes, only when nothing else is under way: what is tracked, such as requests
  * over a socket, takes no time. Any part of the test may sleep, several at once too.
  */
 export class IdleClock implements Clock {
-  readonly #random: () => number;
-  #now = 0;
+  readonly random: () => number;
+  readonly #sleepers = new Sleepers();
   #busy = 0;
   #isLooking = false;
-  #sleepers: Sleeper[] = [];
 
   constructor(random: () => number) {
-    this.#random = random;
+    this.random = random;
   }
 
   now(): number {
-    return this.#now;
-  }
-
-  random(): number {
-    return this.#random();
+    return this.#sleepers.now;
   }
 
   sleep(milliseconds: number, signal?: AbortSignal): Promise<void> {
     return new Promise((wake, reject) => {
-      const sleeper = { until: this.#now + milliseconds, wake };
+      const forget = this.#sleepers.add(milliseconds, wake);
       signal?.addEventListener('abort', () => {
-        this.#sleepers = this.#sleepers.filter((one) => one !== sleeper);
+        forget();
         reject(signal.reason);
       });
-      this.#sleepers.push(sleeper);
       void this.#look();
     });
   }
@@ -60,11 +50,9 @@ export class IdleClock implements Clock {
     await turn();
     this.#isLooking = false;
     if (this.#busy > 0) return;
-    const [first] = this.#sleepers.toSorted((a, b) => a.until - b.until);
-    if (first === undefined) return;
-    this.#sleepers = this.#sleepers.filter((one) => one !== first);
-    this.#now = Math.max(this.#now, first.until);
-    first.wake();
+    const wake = this.#sleepers.next();
+    if (wake === undefined) return;
+    wake();
     void this.#look();
   }
 }
