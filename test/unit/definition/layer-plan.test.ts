@@ -16,7 +16,14 @@ const path = (name: string, narSize: number, references: string[] = []): StorePa
 
 /** A random closure: every path refers only to earlier ones, as Nix guarantees. */
 const closures = fc
-  .array(fc.record({ size: fc.nat(10 * MB), references: fc.array(fc.nat(200), { maxLength: 5 }) }), { maxLength: 60 })
+  .array(
+    fc.record({
+      // Often equal, so that it shows what ties are decided by.
+      size: fc.oneof(fc.constantFrom(0, 1000, 64 * 1024), fc.nat(10 * MB)),
+      references: fc.array(fc.nat(200), { maxLength: 5 }),
+    }),
+    { maxLength: 60 },
+  )
   .map((nodes) =>
     nodes.map((node, at): StorePathInfo => {
       const earlier = node.references.filter((reference) => reference < at);
@@ -64,6 +71,57 @@ describe('planLayers', () => {
   test('small paths do not take layers of their own when there is not room for all', () => {
     const closure = [path('a', 10), path('b', 20), path('c', MB), path('d', 30)];
     expect(planLayers(closure, 3).map((layer) => layer.length)).toEqual([1, 3]);
+  });
+});
+
+describe('the rules of planLayers', () => {
+  const names = (layers: readonly (readonly StorePathInfo[])[]): string[][] =>
+    layers.map((layer) => layer.map((info) => info.path.slice(44)).sort());
+  const bases = ['base0', 'base1'];
+  const leaves = Array.from({ length: 10 }, (_, at) => `leaf${at}`);
+  // As many bytes that all need as bytes that nobody needs.
+  const small = [...bases.map((name) => path(name, 5000)), ...leaves.map((name) => path(name, 1000, bases))];
+
+  test('paths in a shared layer are in the order of their bytes', () => {
+    fc.assert(
+      fc.property(closures, fc.integer({ min: 1, max: 20 }), (closure, budget) => {
+        for (const layer of planLayers(closure, budget)) {
+          const paths = layer.map((info) => info.path);
+          expect(paths).toEqual([...paths].sort());
+        }
+      }),
+    );
+  });
+
+  test('as many paths as layers stand alone, however small', () => {
+    const closure = Array.from({ length: 5 }, (_, at) => path(`p${at}`, 10));
+    expect(planLayers(closure, 5).map((layer) => layer.length)).toEqual([1, 1, 1, 1, 1]);
+  });
+
+  test('a path of 64 KiB stands alone beside smaller ones', () => {
+    expect(names(planLayers([...small, path('worth', 64 * 1024)], 5))[0]).toEqual(['worth']);
+    expect(names(planLayers([...small, path('less', 64 * 1024 - 1)], 5))[0]).not.toEqual(['less']);
+  });
+
+  test('what many paths need stands apart from what few need, in a shared layer of each five', () => {
+    expect(names(planLayers(small, 10))).toEqual([bases, leaves]);
+  });
+
+  test('layers of one path that stay are none of the shared ones', () => {
+    const large = ['x', 'y', 'z'].map((name) => path(name, MB));
+    const previous = large.map((info) => [storeHash(info.path)]);
+    expect(names(planLayers([...large, ...small], 10, previous))).toEqual([['x'], ['y'], ['z'], bases, leaves]);
+  });
+
+  test('where there is no room for all that was published, the smallest layers are planned again', () => {
+    const old = Array.from({ length: 5 }, (_, at) => path(`old${at}`, (5 - at) * MB));
+    const previous = old.map((info) => [storeHash(info.path)]);
+    expect(names(planLayers([...old, path('new', 10)], 4, previous))).toEqual([
+      ['old0'],
+      ['old1'],
+      ['old2'],
+      ['new', 'old3', 'old4'],
+    ]);
   });
 });
 

@@ -72,6 +72,31 @@ describe('batchesOf', () => {
     expect(names(batchesOf(items, { batch: 2, maxJobs: 20 }))).toEqual(['api cron', 'blog docs']);
   });
 
+  test('a part that several of a batch have counts once', () => {
+    const items = [
+      item('a', 'x86', 'x', 'y', 'w', 'p', 'q', 'r'),
+      item('b', 'x86', 'x', 'p', 'q', 'r'),
+      item('c', 'x86', 'x'),
+      item('d', 'x86', 'y', 'w'),
+      item('e', 'x86'),
+      item('f', 'x86'),
+    ];
+    expect(names(batchesOf(items, { batch: 3, maxJobs: 20 }))).toEqual(['a b d', 'c e f']);
+  });
+
+  test('batches and their images are in the order of the names', () => {
+    const items = [
+      item('a', 'x86', 'x'),
+      item('b', 'x86', 'y'),
+      item('c', 'x86', 'x', 'y'),
+      item('d', 'arm'),
+      item('e', 'arm'),
+      item('f', 'x86'),
+    ];
+    expect(names(batchesOf(items, { batch: 3, maxJobs: 20 }))).toEqual(['a c', 'b f', 'd e']);
+    expect(names(batchesOf(items, { batch: 4, maxJobs: 2 }))).toEqual(['a b c f', 'd e']);
+  });
+
   test('the parts of an image are read a few times, however many images there are', () => {
     let reads = 0;
     class Counted extends Set<string> {

@@ -104,11 +104,24 @@ test('images of one job have one machine, one list of systems and one file, and 
   // A cross-compiled image is built where others are that run there.
   const crossed = { ...plan, images: [a, { ...b, jobs: b.jobs.map((job) => ({ ...job, buildSystem: SYSTEMS[0] })) }] };
   expect(jobsOf(crossed, [], { batch: 'auto', maxJobs: 1 })).toHaveLength(4);
+  expect(jobsOf(crossed).filter(({ name }) => name === b.name)[1]).toMatchObject({
+    system: 'aarch64-linux',
+    buildSystem: 'x86_64-linux',
+    runner: 'ubuntu-latest',
+    emulate: '',
+  });
 });
 
 test('the runner of a disk with tests boots disks of its system, whatever builds it', () => {
   const plan = planWith(1, { kind: 'disk', boots: true });
   expect(jobsOf(plan).map(({ boot }) => boot)).toEqual(['x86_64-linux', 'aarch64-linux']);
+});
+
+test('a system that is emulated has the runner of the other one, which is told so', () => {
+  expect(jobsOf(planWith(1), [parseRunner('aarch64-linux=emulate')])).toMatchObject([
+    { system: 'x86_64-linux', runner: 'ubuntu-latest', emulate: '' },
+    { system: 'aarch64-linux', runner: 'ubuntu-latest', emulate: 'aarch64-linux' },
+  ]);
 });
 
 test('a file has attributes, and no installable', () => {
