@@ -71,11 +71,13 @@ export class FrameMaker {
   }
 
   #take(size: number, level: number): ZstdContext | undefined {
-    if (!this.#isKnown || size > MOST) return;
+    if (!this.#isKnown || size > MOST) return undefined;
     if (level !== this.#level) for (const context of this.#free.splice(0)) context.close();
     this.#level = level;
     const context = this.#free.pop() ?? new ZstdContext(level, MOST);
-    return context.isUsable ? context : undefined;
+    if (context.isUsable) return context;
+    context.close();
+    return undefined;
   }
 
   #give(context: ZstdContext, level: number): void {

@@ -25,7 +25,7 @@ interface Inside {
 }
 
 /** What a frame of `size` bytes takes at most (zstd.h, ZSTD_COMPRESSBOUND). */
-export const frameBound = (size: number): number => size + (size >>> 8) + Math.max(0, (128 * 1024 - size) >>> 11);
+export const frameBound = (size: number): number => size + (size >>> 8) + (Math.max(0, 128 * 1024 - size) >>> 11);
 
 /** Options of Node's zstd for frames of up to `most` bytes: where the output does not fit at once, zstd makes another frame. */
 export const frameOptions = (level: number, most: number) => ({
@@ -61,6 +61,8 @@ export class ZstdContext {
   /** The frame of `bytes`, made on this thread into `room`; undefined where it was not made, and the context is of no more use. */
   frame(bytes: Uint8Array, room: Buffer): Buffer | undefined {
     const { _handle: handle, _writeState: state } = this.#inside;
+    // A write that fails leaves what the one before it left, which would pass for this frame.
+    state?.fill(1);
     handle?.writeSync(constants.ZSTD_e_end, bytes, 0, bytes.length, room, 0, room.length);
     const [roomLeft = 0, bytesLeft = 1] = state ?? [];
     return bytesLeft === 0 && roomLeft > 0 ? room.subarray(0, room.length - roomLeft) : undefined;
