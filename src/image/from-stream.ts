@@ -5,6 +5,7 @@ import type { Effects } from '../core/effects.ts';
 import { UserError } from '../core/error.ts';
 import { writeFully } from '../core/file-bytes.ts';
 import { withFileErrors } from '../core/file-error.ts';
+import { shellWord } from '../core/shell.ts';
 import { pathInStore } from '../layer/inside-store.ts';
 import type { ToolImage } from '../nix/tool-image.ts';
 import type { System } from '../oci/system.ts';
@@ -81,7 +82,7 @@ function failed(program: string, exitCode: number, stderr: string, { system }: T
         '(binfmt_misc with qemu-user)',
     });
   }
-  return new UserError('build', message, { hint: `Run it by hand to see more: ${program} > image.tar` });
+  return new UserError('build', message, { hint: `Run it by hand to see more: ${shellWord(program)} > image.tar` });
 }
 
 const silent = (program: string, stderr: string): UserError =>

@@ -1,4 +1,5 @@
 import { UserError } from '../core/error.ts';
+import { shellWord } from '../core/shell.ts';
 import { nixMessage } from './failure.ts';
 
 /** What went wrong in a build, as told by `nix-store --realise`. */
@@ -135,7 +136,7 @@ export function buildError(failure: BuildFailure, stderr: string, log: readonly 
       );
     case 'builder':
       return new UserError(full ? 'file' : 'build', `building ${failure.drvPath} failed: ${failure.reason}${said}`, {
-        hint: full ? spaceHint : `For the whole log, run: nix-store --read-log ${failure.drvPath}`,
+        hint: full ? spaceHint : `For the whole log, run: nix-store --read-log ${shellWord(failure.drvPath)}`,
       });
     case 'derivation':
       return new UserError('build', `${failure.drvPath} is no longer in the store, so it cannot be built`, {

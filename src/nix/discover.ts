@@ -40,7 +40,9 @@ const THROWS = 'throws an error';
 
 type Answer = { readonly ok: true; readonly stdout: string } | { readonly ok: false; readonly stderr: string };
 
-const sourceText = (source: Source): string => (source.kind === 'flake' ? source.flake : `--file ${source.file}`);
+const sourceWords = (source: Source): string[] => (source.kind === 'flake' ? [source.flake] : ['--file', source.file]);
+
+const sourceText = (source: Source): string => sourceWords(source).join(' ');
 
 interface Search {
   readonly nix: Nix;
@@ -110,7 +112,7 @@ function exploreWithMarks(search: Search, places: readonly Place[], stderr: stri
     if (!answer.ok) return { ...answer, marks };
     return { ok: true, entries: parseAnswer(what, answer.stdout, entriesSchema) };
   };
-  return exploreAround(places, evaluate, (said) => evaluationFailure(what, said));
+  return exploreAround(places, evaluate, (said) => evaluationFailure(what, said, sourceWords(source)));
 }
 
 /** What `throw` said is lost when it is caught, so these places are evaluated once more, each alone: images first. */

@@ -61,14 +61,18 @@ async function run(nix: Nix, installable: Installable, expression: string): Prom
   if (result.exitCode === 0) {
     return { found: parseAnswer(installableText(installable), result.stdout, probeAnswerSchema) };
   }
-  if (at === undefined) throw evaluationFailure(installableText(installable), result.stderr);
+  if (at === undefined) throw evaluationFailure(installableText(installable), result.stderr, evalWords(installable));
   return { at, stderr: result.stderr };
 }
 
-const placeText = (installable: Installable, { path }: ImagePlace): string =>
+const placeWords = (installable: Installable, { path }: Pick<ImagePlace, 'path'>): string[] =>
   installable.kind === 'flake'
-    ? `${installable.flake}#${attributeText(path)}`
-    : `--file ${installable.file} ${attributeText(path)}`.trim();
+    ? [`${installable.flake}#${attributeText(path)}`]
+    : ['--file', installable.file, ...(path.length > 0 ? [attributeText(path)] : [])];
+
+/** What `nix eval` takes for an installable. */
+const evalWords = (installable: Installable): string[] =>
+  installable.kind === 'flake' ? [installableText(installable)] : placeWords(installable, installable);
 
 /** An image, and what is asked of it. */
 interface Wanted {
@@ -103,8 +107,9 @@ async function evaluateAll(nix: Nix, all: readonly Wanted[]): Promise<readonly A
     }
     const place = lists.flat()[outcome.at];
     const ended = open.find((_one, at) => place !== undefined && lists[at]?.includes(place));
-    if (!place || !ended) throw evaluationFailure(installableText(installable), outcome.stderr);
-    const error = evaluationFailure(placeText(ended.wanted.installable, place), outcome.stderr);
+    if (!place || !ended) throw evaluationFailure(installableText(installable), outcome.stderr, evalWords(installable));
+    const words = placeWords(ended.wanted.installable, place);
+    const error = evaluationFailure(words.join(' '), outcome.stderr, words);
     answers.get(ended.wanted)?.set(ended.system, { death: { place, error } });
     open = open.filter((one) => one !== ended);
   }

@@ -1,4 +1,5 @@
 import { UserError } from '../core/error.ts';
+import { shellWord } from '../core/shell.ts';
 import { needsLock } from './lock-file.ts';
 
 /** Lines of a message that are shown; what is longer is a trace that slipped through. */
@@ -59,11 +60,9 @@ const LOCAL_FLAKE = /^(?:git\+file:\/\/|path:)?(\/[^#?]+)/;
 /** The command that lets this user read a checkout of another one. */
 function safeDirectory(what: string, stderr: string): string {
   const folder = OWNED_FOLDER.exec(stderr)?.[1] ?? LOCAL_FLAKE.exec(what)?.[1];
-  const argument =
-    folder === undefined ? '"$PWD"' : /^[\w./@+-]+$/.test(folder) ? folder : `'${folder.replaceAll("'", "'\\''")}'`;
   return (
     'The checkout belongs to another user, as in containers of workflow jobs. Let git read it: ' +
-    `git config --global --add safe.directory ${argument}`
+    `git config --global --add safe.directory ${folder === undefined ? '"$PWD"' : shellWord(folder)}`
   );
 }
 
@@ -83,7 +82,7 @@ export function wayOut(message: string): string | undefined {
   return NO_FLAKE.test(message) ? UNTRACKED : undefined;
 }
 
-function hintFor(what: string, stderr: string): string {
+function hintFor(what: string, stderr: string, words: readonly string[]): string {
   const [name] = REGISTRY_NAME.exec(what) ?? [];
   if (name !== undefined && UNREACHABLE.test(stderr)) {
     return `Nix looks ${name} up in its flake registries; for the folder of that name, write ./${name}.`;
@@ -99,11 +98,11 @@ function hintFor(what: string, stderr: string): string {
     return 'It imports what must be built first: pass --allow-import-from-derivation (in a workflow, the input of that name).';
   }
   if (NO_FLAKE.test(stderr)) return `Check the path of the flake or file. ${UNTRACKED}`;
-  return `To see where it comes from, run: nix eval --show-trace ${what}`;
+  return `To see where it comes from, run: nix eval --show-trace ${words.map(shellWord).join(' ')}`;
 }
 
-/** An evaluation that failed, with nix's own words. `what` is what `nix eval` would take. */
-export const evaluationFailure = (what: string, stderr: string): UserError =>
+/** An evaluation of `what` that failed, in Nix's own words. `words` are the arguments of `nix eval` that show the same. */
+export const evaluationFailure = (what: string, stderr: string, words: readonly string[] = [what]): UserError =>
   new UserError('evaluation', `evaluating ${what} failed: ${nixMessage(stderr)}${placeIn(stderr)}`, {
-    hint: hintFor(what, stderr),
+    hint: hintFor(what, stderr, words),
   });

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { decodeJson } from '../core/decode-json.ts';
 import { UserError } from '../core/error.ts';
+import { shellWord } from '../core/shell.ts';
 
 /** What a lock file says of one input. */
 export interface LockedInput {
@@ -62,7 +63,7 @@ const CONFLICT = /^(?:<{7}|>{7})(?: |$)/m;
 export function readLock(kind: LockKind, text: string, file: string): LockedInput[] {
   if (CONFLICT.test(text)) {
     throw new UserError('input', `${file} has the marks of a merge that is not settled`, {
-      hint: `Take one of the two sides (git checkout --ours -- ${file}), and update again.`,
+      hint: `Take one of the two sides (git checkout --ours -- ${shellWord(file)}), and update again.`,
     });
   }
   return kind === 'flake' ? flakeInputs(text, file) : npinsInputs(text, file);

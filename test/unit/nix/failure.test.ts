@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { describe, expect, test } from 'vitest';
 import { buildError, parseBuildFailure } from '../../../src/nix/build-failure.ts';
 import { evaluationFailure, nixMessage } from '../../../src/nix/failure.ts';
@@ -180,5 +181,19 @@ describe('hints of evaluations', () => {
     ['./services/api#app', "error: unable to download 'https://x': HTTP error 404", 'check the network'],
   ])('%s: %s', (what, stderr, hint) => {
     expect(hintOf(what, stderr)).toContain(hint);
+  });
+
+  test.each([
+    [['.#app'], '.#app'],
+    [['./my images#app.x86_64-linux'], "'./my images#app.x86_64-linux'"],
+    [['.#"a.b"'], `'.#"a.b"'`],
+    [['--file', "/srv/it's/x.nix", 'app'], `--file '/srv/it'\\''s/x.nix' app`],
+  ])('the command for %j can be pasted into a shell', (words, pasted) => {
+    const { hint = '' } = evaluationFailure(words.join(' '), 'error: boo', words);
+    expect(hint).toContain(`nix eval --show-trace ${pasted}`);
+    const [, command = ''] = hint.split('--show-trace ');
+    expect(execFileSync('bash', ['-c', `printf '%s\\n' ${command}`], { encoding: 'utf8' })).toBe(
+      `${words.join('\n')}\n`,
+    );
   });
 });
