@@ -72,12 +72,25 @@ const checkFile = (name: string, text: string, root: string): void => {
   if (text.includes(root)) throw new AssembleError(`${name} names ${root}: releases would differ by checkout`);
 };
 
-/** One of these in a file, an ellipsis in a message, and V8 holds all of its text as two bytes a character. */
-const BEYOND_ASCII = /[\u0080-\uffff]/g;
+/** One of these in a file, an ellipsis in a message, and V8 holds all of its text as two bytes a character. Backslashes before it may escape it. */
+const BEYOND_ASCII = /(\\*)([\u0080-\uffff])/g;
 
-/** @internal The same JavaScript in ASCII, for a program's text stays in memory: 2 MB less in a publish. */
-export const inAscii = (script: string): string =>
-  script.replace(BEYOND_ASCII, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
+/** Of text in which an escape is no escape. */
+const RAW_BEYOND_ASCII = /String\.raw\s*`[^`]*[\u0080-\uffff]/;
+
+/**
+ * @internal The same JavaScript in ASCII, for a program's text stays in memory: 2 MB less in a publish. Throws AssembleError where it would be
+ * another program.
+ */
+export const inAscii = (script: string): string => {
+  const [raw] = RAW_BEYOND_ASCII.exec(script) ?? [];
+  if (raw !== undefined) throw new AssembleError(`${raw} cannot be written in ASCII: use an ordinary string`);
+  return script.replace(BEYOND_ASCII, (_all, slashes: string, unit: string) => {
+    const code = unit.charCodeAt(0).toString(16).padStart(4, '0');
+    // An odd one would escape the backslash of the escape.
+    return `${slashes.slice(slashes.length % 2)}\\u${code}`;
+  });
+};
 
 const checkPackages = (folders: readonly string[]): void => {
   const found = UNWANTED.filter((name) => folders.some((folder) => folder.endsWith(`node_modules/${name}`)));

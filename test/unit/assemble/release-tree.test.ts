@@ -87,8 +87,9 @@ test('the packages in a bundle are found, nested ones too, and what the bundler 
 
 test('a script in ASCII does what it did', () => {
   // biome-ignore lint/suspicious/noTemplateCurlyInString: it is a script.
-  const script = "/* – */ ['…', `▸ ${'é'}`, /^[–—𝄞]$/u.test('𝄞'), {'ключ': 1}.ключ]";
+  const script = "/* – */ ['…', `▸ ${'é'}`, /^[–—𝄞]$/u.test('𝄞'), {'ключ': 1}.ключ, '\\…\\\\…', /^\\–$/.test('–')]";
   const ascii = inAscii(script);
   expect(ascii).toMatch(/^[\0-\x7f]*$/);
-  expect(runInNewContext(ascii)).toEqual(['…', '▸ é', true, 1]);
+  expect(runInNewContext(ascii)).toEqual(['…', '▸ é', true, 1, '…\\…', true]);
+  expect(() => inAscii('String.raw`a…`')).toThrow('cannot be written in ASCII');
 });
