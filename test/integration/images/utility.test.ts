@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -13,7 +13,7 @@ import { passedTests, type Tried } from './nix-kit.ts';
 import { type ConfigMap, type CronJob, utilityExamples } from './utility-examples.ts';
 import { pull, RECIPES, type SecureServer, shippedImage, startSecureServer, UTILITY_TESTS } from './utility-kit.ts';
 
-// The utility image, built by Nix of Debian's packages, in podman. It is large, and httpie alone takes a second to start.
+// The utility image, built by Nix of Debian's packages, in podman. It is large: its podman copies it in some seconds.
 
 /** Runs recipes in the image, with further options of podman. */
 type Run = (recipes: readonly string[], options?: readonly string[]) => Promise<ProgramResult>;
@@ -23,6 +23,11 @@ let server: SecureServer;
 let published: Tried;
 let run: Run;
 let image: string;
+/**
+ * Python's modules, compiled once for all containers. Unlike those of nixpkgs, Debian's packages hold none of them compiled, so
+ * each start of httpie would compile all of them, which takes twice as long as what it does.
+ */
+let compiled: readonly string[];
 
 beforeAll(async () => {
   lab = await openLab('utility');
@@ -31,7 +36,12 @@ beforeAll(async () => {
   const words = ['publish', ...(await shippedImage()), ...ONLY_X86, '--to', reference];
   [published, server] = await Promise.all([cliData<Tried>(words, { env: podman.env }), startSecureServer(temp.path)]);
   image = await pull(podman, reference, 'linux/amd64');
-  run = (recipes, options = []) => podman.run(['run', '--rm', ...options, image, ...recipes]);
+  const folder = join(temp.path, 'compiled');
+  await mkdir(folder);
+  // The containers' user is nobody here.
+  await chmod(folder, 0o777);
+  compiled = ['--volume', `${folder}:/compiled`, '--env', 'PYTHONPYCACHEPREFIX=/compiled'];
+  run = (recipes, options = []) => podman.run(['run', '--rm', ...compiled, ...options, image, ...recipes]);
   // Where none of it is in the store, a hundred packages are unpacked first.
 }, 900_000);
 afterAll(async () => {
@@ -186,7 +196,7 @@ describe('what http sends', () => {
   /** The same with input of the container's own, which stays open until it has ended unless `input` is given. */
   const withInput = async (text: string, input?: string) => {
     server.requests.length = 0;
-    const words = ['run', '--rm', '--interactive', ...trusted(), image, '--command', 'bash', '-c', text];
+    const words = ['run', '--rm', '--interactive', ...compiled, ...trusted(), image, '--command', 'bash', '-c', text];
     const env = { ...process.env, ...lab.podman.env };
     const child = spawn('podman', words, { env, stdio: ['pipe', 'ignore', 'pipe'] });
     const said = child.stderr.setEncoding('utf8').toArray();
