@@ -82,10 +82,22 @@ export function wayOut(message: string): string | undefined {
   return NO_FLAKE.test(message) ? UNTRACKED : undefined;
 }
 
+/** What Nix 2.8 says of a local folder that it has put into a URL as it is. */
+const NOT_A_URL = /'(?:git\+)?(?:file:\/\/|path:)?(\/[^'\n]*)' is not a valid URL/;
+
+/** Whether it is the folder that this Nix cannot read as a URL, and not what follows it. */
+function isOddFolder(stderr: string): boolean {
+  const [folder = ''] = NOT_A_URL.exec(stderr)?.[1]?.split(/[#?]/) ?? [];
+  return /[^\w./@+~:-]/.test(folder);
+}
+
 function hintFor(what: string, stderr: string, words: readonly string[]): string {
   const [name] = REGISTRY_NAME.exec(what) ?? [];
   if (name !== undefined && UNREACHABLE.test(stderr)) {
     return `Nix looks ${name} up in its flake registries; for the folder of that name, write ./${name}.`;
+  }
+  if (isOddFolder(stderr)) {
+    return 'This Nix cannot read a flake in a folder whose path has a space, a percent sign or a letter outside ASCII: use a newer Nix (2.26 can), or move the folder.';
   }
   if (NOT_OWNED.test(stderr)) return safeDirectory(what, stderr);
   if (UNREACHABLE.test(stderr)) {

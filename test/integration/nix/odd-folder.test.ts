@@ -3,7 +3,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { expect, onTestFinished, test } from 'vitest';
 import { UserError } from '../../../src/core/error.ts';
 import { evaluateImages } from '../../../src/nix/evaluate.ts';
-import { fileInstallable, type Installable } from '../../../src/nix/installable.ts';
+import { fileInstallable, type Installable, parseInstallable } from '../../../src/nix/installable.ts';
 import { type NixUnderTest, nixVersionsUnderTest, openNixUnderTest } from '../../support/nix.ts';
 import { X86 } from '../../support/systems.ts';
 import { uniqueTempDir } from '../../support/tools.ts';
@@ -45,3 +45,20 @@ test('the command that shows more of a failed evaluation is one that a shell and
   };
   expect(() => execFileSync('bash', ['-c', command], { env, encoding: 'utf8', stdio: 'pipe' })).toThrow(/not today/);
 });
+
+for (const version of nixVersionsUnderTest()) {
+  test(`a checkout in a folder with a blank: what ${version.label} says of it has a way out`, async () => {
+    const folder = await oddFolder('flake.nix', `{ outputs = _: { nixImages.${X86}.app = throw "not today"; }; }`);
+    execFileSync('git', ['init', '--quiet', folder]);
+    execFileSync('git', ['-C', folder, 'add', '--all']);
+    const { message, hint } = await refusal(version, parseInstallable(`${folder}#app`));
+    if (/2\.8\./.test(version.label)) {
+      expect(message).toContain('is not a valid URL');
+      expect(hint).toBe(
+        'This Nix cannot read a flake in a folder whose path has a space, a percent sign or a letter outside ASCII: use a newer Nix (2.26 can), or move the folder.',
+      );
+    } else {
+      expect(message).toMatch(/failed: not today/);
+    }
+  });
+}

@@ -179,6 +179,12 @@ describe('hints of evaluations', () => {
     ['services/api', "error: unable to download 'https://x': Could not resolve hostname", 'write ./services/api'],
     ['github:org/repo#app', "error: unable to download 'https://x': HTTP error 404", 'check the network'],
     ['./services/api#app', "error: unable to download 'https://x': HTTP error 404", 'check the network'],
+    // As 2.8 says it, of `.` and of a whole path.
+    ['.#app', "error: 'file:///srv/my images' is not a valid URL", 'use a newer Nix'],
+    ['/srv/caf\u00e9#app', "error: '/srv/caf\u00e9#app' is not a valid URL", 'use a newer Nix'],
+    // The path is not what is wrong with these.
+    ['/srv/app#x', "error: '/srv/app?ref=a b#x' is not a valid URL", '--show-trace'],
+    ['https://x/a b#x', "error: 'https://x/a b#x' is not a valid URL", '--show-trace'],
   ])('%s: %s', (what, stderr, hint) => {
     expect(hintOf(what, stderr)).toContain(hint);
   });
