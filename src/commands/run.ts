@@ -1,22 +1,13 @@
 import { isatty } from 'node:tty';
 import { UserError } from '../core/error.ts';
 import { findEngine } from '../engine/find-engine.ts';
+import { checkOwnPorts, checkPortPairs, parsePortPair } from '../engine/port-pair.ts';
 import { runWords } from '../engine/run-words.ts';
 import { defineCommand } from '../host/command.ts';
 import { lines } from '../host/fields.ts';
 import { platformOf, platformText } from '../oci/system.ts';
 import { type LoadedImage, loadImage, loadInputs } from './loading.ts';
 import { systemHere } from './system-here.ts';
-
-/** `8080:80`, `127.0.0.1:8080:80/udp`. */
-const PUBLISH = /^(?:[\w.[\]:]+:)?\d{1,5}:\d{1,5}(?:\/(?:tcp|udp|sctp))?$/;
-
-function parsePublish(text: string): string {
-  if (PUBLISH.test(text)) return text;
-  throw new UserError('input', `${JSON.stringify(text)} is not a valid pair of ports`, {
-    hint: 'Write it as HOST:CONTAINER, such as 8080:80 or 8053:53/udp.',
-  });
-}
 
 /** Throws UserError `input` where neither the image nor the command line says what is to be started. */
 function checkStarts(image: string, { hasCommand }: LoadedImage['config'], words: readonly string[]): void {
@@ -41,7 +32,7 @@ export const run = defineCommand({
         "Port of this machine for one of the container's, as HOST:CONTAINER. Default: the same number for each port of the definition, on 127.0.0.1.",
       placeholder: 'HOST:CONTAINER',
       short: 'p',
-      parse: parsePublish,
+      parse: parsePortPair,
     }),
     engineArg: lines({
       description:
@@ -59,6 +50,7 @@ export const run = defineCommand({
   async run(inputs, host) {
     const { attach } = host;
     if (!attach) throw new TypeError('run is a command of a terminal');
+    checkPortPairs(inputs.publish);
     const engine = await findEngine(inputs.engine, true, host.exec);
     // Beside a file there is no installable, so the first word is an argument too.
     const { file, publish, namespace, engineArg } = inputs;
@@ -68,6 +60,7 @@ export const run = defineCommand({
     // Not by the streams: to open standard input would change it for the container, too.
     const isTerminal = isatty(0) && isatty(1);
     checkStarts(image, config, [...args, ...engineArg]);
+    checkOwnPorts(publish, config);
     const { system = systemHere() } = inputs;
     const platform = system === systemHere() ? undefined : platformText(platformOf(system));
     const container = { image, repository, config, publish, namespace, platform, isTerminal, engineArg, args };
