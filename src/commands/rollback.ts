@@ -68,7 +68,7 @@ export const rollback = defineCommand({
     }
     const target = await rollbackTarget(channel, live, inputs.to);
     const image = await repository.getManifest(target.digest);
-    if (image === undefined) throw gone(repository.name, target.digest);
+    if (image === undefined) throw gone(repository.name, target, tag);
     if (!target.isKnown) host.log.warn(`${channelPlace(reference)}: its history does not have ${target.digest}`);
     await wholeImage(repository, image);
     const targets = [{ repository, kind: reference.kind, tags: [tag] }];
@@ -102,8 +102,16 @@ function parseDigest(text: string): Digest {
   });
 }
 
-const gone = (name: string, digest: Digest): UserError =>
-  new UserError('reference', `${name} has no image ${digest}`, {
-    hint: 'No tag was moved. If it was there before, it was removed: keep a tag of each release, and name another image with --to DIGEST.',
-    docs: 'promote.md#rollback',
-  });
+/** Of an image that the history names, the registry may have removed it, as some do when its last tag moves. */
+const gone = (name: string, { digest, isKnown }: { digest: Digest; isKnown: boolean }, channel: string): UserError =>
+  isKnown
+    ? new UserError('reference', `${name} does not have the image any more that ${channel} meant before: ${digest}`, {
+        hint:
+          'No tag was moved. Some registries, zot among them, remove an image when its last tag moves, so give each release a tag of its own (1.2.3, sha-…). ' +
+          'Publish this one again, or name another image with --to DIGEST.',
+        docs: 'promote.md#rollback',
+      })
+    : new UserError('reference', `${name} has no image ${digest}`, {
+        hint: 'No tag was moved. If it was there before, it was removed: keep a tag of each release, and name another image with --to DIGEST.',
+        docs: 'promote.md#rollback',
+      });

@@ -65,6 +65,8 @@ export interface EmulatorOptions {
    * (containers/skopeo 1880). Default: `tags`.
    */
   readonly deletes?: 'tags' | 'digests' | 'whole' | 'off';
+  /** Whether a manifest goes when its last tag is put over another one, unless an index names it (project-zot/zot 4444). */
+  readonly forgetsUntagged?: boolean;
   /** Tags on a page, at most. Default: as many as are asked for. */
   readonly tagsPerPage?: number;
   /** Whether manifests are taken whatever they name, as some registries do. */

@@ -94,7 +94,9 @@ const putManifest = async (exchange: Exchange, repository: string, reference: st
     return refuse(exchange, refusesSubjects.status, refusesSubjects.code, refusesSubjects.message);
   if (immutableTags && reference !== digest && exchange.store.manifest(repository, reference) !== undefined)
     return refuse(exchange, immutableTags.status, immutableTags.code, immutableTags.message);
+  const before = exchange.store.tags(repository).get(reference);
   exchange.store.putManifest(repository, reference, bytes, mediaType);
+  if (exchange.options.forgetsUntagged && before !== undefined) forgetUntagged(exchange, repository, before);
   const stated = exchange.fault?.kind === 'wrong-digest' ? `sha256:${'0'.repeat(64)}` : digest;
   const isListed = content.subject && referrersPerPage !== undefined && !referrers?.noSubjectHeader;
   answer(exchange, 201, {
@@ -102,6 +104,15 @@ const putManifest = async (exchange: Exchange, repository: string, reference: st
     'docker-content-digest': stated,
     ...(isListed ? { 'oci-subject': content.subject.digest } : {}),
   });
+};
+
+/** Removes a manifest that neither a tag nor an index names any more. */
+const forgetUntagged = ({ store }: Exchange, repository: string, digest: string): void => {
+  const isTagged = [...store.tags(repository).values()].includes(digest);
+  const isNamed = [...store.manifests(repository).values()].some(({ bytes }) =>
+    (JSON.parse(bytes.toString('utf8')) as Content).manifests?.some((child) => child.digest === digest),
+  );
+  if (!isTagged && !isNamed) store.deleteManifest(repository, digest);
 };
 
 const readManifest = ({ store, options }: Exchange, repository: string, reference: string): StoredBlob | undefined => {

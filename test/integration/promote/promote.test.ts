@@ -98,6 +98,26 @@ it('rolls back one further each time, not forth and back, and is recorded', asyn
   expect(meaning('stable')).toBe(images[0]?.digest);
 });
 
+it('says why it cannot roll back in a registry that removes an image with its last tag; one with a tag of its own is there', async () => {
+  const { app, meaning, repository } = await start({ referrersPerPage: 9, forgetsUntagged: true });
+  const first = await putRelease(repository, 1, 'stable');
+  const second = await putRelease(repository, 2, 'edge');
+  await done('promote', `${app}:edge`, '--channel', 'stable');
+  const said = await refused('rollback', `${app}:stable`);
+  expect(said).toContain(`${app} does not have the image any more that stable meant before: ${first.digest}`);
+  expect(said).toMatch(
+    /No tag was moved\.[\s\S]*give each release a tag of its own[\s\S]*--to DIGEST[\s\S]*promote\.md#rollback/,
+  );
+  expect(meaning('stable')).toBe(second.digest);
+  const third = await putRelease(repository, 3, '3.0.0');
+  await done('promote', `${app}:3.0.0`, '--channel', 'stable');
+  await done('rollback', `${app}:stable`);
+  expect(meaning('stable')).toBe(second.digest);
+  // What has a tag is there still.
+  await done('rollback', `${app}:stable`, '--to', third.digest);
+  expect(meaning('stable')).toBe(third.digest);
+});
+
 it('rolls back to a digest that is named; the next leads further back than that', async () => {
   const { app, meaning, repository } = await start();
   const images = [await putRelease(repository, 1, 'stable')];
