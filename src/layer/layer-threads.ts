@@ -18,7 +18,7 @@ export interface LayerWriter {
  * The heap of a thread, in MiB: it holds names and a few buffers, and what is young dies young. Larger, it only takes
  * memory before it is collected.
  */
-const HEAP = { maxYoungGenerationSizeMb: 4 } as const;
+const HEAP = { maxYoungGenerationSizeMb: 2 } as const;
 
 /** Threads that run `program` (which must call `serveLayers` there), started when they are needed, at most `width`. */
 export class LayerThreads implements LayerWriter {
