@@ -1,5 +1,6 @@
 import { UserError } from '../../core/error.ts';
 import { type GitHubApi, openOctokit } from './octokit.ts';
+import { pushRefusal } from './push-refusal.ts';
 import { restFailure } from './rest-failure.ts';
 
 /** A repository on GitHub, as its interface is asked for it. */
@@ -42,8 +43,28 @@ interface Asked {
 /** Why GitHub refused, as UserError `credentials` with the permission to give, or `github`. Throws UserError `cancelled`. */
 export function githubError(error: unknown, { what, permission, signal }: Asked): UserError {
   const { why, isDenied } = githubAnswer(error, signal);
+  // The rule that was broken is on a line below the first.
+  const said = error instanceof Error ? error.message : '';
+  const refusal = pushRefusal(said);
+  if (refusal) {
+    const { code, hint } = refusal;
+    return new UserError(code, `${what}: ${plainWords(said)}`, { hint, docs: 'rebuild.md#whose-token', cause: error });
+  }
   const hint = isDenied
     ? `The job needs \`permissions: ${permission}\`; a GitHub App or a token of a person needs the same right.`
     : 'Run it again; if it fails once more, look at https://www.githubstatus.com.';
   return new UserError(isDenied ? 'credentials' : 'github', `${what}: ${why}`, { hint, cause: error });
 }
+
+/** Characters of what GitHub says that are shown. */
+const SAID_LENGTH = 300;
+
+/** In one line, without the address of a page that Octokit adds, nor what it says before the words of a GraphQL error. */
+const plainWords = (said: string): string =>
+  (said.split(' - http', 1)[0] ?? '')
+    .replace(/^Request failed due to following response errors:\s*-\s*/, '')
+    .split(/\s+/)
+    .join(' ')
+    .trim()
+    .replace(/\.$/, '')
+    .slice(0, SAID_LENGTH);

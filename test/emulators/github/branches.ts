@@ -7,13 +7,23 @@ type Ref = components['schemas']['git-ref'];
 type Comparison = components['schemas']['commit-comparison'];
 type File = components['schemas']['content-file'];
 
+/** What GitHub does to changes of branches, whatever the token may do. */
+export interface PushModes {
+  /** At which step it refuses them, with which status of REST (GraphQL answers 200), and in which words. */
+  readonly refusesPushes?: {
+    readonly at: 'create' | 'commit' | 'move';
+    readonly status: number;
+    readonly words: string;
+  };
+}
+
 const READ = { scope: 'contents', level: 'read' } as const;
 const WRITE = { scope: 'contents', level: 'write' } as const;
 
 const shown = (ref: string, sha: string) => ({ ref, object: { type: 'commit', sha } }) as Ref;
 
 /** Branches, what is between two of them, and files, as far as anything here asks; of a real repository. */
-export const branchRoutes = (git: GitRepository): Route[] => [
+export const branchRoutes = (git: GitRepository, { refusesPushes }: PushModes = {}): Route[] => [
   route('get', '/repos/{owner}/{repo}/git/ref/{ref}', {
     need: READ,
     parameters: [],
@@ -30,6 +40,7 @@ export const branchRoutes = (git: GitRepository): Route[] => [
     run: ({ body }) => {
       const { ref, sha } = body as { ref: string; sha: string };
       if (!ref.startsWith('refs/')) throw new Refusal(422, 'Reference name must start with refs/');
+      if (refusesPushes?.at === 'create') throw new Refusal(refusesPushes.status, refusesPushes.words);
       git.create(ref, sha);
       return { status: 201 as const, body: shown(ref, sha) };
     },

@@ -1,10 +1,11 @@
+import type { PushModes } from './branches.ts';
 import type { GitRepository } from './git-repository.ts';
 import type { OpenedPulls } from './opened-pulls.ts';
 import { checkPermission, type Permissions } from './permissions.ts';
 import type { Route } from './route.ts';
 
 /** Whose token asks, and how the repository is set up. */
-export interface GraphqlModes {
+export interface GraphqlModes extends PushModes {
   /** Default: that of a job, `github-actions[bot]`. */
   readonly login?: string;
   readonly permissions?: Permissions;
@@ -29,9 +30,14 @@ type Operation = (input: Input, world: World) => unknown;
 const needs = (scope: 'contents' | 'pull-requests', { modes }: World): void =>
   checkPermission({ scope, level: 'write' }, modes.permissions ?? {}, false);
 
+const refuseAt = (step: 'commit' | 'move', { modes: { refusesPushes } }: World): void => {
+  if (refusesPushes?.at === step) throw new Error(refusesPushes.words);
+};
+
 const OPERATIONS: Readonly<Record<string, Operation>> = {
   createCommitOnBranch: (input, world) => {
     needs('contents', world);
+    refuseAt('commit', world);
     const { branch, expectedHeadOid, message, fileChanges } = input as {
       branch: { branchName: string };
       expectedHeadOid: string;
@@ -50,6 +56,7 @@ const OPERATIONS: Readonly<Record<string, Operation>> = {
   },
   updateRefs: (input, world) => {
     needs('contents', world);
+    refuseAt('move', world);
     world.modes.beforeMove?.();
     const { refUpdates } = input as {
       refUpdates: { name: string; beforeOid: string; afterOid: string; force: boolean }[];

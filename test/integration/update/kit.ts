@@ -109,7 +109,7 @@ export async function onGitHub(
   const pulls = new OpenedPulls(origin);
   const permissions: Permissions = modes.permissions ?? { contents: 'write', 'pull-requests': 'write' };
   const routes = [
-    ...branchRoutes(origin),
+    ...branchRoutes(origin, modes),
     ...openedPullRoutes(pulls, origin, { mayOpen }),
     graphqlRoute({ git: origin, pulls, modes: { ...modes, permissions } }),
   ];
