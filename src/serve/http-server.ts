@@ -97,13 +97,9 @@ async function send(
   patience: number,
   onStalled: () => void,
 ): Promise<void> {
-  let isGone = false;
-  /** Ends the wait for the block that is on its way. */
+  /** Ends the wait for the block that is on its way; of one that is written later Node says by itself that the client is gone. */
   let onGone = (): void => {};
-  response.once('close', () => {
-    isGone = true;
-    onGone();
-  });
+  response.once('close', () => onGone());
   response.once('timeout', () => {
     onStalled();
     response.destroy();
@@ -113,7 +109,7 @@ async function send(
   const write = (chunk: Uint8Array): void => {
     isOnItsWay = true;
     sent = new Promise((resolve, reject) => {
-      // Not by a race with one promise for all blocks, which would keep something of each of them.
+      // A response whose turn has not come keeps the block for good. Not a race with one promise for all blocks, which would keep something of each.
       onGone = () => reject(new Error('the client went away'));
       response.write(chunk, (error) => {
         release(chunk);
@@ -121,7 +117,6 @@ async function send(
         if (error) reject(error);
         else resolve();
       });
-      if (isGone) onGone();
     });
     // Told of where it is awaited.
     sent.catch(() => undefined);

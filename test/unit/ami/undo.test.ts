@@ -167,6 +167,27 @@ test.each([
   expect(tools.journal.entries.map(({ event }) => event)).toEqual(['undo', ...more]);
 });
 
+test('a permission that was taken back by a call without an answer is not told as gone, and that of an AMI that goes not at all', async () => {
+  const scene = await live();
+  const [region = ''] = REGIONS;
+  const [id = ''] = scene.cloud.region(region).images.keys();
+  const added = { ...NOBODY, accounts: [NEW] };
+  await scene.cloud.ec2(region).shareImage(id, { add: added, remove: NOBODY });
+  const tools = toolsOf(scene);
+  const at = scene.clock.now() - SETTLING;
+  const grants = new RegionGrants(region, [{ made: 'image-sharing', id, added, region, at }], tools);
+  await grants.takeBack((one) => one === id);
+  expect(tools.journal.entries).toEqual([]);
+
+  scene.cloud.onCall = ({ verb, when }) => {
+    if (verb === 'shareImage' && when === 'after') throw new TypeError('lost');
+  };
+  await expect(grants.takeBack(() => false)).rejects.toThrow('lost');
+  scene.cloud.onCall = () => undefined;
+  await grants.takeBack(() => false);
+  expect(tools.journal.entries.map(({ event }) => event)).toEqual(['undo', 'undo']);
+});
+
 test('what several runs of a journal have granted on one AMI is taken back, all of it', async () => {
   const scene = await live();
   const before = scene.cloud.state();

@@ -53,6 +53,35 @@ test('who reads slowly is waited for, and who goes away ends what is made', asyn
   expect(counts.made).toBeLessThan(200);
 });
 
+test('who asks for several blobs at once and goes away ends those, too, whose turn had not come', async () => {
+  const [first, second] = [blocks(10_000), blocks(10_000)];
+  const late = { begun: false, ended: false };
+  const gone = Promise.withResolvers<void>();
+  async function* waiting() {
+    try {
+      late.begun = true;
+      await gone.promise;
+      yield* [Buffer.of(1), Buffer.of(2)];
+    } finally {
+      late.ended = true;
+    }
+  }
+  const answers = [
+    first.answer,
+    second.answer,
+    () => streamAnswer(200, { 'content-length': '2' }, { chunks: waiting() }),
+  ];
+  const { host } = await start(async () => answers.shift()?.() ?? expect.unreachable());
+  const socket = connect(Number(host.split(':')[1]), '127.0.0.1');
+  socket.write('GET / HTTP/1.1\r\nhost: x\r\n\r\n'.repeat(answers.length));
+  await once(socket, 'readable');
+  while (!late.begun) await setTimeout(10);
+  socket.destroy();
+  while (!first.counts.ended || !second.counts.ended) await setTimeout(10);
+  gone.resolve();
+  while (!late.ended) await setTimeout(10);
+});
+
 test('who reads nothing for a while is disconnected, and who waits for what is made is not', async () => {
   const { counts, answer } = blocks(10_000);
   const { host, log } = await start(async () => answer(), undefined, 50);
@@ -63,18 +92,18 @@ test('who reads nothing for a while is disconnected, and who waits for what is m
   expect(counts.made).toBeLessThan(200);
   expect(log.lines).toContain('containerd/1.7 has read nothing of /v2/app/blobs/x for 0.1 s: its connection is closed');
   socket.destroy();
+  // More than the kernel takes at once, so that the next block has to wait for it.
+  const large = Buffer.alloc(16 * 1024 * 1024);
   async function* slow() {
-    for (const byte of [1, 2]) {
-      await setTimeout(120);
-      yield Buffer.of(byte);
-    }
+    await setTimeout(120);
+    yield* [large, Buffer.of(1)];
+    await setTimeout(120);
+    yield Buffer.of(2);
   }
-  const patient = await start(
-    async () => streamAnswer(200, { 'content-length': '2' }, { chunks: slow() }),
-    undefined,
-    50,
-  );
-  expect([...new Uint8Array(await (await fetch(`http://${patient.host}/`)).arrayBuffer())]).toEqual([1, 2]);
+  const headers = { 'content-length': String(large.length + 2) };
+  const patient = await start(async () => streamAnswer(200, headers, { chunks: slow() }), undefined, 50);
+  const bytes = new Uint8Array(await (await fetch(`http://${patient.host}/`)).arrayBuffer());
+  expect([...bytes.subarray(large.length)]).toEqual([1, 2]);
 });
 
 test('a TLS handshake is answered in words by which clients know that there is none', async () => {
