@@ -4,9 +4,9 @@ import { findEngine } from '../engine/find-engine.ts';
 import { defineCommand } from '../host/command.ts';
 import { type LoadedImage, loadImage, loadInputs } from './loading.ts';
 
-/** What became of an image, in one line. */
-const loadedText = ({ image, engine, layers, sentLayers, sentBytes }: LoadedImage): string =>
-  `${image} is in ${engine}: sent ${sentLayers} of ${countText(layers, 'layer')}, ${sizeText(sentBytes)}`;
+/** Where an image is, in one line, with the digest of its manifest, which `podman images --digests` shows. */
+const loadedText = ({ image, engine, digest, layers, sentLayers, sentBytes }: LoadedImage): string =>
+  `${image} is in ${engine} as ${digest}: sent ${sentLayers} of ${countText(layers, 'layer')}, ${sizeText(sentBytes)}`;
 
 export const load = defineCommand({
   name: 'load',

@@ -132,14 +132,16 @@ async function make(defined: DefinedImage, entry: Entry, tools: ShelfTools): Pro
   const image: ServedImage = { tags: [...new Set([tag ?? 'latest', 'latest'])], index, platforms };
   if (before?.index.digest === index.digest && before.platforms.every((each) => platforms.includes(each)))
     return before;
-  log.info(`${name}:${image.tags[0]} is ${index.digest}, ${platforms.map(textOf).join(' and ')}`);
+  log.info(`${name}:${image.tags[0]} is the index ${index.digest}: ${platforms.map(textOf).join(', ')}`);
   const images = [image, ...entry.images];
   entry.images = images.slice(0, HELD);
   await letGo(images.slice(HELD), entry.images);
   return image;
 }
 
-const textOf = ({ system }: ServedPlatform): string => platformText(platformOf(system));
+/** With the digest of its own manifest: engines show that one or the index's. */
+const textOf = ({ system, manifest }: ServedPlatform): string =>
+  `${platformText(platformOf(system))} is ${manifest.digest}`;
 
 const keyOf = (evaluated: Evaluated): string =>
   evaluated.kind === 'definition'

@@ -31,6 +31,13 @@ interface Loaded {
   readonly layers: number;
 }
 
+/** What `podman images --digests` shows of an image. */
+async function digestIn(image: string): Promise<string | undefined> {
+  const { stdout } = await podman.run(['images', '--digests', '--format', '{{.Repository}}:{{.Tag}} {{.Digest}}']);
+  const line = stdout.split('\n').find((each) => each.startsWith(`${image} `));
+  return line?.slice(image.length + 1);
+}
+
 test('an image is loaded under its own name alone, once, and what it shares with another is not moved again', async () => {
   const trace = join(temp.path, 'trace.json');
   const loaded = await cliData<Loaded>(['load', ...words, '--timings', trace], { env });
@@ -41,6 +48,7 @@ test('an image is loaded under its own name alone, once, and what it shares with
   const titles = (track: string) => traceEvents.filter(({ cat }) => cat === track).map(({ name }) => name);
   expect(titles('layers')).toHaveLength(loaded.layers);
   expect(titles('sending').sort()).toEqual(['config', ...titles('layers')].sort());
+  expect(await digestIn(loaded.image)).toBe(loaded.digest);
   const names = await podman.run(['images', '--format', '{{.Repository}}:{{.Tag}}']);
   expect(names.stdout.trim().split('\n')).toEqual([loaded.image]);
   const again = await Promise.all([1, 2].map(() => cliData<Loaded>(['load', ...words], { env })));
@@ -54,6 +62,14 @@ test('an image is loaded under its own name alone, once, and what it shares with
   expect([other.image, other.sentLayers]).toEqual(['localhost/test/small:v7', 0]);
 });
 
+test('what is said of an image names the digest that podman shows, and that of the index as such', async () => {
+  const { stdout, stderr } = await runCli(['load', ...words], { env });
+  const shown = await digestIn('localhost/test/small:latest');
+  expect(stdout).toContain(`localhost/test/small:latest is in podman as ${shown}: sent `);
+  expect(stderr).toMatch(/test\/small:latest is the index (sha256:[0-9a-f]{64}): linux\/amd64 is /);
+  expect(stderr).toContain(`linux/amd64 is ${shown}`);
+});
+
 test('a podman whose settings block this registry reads all of the image from a pipe, and has the same one', async () => {
   // As in a virtual machine, it fetches nothing of this registry.
   const conf = join(temp.path, 'registries.conf');
@@ -63,6 +79,7 @@ test('a podman whose settings block this registry reads all of the image from a 
   await podman.run(['rmi', '--all', '--force']);
   const read = await cliData<Loaded>(['load', ...others], { env: elsewhere });
   expect([read.image, read.sentLayers]).toEqual(['localhost/test/small:v7', read.layers]);
+  expect(await digestIn(read.image)).toBe(read.digest);
   expect((await podman.run(['run', '--rm', '--pull=never', read.image])).exitCode).toBe(0);
   const again = await cliData<Loaded>(['load', ...others], { env: elsewhere });
   expect([again.digest, again.sentLayers]).toEqual([read.digest, 0]);
