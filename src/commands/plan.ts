@@ -120,7 +120,7 @@ export const plan = defineCommand({
     matrix:
       'Build jobs that are needed, as JSON for `strategy.matrix`: name, system, buildSystem, systems, runner, emulate, boot, diskSpace, file, call; and ' +
       'of each of its images, one per line: images (their names), kind, attr, installable, key.',
-    jobs: 'The same jobs by what tells them apart alone, for the input `matrix` of `build-shared` and `cache-merge`: an input may have 128 KiB, and the output `matrix` of hundreds of images is longer.',
+    jobs: 'The same jobs with only what identifies each, for the input `matrix` of `build-shared` and `cache-merge`: an input may have 128 KiB, and the output `matrix` of hundreds of images is longer.',
     any: 'Whether a build job is needed: `true` or `false`.',
     shared:
       'Jobs that build first what several build jobs need, as JSON for `strategy.matrix`: name, system, runner, emulate, images; see `shared-work`.',

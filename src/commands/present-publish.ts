@@ -72,10 +72,10 @@ export function shortOutputs(result: PublishResult): string | undefined {
   const { shortened } = publishOutputs(images, files, sole);
   if (shortened.length === 0) return undefined;
   const [json, ...left] = shortened;
-  const rest = left.length > 0 ? `, and ${left.join(' and ')} nothing` : '';
+  const rest = left.length > 0 ? `, and ${left.join(' and ')} ${left.length > 1 ? 'are' : 'is'} empty` : '';
   return (
-    `the output ${json} has the digests alone${rest}: GitHub fails a job with more than 1 MiB of outputs, which the ` +
-    `${countText(images.length, 'image')} would take; digests has every image`
+    `the output ${json} has only the digests${rest}: GitHub fails a job with more than 1 MiB of outputs, and those of ` +
+    `${countText(images.length, 'image')} would exceed it; the output digests has every image`
   );
 }
 

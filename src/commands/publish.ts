@@ -137,7 +137,7 @@ export const publish = defineCommand({
     digestReferences: 'Every image by its digest, one per line, such as `ghcr.io/org/app@sha256:…`.',
     files: 'Paths or URLs of the files of disks, one per line: from `dir:` and `release:`.',
     failedDestinations: FAILED_DESTINATIONS,
-    json: 'All of it as JSON, by name of the image: digest, references, digestReferences, platforms with digest and size. Of hundreds of images, which together would be more than GitHub takes from a job, digests alone.',
+    json: 'All of it as JSON, by name of the image: digest, references, digestReferences, platforms with digest and size. Of hundreds of images, whose outputs together would exceed what GitHub takes from a job, only the digests.',
     metadata:
       'Of one image, as docker/build-push-action has it: JSON with `containerimage.digest`, `containerimage.descriptor`, `image.name`.',
   },

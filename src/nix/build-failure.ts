@@ -149,7 +149,7 @@ export function buildError(failure: BuildFailure, stderr: string, log: readonly 
         {
           hint:
             'A path written as plain text in a definition must be in the store or at a substituter. Name its package, or a file of the flake as ' +
-            './FILE: of toString ./FILE the text alone is left, and Nix 2.35 and newer put nothing into the store for it.',
+            './FILE; toString ./FILE leaves only text, for which Nix 2.35 and newer put nothing into the store.',
         },
       );
     case 'group':
