@@ -27,7 +27,7 @@ export async function createBranch(api: RepositoryApi, branch: string, sha: stri
   try {
     await octokit.request('POST /repos/{owner}/{repo}/git/refs', { ...at, ref: `refs/heads/${branch}`, sha });
   } catch (error) {
-    throw githubError(error, { what: `cannot create the branch ${branch}`, permission: WRITE, signal });
+    throw githubError(error, { what: `cannot create the branch ${branch}`, permission: WRITE, isPush: true, signal });
   }
 }
 

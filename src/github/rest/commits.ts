@@ -58,7 +58,12 @@ export async function commitFiles(
   try {
     return commitSchema.parse(await api.octokit.graphql(query, { input })).createCommitOnBranch.commit.oid;
   } catch (error) {
-    throw githubError(error, { what: `cannot commit to ${branch}`, permission: WRITE, signal: api.signal });
+    throw githubError(error, {
+      what: `cannot commit to ${branch}`,
+      permission: WRITE,
+      isPush: true,
+      signal: api.signal,
+    });
   }
 }
 
@@ -85,6 +90,6 @@ export async function moveBranch(
   try {
     await octokit.graphql(query, { input });
   } catch (error) {
-    throw githubError(error, { what: `cannot move the branch ${branch}`, permission: WRITE, signal });
+    throw githubError(error, { what: `cannot move the branch ${branch}`, permission: WRITE, isPush: true, signal });
   }
 }

@@ -37,15 +37,17 @@ interface Asked {
   readonly what: string;
   /** The line that lets a job do it, as `contents: write`. */
   readonly permission: string;
+  /** Whether a branch of an update was to be made or moved: rules of the repository may stand against that. */
+  readonly isPush?: boolean;
   readonly signal: AbortSignal;
 }
 
 /** Why GitHub refused, as UserError `credentials` with the permission to give, or `github`. Throws UserError `cancelled`. */
-export function githubError(error: unknown, { what, permission, signal }: Asked): UserError {
+export function githubError(error: unknown, { what, permission, isPush = false, signal }: Asked): UserError {
   const { why, isDenied } = githubAnswer(error, signal);
   // The rule that was broken is on a line below the first.
   const said = error instanceof Error ? error.message : '';
-  const refusal = pushRefusal(said);
+  const refusal = isPush ? pushRefusal(said) : undefined;
   if (refusal) {
     const { code, hint } = refusal;
     return new UserError(code, `${what}: ${plainWords(said)}`, { hint, docs: 'rebuild.md#whose-token', cause: error });
