@@ -62,3 +62,25 @@ test.each([1, 3])('a codec uses its contexts again, %i blocks at once', async (p
   expect(bytes.equals(await made(frames))).toBe(true);
   expect(frames.kept).toBe(parallel);
 });
+
+test('who gives up in the middle waits for what is at work, and its contexts make the next frames', async () => {
+  const frames = new FrameMaker();
+  const blocks = Array.from({ length: 5 }, () => bytesOf(MIB));
+  const left = { taken: 0, released: 0 };
+  function* taken(): Generator<Buffer> {
+    for (const block of blocks) {
+      left.taken += 1;
+      yield block;
+    }
+  }
+  const release = (): void => {
+    left.released += 1;
+  };
+  for await (const _chunk of codecOf('zstd', 3, frames).compress(taken(), { parallel: 3, release })) break;
+  // All but the one whose turn had not come.
+  expect(left.released).toBe(left.taken - 1);
+  expect(frames.kept).toBe(3);
+  for await (const chunk of codecOf('zstd', 3, frames).compress(blocks, { parallel: 3 }))
+    expect(zstdDecompressSync(chunk).equals(bytesOf(MIB))).toBe(true);
+  expect(frames.kept).toBe(3);
+});
