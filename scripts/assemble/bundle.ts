@@ -73,23 +73,29 @@ const checkFile = (name: string, text: string, root: string): void => {
 };
 
 /** One of these in a file, an ellipsis in a message, and V8 holds all of its text as two bytes a character. Backslashes before it may escape it. */
-const BEYOND_ASCII = /(\\*)([\u0080-\uffff])/g;
+const BEYOND_LATIN1 = /(\\*)([\u0100-\uffff])/g;
 
 /** Of text in which an escape is no escape. */
-const RAW_BEYOND_ASCII = /String\.raw\s*`[^`]*[\u0080-\uffff]/;
+const RAW_BEYOND_LATIN1 = /String\.raw\s*`[^`]*[\u0100-\uffff]/;
 
 /**
- * @internal The same JavaScript in ASCII, for a program's text stays in memory: 2 MB less in a publish. Throws AssembleError where it would be
+ * @internal The same JavaScript in Latin-1, for a program's text stays in memory: 2 MB less in a publish. Throws AssembleError where it would be
  * another program.
  */
-export const inAscii = (script: string): string => {
-  const [raw] = RAW_BEYOND_ASCII.exec(script) ?? [];
-  if (raw !== undefined) throw new AssembleError(`${raw} cannot be written in ASCII: use an ordinary string`);
-  return script.replace(BEYOND_ASCII, (_all, slashes: string, unit: string) => {
+export const inLatin1 = (script: string): string => {
+  const [raw] = RAW_BEYOND_LATIN1.exec(script) ?? [];
+  if (raw !== undefined) throw new AssembleError(`${raw} cannot be written in Latin-1: use an ordinary string`);
+  return script.replace(BEYOND_LATIN1, (_all, slashes: string, unit: string) => {
     const code = unit.charCodeAt(0).toString(16).padStart(4, '0');
     // An odd one would escape the backslash of the escape.
     return `${slashes.slice(slashes.length % 2)}\\u${code}`;
   });
+};
+
+/** An escape where no string, comment or name is, such as for a space, makes another program, which nobody would notice before it is loaded. */
+const checkSyntax = async (files: readonly string[], cwd: string): Promise<void> => {
+  const parser = join(import.meta.dirname, 'parse-scripts.ts');
+  await runProgram([process.execPath, '--experimental-vm-modules', '--no-warnings', parser, ...files], { cwd });
 };
 
 const checkPackages = (folders: readonly string[]): void => {
@@ -115,13 +121,17 @@ export const bundle = async (root: string, source: string, dist: string): Promis
   await runProgram([...ncc, 'build', 'src/main.js', ...options], { cwd: plain });
   const folders = bundledPackages(STATS.parse(JSON.parse(await readFile(stats, 'utf8'))).modules);
   checkPackages(folders);
+  const scripts: string[] = [];
   for (const name of await readdir(drafts, { recursive: true, withFileTypes: true })) {
     if (!name.isFile()) continue;
     const file = join(name.parentPath, name.name);
     const text = await readFile(file, 'utf8');
     checkFile(name.name, text, root);
-    if (name.name.endsWith('.js')) await writeFile(file, inAscii(text));
+    if (!name.name.endsWith('.js')) continue;
+    await writeFile(file, inLatin1(text));
+    scripts.push(file);
   }
+  await checkSyntax(scripts, drafts);
   // ncc's own says no more than that these are modules; the flake's package asks for the version.
   await writeFile(join(drafts, 'package.json'), manifest);
   await writeFile(join(drafts, 'licenses.txt'), await renderLicences(folders.map((folder) => join(root, folder))));

@@ -107,8 +107,8 @@ test('a disk goes by a handover to a registry and a layout, and comes back equal
 
 test('inspect says what is on it, and which chunk holds what', async () => {
   const { stdout } = await runCli(['inspect', `${registry.host}/vm:1`, '--layers']);
-  expect(stdout).toMatch(/^ {2}disk {8}1\.1 GB, with \d+\.\d MB of data$/m);
-  expect(stdout).toMatch(/^ {2}partitions {2}ESP \(134\.2 MB\), nix-store \(\S+ MB\), nixos \(268\.4 MB\)$/m);
+  expect(stdout).toMatch(/^ {2}disk {9}1\.1 GB, with \d+\.\d MB of data$/m);
+  expect(stdout).toMatch(/^ {2}partitions {3}ESP \(134\.2 MB\), nix-store \(\S+ MB\), nixos \(268\.4 MB\)$/m);
   expect(stdout).toMatch(/^ {7}bytes 0 to 17408$/m);
   expect(stdout).toMatch(/^ {7}stand-in-system$/m);
 });

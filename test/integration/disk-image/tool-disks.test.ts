@@ -108,9 +108,9 @@ test('too little room for the data of a pulled disk is said before anything is w
 
 test('inspect says what is on a disk of another tool', async () => {
   const { stdout } = await runCli(['inspect', `oci:${at('disk-raw')}:x86_64-linux`]);
-  expect(stdout).toMatch(/^ {2}disk {8}67\.1 MB, with \d+\.\d MB of data$/m);
-  expect(stdout).toMatch(/^ {2}boots by {4}uefi$/m);
-  expect(stdout).toMatch(/^ {2}partitions {2}ESP \(41\.9 MB\), root \(23\.1 MB\)$/m);
+  expect(stdout).toMatch(/^ {2}disk {9}67\.1 MB, with \d+\.\d MB of data$/m);
+  expect(stdout).toMatch(/^ {2}boots by {5}uefi$/m);
+  expect(stdout).toMatch(/^ {2}partitions {3}ESP \(41\.9 MB\), root \(23\.1 MB\)$/m);
 });
 
 test('a loader for another machine, and archives that hold no disks, are refused', async () => {

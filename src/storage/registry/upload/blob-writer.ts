@@ -12,16 +12,15 @@ import { statusOf } from '../failure.ts';
 import { isShownOtherwise } from './blob-lookup.ts';
 import { ChunkedUpload } from './chunked-upload.ts';
 import { forgottenUpload, LostUpload } from './lost-upload.ts';
-import { StreamedUpload, WAITING } from './streamed-upload.ts';
+import { StreamedUpload } from './streamed-upload.ts';
 import { UploadSession } from './upload-session.ts';
 import type { UploadWays } from './upload-way.ts';
 
 /**
  * Up to here a blob is held back, in bytes, so that its digest is known before the first byte is sent (and it need
- * not be sent at all if the registry has it). As much as a stream lets wait for the network: a layer under way then takes no more memory while it is held
- * back than afterwards.
+ * not be sent at all if the registry has it). More would be memory for each layer under way.
  */
-const HELD_BACK = WAITING;
+const HELD_BACK = 2 * 1024 * 1024;
 
 /** Cuts of one blob's line after which chunks are tried, which lose less. */
 const CUTS = 2;

@@ -9,7 +9,7 @@ import { PageQueue } from './page-queue.ts';
 import type { UploadSession } from './upload-session.ts';
 
 /** Bytes that may wait for the network before the writer does. */
-export const WAITING = 1024 * 1024;
+const WAITING = 1024 * 1024;
 
 /** A blob on its way in one PATCH. What was sent is not kept: when it breaks, the blob must be made again. */
 export class StreamedUpload {
