@@ -100,7 +100,7 @@ async function open(
     const write = async (sink: Sink): Promise<WrittenLayer> => {
       let span = NO_SPAN;
       try {
-        const made = await writer.write({ content, compression, parallel }, sink, (row) => {
+        const made = await writer.write({ content, size: layer.size, compression, parallel }, sink, (row) => {
           onStart();
           span = log.span({ track: 'layers', name: layer.title, row });
         });

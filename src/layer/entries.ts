@@ -14,7 +14,7 @@ type StoreContent = Extract<LayerContent, { kind: 'store' }>;
 const OWNER = { uid: 0, gid: 0 } as const;
 
 /**
- * The members of a store layer. Each path is listed when its turn comes, so memory does not grow with the layer. Throws
+ * The members of a store layer. Each path is read when its turn comes, so memory does not grow with the layer. Throws
  * UserError `file` for a path that is gone, `definition` for a name that no layer can hold.
  */
 export function* storeLayerEntries(layer: StoreContent, source: TreeSource): Generator<TarEntry> {

@@ -6,7 +6,7 @@ import { ChunkedCodec } from './chunked/chunked-codec.ts';
 import { layerEntries } from './entries.ts';
 import { chosenCodec, type ProgramTools } from './external-codec.ts';
 import { FrameMaker } from './frame-maker.ts';
-import { storeTree, watchedStoreTree } from './store-tree.ts';
+import { lazyStoreTree, watchedStoreTree } from './store-tree.ts';
 import { CREW, type Crew, type FromThread, type LayerTask, type ToThread } from './thread-messages.ts';
 import { treePrint } from './tree-print.ts';
 import { hashLayer, type Sink, type WrittenLayer, writeLayer } from './write-layer.ts';
@@ -19,6 +19,12 @@ const CHUNKS = 3;
 
 /** Blocks that a thread keeps between layers: more are in use only while others compress some of them. */
 const BLOCKS_KEPT = 1;
+
+/**
+ * Bytes of a layer from which its blocks are compressed elsewhere, too. A smaller one takes some tens of milliseconds, and a context of zstd for each block
+ * that is compressed at once would stay for nothing: at the end of a publish all threads would have some.
+ */
+const HELPED_FROM = 8 * 1024 * 1024;
 
 /** Makes layers, one after the other, as the other side of `port` asks for them. */
 export function serveLayers(port: MessagePort, tools: ProgramTools): void {
@@ -48,7 +54,7 @@ interface WriteTools extends ProgramTools {
 }
 
 async function write(
-  { content, compression, parallel: least }: LayerTask,
+  { content, size, compression, parallel: least }: LayerTask,
   crew: Crew,
   { pool, onHashed, ...tools }: WriteTools,
   sink: Sink,
@@ -60,8 +66,9 @@ async function write(
     const layer = hashLayer(tar, release, onHashed);
     return content.kind === 'store' ? { ...layer, treePrint: print.end() } : layer;
   }
-  const entries = layerEntries(content, storeTree);
-  const options = { parallel: (): number => Math.max(least, 1 + idleShare(crew)), release };
+  const entries = layerEntries(content, lazyStoreTree);
+  const helped = (): number => Math.max(least, 1 + idleShare(crew));
+  const options = { parallel: size < HELPED_FROM ? 1 : helped, release };
   if (compression.name !== 'zstd:chunked')
     return writeLayer(tarStream(entries, pool), chosenCodec(compression, tools), sink, options);
   const codec = new ChunkedCodec(compression.level, tools.frames);

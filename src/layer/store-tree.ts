@@ -14,7 +14,7 @@ export const storeTree: TreeSource = { read: (path) => readTree(path), sameConte
 
 /**
  * The same, but a directory is listed when its children are looked at, and each time anew: whoever walks a tree once gets its first
- * members at once, however large it is, and other work has its turns meanwhile.
+ * members at once, however large it is, its memory does not grow with the tree, and other work has its turns meanwhile.
  */
 export const lazyStoreTree = watchedStoreTree(() => {});
 

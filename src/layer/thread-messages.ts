@@ -6,9 +6,11 @@ import type { WrittenLayer } from './write-layer.ts';
 /** A layer to be written, as plain data. */
 export interface LayerTask {
   readonly content: LayerContent;
+  /** Bytes of its files, as far as they are known before. */
+  readonly size: number;
   /** Null where the tar is only hashed: nothing of it comes back, and its digest is that of the tar. */
   readonly compression: Compression | null;
-  /** Blocks to compress at once, at least; see CompressOptions. More when other threads have nothing to do. */
+  /** Blocks of a large layer to compress at once, at least; see CompressOptions. More when other threads have nothing to do. */
   readonly parallel: number;
 }
 

@@ -140,7 +140,7 @@ async function hashTree(
   try {
     // Nothing of it comes back.
     const { diffId, unpackedSize, treePrint } = await writer.write(
-      { content, compression: null, parallel: 1 },
+      { content, size: layer.size, compression: null, parallel: 1 },
       async (_nothing, bytes) => reading?.read(bytes),
       (row) => {
         reading = begin(row);

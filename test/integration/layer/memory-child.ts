@@ -9,7 +9,7 @@ const compression = { name, level: 3 } as Compression;
 await Promise.all(
   folders.map((from, at) => {
     const content = { kind: 'store', paths: [{ path: `/nix/store/${at}`, from }], storeMode: 0o555, over: {} } as const;
-    return writer.write({ content, compression, parallel: 1 }, async () => {});
+    return writer.write({ content, size: Number.POSITIVE_INFINITY, compression, parallel: 1 }, async () => {});
   }),
 );
 await writer.close();
